@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Element types: the names of safetensors, their sizes, and BF16 and FP8 E4M3 as C++ types.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tessera {
+
+enum class DType : std::uint8_t {
+  F64,
+  F32,
+  BF16,
+  F16,
+  F8E4M3,
+  F8E5M2,
+  I64,
+  I32,
+  I16,
+  I8,
+  U8,
+  Bool
+};
+
+/// Bytes of one element.
+std::size_t size_of(DType dtype);
+
+/// The safetensors name: "F32", "BF16", "F8_E4M3", ...
+std::string_view name_of(DType dtype);
+
+/// The inverse of name_of(). Throws Error for an unknown name.
+DType dtype_from_name(std::string_view name);
+
+/// bfloat16: the upper half of an IEEE binary32. Rounds to nearest even; NaN stays NaN.
+struct bf16 {
+  std::uint16_t bits = 0;
+
+  bf16() = default;
+  explicit bf16(float value) {
+    std::uint32_t u = std::bit_cast<std::uint32_t>(value);
+    if (std::isnan(value)) {
+      bits = static_cast<std::uint16_t>((u >> 16) | 0x40u);
+    } else {
+      u += 0x7fffu + ((u >> 16) & 1u);
+      bits = static_cast<std::uint16_t>(u >> 16);
+    }
+  }
+  explicit operator float() const {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
+};
+
+/// FP8 E4M3 (OCP 8-bit floating point, "E4M3FN"): no infinity, largest finite value 448.
+/// Conversion rounds to nearest even and saturates, as the GPU's cvt.rn.satfinite does.
+struct f8e4m3 {
+  std::uint8_t bits = 0;
+
+  f8e4m3() = default;
+  explicit f8e4m3(float value);
+  explicit operator float() const;
+};
+
+/// FP8 E5M2: infinity and NaN as IEEE, largest finite value 57344. Read only, for checkpoints.
+struct f8e5m2 {
+  std::uint8_t bits = 0;
+  explicit operator float() const;
+};
+
+/// IEEE binary16. Read only, for checkpoints.
+struct f16 {
+  std::uint16_t bits = 0;
+  explicit operator float() const;
+};
+
+template <class T>
+constexpr DType dtype_of();
+template <>
+constexpr DType dtype_of<double>() {
+  return DType::F64;
+}
+template <>
+constexpr DType dtype_of<float>() {
+  return DType::F32;
+}
+template <>
+constexpr DType dtype_of<bf16>() {
+  return DType::BF16;
+}
+template <>
+constexpr DType dtype_of<f8e4m3>() {
+  return DType::F8E4M3;
+}
+template <>
+constexpr DType dtype_of<f8e5m2>() {
+  return DType::F8E5M2;
+}
+template <>
+constexpr DType dtype_of<f16>() {
+  return DType::F16;
+}
+template <>
+constexpr DType dtype_of<std::int64_t>() {
+  return DType::I64;
+}
+template <>
+constexpr DType dtype_of<std::int32_t>() {
+  return DType::I32;
+}
+template <>
+constexpr DType dtype_of<std::int16_t>() {
+  return DType::I16;
+}
+template <>
+constexpr DType dtype_of<std::int8_t>() {
+  return DType::I8;
+}
+template <>
+constexpr DType dtype_of<std::uint8_t>() {
+  return DType::U8;
+}
+template <>
+constexpr DType dtype_of<bool>() {
+  return DType::Bool;
+}
+
+}  // namespace tessera

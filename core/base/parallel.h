@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Loops over threads. One OpenMP team serves our loops and oneDNN's products.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+
+namespace tessera {
+
+/// Calls body(from, to) on disjoint ranges that cover [0, count), on as many threads as there are
+/// pieces of at least `grain`. Ranges depend on the number of threads: sums over ranges that must
+/// not depend on it use fixed chunks instead (see chunked_sum in kernels that need it).
+/// The first exception thrown by any thread is rethrown here.
+template <class Body>
+void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
+  if (count <= 0) return;
+  const std::int64_t pieces = std::max<std::int64_t>(1, count / std::max<std::int64_t>(1, grain));
+  const int threads = static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), pieces));
+  if (threads == 1 || omp_in_parallel()) {
+    body(std::int64_t{0}, count);
+    return;
+  }
+  std::exception_ptr failure;
+#pragma omp parallel num_threads(threads)
+  {
+    const std::int64_t id = omp_get_thread_num(), team = omp_get_num_threads();
+    try {
+      const std::int64_t from = count * id / team, to = count * (id + 1) / team;
+      if (from < to) body(from, to);
+    } catch (...) {
+#pragma omp critical(tessera_parallel_for)
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace tessera

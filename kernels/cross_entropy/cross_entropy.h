@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Next-token cross-entropy over rows of logits, with the gradient made in the same pass.
+#pragma once
+
+#include "core/base/op.h"
+
+namespace tessera::kernels {
+
+namespace cpu {
+/// loss[r] = logsumexp(logits[r]) - logits[r, targets[r]], and 0 where targets[r] is -1 (ignored).
+/// Where `gradient_scale` is not 0, logits become their gradient times it:
+///   logits[r, v] <- gradient_scale * (softmax(logits[r])[v] - [v == targets[r]]), 0 where ignored.
+/// logits (rows, vocabulary) F32 or F64, row stride free; targets (rows) I32; loss (rows) as
+/// logits. Throws Error naming the row for a target outside [-1, vocabulary).
+void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
+                   double gradient_scale, const Tensor& loss);
+}  // namespace cpu
+
+inline const Op<decltype(cpu::cross_entropy)> cross_entropy{"cross_entropy", cpu::cross_entropy};
+
+}  // namespace tessera::kernels

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Sorting tokens by expert and back: the plan, the copy to expert order (dispatch) and the weighted
+// sum (combine), with their gradients. No token is dropped.
+#pragma once
+
+#include "core/base/op.h"
+
+namespace tessera::kernels {
+
+/// The first row of every expert is a multiple of this, so that products see few distinct sizes and
+/// whole tiles. Rows between an expert's last token and the next start are padding and hold zeros.
+inline constexpr std::int64_t kGroupAlignment = 16;
+
+/// Rows that tokens * top_k slots over `experts` experts can need at most, padding included.
+std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k, std::int64_t experts);
+
+/// All on the device of the operation, so that nothing waits for the host.
+struct Permutation {
+  Tensor counts;       ///< (experts) I64: slots per expert in this batch
+  Tensor offsets;      ///< (experts + 1) I32: first row of each expert, aligned; last: rows used
+  Tensor row_of_slot;  ///< (tokens, top_k) I32: where the copy of token t for its i-th pick is
+  Tensor slot_of_row;  ///< (rows) I32: t * top_k + i, or -1 for padding; rows = max_permuted_rows
+};
+
+namespace cpu {
+/// Fills `permutation` from picks (tokens, top_k) I32 in [0, experts). Within an expert rows keep
+/// the order of tokens. counts is written, not added to.
+void permute_plan(Context& context, const Tensor& picks, const Permutation& permutation);
+
+/// y[row] = x[token of row], zeros in padding rows up to offsets[experts]; rows beyond are not
+/// written. x (tokens, d) F32 or F64; y (rows, d): the type of x, or BF16 from F32.
+void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
+                     const Tensor& y);
+
+/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64.
+void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
+                      const Tensor& dx);
+
+/// out[t] += sum_i weights[t, i] y[row_of_slot[t, i]]; y (rows, d), weights (tokens, top_k),
+/// out (tokens, d), F32 or F64.
+void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
+                     const Permutation& permutation, const Tensor& out);
+
+/// dy[row] = weight of its slot * d_out[token], zeros in padding rows (dy: type of d_out, or BF16
+/// from F32); d_weights[t, i] = y[row] . d_out[t], written.
+void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, const Tensor& weights,
+                      const Permutation& permutation, const Tensor& dy, const Tensor& d_weights);
+}  // namespace cpu
+
+inline const Op<decltype(cpu::permute_plan)> permute_plan{"permute_plan", cpu::permute_plan};
+inline const Op<decltype(cpu::permute_forward)> permute_forward{"permute_forward",
+                                                                cpu::permute_forward};
+inline const Op<decltype(cpu::permute_backward)> permute_backward{"permute_backward",
+                                                                  cpu::permute_backward};
+inline const Op<decltype(cpu::combine_forward)> combine_forward{"combine_forward",
+                                                                cpu::combine_forward};
+inline const Op<decltype(cpu::combine_backward)> combine_backward{"combine_backward",
+                                                                  cpu::combine_backward};
+
+}  // namespace tessera::kernels
