@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Weights by name from a folder in the released format, converted on the way: F32, BF16, F16 and
+// F64 as they are, FP8 multiplied by its block scales (X.weight_scale_inv, one per 128x128 block;
+// DeepSeek-V3 report, section 3.3, and the released checkpoints).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/checkpoint/safetensors.h"
+
+namespace tessera {
+
+/// Looks tensors up by their released names and fills views with them. Remembers what was read, so
+/// that a folder of another model is noticed. Use from one thread.
+class WeightSource {
+ public:
+  /// A folder or one .safetensors file. `block` is the edge of the FP8 scale blocks.
+  explicit WeightSource(std::filesystem::path path, std::int64_t block = 128);
+
+  bool has(std::string_view name) const { return folder_.find(name) != nullptr; }
+  /// Any name begins with this.
+  bool has_prefix(std::string_view prefix) const;
+  /// Throws Error for an unknown name.
+  const std::vector<std::int64_t>& shape(std::string_view name) const;
+  const SafetensorsFolder& folder() const { return folder_; }
+
+  /// Fills `to`, whose shape must be the stored one. `to` is F32, BF16 or F64 (converted, rounding
+  /// to nearest even once, after the scale), or has the stored dtype (copied bit for bit, and for
+  /// FP8 without the scale). Rows of `to` may be strided, so one expert of a stacked tensor is
+  /// `stack[e]` or a slice of it. CPU or GPU.
+  /// Throws Error for an unknown name, a wrong shape, an FP8 weight without its scales, or scales
+  /// whose shape is not ceil(rows / block) x ceil(columns / block).
+  void read(std::string_view name, const Tensor& to);
+
+  /// Fills `to`, (rows, columns), with the part of the stored matrix that begins at (row, column).
+  /// For a vector `to` is (n) and begins at `row`. FP8 as in read().
+  void read_part(std::string_view name, std::int64_t row, std::int64_t column, const Tensor& to);
+
+  /// Counts a tensor (and its scales) as read without reading it.
+  void mark_used(std::string_view name);
+  /// Names that nobody asked for, sorted.
+  std::vector<std::string> unused() const;
+  /// Throws Error, listing the first of them, when names were left over.
+  void require_all_used() const;
+
+ private:
+  struct Scales;
+  const StoredTensor& use(std::string_view name);
+  Scales scales_of(const StoredTensor& tensor);
+  SafetensorsFolder folder_;
+  std::int64_t block_;
+  std::set<std::string, std::less<>> used_;
+};
+
+}  // namespace tessera
