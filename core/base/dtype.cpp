@@ -13,7 +13,7 @@ struct Row {
   std::string_view name;
   std::size_t bytes;
 };
-constexpr std::array<Row, 12> kRows{{{DType::F64, "F64", 8},
+constexpr std::array<Row, 13> kRows{{{DType::F64, "F64", 8},
                                      {DType::F32, "F32", 4},
                                      {DType::BF16, "BF16", 2},
                                      {DType::F16, "F16", 2},
@@ -24,7 +24,8 @@ constexpr std::array<Row, 12> kRows{{{DType::F64, "F64", 8},
                                      {DType::I16, "I16", 2},
                                      {DType::I8, "I8", 1},
                                      {DType::U8, "U8", 1},
-                                     {DType::Bool, "BOOL", 1}}};
+                                     {DType::Bool, "BOOL", 1},
+                                     {DType::F8E8M0, "F8_E8M0", 1}}};
 
 /// A small float with `exponent_bits` and `mantissa_bits`, sign first, decoded by its value.
 float decode(unsigned bits, int exponent_bits, int mantissa_bits) {
@@ -51,7 +52,8 @@ DType dtype_from_name(std::string_view name) {
     if (row.name == name) return row.dtype;
   }
   throw Error("dtype", fmt::format("unknown element type \"{}\"", name),
-              "known are F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U8, BOOL");
+              "known are F64, F32, F16, BF16, F8_E4M3, F8_E5M2, F8_E8M0, I64, I32, I16, I8, "
+              "U8, BOOL");
 }
 
 f8e4m3::f8e4m3(float value) {
@@ -85,6 +87,10 @@ f8e5m2::operator float() const {
   if (magnitude > 0x7cu) return std::nanf("");
   if (magnitude == 0x7cu) return bits & 0x80u ? -INFINITY : INFINITY;
   return decode(bits, 5, 2);
+}
+
+f8e8m0::operator float() const {
+  return bits == 0xffu ? std::nanf("") : std::ldexp(1.f, static_cast<int>(bits) - 127);
 }
 
 f16::operator float() const {

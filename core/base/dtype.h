@@ -22,7 +22,8 @@ enum class DType : std::uint8_t {
   I16,
   I8,
   U8,
-  Bool
+  Bool,
+  F8E8M0
 };
 
 /// Bytes of one element.
@@ -69,6 +70,12 @@ struct f8e5m2 {
   explicit operator float() const;
 };
 
+/// OCP MX scale: a power of two, 2^(bits - 127); 255 is NaN. Read only, for scales in checkpoints.
+struct f8e8m0 {
+  std::uint8_t bits = 0;
+  explicit operator float() const;
+};
+
 /// IEEE binary16. Read only, for checkpoints.
 struct f16 {
   std::uint16_t bits = 0;
@@ -96,6 +103,10 @@ constexpr DType dtype_of<f8e4m3>() {
 template <>
 constexpr DType dtype_of<f8e5m2>() {
   return DType::F8E5M2;
+}
+template <>
+constexpr DType dtype_of<f8e8m0>() {
+  return DType::F8E8M0;
 }
 template <>
 constexpr DType dtype_of<f16>() {
