@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// From text to token shards: read, filter, de-duplicate, tokenise, write. Also the text sample that
+// a vocabulary is trained on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/data/dedup.h"
+#include "core/data/filter.h"
+#include "core/data/source.h"
+#include "core/tokenizer/tokenizer.h"
+
+namespace tessera::data {
+
+struct BuildOptions {
+  std::vector<Source> sources;
+  std::filesystem::path folder;  ///< made when missing
+  std::shared_ptr<const Tokenizer> tokenizer;
+
+  /// By domain; missing ones take FilterOptions::for_domain().
+  std::map<Domain, FilterOptions> filters;
+  DedupOptions dedup;
+  ReaderOptions reader;
+  /// Share of the documents of each source that is never trained on. Which ones depends on their
+  /// text alone, so it is the same in every build.
+  double held_out = 0.01;
+  /// A pair of shards (train and held out) is closed when both together have so many tokens.
+  std::int64_t shard_tokens = std::int64_t{1} << 26;
+  /// 0: as many as OpenMP has. The result does not depend on it.
+  int threads = 0;
+
+  /// Called from the calling thread, a few times a second.
+  std::function<void(const struct BuildProgress&)> progress;
+  /// When it becomes true the build stops with Error after saving nothing more; it can go on later.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct BuildProgress {
+  std::string source;
+  std::int64_t bytes_done = 0, bytes_total = 0;  ///< of the files of all sources, as on disk
+  std::int64_t documents_read = 0, documents_kept = 0, tokens = 0;
+};
+
+struct SourceReport {
+  std::string name;
+  std::int64_t files = 0;
+  std::int64_t documents_read = 0;  ///< kept and dropped; a split text counts once a part
+  std::int64_t documents_kept = 0, documents_held_out = 0;
+  std::int64_t tokens = 0, tokens_held_out = 0;  ///< `tokens` are those to train on
+  std::int64_t text_bytes = 0;                   ///< of kept documents, as UTF-8
+  std::int64_t from_latin1 = 0, from_utf16 = 0;
+  DropCounts dropped;
+};
+
+struct BuildReport {
+  std::vector<SourceReport> sources;
+  std::int64_t fingerprints_forgotten = 0;
+  std::vector<std::string> warnings;  ///< for people: an empty source, no held-out document, ...
+  bool was_complete = false;          ///< the folder already held the result; nothing was done
+
+  std::string table() const;  ///< for the terminal, about 100 columns
+};
+
+/// Builds into options.folder. A build that was interrupted in any way goes on behind the last
+/// finished pair of shards and ends with the same bytes as one that was not. Memory is bounded by
+/// the options, whatever the size of the input.
+/// Throws Error when the folder holds a build with other settings or other input files, when a
+/// source has no file, when nothing is kept, or when the disk is full.
+BuildReport build(const BuildOptions& options);
+
+/// About `bytes` of text of the sources, in shares of their weights (a source with less gives all
+/// it has), as parts of at most 16 KiB chosen by hash: the same input gives the same sample.
+/// Filters apply as in build().
+std::vector<std::string> sample_text(const std::vector<Source>& sources, std::int64_t bytes,
+                                     const std::map<Domain, FilterOptions>& filters = {},
+                                     const ReaderOptions& reader = {});
+
+}  // namespace tessera::data

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Text to token ids and back, exactly: decode(encode(text)) == text for every sequence of bytes.
+// One interface; which algorithm stands behind it is decided by the file that is loaded.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tessera {
+
+/// Ids of the tokens with a role; -1 where the vocabulary has none.
+struct SpecialTokens {
+  std::int32_t bos = -1, eos = -1, pad = -1, unknown = -1;
+  /// Fill-in-the-middle, prefix-suffix-middle form: begin prefix hole suffix end middle.
+  std::int32_t fim_begin = -1, fim_hole = -1, fim_end = -1;
+  std::int32_t user = -1, assistant = -1;
+};
+
+/// Spellings as in the released vocabulary: U+FF5C for the bars, U+2581 for the blanks.
+namespace special {
+inline constexpr std::string_view kBos = "<｜begin▁of▁sentence｜>";
+inline constexpr std::string_view kEos = "<｜end▁of▁sentence｜>";
+inline constexpr std::string_view kPad = "<｜▁pad▁｜>";
+inline constexpr std::string_view kUnknown = "<｜▁unknown▁｜>";
+inline constexpr std::string_view kFimBegin = "<｜fim▁begin｜>";
+inline constexpr std::string_view kFimHole = "<｜fim▁hole｜>";
+inline constexpr std::string_view kFimEnd = "<｜fim▁end｜>";
+inline constexpr std::string_view kUser = "<｜User｜>";
+inline constexpr std::string_view kAssistant = "<｜Assistant｜>";
+}  // namespace special
+
+/// What encode() does with text that spells a special token.
+enum class SpecialText {
+  AsText,  ///< ordinary text, the safe choice for anything a user typed or a corpus holds
+  Parse,   ///< the special token; for templates written by the program itself
+};
+
+/// Immutable after loading; every method may be called from any thread.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Loads a file, or the tokenizer file of a folder (`tokenizer.model`, SentencePiece). Throws
+  /// Error naming the file when it is missing, damaged, or of a kind this build does not know.
+  static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
+
+  /// Ids of `text`; adds no BOS or EOS. Bytes that are not UTF-8 become byte tokens, so that
+  /// decode() gives them back.
+  virtual std::vector<std::int32_t> encode(std::string_view text,
+                                           SpecialText specials = SpecialText::AsText) const = 0;
+
+  /// The bytes that `id` stands for: empty for special tokens, possibly part of a character. Valid
+  /// as long as the tokenizer. Throws Error when id is not in [0, vocab_size).
+  virtual std::string_view bytes_of(std::int32_t id) const = 0;
+
+  /// The spelling in the vocabulary: "▁the", "<0x0A>", "<｜User｜>". Throws as bytes_of().
+  virtual std::string_view piece(std::int32_t id) const = 0;
+
+  virtual bool is_special(std::int32_t id) const = 0;
+  virtual std::int32_t vocab_size() const = 0;
+  virtual const SpecialTokens& specials() const = 0;
+
+  /// Writes the file that load() reads into `folder`, which must exist.
+  virtual void save(const std::filesystem::path& folder) const = 0;
+
+  /// 16 hexadecimal digits that name this vocabulary: token shards and checkpoints carry them.
+  virtual const std::string& hash() const = 0;
+
+  /// The bytes of all ids joined, special tokens left out, or spelled out when asked. The result
+  /// need not be UTF-8 when the ids do not form whole characters.
+  std::string decode(const std::vector<std::int32_t>& ids, bool spell_specials = false) const;
+
+  /// One token for people: special tokens as spelled, line breaks as "\n", bytes that form no
+  /// character as "<0xE2>".
+  std::string display(std::int32_t id) const;
+
+  /// The id of a special token spelled so, or -1.
+  std::int32_t special_id(std::string_view spelling) const;
+};
+
+/// Decodes ids one at a time, as they are sampled. Bytes that may still become a character are
+/// held back. The joined output is valid UTF-8: equal to decode() where that is valid, with U+FFFD
+/// for each ill-formed sequence otherwise.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool spell_specials = false);
+
+  /// The characters that `id` completes; often empty within a multi-byte character.
+  std::string push(std::int32_t id);
+  /// What is still held back, as U+FFFD; the decoder is then as new.
+  std::string finish();
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  bool spell_specials_;
+  std::string held_;
+};
+
+}  // namespace tessera
