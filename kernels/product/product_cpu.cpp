@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// Products on the CPU: F32 by oneDNN's sgemm; BF16 by oneDNN's matmul where the processor
+// multiplies bfloat16, and widened to F32 elsewhere; F64, which only checks use, by plain loops.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+#include "kernels/product/gemm.h"
+
+namespace tessera::kernels {
+
+namespace {
+
+using dnnl::memory;
+
+bool has_isa(dnnl::cpu_isa wanted) {
+  const auto bits = static_cast<unsigned>(wanted);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+}
+
+/// Memory that a thread keeps and enlarges; its contents are not kept.
+template <class T>
+T* thread_workspace(int slot, std::size_t count) {
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  struct Block {
+    std::unique_ptr<void, Free> data;
+    std::size_t bytes = 0;
+  };
+  static thread_local Block blocks[3];
+  Block& block = blocks[slot];
+  const std::size_t bytes = (count * sizeof(T) + 4095) / 4096 * 4096;
+  if (bytes > block.bytes) {
+    block.data.reset();
+    block.data.reset(std::aligned_alloc(64, bytes));
+    block.bytes = block.data ? bytes : 0;
+    require(block.data != nullptr, "product", "cannot have {} bytes for a copy of an operand",
+            bytes);
+  }
+  return static_cast<T*>(block.data.get());
+}
+
+/// Rows and columns of an operand as it lies in memory.
+struct Extent {
+  std::int64_t rows, cols;
+};
+Extent extent_of_a(Transpose transpose, const cpu::GemmShape& s) {
+  return transpose == Transpose::A ? Extent{s.k, s.m} : Extent{s.m, s.k};
+}
+Extent extent_of_b(Transpose transpose, const cpu::GemmShape& s) {
+  return transpose == Transpose::B ? Extent{s.n, s.k} : Extent{s.k, s.n};
+}
+
+/// c = beta c, for sums of length 0.
+template <class T>
+void scale_result(const cpu::GemmShape& s, T beta, cpu::Rows<T> c) {
+  if (beta == T(1)) return;
+  for (std::int64_t i = 0; i < s.m; ++i) {
+    T* row = c.data + i * c.stride;
+    for (std::int64_t j = 0; j < s.n; ++j) row[j] = beta == T(0) ? T(0) : beta * row[j];
+  }
+}
+
+/// A matmul primitive of oneDNN with BF16 operands and an F32 result.
+class Bf16Matmul {
+ public:
+  Bf16Matmul(Transpose transpose, const cpu::GemmShape& s, std::int64_t a_stride,
+             std::int64_t b_stride, float beta, std::int64_t c_stride) {
+    using Type = memory::data_type;
+    const auto strides = [](std::int64_t stride, bool transposed) {
+      return transposed ? memory::dims{1, stride} : memory::dims{stride, 1};
+    };
+    a_ = {{s.m, s.k}, Type::bf16, strides(a_stride, transpose == Transpose::A)};
+    b_ = {{s.k, s.n}, Type::bf16, strides(b_stride, transpose == Transpose::B)};
+    c_ = {{s.m, s.n}, Type::f32, strides(c_stride, false)};
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (beta != 0) {
+      dnnl::post_ops add;
+      add.append_sum(beta);
+      attributes.set_post_ops(add);
+    }
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::matmul::primitive_desc description(engine(), a_, b_, c_, attributes);
+#else
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a_, b_, c_), attributes,
+                                                   engine());
+#endif
+    scratchpad_ = description.scratchpad_desc();
+    matmul_ = dnnl::matmul(description);
+  }
+
+  void operator()(const bf16* a, const bf16* b, float* c) const {
+    auto* scratchpad = thread_workspace<std::byte>(2, scratchpad_.get_size());
+    const memory am(a_, engine(), const_cast<bf16*>(a)), bm(b_, engine(), const_cast<bf16*>(b));
+    const memory cm(c_, engine(), c), sm(scratchpad_, engine(), scratchpad);
+    dnnl::stream stream(engine());
+    matmul_.execute(stream, {{DNNL_ARG_SRC, am},
+                             {DNNL_ARG_WEIGHTS, bm},
+                             {DNNL_ARG_DST, cm},
+                             {DNNL_ARG_SCRATCHPAD, sm}});
+  }
+
+ private:
+  static const dnnl::engine& engine() {
+    static const dnnl::engine the_engine(dnnl::engine::kind::cpu, 0);
+    return the_engine;
+  }
+  memory::desc a_, b_, c_, scratchpad_;
+  dnnl::matmul matmul_;
+};
+
+/// The primitives of this thread. Per thread: no lock, and a primitive is made for the number of
+/// threads it will run with.
+const Bf16Matmul& cached_matmul(Transpose transpose, const cpu::GemmShape& s, std::int64_t a_stride,
+                                std::int64_t b_stride, float beta, std::int64_t c_stride) {
+  using Key = std::tuple<int, int, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                         std::int64_t, std::int64_t, float>;
+  constexpr std::size_t kMost = 1024;  // lengths of prompts vary without end
+  static thread_local std::map<Key, Bf16Matmul> cache;
+  const int threads = omp_in_parallel() ? 1 : omp_get_max_threads();
+  const Key key{
+      static_cast<int>(transpose), threads, s.m, s.n, s.k, a_stride, b_stride, c_stride, beta};
+  auto found = cache.find(key);
+  if (found == cache.end()) {
+    if (cache.size() >= kMost) cache.clear();
+    found = cache.try_emplace(key, transpose, s, a_stride, b_stride, beta, c_stride).first;
+  }
+  return found->second;
+}
+
+/// A contiguous F32 copy.
+cpu::Rows<const float> widen(cpu::Rows<const bf16> x, Extent extent, int slot) {
+  float* out = thread_workspace<float>(slot, static_cast<std::size_t>(extent.rows * extent.cols));
+  parallel_for(extent.rows, 1 + 32768 / (1 + extent.cols), [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      const bf16* in = x.data + i * x.stride;
+      float* row = out + i * extent.cols;
+#pragma omp simd
+      for (std::int64_t j = 0; j < extent.cols; ++j) row[j] = static_cast<float>(in[j]);
+    }
+  });
+  return {out, extent.cols};
+}
+
+/// One row of c in F64: the rows of b times numbers of a, or dot products with rows of b.
+void double_row(Transpose transpose, const cpu::GemmShape& s, double alpha, const double* a,
+                std::int64_t a_step, cpu::Rows<const double> b, double* c) {
+  if (transpose == Transpose::B) {
+    for (std::int64_t j = 0; j < s.n; ++j) {
+      const double* row = b.data + j * b.stride;
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t p = 0; p < s.k; ++p) sum += a[p] * row[p];
+      c[j] += alpha * sum;
+    }
+    return;
+  }
+  for (std::int64_t p = 0; p < s.k; ++p) {
+    const double* row = b.data + p * b.stride;
+    const double factor = alpha * a[p * a_step];
+#pragma omp simd
+    for (std::int64_t j = 0; j < s.n; ++j) c[j] += factor * row[j];
+  }
+}
+
+}  // namespace
+
+namespace cpu {
+
+void gemm(Transpose transpose, const GemmShape& s, float alpha, Rows<const float> a,
+          Rows<const float> b, float beta, Rows<float> c) {
+  if (s.m == 0 || s.n == 0) return;
+  if (s.k == 0) return scale_result(s, beta, c);
+  const auto status =
+      dnnl_sgemm(transpose == Transpose::A ? 'T' : 'N', transpose == Transpose::B ? 'T' : 'N', s.m,
+                 s.n, s.k, alpha, a.data, a.stride, b.data, b.stride, beta, c.data, c.stride);
+  require(status == dnnl_success, "product", "oneDNN refuses a product of {} x {} x {}: status {}",
+          s.m, s.n, s.k, static_cast<int>(status));
+}
+
+void gemm(Transpose transpose, const GemmShape& s, double alpha, Rows<const double> a,
+          Rows<const double> b, double beta, Rows<double> c) {
+  if (s.m == 0 || s.n == 0) return;
+  scale_result(s, beta, c);
+  const std::int64_t row_step = transpose == Transpose::A ? 1 : a.stride;
+  const std::int64_t sum_step = transpose == Transpose::A ? a.stride : 1;
+  parallel_for(s.m, 1 + 16384 / (1 + s.n * s.k), [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      double_row(transpose, s, alpha, a.data + i * row_step, sum_step, b, c.data + i * c.stride);
+    }
+  });
+}
+
+void gemm(Transpose transpose, const GemmShape& s, float, Rows<const bf16> a, Rows<const bf16> b,
+          float beta, Rows<float> c) {
+  if (s.m == 0 || s.n == 0) return;
+  if (s.k == 0) return scale_result(s, beta, c);
+  if (has_native_product(DType::BF16)) {
+    cached_matmul(transpose, s, a.stride, b.stride, beta, c.stride)(a.data, b.data, c.data);
+    return;
+  }
+  gemm(transpose, s, 1.0f, widen(a, extent_of_a(transpose, s), 0),
+       widen(b, extent_of_b(transpose, s), 1), beta, c);
+}
+
+bool one_product_per_thread(const GemmShape& shape, std::int64_t count) {
+  const std::int64_t threads = omp_get_max_threads();
+  if (threads == 1 || count < 2 || omp_in_parallel()) return false;
+  // Threads within a product cost a barrier and a share of its packing; threads over products cost
+  // those that have nothing to do in the last round.
+  const double rounds = static_cast<double>(count) / static_cast<double>(threads);
+  const double busy = rounds / std::ceil(rounds);
+  const double flops = 2.0 * static_cast<double>(shape.m * shape.n) * static_cast<double>(shape.k);
+  return busy > (flops < 3e7 ? 0.5 : 0.9);
+}
+
+namespace {
+
+/// A tensor of rank 2 or 3 as matrices.
+struct Matrices {
+  std::int64_t count, rows, cols, batch_stride, row_stride;
+
+  Matrices(const Tensor& x, const char* name) {
+    require(x.rank() == 2 || x.rank() == 3, "product", "{} must have rank 2 or 3, is {}", name,
+            x.describe());
+    count = x.rank() == 3 ? x.size(0) : 1;
+    batch_stride = x.rank() == 3 ? x.stride(0) : 0;
+    rows = x.size(-2);
+    cols = x.size(-1);
+    require(cols <= 1 || x.stride(-1) == 1, "product", "rows of {} must be contiguous", name);
+    // The stride of a single row means nothing and may be anything.
+    row_stride = rows > 1 ? x.stride(-2) : std::max<std::int64_t>(cols, 1);
+    require(row_stride >= cols, "product", "rows of {} overlap", name);
+  }
+  template <class T>
+  Rows<T> at(T* data, std::int64_t index) const {
+    return {data + index * batch_stride, row_stride};
+  }
+};
+
+template <class In, class Out>
+void multiply_all(Transpose transpose, const GemmShape& shape, const Tensor& a, const Matrices& am,
+                  const Tensor& b, const Matrices& bm, float beta, const Tensor& c,
+                  const Matrices& cm) {
+  const In *a_data = a.data<In>(), *b_data = b.data<In>();
+  Out* c_data = c.data<Out>();
+  const auto multiply = [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      gemm(transpose, shape, Out(1), am.at(a_data, i), bm.at(b_data, i), static_cast<Out>(beta),
+           cm.at(c_data, i));
+    }
+  };
+  if (one_product_per_thread(shape, cm.count)) {
+    parallel_for(cm.count, 1, multiply);
+  } else {
+    multiply(0, cm.count);
+  }
+}
+
+}  // namespace
+
+void product(Context&, const Tensor& a, const Tensor& b, Transpose transpose, float beta,
+             const Tensor& c) {
+  const Matrices am(a, "a"), bm(b, "b"), cm(c, "c");
+  const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;
+  const GemmShape shape{a_t ? am.cols : am.rows, b_t ? bm.rows : bm.cols, a_t ? am.rows : am.cols};
+  require(a.dtype() == b.dtype() && (b_t ? bm.cols : bm.rows) == shape.k && cm.rows == shape.m &&
+              cm.cols == shape.n && am.count == cm.count && bm.count == cm.count,
+          "product", "a {}, b {} and c {} do not go together", a.describe(), b.describe(),
+          c.describe());
+  require(beta == 0 || beta == 1, "product", "beta must be 0 or 1, is {}", beta);
+  switch (a.dtype()) {
+    case DType::F32:
+      return multiply_all<float, float>(transpose, shape, a, am, b, bm, beta, c, cm);
+    case DType::BF16:
+      return multiply_all<bf16, float>(transpose, shape, a, am, b, bm, beta, c, cm);
+    case DType::F64:
+      return multiply_all<double, double>(transpose, shape, a, am, b, bm, beta, c, cm);
+    default:
+      throw Error("product", fmt::format("there are no products of {}", name_of(a.dtype())),
+                  "use F32, BF16 or F64");
+  }
+}
+
+}  // namespace cpu
+
+double measure_product_flops(DType dtype, std::int64_t n) {
+  using Clock = std::chrono::steady_clock;
+  const Buffer a(static_cast<std::size_t>(n * n) * size_of(dtype));
+  const Buffer b(a.bytes());
+  const DType result = dtype == DType::F64 ? DType::F64 : DType::F32;
+  const Buffer c(static_cast<std::size_t>(n * n) * size_of(result));
+  Context context;
+  double best = 0, total = 0;
+  for (int i = 0; i < 3 || total < 0.3; ++i) {
+    const auto start = Clock::now();
+    cpu::product(context, a.view(dtype, {n, n}), b.view(dtype, {n, n}), Transpose::B, 0,
+                 c.view(result, {n, n}));
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, 2.0 * static_cast<double>(n * n) * static_cast<double>(n) / seconds);
+    total += seconds;
+  }
+  return best;
+}
+
+bool has_native_product(DType dtype) {
+  static const bool has_bf16 = has_isa(dnnl::cpu_isa::avx512_core_bf16);
+  return dtype == DType::F32 || dtype == DType::F64 || (dtype == DType::BF16 && has_bf16);
+}
+
+}  // namespace tessera::kernels
