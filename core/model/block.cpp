@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/block.h"
+
+#include "kernels/convert/convert.h"
+
+namespace tessera {
+
+void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t layer,
+                    const std::string& prefix) {
+  const auto norm = [&](const char* name) {
+    return Norm{&parameters.declare(prefix + name + ".weight", {c.hidden_size}, Init::Ones, false),
+                static_cast<float>(c.rms_norm_eps)};
+  };
+  is_moe_ = c.is_moe_layer(layer);
+  attention_norm_ = norm("input_layernorm");
+  attention_.declare(parameters, c, prefix + "self_attn.");
+  ffn_norm_ = norm("post_attention_layernorm");
+  if (is_moe_) {
+    moe_.declare(parameters, c, prefix + "mlp.");
+  } else {
+    dense_.declare(parameters, c.hidden_size, c.intermediate_size, prefix + "mlp.");
+  }
+}
+
+namespace {
+/// A kept copy of x, which a product then adds to.
+Tensor residual(Pass& pass, const Tensor& x) {
+  Tensor y = pass.keep.take(x.dtype(), {x.size(0), x.size(1)});
+  kernels::convert(pass.context, x, y);
+  return y;
+}
+}  // namespace
+
+void Block::feed_forward(Pass& pass, const Tensor& h, BlockStash& s, const Tensor& y) const {
+  if (is_moe_) {
+    moe_.forward(pass, h, s.moe, y);
+  } else {
+    dense_.forward(pass, h, s.dense, y);
+  }
+}
+
+Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
+                      BlockStash& s) const {
+  const std::int64_t tokens = x.size(0), hidden = x.size(1);
+  s.x = x;
+  s.attention_in = pass.keep.take(pass.precision.operand, {tokens, hidden});
+  s.attention_rstd = attention_norm_.forward(pass, x, s.attention_in);
+  s.middle = residual(pass, x);
+  attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
+
+  s.ffn_in = pass.keep.take(pass.precision.operand, {tokens, hidden});
+  s.ffn_rstd = ffn_norm_.forward(pass, s.middle, s.ffn_in);
+  Tensor y = residual(pass, s.middle);
+  feed_forward(pass, s.ffn_in, s, y);
+  return y;
+}
+
+void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                     const BlockStash& s, const BalanceTerm& balance, const Tensor& dx) const {
+  Arena::Frame frame(pass.scratch());
+  const Tensor dh = pass.scratch().take(dx.dtype(), {dx.size(0), dx.size(1)});
+  if (is_moe_) {
+    moe_.backward(pass, dx, s.ffn_in, sequences, s.moe, balance, dh);
+  } else {
+    dense_.backward(pass, pass.operand(dx, pass.scratch()), s.ffn_in, s.dense, 0.f, dh);
+  }
+  ffn_norm_.backward(pass.context, dh, s.middle, s.ffn_rstd, true, dx);
+  attention_.backward(pass, dx, s.attention_in, sequences, rotary, s.attention, dh);
+  attention_norm_.backward(pass.context, dh, s.x, s.attention_rstd, true, dx);
+}
+
+void Block::forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
+                           const Tensor& cache, BlockStash& s, const Tensor& x) const {
+  const Tensor h = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
+  attention_norm_.forward(pass, x, h);
+  attention_.forward_cached(pass, h, tokens, rotary, cache, x);
+  ffn_norm_.forward(pass, x, h);
+  feed_forward(pass, h, s, x);
+}
+
+}  // namespace tessera

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// One pre-norm transformer block: x + attention(norm(x)), then + feed-forward(norm(.)), dense or
+// mixture of experts.
+#pragma once
+
+#include <string>
+
+#include "core/model/feed_forward.h"
+#include "core/model/mla.h"
+#include "core/model/moe.h"
+
+namespace tessera {
+
+struct BlockStash {
+  Tensor x;                             ///< (T, H) the block's input
+  Tensor attention_rstd, attention_in;  ///< (T), (T, H) operand type
+  MlaStash attention;
+  Tensor middle;            ///< (T, H) after attention
+  Tensor ffn_rstd, ffn_in;  ///< (T), (T, H) operand type
+  FeedForwardStash dense;
+  MoeStash moe;
+};
+
+class Block {
+ public:
+  /// Declares the weights of `prefix` ("model.layers.3."); `layer` decides dense or experts.
+  void declare(ParameterSet& parameters, const ModelConfig& config, std::int64_t layer,
+               const std::string& prefix);
+
+  /// Returns the block's output (T, H), kept.
+  Tensor forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
+                 BlockStash& stash) const;
+
+  /// dx holds the gradient of the output and becomes that of the input; (T, H).
+  void backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                const BlockStash& stash, const BalanceTerm& balance, const Tensor& dx) const;
+
+  /// x becomes the block's output; the new tokens go into the cache of this layer.
+  void forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
+                      const Tensor& cache, BlockStash& stash, const Tensor& x) const;
+
+  bool is_moe() const { return is_moe_; }
+  const Moe& moe() const { return moe_; }
+
+ private:
+  void feed_forward(Pass& pass, const Tensor& h, BlockStash& stash, const Tensor& y) const;
+
+  bool is_moe_ = false;
+  Norm attention_norm_, ffn_norm_;
+  Mla attention_;
+  FeedForward dense_;
+  Moe moe_;
+};
+
+}  // namespace tessera

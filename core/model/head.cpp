@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/head.h"
+
+#include <algorithm>
+
+#include "kernels/cross_entropy/cross_entropy.h"
+
+namespace tessera {
+
+namespace {
+/// Rows of logits at a time: about 16 MiB of them, which keeps a slice in the last-level cache of
+/// common processors while products stay large.
+std::int64_t rows_per_slice(std::int64_t vocabulary) {
+  constexpr std::int64_t kElements = 4 << 20;
+  return std::clamp<std::int64_t>(kElements / vocabulary / 64 * 64, 64, 4096);
+}
+}  // namespace
+
+void Head::normalise(Pass& pass, const Tensor& x, HeadStash& s) const {
+  s.x = x;
+  s.normed = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
+  s.rstd = norm.forward(pass, x, s.normed);
+}
+
+void Head::logits(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_t to,
+                  const Tensor& out) const {
+  output.forward(pass.context, s.normed.slice(0, from, to), 0.f, out);
+}
+
+void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadStash& s) const {
+  Context& context = pass.context;
+  const std::int64_t tokens = s.x.size(0), hidden = s.x.size(1);
+  const std::int64_t vocabulary = output.out_features();
+  const DType type = pass.precision.activation;
+  const bool training = gradient_scale != 0.0;
+  s.losses = pass.keep.take(type, {tokens});
+  if (training) s.dx = pass.keep.take(type, {tokens, hidden});
+  const std::int64_t step = rows_per_slice(vocabulary);
+  for (std::int64_t from = 0; from < tokens; from += step) {
+    const std::int64_t to = std::min(tokens, from + step);
+    Arena::Frame frame(pass.scratch());
+    const Tensor slice = pass.scratch().take(type, {to - from, vocabulary});
+    logits(pass, s, from, to, slice);
+    kernels::cross_entropy(context, slice, targets.slice(0, from, to), gradient_scale,
+                           s.losses.slice(0, from, to));
+    if (!training) continue;
+    const Tensor gradient = pass.operand(slice, pass.scratch());
+    output.input_grad(context, gradient, 0.f, s.dx.slice(0, from, to));
+    output.weight_grad(context, gradient, s.normed.slice(0, from, to));
+  }
+  if (training) norm.backward(context, s.dx, s.x, s.rstd, false, s.dx);
+}
+
+}  // namespace tessera

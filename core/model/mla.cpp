@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/mla.h"
+
+#include "kernels/attention/attention.h"
+#include "kernels/mla_key/mla_key.h"
+#include "kernels/rope/rope.h"
+
+namespace tessera {
+
+void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::string& prefix) {
+  heads_ = c.num_attention_heads;
+  nope_ = c.qk_nope_head_dim;
+  rope_ = c.qk_rope_head_dim;
+  value_ = c.v_head_dim;
+  latent_ = c.kv_lora_rank;
+  query_rank_ = c.q_lora_rank;
+  const auto epsilon = static_cast<float>(c.rms_norm_eps);
+  const auto matrix = [&](const char* name, std::int64_t out, std::int64_t in) {
+    return Linear{&parameters.declare(prefix + name + ".weight", {out, in})};
+  };
+  const auto norm = [&](const char* name, std::int64_t size) {
+    return Norm{&parameters.declare(prefix + name + ".weight", {size}, Init::Ones, false), epsilon};
+  };
+  const std::int64_t query_size = heads_ * c.qk_head_dim();
+  if (query_rank_ > 0) {
+    q_a_ = matrix("q_a_proj", query_rank_, c.hidden_size);
+    q_norm_ = norm("q_a_layernorm", query_rank_);
+    q_b_ = matrix("q_b_proj", query_size, query_rank_);
+  } else {
+    q_ = matrix("q_proj", query_size, c.hidden_size);
+  }
+  kv_a_ = matrix("kv_a_proj_with_mqa", latent_ + rope_, c.hidden_size);
+  kv_norm_ = norm("kv_a_layernorm", latent_);
+  kv_b_ = matrix("kv_b_proj", heads_ * (nope_ + value_), latent_);
+  o_ = matrix("o_proj", c.hidden_size, heads_ * value_);
+}
+
+Tensor Mla::rotary_key(const Tensor& kv_a) const {
+  return kv_a.slice(1, latent_, latent_ + rope_).split_last(1, rope_);
+}
+
+/// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d), not yet rotated.
+Tensor Mla::project_query(Pass& pass, const Tensor& h, MlaStash& s) const {
+  const std::int64_t tokens = h.size(0), size = heads_ * (nope_ + rope_);
+  const DType type = pass.precision.activation;
+  Tensor q = pass.keep.take(type, {tokens, size});
+  if (query_rank_ == 0) {
+    q_.forward(pass.context, h, 0.f, q);
+    return q.split_last(heads_, nope_ + rope_);
+  }
+  s.query_latent = pass.keep.take(type, {tokens, query_rank_});
+  s.query_latent_normed = pass.keep.take(pass.precision.operand, {tokens, query_rank_});
+  q_a_.forward(pass.context, h, 0.f, s.query_latent);
+  s.query_latent_rstd = q_norm_.forward(pass, s.query_latent, s.query_latent_normed);
+  q_b_.forward(pass.context, s.query_latent_normed, 0.f, q);
+  return q.split_last(heads_, nope_ + rope_);
+}
+
+/// The latent and its norm, and the rotary key, rotated in place.
+void Mla::project_latent(Pass& pass, const Tensor& h, const Tensor& positions, const Rotary& rotary,
+                         MlaStash& s) const {
+  const std::int64_t tokens = h.size(0);
+  s.kv_a = pass.keep.take(pass.precision.activation, {tokens, latent_ + rope_});
+  s.latent_normed = pass.keep.take(pass.precision.operand, {tokens, latent_});
+  kv_a_.forward(pass.context, h, 0.f, s.kv_a);
+  s.latent_rstd = kv_norm_.forward(pass, s.kv_a.slice(1, 0, latent_), s.latent_normed);
+  kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
+}
+
+void Mla::forward(Pass& pass, const Tensor& h, const Sequences& sequences, const Rotary& rotary,
+                  MlaStash& s, const Tensor& y) const {
+  Context& context = pass.context;
+  const std::int64_t tokens = h.size(0);
+  const DType type = pass.precision.activation;
+
+  s.q = project_query(pass, h, s);
+  kernels::rope(context, rotary_part(s.q), sequences.positions, rotary.cos, rotary.sin, false);
+  project_latent(pass, h, sequences.positions, rotary, s);
+
+  const Tensor kv = pass.keep.take(type, {tokens, heads_ * (nope_ + value_)});
+  kv_b_.forward(context, s.latent_normed, 0.f, kv);
+  s.kv = kv.split_last(heads_, nope_ + value_);
+  s.k = pass.keep.take(type, {tokens, heads_, nope_ + rope_});
+  kernels::mla_key_forward(context, s.kv.slice(2, 0, nope_),
+                           s.kv_a.slice(1, latent_, latent_ + rope_), s.k);
+
+  s.o = pass.keep.take(type, {tokens, heads_, value_});
+  s.lse = pass.keep.take(type, {heads_, tokens});
+  kernels::attention_forward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
+                             sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
+  s.o_operand = pass.operand(s.o.reshape({tokens, heads_ * value_}), pass.keep);
+  o_.forward(context, s.o_operand, 1.f, y);
+}
+
+void Mla::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+                   const Rotary& rotary, const MlaStash& s, const Tensor& dh) const {
+  Context& context = pass.context;
+  const std::int64_t tokens = h.size(0);
+  const DType type = pass.precision.activation;
+  Arena::Frame frame(pass.scratch());
+  const auto scratch = [&](std::int64_t width) {
+    return pass.scratch().take(type, {tokens, width});
+  };
+
+  const Tensor dy_operand = pass.operand(dy, pass.scratch());
+  const Tensor d_o = scratch(heads_ * value_);
+  o_.input_grad(context, dy_operand, 0.f, d_o);
+  o_.weight_grad(context, dy_operand, s.o_operand);
+
+  const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
+  const Tensor dk = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
+  const Tensor d_kv = scratch(heads_ * (nope_ + value_)).split_last(heads_, nope_ + value_);
+  const Tensor d_kv_a = scratch(latent_ + rope_);
+  kernels::attention_backward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
+                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse,
+                              d_o.split_last(heads_, value_), dq, dk,
+                              d_kv.slice(2, nope_, nope_ + value_));
+  kernels::mla_key_backward(context, dk, d_kv.slice(2, 0, nope_),
+                            d_kv_a.slice(1, latent_, latent_ + rope_));
+  kernels::rope(context, rotary_part(dq), sequences.positions, rotary.cos, rotary.sin, true);
+  kernels::rope(context, rotary_key(d_kv_a), sequences.positions, rotary.cos, rotary.sin, true);
+
+  latent_backward(pass, d_kv.reshape({tokens, heads_ * (nope_ + value_)}), d_kv_a, h, s, dh);
+  query_backward(pass, dq.reshape({tokens, heads_ * (nope_ + rope_)}), h, s, dh);
+}
+
+/// Through W_UK, W_UV and the norm to the latent, and with the rotary key's gradient to dh,
+/// written.
+void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Tensor& h,
+                          const MlaStash& s, const Tensor& dh) const {
+  Context& context = pass.context;
+  const Tensor d_kv_operand = pass.operand(d_kv, pass.scratch());
+  const Tensor d_normed = pass.scratch().take(d_kv.dtype(), {h.size(0), latent_});
+  kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
+  kv_b_.weight_grad(context, d_kv_operand, s.latent_normed);
+  kv_norm_.backward(context, d_normed, s.kv_a.slice(1, 0, latent_), s.latent_rstd, false,
+                    d_kv_a.slice(1, 0, latent_));
+  const Tensor d_kv_a_operand = pass.operand(d_kv_a, pass.scratch());
+  kv_a_.input_grad(context, d_kv_a_operand, 0.f, dh);
+  kv_a_.weight_grad(context, d_kv_a_operand, h);
+}
+
+/// Adds the query's part to dh.
+void Mla::query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const MlaStash& s,
+                         const Tensor& dh) const {
+  Context& context = pass.context;
+  const Tensor dq_operand = pass.operand(dq, pass.scratch());
+  if (query_rank_ == 0) {
+    q_.input_grad(context, dq_operand, 1.f, dh);
+    q_.weight_grad(context, dq_operand, h);
+    return;
+  }
+  const Tensor d_normed = pass.scratch().take(dq.dtype(), {h.size(0), query_rank_});
+  q_b_.input_grad(context, dq_operand, 0.f, d_normed);
+  q_b_.weight_grad(context, dq_operand, s.query_latent_normed);
+  q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);
+  const Tensor d_latent_operand = pass.operand(d_normed, pass.scratch());
+  q_a_.input_grad(context, d_latent_operand, 1.f, dh);
+  q_a_.weight_grad(context, d_latent_operand, h);
+}
+
+}  // namespace tessera

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Multi-head latent attention (DeepSeek-V3 report, section 2.1.1, eq. 1 to 11).
+// T tokens, H hidden, n heads, c KV latent, r rotary, d = d_nope + r, v value size.
+#pragma once
+
+#include <string>
+
+#include "core/model/config.h"
+#include "core/model/latent_cache.h"
+#include "core/model/layers.h"
+#include "core/model/sequences.h"
+
+namespace tessera {
+
+/// Kept from forward for backward.
+struct MlaStash {
+  Tensor query_latent, query_latent_rstd, query_latent_normed;  ///< (T, q rank); with a latent only
+  Tensor q;                                                     ///< (T, n, d), rotated
+  Tensor kv_a;                                                  ///< (T, c + r), rotary part rotated
+  Tensor latent_rstd, latent_normed;                            ///< (T), (T, c)
+  Tensor k;                                                     ///< (T, n, d)
+  Tensor kv;                                                    ///< (T, n, d_nope + v)
+  Tensor o, lse;                                                ///< (T, n, v), (n, T)
+  Tensor o_operand;                                             ///< (T, n v) operand type
+};
+
+class Mla {
+ public:
+  /// Declares the weights of `prefix` ("model.layers.3.self_attn.").
+  void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
+
+  /// y += attention of h; h (T, H) operand type, y (T, H) activation type.
+  void forward(Pass& pass, const Tensor& h, const Sequences& sequences, const Rotary& rotary,
+               MlaStash& stash, const Tensor& y) const;
+
+  /// dh (T, H), written, from dy (T, H); adds the gradients of the weights.
+  void backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+                const Rotary& rotary, const MlaStash& stash, const Tensor& dh) const;
+
+  /// y += attention of the new tokens' h over everything in the cache of this layer, theirs
+  /// included, which this call writes. With `tokens.fresh` in the plain form, else in the absorbed
+  /// one (section 2.1.1 of the report; appendix of arXiv:2405.04434).
+  void forward_cached(Pass& pass, const Tensor& h, const CachedTokens& tokens, const Rotary& rotary,
+                      const Tensor& cache, const Tensor& y) const;
+
+ private:
+  Tensor project_query(Pass& pass, const Tensor& h, MlaStash& stash) const;
+  void project_latent(Pass& pass, const Tensor& h, const Tensor& positions, const Rotary& rotary,
+                      MlaStash& stash) const;
+  void query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const MlaStash& stash,
+                      const Tensor& dh) const;
+  void latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Tensor& h,
+                       const MlaStash& stash, const Tensor& dh) const;
+  Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
+                            const Rotary& rotary, const Tensor& cache) const;
+  Tensor rotary_part(const Tensor& q) const { return q.slice(2, nope_, nope_ + rope_); }
+  Tensor rotary_key(const Tensor& kv_a) const;
+
+  std::int64_t heads_ = 0, nope_ = 0, rope_ = 0, value_ = 0, latent_ = 0, query_rank_ = 0;
+  Linear q_, q_a_, q_b_, kv_a_, kv_b_, o_;
+  Norm q_norm_, kv_norm_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Fine-grained mixture of experts with shared experts and loss-free balance (DeepSeek-V3 report,
+// section 2.1.2). No token is dropped; an expert without tokens is normal.
+#pragma once
+
+#include <string>
+
+#include "core/model/config.h"
+#include "core/model/feed_forward.h"
+#include "core/model/sequences.h"
+#include "kernels/permute/permute.h"
+
+namespace tessera {
+
+/// Kept from forward for backward. R = max_permuted_rows(T, top-k, experts).
+struct MoeStash {
+  Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
+  kernels::Permutation permutation;
+  Tensor dispatched;  ///< (R, H) operand type
+  Tensor gate_up;     ///< (R, 2 width)
+  Tensor expert_out;  ///< (R, H)
+  FeedForwardStash shared;
+};
+
+/// The sequence-wise balance loss of a micro-batch.
+struct BalanceTerm {
+  double alpha = 0.0;           ///< 0: off
+  double gradient_scale = 1.0;  ///< weight of this micro-batch in the step
+  Tensor loss;                  ///< (1) F64, the layers' losses are written here one by one
+};
+
+class Moe {
+ public:
+  /// Declares gate, selection bias, experts and shared experts under `prefix`.
+  void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
+
+  /// y += experts of h; h (T, H) operand type, y (T, H) activation type. Slots per expert are left
+  /// in stash.permutation.counts.
+  void forward(Pass& pass, const Tensor& h, MoeStash& stash, const Tensor& y) const;
+
+  /// dh, written, from dy; both (T, H) activation type.
+  void backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+                const MoeStash& stash, const BalanceTerm& balance, const Tensor& dh) const;
+
+  /// The selection bias, (experts) F32.
+  const Tensor& bias() const { return bias_->value; }
+  std::int64_t experts() const { return experts_; }
+
+ private:
+  void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
+  void run_experts(Pass& pass, const Tensor& h, MoeStash& stash) const;
+  void experts_backward(Pass& pass, const Tensor& dy_rows, const MoeStash& stash,
+                        const Tensor& dh) const;
+  void gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
+                     const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
+                     const Tensor& dh) const;
+  Tensor live_rows(const MoeStash& stash) const {
+    return stash.permutation.offsets.slice(0, experts_, experts_ + 1);
+  }
+
+  std::int64_t experts_ = 0, width_ = 0;
+  kernels::RouterConfig router_;
+  Parameter *gate_ = nullptr, *bias_ = nullptr, *gate_up_ = nullptr, *down_ = nullptr;
+  bool has_shared_ = false;
+  FeedForward shared_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/mtp.h"
+
+namespace tessera {
+
+void Mtp::declare(ParameterSet& parameters, const ModelConfig& c, const Linear& output) {
+  const std::string prefix = "model.layers." + std::to_string(c.num_hidden_layers) + ".";
+  const auto norm = [&](const char* name) {
+    return Norm{&parameters.declare(prefix + name + ".weight", {c.hidden_size}, Init::Ones, false),
+                static_cast<float>(c.rms_norm_eps)};
+  };
+  embedding_norm_ = norm("enorm");
+  hidden_norm_ = norm("hnorm");
+  join_.weight = &parameters.declare(prefix + "eh_proj.weight", {c.hidden_size, 2 * c.hidden_size});
+  block_.declare(parameters, c, c.num_hidden_layers, prefix);
+  head_ = {norm("shared_head.norm"), output};
+}
+
+void Mtp::forward(Pass& pass, const Tensor& hidden, const Tensor& embedded,
+                  const Sequences& sequences, const Rotary& rotary, const Tensor& targets,
+                  double gradient_scale, MtpStash& s) const {
+  const std::int64_t tokens = hidden.size(0), width = hidden.size(1);
+  s.hidden = hidden;
+  s.embedded = embedded;
+  s.joined = pass.keep.take(pass.precision.operand, {tokens, 2 * width});
+  s.embedded_rstd = embedding_norm_.forward(pass, embedded, s.joined.slice(1, 0, width));
+  s.hidden_rstd = hidden_norm_.forward(pass, hidden, s.joined.slice(1, width, 2 * width));
+  const Tensor x = pass.keep.take(pass.precision.activation, {tokens, width});
+  join_.forward(pass.context, s.joined, 0.f, x);
+  const Tensor y = block_.forward(pass, x, sequences, rotary, s.block);
+  head_.normalise(pass, y, s.head);
+  head_.loss(pass, targets, gradient_scale, s.head);
+}
+
+void Mtp::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary, const MtpStash& s,
+                   const BalanceTerm& balance, const Tensor& d_embedded,
+                   const Tensor& d_hidden) const {
+  const std::int64_t tokens = s.hidden.size(0), width = s.hidden.size(1);
+  const Tensor& dx = s.head.dx;
+  block_.backward(pass, sequences, rotary, s.block, balance, dx);
+  Arena::Frame frame(pass.scratch());
+  const Tensor dx_operand = pass.operand(dx, pass.scratch());
+  const Tensor d_joined = pass.scratch().take(dx.dtype(), {tokens, 2 * width});
+  join_.input_grad(pass.context, dx_operand, 0.f, d_joined);
+  join_.weight_grad(pass.context, dx_operand, s.joined);
+  embedding_norm_.backward(pass.context, d_joined.slice(1, 0, width), s.embedded, s.embedded_rstd,
+                           false, d_embedded);
+  hidden_norm_.backward(pass.context, d_joined.slice(1, width, 2 * width), s.hidden, s.hidden_rstd,
+                        true, d_hidden);
+}
+
+}  // namespace tessera

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The weights of a model: master values, gradients, the copies that products read, and the names
+// that released checkpoints give to their parts.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/base/memory.h"
+#include "core/model/precision.h"
+
+namespace tessera {
+
+enum class Init : std::uint8_t { Normal, Ones, Zeros };
+
+/// One array of weights. Several released tensors may be stored in it side by side, so that one
+/// product reads them: gate and up of a feed-forward, or all experts of a layer.
+struct Parameter {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  Init init = Init::Normal;
+  bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
+  bool decay = true;    ///< weight decay applies: matrices only
+
+  Tensor value;    ///< master weight
+  Tensor grad;     ///< same shape and type; absent without gradients
+  Tensor operand;  ///< what products read: value itself, or its BF16 copy
+
+  /// Views of `value` under their released names, in storage order.
+  struct Part {
+    std::string released_name;
+    Tensor value;
+    std::int64_t first = 0;  ///< its offset in the parameter, in elements
+  };
+  std::vector<Part> parts;
+};
+
+/// All parameters in declaration order, each array one contiguous buffer for the whole model.
+class ParameterSet {
+ public:
+  /// Declares; memory comes with allocate(). The reference stays valid. Without released names in
+  /// `part_names`, the parameter itself is the one released tensor.
+  Parameter& declare(std::string name, std::vector<std::int64_t> shape, Init init = Init::Normal,
+                     bool decay = true);
+  /// Declares an F32 array that training does not touch through gradients.
+  Parameter& declare_state(std::string name, std::vector<std::int64_t> shape);
+  /// The parameter is stored as `released_names.size()` equal runs of rows with these names.
+  void split(Parameter& parameter, std::vector<std::string> released_names);
+
+  void allocate(const Precision& precision, bool with_gradients, Device device);
+
+  /// N(0, sigma) for matrices, 1 for norms, 0 for states. A function of (seed, name, index) alone.
+  void initialise(std::uint64_t seed, double sigma);
+
+  /// Renews the copies that products read. To be called after values change.
+  void refresh_operands(Context& context);
+  void zero_gradients(Context& context);
+
+  std::deque<Parameter>& all() { return parameters_; }
+  const std::deque<Parameter>& all() const { return parameters_; }
+  /// All gradients as one flat array, padding between parameters included (zeros).
+  const Tensor& flat_gradients() const { return flat_gradients_; }
+  std::size_t value_bytes() const { return values_.bytes(); }
+
+  /// Throws Error when there is none of this name.
+  Parameter& find(const std::string& name);
+
+ private:
+  std::int64_t flat_size() const;
+  Buffer values_, gradients_, operands_, states_;
+  Tensor flat_values_, flat_gradients_, flat_operands_;
+  std::deque<Parameter> parameters_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "core/model/precision.h"
+
+#include <array>
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace tessera {
+
+namespace {
+constexpr std::array<std::pair<Recipe, std::string_view>, 4> kNames{
+    {{Recipe::Fp32, "fp32"},
+     {Recipe::Bf16, "bf16"},
+     {Recipe::Tensorwise, "tensorwise"},
+     {Recipe::Blockwise, "blockwise"}}};
+}
+
+Recipe recipe_from_name(std::string_view name) {
+  for (const auto& [recipe, word] : kNames) {
+    if (word == name) return recipe;
+  }
+  throw Error("precision", fmt::format("unknown recipe \"{}\"", name),
+              "choose fp32, bf16, tensorwise or blockwise");
+}
+
+std::string_view name_of(Recipe recipe) {
+  return kNames[static_cast<std::size_t>(recipe)].second;
+}
+
+Precision Precision::of(Recipe recipe) {
+  if (recipe == Recipe::Fp32) return {DType::F32, DType::F32};
+  if (recipe == Recipe::Bf16) return {DType::F32, DType::BF16};
+  throw Error("precision", fmt::format("the CPU engine does not compute {} yet", name_of(recipe)),
+              "choose fp32 or bf16");
+}
+
+}  // namespace tessera

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Precision recipes: what each product of a linear layer is computed in.
+#pragma once
+
+#include <string_view>
+
+#include "core/base/dtype.h"
+
+namespace tessera {
+
+/// `Fp32`: everything in FP32. `Bf16`: operands of products rounded to BF16, sums and everything
+/// between products in FP32 on the CPU. `Tensorwise`, `Blockwise`: FP8 (see docs of the recipes).
+enum class Recipe : std::uint8_t { Fp32, Bf16, Tensorwise, Blockwise };
+
+/// "fp32", "bf16", "tensorwise", "blockwise". Throws Error for another word.
+Recipe recipe_from_name(std::string_view name);
+std::string_view name_of(Recipe recipe);
+
+/// Types of a model that lives on a device: of activations, master weights and gradients, and of
+/// the operands of products.
+struct Precision {
+  DType activation = DType::F32;  ///< F32, or F64 in tests of gradients
+  DType operand = DType::F32;     ///< F32, BF16, or F64 where activations are
+
+  /// Throws Error for recipes that the CPU engine does not compute.
+  static Precision of(Recipe recipe);
+};
+
+}  // namespace tessera
