@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Shared by packaging/start and packaging/test: packages, configuration, build.
 #
 # One build folder serves both. `start` compiles the programs alone, `test` adds the tests to them,
@@ -64,7 +65,7 @@ install_packages() {
   fi
   note "installing: $missing"
   apt_get update || die "apt-get update failed" "is this machine connected to its package mirror?"
-  # shellcheck disable=SC2086 -- a list of names
+  # shellcheck disable=SC2086  # a list of names
   apt_get install -y --no-install-recommends $missing ||
     die "apt-get could not install: $missing" "on Ubuntu the archive component 'universe' is needed"
 }
@@ -81,8 +82,8 @@ configure() {
     -DTESSERA_TESTS=ON "$@"
 }
 
-# jobs: compilers at a time: one per core, each with 1.5 GB of memory.
-jobs() {
+# job_count: compilers at a time: one per core, each with 1.5 GB of memory.
+job_count() {
   local by_memory
   by_memory=$(awk '/^MemAvailable:/ { print int($2 / 1572864) }' /proc/meminfo)
   local by_cores
@@ -93,10 +94,10 @@ jobs() {
 
 has_target() { ninja -C "$build" -t query "$1" >/dev/null 2>&1; }
 
-# compile [targets]: everything where none is named.
+# compile TARGET...: "all" is everything, tests included.
 compile() {
   local n
-  n=$(jobs)
-  say "Building ${*:-everything}, $n at a time"
-  cmake --build "$build" --parallel "$n" ${1:+--target "$@"}
+  n=$(job_count)
+  say "Building $*, $n at a time"
+  cmake --build "$build" --parallel "$n" --target "$@"
 }

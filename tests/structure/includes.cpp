@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// See includes.h. The whole house is the table kAreas.
+#include "tests/structure/includes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+#include <sstream>
+
+namespace tessera::structure {
+namespace {
+
+struct Area {
+  std::string_view folder;
+  std::string_view may_include;  // folders and single headers, beside the area itself
+};
+
+// base <- kernels <- core <- ui <- app, base <- distributed <- core; inside core from top to
+// bottom.
+constexpr Area kAreas[] = {
+    {"core/base/", ""},
+    {"core/base/cuda/", "core/base/"},
+    {"kernels/", "core/base/"},
+    {"distributed/", "core/base/"},
+    {"distributed/nccl/", "core/base/ distributed/"},
+    {"core/model/", "core/base/ kernels/ distributed/"},
+    // The plain parts know the model's configuration, and nothing that computes: the studio links
+    // them without the engine.
+    {"core/checkpoint/", "core/base/ core/model/config.h"},
+    {"core/tokenizer/", "core/base/"},
+    {"core/data/", "core/base/ core/tokenizer/"},
+    {"core/run/", "core/base/ core/model/config.h core/data/mixture.h"},
+    {"core/plan/", "core/base/ core/model/ core/run/ core/data/ core/tokenizer/ core/checkpoint/"},
+    {"core/train/",
+     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/run/ core/plan/"},
+    {"core/infer/",
+     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/run/ core/plan/"},
+    {"core/eval/",
+     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/run/ core/plan/ core/train/ core/infer/"},
+    {"core/rl/",
+     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/run/ core/plan/ core/train/ core/infer/ core/eval/"},
+    {"ui/", "core/"},
+    {"app/", "core/ kernels/ distributed/ ui/"},
+    {"tests/", "core/ kernels/ distributed/ ui/ app/"},
+};
+
+constexpr std::string_view kTopFolders[] = {"app", "core", "distributed", "kernels", "tests", "ui"};
+
+const Area* area_of(std::string_view path) {
+  const Area* best = nullptr;
+  for (const Area& area : kAreas) {
+    if (!path.starts_with(area.folder)) continue;
+    if (!best || area.folder.size() > best->folder.size()) best = &area;
+  }
+  return best;
+}
+
+bool listed(std::string_view list, std::string_view header) {
+  std::istringstream words{std::string(list)};
+  std::string word;
+  const Area* target = area_of(header);
+  while (words >> word) {
+    if (word == header) return true;
+    // "core/base/" does not open core/base/cuda/, an area of its own; "core/" opens all of core.
+    const bool folder = word.ends_with('/') && header.starts_with(word);
+    if (folder && (target->folder == word || !area_of(word))) return true;
+    if (folder && area_of(word)->folder == target->folder) return true;
+  }
+  return false;
+}
+
+bool is_qt(const std::string& header) {
+  static const std::regex qt("(Q[A-Z]|Qt[A-Z]|Qt/|q[a-z0-9]+\\.h$).*");
+  return std::regex_match(header, qt);
+}
+
+bool is_cuda(const std::string& header) {
+  static const std::regex cuda(
+      "(cuda|cublas|cudnn|curand|cusparse|cusolver|nccl|nvml|nvtx|nvToolsExt).*"
+      "|(cub|thrust|cute|cutlass)/.*|cooperative_groups.*|mma\\.h|device_launch_parameters\\.h");
+  return std::regex_match(header, cuda);
+}
+
+bool qt_allowed(std::string_view path) {
+  return path.starts_with("ui/") || path.starts_with("tests/ui/") ||
+         path.starts_with("app/studio_");
+}
+
+bool cuda_allowed(const std::string& path) {
+  // The contract kernels/x/x.h is read by everyone above, so it stays free of CUDA.
+  static const std::regex contract("kernels/([a-z0-9_]+)/\\1\\.h");
+  if (std::regex_match(path, contract)) return false;
+  static const std::regex gpu_test("tests/kernels/.*gpu.*");
+  return path.starts_with("kernels/") || path.starts_with("distributed/nccl/") ||
+         path.starts_with("core/base/cuda/") || std::regex_match(path, gpu_test);
+}
+
+// What is wrong with `path` including `header`; empty where nothing is.
+std::string wrong_include(const std::string& path, const std::string& header, bool quoted) {
+  if (is_qt(header) && !qt_allowed(path)) return "Qt below ui/: " + header;
+  if (is_cuda(header) && !cuda_allowed(path)) return "CUDA header: " + header;
+  if (!quoted) return {};
+  const Area* from = area_of(path);
+  const Area* to = area_of(header);
+  if (!from) return "this folder has no row in the table of areas";
+  if (!to) return fmt::format("\"{}\" is not a path from the root of the repository", header);
+  if (from == to || listed(from->may_include, header)) return {};
+  return fmt::format("wrong arrow: {} may not include {}", from->folder, header);
+}
+
+bool is_source(const std::filesystem::path& path) {
+  static const std::string_view endings[] = {".h", ".cpp", ".cu", ".cuh", ".cmake", ".in"};
+  return path.filename() == "CMakeLists.txt" ||
+         std::ranges::find(endings, path.extension().string()) != std::end(endings);
+}
+
+}  // namespace
+
+std::string to_text(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& f : findings) text += fmt::format("{}:{}: {}\n", f.file, f.line, f.what);
+  return text;
+}
+
+std::vector<Finding> check_source(const std::string& path, std::string_view text) {
+  static const std::regex include("\\s*#\\s*include\\s*([<\"])([^>\"]+)[>\"].*");
+  std::vector<Finding> findings;
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    if (number == 1 && line.find("SPDX-License-Identifier: MIT") == std::string::npos) {
+      findings.push_back({path, 1, "the first line is not the licence line (SPDX)"});
+    }
+    if (line.ends_with('\r')) line.pop_back();
+    std::smatch match;
+    if (!std::regex_match(line, match, include)) continue;
+    std::string wrong = wrong_include(path, match[2], match[1] == "\"");
+    if (!wrong.empty()) findings.push_back({path, number, std::move(wrong)});
+  }
+  if (text.empty()) findings.push_back({path, 0, "the file is empty"});
+  return findings;
+}
+
+std::vector<std::string> sources_below(const std::filesystem::path& root) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> paths;
+  for (std::string_view folder : kTopFolders) {
+    if (!fs::is_directory(root / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+      paths.push_back(fs::relative(entry.path(), root).generic_string());
+    }
+  }
+  std::ranges::sort(paths);
+  return paths;
+}
+
+}  // namespace tessera::structure
