@@ -116,8 +116,9 @@ Arena Arena::measuring(Device device) {
 }
 
 Tensor Arena::take(DType dtype, std::initializer_list<std::int64_t> shape) {
-  // NOTE: a measuring arena has a null base; its views carry offsets that nobody may read through.
-  auto* start = static_cast<std::byte*>(reservation_.base) + used_;
+  // NOTE: the addresses of a measuring arena are offsets from nowhere: nobody may read through them.
+  void* base = measuring_ ? reinterpret_cast<void*>(kArenaAlignment) : reservation_.base;
+  auto* start = static_cast<std::byte*>(base) + used_;
   Tensor tensor(start, dtype, shape, device_);
   const std::size_t next = used_ + round_up(tensor.bytes(), kArenaAlignment);
   if (!measuring_ && next > reservation_.bytes) {

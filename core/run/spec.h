@@ -14,18 +14,16 @@
 
 #include "core/base/dtype.h"
 #include "core/model/config.h"
+#include "core/model/precision.h"
+#include "kernels/balance/balance.h"
 
 namespace tessera {
 
 enum class TokenizerKind : std::uint8_t { Unigram, Bpe };
-enum class PrecisionRecipe : std::uint8_t { Fp32, Bf16, Tensorwise, Blockwise };
 enum class HostKind : std::uint8_t { Local, Ssh, Slurm };
 
-/// How the selection bias of an expert moves after a step (report, section 2.1.2; article).
-enum class BiasRule : std::uint8_t {
-  Sign,         ///< by `bias_speed`, down if it got more than the mean load, up if less
-  Utilisation,  ///< by `bias_speed` * (1 - load / mean load)
-};
+using PrecisionRecipe = Recipe;
+using BiasRule = kernels::BiasUpdate;
 
 enum class RateKind : std::uint8_t {
   Warmup,    ///< straight line from `from` to `to`
