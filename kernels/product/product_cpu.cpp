@@ -206,7 +206,12 @@ void gemm(Transpose transpose, const GemmShape& s, float, Rows<const bf16> a, Ro
   if (s.m == 0 || s.n == 0) return;
   if (s.k == 0) return scale_result(s, beta, c);
   if (has_native_product(DType::BF16)) {
-    cached_matmul(transpose, s, a.stride, b.stride, beta, c.stride)(a.data, b.data, c.data);
+    try {
+      cached_matmul(transpose, s, a.stride, b.stride, beta, c.stride)(a.data, b.data, c.data);
+    } catch (const dnnl::error& e) {
+      throw Error("product", fmt::format("oneDNN refuses a product of {} x {} x {} in BF16: {}",
+                                         s.m, s.n, s.k, e.what()));
+    }
     return;
   }
   gemm(transpose, s, 1.0f, widen(a, extent_of_a(transpose, s), 0),
