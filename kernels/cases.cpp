@@ -49,6 +49,8 @@ double to_double(const std::byte* at, DType dtype) {
       return static_cast<float>(as(f8e4m3{}));
     case DType::F8E5M2:
       return static_cast<float>(as(f8e5m2{}));
+    case DType::F8E8M0:
+      return static_cast<float>(as(f8e8m0{}));
     case DType::I64:
       return static_cast<double>(as(std::int64_t{}));
     case DType::I32:
