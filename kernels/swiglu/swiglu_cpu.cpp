@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/swiglu/swiglu.h"
+
+#include <algorithm>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/vector_math.h"
+
+namespace tessera::kernels::cpu {
+
+namespace {
+template <class T, class Y>
+void forward_row(const T* gate, const T* up, std::int64_t width, Y* y) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < width; ++i) y[i] = static_cast<Y>(silu(gate[i]) * up[i]);
+}
+
+/// d_gate and d_up may be gate and up: elements are read before they are written.
+template <bool write_y, class T, class D, class Y>
+void backward_row(const T* dy, const T* gate, const T* up, std::int64_t width, D* d_gate, D* d_up,
+                  Y* y) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < width; ++i) {
+    const T g = gate[i], u = up[i], d = dy[i];
+    const T s = sigmoid(g), activated = g * s;
+    d_gate[i] = static_cast<D>(d * u * (s * (T(1) + g * (T(1) - s))));
+    d_up[i] = static_cast<D>(d * activated);
+    if constexpr (write_y) y[i] = static_cast<Y>(activated * u);
+  }
+}
+
+std::int64_t live(const char* where, const Tensor& live_rows, std::int64_t rows) {
+  if (!live_rows) return rows;
+  expect_shape(where, "live_rows", live_rows, {1});
+  return std::clamp<std::int64_t>(*live_rows.data<std::int32_t>(), 0, rows);
+}
+
+/// Checks gate_up (rows, 2 width) and one tensor (rows, width).
+void check(const char* where, const Tensor& gate_up, const char* name, const Tensor& half) {
+  expect_shape(where, name, half, {-1, -1});
+  expect_shape(where, "gate_up", gate_up, {half.size(0), 2 * half.size(1)});
+}
+
+template <class T, class D, class Y>
+void backward_rows(const Tensor& dy, const Tensor& gate_up, std::int64_t rows,
+                   const Tensor& d_gate_up, const Tensor& y) {
+  const std::int64_t width = dy.size(1);
+  parallel_for(rows, rows_per_piece(width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T *in = row_of<T>(gate_up, row), *d = row_of<T>(dy, row);
+      D* out = row_of<D>(d_gate_up, row);
+      if (y) {
+        backward_row<true>(d, in, in + width, width, out, out + width, row_of<Y>(y, row));
+      } else {
+        backward_row<false, T, D, Y>(d, in, in + width, width, out, out + width, nullptr);
+      }
+    }
+  });
+}
+}  // namespace
+
+void swiglu_forward(Context&, const Tensor& gate_up, const Tensor& live_rows, const Tensor& y) {
+  const char* where = "swiglu_forward";
+  check(where, gate_up, "y", y);
+  const std::int64_t width = y.size(1), rows = live(where, live_rows, y.size(0));
+  with_float(where, "gate_up", gate_up, [&]<class T>(T) {
+    with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
+      parallel_for(rows, rows_per_piece(width), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const T* in = row_of<T>(gate_up, row);
+          forward_row(in, in + width, width, row_of<Y>(y, row));
+        }
+      });
+    });
+  });
+}
+
+void swiglu_backward(Context&, const Tensor& dy, const Tensor& gate_up, const Tensor& live_rows,
+                     const Tensor& d_gate_up, const Tensor& y) {
+  const char* where = "swiglu_backward";
+  check(where, gate_up, "dy", dy);
+  check(where, d_gate_up, "dy", dy);
+  if (y) expect_shape(where, "y", y, {dy.size(0), dy.size(1)});
+  const std::int64_t rows = live(where, live_rows, dy.size(0));
+  with_float(where, "dy", dy, [&]<class T>(T) {
+    with_output_of<T>(where, "d_gate_up", d_gate_up, [&]<class D>(D) {
+      if (!y) return backward_rows<T, D, T>(dy, gate_up, rows, d_gate_up, y);
+      with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
+        backward_rows<T, D, Y>(dy, gate_up, rows, d_gate_up, y);
+      });
+    });
+  });
+}
+
+}  // namespace tessera::kernels::cpu
