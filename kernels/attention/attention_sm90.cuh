@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+//
+// What the forward and the backward attention kernel share on Hopper: barriers and bulk tensor
+// copies, the list of tiles, and small pieces of arithmetic.
+#pragma once
+
+#include <cuda.h>
+#include <cuda_bf16.h>
+
+#include <cstdint>
+
+#include "kernels/ptx/wgmma_bf16.cuh"
+
+namespace tessera::kernels::cuda::attention {
+
+using bf16 = __nv_bfloat16;
+
+constexpr int kTile = 128;       // rows of queries (forward) or keys (backward) per tile
+constexpr int kPanel = 64;       // columns of a panel with the 128-byte swizzle
+constexpr int kKeySize = 192;    // columns of q and k the kernels multiply; smaller: zero-filled
+constexpr int kValueSize = 128;  // columns of v and o, likewise
+constexpr int kStepRows = 64;    // rows of queries per step of the backward kernel
+constexpr int kMaxTiles = 8192;  // per sequence: 1 M tokens
+constexpr float kLog2e = 1.4426950408889634f;
+constexpr float kLn2 = 0.6931471805599453f;
+
+// One tile of one sequence. Work falls with `rank`: forward, block = rank; backward, block =
+// blocks - 1 - rank.
+struct Tile {
+  int start;   // first token of the sequence
+  int length;  // its tokens
+  int rank;
+  int sequence;
+};
+
+// Head of the workspace; the tiles follow.
+struct Schedule {
+  int tiles;              // in the list, over all sequences
+  unsigned forward_next;  // next unit of work, handed out in order
+  unsigned backward_next;
+  unsigned dq_next;
+};
+constexpr int kScheduleBytes = 256;
+
+// NOTE: a step of 64 query rows may not straddle sequences, so each sequence's steps begin at its
+// own multiple of 64 in the padded arrays (lse, delta, dq sums).
+__host__ __device__ inline int first_step(int start, int sequence) {
+  return start / kStepRows + sequence;
+}
+
+// ---- barriers ----------------------------------------------------------------------------------
+
+__device__ inline uint32_t shared_address(const void* pointer) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
+}
+__device__ inline void barrier_init(uint32_t barrier, uint32_t count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(barrier), "r"(count));
+}
+__device__ inline void barrier_expect(uint32_t barrier, uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;\n" ::"r"(barrier), "r"(bytes)
+               : "memory");
+}
+__device__ inline void barrier_arrive(uint32_t barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(barrier) : "memory");
+}
+__device__ inline void barrier_wait(uint32_t barrier, uint32_t parity) {
+  asm volatile(
+      "{\n.reg .pred p;\nagain:\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+      "@p bra done;\nbra again;\ndone:\n}\n" ::"r"(barrier),
+      "r"(parity)
+      : "memory");
+}
+__device__ inline void named_sync(int id, int threads) {
+  asm volatile("bar.sync %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
+}
+__device__ inline void named_arrive(int id, int threads) {
+  asm volatile("bar.arrive %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
+}
+__device__ inline void fence_barrier_init() {
+  asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory");
+}
+// Ordinary writes to shared memory before wgmma or the copy engine reads them.
+__device__ inline void fence_async_proxy() {
+  asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+}
+template <int REGISTERS>
+__device__ inline void registers_give() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;\n" ::"n"(REGISTERS));
+}
+template <int REGISTERS>
+__device__ inline void registers_take() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;\n" ::"n"(REGISTERS));
+}
+
+// A ring of STAGES buffers: where it stands and which phase its barriers are in.
+template <int STAGES>
+struct Ring {
+  uint32_t stage = 0, phase = 0;
+  __device__ inline void advance() {
+    if (++stage == STAGES) {
+      stage = 0;
+      phase ^= 1;
+    }
+  }
+};
+
+// ---- bulk tensor copies: (column, head, token) boxes -------------------------------------------
+
+__device__ inline void tensor_load(uint32_t to, const CUtensorMap* map, uint32_t barrier,
+                                   int column, int head, int token) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%3, %4, %5}], [%2];\n" ::"r"(to),
+      "l"(map), "r"(barrier), "r"(column), "r"(head), "r"(token)
+      : "memory");
+}
+__device__ inline void prefetch_map(const CUtensorMap* map) {
+  asm volatile("prefetch.tensormap [%0];\n" ::"l"(map));
+}
+
+// ---- arithmetic --------------------------------------------------------------------------------
+
+__device__ inline float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ inline uint32_t pack(float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ inline float low_float(uint32_t pair) {
+  return __uint_as_float(pair << 16);
+}
+__device__ inline float high_float(uint32_t pair) {
+  return __uint_as_float(pair & 0xFFFF0000u);
+}
+
+__device__ inline float quad_max(float x) {
+  x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 1));
+  return fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, 2));
+}
+__device__ inline float quad_sum(float x) {
+  x += __shfl_xor_sync(0xFFFFFFFFu, x, 1);
+  return x + __shfl_xor_sync(0xFFFFFFFFu, x, 2);
+}
+
+// Exchanges 4 x 4 words among the four lanes of a quad: lane c ends with word c of every lane, in
+// lane order. In a wgmma sum each lane holds 2 columns of 8; afterwards it holds 8 of 32, one
+// 16-byte store.
+__device__ inline uint4 quad_transpose(uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
+  const int lane = threadIdx.x & 3;
+  // Step 1: exchange the odd word of each pair with the neighbour's even one.
+  const bool odd = lane & 1;
+  uint32_t send = odd ? w0 : w1;
+  uint32_t got = __shfl_xor_sync(0xFFFFFFFFu, send, 1);
+  if (odd)
+    w0 = got;
+  else
+    w1 = got;
+  send = odd ? w2 : w3;
+  got = __shfl_xor_sync(0xFFFFFFFFu, send, 1);
+  if (odd)
+    w2 = got;
+  else
+    w3 = got;
+  // Step 2: the same with pairs.
+  const bool upper = lane & 2;
+  send = upper ? w0 : w2;
+  got = __shfl_xor_sync(0xFFFFFFFFu, send, 2);
+  if (upper)
+    w0 = got;
+  else
+    w2 = got;
+  send = upper ? w1 : w3;
+  got = __shfl_xor_sync(0xFFFFFFFFu, send, 2);
+  if (upper)
+    w1 = got;
+  else
+    w3 = got;
+  return make_uint4(w0, w1, w2, w3);
+}
+
+// Stores the sums d (64 rows x 8 BLOCKS columns of one warpgroup) times `factor` as BF16. `row` is
+// this thread's upper row in the tensor (the other is 8 below), `rows` how many of the 64 exist
+// counted from the upper row.
+template <int BLOCKS, int FIRST = 0, int COUNT>
+__device__ inline void store_rows(const float (&d)[COUNT], float factor_upper, float factor_lower,
+                                  bf16* upper, int64_t eight_rows, bool has_upper, bool has_lower,
+                                  int columns) {
+  const int c = threadIdx.x & 3;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float factor = half ? factor_lower : factor_upper;
+#pragma unroll
+    for (int i = 0; i < BLOCKS; i += 4) {
+      uint32_t w[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int at = 4 * (FIRST + i + j) + 2 * half;
+        w[j] = pack(d[at] * factor, d[at + 1] * factor);
+      }
+      const uint4 words = quad_transpose(w[0], w[1], w[2], w[3]);
+      const int column = 8 * (i + c);
+      if ((half ? has_lower : has_upper) && column < columns) {
+        *reinterpret_cast<uint4*>(upper + half * eight_rows + column) = words;
+      }
+    }
+  }
+}
+
+}  // namespace tessera::kernels::cuda::attention
