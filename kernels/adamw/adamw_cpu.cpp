@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/adamw/adamw.h"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+
+namespace tessera::kernels::cpu {
+
+namespace {
+constexpr std::int64_t kChunk = 16384;  // fixed, so that sums do not depend on threads
+
+template <class T>
+double squares(const T* x, std::int64_t count) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double value = static_cast<double>(x[i]);
+    sum += value * value;
+  }
+  return sum;
+}
+
+/// The constants of one step, in the type of the weights.
+template <class T>
+struct Step {
+  Step(const AdamWConfig& c, double gradient_scale)
+      : scale(static_cast<T>(gradient_scale)),
+        keep(static_cast<T>(1 - c.learning_rate * c.weight_decay)),
+        new1(static_cast<T>(1 - c.beta1)),
+        beta2(static_cast<T>(c.beta2)),
+        new2(static_cast<T>(1 - c.beta2)),
+        epsilon(static_cast<T>(c.epsilon)) {
+    const double t = static_cast<double>(c.step);
+    size = static_cast<T>(c.learning_rate / (1 - std::pow(c.beta1, t)));
+    root = static_cast<T>(std::sqrt(1 - std::pow(c.beta2, t)));
+  }
+  T scale, keep, new1, beta2, new2, epsilon;
+  T size;  ///< lr / (1 - beta1^t)
+  T root;  ///< sqrt(1 - beta2^t)
+};
+
+/// Order of arithmetic as in PyTorch: m by interpolation, the correction of v on its root.
+template <class T, class M, class V>
+void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weight, M* m, V* v) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T g = gradient[i] * step.scale;
+    const T old_m = static_cast<T>(m[i]), old_v = static_cast<T>(v[i]);
+    const T new_m = old_m + step.new1 * (g - old_m);
+    const T new_v = old_v * step.beta2 + step.new2 * g * g;
+    const T denominator = std::sqrt(new_v) / step.root + step.epsilon;
+    weight[i] = weight[i] * step.keep - step.size * (new_m / denominator);
+    m[i] = static_cast<M>(new_m);
+    v[i] = static_cast<V>(new_v);
+  }
+}
+
+double read_scalar(const char* where, const char* name, const Tensor& scalar) {
+  expect_shape(where, name, scalar, {1});
+  return *scalar.data<double>();
+}
+}  // namespace
+
+void sum_of_squares(Context&, const Tensor& x, const Tensor& sum) {
+  const char* where = "sum_of_squares";
+  expect_contiguous(where, "x", x);
+  const double before = read_scalar(where, "sum", sum);
+  const std::int64_t count = x.numel(), chunks = (count + kChunk - 1) / kChunk;
+  std::vector<double> partial(static_cast<std::size_t>(chunks));
+  with_float(where, "x", x, [&]<class T>(T) {
+    const T* data = x.data<T>();
+    parallel_for(chunks, 2, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+        const std::int64_t from = chunk * kChunk, to = std::min(count, from + kChunk);
+        partial[static_cast<std::size_t>(chunk)] = squares(data + from, to - from);
+      }
+    });
+  });
+  double total = 0;
+  for (double part : partial) total += part;
+  *sum.data<double>() = before + total;
+}
+
+void clip_scale(Context&, const Tensor& sum, double max_norm, const Tensor& scale) {
+  const double squared = read_scalar("clip_scale", "sum", sum);
+  expect_shape("clip_scale", "scale", scale, {1});
+  double factor = 1;
+  if (!std::isfinite(squared)) {
+    factor = std::numeric_limits<double>::quiet_NaN();  // max_norm / infinity would hide it as 0
+  } else if (max_norm > 0 && squared > 0) {
+    factor = std::min(1.0, max_norm / std::sqrt(squared));
+  }
+  *scale.data<double>() = factor;
+}
+
+void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
+           const Tensor& weight, const Tensor& m, const Tensor& v) {
+  const char* where = "adamw";
+  const std::int64_t count = weight.numel();
+  const auto check = [&](const char* name, const Tensor& tensor) {
+    expect_contiguous(where, name, tensor);
+    require(tensor.numel() == count, where, "expected {} of the size of weight {}, got {}", name,
+            weight.describe(), tensor.describe());
+  };
+  check("gradient", gradient);
+  check("weight", weight);
+  check("m", m);
+  check("v", v);
+  require(config.step >= 1, where, "step {} is not counted from 1", config.step);
+  const double factor = read_scalar(where, "scale", scale);
+  with_float(where, "weight", weight, [&]<class T>(T) {
+    const Step<T> step(config, factor);
+    const T* g = gradient.data<T>();
+    T* w = weight.data<T>();
+    with_output_of<T>(where, "m", m, [&]<class M>(M) {
+      with_output_of<T>(where, "v", v, [&]<class V>(V) {
+        M* first = m.data<M>();
+        V* second = v.data<V>();
+        parallel_for(count, kElementsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+          update(step, end - begin, g + begin, w + begin, first + begin, second + begin);
+        });
+      });
+    });
+  });
+}
+
+}  // namespace tessera::kernels::cpu

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cross_entropy/cross_entropy.h"
+
+#include <algorithm>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/vector_math.h"
+
+namespace tessera::kernels::cpu {
+
+namespace {
+// Sums of a block are in T, those of blocks in F64: a vocabulary is over a hundred thousand wide.
+constexpr std::int64_t kBlock = 1024;
+
+template <class T>
+T highest(const T* x, std::int64_t count) {
+  T most = x[0];
+#pragma omp simd reduction(max : most)
+  for (std::int64_t i = 0; i < count; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+/// sum exp(x - shift); with `keep`, x becomes the exponentials.
+template <bool keep, class T>
+double sum_exp(T* x, std::int64_t count, T shift) {
+  double total = 0;
+  for (std::int64_t from = 0; from < count; from += kBlock) {
+    const std::int64_t to = std::min(count, from + kBlock);
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = from; i < to; ++i) {
+      const T e = vector_exp(x[i] - shift);
+      if constexpr (keep) x[i] = e;
+      sum += e;
+    }
+    total += static_cast<double>(sum);
+  }
+  return total;
+}
+
+/// Returns the loss of one row; logits become their gradient where `scale` is not 0.
+template <class T>
+T one_row(T* logits, std::int64_t vocabulary, std::int32_t target, double scale) {
+  if (target < 0) {
+    if (scale != 0) std::fill_n(logits, vocabulary, T(0));
+    return T(0);
+  }
+  const T shift = highest(logits, vocabulary), logit = logits[target];
+  const double sum = scale != 0 ? sum_exp<true>(logits, vocabulary, shift)
+                                : sum_exp<false>(logits, vocabulary, shift);
+  if (scale != 0) {
+    const T factor = static_cast<T>(scale / sum);
+#pragma omp simd
+    for (std::int64_t i = 0; i < vocabulary; ++i) logits[i] *= factor;
+    logits[target] -= static_cast<T>(scale);
+  }
+  return static_cast<T>(std::log(sum) + static_cast<double>(shift - logit));
+}
+}  // namespace
+
+void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, double gradient_scale,
+                   const Tensor& loss) {
+  const char* where = "cross_entropy";
+  expect_shape(where, "logits", logits, {-1, -1});
+  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
+  expect_shape(where, "targets", targets, {rows});
+  expect_shape(where, "loss", loss, {rows});
+  const std::int32_t* target = targets.data<std::int32_t>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    require(target[row] >= -1 && target[row] < vocabulary, where,
+            "target {} of row {} is outside [-1, {})", target[row], row, vocabulary);
+  }
+  with_float(where, "logits", logits, [&]<class T>(T) {
+    T* out = loss.data<T>();
+    parallel_for(rows, rows_per_piece(4 * vocabulary), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        out[row] = one_row(row_of<T>(logits, row), vocabulary, target[row], gradient_scale);
+      }
+    });
+  });
+}
+
+}  // namespace tessera::kernels::cpu

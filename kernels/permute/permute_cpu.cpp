@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/permute/permute.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+
+namespace tessera::kernels {
+
+std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k, std::int64_t experts) {
+  // Every expert that has a slot at all wastes at most kGroupAlignment - 1 rows.
+  const std::int64_t slots = tokens * top_k;
+  const std::int64_t most = slots + std::min(experts, slots) * (kGroupAlignment - 1);
+  return most / kGroupAlignment * kGroupAlignment;
+}
+
+namespace cpu {
+
+namespace {
+constexpr std::int64_t kSlotsPerChunk = 8192;
+constexpr std::int64_t kColumnsPerBlock = 1024;  // of a row that several others are added to
+
+std::int64_t aligned(std::int64_t rows) {
+  return (rows + kGroupAlignment - 1) / kGroupAlignment * kGroupAlignment;
+}
+
+/// Slots per expert in [from, to). Throws Error for a pick that is no expert.
+void count_slots(const std::int32_t* picks, std::int64_t from, std::int64_t to,
+                 std::int64_t experts, std::int64_t* counts) {
+  for (std::int64_t slot = from; slot < to; ++slot) {
+    require(picks[slot] >= 0 && picks[slot] < experts, "permute_plan",
+            "slot {} picks expert {} of {}", slot, picks[slot], experts);
+    ++counts[picks[slot]];
+  }
+}
+
+/// Turns counts (chunks, experts) into the first row of each chunk's slots of each expert, and
+/// writes the totals and the aligned first row of each expert.
+void place_chunks(std::int64_t chunks, std::int64_t experts, std::int64_t* counts,
+                  std::int64_t* totals, std::int32_t* offsets) {
+  std::int64_t row = 0;
+  for (std::int64_t e = 0; e < experts; ++e) {
+    offsets[e] = static_cast<std::int32_t>(row);
+    std::int64_t next = row;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+      std::int64_t& count = counts[chunk * experts + e];
+      next += std::exchange(count, next);
+    }
+    totals[e] = next - row;
+    row += aligned(next - row);
+  }
+  offsets[experts] = static_cast<std::int32_t>(row);
+}
+
+struct Plan {
+  std::int64_t tokens, top_k, used_rows;
+  const std::int32_t *row_of_slot, *slot_of_row;
+};
+
+/// Checks that `permutation` is contiguous and fits `rows`; reads it on the host.
+Plan read_plan(const char* where, const Permutation& permutation, std::int64_t rows) {
+  expect_shape(where, "row_of_slot", permutation.row_of_slot, {-1, -1});
+  expect_contiguous(where, "row_of_slot", permutation.row_of_slot);
+  Plan plan{permutation.row_of_slot.size(0), permutation.row_of_slot.size(1),
+            permutation.offsets.data<std::int32_t>()[permutation.offsets.size(0) - 1],
+            permutation.row_of_slot.data<std::int32_t>(),
+            permutation.slot_of_row.data<std::int32_t>()};
+  require(plan.used_rows <= rows && plan.used_rows <= permutation.slot_of_row.size(0), where,
+          "{} rows are used but the tensors have {}", plan.used_rows, rows);
+  return plan;
+}
+
+/// out[0, d) += sum_i weights[i] source[rows[i]], in the order of i; weights may be null (all 1).
+template <class T>
+void gather_row(const Tensor& source, const std::int32_t* rows, const T* weights,
+                std::int64_t top_k, std::int64_t d, T* out) {
+  for (std::int64_t from = 0; from < d; from += kColumnsPerBlock) {
+    const std::int64_t to = std::min(d, from + kColumnsPerBlock);
+    for (std::int64_t i = 0; i < top_k; ++i) {
+      const T* row = row_of<T>(source, rows[i]);
+      const T weight = weights ? weights[i] : T(1);
+#pragma omp simd
+      for (std::int64_t c = from; c < to; ++c) out[c] += weight * row[c];
+    }
+  }
+}
+
+/// dy = weight * d_out; returns y . d_out.
+template <class T, class D>
+T scale_and_dot(const T* d_out, const T* y, T weight, std::int64_t d, D* dy) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t c = 0; c < d; ++c) {
+    sum += y[c] * d_out[c];
+    dy[c] = static_cast<D>(weight * d_out[c]);
+  }
+  return sum;
+}
+}  // namespace
+
+void permute_plan(Context&, const Tensor& picks, const Permutation& permutation) {
+  const char* where = "permute_plan";
+  expect_shape(where, "picks", picks, {-1, -1});
+  expect_contiguous(where, "picks", picks);
+  const std::int64_t slots = picks.numel(), experts = permutation.counts.size(0);
+  const std::int64_t rows = permutation.slot_of_row.size(0);
+  expect_shape(where, "offsets", permutation.offsets, {experts + 1});
+  expect_shape(where, "row_of_slot", permutation.row_of_slot, {picks.size(0), picks.size(1)});
+  expect_contiguous(where, "row_of_slot", permutation.row_of_slot);
+  require(rows <= std::numeric_limits<std::int32_t>::max(), where, "{} rows are too many", rows);
+  const std::int32_t* pick = picks.data<std::int32_t>();
+  auto* row_of_slot = permutation.row_of_slot.data<std::int32_t>();
+  auto* slot_of_row = permutation.slot_of_row.data<std::int32_t>();
+  auto* offsets = permutation.offsets.data<std::int32_t>();
+  auto* totals = permutation.counts.data<std::int64_t>();
+
+  // A counting sort in chunks: where a slot goes follows from the slots before it alone, so the
+  // number of chunks changes nothing.
+  const std::int64_t most = std::max<std::int64_t>(1, slots / std::max(experts, kSlotsPerChunk));
+  const std::int64_t chunks = std::min<std::int64_t>(omp_get_max_threads(), most);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(chunks * experts));
+  const auto for_chunks = [&](const auto& body) {
+    parallel_for(chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+        body(slots * chunk / chunks, slots * (chunk + 1) / chunks, counts.data() + chunk * experts);
+      }
+    });
+  };
+  for_chunks([&](std::int64_t from, std::int64_t to, std::int64_t* count) {
+    count_slots(pick, from, to, experts, count);
+  });
+  place_chunks(chunks, experts, counts.data(), totals, offsets);
+  require(offsets[experts] <= rows, where, "{} rows are needed but slot_of_row has {}",
+          offsets[experts], rows);
+  for_chunks([&](std::int64_t from, std::int64_t to, std::int64_t* next) {
+    for (std::int64_t slot = from; slot < to; ++slot) {
+      const auto row = static_cast<std::int32_t>(next[pick[slot]]++);
+      row_of_slot[slot] = row;
+      slot_of_row[row] = static_cast<std::int32_t>(slot);
+    }
+  });
+  for (std::int64_t e = 0; e < experts; ++e) {
+    std::fill(slot_of_row + offsets[e] + totals[e], slot_of_row + offsets[e + 1], -1);
+  }
+  std::fill(slot_of_row + offsets[experts], slot_of_row + rows, -1);
+}
+
+void permute_forward(Context&, const Tensor& x, const Permutation& permutation, const Tensor& y) {
+  const char* where = "permute_forward";
+  expect_shape(where, "x", x, {-1, -1});
+  const std::int64_t d = x.size(1);
+  expect_shape(where, "y", y, {-1, d});
+  const Plan plan = read_plan(where, permutation, y.size(0));
+  require(x.size(0) == plan.tokens, where, "expected x with {} tokens, got {}", plan.tokens,
+          x.describe());
+  with_float(where, "x", x, [&]<class T>(T) {
+    with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
+      parallel_for(plan.used_rows, rows_per_piece(d), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          Y* to = row_of<Y>(y, row);
+          const std::int32_t slot = plan.slot_of_row[row];
+          if (slot < 0) {
+            std::fill_n(to, d, Y());
+            continue;
+          }
+          const T* from = row_of<T>(x, slot / plan.top_k);
+#pragma omp simd
+          for (std::int64_t c = 0; c < d; ++c) to[c] = static_cast<Y>(from[c]);
+        }
+      });
+    });
+  });
+}
+
+namespace {
+/// The shape both gathers share: out (tokens, d) += rows of `source` (rows, d).
+void gather(const char* where, const Tensor& source, const Tensor& weights,
+            const Permutation& permutation, const Tensor& out) {
+  expect_shape(where, "out", out, {-1, -1});
+  const std::int64_t tokens = out.size(0), d = out.size(1);
+  expect_shape(where, "rows", source, {-1, d});
+  const Plan plan = read_plan(where, permutation, source.size(0));
+  require(tokens == plan.tokens, where, "expected out with {} tokens, got {}", plan.tokens,
+          out.describe());
+  if (weights) expect_shape(where, "weights", weights, {tokens, plan.top_k});
+  with_float(where, "rows", source, [&]<class T>(T) {
+    const std::int64_t grain = rows_per_piece(d * plan.top_k);
+    parallel_for(tokens, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        gather_row(source, plan.row_of_slot + t * plan.top_k,
+                   weights ? row_of<T>(weights, t) : nullptr, plan.top_k, d, row_of<T>(out, t));
+      }
+    });
+  });
+}
+}  // namespace
+
+void permute_backward(Context&, const Tensor& dy, const Permutation& permutation,
+                      const Tensor& dx) {
+  gather("permute_backward", dy, {}, permutation, dx);
+}
+
+void combine_forward(Context&, const Tensor& y, const Tensor& weights,
+                     const Permutation& permutation, const Tensor& out) {
+  require(bool(weights), "combine_forward", "weights are absent");
+  gather("combine_forward", y, weights, permutation, out);
+}
+
+void combine_backward(Context&, const Tensor& d_out, const Tensor& y, const Tensor& weights,
+                      const Permutation& permutation, const Tensor& dy, const Tensor& d_weights) {
+  const char* where = "combine_backward";
+  expect_shape(where, "d_out", d_out, {-1, -1});
+  const std::int64_t tokens = d_out.size(0), d = d_out.size(1);
+  expect_shape(where, "y", y, {-1, d});
+  expect_shape(where, "dy", dy, {y.size(0), d});
+  const Plan plan = read_plan(where, permutation, y.size(0));
+  expect_shape(where, "weights", weights, {plan.tokens, plan.top_k});
+  expect_shape(where, "d_weights", d_weights, {tokens, plan.top_k});
+  with_float(where, "d_out", d_out, [&]<class T>(T) {
+    with_output_of<T>(where, "dy", dy, [&]<class D>(D) {
+      // By rows, not by tokens: y and dy are then read and written in order.
+      parallel_for(plan.used_rows, rows_per_piece(d), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          D* to = row_of<D>(dy, row);
+          const std::int32_t slot = plan.slot_of_row[row];
+          if (slot < 0) {
+            std::fill_n(to, d, D());
+            continue;
+          }
+          const std::int64_t token = slot / plan.top_k, i = slot % plan.top_k;
+          row_of<T>(d_weights, token)[i] = scale_and_dot(row_of<T>(d_out, token), row_of<T>(y, row),
+                                                         row_of<T>(weights, token)[i], d, to);
+        }
+      });
+    });
+  });
+}
+
+}  // namespace cpu
+}  // namespace tessera::kernels
