@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "core/infer/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "kernels/convert/convert.h"
+
+namespace tessera {
+
+namespace {
+constexpr std::int64_t kPage = LatentCache::kPageTokens;
+
+std::int64_t pages_for(std::int64_t tokens) {
+  return (tokens + kPage - 1) / kPage;
+}
+}  // namespace
+
+CachedSequence::CachedSequence(CachedSequence&& other) noexcept
+    : cache_(std::exchange(other.cache_, nullptr)),
+      pages_(std::move(other.pages_)),
+      length_(std::exchange(other.length_, 0)) {}
+
+CachedSequence& CachedSequence::operator=(CachedSequence&& other) noexcept {
+  std::swap(cache_, other.cache_);
+  std::swap(pages_, other.pages_);
+  std::swap(length_, other.length_);
+  return *this;
+}
+
+CachedSequence::~CachedSequence() {
+  if (cache_) cache_->give_back(pages_);
+}
+
+void CachedSequence::truncate(std::int64_t length) {
+  require(length >= 0 && length <= length_, "engine", "cannot cut {} tokens to {}", length_,
+          length);
+  length_ = length;
+  const auto kept = static_cast<std::size_t>(pages_for(length));
+  cache_->give_back({pages_.begin() + static_cast<std::ptrdiff_t>(kept), pages_.end()});
+  pages_.resize(kept);
+}
+
+/// New tokens of one sequence that go through the model in one pass.
+struct Engine::Piece {
+  CachedSequence* sequence = nullptr;
+  std::span<const std::int32_t> tokens;
+  std::int64_t logit_row = -1;  ///< where the last token's logits go; -1: more pieces follow
+};
+
+Engine::Engine(const Model& model, const EngineOptions& options, Profile* profile)
+    : model_(model),
+      options_(options),
+      cache_(model.config(), pages_for(options.cache_tokens), options.cache_dtype, model.device()),
+      // Address space, not memory: pages are touched as calls need them.
+      keep_(std::size_t{1} << 36, model.device()),
+      scratch_(std::size_t{1} << 36, model.device()),
+      context_{.device = model.device(), .scratch = &scratch_, .profile = profile} {
+  require(options.chunk_tokens > 0, "engine", "chunk_tokens is {}", options.chunk_tokens);
+}
+
+CachedSequence Engine::open() {
+  return CachedSequence(cache_);
+}
+
+/// Gives every sequence the pages it will need, or none of them any.
+void Engine::reserve(std::span<const Append> work) {
+  std::int64_t wanted = 0;
+  for (const Append& item : work) {
+    const std::int64_t length =
+        item.sequence->length_ + static_cast<std::int64_t>(item.tokens.size());
+    require(!item.tokens.empty(), "engine", "a sequence is given no tokens");
+    if (length > model_.config().max_position_embeddings) {
+      throw Error("engine",
+                  fmt::format("{} tokens are more than the model's {}", length,
+                              model_.config().max_position_embeddings),
+                  "shorten the conversation");
+    }
+    wanted += pages_for(length) - static_cast<std::int64_t>(item.sequence->pages_.size());
+  }
+  if (wanted > cache_.free_pages()) {
+    throw Error("engine",
+                fmt::format("the cache has room for {} more tokens, {} are needed", free_tokens(),
+                            wanted * kPage),
+                "shorten the conversation or give the cache more memory");
+  }
+  for (const Append& item : work) {
+    const auto length = item.sequence->length_ + static_cast<std::int64_t>(item.tokens.size());
+    auto& pages = item.sequence->pages_;
+    while (static_cast<std::int64_t>(pages.size()) < pages_for(length)) {
+      pages.push_back(cache_.take_page());
+    }
+  }
+}
+
+const Tensor& Engine::append(std::span<const Append> work) {
+  reserve(work);
+  const DType type = model_.precision().activation;
+  const auto rows = static_cast<std::int64_t>(work.size());
+  const std::int64_t vocabulary = model_.config().vocab_size;
+  const std::size_t bytes = static_cast<std::size_t>(rows * vocabulary) * size_of(type);
+  if (logits_memory_.bytes() < bytes) logits_memory_ = Buffer(bytes, model_.device());
+  logits_ = logits_memory_.view(type, {rows, vocabulary});
+
+  std::vector<Piece> chunk;
+  std::int64_t in_chunk = 0;
+  const auto flush = [&] {
+    if (!chunk.empty()) run_chunk(chunk);
+    chunk.clear();
+    in_chunk = 0;
+  };
+  for (std::size_t row = 0; row < work.size(); ++row) {
+    std::span<const std::int32_t> left = work[row].tokens;
+    while (!left.empty()) {
+      const auto room = static_cast<std::size_t>(options_.chunk_tokens - in_chunk);
+      const std::size_t count = std::min(room, left.size());
+      const bool last = count == left.size();
+      chunk.push_back({work[row].sequence, left.first(count),
+                       last ? static_cast<std::int64_t>(row) : std::int64_t{-1}});
+      in_chunk += static_cast<std::int64_t>(count);
+      left = left.subspan(count);
+      if (in_chunk == options_.chunk_tokens) flush();
+    }
+  }
+  flush();
+  return logits_;
+}
+
+const Tensor& Engine::append(CachedSequence& sequence, std::span<const std::int32_t> tokens) {
+  const Append one{&sequence, tokens};
+  return append(std::span(&one, 1));
+}
+
+namespace {
+/// The integer inputs of one pass, filled on the host.
+struct Inputs {
+  std::vector<std::int32_t> tokens, positions, pages, lengths, slots, starts{0};
+
+  Tensor upload(const std::vector<std::int32_t>& values, Arena& arena,
+                std::initializer_list<std::int64_t> shape) const {
+    const Tensor tensor = arena.take(DType::I32, shape);
+    if (tensor.device() == Device::Cuda) {
+      cuda_memory().copy(tensor.raw(), values.data(), tensor.bytes());
+    } else {
+      std::copy(values.begin(), values.end(), tensor.data<std::int32_t>());
+    }
+    return tensor;
+  }
+};
+}  // namespace
+
+void Engine::run_chunk(std::span<const Piece> pieces) {
+  Inputs in;
+  std::size_t most_pages = 0;
+  bool fresh = true;
+  std::int64_t longest = 0;
+  std::vector<std::int64_t> last_rows, logit_rows;
+  for (const Piece& piece : pieces) {
+    most_pages = std::max(most_pages, piece.sequence->pages_.size());
+    fresh = fresh && piece.sequence->length_ == 0;
+    longest = std::max(longest, static_cast<std::int64_t>(piece.tokens.size()));
+  }
+  for (const Piece& piece : pieces) {
+    CachedSequence& s = *piece.sequence;
+    for (const std::int32_t token : piece.tokens) {
+      const auto position = static_cast<std::int32_t>(s.length_++);
+      const std::int32_t page = s.pages_[static_cast<std::size_t>(position / kPage)];
+      in.tokens.push_back(token);
+      in.positions.push_back(position);
+      in.lengths.push_back(position + 1);
+      in.slots.push_back(static_cast<std::int32_t>(page * kPage + position % kPage));
+      in.pages.insert(in.pages.end(), s.pages_.begin(), s.pages_.end());
+      in.pages.resize(in.tokens.size() * most_pages, 0);
+    }
+    in.starts.push_back(static_cast<std::int32_t>(in.tokens.size()));
+    if (piece.logit_row < 0) continue;
+    last_rows.push_back(static_cast<std::int64_t>(in.tokens.size()) - 1);
+    logit_rows.push_back(piece.logit_row);
+  }
+
+  Arena::Frame frame(keep_);
+  const auto count = static_cast<std::int64_t>(in.tokens.size());
+  const CachedTokens tokens{
+      .sequences = {in.upload(in.tokens, keep_, {count}), in.upload(in.positions, keep_, {count}),
+                    in.upload(in.starts, keep_, {static_cast<std::int64_t>(in.starts.size())}),
+                    longest},
+      .pages = in.upload(in.pages, keep_, {count, static_cast<std::int64_t>(most_pages)}),
+      .lengths = in.upload(in.lengths, keep_, {count}),
+      .slots = in.upload(in.slots, keep_, {count}),
+      .fresh = fresh};
+  run_model(tokens, last_rows, logit_rows);
+}
+
+void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
+                       const std::vector<std::int64_t>& logit_rows) {
+  Pass pass{context_, keep_, model_.precision()};
+  const std::int64_t hidden = model_.config().hidden_size;
+  const DType type = model_.precision().activation;
+  const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});
+  model_.forward_cached(pass, tokens, cache_, x);
+  if (last_rows.empty()) return;
+  const auto rows = static_cast<std::int64_t>(last_rows.size());
+  const Tensor last = keep_.take(type, {rows, hidden});
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t from = last_rows[static_cast<std::size_t>(i)];
+    kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
+  }
+  // Rows of one pass are consecutive rows of the answer: work comes in order.
+  model_.logits_of(pass, last, logits_.slice(0, logit_rows.front(), logit_rows.back() + 1));
+}
+
+}  // namespace tessera

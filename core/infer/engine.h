@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The inference engine: sequences over a paged latent cache. Chat, samples during training,
+// evaluation and the server all go through append().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/model/model.h"
+
+namespace tessera {
+
+struct EngineOptions {
+  std::int64_t cache_tokens = 8192;  ///< room for all open sequences together
+  std::int64_t chunk_tokens = 512;   ///< most new tokens in one pass through the model
+  DType cache_dtype = DType::F32;    ///< F32 or BF16 (F64 for a model in F64)
+};
+
+/// A sequence that the engine holds in its cache. Pages go back when it is destroyed, so it must
+/// not outlive its engine.
+class CachedSequence {
+ public:
+  std::int64_t length() const { return length_; }
+  CachedSequence(CachedSequence&&) noexcept;
+  CachedSequence& operator=(CachedSequence&&) noexcept;
+  ~CachedSequence();
+
+  /// Forgets everything from position `length` on: a conversation goes back to an earlier point.
+  void truncate(std::int64_t length);
+
+ private:
+  friend class Engine;
+  explicit CachedSequence(LatentCache& cache) : cache_(&cache) {}
+  LatentCache* cache_ = nullptr;
+  std::vector<std::int32_t> pages_;
+  std::int64_t length_ = 0;
+};
+
+/// Tokens to be added to one sequence.
+struct Append {
+  CachedSequence* sequence = nullptr;
+  std::span<const std::int32_t> tokens;  ///< at least one
+};
+
+/// Uses one model; weights may change between calls (samples during training). Not thread-safe.
+class Engine {
+ public:
+  Engine(const Model& model, const EngineOptions& options, Profile* profile = nullptr);
+
+  CachedSequence open();
+
+  /// Runs all the new tokens and returns logits (sequences, vocabulary), F32 or F64, of the last
+  /// token of each; valid until the next call. Throws Error when the cache is full or a sequence
+  /// would pass max_position_embeddings; the sequences are then as before.
+  const Tensor& append(std::span<const Append> work);
+  const Tensor& append(CachedSequence& sequence, std::span<const std::int32_t> tokens);
+
+  const Model& model() const { return model_; }
+  std::size_t cache_bytes() const { return cache_.bytes(); }
+  std::int64_t free_tokens() const { return cache_.free_pages() * LatentCache::kPageTokens; }
+
+ private:
+  struct Piece;
+  void reserve(std::span<const Append> work);
+  void run_chunk(std::span<const Piece> pieces);
+  void run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
+                 const std::vector<std::int64_t>& logit_rows);
+
+  const Model& model_;
+  EngineOptions options_;
+  LatentCache cache_;
+  Arena keep_, scratch_;
+  Context context_;
+  Buffer logits_memory_;
+  Tensor logits_;
+};
+
+}  // namespace tessera

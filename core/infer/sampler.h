@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Choosing the next token from logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/random.h"
+
+namespace tessera {
+
+struct SamplingOptions {
+  double temperature = 0.8;         ///< 0: the most likely token
+  std::int64_t top_k = 0;           ///< only the k most likely; 0: all
+  double top_p = 0.95;              ///< only the smallest set with this probability; 1: all
+  double min_p = 0.0;               ///< only those with this share of the best one's probability
+  double repetition_penalty = 1.0;  ///< logits of tokens seen before: / if positive, * if negative
+  std::uint64_t seed = 0;
+  std::int32_t vocabulary = 0;  ///< ids from here on are never chosen (padding rows); 0: none
+
+  /// Throws Error naming the option that makes no sense.
+  void validate() const;
+};
+
+struct Candidate {
+  std::int32_t id = 0;
+  float probability = 0.f;  ///< after temperature, before top-k, top-p and min-p
+};
+
+struct Choice {
+  Candidate chosen;
+  std::vector<Candidate> best;  ///< the most likely ones, at most as many as asked for
+};
+
+/// The token for `draw`, the number of the token in its answer: the same options, logits and draw
+/// give the same token. `seen` are the ids that the repetition penalty applies to.
+Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
+              std::span<const std::int32_t> seen = {}, std::size_t alternatives = 0);
+
+}  // namespace tessera
