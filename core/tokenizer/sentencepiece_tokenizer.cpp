@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// SentencePiece works on valid UTF-8 and writes a space as U+2581. Exactness for every sequence of
+// bytes is kept here: what SentencePiece would alter (ill-formed bytes, a true U+2581, NUL) becomes
+// byte tokens, and decoding goes through a table of the bytes of each piece.
+#include "core/tokenizer/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <unordered_map>
+
+#include "core/base/error.h"
+#include "core/tokenizer/utf8.h"
+
+namespace tessera {
+
+namespace {
+
+constexpr char32_t kBlank = 0x2581;
+constexpr std::string_view kBlankBytes = "\xE2\x96\x81";
+/// Longer words (text without spaces, such as Chinese, or a long line of base64) are encoded in
+/// parts: bounds the memory and the time of one call.
+constexpr std::size_t kMaxSegmentBytes = 4096;
+constexpr std::size_t kMaxCachedSegments = 1 << 16;
+
+enum class Kind { Word, Verbatim };
+
+/// The next part of `text` that can be encoded on its own: a run of spaces and the word behind it,
+/// a run of line ends or tabs, or bytes to be spelled as byte tokens. No piece of the vocabulary
+/// crosses these borders (checked when loading), so encoding parts equals encoding the whole.
+struct Segment {
+  std::size_t bytes = 0;
+  Kind kind = Kind::Word;
+};
+
+bool is_verbatim(const utf8::Character& character) {
+  return !character.valid || character.code == kBlank || character.code == 0;
+}
+
+Segment next_segment(std::string_view text, std::size_t at, bool split_words) {
+  const utf8::Character first = utf8::next(text, at);
+  if (is_verbatim(first)) return {first.bytes, Kind::Verbatim};
+  std::size_t end = at;
+  if (text[at] == '\n' || text[at] == '\t') {
+    while (end < text.size() && text[end] == text[at] && end - at < kMaxSegmentBytes) ++end;
+    return {end - at, Kind::Word};
+  }
+  bool in_word = false;
+  while (end < text.size() && end - at < kMaxSegmentBytes) {
+    const char c = text[end];
+    if (c == '\n' || c == '\t' || (c == ' ' && in_word && split_words)) break;
+    const utf8::Character character = utf8::next(text, end);
+    if (is_verbatim(character)) break;
+    in_word = in_word || c != ' ';
+    end += character.bytes;
+  }
+  return {end - at, Kind::Word};
+}
+
+class SentencePieceTokenizer final : public Tokenizer {
+ public:
+  SentencePieceTokenizer(std::string model, const std::string& where);
+
+  std::vector<std::int32_t> encode(std::string_view text, SpecialText specials) const override;
+  std::string_view bytes_of(std::int32_t id) const override { return bytes_[checked(id)]; }
+  std::string_view piece(std::int32_t id) const override {
+    checked(id);
+    return processor_.IdToPiece(id);
+  }
+  bool is_special(std::int32_t id) const override { return special_[checked(id)]; }
+  std::int32_t vocab_size() const override { return static_cast<std::int32_t>(bytes_.size()); }
+  const SpecialTokens& specials() const override { return specials_; }
+  void save(const std::filesystem::path& folder) const override;
+  const std::string& hash() const override { return hash_; }
+
+ private:
+  std::size_t checked(std::int32_t id) const {
+    if (id < 0 || id >= vocab_size())
+      throw Error("tokenizer",
+                  fmt::format("token {} is outside the vocabulary of {}", id, vocab_size()),
+                  "the tokens belong to another vocabulary");
+    return static_cast<std::size_t>(id);
+  }
+  void read_pieces(const std::string& where);
+  void check_exact(const std::string& where) const;
+  void encode_text(std::string_view text, std::vector<std::int32_t>& out) const;
+  std::vector<int> encode_segment(std::string_view segment) const;
+
+  std::string model_, hash_;
+  sentencepiece::SentencePieceProcessor processor_;
+  std::vector<std::string> bytes_;
+  std::vector<bool> special_;
+  std::array<std::int32_t, 256> byte_ids_{};
+  std::vector<std::pair<std::string, std::int32_t>> spellings_;
+  SpecialTokens specials_;
+  bool split_words_ = true;
+};
+
+SentencePieceTokenizer::SentencePieceTokenizer(std::string model, const std::string& where)
+    : model_(std::move(model)) {
+  const auto status = processor_.LoadFromSerializedProto(model_);
+  if (!status.ok())
+    throw Error(where, "not a SentencePiece model, or damaged",
+                "copy the file again, or train a new one with `tessera tokenizer train`");
+  hash_ = fmt::format("{:016x}", XXH3_64bits(model_.data(), model_.size()));
+  read_pieces(where);
+  check_exact(where);
+}
+
+void SentencePieceTokenizer::read_pieces(const std::string& where) {
+  byte_ids_.fill(-1);
+  for (int id = 0; id < processor_.GetPieceSize(); ++id) {
+    const std::string& spelling = processor_.IdToPiece(id);
+    const bool is_special = processor_.IsControl(id) || processor_.IsUnknown(id);
+    special_.push_back(is_special);
+    std::string bytes;
+    if (is_special) {
+      spellings_.emplace_back(spelling, id);
+    } else if (processor_.IsByte(id)) {
+      const int value = std::stoi(spelling.substr(3, 2), nullptr, 16);  // "<0x0A>"
+      byte_ids_[static_cast<std::size_t>(value)] = id;
+      bytes.push_back(static_cast<char>(value));
+    } else {
+      for (std::size_t at = 0; at < spelling.size();) {
+        const bool blank = spelling.compare(at, kBlankBytes.size(), kBlankBytes) == 0;
+        if (blank && at > 0 && bytes.back() != ' ') split_words_ = false;
+        bytes.push_back(blank ? ' ' : spelling[at]);
+        at += blank ? kBlankBytes.size() : 1;
+      }
+    }
+    bytes_.push_back(std::move(bytes));
+  }
+  if (std::count(byte_ids_.begin(), byte_ids_.end(), -1) > 0)
+    throw Error(where, "the SentencePiece model has no byte tokens",
+                "train it with --byte_fallback=true");
+  const auto find = [&](std::string_view spelling) { return special_id(spelling); };
+  specials_ = {processor_.bos_id(),    processor_.eos_id(),      processor_.pad_id(),
+               processor_.unk_id(),    find(special::kFimBegin), find(special::kFimHole),
+               find(special::kFimEnd), find(special::kUser),     find(special::kAssistant)};
+}
+
+void SentencePieceTokenizer::check_exact(const std::string& where) const {
+  // A leading space, runs of spaces, a compatibility character, trailing space and line ends.
+  const std::string probe = "a  b \xEF\xAC\x81 \xE2\x85\xA3\t\n\n c ";
+  if (decode(encode(probe, SpecialText::AsText)) != probe)
+    throw Error(where, "the SentencePiece model alters its text (normalisation or dummy prefix)",
+                "train it with --normalization_rule_name=identity --add_dummy_prefix=false "
+                "--remove_extra_whitespaces=false");
+}
+
+std::vector<int> SentencePieceTokenizer::encode_segment(std::string_view segment) const {
+  std::vector<int> ids;
+  const auto status = processor_.Encode(segment, &ids);
+  if (!status.ok()) throw Error("tokenizer", status.ToString());
+  return ids;
+}
+
+void SentencePieceTokenizer::encode_text(std::string_view text,
+                                         std::vector<std::int32_t>& out) const {
+  // Words repeat: most of a document comes out of this table.
+  std::unordered_map<std::string_view, std::vector<int>> cache;
+  for (std::size_t at = 0; at < text.size();) {
+    const Segment segment = next_segment(text, at, split_words_);
+    const std::string_view part = text.substr(at, segment.bytes);
+    at += segment.bytes;
+    if (segment.kind == Kind::Verbatim) {
+      for (char c : part) out.push_back(byte_ids_[static_cast<unsigned char>(c)]);
+      continue;
+    }
+    auto found = cache.find(part);
+    if (found == cache.end()) {
+      if (cache.size() >= kMaxCachedSegments) cache.clear();
+      found = cache.emplace(part, encode_segment(part)).first;
+    }
+    out.insert(out.end(), found->second.begin(), found->second.end());
+  }
+}
+
+std::vector<std::int32_t> SentencePieceTokenizer::encode(std::string_view text,
+                                                         SpecialText specials) const {
+  std::vector<std::int32_t> ids;
+  ids.reserve(text.size() / 3);
+  while (specials == SpecialText::Parse && !text.empty()) {
+    std::size_t first = std::string_view::npos;
+    const std::pair<std::string, std::int32_t>* hit = nullptr;
+    for (const auto& spelling : spellings_) {
+      const std::size_t at = text.find(spelling.first);
+      if (at < first) {
+        first = at;
+        hit = &spelling;
+      }
+    }
+    if (!hit) break;
+    encode_text(text.substr(0, first), ids);
+    ids.push_back(hit->second);
+    text.remove_prefix(first + hit->first.size());
+  }
+  encode_text(text, ids);
+  return ids;
+}
+
+void SentencePieceTokenizer::save(const std::filesystem::path& folder) const {
+  const auto path = folder / "tokenizer.model";
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(model_.data(), static_cast<std::streamsize>(model_.size()));
+  file.close();
+  if (!file)
+    throw Error(path.string(), "cannot write the vocabulary",
+                "check that the folder exists and the disk has room");
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model,
+                                                              const std::string& where) {
+  return std::make_shared<SentencePieceTokenizer>(std::move(model), where);
+}
+
+}  // namespace tessera
