@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "core/eval/verify.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/checkpoint/model_io.h"
+#include "core/eval/compare.h"
+#include "core/infer/generate.h"
+#include "core/train/microbatch.h"
+#include "core/train/optimiser.h"
+#include "kernels/reduce/reduce.h"
+
+namespace tessera {
+
+namespace {
+constexpr double kValues = 2e-5, kLoss = 1e-5, kGradient = 1e-4;
+constexpr double kFirstLosses = 1e-5, kLaterLosses = 5e-3, kFinalNorms = 1e-3;
+constexpr std::int64_t kPromptTokens = 8;  // of the recorded greedy continuation
+
+/// A model with everything a pass over it needs.
+struct Bench {
+  Arena keep{std::size_t{1} << 36}, scratch{std::size_t{1} << 36};
+  Context context{.scratch = &scratch};
+  Precision precision;
+  LoadedModel loaded;
+
+  Bench(const VerifyOptions& options, bool for_training)
+      : precision(Precision::of(options.recipe)),
+        loaded(load_model(options.model, precision, for_training, context)) {
+    // MTP is not part of what the recorded implementation computes.
+    require(loaded.config.model.num_nextn_predict_layers == 0, "verify",
+            "the folder holds MTP layers, the reference none");
+  }
+  Model& model() { return *loaded.model; }
+  Pass pass() { return {context, keep, precision}; }
+  void release() { keep.reset(); }
+
+  /// Mean cross-entropy; with gradients where asked for.
+  double loss(const MicrobatchBuffer& buffer, bool gradients, ModelStash& stash) {
+    Pass p = pass();
+    Objective objective;
+    const double scale = 1.0 / static_cast<double>(buffer.targets());
+    if (gradients) {
+      objective.loss_scale = scale;
+      model().parameters().zero_gradients(context);
+    }
+    model().forward_loss(p, buffer.batch(), objective, stash);
+    if (gradients) model().backward(p, buffer.batch(), objective, stash, Tensor());
+    double sum = 0;
+    const Tensor total(&sum, DType::F64, {1});
+    kernels::sum(context, stash.head.losses, total);
+    return sum * scale;
+  }
+};
+
+void compare_hidden(const SafetensorsFile& reference, const ModelStash& stash,
+                    std::vector<VerifyRow>& rows) {
+  const auto layers = static_cast<std::int64_t>(stash.blocks.size());
+  for (std::int64_t layer = 0; layer <= layers; ++layer) {
+    const std::string name = "hidden." + std::to_string(layer);
+    const StoredTensor* wanted = reference.find(name);
+    if (!wanted) continue;
+    const Tensor& ours =
+        layer < layers ? stash.blocks[static_cast<std::size_t>(layer)].x : stash.head.normed;
+    rows.push_back({name, "max / max", largest_difference(ours, *wanted), kValues});
+  }
+}
+
+void compare_logits(const SafetensorsFile& reference, Bench& bench, const ModelStash& stash,
+                    std::vector<VerifyRow>& rows) {
+  const StoredTensor* wanted = reference.find("logits");
+  if (!wanted) return;
+  Pass pass = bench.pass();
+  const std::int64_t tokens = stash.hidden.size(0);
+  const Tensor logits =
+      bench.keep.take(bench.precision.activation, {tokens, bench.model().config().vocab_size});
+  bench.model().logits(pass, stash, 0, tokens, logits);
+  rows.push_back({"logits", "max / max", largest_difference(logits, *wanted), kValues});
+}
+
+/// Picks are compared as sets; weights token by token through them.
+void compare_router(const SafetensorsFile& reference, const ModelStash& stash,
+                    std::vector<VerifyRow>& rows) {
+  for (std::size_t layer = 0; layer < stash.blocks.size(); ++layer) {
+    const std::string gate = "model.layers." + std::to_string(layer) + ".mlp.gate.out";
+    const StoredTensor *logits = reference.find(gate + "0"), *weights = reference.find(gate + "1"),
+                       *picks = reference.find(gate + "2");
+    if (!logits || !weights || !picks) continue;
+    const MoeStash& ours = stash.blocks[layer].moe;
+    const std::string name = "router." + std::to_string(layer);
+    rows.push_back(
+        {name + ".logits", "max / max", largest_difference(ours.logits, *logits), kValues});
+    const RouterDifference d = compare_picks(ours.picks, ours.weights, *picks, *weights);
+    rows.push_back(
+        {name + ".picks", "tokens that differ", static_cast<double>(d.tokens_differing), 0});
+    rows.push_back({name + ".weights", "max / max", d.weight_error, kValues});
+  }
+}
+
+void compare_greedy(const SafetensorsFile& reference, Bench& bench, std::vector<VerifyRow>& rows) {
+  const StoredTensor* wanted = reference.find("greedy");
+  if (!wanted) return;
+  const std::vector<std::int32_t> ids = to_ids(*wanted);
+  Engine engine(bench.model(), {.cache_tokens = 1024});
+  CachedSequence sequence = engine.open();
+  GenerateOptions options;
+  options.sampling.temperature = 0;
+  options.max_tokens = static_cast<std::int64_t>(ids.size()) - kPromptTokens;
+  const Generated answer = generate(engine, sequence, std::span(ids).first(kPromptTokens), options);
+  double differ = 0;
+  for (std::size_t i = 0; i < answer.tokens.size(); ++i) {
+    differ += answer.tokens[i] != ids[i + kPromptTokens];
+  }
+  rows.push_back({"greedy tokens", "tokens that differ", differ, 0});
+}
+
+void compare_gradients(const std::filesystem::path& file, const Model& model,
+                       std::vector<VerifyRow>& rows) {
+  const SafetensorsFile reference(file);
+  std::set<std::string> compared;
+  for (const Parameter& parameter : model.parameters().all()) {
+    if (!parameter.trained) continue;
+    for (const GradientPart& part : gradient_parts(parameter, reference)) {
+      rows.push_back({"grad " + part.name, "norm / norm",
+                      norm_of_difference(part.gradient, reference.at(part.name)), kGradient});
+      compared.insert(part.name);
+    }
+  }
+  for (const StoredTensor& tensor : reference.tensors()) {
+    if (!compared.contains(tensor.name)) {
+      throw Error(file.string(), fmt::format("the model has no gradient of {}", tensor.name));
+    }
+  }
+}
+
+nlohmann::json read_json(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) throw Error(file.string(), "cannot be read");
+  try {
+    return nlohmann::json::parse(in);
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(file.string(), e.what());
+  }
+}
+
+void replay_training(const VerifyOptions& options, std::vector<VerifyRow>& rows) {
+  Bench bench(options, true);
+  const nlohmann::json record = read_json(options.train / "train.json");
+  const SafetensorsFile batches(options.train / "train.safetensors");
+  const nlohmann::json& o = record.at("optimizer");
+  Optimiser optimiser(bench.model().parameters(),
+                      {.beta1 = o.at("beta1"),
+                       .beta2 = o.at("beta2"),
+                       .epsilon = o.at("eps"),
+                       .weight_decay = o.at("weight_decay"),
+                       .clip = o.at("clip")},
+                      Device::Cpu);
+  const Tensor ids = batches.at("input_ids").view();
+  double first = 0, later = 0, norms = 0;
+  for (std::int64_t step = 0; step < ids.size(0); ++step) {
+    ModelStash stash;
+    const double loss =
+        bench.loss(MicrobatchBuffer::next_token(ids[step], Device::Cpu), true, stash);
+    const double norm = optimiser.measure(bench.context).grad_norm;
+    optimiser.update(bench.context, o.at("lr"));
+    bench.release();
+    const double error = relative(loss, record.at("losses").at(static_cast<std::size_t>(step)));
+    (step < 3 ? first : later) = std::max(step < 3 ? first : later, error);
+    if (step < 3) {
+      norms = std::max(norms,
+                       relative(norm, record.at("grad_norms").at(static_cast<std::size_t>(step))));
+    }
+  }
+  rows.push_back({"training: losses of steps 1 to 3", "relative", first, kFirstLosses});
+  rows.push_back({"training: gradient norms of steps 1 to 3", "relative", norms, kGradient});
+  rows.push_back({"training: later losses", "relative", later, kLaterLosses});
+  double final_norms = 0;
+  for (const auto& [name, norm] : record.at("final_norms").items()) {
+    final_norms = std::max(final_norms, relative(norm_of(bench.model(), name), norm));
+  }
+  rows.push_back({"training: final norms", "relative", final_norms, kFinalNorms});
+}
+}  // namespace
+
+std::vector<VerifyRow> verify(const VerifyOptions& options) {
+  std::vector<VerifyRow> rows;
+  const SafetensorsFile reference(options.reference);
+  const bool gradients = !options.grads.empty();
+  {
+    Bench bench(options, gradients);
+    ModelStash stash;
+    const MicrobatchBuffer batch =
+        MicrobatchBuffer::next_token(reference.at("input_ids").view(), Device::Cpu);
+    const double loss = bench.loss(batch, gradients, stash);
+    if (const StoredTensor* wanted = reference.find("loss")) {
+      rows.push_back({"loss", "relative", relative(loss, *wanted->view().data<float>()), kLoss});
+    }
+    compare_hidden(reference, stash, rows);
+    compare_router(reference, stash, rows);
+    compare_logits(reference, bench, stash, rows);
+    if (gradients) compare_gradients(options.grads, bench.model(), rows);
+    compare_greedy(reference, bench, rows);
+  }
+  if (!options.train.empty()) replay_training(options, rows);
+  return rows;
+}
+
+}  // namespace tessera

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// AdamW over all parameters of a model: norm, clip, update (DeepSeek-V3 report, section 4.2).
+#pragma once
+
+#include <vector>
+
+#include "core/model/parameters.h"
+
+namespace tessera {
+
+struct OptimiserOptions {
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  double weight_decay = 0.1;   ///< on matrices only
+  double clip = 1.0;           ///< of the global gradient norm; 0: off
+  DType moments = DType::F32;  ///< F32 or BF16
+};
+
+struct OptimiserReport {
+  double grad_norm = 0;  ///< before clipping
+  double clip = 1;       ///< factor the gradients were scaled with
+};
+
+class Optimiser {
+ public:
+  Optimiser(ParameterSet& parameters, const OptimiserOptions& options, Device device);
+
+  /// The global norm of the gradients and the factor that clips it; update() uses that factor.
+  OptimiserReport measure(Context& context);
+  /// One step with what measure() found; then renews the copies that products read.
+  void update(Context& context, double learning_rate);
+
+  /// Moments as "m.<parameter>" and "v.<parameter>".
+  struct Moment {
+    std::string name;
+    Tensor data;
+  };
+  std::vector<Moment> moments() const;
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+  std::size_t bytes() const { return memory_.bytes(); }
+
+ private:
+  ParameterSet& parameters_;
+  OptimiserOptions options_;
+  Buffer memory_, scalars_;
+  Tensor sum_, scale_;
+  std::vector<Tensor> m_, v_;  ///< of the trained parameters, in order
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace tessera
