@@ -19,6 +19,8 @@
 // mode. Random values depend on that order alone.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <deque>
 #include <functional>
 #include <initializer_list>

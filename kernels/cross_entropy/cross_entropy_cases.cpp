@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cases.h"
+#include "kernels/cross_entropy/cross_entropy.h"
+
+namespace tessera::kernels {
+
+namespace {
+struct Setting {
+  std::int64_t rows, vocabulary, pad;
+  double spread;  ///< standard deviation of the logits
+  std::string text() const {
+    return fmt::format("({}, {}){} spread {}", rows, vocabulary, pad ? " strided" : "", spread);
+  }
+  bool benchmark() const { return rows * vocabulary > 1'000'000; }
+};
+
+Case make_case(const Setting& s, DType dtype, double gradient_scale) {
+  return {.op = "cross_entropy",
+          .label = s.text() + (gradient_scale != 0 ? " with gradient" : ""),
+          .dtype = dtype,
+          .tolerance = 2e-6,
+          .bytes = double(s.rows) * double(s.vocabulary) * double(size_of(dtype)) *
+                   (gradient_scale != 0 ? 2 : 1),
+          .benchmark = s.benchmark(),
+          .same_for_any_threads = !s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor logits =
+                run.normal({s.rows, s.vocabulary}, {.pad = s.pad, .scale = s.spread, .offset = 3});
+            const Tensor work = run.copy(logits);
+            const Tensor targets = run.integers(DType::I32, {s.rows}, -1, s.vocabulary);
+            const Tensor loss = run.output("loss", {s.rows});
+            if (gradient_scale == 0) {
+              run.execute([&](Context& c) { cross_entropy(c, logits, targets, 0, loss); });
+              return;
+            }
+            run.in_out("gradient", work);
+            run.execute([&](Context& c) { cross_entropy(c, work, targets, gradient_scale, loss); });
+            if (s.benchmark()) return;
+            const std::vector<double> ones(static_cast<std::size_t>(s.rows), gradient_scale);
+            const Tensor cotangent = run.values({s.rows}, ones), again = run.temporary({s.rows});
+            run.check_gradient({{logits, work}},
+                               [&](Context& c) { cross_entropy(c, logits, targets, 0, again); },
+                               {{again, cotangent}});
+          }};
+}
+
+/// Logits near the ends of F32, minus infinity (a masked token), and an ignored row.
+Case extreme_case() {
+  return {.op = "cross_entropy", .label = "(4, 3) extreme", .body = [](CaseRun& run) {
+            const double inf = std::numeric_limits<double>::infinity();
+            const Tensor logits =
+                run.in_out("gradient", run.values({4, 3}, {1e30, 0, -1e30, -inf, 2, 1,  //
+                                                           5, -1e4, 5, 7, 8, 9}));
+            const Tensor targets = run.integers(DType::I32, {4}, {0, 2, 1, -1});
+            const Tensor loss = run.output("loss", {4});
+            run.execute([&](Context& c) { cross_entropy(c, logits, targets, 0.5, loss); });
+          }};
+}
+}  // namespace
+
+void register_cross_entropy_cases(CaseList& cases) {
+  for (const Setting& setting :
+       {Setting{0, 5, 0, 1}, Setting{3, 1, 0, 1}, Setting{9, 33, 3, 2}, Setting{40, 1025, 0, 0.1},
+        Setting{2, 20011, 0, 20}, Setting{64, 129280, 0, 4}}) {
+    cases.push_back(make_case(setting, DType::F32, 0));
+    cases.push_back(make_case(setting, DType::F32, 0.37));
+  }
+  cases.push_back(make_case({9, 33, 3, 2}, DType::F64, 0.37));
+  cases.push_back(extreme_case());
+}
+
+}  // namespace tessera::kernels

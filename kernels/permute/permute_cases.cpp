@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cases.h"
+#include "kernels/permute/permute.h"
+
+namespace tessera::kernels {
+
+namespace {
+struct Setting {
+  std::string name;
+  std::int64_t tokens, top_k, experts, d;
+  std::int64_t used_experts;  ///< only experts below this are picked
+  std::string text() const {
+    return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, d, name);
+  }
+  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts); }
+  double slot_elements() const { return double(tokens) * double(top_k) * double(d); }
+  double token_elements() const { return double(tokens) * double(d); }
+  bool benchmark() const { return tokens > 1000; }
+};
+
+/// Distinct experts for each token, as a router gives them.
+Tensor picks_of(CaseRun& run, const Setting& s) {
+  const Tensor first = run.integers(DType::I32, {s.tokens, 1}, 0, s.used_experts);
+  std::vector<std::int64_t> picks;
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    for (std::int64_t i = 0; i < s.top_k; ++i) {
+      picks.push_back((run.read_integer(first, t) + i * 7 * i) % s.used_experts);
+    }
+  }
+  return run.integers(DType::I32, {s.tokens, s.top_k}, picks);
+}
+
+Permutation outputs(CaseRun& run, const Setting& s) {
+  return {run.output("counts", {s.experts}, {.dtype = DType::I64}),
+          run.output("offsets", {s.experts + 1}, {.dtype = DType::I32}),
+          run.output("row_of_slot", {s.tokens, s.top_k}, {.dtype = DType::I32}),
+          run.output("slot_of_row", {s.rows()}, {.dtype = DType::I32})};
+}
+
+Permutation planned(CaseRun& run, const Setting& s) {
+  const Tensor picks = picks_of(run, s);
+  const Permutation p = outputs(run, s);
+  permute_plan(run.context(), picks, p);
+  return p;
+}
+
+Case plan_case(const Setting& s) {
+  return {.op = "permute_plan",
+          .label = s.text(),
+          .bytes = double(s.tokens * s.top_k) * 12,
+          .benchmark = s.benchmark(),
+          .same_for_any_threads = true,
+          .body = [=](CaseRun& run) {
+            const Tensor picks = picks_of(run, s);
+            const Permutation p = outputs(run, s);
+            run.execute([&](Context& c) { permute_plan(c, picks, p); });
+          }};
+}
+
+Case forward_case(const Setting& s, DType dtype, DType out) {
+  return {.op = "permute_forward",
+          .label = s.text() + " to " + short_name(out),
+          .dtype = dtype,
+          .tolerance = out == DType::BF16 ? 3e-3 : 0.0,
+          .bytes = s.slot_elements() * double(size_of(dtype) + size_of(out)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor x = run.normal({s.tokens, s.d});
+            const Tensor y = run.output("y", {s.rows(), s.d}, {.dtype = out});
+            run.untouched_from(y, run.read_integer(p.offsets, s.experts));
+            run.execute([&](Context& c) { permute_forward(c, x, p, y); });
+          }};
+}
+
+Case backward_case(const Setting& s, DType dtype) {
+  return {.op = "permute_backward",
+          .label = s.text(),
+          .dtype = dtype,
+          .tolerance = 1e-6,
+          .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor dy = run.normal({s.rows(), s.d});
+            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}));
+            run.execute([&](Context& c) { permute_backward(c, dy, p, dx); });
+            if (s.benchmark()) return;
+            const std::int64_t used = run.read_integer(p.offsets, s.experts);
+            const Tensor x = run.normal({s.tokens, s.d}), y = run.temporary({s.rows(), s.d});
+            run.check_gradient({{x, dx, true}}, [&](Context& c) { permute_forward(c, x, p, y); },
+                               {{y.slice(0, 0, used), dy.slice(0, 0, used)}});
+          }};
+}
+
+Case combine_case(const Setting& s, DType dtype) {
+  return {.op = "combine_forward",
+          .label = s.text(),
+          .dtype = dtype,
+          .tolerance = 1e-6,
+          .flops = 2 * s.slot_elements(),
+          .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor y = run.normal({s.rows(), s.d}), weights = run.normal({s.tokens, s.top_k});
+            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}));
+            run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
+          }};
+}
+
+Case combine_backward_case(const Setting& s, DType dtype, DType out) {
+  return {
+      .op = "combine_backward",
+      .label = s.text() + " to " + short_name(out),
+      .dtype = dtype,
+      .tolerance = out == DType::BF16 ? 3e-3 : 2e-6,
+      .flops = 3 * s.slot_elements(),
+      .bytes = s.slot_elements() * double(2 * size_of(dtype) + size_of(out)),
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Permutation p = planned(run, s);
+        const Tensor d_out = run.normal({s.tokens, s.d}), y = run.normal({s.rows(), s.d});
+        const Tensor weights = run.normal({s.tokens, s.top_k});
+        const Tensor dy = run.output("dy", {s.rows(), s.d}, {.dtype = out});
+        const Tensor d_weights = run.output("d_weights", {s.tokens, s.top_k}, {.tolerance = 2e-6});
+        const std::int64_t used = run.read_integer(p.offsets, s.experts);
+        run.untouched_from(dy, used);
+        run.execute([&](Context& c) { combine_backward(c, d_out, y, weights, p, dy, d_weights); });
+        if (s.benchmark()) return;
+        const Tensor sum = run.temporary({s.tokens, s.d});
+        const auto forward = [&](Context& c) {
+          std::fill_n(static_cast<double*>(sum.raw()), sum.numel(), 0.0);
+          combine_forward(c, y, weights, p, sum);
+        };
+        run.check_gradient({{y.slice(0, 0, used), dy.slice(0, 0, used)}, {weights, d_weights}},
+                           forward, {{sum, d_out}});
+      }};
+}
+}  // namespace
+
+void register_permute_cases(CaseList& cases) {
+  const Setting settings[] = {
+      {"", 0, 2, 4, 8, 4},
+      {"", 1, 1, 1, 1, 1},
+      {"", 16, 2, 5, 33, 5},
+      {", three experts empty", 45, 2, 6, 20, 3},
+      {", one expert for all", 50, 1, 4, 7, 1},
+      {"", 600, 8, 256, 40, 256},
+      {"", 4096, 8, 256, 1024, 256},
+  };
+  for (const Setting& setting : settings) {
+    cases.push_back(plan_case(setting));
+    cases.push_back(forward_case(setting, DType::F32, DType::F32));
+    cases.push_back(forward_case(setting, DType::F32, DType::BF16));
+    cases.push_back(backward_case(setting, DType::F32));
+    cases.push_back(combine_case(setting, DType::F32));
+    cases.push_back(combine_backward_case(setting, DType::F32, DType::F32));
+    cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
+  }
+  cases.push_back(plan_case({"", 9000, 8, 64, 1, 64}));
+  cases.push_back(forward_case(settings[2], DType::F64, DType::F64));
+  cases.push_back(backward_case(settings[2], DType::F64));
+  cases.push_back(combine_case(settings[2], DType::F64));
+  cases.push_back(combine_backward_case(settings[2], DType::F64, DType::F64));
+}
+
+}  // namespace tessera::kernels
