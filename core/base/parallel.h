@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 
@@ -36,6 +37,17 @@ void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
     }
   }
   if (failure) std::rethrow_exception(failure);
+}
+
+/// Calls body(i) once for every i in [0, count): each thread takes the next i when it is done with
+/// the one before, so tasks of unequal size keep all busy. Large ones should come first.
+template <class Body>
+void parallel_tasks(std::int64_t count, Body&& body) {
+  std::atomic<std::int64_t> next{0};
+  parallel_for(std::min<std::int64_t>(count, omp_get_max_threads()), 1,
+               [&](std::int64_t, std::int64_t) {
+                 for (std::int64_t i = next++; i < count; i = next++) body(i);
+               });
 }
 
 }  // namespace tessera

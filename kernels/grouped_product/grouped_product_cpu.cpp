@@ -5,7 +5,6 @@
 #include "kernels/grouped_product/grouped_product.h"
 
 #include <algorithm>
-#include <atomic>
 #include <span>
 #include <vector>
 
@@ -37,17 +36,6 @@ void append_tasks(std::vector<Task>& tasks, std::int64_t expert, std::int64_t fr
   if (pieces == 0) return;
   const std::int64_t step = ((to - from + pieces - 1) / pieces + 15) / 16 * 16;
   for (; from < to; from += step) tasks.push_back({expert, from, std::min(from + step, to)});
-}
-
-/// Calls run(task) for each, on all threads.
-template <class Run>
-void run_tasks(const std::vector<Task>& tasks, Run&& run) {
-  std::atomic<std::size_t> next{0};
-  const auto work = [&](std::int64_t, std::int64_t) {
-    for (std::size_t i = next++; i < tasks.size(); i = next++) run(tasks[i]);
-  };
-  const auto count = static_cast<std::int64_t>(tasks.size());
-  parallel_for(std::min<std::int64_t>(count, omp_get_max_threads()), 1, work);
 }
 
 std::span<const std::int32_t> read_offsets(const Tensor& offsets, std::int64_t experts,
@@ -84,7 +72,8 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
   for (std::size_t e = 0; e + 1 < at.size(); ++e) {
     append_tasks(tasks, static_cast<std::int64_t>(e), at[e], at[e + 1], most);
   }
-  run_tasks(tasks, [&](const Task& task) {
+  parallel_tasks(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
+    const Task& task = tasks[static_cast<std::size_t>(i)];
     gemm(transpose, {task.to - task.from, y.size(1), x.size(1)}, Out(1),
          rows_of<const In>(x, task.from), expert_rows<const In>(w, task.expert), Out(0),
          rows_of<Out>(y, task.from));
@@ -101,7 +90,8 @@ void add_weight_grad(const Tensor& dc, const Tensor& a, const Tensor& offsets, c
   for (std::size_t e = 0; e + 1 < at.size(); ++e) {
     if (at[e] < at[e + 1]) append_tasks(tasks, static_cast<std::int64_t>(e), 0, n, most);
   }
-  run_tasks(tasks, [&](const Task& task) {
+  parallel_tasks(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
+    const Task& task = tasks[static_cast<std::size_t>(i)];
     const std::int64_t first = at[static_cast<std::size_t>(task.expert)];
     const std::int64_t count = at[static_cast<std::size_t>(task.expert) + 1] - first;
     auto columns = rows_of<const In>(dc, first);

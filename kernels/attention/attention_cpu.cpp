@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+// Attention on the CPU: blocks of queries against blocks of keys, so that scores live in the cache
+// only. Products of blocks are single-threaded; the threads share out blocks and heads.
+//
+// Names: S scores, P their softmax, D_i = sum of do_i * o_i, which turns dP into
+// dS = P (dP - D) (FlashAttention-2, arXiv:2307.08691, algorithm 2).
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/product/gemm.h"
+#include "kernels/vector_math.h"
+
+namespace tessera::kernels::cpu {
+
+namespace {
+
+constexpr const char* kWhere = "attention";
+constexpr std::int64_t kForwardQueries = 64, kForwardKeys = 256;
+constexpr std::int64_t kBackwardQueries = 128, kBackwardKeys = 128;
+
+/// One head of a (tokens, heads, d) tensor: rows of d.
+template <class T>
+Rows<T> head_rows(const Tensor& x, std::int64_t head, std::int64_t token) {
+  using Element = std::remove_const_t<T>;
+  return {x.data<Element>() + token * x.stride(0) + head * x.stride(1),
+          std::max(x.stride(0), x.size(2))};
+}
+
+/// A block of rows of a head: tokens [from, to) of the batch.
+struct Block {
+  std::int64_t from, to;
+  std::int64_t size() const { return to - from; }
+};
+
+/// One head of one sequence.
+struct Unit {
+  std::int64_t head;
+  Block tokens;
+};
+
+/// All heads of all sequences, the longest first.
+std::vector<Unit> make_units(const Tensor& starts, std::int64_t heads) {
+  const std::span at{starts.data<std::int32_t>(), static_cast<std::size_t>(starts.size(0))};
+  std::vector<Unit> units;
+  for (std::size_t s = 0; s + 1 < at.size(); ++s) {
+    for (std::int64_t h = 0; h < heads && at[s] < at[s + 1]; ++h) {
+      units.push_back({h, {at[s], at[s + 1]}});
+    }
+  }
+  std::stable_sort(units.begin(), units.end(),
+                   [](const Unit& a, const Unit& b) { return a.tokens.size() > b.tokens.size(); });
+  return units;
+}
+
+/// A block of a unit: queries in forward.
+struct BlockTask {
+  Unit unit;
+  Block block;
+};
+
+/// Blocks of at most `most` tokens of each unit, those with the most keys first when `from_end`.
+std::vector<BlockTask> make_blocks(const std::vector<Unit>& units, std::int64_t most) {
+  std::vector<BlockTask> tasks;
+  for (const Unit& unit : units) {
+    for (std::int64_t at = unit.tokens.from; at < unit.tokens.to; at += most) {
+      tasks.push_back({unit, {at, std::min(at + most, unit.tokens.to)}});
+    }
+  }
+  return tasks;
+}
+
+/// How many of the keys [keys.from, ...) query token `query` sees of a block.
+std::int64_t visible(Block keys, std::int64_t query) {
+  return std::clamp<std::int64_t>(query + 1 - keys.from, 0, keys.size());
+}
+
+// ---- forward
+
+template <class T>
+struct Forward {
+  const Tensor &q, &k, &v, &o, &lse;
+  T scale;
+
+  std::int64_t d_qk() const { return q.size(2); }
+  std::int64_t d_v() const { return v.size(2); }
+};
+
+/// The running maximum and sum of the softmax of one query.
+template <class T>
+struct RunningSoftmax {
+  T max = -std::numeric_limits<T>::infinity(), sum = 0;
+
+  /// Turns scores into exp(score - max) with the new maximum. Returns the factor for what was
+  /// summed with the old one.
+  T update(T* scores, std::int64_t count) {
+    T top = max, total = 0;
+#pragma omp simd reduction(max : top)
+    for (std::int64_t j = 0; j < count; ++j) top = std::max(top, scores[j]);
+#pragma omp simd reduction(+ : total)
+    for (std::int64_t j = 0; j < count; ++j) {
+      scores[j] = vector_exp(scores[j] - top);
+      total += scores[j];
+    }
+    const T factor = vector_exp(max - top);
+    max = top;
+    sum = sum * factor + total;
+    return factor;
+  }
+};
+
+template <class T>
+void multiply_row(T* row, std::int64_t count, T factor) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) row[i] *= factor;
+}
+
+/// What a thread keeps while it works on a block of queries.
+template <class T>
+struct ForwardSpace {
+  std::vector<T> scores = std::vector<T>(kForwardQueries * kForwardKeys);
+  std::vector<T> sums;  // of P v, (queries, d_v)
+  RunningSoftmax<T> softmax[kForwardQueries];
+};
+
+/// Adds a block of keys to the sums of a block of queries.
+template <class T>
+void add_keys(const Forward<T>& f, std::int64_t head, Block queries, Block keys, bool first,
+              ForwardSpace<T>& space) {
+  const std::int64_t stride = keys.size(), d_v = f.d_v();
+  T* scores = space.scores.data();
+  gemm(Transpose::B, {queries.size(), keys.size(), f.d_qk()}, f.scale,
+       head_rows<const T>(f.q, head, queries.from), head_rows<const T>(f.k, head, keys.from), T(0),
+       {scores, stride});
+  for (std::int64_t i = 0; i < queries.size(); ++i) {
+    T* row = scores + i * stride;
+    const std::int64_t seen = visible(keys, queries.from + i);
+    const T factor = space.softmax[i].update(row, seen);
+    std::fill(row + seen, row + stride, T(0));
+    if (!first) multiply_row(space.sums.data() + i * d_v, d_v, factor);
+  }
+  gemm(Transpose::None, {queries.size(), d_v, keys.size()}, T(1), {scores, stride},
+       head_rows<const T>(f.v, head, keys.from), first ? T(0) : T(1), {space.sums.data(), d_v});
+}
+
+template <class T>
+void forward_block(const Forward<T>& f, const BlockTask& task) {
+  static thread_local ForwardSpace<T> space;
+  const std::int64_t head = task.unit.head, d_v = f.d_v();
+  const Block queries = task.block;
+  space.sums.resize(static_cast<std::size_t>(kForwardQueries * d_v));
+  std::fill_n(space.softmax, queries.size(), RunningSoftmax<T>{});
+  for (std::int64_t at = task.unit.tokens.from; at < queries.to; at += kForwardKeys) {
+    add_keys(f, head, queries, {at, std::min(at + kForwardKeys, queries.to)},
+             at == task.unit.tokens.from, space);
+  }
+  const Rows<T> o = head_rows<T>(f.o, head, queries.from);
+  T* lse = f.lse.template data<T>() + head * f.lse.stride(0) + queries.from;
+  for (std::int64_t i = 0; i < queries.size(); ++i) {
+    const auto& [max, sum] = space.softmax[i];
+    const T* in = space.sums.data() + i * d_v;
+    T* out = o.data + i * o.stride;
+    const T factor = T(1) / sum;
+#pragma omp simd
+    for (std::int64_t j = 0; j < d_v; ++j) out[j] = factor * in[j];
+    lse[i] = max + std::log(sum);
+  }
+}
+
+// ---- backward
+
+template <class T>
+struct Backward {
+  const Tensor &q, &k, &v, &o, &lse, &d_o, &dq, &dk, &dv;
+  T scale;
+  std::vector<T> d_sums;  // D (heads, tokens)
+
+  std::int64_t d_qk() const { return q.size(2); }
+  std::int64_t d_v() const { return v.size(2); }
+  std::int64_t tokens() const { return q.size(0); }
+};
+
+/// Which gradients a pass over blocks adds to.
+struct Wanted {
+  bool query, key_value;
+};
+
+template <class T>
+void compute_d_sums(Backward<T>& b) {
+  const std::int64_t heads = b.q.size(1), tokens = b.tokens(), d_v = b.d_v();
+  b.d_sums.resize(static_cast<std::size_t>(heads * tokens));
+  parallel_for(tokens, rows_per_piece(heads * d_v), [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t t = from; t < to; ++t) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        const T* x = head_rows<const T>(b.o, h, t).data;
+        const T* y = head_rows<const T>(b.d_o, h, t).data;
+        T sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t i = 0; i < d_v; ++i) sum += x[i] * y[i];
+        b.d_sums[static_cast<std::size_t>(h * tokens + t)] = sum;
+      }
+    }
+  });
+}
+
+template <class T>
+struct BackwardSpace {
+  std::vector<T> p = std::vector<T>(kBackwardQueries * kBackwardKeys);
+  std::vector<T> ds = std::vector<T>(kBackwardQueries * kBackwardKeys);
+};
+
+/// P from scores and dS from dP, in place.
+template <class T>
+void softmax_gradient(const Backward<T>& b, std::int64_t head, Block queries, Block keys, T* p,
+                      T* ds) {
+  const T* lse = b.lse.template data<T>() + head * b.lse.stride(0);
+  const T* d_sums = b.d_sums.data() + head * b.tokens();
+  const std::int64_t stride = keys.size();
+  for (std::int64_t t = queries.from; t < queries.to; ++t, p += stride, ds += stride) {
+    const std::int64_t seen = visible(keys, t);
+    const T log_sum = lse[t], d = d_sums[t], scale = b.scale;
+#pragma omp simd
+    for (std::int64_t j = 0; j < seen; ++j) {
+      p[j] = vector_exp(p[j] - log_sum);
+      ds[j] = scale * p[j] * (ds[j] - d);
+    }
+    std::fill(p + seen, p + stride, T(0));
+    std::fill(ds + seen, ds + stride, T(0));
+  }
+}
+
+/// Adds what a block of queries and a block of keys give to each other's gradients.
+template <class T>
+void add_gradients(const Backward<T>& b, std::int64_t head, Block queries, Block keys,
+                   Wanted wanted) {
+  static thread_local BackwardSpace<T> space;
+  const auto q = head_rows<const T>(b.q, head, queries.from);
+  const auto d_o = head_rows<const T>(b.d_o, head, queries.from);
+  const auto k = head_rows<const T>(b.k, head, keys.from);
+  const auto v = head_rows<const T>(b.v, head, keys.from);
+  const std::int64_t n_q = queries.size(), n_k = keys.size(), d_qk = b.d_qk(), d_v = b.d_v();
+  const Rows<T> p{space.p.data(), n_k}, ds{space.ds.data(), n_k};
+  const Rows<const T> p_in{p.data, n_k}, ds_in{ds.data, n_k};
+
+  gemm(Transpose::B, {n_q, n_k, d_qk}, b.scale, q, k, T(0), p);
+  gemm(Transpose::B, {n_q, n_k, d_v}, T(1), d_o, v, T(0), ds);
+  softmax_gradient(b, head, queries, keys, p.data, ds.data);
+  if (wanted.key_value) {
+    gemm(Transpose::A, {n_k, d_v, n_q}, T(1), p_in, d_o, T(1), head_rows<T>(b.dv, head, keys.from));
+    gemm(Transpose::A, {n_k, d_qk, n_q}, T(1), ds_in, q, T(1), head_rows<T>(b.dk, head, keys.from));
+  }
+  if (wanted.query) {
+    gemm(Transpose::None, {n_q, d_qk, n_k}, T(1), ds_in, k, T(1),
+         head_rows<T>(b.dq, head, queries.from));
+  }
+}
+
+/// Zeroes rows of the gradients, which the block products add to.
+template <class T>
+void clear_rows(const Tensor& x, std::int64_t head, Block tokens) {
+  const Rows<T> rows = head_rows<T>(x, head, tokens.from);
+  for (std::int64_t i = 0; i < tokens.size(); ++i) {
+    std::fill_n(rows.data + i * rows.stride, x.size(2), T(0));
+  }
+}
+
+/// Gradients of a block of keys and values from all queries that see it; with `wanted.query`, also
+/// what it adds to those queries' gradients.
+template <class T>
+void backward_keys(const Backward<T>& b, const Unit& unit, Block keys, Wanted wanted) {
+  clear_rows<T>(b.dk, unit.head, keys);
+  clear_rows<T>(b.dv, unit.head, keys);
+  for (std::int64_t at = keys.from; at < unit.tokens.to; at += kBackwardQueries) {
+    const Block queries{at, std::min(at + kBackwardQueries, unit.tokens.to)};
+    add_gradients(b, unit.head, queries, keys, wanted);
+  }
+}
+
+/// Gradients of a block of queries from all keys it sees.
+template <class T>
+void backward_queries(const Backward<T>& b, const Unit& unit, Block queries) {
+  clear_rows<T>(b.dq, unit.head, queries);
+  for (std::int64_t at = unit.tokens.from; at < queries.to; at += kBackwardKeys) {
+    const Block keys{at, std::min(at + kBackwardKeys, queries.to)};
+    add_gradients(b, unit.head, queries, keys, {.query = true, .key_value = false});
+  }
+}
+
+/// One thread per unit: five products per pair of blocks.
+template <class T>
+void backward_by_units(const Backward<T>& b, const std::vector<Unit>& units) {
+  parallel_tasks(static_cast<std::int64_t>(units.size()), [&](std::int64_t i) {
+    const Unit& unit = units[static_cast<std::size_t>(i)];
+    clear_rows<T>(b.dq, unit.head, unit.tokens);
+    for (const BlockTask& task : make_blocks({unit}, kBackwardKeys)) {
+      backward_keys(b, unit, task.block, {.query = true, .key_value = true});
+    }
+  });
+}
+
+/// Threads share out blocks of keys and then blocks of queries: seven products per pair of blocks,
+/// for when there are too few units to keep all threads busy.
+template <class T>
+void backward_by_blocks(const Backward<T>& b, const std::vector<Unit>& units) {
+  const auto by_keys = make_blocks(units, kBackwardKeys);
+  const auto by_queries = make_blocks(units, kBackwardQueries);
+  const auto count = static_cast<std::int64_t>(by_keys.size());
+  parallel_tasks(count + static_cast<std::int64_t>(by_queries.size()), [&](std::int64_t i) {
+    if (i < count) {
+      const BlockTask& task = by_keys[static_cast<std::size_t>(i)];
+      backward_keys(b, task.unit, task.block, {.query = false, .key_value = true});
+    } else {
+      const BlockTask& task = by_queries[static_cast<std::size_t>(i - count)];
+      backward_queries(b, task.unit, task.block);
+    }
+  });
+}
+
+/// Whether threads would wait for the last units longer than two more products cost.
+bool too_few_units(const std::vector<Unit>& units) {
+  double total = 0, largest = 0;
+  for (const Unit& unit : units) {
+    const auto length = static_cast<double>(unit.tokens.size());
+    total += length * length;
+    largest = std::max(largest, length * length);
+  }
+  const double threads = omp_get_max_threads();
+  const double rounds = std::ceil(static_cast<double>(units.size()) / threads);
+  const double share = total / static_cast<double>(std::max<std::size_t>(units.size(), 1));
+  return 5 * std::max(largest, rounds * share) > 7 * total / threads;
+}
+
+// ---- contracts
+
+void expect_heads(const char* name, const Tensor& x, const Tensor& q, std::int64_t d) {
+  expect_shape(kWhere, name, x, {q.size(0), q.size(1), d});
+  expect_dtype(kWhere, name, x, q.dtype());
+}
+
+void expect_inputs(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& starts,
+                   const Tensor& o, const Tensor& lse) {
+  expect_shape(kWhere, "q", q, {-1, -1, -1});
+  expect_heads("k", k, q, q.size(2));
+  expect_heads("v", v, q, -1);
+  expect_heads("o", o, q, v.size(2));
+  expect_shape(kWhere, "lse", lse, {q.size(1), q.size(0)});
+  expect_dtype(kWhere, "lse", lse, q.dtype());
+  expect_shape(kWhere, "starts", starts, {-1});
+  const std::span at{starts.data<std::int32_t>(), static_cast<std::size_t>(starts.size(0))};
+  require(!at.empty() && at.front() == 0 && at.back() == q.size(0) &&
+              std::is_sorted(at.begin(), at.end()),
+          kWhere, "starts of sequences must rise from 0 to {} tokens", q.size(0));
+}
+
+}  // namespace
+
+void attention_forward(Context&, const Tensor& q, const Tensor& k, const Tensor& v,
+                       const Tensor& starts, std::int64_t, float scale, const Tensor& o,
+                       const Tensor& lse) {
+  expect_inputs(q, k, v, starts, o, lse);
+  with_float(kWhere, "q", q, [&]<class T>(T) {
+    const Forward<T> f{q, k, v, o, lse, scale};
+    const auto tasks = make_blocks(make_units(starts, q.size(1)), kForwardQueries);
+    const auto count = static_cast<std::int64_t>(tasks.size());
+    // From the end, as late queries see the most keys.
+    parallel_tasks(count, [&](std::int64_t i) {
+      forward_block(f, tasks[static_cast<std::size_t>(count - 1 - i)]);
+    });
+  });
+}
+
+void attention_backward(Context&, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const Tensor& starts, std::int64_t, float scale, const Tensor& o,
+                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Tensor& dk,
+                        const Tensor& dv) {
+  expect_inputs(q, k, v, starts, o, lse);
+  expect_heads("d_o", d_o, q, v.size(2));
+  expect_heads("dq", dq, q, q.size(2));
+  expect_heads("dk", dk, q, q.size(2));
+  expect_heads("dv", dv, q, v.size(2));
+  with_float(kWhere, "q", q, [&]<class T>(T) {
+    Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};
+    compute_d_sums(b);
+    const auto units = make_units(starts, q.size(1));
+    if (too_few_units(units)) {
+      backward_by_blocks(b, units);
+    } else {
+      backward_by_units(b, units);
+    }
+  });
+}
+
+}  // namespace tessera::kernels::cpu
