@@ -76,6 +76,10 @@ std::optional<CheckpointInfo> find_latest_checkpoint(const std::filesystem::path
 /// What is wrong with a checkpoint folder; empty when nothing.
 std::string check_checkpoint(const std::filesystem::path& checkpoint, Verify verify);
 
+/// Deletes a checkpoint, pinned or not; never leaves half of one under its name. A trainer that
+/// goes back to an older step removes those behind it, or they would be the latest.
+void remove_checkpoint(const std::filesystem::path& checkpoint);
+
 void pin_checkpoint(const std::filesystem::path& checkpoint, bool pinned);
 
 /// A checkpoint opened for reading. The constructor verifies hashes unless told otherwise, and

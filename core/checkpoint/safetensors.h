@@ -55,6 +55,8 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file, const std
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(std::filesystem::path path);
+  SafetensorsFile(SafetensorsFile&&) = default;  // and no copy: index_ holds views into contents_
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
   const std::filesystem::path& path() const { return path_; }
   const std::vector<StoredTensor>& tensors() const { return contents_.tensors; }
@@ -69,7 +71,7 @@ class SafetensorsFile {
   std::filesystem::path path_;
   std::shared_ptr<const Mapping> mapping_;
   SafetensorsContents contents_;
-  std::unordered_map<std::string_view, std::size_t> index_;  ///< views into contents_
+  std::unordered_map<std::string_view, std::size_t> index_;
 };
 
 /// All tensors of a folder: model.safetensors, or model.safetensors.index.json and its shards.
@@ -81,6 +83,8 @@ class SafetensorsFolder {
   const std::filesystem::path& path() const { return path_; }
   const StoredTensor* find(std::string_view name) const;
   const StoredTensor& at(std::string_view name) const;
+  /// Any name begins with this.
+  bool has_prefix(std::string_view prefix) const;
   /// Sorted.
   std::vector<std::string> names() const;
   std::uint64_t total_bytes() const;
@@ -106,6 +110,12 @@ struct TensorPlan {
   std::vector<std::int64_t> shape;
   std::uint64_t bytes() const;
 };
+
+/// The plan that writes every tensor in its own dtype.
+std::vector<TensorPlan> plan_of(std::span<const NamedTensor> tensors);
+
+/// What transformers wants to see in the metadata of a model's files.
+inline const SafetensorsMetadata kFormatMetadata{{"format", "pt"}};
 
 /// Writes one file as a stream: nothing but the header and a small buffer is held in memory.
 class SafetensorsWriter {

@@ -37,8 +37,9 @@ class WeightSource {
   /// whose shape is not ceil(rows / block) x ceil(columns / block).
   void read(std::string_view name, const Tensor& to);
 
-  /// Fills `to`, (rows, columns), with the part of the stored matrix that begins at (row, column).
-  /// For a vector `to` is (n) and begins at `row`. FP8 as in read().
+  /// Fills `to`, (rows, columns), with the part of the stored matrix that begins at (row, column);
+  /// of a tensor with more dimensions, all but the last are its rows. For a vector `to` is (n) and
+  /// begins at `row`. Conversions and errors as in read().
   void read_part(std::string_view name, std::int64_t row, std::int64_t column, const Tensor& to);
 
   /// Counts a tensor (and its scales) as read without reading it.
@@ -49,9 +50,11 @@ class WeightSource {
   void require_all_used() const;
 
  private:
-  struct Scales;
+  struct Rows;
   const StoredTensor& use(std::string_view name);
-  Scales scales_of(const StoredTensor& tensor);
+  std::vector<float> scales_of(const StoredTensor& tensor);
+  Rows rows_of(const StoredTensor& tensor, DType to);
+  void fill(const StoredTensor& tensor, std::int64_t row, std::int64_t column, const Tensor& to);
   SafetensorsFolder folder_;
   std::int64_t block_;
   std::set<std::string, std::less<>> used_;
