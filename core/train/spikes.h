@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Loss spikes: a step whose loss stands out of those before it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace tessera {
+
+struct Spike {
+  double loss = 0, usual = 0, spread = 0;
+};
+
+/// Keeps the losses of the last `window` steps. The usual loss is their median; the spread is the
+/// median distance from it, scaled to a standard deviation (times 1.4826), and at least 1 % of the
+/// usual loss. A loss above usual + factor * spread is a spike and does not enter the window.
+class SpikeDetector {
+ public:
+  /// window 0: off.
+  SpikeDetector(std::int64_t window, double factor) : window_(window), factor_(factor) {}
+
+  std::optional<Spike> add(double loss);
+
+  nlohmann::json state() const { return losses_; }
+  void restore(const nlohmann::json& state) { losses_ = state.get<std::deque<double>>(); }
+
+ private:
+  std::int64_t window_;
+  double factor_;
+  std::deque<double> losses_;
+};
+
+}  // namespace tessera

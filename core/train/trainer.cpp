@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "core/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/checkpoint/model_io.h"
+#include "core/run/events.h"
+#include "kernels/balance/balance.h"
+#include "kernels/convert/convert.h"
+#include "kernels/reduce/reduce.h"
+
+namespace tessera {
+
+StepReport Trainer::step() {
+  const auto start = std::chrono::steady_clock::now();
+  const StageAt at = schedule_.at_step(next_step_);
+  enter_stage(at);
+  clear_sums();
+
+  const data::Batch batch = stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
+  const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
+  for (std::int64_t row = 0; row < rows; row += micro) {
+    accumulate(microbatch(batch, row, std::min(micro, rows - row)), at);  // forward, backward
+  }
+  reduce();  // gradients, losses and loads over all ranks
+  const OptimiserReport clip = optimiser_.measure(context_);
+  StepReport result = report(at, clip);
+  optimiser_.update(context_, at.learning_rate);
+  balance_experts(at);
+
+  ++next_step_;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& ranks) {
+  data::BatchStreamOptions options;
+  for (const DataSource& source : spec.data.sources) {
+    options.mixture.push_back({source.name, source.weight});
+  }
+  options.seed = static_cast<std::uint64_t>(spec.run.seed);
+  options.extra = static_cast<int>(spec.model.num_nextn_predict_layers);
+  options.fim_rate = spec.data.fim_rate;
+  options.rank = ranks.rank();
+  options.ranks = ranks.size();
+  return options;
+}
+
+namespace {
+OptimiserOptions optimiser_options(const RunSpec::Optimiser& o) {
+  return {.beta1 = o.beta1,
+          .beta2 = o.beta2,
+          .epsilon = o.epsilon,
+          .weight_decay = o.weight_decay,
+          .clip = o.clip,
+          .moments = o.moments};
+}
+
+/// The model with rotary tables for the longest stage.
+ModelConfig model_config(const RunSpec& spec) {
+  ModelConfig config = stage_model(spec, spec.curriculum.front());
+  for (const CurriculumStage& stage : spec.curriculum) {
+    config.max_position_embeddings =
+        std::max(config.max_position_embeddings, stage.sequence_length);
+  }
+  return config;
+}
+}  // namespace
+
+Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
+                 const SpecialTokens& specials, Collective& ranks)
+    : spec_(spec),
+      schedule_(spec),
+      ranks_(ranks),
+      dataset_(std::move(dataset)),
+      stream_(dataset_, specials, stream_options(spec, ranks)),
+      model_(std::make_unique<Model>(model_config(spec), Precision::of(spec.precision.recipe), true,
+                                     spec.host.device)),
+      optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
+      keep_(Arena::measuring()),
+      scratch_(Arena::measuring()) {
+  require(dataset_->vocab_size() <= spec.model.vocab_size, "trainer",
+          "the data has a vocabulary of {} tokens, model.vocab_size is {}", dataset_->vocab_size(),
+          spec.model.vocab_size);
+  context_.device = spec.host.device;
+  context_.scratch = &scratch_;
+  config_.model = model_->config();
+  config_.bos_token_id = specials.bos;
+  config_.eos_token_id = specials.eos;
+  const std::int64_t blocks = model_->moe_blocks();
+  const std::int64_t experts = std::max<std::int64_t>(1, spec.model.n_routed_experts);
+  sums_memory_ = Buffer(static_cast<std::size_t>(3 + blocks) * sizeof(double), spec.host.device);
+  const Tensor sums = sums_memory_.view(DType::F64, {3 + blocks});
+  sums_ = sums.slice(0, 0, 3);
+  balance_losses_ = sums.slice(0, 3, 3 + blocks);
+  loads_memory_ =
+      Buffer(static_cast<std::size_t>(blocks * experts) * sizeof(std::int64_t), spec.host.device);
+  loads_ = loads_memory_.view(DType::I64, {blocks, experts});
+
+  if (spec.checkpoint.start_from.empty()) {
+    model_->initialise(static_cast<std::uint64_t>(spec.run.seed));
+    model_->parameters().refresh_operands(context_);
+  } else {
+    WeightSource source(spec.checkpoint.start_from,
+                        read_hf_config(spec.checkpoint.start_from).fp8_block);
+    load_weights(*model_, source, context_);
+  }
+}
+
+/// Rotary tables and arenas of a stage, when it begins.
+void Trainer::enter_stage(const StageAt& at) {
+  if (at.stage == stage_) return;
+  const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
+  const ModelConfig config = stage_model(spec_, stage);
+  if (config.yarn.factor != model_->config().yarn.factor || stage_ < 0) {
+    model_->set_yarn(config.yarn);
+    config_.model.yarn = config.yarn;
+  }
+  step_memory_ = measure_step_memory(*model_, spec_.parallel.micro_batch_sequences,
+                                     stage.sequence_length, stage.balance_alpha > 0);
+  // A few spare bytes: a mapping cannot be empty.
+  keep_ = Arena(step_memory_.keep_bytes + 4096, context_.device);
+  scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
+  stage_ = at.stage;
+}
+
+void Trainer::clear_sums() {
+  model_->parameters().zero_gradients(context_);
+  kernels::fill(context_, 0.0, sums_);
+  if (loads_.numel() > 0) kernels::fill(context_, 0.0, loads_);
+}
+
+MicrobatchBuffer Trainer::microbatch(const data::Batch& batch, std::int64_t first,
+                                     std::int64_t count) const {
+  static const std::vector<std::vector<std::int32_t>> kWholeRows;
+  return MicrobatchBuffer::packed(batch.tokens, first, count, batch.length,
+                                  static_cast<int>(spec_.model.num_nextn_predict_layers),
+                                  spec_.data.document_mask ? batch.document_starts : kWholeRows,
+                                  context_.device);
+}
+
+/// Forward and backward of one micro-batch; adds to gradients, sums and loads.
+void Trainer::accumulate(const MicrobatchBuffer& micro, const StageAt& at) {
+  Arena::Frame frame(keep_);
+  Pass pass{context_, keep_, model_->precision()};
+  const auto targets = static_cast<double>(at.step_tokens());
+  const Objective objective{
+      .loss_scale = 1.0 / targets,
+      .mtp_scale = at.mtp_lambda / targets,
+      .balance_alpha = at.balance_alpha,
+      .balance_scale = static_cast<double>(spec_.parallel.micro_batch_sequences) /
+                       static_cast<double>(at.batch_sequences)};
+  ModelStash stash;
+  model_->forward_loss(pass, micro.batch(), objective, stash);
+  model_->backward(pass, micro.batch(), objective, stash, balance_losses_);
+
+  kernels::sum(context_, stash.head.losses, sums_.slice(0, 0, 1));
+  if (stash.mtp.head.losses) {
+    kernels::sum(context_, stash.mtp.head.losses, sums_.slice(0, 1, 2));
+  }
+  if (at.balance_alpha > 0 && balance_losses_.numel() > 0) {
+    kernels::sum(context_, balance_losses_, sums_.slice(0, 2, 3));
+  }
+  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
+    kernels::add_counts(context_, model_->moe_stash(stash, block).permutation.counts,
+                        loads_[block]);
+  }
+}
+
+void Trainer::reduce() {
+  ranks_.all_reduce_sum(model_->parameters().flat_gradients());
+  ranks_.all_reduce_sum(sums_);
+  if (loads_.numel() > 0) ranks_.all_reduce_sum(loads_);
+}
+
+/// Once a step, from the load of the whole global batch.
+void Trainer::balance_experts(const StageAt& at) {
+  if (at.bias_speed == 0) return;
+  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
+    kernels::bias_update(context_, loads_[block], static_cast<float>(at.bias_speed), at.bias_rule,
+                         model_->moe_block(block).bias());
+  }
+}
+
+namespace {
+float max_violation(const std::int64_t* load, std::int64_t experts) {
+  const std::int64_t largest = *std::max_element(load, load + experts);
+  std::int64_t total = 0;
+  for (std::int64_t e = 0; e < experts; ++e) total += load[e];
+  const double mean = static_cast<double>(total) / static_cast<double>(experts);
+  return mean > 0 ? static_cast<float>(static_cast<double>(largest) / mean - 1.0) : 0.f;
+}
+}  // namespace
+
+StepReport Trainer::report(const StageAt& at, const OptimiserReport& optimiser) const {
+  const auto targets = static_cast<double>(at.step_tokens());
+  const double* sums = sums_.data<double>();
+  const double micro_batches = static_cast<double>(at.batch_sequences) /
+                               static_cast<double>(spec_.parallel.micro_batch_sequences);
+  StepReport r{
+      .at = at,
+      .loss = sums[0] / targets,
+      .mtp_loss = spec_.model.num_nextn_predict_layers > 0 ? sums[1] / targets : kNotMeasured,
+      .balance_loss = at.balance_alpha > 0 ? sums[2] / micro_batches : kNotMeasured,
+      .optimiser = optimiser};
+  if (!std::isfinite(r.loss) || !std::isfinite(optimiser.grad_norm)) {
+    throw Error("trainer",
+                fmt::format("step {}: the loss is {} and the gradient norm {}", at.step, r.loss,
+                            optimiser.grad_norm),
+                "resume from the last checkpoint with a lower learning rate, or with "
+                "stability.rollback = true");
+  }
+  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
+    r.max_vio.push_back(max_violation(loads_[block].data<std::int64_t>(), loads_.size(1)));
+  }
+  return r;
+}
+
+double Trainer::validate(const std::string& source, std::int64_t sequences) {
+  const StageAt at = schedule_.at_step(std::min(next_step_, schedule_.total_steps() - 1));
+  enter_stage(at);
+  const data::Batch batch = stream_.validation_batches(source, sequences, at.sequence_length);
+  const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
+  double sum = 0;
+  const Tensor total(&sum, DType::F64, {1});
+  std::int64_t targets = 0;
+  for (std::int64_t row = 0; row < rows; row += micro) {
+    const MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
+    Arena::Frame frame(keep_);
+    Pass pass{context_, keep_, model_->precision()};
+    Microbatch without_mtp = part.batch();
+    without_mtp.mtp_tokens = Tensor();
+    ModelStash stash;
+    model_->forward_loss(pass, without_mtp, {}, stash);
+    kernels::sum(context_, stash.head.losses, total);
+    targets += part.targets();
+  }
+  return sum / static_cast<double>(targets);
+}
+
+void Trainer::skip_data(std::int64_t steps) {
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const StageAt at = schedule_.at_step(next_step_ + i);
+    stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
+  }
+}
+
+std::size_t Trainer::memory_bytes() const {
+  const std::size_t values = model_->parameters().value_bytes();
+  return 2 * values + optimiser_.bytes() + step_memory_.keep_bytes + step_memory_.scratch_bytes;
+}
+
+}  // namespace tessera

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// One optimiser step after another: batch, forward, backward, reduce, clip, update, balance,
+// report. What a run does around its steps (checkpoints, validation, events) is in train_run.h.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/base/collective.h"
+#include "core/base/profile.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/data/batch_stream.h"
+#include "core/model/model.h"
+#include "core/run/schedule.h"
+#include "core/run/spec.h"
+#include "core/train/microbatch.h"
+#include "core/train/optimiser.h"
+#include "core/train/step_memory.h"
+
+namespace tessera {
+
+struct StepReport {
+  StageAt at;
+  double loss = 0;          ///< mean cross-entropy of the next token, nats
+  double mtp_loss = 0;      ///< of the token after it; NaN without MTP
+  double balance_loss = 0;  ///< weighted, summed over layers; NaN when off
+  OptimiserReport optimiser;
+  double seconds = 0;
+  std::vector<float> max_vio;  ///< per MoE block: max load / mean load - 1
+};
+
+class Trainer {
+ public:
+  /// `dataset` must be of the vocabulary that `specials` belong to. The spec was checked before.
+  Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
+          const SpecialTokens& specials, Collective& ranks);
+
+  /// One optimiser step. Throws Error when the loss or the gradients are not finite; the weights
+  /// are then as before the step.
+  StepReport step();
+  bool finished() const { return next_step_ >= schedule_.total_steps(); }
+  std::int64_t next_step() const { return next_step_; }
+  std::int64_t tokens() const { return schedule_.at_step(next_step_).tokens; }
+
+  /// Mean loss over held-out sequences of a source, at the present stage's length.
+  double validate(const std::string& source, std::int64_t sequences);
+
+  /// Loads (blocks, experts) I64 of the last step, MTP's block last.
+  const Tensor& loads() const { return loads_; }
+
+  /// Everything that the next step depends on. Views stay valid as long as the trainer.
+  CheckpointContents contents() const;
+  /// Continues where `checkpoint` was written, to the last bit. With `keep_data_position` the data
+  /// goes on from where it is now instead.
+  void restore(const Checkpoint& checkpoint, bool keep_data_position = false);
+  /// Leaves out the batches of `steps` steps.
+  void skip_data(std::int64_t steps);
+
+  Model& model() { return *model_; }
+  const Schedule& schedule() const { return schedule_; }
+  const data::BatchStream& stream() const { return stream_; }
+  void set_profile(Profile* profile) { context_.profile = profile; }
+
+  /// Weights, gradients, moments and the arenas of the present stage.
+  std::size_t memory_bytes() const;
+  const StepMemory& step_memory() const { return step_memory_; }
+
+ private:
+  void enter_stage(const StageAt& at);
+  void clear_sums();
+  void accumulate(const MicrobatchBuffer& micro, const StageAt& at);
+  void reduce();
+  void balance_experts(const StageAt& at);
+  StepReport report(const StageAt& at, const OptimiserReport& optimiser) const;
+  MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first,
+                              std::int64_t count) const;
+
+  RunSpec spec_;
+  Schedule schedule_;
+  Collective& ranks_;
+  std::shared_ptr<const data::Dataset> dataset_;
+  data::BatchStream stream_;
+  std::unique_ptr<Model> model_;
+  Optimiser optimiser_;
+  HfConfig config_;
+
+  StepMemory step_memory_;
+  Arena keep_, scratch_;
+  Context context_;
+  Buffer sums_memory_, loads_memory_;
+  Tensor sums_;            ///< (3) F64: losses, MTP losses, balance losses of the step
+  Tensor balance_losses_;  ///< (blocks) F64 of one micro-batch
+  Tensor loads_;
+  int stage_ = -1;
+  std::int64_t next_step_ = 0;
+};
+
+/// The stream that a run reads: mixture, seed, MTP depth and FIM rate of the spec.
+data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& ranks);
+
+}  // namespace tessera

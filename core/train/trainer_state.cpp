@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// What a trainer puts into a checkpoint and takes from one.
+#include "core/base/error.h"
+#include "core/checkpoint/model_io.h"
+#include "core/train/trainer.h"
+
+namespace tessera {
+
+namespace {
+std::vector<NamedTensor> moments_of(const Optimiser& optimiser) {
+  std::vector<NamedTensor> tensors;
+  for (const Optimiser::Moment& moment : optimiser.moments()) {
+    tensors.push_back({moment.name, moment.data});
+  }
+  return tensors;
+}
+}  // namespace
+
+CheckpointContents Trainer::contents() const {
+  return {.step = next_step_,
+          .config = config_,
+          .weights = named_weights(*model_),
+          .optimiser = moments_of(optimiser_),
+          .state = {{"version", 1},
+                    {"next_step", next_step_},
+                    {"tokens", tokens()},
+                    {"optimiser_steps", optimiser_.steps()},
+                    {"data", stream_.state()}},
+          .files = {dataset_->tokenizer_path()}};
+}
+
+void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position) {
+  checkpoint.read_weights(named_weights(*model_));
+  checkpoint.read_optimiser(moments_of(optimiser_));
+  model_->parameters().refresh_operands(context_);
+  try {
+    const nlohmann::json& state = checkpoint.state();
+    if (state.at("version") != 1) {
+      throw Error(checkpoint.path().string(), "the state is of a newer version",
+                  "update the program");
+    }
+    next_step_ = state.at("next_step");
+    optimiser_.set_steps(state.at("optimiser_steps"));
+    if (!keep_data_position) stream_.restore(state.at("data"));
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(checkpoint.path().string(), fmt::format("state.json: {}", e.what()),
+                "resume from another checkpoint");
+  }
+  stage_ = -1;
+}
+
+}  // namespace tessera
