@@ -32,7 +32,8 @@ inline void expect_shape(const char* where, const char* name, const Tensor& tens
   if (fits && (tensor.size(-1) <= 1 || tensor.stride(-1) == 1)) return;
   std::string wanted;
   for (std::int64_t extent : shape) {
-    wanted += (wanted.empty() ? "" : ", ") + (extent < 0 ? "*" : std::to_string(extent));
+    wanted +=
+        fmt::format("{}{}", wanted.empty() ? "" : ", ", extent < 0 ? "*" : std::to_string(extent));
   }
   throw Error(where,
               fmt::format("expected {} ({}){}, got {}", name, wanted,

@@ -7,7 +7,7 @@ namespace tessera::kernels {
 namespace {
 Case sum_case(std::int64_t count, DType dtype) {
   return {.op = "sum",
-          .label = "(" + std::to_string(count) + ")",
+          .label = fmt::format("({})", count),
           .dtype = dtype,
           .tolerance = 1e-12,
           .bytes = static_cast<double>(count) * static_cast<double>(size_of(dtype)),

@@ -101,7 +101,7 @@ void register_router_cases(CaseList& cases) {
                         .scale = 16.f};
   const Setting settings[] = {
       {"no tokens", 0, 4, {.top_k = 2}},
-      {"one expert", 3, 1, {}},
+      {"one expert", 3, 1, {.normalise = false}},
       {"all experts", 5, 3, {.top_k = 3}},
       {"plain", 33, 13, {.top_k = 4, .scale = 1.5f}},
       {"softmax", 17, 64, {.scoring = Scoring::Softmax, .top_k = 6, .normalise = false}},
