@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+//
+// Launchers of the FP8 expert products: tensor maps, tile widths, grids.
+#include "kernels/grouped_product/grouped_product_fp8_launch.h"
+
+#include <algorithm>
+
+#include "kernels/grouped_product/grouped_product_fp8_forward.cuh"
+#include "kernels/grouped_product/grouped_product_fp8_weight_grad.cuh"
+
+namespace tessera::kernels::cuda {
+
+namespace {
+
+using namespace grouped_fp8;
+constexpr const char* kForwardName = "grouped_product_fp8";
+constexpr const char* kWeightGradName = "grouped_weight_grad_fp8";
+
+void check(cudaError_t status, const char* where) {
+  if (status != cudaSuccess) throw Error(where, cudaGetErrorString(status));
+}
+
+// Blocks that run at one time: whole clusters only, which the halves of the chip may not fill.
+int resident_blocks(const void* kernel, int shared_bytes, const char* where) {
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
+        where);
+  cudaLaunchAttribute cluster{};
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim = {kCluster, 1, 1};
+  cudaLaunchConfig_t config{};
+  config.gridDim = {kCluster, 1, 1};
+  config.blockDim = {kThreads, 1, 1};
+  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
+  config.attrs = &cluster;
+  config.numAttrs = 1;
+  int clusters = 0;
+  check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config), where);
+  require(clusters > 0, where, "the kernel does not fit on this GPU");
+  return clusters * kCluster;
+}
+
+// (outer, inner) E4M3 or F32 values; boxes of 128 bytes with swizzle, or rows of scales without.
+CUtensorMap values_map(const void* data, int64_t outer, int64_t inner, int64_t stride, int rows) {
+  return ptx::make_tensor_map<2>(
+      CU_TENSOR_MAP_DATA_TYPE_UINT8, data,
+      {static_cast<uint64_t>(inner), static_cast<uint64_t>(outer)},
+      {static_cast<uint64_t>(stride)}, {kTileK, static_cast<uint32_t>(rows)},
+      CU_TENSOR_MAP_SWIZZLE_128B);
+}
+CUtensorMap scales_map(const float* data, int64_t tiles, int64_t rows, int64_t stride, int box) {
+  return ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_FLOAT32, data,
+                                 {static_cast<uint64_t>(rows), static_cast<uint64_t>(tiles)},
+                                 {static_cast<uint64_t>(stride) * 4},
+                                 {static_cast<uint32_t>(box), 1}, CU_TENSOR_MAP_SWIZZLE_NONE);
+}
+
+// The tile width whose padded columns waste least; wide tiles read shared memory less often.
+int choose_width(int n, int tile_n, const char* where) {
+  if (tile_n != 0) {
+    require(tile_n == 128 || tile_n == 192 || tile_n == 256, where, "no tile of width {}", tile_n);
+    return tile_n;
+  }
+  const auto padded = [n](int width) { return (n + width - 1) / width * width; };
+  int best = 192;
+  for (const int width : {256, 128}) {
+    if (padded(width) * 1.04 < padded(best)) best = width;
+  }
+  return best;
+}
+
+template <int BN, int WN, int STAGES>
+void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
+  constexpr int kShared = ForwardLayout<BN, STAGES>::kTotal;
+  const auto kernel = forward_kernel<BN, WN, STAGES>;
+  static const int blocks =
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kForwardName);
+  ForwardArguments arguments{};
+  arguments.a = values_map(p.a, p.rows, p.k, p.k, kTileM);
+  arguments.b = ptx::make_tensor_map<3>(
+      CU_TENSOR_MAP_DATA_TYPE_UINT8, p.b,
+      {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.experts)},
+      {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.k) * static_cast<uint64_t>(p.n)},
+      {kTileK, BN / kCluster, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
+  arguments.c = ptx::make_tensor_map<2>(
+      CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, p.c,
+      {static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.rows)},
+      {static_cast<uint64_t>(p.n) * 2}, {64, 64}, CU_TENSOR_MAP_SWIZZLE_128B);
+  arguments.a_scale =
+      scales_map(p.a_scale, (p.k + kTileK - 1) / kTileK, p.rows, p.a_scale_stride, kTileM);
+  arguments.b_scale = p.b_scale;
+  arguments.offsets = p.offsets;
+  arguments.n = p.n;
+  arguments.k = p.k;
+  arguments.experts = p.experts;
+  kernel<<<blocks, kThreads, kShared, stream>>>(arguments);
+  check(cudaGetLastError(), kForwardName);
+}
+
+template <int BN, int WN, int STAGES, bool ACCUMULATE>
+void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
+  constexpr int kShared = WeightGradLayout<BN, STAGES>::kTotal;
+  const auto kernel = weight_grad_kernel<BN, WN, STAGES, ACCUMULATE>;
+  static const int blocks =
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kWeightGradName);
+  WeightGradArguments arguments{};
+  arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kTileM);
+  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, BN / kCluster);
+  const int64_t tiles = (p.tokens + kTileK - 1) / kTileK;
+  arguments.a_scale = scales_map(p.a_scale, tiles, p.m, p.a_scale_stride, kTileM);
+  arguments.b_scale = scales_map(p.b_scale, tiles, p.n, p.b_scale_stride, BN);
+  arguments.dw = p.dw;
+  arguments.offsets = p.offsets;
+  arguments.m = p.m;
+  arguments.n = p.n;
+  arguments.experts = p.experts;
+  kernel<<<blocks, kThreads, kShared, stream>>>(arguments);
+  check(cudaGetLastError(), kWeightGradName);
+}
+
+template <int BN, int WN, int STAGES>
+void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
+  if (p.accumulate) {
+    launch_weight_grad<BN, WN, STAGES, true>(stream, p);
+  } else {
+    launch_weight_grad<BN, WN, STAGES, false>(stream, p);
+  }
+}
+
+void check_experts(int experts, int64_t rows, const char* where) {
+  require(experts >= 1 && experts <= kFp8MaxExperts, where, "{} experts; 1 to {} are handled",
+          experts, kFp8MaxExperts);
+  require(rows >= 0 && rows / kTileM < 65536, where, "{} rows; below 8,388,608 are handled", rows);
+}
+
+}  // namespace
+
+void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
+  check_experts(p.experts, p.rows, kForwardName);
+  require(p.n > 0 && p.n % 16 == 0 && p.k > 0 && p.k % 16 == 0, kForwardName,
+          "expected n and k in multiples of 16, got {} and {}", p.n, p.k);
+  require(p.a_scale_stride % 4 == 0 && p.a_scale_stride >= p.rows, kForwardName,
+          "expected a_scale_stride a multiple of 4 and >= {} rows, got {}", p.rows,
+          p.a_scale_stride);
+  if (p.rows == 0) return;
+  switch (choose_width(p.n, p.tile_n, kForwardName)) {
+    case 128: return launch_forward<128, 128, 5>(stream, p);
+    case 256: return launch_forward<256, 128, 4>(stream, p);
+    default: return launch_forward<192, 192, 4>(stream, p);
+  }
+}
+
+void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
+  check_experts(p.experts, p.tokens, kWeightGradName);
+  require(p.m > 0 && p.n > 0 && p.n % 8 == 0, kWeightGradName,
+          "expected m > 0 and n a multiple of 8, got {} and {}", p.m, p.n);
+  require(p.tokens > 0 && p.token_stride % 16 == 0 && p.token_stride >= p.tokens, kWeightGradName,
+          "expected token_stride a multiple of 16 and >= {} tokens, got {}", p.tokens,
+          p.token_stride);
+  require(p.a_scale_stride % 4 == 0 && p.a_scale_stride >= p.m && p.b_scale_stride % 4 == 0 &&
+              p.b_scale_stride >= p.n,
+          kWeightGradName, "expected scale strides in multiples of 4 and >= m, n; got {} and {}",
+          p.a_scale_stride, p.b_scale_stride);
+  switch (choose_width(p.n, p.tile_n, kWeightGradName)) {
+    case 128: return launch_weight_grad<128, 128, 6>(stream, p);
+    case 256: return launch_weight_grad<256, 128, 4>(stream, p);
+    default: return launch_weight_grad<192, 192, 5>(stream, p);
+  }
+}
+
+}  // namespace tessera::kernels::cuda

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+//
+// c (rows, n) BF16 = a (rows, k) b[expert] (n, k)^T with 1 x 128 and 128 x 128 scales: the kernel.
+// BN columns per tile are multiplied WN at a time: WN / 2 registers of a thread hold partial sums
+// and BN / 2 the FP32 sums.
+#pragma once
+
+#include "kernels/grouped_product/grouped_product_fp8.cuh"
+
+namespace tessera::kernels::cuda::grouped_fp8 {
+
+struct ForwardArguments {
+  CUtensorMap a, b, c, a_scale;
+  const float* b_scale;
+  const int32_t* offsets;
+  int n, k, experts;
+};
+
+template <int BN>
+constexpr int kOutColumns = BN == 256 ? 128 : BN;  // columns on their way out at one time
+
+template <int BN, int STAGES>
+using ForwardLayout = Layout<BN, 0, kTileM * kOutColumns<BN> * 2, STAGES>;
+
+// One tile as both sides of the pipeline see it.
+struct ForwardTile {
+  int block, expert, column;
+  bool live, shared_b;
+};
+
+__device__ inline ForwardTile forward_tile(const uint16_t* starts, int experts, int index,
+                                           int blocks, int columns, int rank) {
+  const TilePosition position = tile_position(index, (blocks + 1) / 2, columns);
+  const int block = 2 * position.pair + rank, other = block ^ 1;
+  const int expert = expert_of(starts, experts, min(block, blocks - 1));
+  const bool alone = other < blocks && expert_of(starts, experts, other) != expert;
+  return {block, expert, position.column, block < blocks, !alone};
+}
+
+template <int BN, int STAGES>
+__device__ inline void forward_produce(const ForwardArguments& p, uint32_t shared,
+                                       const uint16_t* starts, int blocks, int columns) {
+  using L = ForwardLayout<BN, STAGES>;
+  constexpr int kHalf = BN / kCluster;
+  const int rank = static_cast<int>(ptx::cluster_rank());
+  const int k_blocks = (p.k + kTileK - 1) / kTileK;
+  const int tiles = (blocks + 1) / 2 * columns;
+  Ring<STAGES> ring;
+  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
+    const ForwardTile tile = forward_tile(starts, p.experts, index, blocks, columns, rank);
+    if (threadIdx.x % 32 != 0) continue;
+    const int row = tile.block * kTileM, column = tile.column * BN;
+    for (int kb = 0; kb < k_blocks; ++kb, ring.advance()) {
+      const uint32_t full = shared + L::kFull + 8 * ring.stage;
+      ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
+      ptx::mbarrier_arrive_expect(full, L::kBytesStage);
+      const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB;
+      if (tile.shared_b) {
+        ptx::tma_multicast_3d(to_b + rank * kHalf * kTileK, &p.b, full, 3, kb * kTileK,
+                              column + rank * kHalf, tile.expert);
+      } else {
+        ptx::tma_load_3d(to_b, &p.b, full, kb * kTileK, column, tile.expert);
+        ptx::tma_load_3d(to_b + kHalf * kTileK, &p.b, full, kb * kTileK, column + kHalf,
+                         tile.expert);
+      }
+      ptx::tma_load_2d(shared + L::kA + ring.stage * L::kBytesA, &p.a, full, kb * kTileK, row);
+      ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full, row,
+                       kb);
+    }
+  }
+}
+
+// sums += scale_a scale_b partial, for WN columns. `low` and `high` are the scales of the thread's
+// two rows, scale_b[i] that of columns [64 i, 64 i + 64).
+template <int WN>
+__device__ inline void promote(float* sums, const float (&partial)[WN / 2], float low, float high,
+                               const float* scale_b) {
+#pragma unroll
+  for (int segment = 0; segment < WN / 64; ++segment) {
+    const float scale_low = low * scale_b[segment], scale_high = high * scale_b[segment];
+#pragma unroll
+    for (int i = 32 * segment; i < 32 * segment + 32; i += 4) {
+      sums[i] = fmaf(partial[i], scale_low, sums[i]);
+      sums[i + 1] = fmaf(partial[i + 1], scale_low, sums[i + 1]);
+      sums[i + 2] = fmaf(partial[i + 2], scale_high, sums[i + 2]);
+      sums[i + 3] = fmaf(partial[i + 3], scale_high, sums[i + 3]);
+    }
+  }
+}
+
+__device__ inline uint32_t pack_bf16(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+// Writes the warp's 16 rows of `COLUMNS` columns to `out` as panels of 64 columns with the 128-byte
+// swizzle. `out` is the first panel of the warpgroup's 64 rows.
+template <int COLUMNS>
+__device__ inline void stage_results(uint32_t out, const float* sums) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+  const uint32_t row = 16 * warp + lane % 16, unit = lane / 16;
+#pragma unroll
+  for (int j = 0; j < COLUMNS / 8; j += 2) {
+    const uint32_t to = out + j / 8 * 8192 + row * 128 + (((j % 8 + unit) ^ (row % 8)) << 4);
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};\n" ::"r"(to),
+                 "r"(pack_bf16(sums[4 * j], sums[4 * j + 1])),
+                 "r"(pack_bf16(sums[4 * j + 2], sums[4 * j + 3])),
+                 "r"(pack_bf16(sums[4 * j + 4], sums[4 * j + 5])),
+                 "r"(pack_bf16(sums[4 * j + 6], sums[4 * j + 7]))
+                 : "memory");
+  }
+}
+
+template <int BN>
+__device__ inline void store_results(const ForwardArguments& p, uint32_t out, int group, int row,
+                                     int column, const float* sums) {
+  constexpr int kColumns = kOutColumns<BN>;
+  const bool leader = threadIdx.x % 128 == 0;
+  out += group * 64 * kColumns * 2;
+#pragma unroll
+  for (int first = 0; first < BN; first += kColumns) {
+    if (leader) ptx::tma_store_wait_read<0>();
+    ptx::named_barrier_sync(1 + group, 128);
+    stage_results<kColumns>(out, sums + first / 2);
+    ptx::fence_writes_for_tma();
+    ptx::named_barrier_sync(1 + group, 128);
+    if (leader) {
+      for (int at = 0; at < kColumns && column + first + at < p.n; at += 64) {
+        ptx::tma_store_2d(&p.c, out + at / 64 * 8192, column + first + at, row + 64 * group);
+      }
+      ptx::tma_store_commit();
+    }
+  }
+}
+
+template <int BN, int WN, int STAGES>
+__device__ inline void forward_consume(const ForwardArguments& p, uint32_t shared,
+                                       const uint16_t* starts, int blocks, int columns, int group) {
+  using L = ForwardLayout<BN, STAGES>;
+  const int rank = static_cast<int>(ptx::cluster_rank());
+  const int k_blocks = (p.k + kTileK - 1) / kTileK, n_blocks = (p.n + 127) / 128;
+  const int tiles = (blocks + 1) / 2 * columns;
+  const int thread = threadIdx.x % 128;
+  const uint32_t row_scale = shared + L::kScaleA + 4 * (64 * group + thread / 32 * 16 + thread % 32 / 4);
+  Ring<STAGES> ring;
+  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
+    const ForwardTile tile = forward_tile(starts, p.experts, index, blocks, columns, rank);
+    const float* scale_of[BN / 64];
+#pragma unroll
+    for (int i = 0; i < BN / 64; ++i) {
+      const int block = min((tile.column * BN + 64 * i) / 128, n_blocks - 1);
+      scale_of[i] = p.b_scale + (static_cast<int64_t>(tile.expert) * n_blocks + block) * k_blocks;
+    }
+    float sums[BN / 2];
+#pragma unroll
+    for (int i = 0; i < BN / 2; ++i) sums[i] = 0;
+    float partial[WN / 2];
+    for (int kb = 0; kb < k_blocks; ++kb, ring.advance()) {
+      ptx::mbarrier_wait(shared + L::kFull + 8 * ring.stage, ring.parity);
+      const uint64_t a = ptx::descriptor(
+          ptx::kTileBits, shared + L::kA + ring.stage * L::kBytesA + group * 64 * kTileK);
+      const uint64_t b =
+          ptx::descriptor(ptx::kTileBits, shared + L::kB + ring.stage * L::kBytesB);
+      float low, high, scale_b[BN / 64];
+#pragma unroll
+      for (int part = 0; part < BN / WN; ++part) {
+        multiply_stage<WN>(partial, a, b + ptx::rows_fp8(part * WN));
+        if (part == 0) {
+          low = load_shared(row_scale + ring.stage * L::kBytesScaleA);
+          high = load_shared(row_scale + ring.stage * L::kBytesScaleA + 32);
+#pragma unroll
+          for (int i = 0; i < BN / 64; ++i) scale_b[i] = load_read_only(scale_of[i] + kb);
+        }
+        ptx::wgmma_wait<0>();
+        ptx::hold(partial);
+        if (part == BN / WN - 1) release_stage(shared + L::kEmpty + 8 * ring.stage);
+        promote<WN>(sums + part * (WN / 2), partial, low, high, scale_b + part * (WN / 64));
+      }
+    }
+    if (tile.live) {
+      store_results<BN>(p, shared + L::kOut, group, tile.block * kTileM, tile.column * BN, sums);
+    }
+  }
+  if (thread == 0) ptx::tma_store_wait<0>();
+}
+
+template <int BN, int WN, int STAGES>
+__global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
+    forward_kernel(const __grid_constant__ ForwardArguments p) {
+  using L = ForwardLayout<BN, STAGES>;
+  extern __shared__ __align__(1024) uint8_t memory[];
+  const uint32_t shared = ptx::shared_address(memory);
+  uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
+  load_starts(starts, p.offsets, p.experts);
+  if (threadIdx.x == 0) init_barriers<L, STAGES>(shared);
+  __syncthreads();
+  ptx::cluster_sync();
+  const int blocks = starts[p.experts], columns = (p.n + BN - 1) / BN;
+  const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
+  if (group == kConsumers) {
+    ptx::registers_shrink<kProducerRegisters>();
+    if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, STAGES>(p, shared, starts, blocks, columns);
+  } else {
+    ptx::registers_grow<kConsumerRegisters>();
+    forward_consume<BN, WN, STAGES>(p, shared, starts, blocks, columns, group);
+  }
+  // NOTE: the other block may still multicast into this one or arrive at its barriers.
+  __syncthreads();
+  ptx::cluster_sync();
+}
+
+}  // namespace tessera::kernels::cuda::grouped_fp8
