@@ -36,7 +36,7 @@ enum class RateKind : std::uint8_t {
 struct RatePiece {
   RateKind kind = RateKind::Constant;
   std::int64_t tokens = 0, steps = 0;
-  std::optional<double> from;  ///< absent: where the piece before ended, 0 at the very start
+  std::optional<double> from{};  ///< absent: where the piece before ended, 0 at the very start
   double to = 1e-3;
 };
 
@@ -62,19 +62,23 @@ struct CurriculumStage {
 
 struct DataSource {
   std::string name;
-  std::string domain = "web";
+  std::string domain = "web";       ///< web, code, mathematics, multilingual
   std::vector<std::string> paths;   ///< files and folders; see resolve_path()
   double weight = 1;                ///< share of tokens, relative to the other sources
   std::string text_field = "text";  ///< of JSONL
 };
 
+/// Thresholds that are absent are those of the source's domain (core/data/filter.h).
 struct DataFilters {
   bool on = true;
-  bool deduplicate = true;
-  std::int64_t min_characters = 64;
-  std::int64_t max_characters = 10'000'000;
-  double max_symbol_fraction = 0.5;         ///< characters neither letter, digit nor space
-  double max_repeated_line_fraction = 0.3;  ///< lines seen before in the same document
+  bool deduplicate = true;       ///< equal documents
+  bool deduplicate_near = true;  ///< nearly equal documents
+  std::optional<double> min_characters, max_characters;
+  std::optional<double> min_letters;           ///< of the characters that are not white space
+  std::optional<double> max_symbols;           ///< neither letter, digit nor white space
+  std::optional<double> max_mean_word;         ///< characters
+  std::optional<double> max_repeated_lines;    ///< share of bytes in lines seen before
+  std::optional<double> max_repeated_phrases;  ///< share of words in 5-grams seen before
 };
 
 struct RunSpec {
@@ -171,12 +175,12 @@ ModelConfig stage_model(const RunSpec& spec, const CurriculumStage& stage);
 enum class Severity : std::uint8_t { Warning, Error };
 
 struct Problem {
-  std::string file;  ///< "run.toml", "preset demo", "command line"; empty: not from a text
+  std::string file{};  ///< "run.toml", "preset demo", "command line"; empty: not from a text
   int line = 0, column = 0;
-  std::string key;       ///< "curriculum[0].sequence_length"
-  std::string message;   ///< "256 is out of range"
-  std::string expected;  ///< "a whole number from 1 to 128"; may be empty
-  std::string nearest;   ///< for unknown keys and words: the nearest valid one; may be empty
+  std::string key{};       ///< "curriculum[0].sequence_length"
+  std::string message{};   ///< "256 is out of range"
+  std::string expected{};  ///< "a whole number from 1 to 128"; may be empty
+  std::string nearest{};   ///< for unknown keys and words: the nearest valid one; may be empty
   Severity severity = Severity::Error;
 
   /// run.toml:12: curriculum[0].learning_rat: unknown key; did you mean "learning_rate"?
