@@ -39,13 +39,27 @@ void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// While it lives, this thread's loops and products run on it alone.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 /// Calls body(i) once for every i in [0, count): each thread takes the next i when it is done with
-/// the one before, so tasks of unequal size keep all busy. Large ones should come first.
+/// the one before, so tasks of unequal size keep all busy. Large ones should come first. A body
+/// runs on one thread, and so do the products it calls, even where there is only one task.
 template <class Body>
 void parallel_tasks(std::int64_t count, Body&& body) {
   std::atomic<std::int64_t> next{0};
   parallel_for(std::min<std::int64_t>(count, omp_get_max_threads()), 1,
                [&](std::int64_t, std::int64_t) {
+                 OneThread one;
                  for (std::int64_t i = next++; i < count; i = next++) body(i);
                });
 }

@@ -7,13 +7,13 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <vector>
 
 #include "core/base/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/product/gemm.h"
+#include "kernels/running_softmax.h"
 #include "kernels/vector_math.h"
 
 namespace tessera::kernels::cpu {
@@ -90,35 +90,6 @@ struct Forward {
   std::int64_t d_qk() const { return q.size(2); }
   std::int64_t d_v() const { return v.size(2); }
 };
-
-/// The running maximum and sum of the softmax of one query.
-template <class T>
-struct RunningSoftmax {
-  T max = -std::numeric_limits<T>::infinity(), sum = 0;
-
-  /// Turns scores into exp(score - max) with the new maximum. Returns the factor for what was
-  /// summed with the old one.
-  T update(T* scores, std::int64_t count) {
-    T top = max, total = 0;
-#pragma omp simd reduction(max : top)
-    for (std::int64_t j = 0; j < count; ++j) top = std::max(top, scores[j]);
-#pragma omp simd reduction(+ : total)
-    for (std::int64_t j = 0; j < count; ++j) {
-      scores[j] = vector_exp(scores[j] - top);
-      total += scores[j];
-    }
-    const T factor = vector_exp(max - top);
-    max = top;
-    sum = sum * factor + total;
-    return factor;
-  }
-};
-
-template <class T>
-void multiply_row(T* row, std::int64_t count, T factor) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) row[i] *= factor;
-}
 
 /// What a thread keeps while it works on a block of queries.
 template <class T>
