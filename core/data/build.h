@@ -37,6 +37,9 @@ struct BuildOptions {
   /// 0: as many as OpenMP has. The result does not depend on it.
   int threads = 0;
 
+  /// When the folder holds a build with other settings or inputs: start over instead of an Error.
+  bool rebuild = false;
+
   /// Called from the calling thread, a few times a second.
   std::function<void(const struct BuildProgress&)> progress;
   /// When it becomes true the build stops with Error after saving nothing more; it can go on later.
@@ -72,8 +75,9 @@ struct BuildReport {
 /// Builds into options.folder. A build that was interrupted in any way goes on behind the last
 /// finished pair of shards and ends with the same bytes as one that was not. Memory is bounded by
 /// the options, whatever the size of the input.
-/// Throws Error when the folder holds a build with other settings or other input files, when a
-/// source has no file, when nothing is kept, or when the disk is full.
+/// Throws Error when the folder holds a build with other settings or other input files (weights may
+/// differ: they are only noted), when another build is at work in it, when a source has no file,
+/// when nothing is kept, or when the disk is full.
 BuildReport build(const BuildOptions& options);
 
 /// About `bytes` of text of the sources, in shares of their weights (a source with less gives all

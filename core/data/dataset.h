@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A folder of token shards as `tessera data build` writes it:
-//   manifest.json               sources, shards, counts, tokenizer hash, settings; written last
+//   manifest.json               sources, shards, counts, tokenizer hash, settings, and the report
+//   of
+//                               what was read, kept and dropped, and why; written last
 //   tokenizer.model             the vocabulary the ids are of
 //   NAME-train-00000.tokens     shards of source NAME (format: shard.h)
 //   NAME-held_out-00000.tokens
-//   report.json                 what was read, kept and dropped, and why
+// and while a build is not finished: build-state.json, build-seen.bin (fingerprints of documents).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "core/data/source.h"
+#include "core/tokenizer/tokenizer.h"
 
 namespace tessera::data {
 
@@ -34,6 +37,7 @@ class DocumentStore {
 
  private:
   friend class Dataset;
+  void add(std::shared_ptr<const Shard> shard);
   std::pair<const Shard*, std::int64_t> locate(std::int64_t document) const;
   std::vector<std::shared_ptr<const Shard>> shards_;
   std::vector<std::int64_t> first_;  ///< number of the first document of each shard
@@ -63,6 +67,9 @@ class Dataset {
   /// The file to load the vocabulary from.
   std::filesystem::path tokenizer_path() const { return folder_ / "tokenizer.model"; }
   const std::filesystem::path& folder() const { return folder_; }
+
+  /// Throws Error naming the folder when the shards were made with another vocabulary.
+  void check_tokenizer(const Tokenizer& tokenizer) const;
 
  private:
   std::filesystem::path folder_;

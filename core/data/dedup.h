@@ -19,12 +19,12 @@ inline constexpr int kBands = 14, kBandRows = 8;
 
 /// What is remembered of a document: 128 bytes.
 struct Fingerprint {
-  std::array<std::uint64_t, 2> exact{};  ///< XXH3-128 of the words and numbers, case folded (ASCII)
+  std::array<std::uint64_t, 2> exact{};  ///< XXH3-128 of the text, runs of white space as one
   std::array<std::uint64_t, kBands> bands{};
 };
 
-/// Words are runs of letters and digits in any script; ideographs are words of one. Punctuation,
-/// white space and ASCII case do not count. Pure, so it can run on many threads.
+/// Near duplicates are compared by words: runs of letters and digits in any script, ideographs as
+/// words of one; punctuation, white space and ASCII case do not count. Pure: any number of threads.
 Fingerprint fingerprint(std::string_view text);
 
 struct DedupOptions {
@@ -33,8 +33,6 @@ struct DedupOptions {
   /// forgotten (see Deduplicator::forgotten()): duplicates further apart than that survive.
   std::int64_t memory_bytes = std::int64_t{1} << 30;
 };
-
-class KeySet;
 
 /// Documents are shown in order; the first of equals stays. The same order gives the same answers.
 class Deduplicator {
@@ -49,8 +47,8 @@ class Deduplicator {
   std::int64_t forgotten() const;
 
  private:
-  DedupOptions options_;
-  std::unique_ptr<KeySet> exact_, bands_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace tessera::data

@@ -19,14 +19,17 @@ struct FilterOptions {
   std::int64_t max_characters = 0;
   /// Letters (of any script) among the characters that are not white space.
   double min_letters = 0.6;
+  /// Characters that are neither letter, digit nor white space, among all characters.
+  double max_symbols = 0.4;
   /// Control characters other than tab and line ends, and U+FFFD, among all characters.
   double max_control = 0.001;
-  /// Mean characters of a line, longest single line.
+  /// Mean and greatest number of bytes of a line.
   double max_mean_line = 0;
   std::int64_t max_line = 0;
   /// Mean letters and digits of a word (runs of them; ideographs are words of one).
   double max_mean_word = 15;
-  /// Share of the characters of non-empty lines that stand in lines seen before in the document.
+  /// Share of the bytes of lines that stand in lines seen before in the document. Lines of fewer
+  /// than 8 bytes ("}", "end") do not count.
   double max_repeated_lines = 0.3;
   /// Share of the words that stand in 5-grams seen before in the document. Applied from 50 words.
   double max_repeated_phrases = 0.5;

@@ -34,10 +34,11 @@ struct Source {
 /// Why a document (or a whole file, counted as one document) is not in the result.
 enum class Drop {
   // by the reader
-  Empty,           ///< no text, or nothing but white space
-  Unreadable,      ///< the file cannot be opened or read
-  Binary,          ///< holds NUL bytes
-  InvalidText,     ///< neither UTF-8, nor UTF-16 with a byte-order mark, nor plausibly Latin-1
+  Empty,        ///< no text, or nothing but white space
+  Unreadable,   ///< the file cannot be opened or read
+  Binary,       ///< holds NUL bytes
+  InvalidText,  ///< neither UTF-8, nor UTF-16 with a byte-order mark, nor plausibly Latin-1
+                ///< (read as Windows-1252: at most 30 % high bytes, no UTF-8 sequence among them)
   DamagedArchive,  ///< the compressed file is cut off or fails its check; what came before is kept
   BrokenJson,      ///< the line is not a JSON object
   NoTextField,     ///< the object has no such field, or it is not a string
@@ -46,6 +47,7 @@ enum class Drop {
   TooShort,
   TooLong,
   FewLetters,
+  ManySymbols,
   ControlCharacters,
   LongLines,
   LongWords,
@@ -58,6 +60,7 @@ enum class Drop {
 
 /// "empty", "near_duplicate", ... as written in reports.
 std::string name_of(Drop reason);
+Drop drop_from_name(const std::string& name);
 using DropCounts = std::map<Drop, std::int64_t>;
 
 struct ReaderOptions {
@@ -92,6 +95,7 @@ class SourceReader {
   /// Lists the files. Throws Error when a path does not exist.
   SourceReader(Source source, ReaderOptions options);
   ~SourceReader();
+  SourceReader(SourceReader&&) noexcept;
 
   /// The next document, dropped ones included; false at the end.
   bool next(Document& document);

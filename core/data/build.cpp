@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: MIT
+// Order is everything here: documents are judged on many threads, but counted, de-duplicated and
+// written in the order they are read, so that the result depends on neither threads nor restarts.
+#include "core/data/build.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/data/durable_file.h"
+#include "core/data/manifest.h"
+#include "core/data/pipeline.h"
+#include "core/data/shard.h"
+
+namespace tessera::data {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Held while a build is at work in a folder; the system lets go of it when the process ends.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder) {
+    const fs::path path = folder / ".lock";
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd_ < 0)
+      throw Error(folder.string(), fmt::format("cannot write here: {}", std::strerror(errno)),
+                  "check the folder and its permissions");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(fd_);
+      throw Error(folder.string(), "another data build is at work in this folder",
+                  "wait for it, or choose another folder");
+    }
+  }
+  ~FolderLock() { ::close(fd_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+/// build-seen.bin: the fingerprints of kept documents, so that a build that goes on knows them.
+class SeenFile {
+ public:
+  /// Opens for appending behind `bytes`; what lies beyond belongs to shards that were not finished.
+  SeenFile(const fs::path& path, std::int64_t bytes) : path_(path) {
+    std::ofstream(path, std::ios::app | std::ios::binary).flush();
+    std::error_code failed;
+    if (static_cast<std::int64_t>(fs::file_size(path)) < bytes)
+      throw Error(path.string(), "cut off", "remove the folder and build the data again");
+    fs::resize_file(path, static_cast<std::uintmax_t>(bytes), failed);
+    fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (failed || fd_ < 0) throw Error(path.string(), "cannot write", "check the permissions");
+  }
+  ~SeenFile() { ::close(fd_); }
+  SeenFile(const SeenFile&) = delete;
+  SeenFile& operator=(const SeenFile&) = delete;
+
+  void add(const Fingerprint& print) { waiting_.push_back(print); }
+
+  /// Returns the bytes that were added.
+  std::int64_t flush() {
+    const char* data = reinterpret_cast<const char*>(waiting_.data());
+    const std::size_t bytes = waiting_.size() * sizeof(Fingerprint);
+    for (std::size_t at = 0; at < bytes;) {
+      const ssize_t done = ::write(fd_, data + at, bytes - at);
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0)
+        throw Error(path_.string(), fmt::format("cannot write: {}", std::strerror(errno)),
+                    "make room on the disk and start again: what was finished is kept");
+      at += static_cast<std::size_t>(done);
+    }
+    ::fsync(fd_);
+    waiting_.clear();
+    return static_cast<std::int64_t>(bytes);
+  }
+
+ private:
+  fs::path path_;
+  int fd_ = -1;
+  std::vector<Fingerprint> waiting_;
+};
+
+struct Item {
+  Document document;
+  Fingerprint print;
+  std::vector<std::int32_t> tokens;
+};
+
+class Builder {
+ public:
+  explicit Builder(const BuildOptions& options) : options_(options) {}
+  BuildReport run();
+
+ private:
+  void check_options() const;
+  void open_sources();
+  bool find_earlier_build();
+  void start_over();
+  void remove_unfinished();
+  void restore_seen();
+  void build_source(std::size_t index);
+  std::vector<Item> judge(std::vector<Document> batch, const FilterOptions& filter);
+  void commit(Item& item, SourceReport& report, ShardWriter& train, ShardWriter& held_out);
+  void close_segment(ManifestSource& source, ShardWriter& train, ShardWriter& held_out);
+  void finish();
+  void report_progress(const BatchReader& batches, bool always);
+  BuildReport make_report(bool was_complete) const;
+  ShardInfo shard_info(const std::string& source, const char* split) const {
+    return {0, 0, options_.tokenizer->vocab_size(), options_.tokenizer->hash(), source, split, {}};
+  }
+
+  const BuildOptions& options_;
+  std::vector<SourceReader> readers_;
+  BuildState state_;
+  std::unique_ptr<Deduplicator> seen_;
+  std::unique_ptr<SeenFile> seen_file_;
+  std::chrono::steady_clock::time_point last_progress_{};
+};
+
+void Builder::check_options() const {
+  require(options_.tokenizer != nullptr, "data build", "no vocabulary given");
+  require(!options_.sources.empty(), "data build", "no sources given");
+  require(options_.held_out >= 0 && options_.held_out < 1, "data build",
+          "held_out = {} is not in [0, 1)", options_.held_out);
+  require(options_.shard_tokens > 0, "data build", "shard_tokens = {} is not positive",
+          options_.shard_tokens);
+  std::set<std::string> names;
+  for (const Source& source : options_.sources) {
+    const bool plain = std::all_of(source.name.begin(), source.name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '-' || c == '_';
+    });
+    if (source.name.empty() || !plain)
+      throw Error("data build", fmt::format("source name '{}'", source.name),
+                  "letters, digits, '-' and '_' only: it becomes part of file names");
+    require(names.insert(source.name).second, "data build", "two sources named '{}'", source.name);
+    require(source.weight >= 0, "data build", "source '{}' has the weight {}", source.name,
+            source.weight);
+  }
+}
+
+void Builder::open_sources() {
+  for (const Source& source : options_.sources) {
+    readers_.emplace_back(source, options_.reader);
+    if (readers_.back().files().empty())
+      throw Error("data build", fmt::format("source '{}' has no files", source.name),
+                  "check its paths; names starting with '.' are passed over");
+  }
+}
+
+/// The first key in which the settings differ, for people.
+std::string difference(const nlohmann::json& before, const nlohmann::json& now) {
+  const auto patch = nlohmann::json::diff(before, now);
+  return patch.empty() ? "" : patch[0].at("path").get<std::string>();
+}
+
+/// Takes up the manifest or the state found in the folder; true when the build is complete.
+bool Builder::find_earlier_build() {
+  const fs::path& folder = options_.folder;
+  const nlohmann::json settings = settings_of(options_, readers_);
+  const bool complete = fs::exists(folder / "manifest.json");
+  if (complete)
+    state_.manifest = read_manifest(folder);
+  else if (fs::exists(folder / "build-state.json"))
+    state_ = read_state(folder);
+  const bool none = state_.manifest.settings.is_null();
+  const std::string differs = difference(state_.manifest.settings, settings);
+  if (!none && differs.empty()) return complete;
+  if (!none && !options_.rebuild)
+    throw Error(folder.string(),
+                fmt::format("holds data built with other settings or inputs (first difference: {})",
+                            differs),
+                "choose another folder, remove this one, or ask for a rebuild");
+  state_.manifest.settings = settings;
+  start_over();
+  return false;
+}
+
+void Builder::start_over() {
+  for (const char* name : {"manifest.json", "build-state.json", "build-seen.bin"})
+    fs::remove(options_.folder / name);
+  nlohmann::json settings = std::move(state_.manifest.settings);
+  state_ = {};
+  state_.manifest.settings = std::move(settings);
+  state_.manifest.tokenizer = options_.tokenizer->hash();
+  state_.manifest.vocab_size = options_.tokenizer->vocab_size();
+  for (std::size_t at = 0; at < options_.sources.size(); ++at) {
+    ManifestSource& source = state_.manifest.sources.emplace_back();
+    source.name = source.report.name = options_.sources[at].name;
+    source.domain = options_.sources[at].domain;
+    source.report.files = static_cast<std::int64_t>(readers_[at].files().size());
+  }
+}
+
+/// Shards that no state lists: written, but not noted before the end came, or of an older build.
+void Builder::remove_unfinished() {
+  std::set<std::string> listed;
+  for (const ManifestSource& source : state_.manifest.sources)
+    for (const ManifestShard& shard : source.shards) listed.insert(shard.file);
+  std::vector<fs::path> stale;
+  for (const auto& entry : fs::directory_iterator(options_.folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool part = name.ends_with(".part"), shard = name.ends_with(".tokens");
+    if (part || (shard && !listed.count(name))) stale.push_back(entry.path());
+  }
+  for (const fs::path& path : stale) fs::remove(path);
+}
+
+void Builder::restore_seen() {
+  seen_ = std::make_unique<Deduplicator>(options_.dedup);
+  const fs::path path = options_.folder / "build-seen.bin";
+  seen_file_ = std::make_unique<SeenFile>(path, state_.seen_bytes);
+  std::ifstream file(path, std::ios::binary);
+  Fingerprint print;
+  while (file.read(reinterpret_cast<char*>(&print), sizeof print)) seen_->remember(print);
+}
+
+/// Filters and fingerprints on all threads, de-duplicates in order, tokenises what is left on all
+/// threads.
+std::vector<Item> Builder::judge(std::vector<Document> batch, const FilterOptions& filter) {
+  const auto count = static_cast<std::int64_t>(batch.size());
+  std::vector<Item> items(batch.size());
+  const auto drop = [](Document& document, Drop reason) {
+    document.dropped = true;
+    document.reason = reason;
+  };
+  for_each_index(count, options_.threads, [&](std::int64_t at) {
+    Item& item = items[static_cast<std::size_t>(at)];
+    item.document = std::move(batch[static_cast<std::size_t>(at)]);
+    if (item.document.dropped) return;
+    if (const auto reason = check(item.document.text, filter))
+      drop(item.document, *reason);
+    else
+      item.print = fingerprint(item.document.text);
+  });
+  for (Item& item : items)
+    if (!item.document.dropped)
+      if (const auto reason = seen_->see(item.print)) drop(item.document, *reason);
+  for_each_index(count, options_.threads, [&](std::int64_t at) {
+    Item& item = items[static_cast<std::size_t>(at)];
+    if (!item.document.dropped) item.tokens = options_.tokenizer->encode(item.document.text);
+  });
+  return items;
+}
+
+void Builder::commit(Item& item, SourceReport& report, ShardWriter& train, ShardWriter& held_out) {
+  const Document& document = item.document;
+  state_.position = document.after;
+  ++report.documents_read;
+  if (document.dropped) {
+    ++report.dropped[document.reason];
+    return;
+  }
+  const auto tokens = static_cast<std::int64_t>(item.tokens.size());
+  // The half of the hash that buckets do not use, as a number in [0, 1).
+  const bool hold = static_cast<double>(item.print.exact[1] >> 11) * 0x1p-53 < options_.held_out;
+  (hold ? held_out : train).add(item.tokens);
+  ++report.documents_kept;
+  report.documents_held_out += hold;
+  (hold ? report.tokens_held_out : report.tokens) += tokens;
+  report.text_bytes += static_cast<std::int64_t>(document.text.size());
+  report.from_latin1 += document.from_latin1;
+  report.from_utf16 += document.from_utf16;
+  seen_file_->add(item.print);
+}
+
+void Builder::close_segment(ManifestSource& source, ShardWriter& train, ShardWriter& held_out) {
+  for (ShardWriter* writer : {&train, &held_out}) {
+    if (writer->documents() == 0) continue;
+    const char* split = writer == &train ? kTrainSplit : kHeldOutSplit;
+    const std::string file = fmt::format("{}-{}-{:05}.tokens", source.name, split, state_.segment);
+    const ShardInfo info = writer->write(options_.folder / file);
+    source.shards.push_back({file, split, info.documents, info.tokens});
+  }
+  ++state_.segment;
+  state_.seen_bytes += seen_file_->flush();
+}
+
+void Builder::build_source(std::size_t index) {
+  ManifestSource& source = state_.manifest.sources[index];
+  SourceReader& reader = readers_[index];
+  reader.seek(state_.position);
+  const auto chosen = options_.filters.find(source.domain);
+  const FilterOptions filter =
+      chosen == options_.filters.end() ? FilterOptions::for_domain(source.domain) : chosen->second;
+  ShardWriter train(shard_info(source.name, kTrainSplit));
+  ShardWriter held_out(shard_info(source.name, kHeldOutSplit));
+  BatchReader batches(reader);
+  for (auto batch = batches.next(); !batch.empty(); batch = batches.next()) {
+    if (options_.stop && *options_.stop)
+      throw Error("data build", "stopped on request", "start it again: it goes on where it stood");
+    auto items = judge(std::move(batch), filter);
+    for (Item& item : items) {
+      commit(item, source.report, train, held_out);
+      if (train.tokens() + held_out.tokens() < options_.shard_tokens) continue;
+      close_segment(source, train, held_out);
+      write_state(options_.folder, state_);
+    }
+    report_progress(batches, false);
+  }
+  report_progress(batches, true);
+  close_segment(source, train, held_out);
+  state_.source = static_cast<std::int64_t>(index) + 1;
+  state_.position = {};
+  state_.segment = 0;
+  write_state(options_.folder, state_);
+}
+
+void Builder::report_progress(const BatchReader& batches, bool always) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!options_.progress || (!always && now - last_progress_ < std::chrono::milliseconds(200)))
+    return;
+  last_progress_ = now;
+  BuildProgress progress;
+  const auto current = static_cast<std::size_t>(state_.source);
+  progress.source = options_.sources[current].name;
+  for (std::size_t at = 0; at < readers_.size(); ++at) {
+    progress.bytes_total += readers_[at].total_bytes();
+    if (at < current) progress.bytes_done += readers_[at].total_bytes();
+    const SourceReport& report = state_.manifest.sources[at].report;
+    progress.documents_read += report.documents_read;
+    progress.documents_kept += report.documents_kept;
+    progress.tokens += report.tokens + report.tokens_held_out;
+  }
+  progress.bytes_done += batches.bytes_read();
+  options_.progress(progress);
+}
+
+void Builder::finish() {
+  std::int64_t kept = 0;
+  for (const ManifestSource& source : state_.manifest.sources) kept += source.report.documents_kept;
+  if (kept == 0)
+    throw Error("data build",
+                fmt::format("nothing is left of the sources\n{}", make_report(false).table()),
+                "check the paths and the filters");
+  state_.manifest.forgotten = seen_->forgotten();
+  options_.tokenizer->save(options_.folder);
+  write_manifest(options_.folder, state_.manifest);
+  seen_file_.reset();
+  fs::remove(options_.folder / "build-state.json");
+  fs::remove(options_.folder / "build-seen.bin");
+}
+
+BuildReport Builder::make_report(bool was_complete) const {
+  BuildReport report;
+  report.was_complete = was_complete;
+  report.fingerprints_forgotten = state_.manifest.forgotten;
+  for (const ManifestSource& source : state_.manifest.sources) {
+    const SourceReport& r = source.report;
+    report.sources.push_back(r);
+    if (r.documents_kept - r.documents_held_out == 0)
+      report.warnings.push_back(fmt::format("source '{}' has nothing to train on", source.name));
+    if (r.documents_held_out == 0 && options_.held_out > 0)
+      report.warnings.push_back(
+          fmt::format("source '{}' has no held-out document: raise the held-out share, or lower "
+                      "the size at which texts are split",
+                      source.name));
+  }
+  if (report.fingerprints_forgotten > 0)
+    report.warnings.push_back(fmt::format(
+        "{} fingerprints did not fit into the memory for de-duplication: duplicates that are far "
+        "apart may be left",
+        report.fingerprints_forgotten));
+  return report;
+}
+
+BuildReport Builder::run() {
+  check_options();
+  open_sources();
+  std::error_code failed;
+  fs::create_directories(options_.folder, failed);
+  if (failed)
+    throw Error(options_.folder.string(),
+                fmt::format("cannot make the folder: {}", failed.message()),
+                "check the path and the permissions");
+  const FolderLock lock(options_.folder);
+  const bool complete = find_earlier_build();
+  bool reweighted = false;
+  for (std::size_t at = 0; at < options_.sources.size(); ++at) {
+    double& weight = state_.manifest.sources[at].weight;
+    reweighted = reweighted || weight != options_.sources[at].weight;
+    weight = options_.sources[at].weight;
+  }
+  if (complete) {
+    if (reweighted) write_manifest(options_.folder, state_.manifest);
+    return make_report(true);
+  }
+  remove_unfinished();
+  restore_seen();
+  while (state_.source < static_cast<std::int64_t>(options_.sources.size()))
+    build_source(static_cast<std::size_t>(state_.source));
+  finish();
+  return make_report(false);
+}
+
+std::string percent(std::int64_t part, std::int64_t whole) {
+  return whole > 0 ? fmt::format("{:.1f} %",
+                                 100.0 * static_cast<double>(part) / static_cast<double>(whole))
+                   : "-";
+}
+
+}  // namespace
+
+BuildReport build(const BuildOptions& options) {
+  return Builder(options).run();
+}
+
+std::string BuildReport::table() const {
+  std::string text =
+      fmt::format("{:<20} {:>7} {:>10} {:>10} {:>12} {:>10} {:>11} {:>10}\n", "source", "files",
+                  "documents", "kept", "tokens", "held out", "text bytes", "byte/token");
+  for (const SourceReport& r : sources) {
+    const std::int64_t tokens = r.tokens + r.tokens_held_out;
+    text += fmt::format(
+        "{:<20} {:>7} {:>10} {:>10} {:>12} {:>10} {:>11} {:>10}\n", r.name, r.files,
+        r.documents_read, r.documents_kept, r.tokens, r.tokens_held_out, r.text_bytes,
+        tokens > 0
+            ? fmt::format("{:.2f}", static_cast<double>(r.text_bytes) / static_cast<double>(tokens))
+            : "-");
+    std::string details;
+    for (const auto& [reason, count] : r.dropped)
+      details += fmt::format("{}{} {} ({})", details.empty() ? "" : ", ", name_of(reason), count,
+                             percent(count, r.documents_read));
+    if (!details.empty()) text += fmt::format("  dropped: {}\n", details);
+    if (r.from_latin1 + r.from_utf16 > 0)
+      text += fmt::format("  converted: {} from Latin-1, {} from UTF-16\n", r.from_latin1,
+                          r.from_utf16);
+  }
+  for (const std::string& warning : warnings) text += fmt::format("warning: {}\n", warning);
+  return text;
+}
+
+}  // namespace tessera::data
