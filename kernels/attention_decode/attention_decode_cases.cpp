@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/attention_decode/attention_decode.h"
+#include "kernels/cases.h"
+
+namespace tessera::kernels {
+
+namespace {
+struct Setting {
+  std::vector<std::int64_t> lengths;
+  std::int64_t heads, d_latent, d_rope, page_tokens, pad = 0;
+
+  std::int64_t rows() const { return std::int64_t(lengths.size()); }
+  std::int64_t d() const { return d_latent + d_rope; }
+  std::int64_t pages_of(std::int64_t length) const {
+    return (length + page_tokens - 1) / page_tokens;
+  }
+  std::int64_t positions() const {
+    std::int64_t sum = 0;
+    for (std::int64_t length : lengths) sum += length;
+    return sum;
+  }
+  std::string text(DType cache) const {
+    return fmt::format("{} rows, {} positions in pages of {}, {} heads of {}+{}{}, cache {}",
+                       rows(), positions(), page_tokens, heads, d_latent, d_rope,
+                       pad ? " strided" : "", short_name(cache));
+  }
+  double flops() const { return 2.0 * double(positions() * heads) * double(d() + d_latent); }
+  bool benchmark() const { return flops() > 1e8; }
+
+  /// Each row's pages, taken from the pool in an order that is not the rows'. NOTE: entries that no
+  /// position needs are -1: nothing may be read through them.
+  Tensor pages(CaseRun& run) const {
+    std::int64_t total = 0, most = 1;
+    for (std::int64_t length : lengths) {
+      total += pages_of(length);
+      most = std::max(most, pages_of(length));
+    }
+    std::vector<std::int64_t> table;
+    std::int64_t next = 0;
+    for (std::int64_t length : lengths) {
+      for (std::int64_t i = 0; i < most; ++i) {
+        table.push_back(i < pages_of(length) ? total - 1 - next++ : -1);
+      }
+    }
+    return run.integers(DType::I32, {rows(), most}, table);
+  }
+  std::int64_t pool() const {
+    std::int64_t total = 0;
+    for (std::int64_t length : lengths) total += pages_of(length);
+    return total;
+  }
+};
+
+Case decode_case(const Setting& s, DType dtype, DType cache_type) {
+  return {
+      .op = "attention_decode",
+      .label = s.text(cache_type),
+      .dtype = dtype,
+      .tolerance = 2e-6,
+      .flops = s.flops(),
+      .bytes = double(s.positions() * s.d()) * double(size_of(cache_type)),
+      .benchmark = s.benchmark(),
+      .same_for_any_threads = !s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor q = run.normal({s.rows(), s.heads, s.d()}, {.pad = s.pad});
+        const Tensor cache = run.normal({s.pool(), s.page_tokens, s.d()}, {.dtype = cache_type});
+        const Tensor pages = s.pages(run);
+        const Tensor lengths = run.integers(DType::I32, {s.rows()}, s.lengths);
+        const Tensor o = run.output("o", {s.rows(), s.heads, s.d_latent}, {.pad = 2 * s.pad});
+        const float scale = 1.0f / std::sqrt(static_cast<float>(s.d()));
+        run.execute([&](Context& c) { attention_decode(c, q, cache, pages, lengths, scale, o); });
+      }};
+}
+}  // namespace
+
+void register_attention_decode_cases(CaseList& cases) {
+  const Setting settings[] = {
+      {{}, 2, 8, 4, 16},
+      {{1}, 1, 4, 2, 1},
+      {{1, 16, 17, 5}, 3, 32, 16, 16, 8},
+      {{64, 200, 33}, 4, 128, 32, 64},
+      {{1500, 3}, 2, 64, 16, 16},
+      {std::vector<std::int64_t>(16, 1024), 8, 256, 32, 64},
+      {{8192}, 16, 512, 64, 64},
+      {std::vector<std::int64_t>(8, 2048), 128, 512, 64, 64},
+  };
+  for (const Setting& setting : settings) {
+    cases.push_back(decode_case(setting, DType::F32, DType::F32));
+    cases.push_back(decode_case(setting, DType::F32, DType::BF16));
+  }
+  cases.push_back(decode_case(settings[3], DType::F64, DType::F64));
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/cases.h"
+#include "kernels/mla_key/mla_key.h"
+
+namespace tessera::kernels {
+
+namespace {
+struct Shape {
+  std::int64_t tokens, heads, d_nope, d_rope, pad = 0;
+  std::string text() const {
+    return fmt::format("({}, {}, {} + {}){}", tokens, heads, d_nope, d_rope, pad ? " strided" : "");
+  }
+  std::int64_t d() const { return d_nope + d_rope; }
+  double bytes(DType dtype) const {
+    const double per_token = double(heads * (d() + d_nope) + d_rope);
+    return double(tokens) * per_token * double(size_of(dtype));
+  }
+  bool benchmark() const { return tokens * heads * d() > 1'000'000; }
+};
+
+Case forward_case(const Shape& s, DType dtype) {
+  return {.op = "mla_key_forward",
+          .label = s.text(),
+          .dtype = dtype,
+          .tolerance = 0,  // a copy
+          .bytes = s.bytes(dtype),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor nope = run.normal({s.tokens, s.heads, s.d_nope}, {.pad = s.pad});
+            const Tensor rope = run.normal({s.tokens, s.d_rope}, {.pad = 2 * s.pad});
+            const Tensor k = run.output("k", {s.tokens, s.heads, s.d()});
+            run.execute([&](Context& c) { mla_key_forward(c, nope, rope, k); });
+          }};
+}
+
+Case backward_case(const Shape& s, DType dtype) {
+  return {
+      .op = "mla_key_backward",
+      .label = s.text(),
+      .dtype = dtype,
+      .tolerance = 1e-6,
+      .bytes = s.bytes(dtype),
+      .benchmark = s.benchmark(),
+      .same_for_any_threads = !s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor dk = run.normal({s.tokens, s.heads, s.d()});
+        const Tensor d_nope = run.output("dk_nope", {s.tokens, s.heads, s.d_nope}, {.pad = s.pad});
+        const Tensor d_rope = run.output("dk_rope", {s.tokens, s.d_rope}, {.pad = 2 * s.pad});
+        run.execute([&](Context& c) { mla_key_backward(c, dk, d_nope, d_rope); });
+        if (s.benchmark()) return;
+        const Tensor nope = run.normal({s.tokens, s.heads, s.d_nope});
+        const Tensor rope = run.normal({s.tokens, s.d_rope});
+        const Tensor k = run.temporary({s.tokens, s.heads, s.d()});
+        run.check_gradient({{nope, d_nope}, {rope, d_rope}},
+                           [&](Context& c) { mla_key_forward(c, nope, rope, k); }, {{k, dk}});
+      }};
+}
+}  // namespace
+
+void register_mla_key_cases(CaseList& cases) {
+  for (const Shape& shape : {Shape{0, 2, 4, 4}, Shape{1, 1, 1, 2}, Shape{9, 5, 7, 6, 3},
+                             Shape{70, 8, 32, 16}, Shape{2048, 16, 128, 64}}) {
+    cases.push_back(forward_case(shape, DType::F32));
+    cases.push_back(backward_case(shape, DType::F32));
+  }
+  cases.push_back(forward_case({9, 5, 7, 6, 3}, DType::F64));
+  cases.push_back(backward_case({9, 5, 7, 6, 3}, DType::F64));
+}
+
+}  // namespace tessera::kernels
