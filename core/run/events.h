@@ -132,7 +132,7 @@ struct MessageEvent {
   int rank = 0;
 };
 
-/// Of a kind that this program does not know.
+/// Of a kind that this program does not know: for readers; not written.
 struct UnknownEvent {
   std::string kind;
 };
@@ -155,6 +155,8 @@ std::string_view kind_of(const EventBody& body);
 nlohmann::json to_json(const Event& event);
 /// Throws Error when a field has the wrong type.
 Event event_from_json(const nlohmann::json& object);
+/// to_json() as one line; bytes that are not UTF-8 become U+FFFD.
+std::string to_json_line(const Event& event);
 
 /// The payload of a frame. Throws Error when it is not a CBOR map with "t" and "kind".
 std::string encode_payload(double time, const EventBody& body);

@@ -63,13 +63,14 @@ struct ProcessId {
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  ///< after boot, as in /proc/PID/stat
   std::string host, boot_id;
+  std::string pid_namespace;  ///< numbers of another container mean nothing here
 
   bool operator==(const ProcessId&) const = default;
 };
 ProcessId this_process();
 
 enum class Liveness : std::uint8_t { Alive, Dead, OtherHost };
-/// Dead also after a reboot of the same host.
+/// Dead also after a reboot of the same host; OtherHost also for another container's.
 Liveness liveness_of(const ProcessId& process);
 
 /// The right to write into a run folder. The trainer takes it first and keeps it to its end.

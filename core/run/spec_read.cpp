@@ -339,6 +339,15 @@ void locate_problem(const SpecReading& reading, Problem& problem) {
   }
 }
 
+/// Files in the order they first come up, lines in each in theirs.
+void sort_by_place(std::vector<Problem>& problems) {
+  std::map<std::string, std::size_t> order;
+  for (const Problem& problem : problems) order.emplace(problem.file, order.size());
+  std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) {
+    return std::pair(order[a.file], a.line) < std::pair(order[b.file], b.line);
+  });
+}
+
 SpecReading finish(SpecReading reading, const std::vector<std::string>& overrides, bool absolute,
                    const std::string& file) {
   apply_overrides(reading, overrides);
@@ -348,6 +357,7 @@ SpecReading finish(SpecReading reading, const std::vector<std::string>& override
     locate_problem(reading, problem);
     reading.problems.push_back(std::move(problem));
   }
+  sort_by_place(reading.problems);
   return reading;
 }
 

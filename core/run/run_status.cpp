@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// How a run truly stands: from the end of its log and from its process.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "core/base/error.h"
+#include "core/run/events_frames.h"
+#include "core/run/paths.h"
+#include "core/run/run_folder_internal.h"
+#include "core/run/schedule.h"
+
+namespace tessera {
+
+namespace fs = std::filesystem;
+
+namespace {
+constexpr double kSilentSeconds = 60;
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// What the last events say.
+struct LogEnd {
+  RunStatus status;
+  bool has_state = false, has_step = false, has_validation = false;
+
+  void take(const Event& event) {
+    status.last_word = event.time;
+    std::visit([this](const auto& body) { take_body(body); }, event.body);
+  }
+
+  void take_body(const StateEvent& e) {
+    status.state = e.state;
+    status.reason = e.reason;
+    status.rank = e.rank;
+    if (e.step >= 0) status.step = e.step;
+    has_state = true;
+  }
+  void take_body(const HeartbeatEvent& e) {
+    status.state = e.state;
+    has_state = true;
+  }
+  void take_body(const StepEvent& e) {
+    status.step = e.step;
+    status.tokens = e.tokens;
+    status.loss = e.loss;
+    status.tokens_per_second = e.tokens_per_second;
+    has_step = true;
+  }
+  void take_body(const ValidationEvent& e) {
+    status.validation_loss = e.loss;
+    has_validation = true;
+  }
+  void take_body(const ResumeEvent& e) {
+    status.step = e.step;
+    status.tokens = e.tokens;
+  }
+  void take_body(const RollbackEvent& e) { status.step = e.to_step; }
+  template <class Other>
+  void take_body(const Other&) {}
+};
+
+class File {
+ public:
+  explicit File(const fs::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+void read_on(events::FrameScanner& scanner, LogEnd& end) {
+  while (const auto frame = scanner.next()) {
+    try {
+      end.take(decode_payload(frame->sequence, frame->payload));
+    } catch (const Error&) {
+      // A reader of the whole log reports it.
+    }
+  }
+}
+
+double time_of_first_event(events::FrameScanner& scanner) {
+  scanner.seek(events::kHeaderBytes);
+  const auto frame = scanner.next();
+  return frame ? decode_payload(frame->sequence, frame->payload).time : 0;
+}
+
+/// Reads backwards in growing parts until the end is known to say all.
+LogEnd read_end(const fs::path& path) {
+  LogEnd end;
+  const File file(path);
+  if (file.fd() < 0) return end;
+  events::FrameScanner scanner(file.fd(), path.string());
+  if (!scanner.refresh()) return end;
+  for (std::uint64_t part = 1 << 18;; part *= 4) {
+    end = {};
+    const bool whole = part + events::kHeaderBytes >= scanner.size();
+    scanner.seek(whole ? events::kHeaderBytes : scanner.size() - part);
+    read_on(scanner, end);
+    if (whole || (end.has_state && end.has_step && end.has_validation)) break;
+    // A validation may be long ago or never come: it is not worth reading far back.
+    if (end.has_state && end.has_step && part >= (1 << 22)) break;
+  }
+  try {
+    end.status.created = time_of_first_event(scanner);
+  } catch (const Error&) {
+    end.status.created = 0;
+  }
+  return end;
+}
+
+double file_time(const fs::path& path) {
+  std::error_code error;
+  const auto time = fs::last_write_time(path, error);
+  if (error) return 0;
+  const auto ago = fs::file_time_type::clock::now() - time;
+  return now_seconds() - std::chrono::duration<double>(ago).count();
+}
+
+bool has_checkpoint(const RunFolder& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder.checkpoints_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    // A torn one still has its temporary name.
+    if (name.starts_with("step-") && name.find_first_not_of("0123456789", 5) == name.npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::int64_t total_steps_of(const RunFolder& folder) {
+  try {
+    return Schedule(read_spec(folder.spec_path()).spec).total_steps();
+  } catch (const Error&) {
+    return 0;  // a spoilt run.toml is told when it is used
+  }
+}
+
+std::string age_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.0f} h", seconds / 3600);
+}
+
+/// Holds what the log says against what is known of the process.
+void judge(RunStatus& status, bool has_state, const fs::path& folder) {
+  if (has_state && is_final(status.state)) return;
+  if (!status.process) {
+    if (!has_state) return;  // a draft
+    status.state = RunState::LostContact;
+    status.reason = "the folder does not say which process runs it";
+    return;
+  }
+  switch (liveness_of(*status.process)) {
+    case Liveness::Alive:
+      if (!has_state) status.state = RunState::Starting;
+      return;
+    case Liveness::Dead:
+      status.state = RunState::Failed;
+      status.reason = run_folder::exit_reason(folder, *status.process);
+      return;
+    case Liveness::OtherHost:
+      if (!has_state) status.state = RunState::Starting;
+      if (status.last_word == 0) status.last_word = file_time(folder / "process.json");
+      if (status.age_seconds() <= kSilentSeconds) return;
+      status.state = RunState::LostContact;
+      status.reason = fmt::format("no word from {} for {}", status.process->host,
+                                  age_text(status.age_seconds()));
+  }
+}
+}  // namespace
+
+double RunStatus::age_seconds() const {
+  return last_word > 0 ? std::max(0.0, now_seconds() - last_word) : 0;
+}
+
+RunStatus status_of(const RunFolder& folder) {
+  LogEnd end = read_end(folder.events_path());
+  RunStatus status = std::move(end.status);
+  if (status.created == 0) status.created = file_time(folder.spec_path());
+  status.total_steps = total_steps_of(folder);
+  status.process = run_folder::read_process(folder.path() / "process.json", nullptr);
+  judge(status, end.has_state, folder.path());
+  const bool stands = is_final(status.state) || status.state == RunState::LostContact;
+  status.can_resume = stands && status.state != RunState::Finished && has_checkpoint(folder);
+  return status;
+}
+
+}  // namespace tessera
