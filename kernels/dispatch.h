@@ -75,6 +75,17 @@ void with_output_of(const char* where, const char* name, const Tensor& tensor, B
                                  std::is_same_v<T, float> ? " or BF16" : "", tensor.describe()));
 }
 
+/// to = value, rounded to nearest even.
+/// NOTE: by its bits where that is bf16: g++ 12 does not vectorise loops that assign structs.
+template <class To, class From>
+inline void store(To& to, From value) {
+  if constexpr (std::is_same_v<To, bf16>) {
+    to.bits = bf16(static_cast<float>(value)).bits;
+  } else {
+    to = static_cast<To>(value);
+  }
+}
+
 /// Row `row` of a matrix with any row stride.
 template <class T>
 T* row_of(const Tensor& matrix, std::int64_t row) {

@@ -41,13 +41,11 @@ struct bf16 {
 
   bf16() = default;
   explicit bf16(float value) {
-    std::uint32_t u = std::bit_cast<std::uint32_t>(value);
-    if (std::isnan(value)) {
-      bits = static_cast<std::uint16_t>((u >> 16) | 0x40u);
-    } else {
-      u += 0x7fffu + ((u >> 16) & 1u);
-      bits = static_cast<std::uint16_t>(u >> 16);
-    }
+    // In integers and without a branch, so that loops over it become vector code.
+    const std::uint32_t u = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    const bool nan = (u & 0x7fffffffu) > 0x7f800000u;
+    bits = static_cast<std::uint16_t>(nan ? (u >> 16) | 0x40u : rounded);
   }
   explicit operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);

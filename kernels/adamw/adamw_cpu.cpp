@@ -55,8 +55,8 @@ void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weigh
     const T new_v = old_v * step.beta2 + step.new2 * g * g;
     const T denominator = std::sqrt(new_v) / step.root + step.epsilon;
     weight[i] = weight[i] * step.keep - step.size * (new_m / denominator);
-    m[i] = static_cast<M>(new_m);
-    v[i] = static_cast<V>(new_v);
+    store(m[i], new_m);
+    store(v[i], new_v);
   }
 }
 

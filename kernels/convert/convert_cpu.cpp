@@ -46,7 +46,7 @@ template <class X, class Y>
 void convert_as(const Tensor& x, const Tensor& y) {
   for_runs<X, Y>("convert", x, y, [](const X* from, Y* to, std::int64_t count) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<Y>(from[i]);
+    for (std::int64_t i = 0; i < count; ++i) store(to[i], from[i]);
   });
 }
 

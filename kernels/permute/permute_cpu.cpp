@@ -95,7 +95,7 @@ T scale_and_dot(const T* d_out, const T* y, T weight, std::int64_t d, D* dy) {
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t c = 0; c < d; ++c) {
     sum += y[c] * d_out[c];
-    dy[c] = static_cast<D>(weight * d_out[c]);
+    store(dy[c], weight * d_out[c]);
   }
   return sum;
 }
@@ -168,7 +168,7 @@ void permute_forward(Context&, const Tensor& x, const Permutation& permutation, 
           }
           const T* from = row_of<T>(x, slot / plan.top_k);
 #pragma omp simd
-          for (std::int64_t c = 0; c < d; ++c) to[c] = static_cast<Y>(from[c]);
+          for (std::int64_t c = 0; c < d; ++c) store(to[c], from[c]);
         }
       });
     });

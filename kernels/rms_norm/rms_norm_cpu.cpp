@@ -25,7 +25,7 @@ void forward_row(const T* x, const T* weight, std::int64_t d, float eps, Y* y, T
   const T r = T(1) / std::sqrt(dot(x, x, d) / static_cast<T>(d) + static_cast<T>(eps));
   *rstd = r;
 #pragma omp simd
-  for (std::int64_t i = 0; i < d; ++i) y[i] = static_cast<Y>(x[i] * r * weight[i]);
+  for (std::int64_t i = 0; i < d; ++i) store(y[i], x[i] * r * weight[i]);
 }
 
 /// With n = x rstd: dx = rstd (dy w - n mean(dy w n)); d_weight = dy n.

@@ -140,9 +140,10 @@ void unscore(Scoring scoring, const T* scores, std::int64_t experts, T* d) {
 
 template <class T>
 bool all_finite(const T* values, std::int64_t count) {
-  bool finite = true;
-  for (std::int64_t i = 0; i < count; ++i) finite &= std::isfinite(values[i]);
-  return finite;
+  T zero = 0;
+#pragma omp simd reduction(+ : zero)
+  for (std::int64_t i = 0; i < count; ++i) zero += T(0) * values[i];  // NaN from NaN or infinity
+  return zero == T(0);
 }
 
 void check(const char* where, const RouterConfig& config, const Tensor& scores, const Tensor& picks,

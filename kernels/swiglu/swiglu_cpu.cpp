@@ -13,7 +13,7 @@ namespace {
 template <class T, class Y>
 void forward_row(const T* gate, const T* up, std::int64_t width, Y* y) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < width; ++i) y[i] = static_cast<Y>(silu(gate[i]) * up[i]);
+  for (std::int64_t i = 0; i < width; ++i) store(y[i], silu(gate[i]) * up[i]);
 }
 
 /// d_gate and d_up may be gate and up: elements are read before they are written.
@@ -24,9 +24,9 @@ void backward_row(const T* dy, const T* gate, const T* up, std::int64_t width, D
   for (std::int64_t i = 0; i < width; ++i) {
     const T g = gate[i], u = up[i], d = dy[i];
     const T s = sigmoid(g), activated = g * s;
-    d_gate[i] = static_cast<D>(d * u * (s * (T(1) + g * (T(1) - s))));
-    d_up[i] = static_cast<D>(d * activated);
-    if constexpr (write_y) y[i] = static_cast<Y>(activated * u);
+    store(d_gate[i], d * u * (s * (T(1) + g * (T(1) - s))));
+    store(d_up[i], d * activated);
+    if constexpr (write_y) store(y[i], activated * u);
   }
 }
 
