@@ -41,6 +41,8 @@ struct BatchStreamOptions {
   /// Tokens beyond the next one that each row shows: the MTP depth.
   int extra = 0;
   double fim_rate = 0.0;
+  /// False: a row is one document, cut off at the end of the row or padded to it.
+  bool packing = true;
   /// Row r goes to rank r % ranks.
   int rank = 0, ranks = 1;
 };
@@ -49,9 +51,11 @@ struct BatchStreamOptions {
 struct Batch {
   Buffer memory;
   /// (sequences, length + 1 + extra) I32. Input: columns [0, length); target of depth k (0: the
-  /// next token): columns [1 + k, length + 1 + k). Every column is a real token.
+  /// next token): columns [1 + k, length + 1 + k).
   Tensor tokens;
   std::int64_t length = 0;
+  /// Per row: columns [0, valid) are tokens, the rest is padding. With packing that is all of them.
+  std::vector<std::int32_t> valid;
   /// Per row, ascending, first 0: the columns at which a document starts (its BOS), and 0 itself,
   /// where a document may go on from the row before. For the option that masks documents from each
   /// other.
@@ -62,6 +66,9 @@ struct Batch {
   Batch() = default;
   /// Zeroed tokens of that shape.
   Batch(std::int64_t sequences, std::int64_t length, int extra);
+
+  /// Writes the targets of depth 0..extra to (sequences, length) I32; -1 where there is none.
+  void write_targets(int depth, const Tensor& out) const;
 };
 
 /// How far a source has been read.
@@ -69,7 +76,7 @@ struct SourceProgress {
   std::string source;
   double weight = 0;  ///< normalised
   std::int64_t tokens = 0;
-  double epochs = 0;  ///< documents started, in passes over the source
+  double epochs = 0;  ///< passes over its documents
 };
 
 /// Not thread-safe.
@@ -89,9 +96,13 @@ class BatchStream {
   /// Where the stream stands. The same on every rank when each has taken equally many rows, and
   /// good for any other number of ranks.
   nlohmann::json state() const;
-  /// Throws Error when the state is malformed, of another seed, or names a source that the mixture
-  /// lacks (weights may differ: a curriculum may change them).
+  /// Mixture, rank and length may differ from those it was saved with. Throws Error when the state
+  /// is malformed, of another seed, or of other data.
   void restore(const nlohmann::json& state);
+
+  /// Goes on with other weights, as the next stage of a curriculum. Every source keeps its place,
+  /// one that is left out, too, for when it comes back. Throws as the constructor.
+  void set_mixture(std::vector<MixturePart> mixture);
 
   /// Rows handed out so far to all ranks together.
   std::int64_t rows() const;
