@@ -161,6 +161,8 @@ std::string to_json_line(const Event& event);
 /// The payload of a frame. Throws Error when it is not a CBOR map with "t" and "kind".
 std::string encode_payload(double time, const EventBody& body);
 Event decode_payload(std::uint64_t sequence, std::string_view payload);
+/// The kind of a payload without decoding it; empty where it does not stand at the front.
+std::string_view kind_of_payload(std::string_view payload);
 
 // ---- Reading ------------------------------------------------------------------------------------
 
@@ -197,6 +199,9 @@ class EventReader {
   /// The next poll begins with the first whole frame at or after `offset`; offset() of an earlier
   /// reader is exact, any other is a place to search from.
   void seek_offset(std::uint64_t offset);
+
+  /// Events of other kinds are passed over from now on, quickly; none: all kinds are read.
+  void set_kinds(std::vector<std::string> kinds);
 
   std::uint64_t offset() const;         ///< of the next frame
   std::uint64_t last_sequence() const;  ///< of the last frame read; 0: none

@@ -123,9 +123,10 @@ constexpr const char* kKinds[] = {"state",  "step",       "experts", "validation
 static_assert(std::size(kKinds) + 1 == std::variant_size_v<EventBody>, "one name for each event");
 
 /// Puts fields into an object. Arrays become byte strings (CBOR) or lists (JSON).
+template <class Json>
 class FieldWriter {
  public:
-  FieldWriter(json& object, bool binary) : object_(object), binary_(binary) {}
+  FieldWriter(Json& object, bool binary) : object_(object), binary_(binary) {}
 
   template <class T>
   void operator()(const char* name, const T& value) {
@@ -137,9 +138,9 @@ class FieldWriter {
     array(name, values);
   }
   void operator()(const char* name, std::vector<ValidationEvent::Source>& sources) {
-    json& list = object_[name] = json::array();
+    Json& list = object_[name] = Json::array();
     for (ValidationEvent::Source& source : sources) {
-      FieldWriter writer(list.emplace_back(json::object()), binary_);
+      FieldWriter writer(list.emplace_back(Json::object()), binary_);
       fields(writer, source);
     }
   }
@@ -153,10 +154,10 @@ class FieldWriter {
     }
     std::vector<std::uint8_t> bytes(values.size() * sizeof(T));
     if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-    object_[name] = json::binary(std::move(bytes));
+    object_[name] = Json::binary(std::move(bytes));
   }
 
-  json& object_;
+  Json& object_;
   bool binary_;
 };
 
@@ -245,8 +246,9 @@ class FieldReader {
   const json& object_;
 };
 
-json to_object(double time, const EventBody& body, bool binary) {
-  json object = {{"t", time}, {"kind", kind_of(body)}};
+template <class Json>
+Json to_object(double time, const EventBody& body, bool binary) {
+  Json object = {{"t", time}, {"kind", kind_of(body)}};
   FieldWriter writer(object, binary);
   // The writer takes fields by reference and changes nothing.
   std::visit([&](const auto& e) { fields(writer, const_cast<std::decay_t<decltype(e)>&>(e)); },
@@ -368,7 +370,7 @@ std::string_view kind_of(const EventBody& body) {
 }
 
 json to_json(const Event& event) {
-  json object = to_object(event.time, event.body, false);
+  json object = to_object<json>(event.time, event.body, false);
   object["seq"] = event.sequence;
   return object;
 }
@@ -388,8 +390,19 @@ Event event_from_json(const json& object) {
 std::string encode_payload(double time, const EventBody& body) {
   if (const auto* experts = std::get_if<ExpertsEvent>(&body)) check_shape(*experts);
   std::string payload;
-  json::to_cbor(to_object(time, body, true), payload);
+  // In order, so that the kind stands at the front: see kind_of_payload().
+  using Ordered = nlohmann::ordered_json;
+  Ordered::to_cbor(to_object<Ordered>(time, body, true), payload);
   return payload;
+}
+
+std::string_view kind_of_payload(std::string_view payload) {
+  constexpr std::string_view kKey = "\x64kind";  // a CBOR text of four bytes
+  const auto at = payload.substr(0, 32).find(kKey);
+  if (at == payload.npos) return {};
+  const std::string_view rest = payload.substr(at + kKey.size());
+  const std::size_t length = rest.empty() ? 0 : static_cast<unsigned char>(rest[0]) - 0x60u;
+  return length < 24 && rest.size() > length ? rest.substr(1, length) : std::string_view();
 }
 
 Event decode_payload(std::uint64_t sequence, std::string_view payload) {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -28,6 +29,7 @@ struct EventReader::State {
   std::optional<FrameScanner> scanner;
   std::uint64_t skip_below = 0;  ///< events with lower numbers are passed over
   std::uint64_t last_sequence = 0, start_offset = 0;
+  std::vector<std::string> kinds;
   std::vector<LogDamage> damage;  ///< that decoding found, and that of earlier files
 
   ~State() { close(); }
@@ -69,9 +71,14 @@ struct EventReader::State {
   std::optional<Frame> next() {
     while (auto frame = scanner->next()) {
       last_sequence = frame->sequence;
-      if (frame->sequence >= skip_below) return frame;
+      if (frame->sequence >= skip_below && wanted(kind_of_payload(frame->payload))) return frame;
     }
     return {};
+  }
+
+  bool wanted(std::string_view kind) const {
+    return kinds.empty() || kind.empty() ||
+           std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   }
 };
 
@@ -125,6 +132,10 @@ void EventReader::seek_offset(std::uint64_t offset) {
   state_->last_sequence = 0;
   state_->start_offset = offset;
   if (state_->scanner) state_->scanner->seek(offset);
+}
+
+void EventReader::set_kinds(std::vector<std::string> kinds) {
+  state_->kinds = std::move(kinds);
 }
 
 std::uint64_t EventReader::offset() const {

@@ -101,9 +101,8 @@ std::optional<ProcessId> read_process(const fs::path& path, json* rest) {
 std::string exit_reason(const fs::path& folder, const ProcessId& process) {
   json exit;
   const auto ended = read_process(folder / "exit.json", &exit);
-  const auto wait_status = exit.value("wait_status", std::int64_t{-1});
-  if (ended == process && wait_status >= 0) {
-    const int status = static_cast<int>(wait_status);
+  if (ended == process && exit.contains("wait_status") && exit["wait_status"].is_number_integer()) {
+    const int status = exit["wait_status"].get<int>();
     if (WIFSIGNALED(status)) {
       const int signal = WTERMSIG(status);
       return fmt::format("killed by signal {} ({})", signal, ::strsignal(signal));

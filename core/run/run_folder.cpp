@@ -173,7 +173,7 @@ std::vector<Control> take_requests(const RunFolder& folder) {
   for (const fs::path& path : paths) {
     const std::string verb = path.extension().string();
     for (std::size_t i = 0; i < std::size(kControls); ++i) {
-      if (verb != "." + std::string(kControls[i])) continue;
+      if (verb.substr(std::min<std::size_t>(1, verb.size())) != kControls[i]) continue;
       // Only who removes it may act on it.
       if (fs::remove(path, error)) controls.push_back(static_cast<Control>(i));
     }

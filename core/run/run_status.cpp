@@ -79,6 +79,7 @@ class File {
 
 void read_on(events::FrameScanner& scanner, LogEnd& end) {
   while (const auto frame = scanner.next()) {
+    if (kind_of_payload(frame->payload) == "experts") continue;
     try {
       end.take(decode_payload(frame->sequence, frame->payload));
     } catch (const Error&) {
