@@ -26,7 +26,7 @@ listed_packages() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$1"; }
 missing_packages() {
   local name
   for name in $(listed_packages "$1"); do
-    # NOTE: a removed package keeps an entry (config-files), so the status decides, not the exit code.
+    # NOTE: a removed package keeps an entry (config-files): the status decides, not the exit code.
     if ! dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed; then
       echo "$name"
     fi
@@ -73,8 +73,8 @@ install_packages() {
 # configure [cmake arguments]: Ninja and ccache, a release with tests declared.
 configure() {
   say "Configuring $build"
-  # NOTE: ccache takes -march=native as text. A cache that is carried to another processor would hand
-  # out objects with instructions it lacks, so what the flag stands for is part of the key.
+  # NOTE: ccache takes -march=native as text. A cache that is carried to another processor would
+  # hand out objects with instructions it lacks, so what the flag stands for is part of the key.
   CCACHE_NAMESPACE=tessera-$(c++ -march=native -Q --help=target | cksum | cut -d' ' -f1)
   export CCACHE_NAMESPACE
   cmake -S "$root" -B "$build" -G Ninja --no-warn-unused-cli \

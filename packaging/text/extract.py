@@ -11,11 +11,12 @@ from html.parser import HTMLParser
 # Pages around the page: menus, navigation, metadata. By tag, class and id.
 SKIPPED_TAGS = {"script", "style", "head", "nav", "header", "footer", "aside", "form", "button",
                 "noscript", "info", "svg"}
-SKIPPED_NAMES = {"navheader", "navfooter", "docnav", "titlepage-menu", "menu", "toc", "fancy_toc",
-                 "fancy-toc", "toc_menu", "nosearch", "searchmenu", "banner", "title-banner",
-                 "footnotes-menu", "sphinxsidebar", "related", "Common_Content"}
-BLOCKS = {"p", "div", "section", "article", "table", "tr", "ul", "ol", "dl", "li", "dt", "dd", "pre",
-          "blockquote", "title", "h1", "h2", "h3", "h4", "h5", "h6", "br", "page", "desc", "item",
+SKIPPED_NAMES = {"navheader", "navfooter", "docnav", "menu", "toc", "fancy_toc",
+                 "fancy-toc", "toc_menu", "nosearch", "searchmenu", "banner",
+                 "sphinxsidebar", "related", "headerlink", "viewcode-link", "prev-next-area",
+                 "linenos", "indexterm"}
+BLOCKS = {"p", "div", "section", "article", "table", "tr", "ul", "ol", "dl", "li", "dt", "dd",
+          "pre", "blockquote", "title", "h1", "h2", "h3", "h4", "h5", "h6", "br", "page", "desc", "item",
           "note", "steps", "list", "terms", "screen", "code-block"}
 VOID = {"br", "img", "hr", "input", "meta", "link", "area", "col", "base", "wbr", "source"}
 
@@ -72,6 +73,10 @@ def tidy(text):
 
 
 def html(text):
+    # Where a page says which part of it is the article, the rest is navigation.
+    article = re.search(r"<article\b.*</article>", text, flags=re.S)
+    if article:
+        text = article.group(0)
     parser = _Text(VOID)
     parser.feed(text)
     return [re.sub(r"\n +", "\n", "".join(parser.parts))]
@@ -93,8 +98,8 @@ def rst(text):
     text = re.sub(r"^\.\. (auto\w+|module|currentmodule|index|toctree|highlight|image|figure|"
                   r"SPDX|_[^:\n]+:|include|moduleauthor|sectionauthor)[^\n]*\n(?:[ \t]+[^\n]*\n)*",
                   "", text, flags=re.M)
-    text = re.sub(r"^[ \t]+:(members|undoc-members|maxdepth|caption|toctree|noindex)[^\n]*\n", "", text,
-                  flags=re.M)
+    text = re.sub(r"^[ \t]+:(members|undoc-members|maxdepth|caption|toctree|noindex)[^\n]*\n", "",
+                  text, flags=re.M)
     return [re.sub(r":(?:[a-z]+:)?[a-z]+:`[~!]?([^`<]+?)(?: ?<[^`>]*>)?`", r"``\1``", text)]
 
 

@@ -66,7 +66,8 @@ def download(packages, folder):
     if missing:
         # As root, apt would drop to a user of its own who may not write here.
         sandbox = ["-o", "APT::Sandbox::User=root"] if os.getuid() == 0 else []
-        if subprocess.run(["apt-get", "-qq", *sandbox, "download", *missing], cwd=folder).returncode:
+        command = ["apt-get", "-qq", *sandbox, "download", *missing]
+        if subprocess.run(command, cwd=folder).returncode:
             fail("apt-get could not download " + " ".join(missing),
                  "apt-get update (as root) renews the lists; the parts written so far are kept")
     return have()
@@ -95,8 +96,8 @@ def _paths(part, unpacked):
             if os.path.isfile(path) and not os.path.islink(path) and not any(
                     fnmatch.fnmatch(relative, s) for s in part.skip):
                 found.add(path)
-    # Books stay in order. Of everything else a limit takes a part that is spread over the whole, the
-    # same one every time.
+    # Books stay in order. Of everything else a limit takes a part that is spread over the whole,
+    # the same one every time.
     return sorted(found, key=None if part.whole else lambda p: _mark(os.path.relpath(p, unpacked)))
 
 
@@ -108,7 +109,7 @@ def _untranslated(part, path):
 
 
 def documents(part, unpacked, size=16000, least=200):
-    """The documents of a part: tidy, without exact repeats, each of at most about `size` characters."""
+    """The documents of a part: tidy, without exact repeats, each of at most about `size` bytes."""
     seen, total = set(), 0
     for path in _paths(part, unpacked):
         english = _untranslated(part, path)
@@ -117,7 +118,7 @@ def documents(part, unpacked, size=16000, least=200):
             texts.sort(key=_mark)
         for text in texts:
             if english:
-                text = "\n".join(l for l in text.split("\n") if not l.strip() or l.strip() not in english)
+                text = "\n".join(l for l in text.split("\n") if not l or l.strip() not in english)
             text = extract.tidy(text)
             for piece in extract.chapters(text) if part.whole else extract.pieces(text, size):
                 piece = piece.strip("\n")
@@ -180,11 +181,12 @@ def keep_copyright(package, unpacked, work, folder):
         subprocess.run(["dpkg-deb", "-x", download({other}, work)[other], unpacked], check=True)
         documentation = os.path.join(unpacked, "usr/share/doc", other)
     os.makedirs(folder, exist_ok=True)
-    shutil.copyfile(os.path.join(documentation, "copyright"), os.path.join(folder, package + ".txt"))
+    shutil.copyfile(os.path.join(documentation, "copyright"),
+                    os.path.join(folder, package + ".txt"))
 
 
 def build(parts, folder, work, level=9, copyrights=None):
-    """Writes every part that is not there yet. Gives what parts.json in `folder` holds of all of them:
+    """Writes every part that is not there yet. Gives what parts.json in `folder` holds of all:
     {"DOMAIN/NAME": {"documents", "bytes", "version"}}."""
     record = load(folder)
     missing = [p for p in parts if p.key() not in record or not os.path.exists(p.path(folder))]
@@ -207,7 +209,8 @@ def build(parts, folder, work, level=9, copyrights=None):
 
 def table(parts, record):
     """The parts as a Markdown table, and the shares of the domains."""
-    lines = ["| part | documents | MB | Debian package | what | licence |", "|---|---|---|---|---|---|"]
+    lines = ["| part | documents | MB | Debian package | what | licence |",
+             "|---|---|---|---|---|---|"]
     domains = {}
     for part in parts:
         row = record[part.key()]
@@ -215,5 +218,6 @@ def table(parts, record):
         lines.append(f"| {part.key()} | {row['documents']} | {row['bytes'] / 1e6:.2f} | "
                      f"{part.package} {row['version']} | {part.title} | {part.licence} |")
     total = sum(domains.values())
-    shares = ", ".join(f"{d} {b / 1e6:.1f} MB ({100 * b / total:.0f} %)" for d, b in domains.items())
+    shares = ", ".join(f"{name} {size / 1e6:.1f} MB ({100 * size / total:.0f} %)"
+                       for name, size in domains.items())
     return "\n".join(lines) + f"\n\nText in all: {total / 1e6:.1f} MB: {shares}.\n"

@@ -25,19 +25,22 @@ constexpr Area kAreas[] = {
     {"distributed/", "core/base/"},
     {"distributed/nccl/", "core/base/ distributed/"},
     {"core/model/", "core/base/ kernels/ distributed/"},
-    // The plain parts know the model's configuration, and nothing that computes: the studio links
-    // them without the engine.
-    {"core/checkpoint/", "core/base/ core/model/config.h"},
+    // The plain parts know what a model and an operation are called and configured by, and nothing
+    // that computes: the studio links run/ and plan/ without the engine. Only checkpoint/ reaches
+    // further, to fill a model with weights.
+    {"core/checkpoint/",
+     "core/base/ core/model/config.h core/model/precision.h core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
     {"core/data/", "core/base/ core/tokenizer/"},
-    {"core/run/", "core/base/ core/model/config.h core/data/mixture.h"},
+    {"core/run/",
+     "core/base/ core/model/config.h core/model/precision.h kernels/balance/balance.h"},
     {"core/plan/", "core/base/ core/model/ core/run/ core/data/ core/tokenizer/ core/checkpoint/"},
-    {"core/train/",
-     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/run/ core/plan/"},
     {"core/infer/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/run/ core/plan/"},
+    {"core/train/",
+     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/run/ core/plan/ core/infer/"},
     {"core/eval/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/run/ core/plan/ core/train/ core/infer/"},

@@ -68,8 +68,12 @@ TEST(Includes, follow_the_arrows_between_levels) {
 TEST(Includes, follow_the_order_inside_core) {
   expect_right("core/checkpoint/hf_config.h", "\"core/model/config.h\"");
   expect_right("core/train/trainer.cpp", "\"core/checkpoint/checkpoint.h\"");
+  expect_right("core/train/train_run.cpp", "\"core/infer/generate.h\"");
   expect_right("core/rl/rollout.cpp", "\"core/infer/engine.h\"");
-  expect_wrong("core/checkpoint/checkpoint.h", "\"core/model/model.h\"", "wrong arrow");
+  expect_wrong("core/infer/engine.cpp", "\"core/train/trainer.h\"", "wrong arrow");
+  expect_wrong("core/checkpoint/checkpoint.h", "\"core/model/moe.h\"", "wrong arrow");
+  expect_wrong("core/run/spec.h", "\"core/model/model.h\"", "wrong arrow");
+  expect_wrong("core/run/spec.h", "\"kernels/product/product.h\"", "wrong arrow");
   expect_wrong("core/checkpoint/checkpoint.h", "\"core/train/trainer.h\"", "wrong arrow");
   expect_wrong("core/model/model.h", "\"core/run/spec.h\"", "wrong arrow");
   expect_wrong("core/tokenizer/train.h", "\"core/data/build.h\"", "wrong arrow");
