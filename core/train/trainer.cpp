@@ -205,7 +205,8 @@ StepReport Trainer::report(const StageAt& at, const OptimiserReport& optimiser) 
       .loss = sums[0] / targets,
       .mtp_loss = spec_.model.num_nextn_predict_layers > 0 ? sums[1] / targets : kNotMeasured,
       .balance_loss = at.balance_alpha > 0 ? sums[2] / micro_batches : kNotMeasured,
-      .optimiser = optimiser};
+      .optimiser = optimiser,
+      .max_vio = {}};
   if (!std::isfinite(r.loss) || !std::isfinite(optimiser.grad_norm)) {
     throw Error("trainer",
                 fmt::format("step {}: the loss is {} and the gradient norm {}", at.step, r.loss,

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "app/terminal.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+namespace tessera::app {
+
+std::string duration(double seconds) {
+  const auto s = static_cast<long>(std::lround(std::max(0.0, seconds)));
+  if (s >= 3600) return fmt::format("{} h {:02} min", s / 3600, s / 60 % 60);
+  if (s >= 60) return fmt::format("{} min {:02} s", s / 60, s % 60);
+  return fmt::format("{} s", s);
+}
+
+std::string count(double value) {
+  constexpr const char* kUnits[] = {"", " k", " M", " G", " T"};
+  int unit = 0;
+  while (std::fabs(value) >= 1000 && unit < 4) {
+    value /= 1000;
+    ++unit;
+  }
+  const int digits = unit == 0 ? 0 : std::fabs(value) < 10 ? 2 : std::fabs(value) < 100 ? 1 : 0;
+  return fmt::format("{:.{}f}{}", value, digits, kUnits[unit]);
+}
+
+namespace {
+/// Characters of UTF-8 text, for alignment.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string pad(const std::string& text, std::size_t to, bool right) {
+  const std::string space(to > width(text) ? to - width(text) : 0, ' ');
+  return right ? space + text : text + space;
+}
+}  // namespace
+
+std::string table(const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const std::string& cell : head) widths.push_back(width(cell));
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string text;
+  const auto add = [&](const std::vector<std::string>& row, bool is_head) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool number =
+          !is_head && !row[i].empty() && std::isdigit(static_cast<unsigned char>(row[i][0]));
+      text += pad(row[i], i + 1 == row.size() && !number ? 0 : widths[i], number);
+      text += i + 1 == row.size() ? "\n" : "  ";
+    }
+  };
+  add(head, true);
+  for (const auto& row : rows) add(row, false);
+  return text;
+}
+
+namespace {
+std::atomic<bool> g_stop{false};
+
+void on_signal(int signal) {
+  // A second one of the keyboard's means it.
+  if (g_stop.exchange(true) && signal == SIGINT) _exit(130);
+}
+}  // namespace
+
+const std::atomic<bool>& stop_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // A full disk or a file size limit is an error of a write, not the end of the process.
+  signal(SIGXFSZ, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  return g_stop;
+}
+
+namespace {
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+}  // namespace
+
+RunView::RunView(std::int64_t total_steps, bool show_samples)
+    : total_steps_(total_steps), show_samples_(show_samples), is_terminal_(isatty(1) == 1) {}
+
+void RunView::line(const std::string& text, bool keep) {
+  if (is_terminal_) {
+    std::printf("\r\033[K%s%s", text.c_str(), keep ? "\n" : "");
+    line_open_ = !keep;
+  } else {
+    std::printf("%s\n", text.c_str());
+  }
+  std::fflush(stdout);
+}
+
+void RunView::finish_line() {
+  if (line_open_) std::printf("\n");
+  line_open_ = false;
+}
+
+void RunView::step(const StepEvent& e) {
+  seconds_per_step_ =
+      seconds_per_step_ == 0 ? e.seconds : 0.95 * seconds_per_step_ + 0.05 * e.seconds;
+  const double now = now_seconds();
+  const bool last = e.step + 1 == total_steps_;
+  if (!last && now - last_shown_ < (is_terminal_ ? 0.2 : 10.0)) return;
+  last_shown_ = now;
+  constexpr int kWidth = 24;
+  const double share = static_cast<double>(e.step + 1) / static_cast<double>(total_steps_);
+  const int full = static_cast<int>(share * kWidth);
+  std::string bar;
+  for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
+  const double left = seconds_per_step_ * static_cast<double>(total_steps_ - e.step - 1);
+  const float vio = e.max_vio.empty() ? 0.f : *std::max_element(e.max_vio.begin(), e.max_vio.end());
+  line(fmt::format("{} {}/{}  loss {:.3f}  {} tokens/s  MFU {:.1f} %  MaxVio {:.2f}  {} left", bar,
+                   e.step + 1, total_steps_, e.loss, count(e.tokens_per_second), 100 * e.mfu, vio,
+                   duration(left)),
+       last);
+}
+
+void RunView::event(const EventBody& body) {
+  if (const auto* e = std::get_if<StepEvent>(&body)) {
+    step(*e);
+  } else if (const auto* v = std::get_if<ValidationEvent>(&body)) {
+    if (std::isnan(first_validation_)) first_validation_ = v->loss;
+    last_validation_ = v->loss;
+    std::string text = fmt::format("validation after step {}: {:.4f}", v->step + 1, v->loss);
+    for (const auto& source : v->sources)
+      text += fmt::format("  {} {:.3f}", source.name, source.loss);
+    line(text, true);
+  } else if (const auto* s = std::get_if<SampleEvent>(&body)) {
+    if (show_samples_) line(fmt::format("sample: {}\033[1m{}\033[0m", s->prompt, s->text), true);
+  } else if (const auto* c = std::get_if<CheckpointEvent>(&body)) {
+    line(fmt::format("checkpoint {} ({:.1f} MiB, {:.1f} s)", c->path,
+                     static_cast<double>(c->bytes) / 1048576.0, c->seconds),
+         true);
+  } else if (const auto* spike = std::get_if<SpikeEvent>(&body)) {
+    line(fmt::format("loss spike at step {}: {:.3f}, usual {:.3f}", spike->step + 1, spike->loss,
+                     spike->usual),
+         true);
+  } else if (const auto* state = std::get_if<StateEvent>(&body)) {
+    if (is_final(state->state)) {
+      line(fmt::format("{}{}{}", name_of(state->state), state->reason.empty() ? "" : ": ",
+                       state->reason),
+           true);
+    }
+  }
+}
+
+void RunView::build(const data::BuildProgress& p) {
+  const double now = now_seconds();
+  if (now - last_shown_ < (is_terminal_ ? 0.2 : 10.0)) return;
+  last_shown_ = now;
+  const double share = p.bytes_total > 0 ? 100.0 * static_cast<double>(p.bytes_done) /
+                                               static_cast<double>(p.bytes_total)
+                                         : 100.0;
+  line(fmt::format("tokens: {:.0f} %  {}  {} documents, {} tokens", share, p.source,
+                   count(static_cast<double>(p.documents_kept)),
+                   count(static_cast<double>(p.tokens))),
+       false);
+}
+
+}  // namespace tessera::app

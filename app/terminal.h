@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What commands show on a terminal.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "core/data/build.h"
+#include "core/run/events.h"
+
+namespace tessera::app {
+
+/// "1 h 02 min", "3 min 20 s", "12 s".
+std::string duration(double seconds);
+/// 12345678 -> "12.3 M".
+std::string count(double value);
+
+/// Columns padded to their widest cell; numbers (cells that begin with a digit) to the right.
+std::string table(const std::vector<std::string>& head,
+                  const std::vector<std::vector<std::string>>& rows);
+
+/// SIGINT and SIGTERM set the flag that is returned; a second SIGINT ends the program.
+const std::atomic<bool>& stop_on_signals();
+
+/// Shows a run as it goes: one line that is rewritten on a terminal, and a line now and then where
+/// the output goes to a file.
+class RunView {
+ public:
+  explicit RunView(std::int64_t total_steps, bool show_samples = true);
+  void event(const EventBody& body);
+  void build(const data::BuildProgress& progress);
+  void finish_line();
+
+  double first_validation() const { return first_validation_; }
+  double last_validation() const { return last_validation_; }
+
+ private:
+  void step(const StepEvent& event);
+  void line(const std::string& text, bool keep);
+
+  std::int64_t total_steps_;
+  bool show_samples_;
+  bool is_terminal_;
+  bool line_open_ = false;
+  double first_validation_ = kNotMeasured, last_validation_ = kNotMeasured;
+  double seconds_per_step_ = 0, last_shown_ = 0;
+};
+
+}  // namespace tessera::app
