@@ -114,7 +114,7 @@ struct ExportOptions {
   DType dtype =
       DType::BF16;  ///< of floating-point weights: F32 or BF16; the selection bias stays F32
   std::uint64_t shard_bytes = kShardBytes;
-  std::vector<std::filesystem::path> files;  ///< tokenizer and others, copied in
+  std::vector<std::filesystem::path> files = {};  ///< tokenizer and others, copied in
 };
 
 /// Writes a new folder in the released format that transformers loads. An existing folder that is
