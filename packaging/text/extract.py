@@ -16,8 +16,8 @@ SKIPPED_NAMES = {"navheader", "navfooter", "docnav", "menu", "toc", "fancy_toc",
                  "sphinxsidebar", "related", "headerlink", "viewcode-link", "prev-next-area",
                  "linenos", "indexterm"}
 BLOCKS = {"p", "div", "section", "article", "table", "tr", "ul", "ol", "dl", "li", "dt", "dd",
-          "pre", "blockquote", "title", "h1", "h2", "h3", "h4", "h5", "h6", "br", "page", "desc", "item",
-          "note", "steps", "list", "terms", "screen", "code-block"}
+          "pre", "blockquote", "title", "h1", "h2", "h3", "h4", "h5", "h6", "br", "page", "desc",
+          "item", "note", "steps", "list", "terms", "screen", "code-block"}
 VOID = {"br", "img", "hr", "input", "meta", "link", "area", "col", "base", "wbr", "source"}
 
 
