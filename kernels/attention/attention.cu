@@ -160,7 +160,7 @@ Workspace lay_out(const AttentionShape& s, void* base, bool backward) {
     const std::size_t steps = static_cast<std::size_t>(s.heads) * step_bound(s);
     w.rows = reinterpret_cast<float*>(take(steps * 2 * kStepRows * sizeof(float)));
     w.dq_sums = reinterpret_cast<float*>(take(steps * kStepRows * kKeySize * sizeof(float)));
-    w.turns = reinterpret_cast<int*>(take(steps * sizeof(int)));
+    w.turns = reinterpret_cast<int*>(take(steps * 2 * sizeof(int)));
   }
   w.bytes = at - static_cast<char*>(base);
   return w;
@@ -269,21 +269,23 @@ void attention_backward_bf16(CUstream_st* stream, const AttentionShape& s, const
   schedule(stream, s, w);
 
   const dim3 grid(tile_bound(s), s.heads);
-  RowArguments rows{static_cast<const bf16*>(o.data),
-                    static_cast<const bf16*>(d_o.data),
-                    o.stride.token,
-                    o.stride.head,
-                    d_o.stride.token,
-                    d_o.stride.head,
-                    lse,
-                    w.rows,
-                    w.dq_sums,
-                    s.tokens,
-                    s.heads,
-                    step_bound(s),
-                    s.value_size,
-                    w.schedule,
-                    w.tiles};
+  RowArguments rows{};
+  rows.o = static_cast<const bf16*>(o.data);
+  rows.o_token = o.stride.token;
+  rows.o_head = o.stride.head;
+  rows.d_o = static_cast<const bf16*>(d_o.data);
+  rows.do_token = d_o.stride.token;
+  rows.do_head = d_o.stride.head;
+  rows.lse = lse;
+  rows.rows = w.rows;
+  rows.dq_sums = deterministic ? nullptr : w.dq_sums;
+  rows.turns = deterministic ? w.turns : nullptr;
+  rows.tokens = s.tokens;
+  rows.heads = s.heads;
+  rows.steps = step_bound(s);
+  rows.value_size = s.value_size;
+  rows.schedule = w.schedule;
+  rows.tiles = w.tiles;
   attention_rows_kernel<<<grid, 256, 0, stream>>>(rows);
   check(cudaGetLastError(), "backward, rows");
 
@@ -306,6 +308,9 @@ void attention_backward_bf16(CUstream_st* stream, const AttentionShape& s, const
   a.dv = static_cast<bf16*>(dv.data);
   a.dv_token = dv.stride.token;
   a.dv_head = dv.stride.head;
+  a.dq = static_cast<bf16*>(dq.data);
+  a.dq_token = dq.stride.token;
+  a.dq_head = dq.stride.head;
   a.rows = w.rows;
   a.dq_sums = w.dq_sums;
   a.turns = w.turns;
@@ -320,11 +325,13 @@ void attention_backward_bf16(CUstream_st* stream, const AttentionShape& s, const
   a.tail_head_step = tail.head_step;
   a.schedule = w.schedule;
   a.tiles = w.tiles;
-  auto* kernel = attention_backward_kernel<false>;
+  auto* kernel = deterministic ? attention_backward_kernel<true, true>
+                               : attention_backward_kernel<false, false>;
   allow_shared(kernel, BackwardShared::kBytes);
   const int blocks = std::min<int64_t>(multiprocessors(), int64_t{tile_bound(s)} * s.heads);
   kernel<<<blocks, 384, BackwardShared::kBytes, stream>>>(a, q_map, k_map, tail.map, v_map, do_map);
   check(cudaGetLastError(), "backward");
+  if (deterministic) return;
 
   QueryArguments query{w.dq_sums,       static_cast<bf16*>(dq.data),
                        dq.stride.token, dq.stride.head,

@@ -17,10 +17,12 @@ namespace tessera::kernels::cuda::attention {
 
 struct BackwardArguments {
   bf16 *dk, *dk_tail, *dv;  // (tokens, heads, columns); dk_tail takes columns 128.. of dK
+  bf16* dq;                 // written in ordered mode; otherwise by attention_query_kernel
+  int64_t dq_token, dq_head;
   int64_t dk_token, dk_head, dk_tail_token, dk_tail_head, dv_token, dv_head;
   const float* rows;  // (heads, steps, 2, 64): lse log2(e) and delta of each query row
   float* dq_sums;     // (heads, steps, 64 x 192 in the order of the registers)
-  int* turns;         // (heads, steps): how many key tiles have been added; ordered mode only
+  int* turns;         // (heads, steps, 2): how many key tiles have been added; ordered mode only
   int heads, steps, key_size, value_size;
   float scale, scale_log2;
   int head_group;
@@ -40,27 +42,25 @@ struct BackwardShared {
   static constexpr int kOutputBytes = 2 * kStepPanel;
   static constexpr int kScoreBytes = kTile * 128;  // dS^T: 128 keys x 64 queries
   static constexpr int kRowBytes = 2 * kStepRows * 4;
+  static constexpr int kDqBytes = kStepRows * kKeySize / 2 * 4;  // a consumer's half, FP32
   static constexpr int k = 0;
   static constexpr int v = k + kKeyBytes;
   static constexpr int q = v + kValueBytes;
   static constexpr int d_o = q + kStages * kQueryBytes;
-  static constexpr int ds = d_o + kStages * kOutputBytes;
-  static constexpr int rows = ds + 2 * kScoreBytes;
+  static constexpr int ds = d_o + kOutputBytes;  // dO has one stage
+  static constexpr int dq = ds + 2 * kScoreBytes;
+  static constexpr int rows = dq + 2 * kDqBytes;
   static constexpr int units = rows + kStages * kRowBytes;
   static constexpr int barriers = units + 32;
-  static constexpr int kBytes = barriers + 20 * 8 + 1024;
+  static constexpr int kBytes = barriers + 24 * 8 + 1024;
   static constexpr int k_full = 0, v_full = 1, kv_empty = 2, q_full = 4, q_empty = 6, o_full = 8,
-                       o_empty = 10, unit_full = 12, unit_empty = 14, ds_full = 16, ds_empty = 18;
+                       o_empty = 10, unit_full = 12, unit_empty = 14, ds_full = 16, ds_empty = 18,
+                       dq_full = 20, dq_empty = 22;
 };
 
 // Sums of dQ of one head and step: [consumer][register / 4][thread][4].
 constexpr int kDqPerThread = kStepRows * kKeySize / 256;
 
-__device__ inline void add4(float* to, float a, float b, float c, float d) {
-  asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"l"(to), "f"(a),
-               "f"(b), "f"(c), "f"(d)
-               : "memory");
-}
 __device__ inline void bulk_load(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
   asm volatile(
       "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];\n" ::
@@ -69,9 +69,15 @@ __device__ inline void bulk_load(uint32_t to, const void* from, uint32_t bytes, 
       : "memory");
 }
 
-// The steps of a tile run from the last query back to the diagonal.
+// The steps of a tile. Ascending, tiles of one head that start together add to different rows of
+// dQ; descending, they follow each other closest when they must take turns.
 struct StepRange {
   int first, last, base;  // of the sequence; `base` is where the sequence's steps begin
+  template <bool DESCENDING>
+  __device__ int at(int i) const {
+    return DESCENDING ? last - i : first + i;
+  }
+  __device__ int count() const { return last - first + 1; }
   __device__ StepRange(const int4& unit, int sequence) {
     first = unit.z * (kTile / kStepRows);
     last = (unit.y + kStepRows - 1) / kStepRows - 1;
@@ -96,6 +102,7 @@ __device__ inline BackwardUnit find_backward_unit(unsigned index, const Schedule
   return {make_int4(t.start, t.length, blocks - 1 - t.rank, head), t.sequence};
 }
 
+template <bool DESCENDING>
 __device__ inline void backward_produce(const BackwardArguments& a, const CUtensorMap* q_map,
                                         const CUtensorMap* k_map, const CUtensorMap* tail_map,
                                         const CUtensorMap* v_map, const CUtensorMap* do_map,
@@ -105,7 +112,7 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
   auto barrier = [&](int index, int of) { return barriers + 8 * (index + of); };
   Ring<L::kStages> ring;
   ring.phase = 1;
-  uint32_t slot = 0, slot_phase = 1, kv_phase = 1;
+  uint32_t slot = 0, slot_phase = 1, kv_phase = 1, o_phase = 1;
   unsigned next = atomicAdd(&a.schedule->backward_next, 1);
   for (;;) {
     const BackwardUnit found = find_backward_unit(next, a.schedule, a.tiles, a.heads, a.head_group);
@@ -117,7 +124,6 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
-    next = atomicAdd(&a.schedule->backward_next, 1);
     const int head = unit.w, key = unit.x + unit.z * kTile;
     const StepRange range(unit, found.sequence);
 
@@ -131,12 +137,12 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
                   tail ? a.tail_column + 32 * (panel - 4) : 32 * panel,
                   tail ? head * a.tail_head_step : head, key);
     }
-    for (int step = range.last; step >= range.first; --step) {
+    for (int i = 0; i < range.count(); ++i) {
+      const int step = range.at<DESCENDING>(i);
       const int token = unit.x + step * kStepRows;
       const uint32_t q_full = barrier(L::q_full, ring.stage);
-      const uint32_t o_full = barrier(L::o_full, ring.stage);
+      const uint32_t o_full = barrier(L::o_full, 0);
       const uint32_t q_at = base + L::q + ring.stage * L::kQueryBytes;
-      const uint32_t o_at = base + L::d_o + ring.stage * L::kOutputBytes;
       barrier_wait(barrier(L::q_empty, ring.stage), ring.phase);
       barrier_expect(q_full, L::kQueryBytes + L::kRowBytes);
       for (int panel = 0; panel < 3; ++panel) {
@@ -145,20 +151,24 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
       const int64_t padded = static_cast<int64_t>(head) * a.steps + range.base + step;
       bulk_load(base + L::rows + ring.stage * L::kRowBytes, a.rows + padded * 2 * kStepRows,
                 L::kRowBytes, q_full);
-      if (step == range.last) {
+      if (i == 0) {
         barrier_expect(v_full, L::kValueBytes);
         for (int panel = 0; panel < 2; ++panel) {
           tensor_load(base + L::v + panel * L::kValuePanel, v_map, v_full, panel * kPanel, head,
                       key);
         }
       }
-      barrier_wait(barrier(L::o_empty, ring.stage), ring.phase);
+      barrier_wait(barrier(L::o_empty, 0), o_phase);
+      o_phase ^= 1;
       barrier_expect(o_full, L::kOutputBytes);
       for (int panel = 0; panel < 2; ++panel) {
-        tensor_load(o_at + panel * L::kStepPanel, do_map, o_full, panel * kPanel, head, token);
+        tensor_load(base + L::d_o + panel * L::kStepPanel, do_map, o_full, panel * kPanel, head,
+                    token);
       }
       ring.advance();
     }
+    // NOTE: not earlier: a tile that waits in a busy block would keep the tiles behind it waiting.
+    next = atomicAdd(&a.schedule->backward_next, 1);
   }
 }
 
@@ -170,8 +180,8 @@ __device__ inline void start_scores_transposed(float (&s)[32], uint32_t k, uint3
 #pragma unroll
   for (int i = 0; i < kKeySize / 16; ++i) {
     ptx::Wgmma<64, ptx::Major::k, ptx::Major::k>::shared(
-        s, kd + (((i / 2) * L::kKeyPanel + (i % 2) * 32) >> 4),
-        qd + (((i / 4) * L::kStepPanel + (i % 4) * 32) >> 4), i > 0);
+        s, ptx::advance(kd, (i / 2) * L::kKeyPanel + (i % 2) * 32),
+        ptx::advance(qd, (i / 4) * L::kStepPanel + (i % 4) * 32), i > 0);
   }
   ptx::wgmma_commit();
 }
@@ -184,8 +194,8 @@ __device__ inline void start_dp_transposed(float (&dp)[32], uint32_t v, uint32_t
 #pragma unroll
   for (int i = 0; i < kValueSize / 16; ++i) {
     ptx::Wgmma<64, ptx::Major::k, ptx::Major::k>::shared(
-        dp, vd + (((i / 4) * L::kValuePanel + (i % 4) * 32) >> 4),
-        od + (((i / 4) * L::kStepPanel + (i % 4) * 32) >> 4), i > 0);
+        dp, ptx::advance(vd, (i / 4) * L::kValuePanel + (i % 4) * 32),
+        ptx::advance(od, (i / 4) * L::kStepPanel + (i % 4) * 32), i > 0);
   }
   ptx::wgmma_commit();
 }
@@ -198,7 +208,7 @@ __device__ inline void start_key_gradient(float (&d)[N / 2], const uint32_t (&a)
 #pragma unroll
   for (int i = 0; i < kStepRows / 16; ++i) {
     ptx::Wgmma<N, ptx::Major::k, ptx::Major::mn>::registers(d, a + 4 * i,
-                                                            bd + ((i * 16 * 128) >> 4), 1);
+                                                            ptx::advance(bd, i * 16 * 128), 1);
   }
   ptx::wgmma_commit();
 }
@@ -210,8 +220,8 @@ __device__ inline void start_key_gradient_shared(float (&dk)[96], uint32_t ds, u
       ptx::descriptor_bits(ptx::Swizzle::b128, BackwardShared::kStepPanel, 1024), q);
 #pragma unroll
   for (int i = 0; i < kStepRows / 16; ++i) {
-    ptx::Wgmma<192, ptx::Major::k, ptx::Major::mn>::shared(dk, sd + ((i * 32) >> 4),
-                                                           qd + ((i * 16 * 128) >> 4), 1);
+    ptx::Wgmma<192, ptx::Major::k, ptx::Major::mn>::shared(dk, ptx::advance(sd, i * 32),
+                                                           ptx::advance(qd, i * 16 * 128), 1);
   }
   ptx::wgmma_commit();
 }
@@ -223,8 +233,8 @@ __device__ inline void start_query_gradient(float (&dq)[48], uint32_t ds, uint32
       ptx::descriptor(ptx::descriptor_bits(ptx::Swizzle::b64, BackwardShared::kKeyPanel, 512), k);
 #pragma unroll
   for (int i = 0; i < kTile / 16; ++i) {
-    ptx::Wgmma<96, ptx::Major::mn, ptx::Major::mn>::shared(dq, sd + ((i * 16 * 128) >> 4),
-                                                           kd + ((i * 16 * 64) >> 4), i > 0);
+    ptx::Wgmma<96, ptx::Major::mn, ptx::Major::mn>::shared(dq, ptx::advance(sd, i * 16 * 128),
+                                                           ptx::advance(kd, i * 16 * 64), i > 0);
   }
   ptx::wgmma_commit();
 }
@@ -270,11 +280,118 @@ __device__ inline void score_gradients(const float (&dp)[32], const uint32_t (&p
   }
 }
 
-__device__ inline void add_query_gradient(const float (&dq)[48], float* to) {
+// dQ. A consumer puts its half of a step's dQ into shared memory; a warp of its own adds it to the
+// FP32 sums by the copy engine's reduction, so that the consumer need not wait for L2.
+// Unordered: added in the order of arrival, to sums that were zeroed before. Ordered: for each step
+// the key tiles take turns from the first, which stores, to the one on the diagonal, which finds
+// the sums of all others and writes dQ itself. A tile waits for tiles that were handed out before
+// it and, by induction, for none that is not being worked on.
+
+__device__ inline int read_turn(const int* turn) {
+  int value;
+  asm volatile("ld.acquire.gpu.global.s32 %0, [%1];\n" : "=r"(value) : "l"(turn) : "memory");
+  return value;
+}
+
+__device__ inline bool on_diagonal(int step, int block) {
+  return step / (kTile / kStepRows) == block;
+}
+
+template <bool ORDERED, bool DESCENDING>
+__device__ inline void backward_store(const BackwardArguments& a, const char* shared, uint32_t base,
+                                      int consumer) {
+  using L = BackwardShared;
+  const uint32_t barriers = base + L::barriers;
+  auto barrier = [&](int index, int of) { return barriers + 8 * (index + of); };
+  const uint32_t from = base + L::dq + consumer * L::kDqBytes;
+  const uint32_t full = barrier(L::dq_full, consumer), empty = barrier(L::dq_empty, consumer);
+  uint32_t slot = 0, slot_phase = 0, phase = 0;
+  for (;;) {
+    barrier_wait(barrier(L::unit_full, slot), slot_phase);
+    int4 unit = reinterpret_cast<const int4*>(shared + L::units)[slot];
+    barrier_arrive(barrier(L::unit_empty, slot));
+    slot ^= 1;
+    if (slot == 0) slot_phase ^= 1;
+    if (unit.w < 0) return;
+    const int sequence = unit.z >> 13;
+    unit.z &= kMaxTiles - 1;
+    const StepRange range(unit, sequence);
+    const int64_t padded = static_cast<int64_t>(unit.w) * a.steps + range.base;
+    for (int i = 0; i < range.count(); ++i) {
+      const int step = range.at<DESCENDING>(i);
+      if (ORDERED && on_diagonal(step, unit.z)) continue;
+      float* to = a.dq_sums + (padded + step) * (kStepRows * kKeySize) +
+                  consumer * (kStepRows * kKeySize / 2);
+      int* turn = a.turns + 2 * (padded + step) + consumer;
+      barrier_wait(full, phase);
+      phase ^= 1;
+      if (ORDERED && unit.z == 0) {
+        asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;\n" ::"l"(to),
+                     "r"(from), "r"(L::kDqBytes)
+                     : "memory");
+      } else {
+        while (ORDERED && read_turn(turn) != unit.z) {
+        }
+        asm volatile(
+            "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%0], [%1], %2;\n" ::"l"(
+                to),
+            "r"(from), "r"(L::kDqBytes)
+            : "memory");
+      }
+      asm volatile("cp.async.bulk.commit_group;\n" ::: "memory");
+      if (ORDERED) {
+        asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory");
+        asm volatile("fence.proxy.async.global;\n" ::: "memory");
+        asm volatile("st.release.gpu.global.s32 [%0], %1;\n" ::"l"(turn), "r"(unit.z + 1)
+                     : "memory");
+      } else {
+        asm volatile("cp.async.bulk.wait_group.read 0;\n" ::: "memory");
+      }
+      barrier_arrive(empty);
+    }
+    asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory");
+  }
+}
+
+// To shared memory, in the order of the registers.
+__device__ inline void stage_query_gradient(const float (&dq)[48], uint32_t at) {
 #pragma unroll
   for (int i = 0; i < 12; ++i) {
-    add4(to + i * 512, dq[4 * i], dq[4 * i + 1], dq[4 * i + 2], dq[4 * i + 3]);
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"r"(at + i * 2048), "f"(dq[4 * i]),
+                 "f"(dq[4 * i + 1]), "f"(dq[4 * i + 2]), "f"(dq[4 * i + 3])
+                 : "memory");
   }
+  fence_async_proxy();
+  __syncwarp();
+}
+
+// The last turn of a step, on the diagonal: dQ from this tile's share and the sums of the others.
+template <int CONSUMER>
+__device__ inline void write_query_gradient(const BackwardArguments& a, float (&dq)[48],
+                                            const int4& unit, int64_t padded, int step) {
+  const int thread = threadIdx.x & 127;
+  if (unit.z > 0) {
+    if (thread == 0) {
+      while (read_turn(a.turns + 2 * (padded + step) + CONSUMER) != unit.z) {
+      }
+    }
+    named_sync(4 + CONSUMER, 128);
+    const float* from = a.dq_sums + (padded + step) * (kStepRows * kKeySize) +
+                        CONSUMER * (kStepRows * kKeySize / 2) + thread * 4;
+#pragma unroll
+    for (int i = 0; i < 12; ++i) {
+      const float4 x = __ldcg(reinterpret_cast<const float4*>(from + i * 512));
+      dq[4 * i] += x.x;
+      dq[4 * i + 1] += x.y;
+      dq[4 * i + 2] += x.z;
+      dq[4 * i + 3] += x.w;
+    }
+  }
+  const int at = step * kStepRows + thread / 32 * 16 + (thread & 31) / 4;
+  const int64_t token = unit.x + at;
+  store_rows<12>(dq, a.scale, a.scale,
+                 a.dq + token * a.dq_token + unit.w * a.dq_head + CONSUMER * 96, 8 * a.dq_token,
+                 at < unit.y, at + 8 < unit.y, a.key_size - CONSUMER * 96);
 }
 
 // dS^T (this warp's 16 keys x 64 queries) to shared memory, rows of 128 bytes, 128-byte swizzle.
@@ -292,7 +409,7 @@ __device__ inline void store_score_gradients(const uint32_t (&ds)[16], uint32_t 
   }
 }
 
-template <int CONSUMER, bool ORDERED>
+template <int CONSUMER, bool ORDERED, bool DESCENDING>
 __device__ inline void backward_consume(const BackwardArguments& a, const char* shared,
                                         uint32_t base) {
   using L = BackwardShared;
@@ -308,11 +425,11 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
   const uint32_t k_columns = base + L::k + CONSUMER * 3 * L::kKeyPanel;
   Ring<L::kStages> ring;
   Ring<2> ds_ring, dq_ring;
-  uint32_t slot = 0, slot_phase = 0, kv_phase = 0;
+  uint32_t slot = 0, slot_phase = 0, kv_phase = 0, o_phase = 0, dq_phase = 1;
 
   for (;;) {
     barrier_wait(barrier(L::unit_full, slot), slot_phase);
-    int4 unit = reinterpret_cast<const int4*>(shared + L::units)[slot];
+    int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
     __syncwarp();
     arrive(barrier(L::unit_empty, slot));
     slot ^= 1;
@@ -322,8 +439,16 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
     unit.z &= kMaxTiles - 1;
     const StepRange range(unit, sequence);
     const int64_t padded = static_cast<int64_t>(unit.w) * a.steps + range.base;
-    float* dq_at =
-        a.dq_sums + padded * (kStepRows * kKeySize) + (CONSUMER * kDqPerThread * 128 + thread * 4);
+    auto pass_query_gradient = [&](float(&dq)[48], int step) {
+      if (ORDERED && on_diagonal(step, unit.z)) {
+        write_query_gradient<CONSUMER>(a, dq, unit, padded, step);
+        return;
+      }
+      barrier_wait(barrier(L::dq_empty, CONSUMER), dq_phase);
+      dq_phase ^= 1;
+      stage_query_gradient(dq, base + L::dq + CONSUMER * L::kDqBytes + thread * 16);
+      arrive(barrier(L::dq_full, CONSUMER));
+    };
 
     float dk[96], dv[64];
 #pragma unroll
@@ -332,9 +457,10 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
     for (int i = 0; i < 64; ++i) dv[i] = 0.0f;
     barrier_wait(barrier(L::k_full, 0), kv_phase);
 
-    for (int step = range.last; step >= range.first; --step) {
+    for (int i = 0; i < range.count(); ++i) {
+      const int step = range.at<DESCENDING>(i);
       const uint32_t q = base + L::q + ring.stage * L::kQueryBytes;
-      const uint32_t d_o = base + L::d_o + ring.stage * L::kOutputBytes;
+      const uint32_t d_o = base + L::d_o;
       const uint32_t step_rows = base + L::rows + ring.stage * L::kRowBytes;
       uint32_t p[16], ds[16];
       {
@@ -353,8 +479,9 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       }
       {
         float dp[32];
-        if (step == range.last) barrier_wait(barrier(L::v_full, 0), kv_phase);
-        barrier_wait(barrier(L::o_full, ring.stage), ring.phase);
+        if (i == 0) barrier_wait(barrier(L::v_full, 0), kv_phase);
+        barrier_wait(barrier(L::o_full, 0), o_phase);
+        o_phase ^= 1;
         ptx::wgmma_fence();
         start_dp_transposed(dp, v_rows, d_o);
         start_key_gradient<128>(dv, p, d_o);
@@ -370,7 +497,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       ptx::hold(dv);
       named_sync(2 + CONSUMER, 128);
       arrive(barrier(L::ds_full, ds_ring.stage));
-      arrive(barrier(L::o_empty, ring.stage));
+      arrive(barrier(L::o_empty, 0));
       ptx::wgmma_fence();
       start_key_gradient_shared(
           dk, base + L::ds + ds_ring.stage * L::kScoreBytes + CONSUMER * 64 * 128, q);
@@ -379,7 +506,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       // before, which the follower has had time to fill in.
       // At the first step the leader has none to take and multiplies what lies there: a branch
       // around wgmma would make the compiler wait for each one.
-      const bool takes = CONSUMER == 1 || step != range.last;
+      const bool takes = CONSUMER == 1 || i > 0;
       float dq[48];
       if (takes) barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
       ptx::wgmma_fence();
@@ -393,8 +520,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       if (takes) {
         arrive(barrier(L::ds_empty, dq_ring.stage));
         dq_ring.advance();
-        add_query_gradient(
-            dq, dq_at + static_cast<int64_t>(step + 1 - CONSUMER) * (kStepRows * kKeySize));
+        pass_query_gradient(dq, CONSUMER == 1 ? step : range.at<DESCENDING>(i - 1));
       }
     }
     if (CONSUMER == 0) {
@@ -406,7 +532,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       ptx::hold(dq);
       arrive(barrier(L::ds_empty, dq_ring.stage));
       dq_ring.advance();
-      add_query_gradient(dq, dq_at + static_cast<int64_t>(range.first) * (kStepRows * kKeySize));
+      pass_query_gradient(dq, range.at<DESCENDING>(range.count() - 1));
     }
     kv_phase ^= 1;
     arrive(barrier(L::kv_empty, 0));
@@ -424,7 +550,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
   }
 }
 
-template <bool ORDERED>
+template <bool ORDERED, bool DESCENDING>
 __global__ void __launch_bounds__(384, 1)
     attention_backward_kernel(const __grid_constant__ BackwardArguments arguments,
                               const __grid_constant__ CUtensorMap q_map,
@@ -448,25 +574,30 @@ __global__ void __launch_bounds__(384, 1)
       barrier_init(barriers + 8 * (L::o_full + i), 1);
       barrier_init(barriers + 8 * (L::o_empty + i), 8);
       barrier_init(barriers + 8 * (L::unit_full + i), 1);
-      barrier_init(barriers + 8 * (L::unit_empty + i), 8);
+      barrier_init(barriers + 8 * (L::unit_empty + i), 10);
       barrier_init(barriers + 8 * (L::ds_full + i), 8);
       barrier_init(barriers + 8 * (L::ds_empty + i), 8);
+      barrier_init(barriers + 8 * (L::dq_full + i), 4);
+      barrier_init(barriers + 8 * (L::dq_empty + i), 1);
     }
     fence_barrier_init();
   }
   __syncthreads();
-  const int warpgroup = threadIdx.x / 128;
+  const int warpgroup = uniform(threadIdx.x / 128);
   if (warpgroup == 0) {
     registers_give<24>();
     if (threadIdx.x == 0) {
-      backward_produce(arguments, &q_map, &k_map, &tail_map, &v_map, &do_map, shared, base);
+      backward_produce<DESCENDING>(arguments, &q_map, &k_map, &tail_map, &v_map, &do_map, shared,
+                                   base);
+    } else if (threadIdx.x == 32 || threadIdx.x == 64) {
+      backward_store<ORDERED, DESCENDING>(arguments, shared, base, threadIdx.x / 32 - 1);
     }
   } else {
     registers_take<240>();
     if (warpgroup == 1) {
-      backward_consume<0, ORDERED>(arguments, shared, base);
+      backward_consume<0, ORDERED, DESCENDING>(arguments, shared, base);
     } else {
-      backward_consume<1, ORDERED>(arguments, shared, base);
+      backward_consume<1, ORDERED, DESCENDING>(arguments, shared, base);
     }
   }
 }
@@ -479,6 +610,7 @@ struct RowArguments {
   const float* lse;  // (heads, tokens)
   float* rows;       // as in BackwardArguments
   float* dq_sums;    // zeroed here, or null
+  int* turns;        // likewise
   int tokens, heads, steps, value_size;
   const Schedule* schedule;
   const Tile* tiles;
@@ -519,6 +651,10 @@ __global__ void __launch_bounds__(256) attention_rows_kernel(const RowArguments 
                      : INFINITY;
       to[kStepRows] = sum;
     }
+  }
+  if (a.turns != nullptr && threadIdx.x < 4) {
+    const int step = tile.rank * (kTile / kStepRows) + threadIdx.x / 2;
+    if (step < steps) a.turns[2 * (base + step) + threadIdx.x % 2] = 0;
   }
   if (a.dq_sums == nullptr) return;
   for (int i = 0; i < kTile / kStepRows; ++i) {

@@ -124,8 +124,8 @@ __device__ inline void start_scores(float (&s)[64], uint32_t q, uint32_t k) {
   for (int i = 0; i < kKeySize / 16; ++i) {
     const int panel = i / 4, within = (i % 4) * 32;
     ptx::Wgmma<128, ptx::Major::k, ptx::Major::k>::shared(
-        s, qd + ((panel * ForwardShared::kQueryPanel + within) >> 4),
-        kd + ((panel * ForwardShared::kPanelBytes + within) >> 4), i > 0);
+        s, ptx::advance(qd, panel * ForwardShared::kQueryPanel + within),
+        ptx::advance(kd, panel * ForwardShared::kPanelBytes + within), i > 0);
   }
   ptx::wgmma_commit();
 }
@@ -138,7 +138,7 @@ __device__ inline void start_output(float (&o)[64], const uint32_t (&p)[32], uin
 #pragma unroll
   for (int i = 0; i < kTile / 16; ++i) {
     ptx::Wgmma<128, ptx::Major::k, ptx::Major::mn>::registers(o, p + 4 * i,
-                                                              vd + ((i * 16 * 128) >> 4), 1);
+                                                              ptx::advance(vd, i * 16 * 128), 1);
   }
   ptx::wgmma_commit();
 }
@@ -202,7 +202,7 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
 
   for (;;) {
     barrier_wait(barrier(L::unit_full, slot), slot_phase);
-    const int4 unit = reinterpret_cast<const int4*>(shared + L::units)[slot];
+    const int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
     __syncwarp();
     arrive(barrier(L::unit_empty, slot));
     slot ^= 1;
@@ -306,7 +306,7 @@ __global__ void __launch_bounds__(384, 1)
     fence_barrier_init();
   }
   __syncthreads();
-  const int warpgroup = threadIdx.x / 128;
+  const int warpgroup = uniform(threadIdx.x / 128);
   if (warpgroup == 0) {
     registers_give<40>();
     if (threadIdx.x == 0) {

@@ -105,6 +105,15 @@ struct Ring {
   }
 };
 
+// NOTE: the same value in all lanes, and the compiler knows: what follows from it (loop counters,
+// stages, descriptors of wgmma) then lives in uniform registers, of which there are plenty.
+__device__ inline int uniform(int x) {
+  return __shfl_sync(0xFFFFFFFFu, x, 0);
+}
+__device__ inline int4 uniform(const int4& x) {
+  return make_int4(uniform(x.x), uniform(x.y), uniform(x.z), uniform(x.w));
+}
+
 // ---- bulk tensor copies: (column, head, token) boxes -------------------------------------------
 
 __device__ inline void tensor_load(uint32_t to, const CUtensorMap* map, uint32_t barrier,

@@ -57,6 +57,13 @@ __device__ inline uint64_t descriptor(uint64_t bits, uint32_t address) {
   return bits | static_cast<uint64_t>((address & 0x3FFFF) >> 4);
 }
 
+// The operand `bytes` further on. In 32 bits: an address never carries into the upper half, which
+// the compiler cannot know, and these additions stand between the wgmmas.
+__device__ inline uint64_t advance(uint64_t operand, uint32_t bytes) {
+  const uint32_t low = static_cast<uint32_t>(operand) + (bytes >> 4);
+  return (operand & 0xFFFFFFFF00000000ull) | low;
+}
+
 enum class Major { k, mn };
 
 // D = A B (+ D if `add`), one step of K = 16.
