@@ -22,14 +22,13 @@ struct Rows {
   std::int64_t stride = 0;
 };
 
-/// c = alpha a b + beta c, with a and b read as `transpose` says (kernels/product/product.h); c is
-/// only written when beta is 0. Sizes may be 0. Uses the threads of OpenMP's next team, and one
+/// c = alpha a b + beta c, with a and b read as `transpose` says (kernels/product/product.h); beta
+/// is 0 (c is only written) or 1. Sizes may be 0. Uses the threads of OpenMP's next team, and one
 /// when called from inside a parallel region. Safe from any thread.
 void gemm(Transpose transpose, const GemmShape& shape, float alpha, Rows<const float> a,
           Rows<const float> b, float beta, Rows<float> c);
 void gemm(Transpose transpose, const GemmShape& shape, double alpha, Rows<const double> a,
           Rows<const double> b, double beta, Rows<double> c);
-/// NOTE: alpha must be 1 here.
 void gemm(Transpose transpose, const GemmShape& shape, float alpha, Rows<const bf16> a,
           Rows<const bf16> b, float beta, Rows<float> c);
 

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Products on the CPU: F32 by oneDNN's sgemm; BF16 by oneDNN's matmul where the processor
-// multiplies bfloat16, and widened to F32 elsewhere; F64, which only checks use, by plain loops.
+// Products on the CPU: F32 by oneDNN's sgemm, BF16 by its matmul where the processor multiplies
+// bfloat16. The rest, BF16 elsewhere and F64, and what sgemm does slowly, is blocked_gemm.h.
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <cmath>
+#include <limits>
 #include <map>
-#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
-#include <utility>
-#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/parallel.h"
-#include "kernels/product/gemm.h"
+#include "kernels/product/blocked_gemm.h"
 
 namespace tessera::kernels {
 
@@ -26,48 +24,11 @@ bool has_isa(dnnl::cpu_isa wanted) {
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
 }
 
-/// Memory that a thread keeps and enlarges; its contents are not kept.
-template <class T>
-T* thread_workspace(int slot, std::size_t count) {
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  struct Block {
-    std::unique_ptr<void, Free> data;
-    std::size_t bytes = 0;
-  };
-  static thread_local Block blocks[3];
-  Block& block = blocks[slot];
-  const std::size_t bytes = (count * sizeof(T) + 4095) / 4096 * 4096;
-  if (bytes > block.bytes) {
-    block.data.reset();
-    block.data.reset(std::aligned_alloc(64, bytes));
-    block.bytes = block.data ? bytes : 0;
-    require(block.data != nullptr, "product", "cannot have {} bytes for a copy of an operand",
-            bytes);
-  }
-  return static_cast<T*>(block.data.get());
-}
-
-/// Rows and columns of an operand as it lies in memory.
-struct Extent {
-  std::int64_t rows, cols;
-};
-Extent extent_of_a(Transpose transpose, const cpu::GemmShape& s) {
-  return transpose == Transpose::A ? Extent{s.k, s.m} : Extent{s.m, s.k};
-}
-Extent extent_of_b(Transpose transpose, const cpu::GemmShape& s) {
-  return transpose == Transpose::B ? Extent{s.n, s.k} : Extent{s.k, s.n};
-}
-
 /// c = beta c, for sums of length 0.
 template <class T>
 void scale_result(const cpu::GemmShape& s, T beta, cpu::Rows<T> c) {
-  if (beta == T(1)) return;
-  for (std::int64_t i = 0; i < s.m; ++i) {
-    T* row = c.data + i * c.stride;
-    for (std::int64_t j = 0; j < s.n; ++j) row[j] = beta == T(0) ? T(0) : beta * row[j];
-  }
+  if (beta != T(0)) return;
+  for (std::int64_t i = 0; i < s.m; ++i) std::fill_n(c.data + i * c.stride, s.n, T(0));
 }
 
 /// A matmul primitive of oneDNN with BF16 operands and an F32 result.
@@ -100,7 +61,8 @@ class Bf16Matmul {
   }
 
   void operator()(const bf16* a, const bf16* b, float* c) const {
-    auto* scratchpad = thread_workspace<std::byte>(2, scratchpad_.get_size());
+    auto* scratchpad = cpu::thread_workspace<std::byte>(
+        cpu::Workspace::Scratchpad, static_cast<std::int64_t>(scratchpad_.get_size()));
     const memory am(a_, engine(), const_cast<bf16*>(a)), bm(b_, engine(), const_cast<bf16*>(b));
     const memory cm(c_, engine(), c), sm(scratchpad_, engine(), scratchpad);
     dnnl::stream stream(engine());
@@ -138,39 +100,70 @@ const Bf16Matmul& cached_matmul(Transpose transpose, const cpu::GemmShape& s, st
   return found->second;
 }
 
-/// A contiguous F32 copy.
-cpu::Rows<const float> widen(cpu::Rows<const bf16> x, Extent extent, int slot) {
-  float* out = thread_workspace<float>(slot, static_cast<std::size_t>(extent.rows * extent.cols));
-  parallel_for(extent.rows, 1 + 32768 / (1 + extent.cols), [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t i = from; i < to; ++i) {
-      const bf16* in = x.data + i * x.stride;
-      float* row = out + i * extent.cols;
-#pragma omp simd
-      for (std::int64_t j = 0; j < extent.cols; ++j) row[j] = static_cast<float>(in[j]);
+/// How a product is shared out: c is cut into rows x cols regions, one per thread.
+struct Regions {
+  std::int64_t rows, cols;
+};
+
+/// The split whose largest region costs least: its sums, and packing its rows of a and columns of
+/// b.
+template <class T>
+Regions choose_regions(const cpu::GemmShape& s) {
+  constexpr double kWorthAThread = 1 << 20, kPackingCost = 16;
+  const double sums = static_cast<double>(s.m * s.n) * static_cast<double>(s.k);
+  const int available = omp_in_parallel() ? 1 : omp_get_max_threads();
+  const auto threads =
+      std::clamp<std::int64_t>(static_cast<std::int64_t>(sums / kWorthAThread), 1, available);
+  Regions best{1, 1};
+  double least = std::numeric_limits<double>::infinity();
+  for (std::int64_t rows = 1; rows <= threads; ++rows) {
+    const std::int64_t cols = threads / rows;
+    const auto m = static_cast<double>(cpu::round_up((s.m + rows - 1) / rows, cpu::Tile<T>::kRows));
+    const auto n = static_cast<double>(cpu::round_up((s.n + cols - 1) / cols, cpu::Tile<T>::kCols));
+    const double cost = m * n + kPackingCost * (m + n);
+    if (cost < least) {
+      least = cost;
+      best = {rows, cols};
     }
-  });
-  return {out, extent.cols};
+  }
+  return best;
 }
 
-/// One row of c in F64: the rows of b times numbers of a, or dot products with rows of b.
-void double_row(Transpose transpose, const cpu::GemmShape& s, double alpha, const double* a,
-                std::int64_t a_step, cpu::Rows<const double> b, double* c) {
-  if (transpose == Transpose::B) {
-    for (std::int64_t j = 0; j < s.n; ++j) {
-      const double* row = b.data + j * b.stride;
-      double sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t p = 0; p < s.k; ++p) sum += a[p] * row[p];
-      c[j] += alpha * sum;
+/// Our own product on all threads, for what oneDNN does not have or does slowly. beta is 0 or 1.
+template <class T, class In>
+void own_gemm(Transpose transpose, const cpu::GemmShape& s, T alpha, cpu::Rows<const In> a,
+              cpu::Rows<const In> b, bool add, cpu::Rows<T> c) {
+  constexpr std::int64_t kFewRows = 4;
+  const Regions regions = choose_regions<T>(s);
+  parallel_for(regions.rows * regions.cols, 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      const std::int64_t row = s.m * (i / regions.cols) / regions.rows;
+      const std::int64_t row_end = s.m * (i / regions.cols + 1) / regions.rows;
+      const std::int64_t col = s.n * (i % regions.cols) / regions.cols;
+      const std::int64_t col_end = s.n * (i % regions.cols + 1) / regions.cols;
+      const cpu::GemmShape part{row_end - row, col_end - col, s.k};
+      auto pa = a, pb = b;
+      pa.data += row * (transpose == Transpose::A ? 1 : a.stride);
+      pb.data += col * (transpose == Transpose::B ? b.stride : 1);
+      const cpu::Rows<T> pc{c.data + row * c.stride + col, c.stride};
+      if (transpose == Transpose::B && s.m <= kFewRows) {
+        cpu::dot_gemm(part, alpha, pa, pb, add, pc);
+      } else {
+        cpu::blocked_gemm(transpose, part, alpha, pa, pb, add, pc);
+      }
     }
-    return;
-  }
-  for (std::int64_t p = 0; p < s.k; ++p) {
-    const double* row = b.data + p * b.stride;
-    const double factor = alpha * a[p * a_step];
-#pragma omp simd
-    for (std::int64_t j = 0; j < s.n; ++j) c[j] += factor * row[j];
-  }
+  });
+}
+
+/// NOTE: oneDNN's AVX2 sgemm multiplies without packing when a side of c is short (its
+/// nocopy_checker). It then reads operands across their rows, at a third of the rate where the rows
+/// are a power of two apart and fall into the same sets of the cache. Weight gradients do both.
+bool is_slow_in_onednn(Transpose transpose, const cpu::GemmShape& s, std::int64_t b_stride) {
+  static const bool has_avx512 = has_isa(dnnl::cpu_isa::avx512_core);
+  if (has_avx512 || transpose == Transpose::B || s.m < 48 || s.n < 16) return false;
+  const bool unpacked = 1.0 / static_cast<double>(s.m) + 1.0 / static_cast<double>(s.n) >= 0.0038;
+  const bool same_sets = b_stride % 512 == 0;
+  return unpacked && (same_sets || (transpose == Transpose::A && s.k >= 256));
 }
 
 }  // namespace
@@ -181,6 +174,9 @@ void gemm(Transpose transpose, const GemmShape& s, float alpha, Rows<const float
           Rows<const float> b, float beta, Rows<float> c) {
   if (s.m == 0 || s.n == 0) return;
   if (s.k == 0) return scale_result(s, beta, c);
+  if (is_slow_in_onednn(transpose, s, b.stride)) {
+    return own_gemm(transpose, s, alpha, a, b, beta != 0, c);
+  }
   const auto status =
       dnnl_sgemm(transpose == Transpose::A ? 'T' : 'N', transpose == Transpose::B ? 'T' : 'N', s.m,
                  s.n, s.k, alpha, a.data, a.stride, b.data, b.stride, beta, c.data, c.stride);
@@ -191,31 +187,23 @@ void gemm(Transpose transpose, const GemmShape& s, float alpha, Rows<const float
 void gemm(Transpose transpose, const GemmShape& s, double alpha, Rows<const double> a,
           Rows<const double> b, double beta, Rows<double> c) {
   if (s.m == 0 || s.n == 0) return;
-  scale_result(s, beta, c);
-  const std::int64_t row_step = transpose == Transpose::A ? 1 : a.stride;
-  const std::int64_t sum_step = transpose == Transpose::A ? a.stride : 1;
-  parallel_for(s.m, 1 + 16384 / (1 + s.n * s.k), [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t i = from; i < to; ++i) {
-      double_row(transpose, s, alpha, a.data + i * row_step, sum_step, b, c.data + i * c.stride);
-    }
-  });
+  if (s.k == 0) return scale_result(s, beta, c);
+  own_gemm(transpose, s, alpha, a, b, beta != 0, c);
 }
 
-void gemm(Transpose transpose, const GemmShape& s, float, Rows<const bf16> a, Rows<const bf16> b,
-          float beta, Rows<float> c) {
+void gemm(Transpose transpose, const GemmShape& s, float alpha, Rows<const bf16> a,
+          Rows<const bf16> b, float beta, Rows<float> c) {
   if (s.m == 0 || s.n == 0) return;
   if (s.k == 0) return scale_result(s, beta, c);
-  if (has_native_product(DType::BF16)) {
-    try {
-      cached_matmul(transpose, s, a.stride, b.stride, beta, c.stride)(a.data, b.data, c.data);
-    } catch (const dnnl::error& e) {
-      throw Error("product", fmt::format("oneDNN refuses a product of {} x {} x {} in BF16: {}",
-                                         s.m, s.n, s.k, e.what()));
-    }
-    return;
+  if (alpha != 1 || !has_native_product(DType::BF16)) {
+    return own_gemm(transpose, s, alpha, a, b, beta != 0, c);
   }
-  gemm(transpose, s, 1.0f, widen(a, extent_of_a(transpose, s), 0),
-       widen(b, extent_of_b(transpose, s), 1), beta, c);
+  try {
+    cached_matmul(transpose, s, a.stride, b.stride, beta, c.stride)(a.data, b.data, c.data);
+  } catch (const dnnl::error& e) {
+    throw Error("product", fmt::format("oneDNN refuses a product of {} x {} x {} in BF16: {}", s.m,
+                                       s.n, s.k, e.what()));
+  }
 }
 
 bool one_product_per_thread(const GemmShape& shape, std::int64_t count) {
