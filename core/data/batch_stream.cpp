@@ -157,6 +157,7 @@ BatchStream::BatchStream(std::shared_ptr<const Dataset> dataset, const SpecialTo
 
 BatchStream::~BatchStream() = default;
 BatchStream::BatchStream(BatchStream&&) noexcept = default;
+BatchStream& BatchStream::operator=(BatchStream&&) noexcept = default;
 
 void BatchStream::set_mixture(std::vector<MixturePart> mixture) {
   State& s = *state_;

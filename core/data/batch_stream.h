@@ -36,7 +36,7 @@ struct MixturePart {
 struct BatchStreamOptions {
   /// Empty: the sources of the dataset with the weights of its manifest, those without documents
   /// left out.
-  std::vector<MixturePart> mixture;
+  std::vector<MixturePart> mixture{};
   std::uint64_t seed = 0;
   /// Tokens beyond the next one that each row shows: the MTP depth.
   int extra = 0;
@@ -88,6 +88,7 @@ class BatchStream {
               BatchStreamOptions options);
   ~BatchStream();
   BatchStream(BatchStream&&) noexcept;
+  BatchStream& operator=(BatchStream&&) noexcept;
 
   /// The next `sequences` rows of this rank. Asking for 2 + 3 rows gives the same rows as asking
   /// for 5; the length may change from call to call.
