@@ -21,14 +21,14 @@ void check(cudaError_t status, const char* where) {
 }
 
 // Blocks that run at one time: whole clusters only, which the halves of the chip may not fill.
-int resident_blocks(const void* kernel, int shared_bytes, const char* where) {
+int resident_blocks(const void* kernel, int shared_bytes, int cluster_size, const char* where) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
         where);
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {kCluster, 1, 1};
+  cluster.val.clusterDim = {static_cast<unsigned>(cluster_size), 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = {kCluster, 1, 1};
+  config.gridDim = cluster.val.clusterDim.x;
   config.blockDim = {kThreads, 1, 1};
   config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
   config.attrs = &cluster;
@@ -36,7 +36,7 @@ int resident_blocks(const void* kernel, int shared_bytes, const char* where) {
   int clusters = 0;
   check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config), where);
   require(clusters > 0, where, "the kernel does not fit on this GPU");
-  return clusters * kCluster;
+  return clusters * cluster_size;
 }
 
 // (outer, inner) E4M3 or F32 values; boxes of 128 bytes with swizzle, or rows of scales without.
@@ -68,25 +68,25 @@ int choose_width(int n, int tile_n, const char* where) {
   return best;
 }
 
-template <int BN, int WN, int STAGES>
+template <int BN, int WN, int CN, int STAGES>
 void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   constexpr int kShared = ForwardLayout<BN, STAGES>::kTotal;
-  const auto kernel = forward_kernel<BN, WN, STAGES>;
+  const auto kernel = forward_kernel<BN, WN, CN, STAGES>;
   static const int blocks =
-      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kForwardName);
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, 2 * CN, kForwardName);
   ForwardArguments arguments{};
-  arguments.a = values_map(p.a, p.rows, p.k, p.k, kTileM);
+  arguments.a = values_map(p.a, p.rows, p.k, p.k, kForwardRows / CN);
   arguments.b = ptx::make_tensor_map<3>(
       CU_TENSOR_MAP_DATA_TYPE_UINT8, p.b,
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.experts)},
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.k) * static_cast<uint64_t>(p.n)},
-      {kTileK, BN / kCluster, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
+      {kTileK, BN / 2, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
   arguments.c = ptx::make_tensor_map<2>(
       CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, p.c,
       {static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.rows)},
       {static_cast<uint64_t>(p.n) * 2}, {64, 64}, CU_TENSOR_MAP_SWIZZLE_128B);
   arguments.a_scale =
-      scales_map(p.a_scale, (p.k + kTileK - 1) / kTileK, p.rows, p.a_scale_stride, kTileM);
+      scales_map(p.a_scale, (p.k + kTileK - 1) / kTileK, p.rows, p.a_scale_stride, kForwardRows);
   arguments.b_scale = p.b_scale;
   arguments.offsets = p.offsets;
   arguments.n = p.n;
@@ -96,18 +96,18 @@ void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   check(cudaGetLastError(), kForwardName);
 }
 
-template <int BN, int WN, int STAGES, bool ACCUMULATE>
+template <int CM, int CN, bool ACCUMULATE>
 void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
-  constexpr int kShared = WeightGradLayout<BN, STAGES>::kTotal;
-  const auto kernel = weight_grad_kernel<BN, WN, STAGES, ACCUMULATE>;
+  constexpr int kShared = WeightGradLayout::kTotal;
+  const auto kernel = weight_grad_kernel<CM, CN, ACCUMULATE>;
   static const int blocks =
-      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kWeightGradName);
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, CM * CN, kWeightGradName);
   WeightGradArguments arguments{};
-  arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kTileM);
-  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, BN / kCluster);
+  arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kGradRows / CN);
+  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, kGradColumns / CM);
   const int64_t tiles = (p.tokens + kTileK - 1) / kTileK;
-  arguments.a_scale = scales_map(p.a_scale, tiles, p.m, p.a_scale_stride, kTileM);
-  arguments.b_scale = scales_map(p.b_scale, tiles, p.n, p.b_scale_stride, BN);
+  arguments.a_scale = scales_map(p.a_scale, tiles, p.m, p.a_scale_stride, kGradRows);
+  arguments.b_scale = scales_map(p.b_scale, tiles, p.n, p.b_scale_stride, kGradColumns);
   arguments.dw = p.dw;
   arguments.offsets = p.offsets;
   arguments.m = p.m;
@@ -117,19 +117,19 @@ void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   check(cudaGetLastError(), kWeightGradName);
 }
 
-template <int BN, int WN, int STAGES>
+template <int CM, int CN>
 void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   if (p.accumulate) {
-    launch_weight_grad<BN, WN, STAGES, true>(stream, p);
+    launch_weight_grad<CM, CN, true>(stream, p);
   } else {
-    launch_weight_grad<BN, WN, STAGES, false>(stream, p);
+    launch_weight_grad<CM, CN, false>(stream, p);
   }
 }
 
 void check_experts(int experts, int64_t rows, const char* where) {
   require(experts >= 1 && experts <= kFp8MaxExperts, where, "{} experts; 1 to {} are handled",
           experts, kFp8MaxExperts);
-  require(rows >= 0 && rows / kTileM < 65536, where, "{} rows; below 8,388,608 are handled", rows);
+  require(rows >= 0 && rows / kGroupBlock < 65536, where, "{} rows; below 8,388,608 are handled", rows);
 }
 
 }  // namespace
@@ -142,11 +142,15 @@ void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
           "expected a_scale_stride a multiple of 4 and >= {} rows, got {}", p.rows,
           p.a_scale_stride);
   if (p.rows == 0) return;
-  switch (choose_width(p.n, p.tile_n, kForwardName)) {
-    case 128: return launch_forward<128, 128, 5>(stream, p);
-    case 256: return launch_forward<256, 128, 4>(stream, p);
-    default: return launch_forward<192, 192, 4>(stream, p);
+  const int width = choose_width(p.n, p.tile_n, kForwardName);
+  if (p.cluster == 4) {
+    if (width == 256) return launch_forward<256, 128, 2, 4>(stream, p);
+    if (width == 192) return launch_forward<192, 192, 2, 4>(stream, p);
+    return launch_forward<128, 128, 2, 5>(stream, p);
   }
+  if (width == 256) return launch_forward<256, 128, 1, 4>(stream, p);
+  if (width == 192) return launch_forward<192, 192, 1, 4>(stream, p);
+  return launch_forward<128, 128, 1, 5>(stream, p);
 }
 
 void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
@@ -160,10 +164,10 @@ void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p)
               p.b_scale_stride >= p.n,
           kWeightGradName, "expected scale strides in multiples of 4 and >= m, n; got {} and {}",
           p.a_scale_stride, p.b_scale_stride);
-  switch (choose_width(p.n, p.tile_n, kWeightGradName)) {
-    case 128: return launch_weight_grad<128, 128, 6>(stream, p);
-    case 256: return launch_weight_grad<256, 128, 4>(stream, p);
-    default: return launch_weight_grad<192, 192, 5>(stream, p);
+  if (p.cluster == 4) {
+    launch_weight_grad<2, 2>(stream, p);
+  } else {
+    launch_weight_grad<1, 2>(stream, p);
   }
 }
 

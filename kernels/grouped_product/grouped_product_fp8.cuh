@@ -3,10 +3,10 @@
 // What the two FP8 expert products share: the shape of a tile, its pipeline in shared memory, the
 // order of tiles, and the search for the expert of a row.
 //
-// A cluster of two blocks works on two tiles one above the other (2 x 128 rows, the same columns),
-// so that each block loads half of the B tile and multicasts it to both. In a block, one producer
-// warp keeps a ring of stages filled; two consumer warpgroups multiply 64 rows each. While one of
-// them promotes its partial sums, the other one has the tensor cores.
+// Blocks of a cluster work on neighbouring tiles: ROWS one above the other share the tile of B,
+// COLUMNS side by side share that of A. Each loads its part of a shared tile and multicasts it to
+// the others. In a block, one producer warp keeps a ring of stages filled; two consumer warpgroups
+// multiply. While one of them promotes its partial sums, the other one has the tensor cores.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@
 
 namespace tessera::kernels::cuda::grouped_fp8 {
 
-constexpr int kTileM = 128;
-constexpr int kTileK = 128;
+constexpr int kTileK = 128;  // values of K per stage: one scaling tile
 constexpr int kConsumers = 2;
 constexpr int kThreads = 128 * (kConsumers + 1);
 constexpr int kConsumerWarps = 4 * kConsumers;
-constexpr int kCluster = 2;
 constexpr int kProducerRegisters = 40;
 constexpr int kConsumerRegisters = 232;
+constexpr int kGroupBlock = 128;  // alignment of groups
 constexpr int kMaxStarts = 385;  // experts + 1
 
-// Byte offsets in dynamic shared memory. BN columns per tile; SB bytes of B scales per stage;
-// OUT bytes for results on their way out.
-template <int BN, int SB, int OUT, int STAGES>
+// Byte offsets in dynamic shared memory, for tiles of BM x BN. SB bytes of B scales per stage; OUT
+// bytes for results on their way out.
+template <int BM, int BN, int SB, int OUT, int STAGES>
 struct Layout {
-  static constexpr int kBytesA = kTileM * kTileK;
+  static constexpr int kBytesA = BM * kTileK;
   static constexpr int kBytesB = BN * kTileK;
-  static constexpr int kBytesScaleA = kTileM * 4;
+  static constexpr int kBytesScaleA = BM * 4;
+  static constexpr int kBytesScaleB = SB;
   static constexpr int kBytesStage = kBytesA + kBytesB + kBytesScaleA + SB;
   static constexpr int kOut = 0;
   static constexpr int kA = kOut + OUT;
@@ -45,6 +45,28 @@ struct Layout {
   static constexpr int kStarts = kEmpty + 8 * STAGES;
   static constexpr int kTotal = kStarts + 2 * kMaxStarts;
   static_assert(OUT % 1024 == 0 && kTotal <= 232448, "shared memory of one block");
+};
+
+// Place of a block in its cluster of ROWS x COLUMNS (each 1 or 2).
+template <int ROWS, int COLUMNS>
+struct Cluster {
+  static constexpr int kSize = ROWS * COLUMNS;
+  static constexpr int kPartners = ROWS + COLUMNS - 1;  // blocks that exchange data, itself included
+  int rank = static_cast<int>(ptx::cluster_rank());
+  __device__ int row() const { return rank % ROWS; }
+  __device__ int column() const { return rank / ROWS; }
+  __device__ uint16_t same_row() const {
+    return static_cast<uint16_t>((COLUMNS == 2 ? 1 | 1 << ROWS : 1) << row());
+  }
+  __device__ uint16_t same_column() const {
+    return static_cast<uint16_t>(((1 << ROWS) - 1) << (column() * ROWS));
+  }
+  // Frees a stage in every block that writes into this one.
+  __device__ void release(uint32_t empty_barrier) const {
+    const int lane = threadIdx.x % 32;
+    const int step = COLUMNS == 2 && lane == kPartners - 1 ? ROWS : lane;
+    if (lane < kPartners) ptx::mbarrier_arrive_at_rank(empty_barrier, rank ^ step);
+  }
 };
 
 // Position in the ring of stages.
@@ -60,11 +82,45 @@ struct Ring {
   }
 };
 
+// The ring as a consumer sees it, with the descriptors of its operands ready before they are
+// needed: between the end of one product and the start of the next, every cycle counts.
 template <class L, int STAGES>
+struct ConsumerRing {
+  uint32_t shared, first_a, first_b, a, b;
+  int stage = 0;
+  uint32_t parity = 0;
+  bool ready = false;
+  __device__ ConsumerRing(uint32_t shared_, int first_row)
+      : shared(shared_),
+        first_a((shared_ + L::kA + first_row * kTileK) >> 4),
+        first_b((shared_ + L::kB) >> 4),
+        a(first_a),
+        b(first_b) {}
+  __device__ uint64_t descriptor_a() const { return ptx::kTileBits | a; }
+  __device__ uint64_t descriptor_b() const { return ptx::kTileBits | b; }
+  __device__ uint32_t empty() const { return shared + L::kEmpty + 8 * stage; }
+  __device__ uint32_t full() const { return shared + L::kFull + 8 * stage; }
+  __device__ void wait() const {
+    if (!ready) ptx::mbarrier_wait(full(), parity);
+  }
+  __device__ void advance() {
+    a += L::kBytesA >> 4;
+    b += L::kBytesB >> 4;
+    if (++stage == STAGES) {
+      stage = 0;
+      parity ^= 1;
+      a = first_a;
+      b = first_b;
+    }
+    ready = ptx::mbarrier_test(full(), parity);
+  }
+};
+
+template <class L, int STAGES, int PARTNERS>
 __device__ inline void init_barriers(uint32_t shared) {
   for (int i = 0; i < STAGES; ++i) {
     ptx::mbarrier_init(shared + L::kFull + 8 * i, 1);
-    ptx::mbarrier_init(shared + L::kEmpty + 8 * i, kConsumerWarps * kCluster);
+    ptx::mbarrier_init(shared + L::kEmpty + 8 * i, kConsumerWarps * PARTNERS);
   }
   ptx::mbarrier_init_fence();
 }
@@ -72,7 +128,7 @@ __device__ inline void init_barriers(uint32_t shared) {
 // First 128-row block of every expert, as 16-bit numbers: 8 M rows at most.
 __device__ inline void load_starts(uint16_t* starts, const int32_t* offsets, int experts) {
   for (int e = threadIdx.x; e <= experts; e += blockDim.x) {
-    starts[e] = static_cast<uint16_t>(offsets[e] / kTileM);
+    starts[e] = static_cast<uint16_t>(offsets[e] / kGroupBlock);
   }
 }
 
@@ -88,26 +144,17 @@ __device__ inline int expert_of(const uint16_t* starts, int experts, int block) 
 }
 
 // Tiles in flight at one time should share rows of A and columns of B in the L2 cache: bands of
-// kBand pairs of tiles, column by column.
-#ifndef TESSERA_BAND
-#define TESSERA_BAND 8
-#endif
-constexpr int kBand = TESSERA_BAND;
+// `band` rows of tiles, column by column, every other band backwards so that it begins with the
+// columns that the last one ended with.
 struct TilePosition {
-  int pair, column;
+  int row, column;
 };
-__device__ inline TilePosition tile_position(int index, int pairs, int columns) {
-  const int band_tiles = kBand * columns;
-  const int band = index / band_tiles;
-  const int height = min(kBand, pairs - band * kBand);
-  const int within = index - band * band_tiles;
-  return {band * kBand + within % height, within / height};
-}
-
-// Frees a stage in both blocks of the cluster: their producers write to both.
-__device__ inline void release_stage(uint32_t empty_barrier) {
-  const uint32_t lane = threadIdx.x % 32;
-  if (lane < kCluster) ptx::mbarrier_arrive_at_rank(empty_barrier, lane);
+__device__ inline TilePosition tile_position(int index, int rows, int columns, int band) {
+  const int which = index / (band * columns);
+  const int height = min(band, rows - which * band);
+  const int within = index - which * band * columns;
+  const int column = within / height;
+  return {which * band + within % height, which % 2 == 0 ? column : columns - 1 - column};
 }
 
 __device__ inline float load_shared(uint32_t address) {
@@ -127,6 +174,24 @@ __device__ inline float load_read_only(const float* address) {
   asm volatile("ld.global.nc.f32 %0, [%1];\n" : "=f"(value) : "l"(address));
   return value;
 }
+
+// The consumer warpgroups take turns at the tensor cores. Without that both start together, their
+// products interleave, both finish together, and the tensor cores idle while both promote.
+struct Turns {
+  static constexpr int kBarrier = 4;  // and 5; the epilogues use 1 and 2
+  int group;
+  __device__ explicit Turns(int group_) : group(group_) {
+    if (group == 1) ptx::named_barrier_arrive(kBarrier, 128 * kConsumers);
+  }
+  __device__ void take() const { ptx::named_barrier_sync(kBarrier + group, 128 * kConsumers); }
+  __device__ void pass() const {
+    ptx::named_barrier_arrive(kBarrier + (1 - group), 128 * kConsumers);
+  }
+  // The last turn that was passed to the first warpgroup is taken, so that no barrier stays open.
+  __device__ void finish() const {
+    if (group == 0) take();
+  }
+};
 
 // Issues the products of one stage for N columns: sums = A (64 x 128) B (N x 128)^T.
 template <int N>

@@ -9,6 +9,16 @@
 
 namespace tessera::kernels::cuda::grouped_fp8 {
 
+constexpr int kForwardRows = 128;  // of a tile
+#ifndef TESSERA_HINT_A
+#define TESSERA_HINT_A kCacheNormal
+#define TESSERA_HINT_B kCacheNormal
+#endif
+#ifndef TESSERA_BAND
+#define TESSERA_BAND 8
+#endif
+constexpr int kForwardBand = TESSERA_BAND;
+
 struct ForwardArguments {
   CUtensorMap a, b, c, a_scale;
   const float* b_scale;
@@ -20,50 +30,73 @@ template <int BN>
 constexpr int kOutColumns = BN == 256 ? 128 : BN;  // columns on their way out at one time
 
 template <int BN, int STAGES>
-using ForwardLayout = Layout<BN, 0, kTileM * kOutColumns<BN> * 2, STAGES>;
+using ForwardLayout = Layout<kForwardRows, BN, 0, kForwardRows * kOutColumns<BN> * 2, STAGES>;
 
-// One tile as both sides of the pipeline see it.
+// One tile as both sides of the pipeline see it; rows of a cluster are two 128-row blocks.
 struct ForwardTile {
   int block, expert, column;
   bool live, shared_b;
 };
 
-__device__ inline ForwardTile forward_tile(const uint16_t* starts, int experts, int index,
-                                           int blocks, int columns, int rank) {
-  const TilePosition position = tile_position(index, (blocks + 1) / 2, columns);
-  const int block = 2 * position.pair + rank, other = block ^ 1;
-  const int expert = expert_of(starts, experts, min(block, blocks - 1));
-  const bool alone = other < blocks && expert_of(starts, experts, other) != expert;
-  return {block, expert, position.column, block < blocks, !alone};
-}
+// What all warps of a block know about the work.
+template <int BN, int CN>
+struct ForwardWork {
+  Cluster<2, CN> cluster;
+  const uint16_t* starts;
+  int experts, blocks, columns;  // columns of clusters
 
-template <int BN, int STAGES>
+  __device__ ForwardWork(const ForwardArguments& p, const uint16_t* starts_)
+      : starts(starts_),
+        experts(p.experts),
+        blocks(starts_[p.experts]),
+        columns((p.n + BN * CN - 1) / (BN * CN)) {}
+  __device__ int tiles() const { return (blocks + 1) / 2 * columns; }
+  __device__ int first() const { return blockIdx.x / Cluster<2, CN>::kSize; }
+  __device__ int step() const { return gridDim.x / Cluster<2, CN>::kSize; }
+  // Two blocks of different experts have different B; then each loads its own.
+  __device__ ForwardTile tile(int index) const {
+    const TilePosition position = tile_position(index, (blocks + 1) / 2, columns, kForwardBand);
+    const int block = 2 * position.row + cluster.row(), other = block ^ 1;
+    const int expert = expert_of(starts, experts, min(block, blocks - 1));
+    const bool alone = other < blocks && expert_of(starts, experts, other) != expert;
+    return {block, expert, (position.column * CN + cluster.column()) * BN, block < blocks, !alone};
+  }
+};
+
+template <int BN, int CN, int STAGES>
 __device__ inline void forward_produce(const ForwardArguments& p, uint32_t shared,
-                                       const uint16_t* starts, int blocks, int columns) {
+                                       const ForwardWork<BN, CN>& work) {
   using L = ForwardLayout<BN, STAGES>;
-  constexpr int kHalf = BN / kCluster;
-  const int rank = static_cast<int>(ptx::cluster_rank());
+  constexpr int kPartA = kForwardRows / CN, kPartB = BN / 2;
+  const auto& cluster = work.cluster;
   const int k_blocks = (p.k + kTileK - 1) / kTileK;
-  const int tiles = (blocks + 1) / 2 * columns;
   Ring<STAGES> ring;
-  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
-    const ForwardTile tile = forward_tile(starts, p.experts, index, blocks, columns, rank);
+  for (int index = work.first(); index < work.tiles(); index += work.step()) {
+    const ForwardTile tile = work.tile(index);
     if (threadIdx.x % 32 != 0) continue;
-    const int row = tile.block * kTileM, column = tile.column * BN;
+    const int row = tile.block * kForwardRows;
     for (int kb = 0; kb < k_blocks; ++kb, ring.advance()) {
       const uint32_t full = shared + L::kFull + 8 * ring.stage;
       ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
       ptx::mbarrier_arrive_expect(full, L::kBytesStage);
       const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB;
       if (tile.shared_b) {
-        ptx::tma_multicast_3d(to_b + rank * kHalf * kTileK, &p.b, full, 3, kb * kTileK,
-                              column + rank * kHalf, tile.expert);
+        const int from = cluster.row() * kPartB;
+        ptx::tma_multicast_3d(to_b + from * kTileK, &p.b, full, cluster.same_column(), kb * kTileK,
+                              tile.column + from, tile.expert, ptx::TESSERA_HINT_B);
       } else {
-        ptx::tma_load_3d(to_b, &p.b, full, kb * kTileK, column, tile.expert);
-        ptx::tma_load_3d(to_b + kHalf * kTileK, &p.b, full, kb * kTileK, column + kHalf,
+        ptx::tma_load_3d(to_b, &p.b, full, kb * kTileK, tile.column, tile.expert);
+        ptx::tma_load_3d(to_b + kPartB * kTileK, &p.b, full, kb * kTileK, tile.column + kPartB,
                          tile.expert);
       }
-      ptx::tma_load_2d(shared + L::kA + ring.stage * L::kBytesA, &p.a, full, kb * kTileK, row);
+      const uint32_t to_a = shared + L::kA + ring.stage * L::kBytesA;
+      if constexpr (CN == 1) {
+        ptx::tma_load_2d(to_a, &p.a, full, kb * kTileK, row, ptx::TESSERA_HINT_A);
+      } else {
+        const int from = cluster.column() * kPartA;
+        ptx::tma_multicast_2d(to_a + from * kTileK, &p.a, full, cluster.same_row(), kb * kTileK,
+                              row + from);
+      }
       ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full, row,
                        kb);
     }
@@ -127,85 +160,84 @@ __device__ inline void store_results(const ForwardArguments& p, uint32_t out, in
     ptx::named_barrier_sync(1 + group, 128);
     if (leader) {
       for (int at = 0; at < kColumns && column + first + at < p.n; at += 64) {
-        ptx::tma_store_2d(&p.c, out + at / 64 * 8192, column + first + at, row + 64 * group);
+        ptx::tma_store_2d(&p.c, out + at / 64 * 8192, column + first + at, row + 64 * group,
+                          ptx::kCacheEvictFirst);
       }
       ptx::tma_store_commit();
     }
   }
 }
 
-template <int BN, int WN, int STAGES>
+template <int BN, int WN, int CN, int STAGES>
 __device__ inline void forward_consume(const ForwardArguments& p, uint32_t shared,
-                                       const uint16_t* starts, int blocks, int columns, int group) {
+                                       const ForwardWork<BN, CN>& work, int group) {
   using L = ForwardLayout<BN, STAGES>;
-  const int rank = static_cast<int>(ptx::cluster_rank());
   const int k_blocks = (p.k + kTileK - 1) / kTileK, n_blocks = (p.n + 127) / 128;
-  const int tiles = (blocks + 1) / 2 * columns;
   const int thread = threadIdx.x % 128;
-  const uint32_t row_scale = shared + L::kScaleA + 4 * (64 * group + thread / 32 * 16 + thread % 32 / 4);
-  Ring<STAGES> ring;
-  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
-    const ForwardTile tile = forward_tile(starts, p.experts, index, blocks, columns, rank);
+  const uint32_t row_scale =
+      shared + L::kScaleA + 4 * (64 * group + thread / 32 * 16 + thread % 32 / 4);
+  ConsumerRing<L, STAGES> ring(shared, 64 * group);
+  for (int index = work.first(); index < work.tiles(); index += work.step()) {
+    const ForwardTile tile = work.tile(index);
     const float* scale_of[BN / 64];
 #pragma unroll
     for (int i = 0; i < BN / 64; ++i) {
-      const int block = min((tile.column * BN + 64 * i) / 128, n_blocks - 1);
+      const int block = min((tile.column + 64 * i) / 128, n_blocks - 1);
       scale_of[i] = p.b_scale + (static_cast<int64_t>(tile.expert) * n_blocks + block) * k_blocks;
     }
     float sums[BN / 2];
 #pragma unroll
     for (int i = 0; i < BN / 2; ++i) sums[i] = 0;
     float partial[WN / 2];
-    for (int kb = 0; kb < k_blocks; ++kb, ring.advance()) {
-      ptx::mbarrier_wait(shared + L::kFull + 8 * ring.stage, ring.parity);
-      const uint64_t a = ptx::descriptor(
-          ptx::kTileBits, shared + L::kA + ring.stage * L::kBytesA + group * 64 * kTileK);
-      const uint64_t b =
-          ptx::descriptor(ptx::kTileBits, shared + L::kB + ring.stage * L::kBytesB);
+    for (int kb = 0; kb < k_blocks; ++kb) {
+      ring.wait();
       float low, high, scale_b[BN / 64];
 #pragma unroll
       for (int part = 0; part < BN / WN; ++part) {
-        multiply_stage<WN>(partial, a, b + ptx::rows_fp8(part * WN));
+        multiply_stage<WN>(partial, ring.descriptor_a(),
+                           ring.descriptor_b() + ptx::rows_fp8(part * WN));
         if (part == 0) {
           low = load_shared(row_scale + ring.stage * L::kBytesScaleA);
           high = load_shared(row_scale + ring.stage * L::kBytesScaleA + 32);
 #pragma unroll
           for (int i = 0; i < BN / 64; ++i) scale_b[i] = load_read_only(scale_of[i] + kb);
         }
+        const uint32_t empty = ring.empty();
+        if (part == BN / WN - 1) ring.advance();
         ptx::wgmma_wait<0>();
         ptx::hold(partial);
-        if (part == BN / WN - 1) release_stage(shared + L::kEmpty + 8 * ring.stage);
+        if (part == BN / WN - 1) work.cluster.release(empty);
         promote<WN>(sums + part * (WN / 2), partial, low, high, scale_b + part * (WN / 64));
       }
     }
     if (tile.live) {
-      store_results<BN>(p, shared + L::kOut, group, tile.block * kTileM, tile.column * BN, sums);
+      store_results<BN>(p, shared + L::kOut, group, tile.block * kForwardRows, tile.column, sums);
     }
   }
   if (thread == 0) ptx::tma_store_wait<0>();
 }
 
-template <int BN, int WN, int STAGES>
-__global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
+template <int BN, int WN, int CN, int STAGES>
+__global__ void __cluster_dims__(2 * CN, 1, 1) __launch_bounds__(kThreads, 1)
     forward_kernel(const __grid_constant__ ForwardArguments p) {
   using L = ForwardLayout<BN, STAGES>;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts);
-  if (threadIdx.x == 0) init_barriers<L, STAGES>(shared);
+  if (threadIdx.x == 0) init_barriers<L, STAGES, Cluster<2, CN>::kPartners>(shared);
   __syncthreads();
   ptx::cluster_sync();
-  const int blocks = starts[p.experts], columns = (p.n + BN - 1) / BN;
+  const ForwardWork<BN, CN> work(p, starts);
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
     ptx::registers_shrink<kProducerRegisters>();
-    if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, STAGES>(p, shared, starts, blocks, columns);
+    if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, CN, STAGES>(p, shared, work);
   } else {
     ptx::registers_grow<kConsumerRegisters>();
-    forward_consume<BN, WN, STAGES>(p, shared, starts, blocks, columns, group);
+    forward_consume<BN, WN, CN, STAGES>(p, shared, work, group);
   }
-  // NOTE: the other block may still multicast into this one or arrive at its barriers.
+  // NOTE: other blocks may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
 }

@@ -33,7 +33,8 @@ struct GroupedFp8Product {
   int64_t a_scale_stride;  ///< multiple of 4, at least rows: tokens are contiguous, as cuBLASLt has it
   int n, k;                ///< multiples of 16 and 16
   int experts;
-  int tile_n = 0;  ///< 128, 192 or 256; 0 chooses by shape
+  int tile_n = 0;   ///< 128, 192 or 256; 0 chooses by shape
+  int cluster = 0;  ///< 2 or 4 blocks that share tiles; 0 chooses
 };
 void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p);
 
@@ -52,7 +53,7 @@ struct GroupedFp8WeightGrad {
   int m, n;                                ///< n a multiple of 8
   int experts;
   bool accumulate;  ///< add to dw (an empty group leaves it); else write (an empty group gives zeros)
-  int tile_n = 0;   ///< 128, 192 or 256; 0 chooses by shape
+  int cluster = 0;  ///< 2 or 4 blocks that share tiles; 0 chooses
 };
 void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p);
 

@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
 // dw[expert] (m, n) F32 (+)= a (m, tokens of expert) b (n, tokens of expert)^T, both operands with
-// 1 x 128 scales along tokens: the kernel. A scale of b belongs to one column, so promotion costs a
-// multiplication more per sum than in the forward kernel.
+// 1 x 128 scales along tokens: the kernel. Tiles of 256 x 128; each consumer warpgroup multiplies
+// two slabs of 64 rows one after the other.
+//
+// A scale of b belongs to one column, and a thread needs those of BN / 4 columns: loads of shared
+// memory that compete with the tensor cores for its bandwidth. So they are loaded once per stage
+// into registers and serve both slabs, which is why tiles are tall and not wide.
 #pragma once
 
 #include "kernels/grouped_product/grouped_product_fp8.cuh"
 
 namespace tessera::kernels::cuda::grouped_fp8 {
+
+constexpr int kGradRows = 256;  // of a tile
+constexpr int kGradColumns = 128;
+constexpr int kGradSlabs = 2;  // of 64 rows, per warpgroup
+constexpr int kGradStages = 4;
+#ifndef TESSERA_GRAD_BAND
+#define TESSERA_GRAD_BAND 8
+#endif
+constexpr int kGradBand = TESSERA_GRAD_BAND;
 
 struct WeightGradArguments {
   CUtensorMap a, b, a_scale, b_scale;
@@ -16,68 +29,101 @@ struct WeightGradArguments {
   int m, n, experts;
 };
 
-template <int BN, int STAGES>
-using WeightGradLayout = Layout<BN, BN * 4, 0, STAGES>;
+using WeightGradLayout = Layout<kGradRows, kGradColumns, kGradColumns * 4, 0, kGradStages>;
 
 struct WeightGradTile {
   int expert, row, column, first, k_blocks;
 };
 
-// Tiles of one expert follow each other, so that its operands stay in the L2 cache.
-template <int BN>
-__device__ inline WeightGradTile weight_grad_tile(const WeightGradArguments& p,
-                                                  const uint16_t* starts, int index, int rank) {
-  const int pairs = (p.m + 2 * kTileM - 1) / (2 * kTileM), columns = (p.n + BN - 1) / BN;
-  const int expert = index / (pairs * columns);
-  const TilePosition position = tile_position(index - expert * pairs * columns, pairs, columns);
-  return {expert, (2 * position.pair + rank) * kTileM, position.column * BN, starts[expert],
-          starts[expert + 1] - starts[expert]};
-}
+// Clusters of CM x CN tiles. Tiles of one expert follow each other, so that its operands stay in
+// the L2 cache.
+template <int CM, int CN>
+struct WeightGradWork {
+  Cluster<CM, CN> cluster;
+  const uint16_t* starts;
+  int experts, rows, columns;  // of clusters, per expert
 
-template <int BN>
-__device__ inline int weight_grad_tiles(const WeightGradArguments& p) {
-  return p.experts * ((p.m + 2 * kTileM - 1) / (2 * kTileM)) * ((p.n + BN - 1) / BN);
-}
+  __device__ WeightGradWork(const WeightGradArguments& p, const uint16_t* starts_)
+      : starts(starts_),
+        experts(p.experts),
+        rows((p.m + kGradRows * CM - 1) / (kGradRows * CM)),
+        columns((p.n + kGradColumns * CN - 1) / (kGradColumns * CN)) {}
+  __device__ int tiles() const { return experts * rows * columns; }
+  __device__ int first() const { return blockIdx.x / Cluster<CM, CN>::kSize; }
+  __device__ int step() const { return gridDim.x / Cluster<CM, CN>::kSize; }
+  // Stages that this block goes through in all.
+  __device__ int stages() const {
+    int sum = 0;
+    for (int index = first(); index < tiles(); index += step()) sum += blocks_of(index);
+    return sum;
+  }
+  __device__ int blocks_of(int index) const {
+    const int expert = index / (rows * columns);
+    return starts[expert + 1] - starts[expert];
+  }
+  __device__ WeightGradTile tile(int index) const {
+    const int expert = index / (rows * columns);
+    const TilePosition at =
+        tile_position(index - expert * rows * columns, rows, columns, kGradBand);
+    return {expert, (at.row * CM + cluster.row()) * kGradRows,
+            (at.column * CN + cluster.column()) * kGradColumns, starts[expert],
+            starts[expert + 1] - starts[expert]};
+  }
+};
 
-template <int BN, int STAGES>
+template <int CM, int CN>
 __device__ inline void weight_grad_produce(const WeightGradArguments& p, uint32_t shared,
-                                           const uint16_t* starts) {
-  using L = WeightGradLayout<BN, STAGES>;
-  constexpr int kHalf = BN / kCluster;
-  const int rank = static_cast<int>(ptx::cluster_rank());
-  const int tiles = weight_grad_tiles<BN>(p);
-  Ring<STAGES> ring;
-  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
-    const WeightGradTile tile = weight_grad_tile<BN>(p, starts, index, rank);
+                                           const WeightGradWork<CM, CN>& work) {
+  using L = WeightGradLayout;
+  const auto& cluster = work.cluster;
+  const int from_a = cluster.column() * (kGradRows / CN);
+  const int from_b = cluster.row() * (kGradColumns / CM);
+  Ring<kGradStages> ring;
+  for (int index = work.first(); index < work.tiles(); index += work.step()) {
+    const WeightGradTile tile = work.tile(index);
     for (int i = 0; i < tile.k_blocks; ++i, ring.advance()) {
       const int kb = tile.first + i;
       const uint32_t full = shared + L::kFull + 8 * ring.stage;
+      const uint32_t to_a = shared + L::kA + ring.stage * L::kBytesA + from_a * kTileK;
+      const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB + from_b * kTileK;
       ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
       ptx::mbarrier_arrive_expect(full, L::kBytesStage);
-      ptx::tma_multicast_2d(shared + L::kB + ring.stage * L::kBytesB + rank * kHalf * kTileK, &p.b,
-                            full, 3, kb * kTileK, tile.column + rank * kHalf);
-      ptx::tma_load_2d(shared + L::kA + ring.stage * L::kBytesA, &p.a, full, kb * kTileK,
-                       tile.row);
+      if constexpr (CN == 1) {
+        ptx::tma_load_2d(to_a, &p.a, full, kb * kTileK, tile.row);
+      } else {
+        ptx::tma_multicast_2d(to_a, &p.a, full, cluster.same_row(), kb * kTileK,
+                              tile.row + from_a);
+      }
+      if constexpr (CM == 1) {
+        ptx::tma_load_2d(to_b, &p.b, full, kb * kTileK, tile.column);
+      } else {
+        ptx::tma_multicast_2d(to_b, &p.b, full, cluster.same_column(), kb * kTileK,
+                              tile.column + from_b);
+      }
       ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full,
                        tile.row, kb);
-      ptx::tma_load_2d(shared + L::kScaleB + ring.stage * BN * 4, &p.b_scale, full, tile.column,
-                       kb);
+      ptx::tma_load_2d(shared + L::kScaleB + ring.stage * L::kBytesScaleB, &p.b_scale, full,
+                       tile.column, kb);
     }
   }
 }
 
-// sums += scale_a scale_b partial. `column_scale` is the address of the scale of the thread's first
-// column, 2 (thread % 4).
-template <int WN>
-__device__ inline void promote_by_column(float* sums, const float (&partial)[WN / 2], float low,
-                                         float high, uint32_t column_scale) {
+// Scales of the thread's columns: 8 j + 2 (thread % 4) and the next, for every j.
+__device__ inline void load_column_scales(float2 (&scale)[kGradColumns / 8], uint32_t address) {
 #pragma unroll
-  for (int j = 0; j < WN / 8; ++j) {
-    const float2 scale = load_shared2(column_scale + 32 * j);
-    sums[4 * j] = fmaf(partial[4 * j], low * scale.x, sums[4 * j]);
-    sums[4 * j + 1] = fmaf(partial[4 * j + 1], low * scale.y, sums[4 * j + 1]);
-    sums[4 * j + 2] = fmaf(partial[4 * j + 2], high * scale.x, sums[4 * j + 2]);
-    sums[4 * j + 3] = fmaf(partial[4 * j + 3], high * scale.y, sums[4 * j + 3]);
+  for (int j = 0; j < kGradColumns / 8; ++j) scale[j] = load_shared2(address + 32 * j);
+}
+
+// sums += scale_a scale_b partial, for one slab.
+__device__ inline void promote_by_column(float* sums, const float (&partial)[kGradColumns / 2],
+                                         float low, float high,
+                                         const float2 (&scale)[kGradColumns / 8]) {
+#pragma unroll
+  for (int j = 0; j < kGradColumns / 8; ++j) {
+    sums[4 * j] = fmaf(partial[4 * j], low * scale[j].x, sums[4 * j]);
+    sums[4 * j + 1] = fmaf(partial[4 * j + 1], low * scale[j].y, sums[4 * j + 1]);
+    sums[4 * j + 2] = fmaf(partial[4 * j + 2], high * scale[j].x, sums[4 * j + 2]);
+    sums[4 * j + 3] = fmaf(partial[4 * j + 3], high * scale[j].y, sums[4 * j + 3]);
   }
 }
 
@@ -87,85 +133,103 @@ __device__ inline void write_pair(float* to, float x, float y) {
     // One writer per element and launch, so the order of sums is fixed.
     asm volatile("red.global.add.v2.f32 [%0], {%1, %2};\n" ::"l"(to), "f"(x), "f"(y) : "memory");
   } else {
-    *reinterpret_cast<float2*>(to) = make_float2(x, y);
+    asm volatile("st.global.cs.v2.f32 [%0], {%1, %2};\n" ::"l"(to), "f"(x), "f"(y) : "memory");
   }
 }
 
-// `row` is the thread's upper row, `column` its first column.
-template <int BN, bool ACCUMULATE>
-__device__ inline void write_sums(const WeightGradArguments& p, int expert, int row, int column,
-                                  const float (&sums)[BN / 2]) {
+// One slab; `row` is the thread's upper row, `column` its first column.
+template <bool ACCUMULATE>
+__device__ inline void write_slab(const WeightGradArguments& p, int expert, int row, int column,
+                                  const float* sums) {
   float* to = p.dw + (static_cast<int64_t>(expert) * p.m + row) * p.n + column;
   const int64_t lower = 8 * static_cast<int64_t>(p.n);
 #pragma unroll
-  for (int j = 0; j < BN / 8; ++j) {
+  for (int j = 0; j < kGradColumns / 8; ++j) {
     if (column + 8 * j >= p.n) break;
     if (row < p.m) write_pair<ACCUMULATE>(to + 8 * j, sums[4 * j], sums[4 * j + 1]);
     if (row + 8 < p.m) write_pair<ACCUMULATE>(to + lower + 8 * j, sums[4 * j + 2], sums[4 * j + 3]);
   }
 }
 
-template <int BN, int WN, int STAGES, bool ACCUMULATE>
+template <int CM, int CN, bool ACCUMULATE>
 __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_t shared,
-                                           const uint16_t* starts, int group) {
-  using L = WeightGradLayout<BN, STAGES>;
-  const int rank = static_cast<int>(ptx::cluster_rank());
-  const int tiles = weight_grad_tiles<BN>(p);
+                                           const WeightGradWork<CM, CN>& work, int group) {
+  using L = WeightGradLayout;
+  constexpr int kPartial = kGradColumns / 2;
+  const int tiles = work.tiles();
   const int thread = threadIdx.x % 128;
-  const int row = 64 * group + thread / 32 * 16 + thread % 32 / 4, column = 2 * (thread % 4);
-  Ring<STAGES> ring;
-  for (int index = blockIdx.x / kCluster; index < tiles; index += gridDim.x / kCluster) {
-    const WeightGradTile tile = weight_grad_tile<BN>(p, starts, index, rank);
-    float sums[BN / 2];
+  const int row = 64 * kGradSlabs * group + thread / 32 * 16 + thread % 32 / 4;
+  const int column = 2 * (thread % 4);
+  const Turns turns(group);
+  ConsumerRing<L, kGradStages> ring(shared, 64 * kGradSlabs * group);
+  float partial[kPartial];
+  const auto multiply = [&](int slab) {
+    turns.take();
+    multiply_stage<kGradColumns>(partial, ring.descriptor_a() + ptx::rows_fp8(64 * slab),
+                                 ring.descriptor_b());
+    turns.pass();
+  };
+  const auto begin_stage = [&] {
+    ring.wait();
+    multiply(0);
+  };
+  int stages = work.stages();
+  if (stages > 0) begin_stage();
+  for (int index = work.first(); index < tiles; index += work.step()) {
+    const WeightGradTile tile = work.tile(index);
+    float sums[kGradSlabs * kPartial];
 #pragma unroll
-    for (int i = 0; i < BN / 2; ++i) sums[i] = 0;
-    float partial[WN / 2];
-    for (int kb = 0; kb < tile.k_blocks; ++kb, ring.advance()) {
-      ptx::mbarrier_wait(shared + L::kFull + 8 * ring.stage, ring.parity);
-      const uint64_t a = ptx::descriptor(
-          ptx::kTileBits, shared + L::kA + ring.stage * L::kBytesA + group * 64 * kTileK);
-      const uint64_t b =
-          ptx::descriptor(ptx::kTileBits, shared + L::kB + ring.stage * L::kBytesB);
+    for (float& sum : sums) sum = 0;
+    for (int kb = 0; kb < tile.k_blocks; ++kb) {
       const uint32_t row_scale = shared + L::kScaleA + ring.stage * L::kBytesScaleA + 4 * row;
-      const uint32_t column_scale = shared + L::kScaleB + ring.stage * BN * 4 + 4 * column;
+      float2 scale[kGradColumns / 8];
+      load_column_scales(scale, shared + L::kScaleB + ring.stage * L::kBytesScaleB + 4 * column);
 #pragma unroll
-      for (int part = 0; part < BN / WN; ++part) {
-        multiply_stage<WN>(partial, a, b + ptx::rows_fp8(part * WN));
-        const float low = load_shared(row_scale), high = load_shared(row_scale + 32);
+      for (int slab = 0; slab < kGradSlabs; ++slab) {
+        if (slab > 0) multiply(slab);
+        const float low = load_shared(row_scale + 256 * slab);
+        const float high = load_shared(row_scale + 256 * slab + 32);
+        const uint32_t empty = ring.empty();
+        if (slab == kGradSlabs - 1) ring.advance();
         ptx::wgmma_wait<0>();
         ptx::hold(partial);
-        promote_by_column<WN>(sums + part * (WN / 2), partial, low, high,
-                              column_scale + part * WN * 4);
+        if (slab == kGradSlabs - 1) work.cluster.release(empty);
+        promote_by_column(sums + slab * kPartial, partial, low, high, scale);
       }
-      // NOTE: the column scales are read until here, so the stage is freed after the promotion.
-      release_stage(shared + L::kEmpty + 8 * ring.stage);
+      // The products of the next tile begin before this one is written.
+      if (--stages > 0) begin_stage();
     }
-    if (!ACCUMULATE || tile.k_blocks > 0) {
-      write_sums<BN, ACCUMULATE>(p, tile.expert, tile.row + row, tile.column + column, sums);
+    if (ACCUMULATE && tile.k_blocks == 0) continue;
+#pragma unroll
+    for (int slab = 0; slab < kGradSlabs; ++slab) {
+      write_slab<ACCUMULATE>(p, tile.expert, tile.row + row + 64 * slab, tile.column + column,
+                             sums + slab * kPartial);
     }
   }
+  turns.finish();
 }
 
-template <int BN, int WN, int STAGES, bool ACCUMULATE>
-__global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
+template <int CM, int CN, bool ACCUMULATE>
+__global__ void __cluster_dims__(CM* CN, 1, 1) __launch_bounds__(kThreads, 1)
     weight_grad_kernel(const __grid_constant__ WeightGradArguments p) {
-  using L = WeightGradLayout<BN, STAGES>;
+  using L = WeightGradLayout;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts);
-  if (threadIdx.x == 0) init_barriers<L, STAGES>(shared);
+  if (threadIdx.x == 0) init_barriers<L, kGradStages, Cluster<CM, CN>::kPartners>(shared);
   __syncthreads();
   ptx::cluster_sync();
+  const WeightGradWork<CM, CN> work(p, starts);
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
-    ptx::registers_shrink<kProducerRegisters>();
-    if (threadIdx.x == kConsumers * 128) weight_grad_produce<BN, STAGES>(p, shared, starts);
+    ptx::registers_shrink<24>();
+    if (threadIdx.x == kConsumers * 128) weight_grad_produce(p, shared, work);
   } else {
-    ptx::registers_grow<kConsumerRegisters>();
-    weight_grad_consume<BN, WN, STAGES, ACCUMULATE>(p, shared, starts, group);
+    ptx::registers_grow<240>();
+    weight_grad_consume<CM, CN, ACCUMULATE>(p, shared, work, group);
   }
-  // NOTE: the other block may still multicast into this one or arrive at its barriers.
+  // NOTE: other blocks may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
 }

@@ -97,11 +97,13 @@ __device__ inline void tma_multicast_5d(uint32_t to, const CUtensorMap* map, uin
 __device__ inline void fence_writes_for_tma() {
   asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
 }
-__device__ inline void tma_store_2d(const CUtensorMap* map, uint32_t from, int x, int y) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];\n" ::"l"(
-                   map),
-               "r"(from), "r"(x), "r"(y)
-               : "memory");
+__device__ inline void tma_store_2d(const CUtensorMap* map, uint32_t from, int x, int y,
+                                    uint64_t cache = kCacheNormal) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group.L2::cache_hint [%0, {%2, %3}], [%1], "
+      "%4;\n" ::"l"(map),
+      "r"(from), "r"(x), "r"(y), "l"(cache)
+      : "memory");
 }
 // Adds the box to the tensor (the type of the map, FP32 for example).
 __device__ inline void tma_add_2d(const CUtensorMap* map, uint32_t from, int x, int y) {

@@ -43,22 +43,24 @@ inline std::vector<int> natural_blocks(int experts, int total) {
 inline void bench_forward(const std::string& name, const std::vector<int>& blocks, int n, int k) {
   const ForwardData one(blocks, n, k, 0, 41), two(blocks, n, k, 0, 51);
   for (const int width : {128, 192, 256}) {
-    const double ms = median_ms([&](int i) {
-      grouped_product_fp8(nullptr, (i % 2 == 0 ? one : two).product(width));
-    });
-    print_rate(fmt::format("forward {} n {} k {} width {}", name, n, k, width), one.operations(),
-               ms);
+    for (const int cluster : {2, 4}) {
+      const double ms = median_ms([&](int i) {
+        grouped_product_fp8(nullptr, (i % 2 == 0 ? one : two).product(width, cluster));
+      });
+      print_rate(fmt::format("forward {} n {} k {} width {} cluster {}", name, n, k, width, cluster),
+                 one.operations(), ms);
+    }
   }
 }
 
 inline void bench_weight_grad(const std::string& name, const std::vector<int>& blocks, int m,
                               int n, bool accumulate) {
   const WeightGradData one(blocks, m, n, 0, 41), two(blocks, m, n, 0, 51);
-  for (const int width : {128, 192, 256}) {
+  for (const int cluster : {2, 4}) {
     const double ms = median_ms([&](int i) {
-      grouped_weight_grad_fp8(nullptr, (i % 2 == 0 ? one : two).gradient(accumulate, width));
+      grouped_weight_grad_fp8(nullptr, (i % 2 == 0 ? one : two).gradient(accumulate, cluster));
     });
-    print_rate(fmt::format("weight grad {} m {} n {} width {}{}", name, m, n, width,
+    print_rate(fmt::format("weight grad {} m {} n {} cluster {}{}", name, m, n, cluster,
                            accumulate ? " added" : ""),
                one.operations(), ms);
   }
