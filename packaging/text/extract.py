@@ -14,7 +14,7 @@ SKIPPED_TAGS = {"script", "style", "head", "nav", "header", "footer", "aside", "
 SKIPPED_NAMES = {"navheader", "navfooter", "docnav", "menu", "toc", "fancy_toc",
                  "fancy-toc", "toc_menu", "nosearch", "searchmenu", "banner",
                  "sphinxsidebar", "related", "headerlink", "viewcode-link", "prev-next-area",
-                 "linenos", "indexterm"}
+                 "linenos", "indexterm", "onthispage"}
 BLOCKS = {"p", "div", "section", "article", "table", "tr", "ul", "ol", "dl", "li", "dt", "dd",
           "pre", "blockquote", "title", "h1", "h2", "h3", "h4", "h5", "h6", "br", "page", "desc",
           "item", "note", "steps", "list", "terms", "screen", "code-block"}
