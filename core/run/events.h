@@ -47,7 +47,7 @@ bool is_final(RunState state);
 
 struct StateEvent {
   RunState state = RunState::Draft;
-  std::string reason;              ///< of Failed and Stopped, for people
+  std::string reason{};            ///< of Failed and Stopped, for people
   int rank = -1;                   ///< of Failed: the rank that failed first; -1: unknown
   int ranks = 1, ranks_ready = 0;  ///< of Starting
   std::int64_t step = -1;
@@ -67,15 +67,15 @@ struct StepEvent {
   double mfu = kNotMeasured;  ///< 0..1; the message at the start says peak and formula
   std::int64_t memory_bytes = 0;
   double bias_speed = 0, mtp_lambda = 0;
-  std::vector<float> max_vio;  ///< per MoE layer: max load / mean load - 1
+  std::vector<float> max_vio{};  ///< per MoE layer: max load / mean load - 1
 };
 
 /// Of every MoE layer, the MTP module's last.
 struct ExpertsEvent {
   std::int64_t step = 0, tokens = 0;
   int layers = 0, experts = 0;
-  std::vector<std::int64_t> counts;  ///< (layers, experts): tokens routed to each in this step
-  std::vector<float> biases;         ///< (layers, experts), after the step's update
+  std::vector<std::int64_t> counts{};  ///< (layers, experts): tokens routed to each in this step
+  std::vector<float> biases{};         ///< (layers, experts), after the step's update
 };
 
 struct ValidationEvent {
@@ -85,17 +85,17 @@ struct ValidationEvent {
     std::string name;
     double loss = kNotMeasured;
   };
-  std::vector<Source> sources;
+  std::vector<Source> sources{};
 };
 
 struct SampleEvent {
   std::int64_t step = 0;
-  std::string prompt, text;
+  std::string prompt{}, text{};
 };
 
 struct CheckpointEvent {
   std::int64_t step = 0, tokens = 0;
-  std::string path;  ///< relative to the run folder
+  std::string path{};  ///< relative to the run folder
   std::int64_t bytes = 0;
   double seconds = 0;
 };
@@ -109,32 +109,32 @@ struct SpikeEvent {
 struct RollbackEvent {
   std::int64_t from_step = 0, to_step = 0;
   std::int64_t skip_steps = 0;
-  std::string checkpoint;
+  std::string checkpoint{};
 };
 
 /// A new process continues after `step`; later steps that were logged before no longer count.
 struct ResumeEvent {
   std::int64_t step = -1, tokens = 0;
-  std::string checkpoint;
+  std::string checkpoint{};
 };
 
 /// Every few seconds, so that the end of the log alone tells how the run stands.
 struct HeartbeatEvent {
   std::int64_t pid = 0;
-  std::string host, boot_id;
+  std::string host{}, boot_id{};
   RunState state = RunState::Running;
   std::int64_t step = -1;
 };
 
 struct MessageEvent {
   std::string level = "info";  ///< info, warning, error
-  std::string text;
+  std::string text{};
   int rank = 0;
 };
 
 /// Of a kind that this program does not know: for readers; not written.
 struct UnknownEvent {
-  std::string kind;
+  std::string kind{};
 };
 
 using EventBody = std::variant<StateEvent, StepEvent, ExpertsEvent, ValidationEvent, SampleEvent,
@@ -176,7 +176,7 @@ struct LogDamage {
 /// One frame as stored, for copying logs between machines.
 struct RawFrame {
   std::uint64_t sequence = 0;
-  std::string payload;
+  std::string payload{};
 };
 
 /// Follows a log. An end that does not make a frame yet is left for the next poll; damage in the

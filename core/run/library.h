@@ -71,7 +71,7 @@ class Library {
   void set_notes(const std::string& id, const std::string& notes);
   void set_name(const std::string& id, const std::string& name);
   void set_archived(const std::string& id, bool archived);
-  /// Forgets the run; its folder stays.
+  /// Forgets the run; its folder stays, and refresh() finds it again where it is in a root.
   void forget(const std::string& id);
 
  private:

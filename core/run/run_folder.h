@@ -18,9 +18,9 @@ namespace tessera {
 
 /// Where a run was forked from.
 struct Lineage {
-  std::string parent;         ///< id of the parent run
-  std::string parent_folder;  ///< where it was then
-  std::string checkpoint;     ///< the folder whose weights and state were taken
+  std::string parent{};         ///< id of the parent run
+  std::string parent_folder{};  ///< where it was then
+  std::string checkpoint{};     ///< the folder whose weights and state were taken
   std::int64_t step = -1;
 };
 
@@ -62,8 +62,8 @@ class RunFolder {
 struct ProcessId {
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  ///< after boot, as in /proc/PID/stat
-  std::string host, boot_id;
-  std::string pid_namespace;  ///< numbers of another container mean nothing here
+  std::string host{}, boot_id{};
+  std::string pid_namespace{};  ///< numbers of another container mean nothing here
 
   bool operator==(const ProcessId&) const = default;
 };
@@ -94,8 +94,8 @@ void record_exit(const RunFolder& folder, const ProcessId& process, int wait_sta
 
 struct RunStatus {
   RunState state = RunState::Draft;
-  std::string reason;  ///< of Stopped, Failed and LostContact, for people
-  int rank = -1;       ///< of Failed
+  std::string reason{};  ///< of Stopped, Failed and LostContact, for people
+  int rank = -1;         ///< of Failed
   std::int64_t step = -1, tokens = 0, total_steps = 0;
   double loss = kNotMeasured, validation_loss = kNotMeasured;
   double tokens_per_second = 0;

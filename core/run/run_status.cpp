@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/run/events_frames.h"
@@ -28,7 +29,7 @@ struct LogEnd {
   bool has_state = false, has_step = false, has_validation = false;
 
   void take(const Event& event) {
-    status.last_word = event.time;
+    if (std::isfinite(event.time)) status.last_word = event.time;
     std::visit([this](const auto& body) { take_body(body); }, event.body);
   }
 
@@ -187,7 +188,7 @@ double RunStatus::age_seconds() const {
 RunStatus status_of(const RunFolder& folder) {
   LogEnd end = read_end(folder.events_path());
   RunStatus status = std::move(end.status);
-  if (status.created == 0) status.created = file_time(folder.spec_path());
+  if (!(status.created > 0)) status.created = file_time(folder.spec_path());
   status.total_steps = total_steps_of(folder);
   status.process = run_folder::read_process(folder.path() / "process.json", nullptr);
   judge(status, end.has_state, folder.path());
