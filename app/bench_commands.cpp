@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// bench train, bench kernels.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "app/commands.h"
+#include "app/terminal.h"
+#include "core/base/log.h"
+#include "core/run/paths.h"
+#include "core/train/prepare.h"
+#include "core/train/trainer.h"
+#include "distributed/single/single_process.h"
+#include "kernels/cases.h"
+#include "kernels/product/product.h"
+
+namespace tessera::app {
+
+namespace {
+struct Options {
+  std::string preset = "demo", precision, op;
+  std::vector<std::string> settings;
+  std::int64_t steps = 8, warmup = 2;
+};
+
+/// Real text of the preset's sources, built once per vocabulary and kept.
+PreparedData bench_data(const RunSpec& spec, const std::string& preset) {
+  PrepareOptions prepare;
+  prepare.shards = home_folder() / "bench" / std::filesystem::path(preset).stem();
+  prepare.tokenizer_file = prepare.shards / "tokenizer.model";
+  std::filesystem::create_directories(prepare.shards);
+  return prepare_data(spec, prepare);
+}
+
+void print_shares(const Profile& profile, double seconds) {
+  std::vector<std::pair<std::string, Profile::Entry>> entries(profile.entries().begin(),
+                                                              profile.entries().end());
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  std::vector<std::vector<std::string>> rows;
+  double known = 0;
+  for (const auto& [name, entry] : entries) {
+    known += entry.seconds;
+    rows.push_back(
+        {name, fmt::format("{:.1f} %", 100 * entry.seconds / seconds),
+         fmt::format("{:.3f} ms", 1e3 * entry.seconds / static_cast<double>(entry.calls)),
+         std::to_string(entry.calls)});
+  }
+  rows.push_back(
+      {"outside operations", fmt::format("{:.1f} %", 100 * (1 - known / seconds)), "", ""});
+  std::fputs(table({"operation", "share", "each", "calls"}, rows).c_str(), stdout);
+}
+
+void bench_train(const Options& options) {
+  log::set_console_level(log::Level::Warning);
+  std::vector<std::string> settings = options.settings;
+  if (!options.precision.empty()) settings.push_back("precision.recipe=" + options.precision);
+  RunSpec spec = load_spec(options.preset, settings);
+  make_paths_absolute(spec, resources_folder());
+  const PreparedData data = bench_data(spec, options.preset);
+  SingleProcess ranks;
+  Trainer trainer(spec, data.dataset, data.tokenizer->specials(), ranks);
+  const double peak = kernels::measure_product_flops(trainer.model().precision().operand);
+  for (std::int64_t i = 0; i < options.warmup; ++i) trainer.step();
+
+  Profile profile;
+  trainer.set_profile(&profile);
+  double seconds = 0, tokens = 0, flops = 0;
+  for (std::int64_t i = 0; i < options.steps; ++i) {
+    const StepReport report = trainer.step();
+    seconds += report.seconds;
+    const auto step_tokens = static_cast<double>(report.at.step_tokens());
+    tokens += step_tokens;
+    flops += step_tokens * training_flops_per_token(spec.model, report.at.sequence_length);
+  }
+  const ParameterCount count_of = count_parameters(spec.model);
+  std::printf("%s, %s: %s parameters, %s active, MTP %s; natural routing on the preset's text\n",
+              options.preset.c_str(), std::string(name_of(spec.precision.recipe)).c_str(),
+              count(static_cast<double>(count_of.total)).c_str(),
+              count(static_cast<double>(count_of.active)).c_str(),
+              count(static_cast<double>(count_of.mtp)).c_str());
+  std::printf("%.0f tokens/s over %lld steps of %.0f tokens\n", tokens / seconds,
+              static_cast<long long>(options.steps), tokens / static_cast<double>(options.steps));
+  std::printf("%.1f GFLOP/s of %.1f GFLOP/s that a product of order 1024 reaches here: %.1f %%\n",
+              flops / seconds / 1e9, peak / 1e9, 100 * flops / seconds / peak);
+  std::printf(
+      "(operations per token: 6 x active weights without the embedding + 6 x layers x length"
+      " x heads x (d_qk + d_v) / 2; MTP's are not counted)\n\n");
+  print_shares(profile, seconds);
+}
+
+void bench_kernels(const Options& options) {
+  const double peak = kernels::measure_product_flops(DType::F32);
+  std::printf("ceiling: %.1f GFLOP/s (F32 product of order 1024)\n", peak / 1e9);
+  std::printf("%-28s %-52s %-5s %10s %9s %8s\n", "operation", "case", "type", "ms", "GFLOP/s",
+              "GB/s");
+  for (const kernels::Case& one : kernels::all_cases()) {
+    if (!one.benchmark || (!options.op.empty() && one.op != options.op)) continue;
+    const kernels::CaseTiming t = kernels::time_case(one, Device::Cpu);
+    std::printf("%-28s %-52s %-5s %10.3f %9.1f %8.1f %s\n", t.op.c_str(), t.label.c_str(),
+                kernels::short_name(t.dtype).c_str(), 1e3 * t.seconds, t.gflops_per_s,
+                t.gbytes_per_s, t.message.c_str());
+    std::fflush(stdout);
+  }
+}
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto* command = app.add_subcommand("bench", "Measure on this machine");
+  command->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  auto* train = command->add_subcommand("train", "Steps of a preset: tokens/s and where time goes");
+  train->add_option("--preset", options->preset, "Preset or TOML file")->capture_default_str();
+  train->add_option("--precision", options->precision, "Another recipe than the preset's");
+  train->add_option("--steps", options->steps, "Steps that count")->capture_default_str();
+  train->add_option("--set", options->settings, "Override a key")->type_name("KEY=VALUE");
+  train->callback([options] { bench_train(*options); });
+  auto* kernels = command->add_subcommand("kernels", "Rates of single operations");
+  kernels->add_option("--op", options->op, "Only this operation");
+  kernels->callback([options] { bench_kernels(*options); });
+}
+
+}  // namespace tessera::app

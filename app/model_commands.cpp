@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// verify, export, import, selftest.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/terminal.h"
+#include "core/base/error.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/eval/verify.h"
+#include "core/run/paths.h"
+#include "core/run/run_folder.h"
+#include "kernels/cases.h"
+
+namespace tessera::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+struct VerifyArguments {
+  VerifyOptions options;
+  std::string precision = "fp32";
+};
+
+void run_verify(VerifyArguments arguments) {
+  arguments.options.recipe = recipe_from_name(arguments.precision);
+  const std::vector<VerifyRow> rows = verify(arguments.options);
+  std::vector<std::vector<std::string>> cells;
+  std::size_t failed = 0;
+  for (const VerifyRow& row : rows) {
+    failed += row.passed() ? 0 : 1;
+    cells.push_back({row.what, row.measure, fmt::format("{:.2e}", row.error),
+                     fmt::format("{:.0e}", row.tolerance), row.passed() ? "ok" : "FAILED"});
+  }
+  std::fputs(table({"what", "measure", "error", "tolerance", ""}, cells).c_str(), stdout);
+  std::printf("%zu of %zu within the tolerances of FP32\n", rows.size() - failed, rows.size());
+  if (arguments.options.recipe != Recipe::Fp32) {
+    std::printf(
+        "Operands rounded to %s carry 8 bits, a relative error of up to 2^-9 each: values differ "
+        "in\n"
+        "the third digit, and where two experts are nearly as good another one may be picked, "
+        "which\n"
+        "moves that token's values by as much as an expert contributes.\n",
+        arguments.precision.c_str());
+    return;
+  }
+  if (failed > 0) throw Exit{1};
+}
+
+struct ConvertArguments {
+  std::string from, to, dtype = "bf16";
+  std::uint64_t shard_mb = kShardBytes / 1'000'000;
+};
+
+fs::path checkpoint_of(const std::string& from) {
+  if (RunFolder::is_run(from)) {
+    const auto latest = find_latest_checkpoint(from);
+    if (!latest) throw Error(from, "the run has no whole checkpoint yet");
+    return latest->path;
+  }
+  if (fs::exists(from)) return from;
+  const RunFolder folder = RunFolder::find(from, runs_folder());
+  return checkpoint_of(folder.path().string());
+}
+
+void convert(const ConvertArguments& a) {
+  ExportOptions options;
+  options.dtype = a.dtype == "f32" ? DType::F32 : DType::BF16;
+  options.shard_bytes = a.shard_mb * 1'000'000;
+  const fs::path from = checkpoint_of(a.from);
+  convert_folder(from, a.to, options);
+  std::printf("wrote %s from %s, weights in %s\n", a.to.c_str(), from.c_str(), a.dtype.c_str());
+}
+
+std::shared_ptr<ConvertArguments> add_convert_options(CLI::App& command, const char* from) {
+  auto a = std::make_shared<ConvertArguments>();
+  command.add_option("from", a->from, from)->required();
+  command.add_option("to", a->to, "New folder")->required();
+  command.add_option("--dtype", a->dtype, "bf16 or f32")
+      ->check(CLI::IsMember({"bf16", "f32"}))
+      ->capture_default_str();
+  command.add_option("--shard-mb", a->shard_mb, "Largest file, in MB")->capture_default_str();
+  return a;
+}
+
+const char* outcome_name(kernels::CaseOutcome outcome) {
+  if (outcome == kernels::CaseOutcome::Passed) return "ok";
+  return outcome == kernels::CaseOutcome::Failed ? "FAILED" : "not on this device";
+}
+
+void selftest(const std::string& op, const std::string& device) {
+  const Device on = device == "cuda" ? Device::Cuda : Device::Cpu;
+  std::size_t failed = 0, total = 0;
+  std::printf("%-28s %-52s %-5s %10s %10s\n", "operation", "case", "type", "error", "tolerance");
+  kernels::run_cases(kernels::all_cases(), on, op, [&](const kernels::CaseResult& r) {
+    ++total;
+    failed += r.outcome == kernels::CaseOutcome::Failed ? 1 : 0;
+    std::printf("%-28s %-52s %-5s %10.2e %10.0e %s %s\n", r.op.c_str(), r.label.c_str(),
+                kernels::short_name(r.dtype).c_str(), r.error, r.tolerance, outcome_name(r.outcome),
+                r.message.c_str());
+    std::fflush(stdout);
+  });
+  require(total > 0, "selftest", "there is no operation \"{}\"", op);
+  std::printf("%zu cases, %zu failed\n", total, failed);
+  if (failed > 0) throw Exit{1};
+}
+}  // namespace
+
+void add_verify(CLI::App& app) {
+  auto* command = app.add_subcommand("verify", "Compare a model with recorded outputs");
+  auto a = std::make_shared<VerifyArguments>();
+  command->add_option("model", a->options.model, "Folder in the released format")->required();
+  command->add_option("--reference", a->options.reference, "reference.safetensors")->required();
+  command->add_option("--grads", a->options.grads, "grads.safetensors");
+  command->add_option("--train", a->options.train, "Folder with train.safetensors and train.json");
+  command->add_option("--precision", a->precision, "fp32 or bf16")->capture_default_str();
+  command->callback([a] { run_verify(*a); });
+}
+
+void add_export(CLI::App& app) {
+  auto* command = app.add_subcommand("export", "Write a checkpoint as a released folder");
+  auto a = add_convert_options(*command, "A run or a checkpoint");
+  command->callback([a] { convert(*a); });
+}
+
+void add_import(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "import", "Read a released folder (FP8 too) and write it with plain weights");
+  auto a = add_convert_options(*command, "Folder in the released format");
+  command->callback([a] { convert(*a); });
+}
+
+void add_selftest(CLI::App& app) {
+  auto* command = app.add_subcommand("selftest", "Check every operation on this machine");
+  auto op = std::make_shared<std::string>();
+  auto device = std::make_shared<std::string>("cpu");
+  command->add_option("--op", *op, "Only this operation");
+  command->add_option("--device", *device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  command->callback([op, device] { selftest(*op, *device); });
+}
+
+}  // namespace tessera::app

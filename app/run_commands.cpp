@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// runs, watch, stop, control.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "app/commands.h"
+#include "app/terminal.h"
+#include "core/base/error.h"
+#include "core/run/library.h"
+#include "core/run/paths.h"
+#include "core/run/schedule.h"
+
+namespace tessera::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+struct Options {
+  std::string run, runs, action;
+  bool json = false, all = false, now = false, follow = true, once = false;
+  std::uint64_t from = 0;
+
+  fs::path runs_path() const { return runs.empty() ? runs_folder() : fs::path(runs); }
+  RunFolder folder() const { return RunFolder::find(run, runs_path()); }
+};
+
+std::string loss_text(double loss) {
+  return std::isnan(loss) ? "-" : fmt::format("{:.4f}", loss);
+}
+
+nlohmann::json status_json(const RunRow& row, const RunStatus& status) {
+  return {{"id", row.id},
+          {"folder", row.folder.string()},
+          {"state", name_of(status.state)},
+          {"reason", status.reason},
+          {"step", status.step},
+          {"total_steps", status.total_steps},
+          {"tokens", status.tokens},
+          {"loss", std::isnan(status.loss) ? nlohmann::json() : nlohmann::json(status.loss)},
+          {"validation_loss", std::isnan(status.validation_loss)
+                                  ? nlohmann::json()
+                                  : nlohmann::json(status.validation_loss)},
+          {"created", status.created},
+          {"can_resume", status.can_resume}};
+}
+
+void list_runs(const Options& options) {
+  Library library;
+  if (!library.recovery().empty())
+    std::fprintf(stderr, "tessera: %s\n", library.recovery().c_str());
+  if (!options.runs.empty()) library.add_root(fs::absolute(options.runs));
+  library.refresh();
+  std::vector<std::vector<std::string>> rows;
+  nlohmann::json list = nlohmann::json::array();
+  for (const RunRow& row : library.runs(options.all)) {
+    if (row.missing) continue;
+    const RunStatus status = status_of(RunFolder::open(row.folder));
+    list.push_back(status_json(row, status));
+    rows.push_back({row.id, std::string(name_of(status.state)),
+                    fmt::format("{}/{}", status.step + 1, status.total_steps),
+                    count(static_cast<double>(status.tokens)), loss_text(status.loss),
+                    loss_text(status.validation_loss), duration(status.age_seconds()) + " ago",
+                    status.reason});
+  }
+  if (options.json) {
+    std::printf("%s\n", list.dump(2).c_str());
+  } else if (rows.empty()) {
+    std::printf("No runs yet. Start one:  tessera demo\n");
+  } else {
+    std::fputs(
+        table({"run", "state", "step", "tokens", "loss", "validation", "last word", "reason"}, rows)
+            .c_str(),
+        stdout);
+  }
+}
+
+/// Prints what is in the log from a sequence number on, and what comes until the run has ended.
+void watch(const Options& options) {
+  const RunFolder folder = options.folder();
+  const std::atomic<bool>& stop = stop_on_signals();
+  EventReader reader(folder.events_path());
+  if (options.from > 0) reader.seek_sequence(options.from);
+  RunView view(Schedule(folder.spec()).total_steps());
+  while (!stop) {
+    const std::vector<Event> events = reader.poll(4096);
+    for (const Event& event : events) {
+      if (options.json) {
+        std::printf("%s\n", to_json(event).dump().c_str());
+      } else {
+        view.event(event.body);
+      }
+    }
+    std::fflush(stdout);
+    if (!events.empty()) continue;
+    const RunState state = status_of(folder).state;
+    if (options.once || is_final(state)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  view.finish_line();
+  for (const LogDamage& damage : reader.damage()) {
+    std::fprintf(stderr, "tessera: %s: %s\n", folder.events_path().c_str(), damage.text().c_str());
+  }
+}
+
+/// Asks, then waits until the run has stopped or says nothing for a while.
+void stop_run(const Options& options) {
+  const RunFolder folder = options.folder();
+  request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
+  std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
+  for (int i = 0; i < 600; ++i) {
+    const RunStatus status = status_of(folder);
+    if (is_final(status.state)) {
+      std::printf("%s%s%s\n", std::string(name_of(status.state)).c_str(),
+                  status.reason.empty() ? "" : ": ", status.reason.c_str());
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  throw Error(folder.id(), "has not stopped within a minute",
+              "it stops between two steps; look with `tessera watch`");
+}
+
+void control(const Options& options) {
+  const RunFolder folder = options.folder();
+  const Control request = options.action == "pause"     ? Control::Pause
+                          : options.action == "unpause" ? Control::Resume
+                                                        : Control::Save;
+  request_control(folder, request);
+  std::printf("asked %s to %s\n", folder.id().c_str(), options.action.c_str());
+}
+
+std::shared_ptr<Options> add_options(CLI::App& command, bool takes_run) {
+  auto options = std::make_shared<Options>();
+  if (takes_run) {
+    command.add_option("run", options->run, "Its folder, its name, or how that begins")->required();
+  }
+  command.add_option("--runs", options->runs, "Folder of the runs")->type_name("DIR");
+  return options;
+}
+}  // namespace
+
+void add_runs(CLI::App& app) {
+  auto* command = app.add_subcommand("runs", "List runs and how they stand");
+  auto options = add_options(*command, false);
+  command->add_flag("--json", options->json, "As JSON");
+  command->add_flag("--all", options->all, "Archived ones too");
+  command->callback([options] { list_runs(*options); });
+}
+
+void add_watch(CLI::App& app) {
+  auto* command = app.add_subcommand("watch", "Follow the events of a run");
+  auto options = add_options(*command, true);
+  command->add_flag("--json", options->json, "One JSON object per event and line");
+  command->add_option("--from", options->from, "First sequence number to show");
+  command->add_flag("--once", options->once, "Show what is there and end");
+  command->callback([options] { watch(*options); });
+}
+
+void add_stop(CLI::App& app) {
+  auto* command = app.add_subcommand("stop", "Save and stop a run");
+  auto options = add_options(*command, true);
+  command->add_flag("--now", options->now, "Without saving");
+  command->callback([options] { stop_run(*options); });
+}
+
+void add_control(CLI::App& app) {
+  auto* command = app.add_subcommand("control", "Pause or unpause a run, or let it save");
+  auto options = std::make_shared<Options>();
+  command->add_option("action", options->action, "pause, unpause or save")
+      ->required()
+      ->check(CLI::IsMember({"pause", "unpause", "save"}));
+  command->add_option("run", options->run, "Its folder, its name, or how that begins")->required();
+  command->add_option("--runs", options->runs, "Folder of the runs")->type_name("DIR");
+  command->callback([options] { control(*options); });
+}
+
+}  // namespace tessera::app
