@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// What the contracts refuse, for the operations without a test file of their own.
+#include "kernels/convert/convert.h"
+#include "kernels/embedding/embedding.h"
+#include "kernels/rms_norm/rms_norm.h"
+#include "kernels/swiglu/swiglu.h"
+#include "tests/kernels/kernel_fixture.h"
+
+namespace tessera::kernels {
+namespace {
+
+using Floats = std::vector<float>;
+
+TEST(Contracts, ConvertNamesTheTypesItCannotConvert) {
+  Floats x(4);
+  std::vector<std::int32_t> y(4);
+  Context context;
+  expect_error([&] { convert(context, view(x), view(y)); }, "F32(4) to I32(4)");
+  Floats short_y(3);
+  expect_error([&] { convert(context, view(x), view(short_y)); }, "expected y (4), got F32(3)");
+  expect_error([&] { add(context, view(y), view(y)); }, "F32 or F64");
+}
+
+TEST(Contracts, TheLastDimensionMustBeContiguous) {
+  Floats x(6), y(6);
+  Context context;
+  expect_error(
+      [&] {
+        convert(context, view(x, {2, 3}).transpose(0, 1), view(y, {3, 2}));
+      },
+      "contiguous");
+}
+
+TEST(Contracts, ConvertRoundsToNearestEven) {
+  Floats x{1.00390625f, 1.01171875f, -1.00390625f};  // ties between BF16 values
+  std::vector<bf16> y(3);
+  Context context;
+  convert(context, view(x), view(y));
+  EXPECT_EQ(y[0].bits, 0x3f80);
+  EXPECT_EQ(y[1].bits, 0x3f82);
+  EXPECT_EQ(y[2].bits, 0xbf80);
+}
+
+TEST(Contracts, EmbeddingNamesThePositionOfABadToken) {
+  std::vector<std::int32_t> tokens{0, 5, 2};
+  Floats table(12), y(9);
+  Context context;
+  const Tensor t = view(table, {4, 3}), out = view(y, {3, 3});
+  expect_error([&] { embedding_forward(context, view(tokens), t, out); }, "token 5 at position 1");
+  tokens[1] = -1;
+  expect_error([&] { embedding_backward(context, view(tokens), out, t); },
+               "token -1 at position 1");
+}
+
+TEST(Contracts, EmbeddingAddsRepeatedTokens) {
+  std::vector<std::int32_t> tokens{1, 0, 1};
+  Floats dy{1, 2, 3, 4, 5, 6}, table{10, 10, 10, 10};
+  Context context;
+  embedding_backward(context, view(tokens), view(dy, {3, 2}), view(table, {2, 2}));
+  expect_near(table, {13, 14, 16, 18}, 0);
+}
+
+TEST(Contracts, RmsNormOfAKnownRow) {
+  std::vector<double> x{3, 4}, weight{1, 2}, y(2), rstd(1);
+  Context context;
+  rms_norm_forward(context, view(x, {1, 2}), view(weight), 0.f, view(y, {1, 2}), view(rstd));
+  const double r = 1 / std::sqrt(12.5);
+  expect_near(y, {3 * r, 8 * r}, 1e-15);
+  expect_near(rstd, {r}, 1e-15);
+}
+
+TEST(Contracts, RmsNormNamesTheWrongTensor) {
+  Floats x(6), weight(2), y(6), rstd(2);
+  Context context;
+  expect_error(
+      [&] {
+        rms_norm_forward(context, view(x, {2, 3}), view(weight), 0.f, view(y, {2, 3}), view(rstd));
+      },
+      "expected weight (3), got F32(2)");
+}
+
+TEST(Contracts, SwigluOfAKnownRow) {
+  std::vector<double> gate_up{0, std::log(3.0), 5, 2}, y(2);
+  Context context;
+  swiglu_forward(context, view(gate_up, {1, 4}), {}, view(y, {1, 2}));
+  expect_near(y, {0, std::log(3.0) * 0.75 * 2}, 1e-15);
+}
+
+}  // namespace
+}  // namespace tessera::kernels
