@@ -245,15 +245,20 @@ __device__ inline float2 load_pair(uint32_t at) {
   return pair;
 }
 
+__device__ inline void load_row_values(float2 (&values)[8], uint32_t at) {
+#pragma unroll
+  for (int j = 0; j < 8; ++j) values[j] = load_pair(at + 4 * (8 * j + 2 * (threadIdx.x & 3)));
+}
+
 // P^T from S^T, rounded to BF16: rows of keys, columns of queries. `ahead` is how far the thread's
 // upper key lies behind the step's first query: below the diagonal where column < ahead.
 template <bool MASKED>
-__device__ inline void probabilities(const float (&s)[32], uint32_t (&p)[16], uint32_t lse2,
-                                     float scale_log2, int ahead) {
+__device__ inline void probabilities(const float (&s)[32], uint32_t (&p)[16],
+                                     const float2 (&lse2)[8], float scale_log2, int ahead) {
   const int c = 2 * (threadIdx.x & 3);
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
-    const float2 shift = load_pair(lse2 + 4 * (8 * j + c));
+    const float2 shift = lse2[j];
     float x[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -266,11 +271,11 @@ __device__ inline void probabilities(const float (&s)[32], uint32_t (&p)[16], ui
 }
 
 __device__ inline void score_gradients(const float (&dp)[32], const uint32_t (&p)[16],
-                                       uint32_t (&ds)[16], uint32_t delta) {
+                                       uint32_t (&ds)[16], const float2 (&delta)[8]) {
   const int c = 2 * (threadIdx.x & 3);
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
-    const float2 shift = load_pair(delta + 4 * (8 * j + c));
+    const float2 shift = delta[j];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const uint32_t pair = p[2 * j + half];
@@ -468,13 +473,18 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
         barrier_wait(barrier(L::q_full, ring.stage), ring.phase);
         ptx::wgmma_fence();
         start_scores_transposed(s, k_rows, q);
+        float2 shifts[8];
+        load_row_values(shifts, step_rows);
+        ptx::wgmma_wait<1>();  // dK of the step before
+        ptx::hold(dk);
+        if (i > 0) arrive(barrier(L::q_empty, ring.stage ^ 1));
         ptx::wgmma_wait<0>();
         ptx::hold(s);
         const int ahead = (range.first - step) * kStepRows + CONSUMER * 64 + row;
         if (step <= range.first + CONSUMER) {
-          probabilities<true>(s, p, step_rows, a.scale_log2, ahead);
+          probabilities<true>(s, p, shifts, a.scale_log2, ahead);
         } else {
-          probabilities<false>(s, p, step_rows, a.scale_log2, ahead);
+          probabilities<false>(s, p, shifts, a.scale_log2, ahead);
         }
       }
       {
@@ -485,9 +495,11 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
         ptx::wgmma_fence();
         start_dp_transposed(dp, v_rows, d_o);
         start_key_gradient<128>(dv, p, d_o);
+        float2 deltas[8];
+        load_row_values(deltas, step_rows + 4 * kStepRows);
         ptx::wgmma_wait<1>();
         ptx::hold(dp);
-        score_gradients(dp, p, ds, step_rows + 4 * kStepRows);
+        score_gradients(dp, p, ds, deltas);
       }
       barrier_wait(barrier(L::ds_empty, ds_ring.stage), ds_ring.phase ^ 1);
       store_score_gradients(ds,
@@ -498,38 +510,34 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       named_sync(2 + CONSUMER, 128);
       arrive(barrier(L::ds_full, ds_ring.stage));
       arrive(barrier(L::o_empty, 0));
+      // dQ of the step before: the other consumer has had a whole step to put its dS there, so the
+      // two need not march in step. At the first step there is none, and what lies there is
+      // multiplied: a branch around wgmma would make the compiler wait for each one.
+      float dq[48];
+      if (i > 0) barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
       ptx::wgmma_fence();
+      start_query_gradient(dq, base + L::ds + dq_ring.stage * L::kScoreBytes, k_columns);
       start_key_gradient_shared(
           dk, base + L::ds + ds_ring.stage * L::kScoreBytes + CONSUMER * 64 * 128, q);
       ds_ring.advance();
-      // The follower takes the dQ of this step. The leader, half a step ahead, takes the one
-      // before, which the follower has had time to fill in.
-      // At the first step the leader has none to take and multiplies what lies there: a branch
-      // around wgmma would make the compiler wait for each one.
-      const bool takes = CONSUMER == 1 || i > 0;
-      float dq[48];
-      if (takes) barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
-      ptx::wgmma_fence();
-      start_query_gradient(dq, base + L::ds + dq_ring.stage * L::kScoreBytes, k_columns);
-      ptx::wgmma_wait<1>();
-      ptx::hold(dk);
-      arrive(barrier(L::q_empty, ring.stage));
       ring.advance();
-      ptx::wgmma_wait<0>();
+      ptx::wgmma_wait<1>();
       ptx::hold(dq);
-      if (takes) {
+      if (i > 0) {
         arrive(barrier(L::ds_empty, dq_ring.stage));
         dq_ring.advance();
-        pass_query_gradient(dq, CONSUMER == 1 ? step : range.at<DESCENDING>(i - 1));
+        pass_query_gradient(dq, range.at<DESCENDING>(i - 1));
       }
     }
-    if (CONSUMER == 0) {
+    {
       float dq[48];
       barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
       ptx::wgmma_fence();
       start_query_gradient(dq, base + L::ds + dq_ring.stage * L::kScoreBytes, k_columns);
       ptx::wgmma_wait<0>();
+      ptx::hold(dk);
       ptx::hold(dq);
+      arrive(barrier(L::q_empty, ring.stage ^ 1));
       arrive(barrier(L::ds_empty, dq_ring.stage));
       dq_ring.advance();
       pass_query_gradient(dq, range.at<DESCENDING>(range.count() - 1));
