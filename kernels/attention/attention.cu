@@ -64,42 +64,18 @@ void check(cudaError_t error, const char* what) {
   require(error == cudaSuccess, kWhere, "{}: {}", what, cudaGetErrorString(error));
 }
 
-using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
-
-// From the driver at run time, so that the library loads where there is none.
-EncodeTiled encode_tiled() {
-  static const EncodeTiled function = [] {
-    void* pointer = nullptr;
-    cudaDriverEntryPointQueryResult found{};
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &pointer, 12000,
-                                           cudaEnableDefault, &found),
-          "cuTensorMapEncodeTiled");
-    return reinterpret_cast<EncodeTiled>(pointer);
-  }();
-  require(function != nullptr, kWhere, "the driver has no tensor maps");
-  return function;
-}
-
 // Boxes of (64 or 32 columns, 1 head, `rows` tokens) of (tokens, heads, columns). What lies outside
 // the tensor reads as zero.
 CUtensorMap tensor_map(const void* data, const AttentionStride& stride, int columns, int heads,
                        int tokens, int box_columns, int box_rows) {
-  CUtensorMap map;
-  const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(heads),
-                               static_cast<cuuint64_t>(tokens)};
-  const cuuint64_t strides[2] = {static_cast<cuuint64_t>(heads > 1 ? stride.head : columns) * 2,
-                                 static_cast<cuuint64_t>(stride.token) * 2};
-  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_columns), 1,
-                             static_cast<cuuint32_t>(box_rows)};
-  const cuuint32_t steps[3] = {1, 1, 1};
-  const CUresult result =
-      encode_tiled()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(data), sizes,
-                     strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                     box_columns == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
-                     CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  require(result == CUDA_SUCCESS, kWhere, "tensor map of ({}, {}, {}) failed with {}", tokens,
-          heads, columns, static_cast<int>(result));
-  return map;
+  const uint64_t sizes[3] = {static_cast<uint64_t>(columns), static_cast<uint64_t>(heads),
+                             static_cast<uint64_t>(tokens)};
+  const uint64_t strides[2] = {static_cast<uint64_t>(heads > 1 ? stride.head : columns) * 2,
+                               static_cast<uint64_t>(stride.token) * 2};
+  const uint32_t box[3] = {static_cast<uint32_t>(box_columns), 1, static_cast<uint32_t>(box_rows)};
+  return ptx::make_tensor_map<3>(
+      CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, data, sizes, strides, box,
+      box_columns == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B);
 }
 
 void check_rows(const char* name, const AttentionRows& rows) {
@@ -134,6 +110,7 @@ int step_bound(const AttentionShape& s) {
 
 // How many heads' keys and values stay in the L2 cache while their tiles are worked on.
 int head_group(const AttentionShape& s) {
+  if (s.head_group > 0) return std::min(s.head_group, s.heads);
   const int64_t bytes = 2LL * (kKeySize + kValueSize) * s.tokens;
   return static_cast<int>(
       std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, s.heads));

@@ -117,23 +117,23 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
   for (;;) {
     const BackwardUnit found = find_backward_unit(next, a.schedule, a.tiles, a.heads, a.head_group);
     const int4 unit = found.unit;
-    barrier_wait(barrier(L::unit_empty, slot), slot_phase);
+    mbarrier_wait(barrier(L::unit_empty, slot), slot_phase);
     reinterpret_cast<int4*>(shared + L::units)[slot] =
         make_int4(unit.x, unit.y, (found.sequence << 13) | unit.z, unit.w);
-    barrier_arrive(barrier(L::unit_full, slot));
+    mbarrier_arrive(barrier(L::unit_full, slot));
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
     const int head = unit.w, key = unit.x + unit.z * kTile;
     const StepRange range(unit, found.sequence);
 
-    barrier_wait(barrier(L::kv_empty, 0), kv_phase);
+    mbarrier_wait(barrier(L::kv_empty, 0), kv_phase);
     kv_phase ^= 1;
     const uint32_t k_full = barrier(L::k_full, 0), v_full = barrier(L::v_full, 0);
-    barrier_expect(k_full, L::kKeyBytes);
+    mbarrier_arrive_expect(k_full, L::kKeyBytes);
     for (int panel = 0; panel < 6; ++panel) {
       const bool tail = panel >= 4;
-      tensor_load(base + L::k + panel * L::kKeyPanel, tail ? tail_map : k_map, k_full,
+      tma_load_3d(base + L::k + panel * L::kKeyPanel, tail ? tail_map : k_map, k_full,
                   tail ? a.tail_column + 32 * (panel - 4) : 32 * panel,
                   tail ? head * a.tail_head_step : head, key);
     }
@@ -143,26 +143,26 @@ __device__ inline void backward_produce(const BackwardArguments& a, const CUtens
       const uint32_t q_full = barrier(L::q_full, ring.stage);
       const uint32_t o_full = barrier(L::o_full, 0);
       const uint32_t q_at = base + L::q + ring.stage * L::kQueryBytes;
-      barrier_wait(barrier(L::q_empty, ring.stage), ring.phase);
-      barrier_expect(q_full, L::kQueryBytes + L::kRowBytes);
+      mbarrier_wait(barrier(L::q_empty, ring.stage), ring.phase);
+      mbarrier_arrive_expect(q_full, L::kQueryBytes + L::kRowBytes);
       for (int panel = 0; panel < 3; ++panel) {
-        tensor_load(q_at + panel * L::kStepPanel, q_map, q_full, panel * kPanel, head, token);
+        tma_load_3d(q_at + panel * L::kStepPanel, q_map, q_full, panel * kPanel, head, token);
       }
       const int64_t padded = static_cast<int64_t>(head) * a.steps + range.base + step;
       bulk_load(base + L::rows + ring.stage * L::kRowBytes, a.rows + padded * 2 * kStepRows,
                 L::kRowBytes, q_full);
       if (i == 0) {
-        barrier_expect(v_full, L::kValueBytes);
+        mbarrier_arrive_expect(v_full, L::kValueBytes);
         for (int panel = 0; panel < 2; ++panel) {
-          tensor_load(base + L::v + panel * L::kValuePanel, v_map, v_full, panel * kPanel, head,
+          tma_load_3d(base + L::v + panel * L::kValuePanel, v_map, v_full, panel * kPanel, head,
                       key);
         }
       }
-      barrier_wait(barrier(L::o_empty, 0), o_phase);
+      mbarrier_wait(barrier(L::o_empty, 0), o_phase);
       o_phase ^= 1;
-      barrier_expect(o_full, L::kOutputBytes);
+      mbarrier_arrive_expect(o_full, L::kOutputBytes);
       for (int panel = 0; panel < 2; ++panel) {
-        tensor_load(base + L::d_o + panel * L::kStepPanel, do_map, o_full, panel * kPanel, head,
+        tma_load_3d(base + L::d_o + panel * L::kStepPanel, do_map, o_full, panel * kPanel, head,
                     token);
       }
       ring.advance();
@@ -272,7 +272,6 @@ __device__ inline void probabilities(const float (&s)[32], uint32_t (&p)[16],
 
 __device__ inline void score_gradients(const float (&dp)[32], const uint32_t (&p)[16],
                                        uint32_t (&ds)[16], const float2 (&delta)[8]) {
-  const int c = 2 * (threadIdx.x & 3);
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
     const float2 shift = delta[j];
@@ -312,9 +311,9 @@ __device__ inline void backward_store(const BackwardArguments& a, const char* sh
   const uint32_t full = barrier(L::dq_full, consumer), empty = barrier(L::dq_empty, consumer);
   uint32_t slot = 0, slot_phase = 0, phase = 0;
   for (;;) {
-    barrier_wait(barrier(L::unit_full, slot), slot_phase);
+    mbarrier_wait(barrier(L::unit_full, slot), slot_phase);
     int4 unit = reinterpret_cast<const int4*>(shared + L::units)[slot];
-    barrier_arrive(barrier(L::unit_empty, slot));
+    mbarrier_arrive(barrier(L::unit_empty, slot));
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
@@ -328,7 +327,7 @@ __device__ inline void backward_store(const BackwardArguments& a, const char* sh
       float* to = a.dq_sums + (padded + step) * (kStepRows * kKeySize) +
                   consumer * (kStepRows * kKeySize / 2);
       int* turn = a.turns + 2 * (padded + step) + consumer;
-      barrier_wait(full, phase);
+      mbarrier_wait(full, phase);
       phase ^= 1;
       if (ORDERED && unit.z == 0) {
         asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;\n" ::"l"(to),
@@ -343,18 +342,17 @@ __device__ inline void backward_store(const BackwardArguments& a, const char* sh
             "r"(from), "r"(L::kDqBytes)
             : "memory");
       }
-      asm volatile("cp.async.bulk.commit_group;\n" ::: "memory");
+      ptx::tma_store_commit();
+      ptx::tma_store_wait_read<0>();
+      mbarrier_arrive(empty);
       if (ORDERED) {
-        asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory");
+        ptx::tma_store_wait<0>();
         asm volatile("fence.proxy.async.global;\n" ::: "memory");
         asm volatile("st.release.gpu.global.s32 [%0], %1;\n" ::"l"(turn), "r"(unit.z + 1)
                      : "memory");
-      } else {
-        asm volatile("cp.async.bulk.wait_group.read 0;\n" ::: "memory");
       }
-      barrier_arrive(empty);
     }
-    asm volatile("cp.async.bulk.wait_group 0;\n" ::: "memory");
+    ptx::tma_store_wait<0>();
   }
 }
 
@@ -366,7 +364,7 @@ __device__ inline void stage_query_gradient(const float (&dq)[48], uint32_t at) 
                  "f"(dq[4 * i + 1]), "f"(dq[4 * i + 2]), "f"(dq[4 * i + 3])
                  : "memory");
   }
-  fence_async_proxy();
+  ptx::fence_writes_for_tma();
   __syncwarp();
 }
 
@@ -380,7 +378,7 @@ __device__ inline void write_query_gradient(const BackwardArguments& a, float (&
       while (read_turn(a.turns + 2 * (padded + step) + CONSUMER) != unit.z) {
       }
     }
-    named_sync(4 + CONSUMER, 128);
+    named_barrier_sync(4 + CONSUMER, 128);
     const float* from = a.dq_sums + (padded + step) * (kStepRows * kKeySize) +
                         CONSUMER * (kStepRows * kKeySize / 2) + thread * 4;
 #pragma unroll
@@ -423,7 +421,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
   const int thread = threadIdx.x & 127, lane = threadIdx.x & 31;
   const int row = (thread / 32) * 16 + lane / 4;
   auto arrive = [&](uint32_t which) {
-    if (lane == 0) barrier_arrive(which);
+    if (lane == 0) mbarrier_arrive(which);
   };
   const uint32_t k_rows = base + L::k + CONSUMER * 64 * 64;
   const uint32_t v_rows = base + L::v + CONSUMER * 64 * 128;
@@ -433,7 +431,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
   uint32_t slot = 0, slot_phase = 0, kv_phase = 0, o_phase = 0, dq_phase = 1;
 
   for (;;) {
-    barrier_wait(barrier(L::unit_full, slot), slot_phase);
+    mbarrier_wait(barrier(L::unit_full, slot), slot_phase);
     int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
     __syncwarp();
     arrive(barrier(L::unit_empty, slot));
@@ -449,7 +447,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
         write_query_gradient<CONSUMER>(a, dq, unit, padded, step);
         return;
       }
-      barrier_wait(barrier(L::dq_empty, CONSUMER), dq_phase);
+      mbarrier_wait(barrier(L::dq_empty, CONSUMER), dq_phase);
       dq_phase ^= 1;
       stage_query_gradient(dq, base + L::dq + CONSUMER * L::kDqBytes + thread * 16);
       arrive(barrier(L::dq_full, CONSUMER));
@@ -460,7 +458,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
     for (int i = 0; i < 96; ++i) dk[i] = 0.0f;
 #pragma unroll
     for (int i = 0; i < 64; ++i) dv[i] = 0.0f;
-    barrier_wait(barrier(L::k_full, 0), kv_phase);
+    mbarrier_wait(barrier(L::k_full, 0), kv_phase);
 
     for (int i = 0; i < range.count(); ++i) {
       const int step = range.at<DESCENDING>(i);
@@ -470,7 +468,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       uint32_t p[16], ds[16];
       {
         float s[32];
-        barrier_wait(barrier(L::q_full, ring.stage), ring.phase);
+        mbarrier_wait(barrier(L::q_full, ring.stage), ring.phase);
         ptx::wgmma_fence();
         start_scores_transposed(s, k_rows, q);
         float2 shifts[8];
@@ -489,8 +487,8 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       }
       {
         float dp[32];
-        if (i == 0) barrier_wait(barrier(L::v_full, 0), kv_phase);
-        barrier_wait(barrier(L::o_full, 0), o_phase);
+        if (i == 0) mbarrier_wait(barrier(L::v_full, 0), kv_phase);
+        mbarrier_wait(barrier(L::o_full, 0), o_phase);
         o_phase ^= 1;
         ptx::wgmma_fence();
         start_dp_transposed(dp, v_rows, d_o);
@@ -501,20 +499,20 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
         ptx::hold(dp);
         score_gradients(dp, p, ds, deltas);
       }
-      barrier_wait(barrier(L::ds_empty, ds_ring.stage), ds_ring.phase ^ 1);
+      mbarrier_wait(barrier(L::ds_empty, ds_ring.stage), ds_ring.phase ^ 1);
       store_score_gradients(ds,
                             base + L::ds + ds_ring.stage * L::kScoreBytes + CONSUMER * 64 * 128);
-      fence_async_proxy();
+      ptx::fence_writes_for_tma();
       ptx::wgmma_wait<0>();
       ptx::hold(dv);
-      named_sync(2 + CONSUMER, 128);
+      named_barrier_sync(2 + CONSUMER, 128);
       arrive(barrier(L::ds_full, ds_ring.stage));
       arrive(barrier(L::o_empty, 0));
       // dQ of the step before: the other consumer has had a whole step to put its dS there, so the
       // two need not march in step. At the first step there is none, and what lies there is
       // multiplied: a branch around wgmma would make the compiler wait for each one.
       float dq[48];
-      if (i > 0) barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
+      if (i > 0) mbarrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
       ptx::wgmma_fence();
       start_query_gradient(dq, base + L::ds + dq_ring.stage * L::kScoreBytes, k_columns);
       start_key_gradient_shared(
@@ -531,7 +529,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
     }
     {
       float dq[48];
-      barrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
+      mbarrier_wait(barrier(L::ds_full, dq_ring.stage), dq_ring.phase);
       ptx::wgmma_fence();
       start_query_gradient(dq, base + L::ds + dq_ring.stage * L::kScoreBytes, k_columns);
       ptx::wgmma_wait<0>();
@@ -573,27 +571,27 @@ __global__ void __launch_bounds__(384, 1)
   char* shared = raw + (base - start);
   if (threadIdx.x == 0) {
     const uint32_t barriers = base + L::barriers;
-    barrier_init(barriers + 8 * L::k_full, 1);
-    barrier_init(barriers + 8 * L::v_full, 1);
-    barrier_init(barriers + 8 * L::kv_empty, 8);
+    mbarrier_init(barriers + 8 * L::k_full, 1);
+    mbarrier_init(barriers + 8 * L::v_full, 1);
+    mbarrier_init(barriers + 8 * L::kv_empty, 8);
     for (int i = 0; i < 2; ++i) {
-      barrier_init(barriers + 8 * (L::q_full + i), 1);
-      barrier_init(barriers + 8 * (L::q_empty + i), 8);
-      barrier_init(barriers + 8 * (L::o_full + i), 1);
-      barrier_init(barriers + 8 * (L::o_empty + i), 8);
-      barrier_init(barriers + 8 * (L::unit_full + i), 1);
-      barrier_init(barriers + 8 * (L::unit_empty + i), 10);
-      barrier_init(barriers + 8 * (L::ds_full + i), 8);
-      barrier_init(barriers + 8 * (L::ds_empty + i), 8);
-      barrier_init(barriers + 8 * (L::dq_full + i), 4);
-      barrier_init(barriers + 8 * (L::dq_empty + i), 1);
+      mbarrier_init(barriers + 8 * (L::q_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::q_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::o_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::o_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::unit_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::unit_empty + i), 10);
+      mbarrier_init(barriers + 8 * (L::ds_full + i), 8);
+      mbarrier_init(barriers + 8 * (L::ds_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::dq_full + i), 4);
+      mbarrier_init(barriers + 8 * (L::dq_empty + i), 1);
     }
-    fence_barrier_init();
+    ptx::mbarrier_init_fence();
   }
   __syncthreads();
   const int warpgroup = uniform(threadIdx.x / 128);
   if (warpgroup == 0) {
-    registers_give<24>();
+    ptx::registers_shrink<24>();
     if (threadIdx.x == 0) {
       backward_produce<DESCENDING>(arguments, &q_map, &k_map, &tail_map, &v_map, &do_map, shared,
                                    base);
@@ -601,7 +599,7 @@ __global__ void __launch_bounds__(384, 1)
       backward_store<ORDERED, DESCENDING>(arguments, shared, base, threadIdx.x / 32 - 1);
     }
   } else {
-    registers_take<240>();
+    ptx::registers_grow<240>();
     if (warpgroup == 1) {
       backward_consume<0, ORDERED, DESCENDING>(arguments, shared, base);
     } else {

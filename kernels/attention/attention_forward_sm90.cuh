@@ -73,9 +73,9 @@ __device__ inline void forward_produce(const ForwardArguments& a, const CUtensor
   unsigned next = atomicAdd(&a.schedule->forward_next, 1);
   for (;;) {
     const int4 unit = find_unit(next, a.schedule, a.tiles, a.heads, a.head_group);
-    barrier_wait(barrier(L::unit_empty, slot), slot_phase);
+    mbarrier_wait(barrier(L::unit_empty, slot), slot_phase);
     reinterpret_cast<int4*>(shared + L::units)[slot] = unit;
-    barrier_arrive(barrier(L::unit_full, slot));
+    mbarrier_arrive(barrier(L::unit_full, slot));
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
@@ -86,20 +86,20 @@ __device__ inline void forward_produce(const ForwardArguments& a, const CUtensor
       const int token = unit.x + block * kTile;
       const uint32_t k_full = barrier(L::k_full, keys.stage);
       const uint32_t k_at = base + L::k + keys.stage * L::kKeyBytes;
-      barrier_wait(barrier(L::k_empty, keys.stage), keys.phase);
-      barrier_expect(k_full, L::kKeyBytes);
-      tensor_load(k_at, k_map, k_full, 0, head, token);
-      tensor_load(k_at + L::kPanelBytes, k_map, k_full, 64, head, token);
-      tensor_load(k_at + 2 * L::kPanelBytes, tail_map, k_full, a.tail_column, tail_head, token);
+      mbarrier_wait(barrier(L::k_empty, keys.stage), keys.phase);
+      mbarrier_arrive_expect(k_full, L::kKeyBytes);
+      tma_load_3d(k_at, k_map, k_full, 0, head, token);
+      tma_load_3d(k_at + L::kPanelBytes, k_map, k_full, 64, head, token);
+      tma_load_3d(k_at + 2 * L::kPanelBytes, tail_map, k_full, a.tail_column, tail_head, token);
       keys.advance();
       if (block == unit.z) {
         for (int consumer = 0; consumer < 2; ++consumer) {
           const uint32_t q_full = barrier(L::q_full, consumer);
           const uint32_t q_at = base + L::q + consumer * L::kQueryBytes;
-          barrier_wait(barrier(L::q_empty, consumer), q_phase);
-          barrier_expect(q_full, L::kQueryBytes);
+          mbarrier_wait(barrier(L::q_empty, consumer), q_phase);
+          mbarrier_arrive_expect(q_full, L::kQueryBytes);
           for (int panel = 0; panel < 3; ++panel) {
-            tensor_load(q_at + panel * L::kQueryPanel, q_map, q_full, panel * kPanel, head,
+            tma_load_3d(q_at + panel * L::kQueryPanel, q_map, q_full, panel * kPanel, head,
                         token + consumer * 64);
           }
         }
@@ -107,10 +107,10 @@ __device__ inline void forward_produce(const ForwardArguments& a, const CUtensor
       }
       const uint32_t v_full = barrier(L::v_full, values.stage);
       const uint32_t v_at = base + L::v + values.stage * L::kValueBytes;
-      barrier_wait(barrier(L::v_empty, values.stage), values.phase);
-      barrier_expect(v_full, L::kValueBytes);
-      tensor_load(v_at, v_map, v_full, 0, head, token);
-      tensor_load(v_at + L::kPanelBytes, v_map, v_full, 64, head, token);
+      mbarrier_wait(barrier(L::v_empty, values.stage), values.phase);
+      mbarrier_arrive_expect(v_full, L::kValueBytes);
+      tma_load_3d(v_at, v_map, v_full, 0, head, token);
+      tma_load_3d(v_at + L::kPanelBytes, v_map, v_full, 64, head, token);
       values.advance();
     }
   }
@@ -190,7 +190,7 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
   const int row = (thread / 32) * 16 + lane / 4;  // of the 64; the other one is 8 below
   const uint32_t q = base + L::q + consumer * L::kQueryBytes;
   auto arrive = [&](uint32_t which) {
-    if (lane == 0) barrier_arrive(which);
+    if (lane == 0) mbarrier_arrive(which);
   };
   Ring<L::kStages> keys, values;
   uint32_t slot = 0, slot_phase = 0, q_phase = 0;
@@ -198,10 +198,10 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
   uint32_t p[32];
   SoftmaxRows rows;
   float rescale[2];
-  if (consumer == 1) named_arrive(1, 256);  // the first turn is consumer 0's
+  if (consumer == 1) named_barrier_arrive(1, 256);  // the first turn is consumer 0's
 
   for (;;) {
-    barrier_wait(barrier(L::unit_full, slot), slot_phase);
+    mbarrier_wait(barrier(L::unit_full, slot), slot_phase);
     const int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
     __syncwarp();
     arrive(barrier(L::unit_empty, slot));
@@ -210,9 +210,9 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
     if (unit.w < 0) return;
 
     // The diagonal block.
-    barrier_wait(barrier(L::q_full, consumer), q_phase);
+    mbarrier_wait(barrier(L::q_full, consumer), q_phase);
     q_phase ^= 1;
-    barrier_wait(barrier(L::k_full, keys.stage), keys.phase);
+    mbarrier_wait(barrier(L::k_full, keys.stage), keys.phase);
     ptx::wgmma_fence();
     start_scores(s, q, base + L::k + keys.stage * L::kKeyBytes);
     ptx::wgmma_wait<0>();
@@ -235,13 +235,13 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
     for (int i = 0; i < 64; ++i) o[i] = 0.0f;
 
     for (int block = unit.z - 1; block >= 0; --block) {
-      barrier_wait(barrier(L::k_full, keys.stage), keys.phase);
-      named_sync(1 + consumer, 256);
+      mbarrier_wait(barrier(L::k_full, keys.stage), keys.phase);
+      named_barrier_sync(1 + consumer, 256);
       ptx::wgmma_fence();
       start_scores(s, q, base + L::k + keys.stage * L::kKeyBytes);
-      barrier_wait(barrier(L::v_full, values.stage), values.phase);
+      mbarrier_wait(barrier(L::v_full, values.stage), values.phase);
       start_output(o, p, base + L::v + values.stage * L::kValueBytes);
-      named_arrive(1 + (consumer ^ 1), 256);
+      named_barrier_arrive(1 + (consumer ^ 1), 256);
       ptx::wgmma_wait<1>();
       ptx::hold(s);
       arrive(barrier(L::k_empty, keys.stage));
@@ -257,7 +257,7 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
 #pragma unroll
       for (int i = 0; i < 64; ++i) o[i] *= rescale[(i >> 1) & 1];
     }
-    barrier_wait(barrier(L::v_full, values.stage), values.phase);
+    mbarrier_wait(barrier(L::v_full, values.stage), values.phase);
     ptx::wgmma_fence();
     start_output(o, p, base + L::v + values.stage * L::kValueBytes);
     const float sum[2] = {quad_sum(rows.sum[0]), quad_sum(rows.sum[1])};
@@ -294,30 +294,30 @@ __global__ void __launch_bounds__(384, 1)
   if (threadIdx.x == 0) {
     const uint32_t barriers = base + L::barriers;
     for (int i = 0; i < 2; ++i) {
-      barrier_init(barriers + 8 * (L::q_full + i), 1);
-      barrier_init(barriers + 8 * (L::q_empty + i), 4);
-      barrier_init(barriers + 8 * (L::k_full + i), 1);
-      barrier_init(barriers + 8 * (L::k_empty + i), 8);
-      barrier_init(barriers + 8 * (L::v_full + i), 1);
-      barrier_init(barriers + 8 * (L::v_empty + i), 8);
-      barrier_init(barriers + 8 * (L::unit_full + i), 1);
-      barrier_init(barriers + 8 * (L::unit_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::q_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::q_empty + i), 4);
+      mbarrier_init(barriers + 8 * (L::k_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::k_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::v_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::v_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::unit_full + i), 1);
+      mbarrier_init(barriers + 8 * (L::unit_empty + i), 8);
     }
-    fence_barrier_init();
+    ptx::mbarrier_init_fence();
   }
   __syncthreads();
   const int warpgroup = uniform(threadIdx.x / 128);
   if (warpgroup == 0) {
-    registers_give<40>();
+    ptx::registers_shrink<40>();
     if (threadIdx.x == 0) {
-      prefetch_map(&q_map);
-      prefetch_map(&k_map);
-      prefetch_map(&tail_map);
-      prefetch_map(&v_map);
+      ptx::tma_prefetch_map(&q_map);
+      ptx::tma_prefetch_map(&k_map);
+      ptx::tma_prefetch_map(&tail_map);
+      ptx::tma_prefetch_map(&v_map);
       forward_produce(arguments, &q_map, &k_map, &tail_map, &v_map, shared, base);
     }
   } else {
-    registers_take<232>();
+    ptx::registers_grow<232>();
     forward_consume(arguments, shared, base, warpgroup - 1);
   }
 }

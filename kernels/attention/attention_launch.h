@@ -56,6 +56,7 @@ struct AttentionShape {
   int max_length = 0;           // no sequence is longer
   const int* starts = nullptr;  // device, (sequences + 1)
   float scale = 0.0f;           // of q . k
+  int head_group = 0;           // heads worked on at one time, to share the L2 cache; 0: chosen
 };
 
 // Device bytes the launchers need, aligned to 256; what is in it does not matter.

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: MIT
 //
-// What the forward and the backward attention kernel share on Hopper: barriers and bulk tensor
-// copies, the list of tiles, and small pieces of arithmetic.
+// What the forward and the backward attention kernel share on Hopper: sizes, the list of tiles,
+// rings of buffers, and small pieces of arithmetic.
 #pragma once
 
-#include <cuda.h>
 #include <cuda_bf16.h>
 
 #include <cstdint>
 
+#include "kernels/ptx/mbarrier.cuh"
+#include "kernels/ptx/tma.cuh"
 #include "kernels/ptx/wgmma_bf16.cuh"
 
 namespace tessera::kernels::cuda::attention {
 
 using bf16 = __nv_bfloat16;
+using ptx::mbarrier_arrive;
+using ptx::mbarrier_arrive_expect;
+using ptx::mbarrier_init;
+using ptx::mbarrier_wait;
+using ptx::named_barrier_arrive;
+using ptx::named_barrier_sync;
+using ptx::shared_address;
+using ptx::tma_load_3d;
 
 constexpr int kTile = 128;       // rows of queries (forward) or keys (backward) per tile
 constexpr int kPanel = 64;       // columns of a panel with the 128-byte swizzle
@@ -48,50 +57,7 @@ __host__ __device__ inline int first_step(int start, int sequence) {
   return start / kStepRows + sequence;
 }
 
-// ---- barriers ----------------------------------------------------------------------------------
-
-__device__ inline uint32_t shared_address(const void* pointer) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
-}
-__device__ inline void barrier_init(uint32_t barrier, uint32_t count) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;\n" ::"r"(barrier), "r"(count));
-}
-__device__ inline void barrier_expect(uint32_t barrier, uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;\n" ::"r"(barrier), "r"(bytes)
-               : "memory");
-}
-__device__ inline void barrier_arrive(uint32_t barrier) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];\n" ::"r"(barrier) : "memory");
-}
-__device__ inline void barrier_wait(uint32_t barrier, uint32_t parity) {
-  asm volatile(
-      "{\n.reg .pred p;\nagain:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-      "@p bra done;\nbra again;\ndone:\n}\n" ::"r"(barrier),
-      "r"(parity)
-      : "memory");
-}
-__device__ inline void named_sync(int id, int threads) {
-  asm volatile("bar.sync %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
-}
-__device__ inline void named_arrive(int id, int threads) {
-  asm volatile("bar.arrive %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
-}
-__device__ inline void fence_barrier_init() {
-  asm volatile("fence.mbarrier_init.release.cluster;\n" ::: "memory");
-}
-// Ordinary writes to shared memory before wgmma or the copy engine reads them.
-__device__ inline void fence_async_proxy() {
-  asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
-}
-template <int REGISTERS>
-__device__ inline void registers_give() {
-  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;\n" ::"n"(REGISTERS));
-}
-template <int REGISTERS>
-__device__ inline void registers_take() {
-  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;\n" ::"n"(REGISTERS));
-}
+// ---- pipelines ---------------------------------------------------------------------------------
 
 // A ring of STAGES buffers: where it stands and which phase its barriers are in.
 template <int STAGES>
@@ -112,20 +78,6 @@ __device__ inline int uniform(int x) {
 }
 __device__ inline int4 uniform(const int4& x) {
   return make_int4(uniform(x.x), uniform(x.y), uniform(x.z), uniform(x.w));
-}
-
-// ---- bulk tensor copies: (column, head, token) boxes -------------------------------------------
-
-__device__ inline void tensor_load(uint32_t to, const CUtensorMap* map, uint32_t barrier,
-                                   int column, int head, int token) {
-  asm volatile(
-      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
-      "[%0], [%1, {%3, %4, %5}], [%2];\n" ::"r"(to),
-      "l"(map), "r"(barrier), "r"(column), "r"(head), "r"(token)
-      : "memory");
-}
-__device__ inline void prefetch_map(const CUtensorMap* map) {
-  asm volatile("prefetch.tensormap [%0];\n" ::"l"(map));
 }
 
 // ---- arithmetic --------------------------------------------------------------------------------
