@@ -21,12 +21,12 @@ void check(cudaError_t status, const char* where) {
 }
 
 // Blocks that run at one time: whole clusters only, which the halves of the chip may not fill.
-int resident_blocks(const void* kernel, int shared_bytes, int cluster_size, const char* where) {
+int resident_blocks(const void* kernel, int shared_bytes, const char* where) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
         where);
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {static_cast<unsigned>(cluster_size), 1, 1};
+  cluster.val.clusterDim = {kCluster, 1, 1};
   cudaLaunchConfig_t config{};
   config.gridDim = cluster.val.clusterDim.x;
   config.blockDim = {kThreads, 1, 1};
@@ -36,16 +36,15 @@ int resident_blocks(const void* kernel, int shared_bytes, int cluster_size, cons
   int clusters = 0;
   check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config), where);
   require(clusters > 0, where, "the kernel does not fit on this GPU");
-  return clusters * cluster_size;
+  return clusters * kCluster;
 }
 
 // (outer, inner) E4M3 or F32 values; boxes of 128 bytes with swizzle, or rows of scales without.
 CUtensorMap values_map(const void* data, int64_t outer, int64_t inner, int64_t stride, int rows) {
-  return ptx::make_tensor_map<2>(
-      CU_TENSOR_MAP_DATA_TYPE_UINT8, data,
-      {static_cast<uint64_t>(inner), static_cast<uint64_t>(outer)},
-      {static_cast<uint64_t>(stride)}, {kTileK, static_cast<uint32_t>(rows)},
-      CU_TENSOR_MAP_SWIZZLE_128B);
+  return ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_UINT8, data,
+                                 {static_cast<uint64_t>(inner), static_cast<uint64_t>(outer)},
+                                 {static_cast<uint64_t>(stride)},
+                                 {kTileK, static_cast<uint32_t>(rows)}, CU_TENSOR_MAP_SWIZZLE_128B);
 }
 CUtensorMap scales_map(const float* data, int64_t tiles, int64_t rows, int64_t stride, int box) {
   return ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_FLOAT32, data,
@@ -54,37 +53,49 @@ CUtensorMap scales_map(const float* data, int64_t tiles, int64_t rows, int64_t s
                                  {static_cast<uint32_t>(box), 1}, CU_TENSOR_MAP_SWIZZLE_NONE);
 }
 
-// The tile width whose padded columns waste least; wide tiles read shared memory less often.
-int choose_width(int n, int tile_n, const char* where) {
-  if (tile_n != 0) {
-    require(tile_n == 128 || tile_n == 192 || tile_n == 256, where, "no tile of width {}", tile_n);
-    return tile_n;
+// Cost of a tile by width in units of 10 ns: per 128 of K, and once. Fitted to an H100 (NOTES.md);
+// only ratios matter.
+struct TileCost {
+  int width, per_k_block, once;
+};
+constexpr TileCost kTileCosts[] = {{192, 61, 213}, {256, 87, 240}, {128, 42, 300}};
+
+int choose_width(const GroupedFp8Product& p) {
+  constexpr int64_t kBlocks = 132;
+  const int64_t k_blocks = (p.k + kTileK - 1) / kTileK;
+  int best = 0;
+  int64_t best_cost = 0;
+  for (const TileCost& c : kTileCosts) {
+    const int64_t tiles =
+        (p.rows + kForwardRows - 1) / kForwardRows * ((p.n + c.width - 1) / c.width);
+    const int64_t cost = (tiles + kBlocks - 1) / kBlocks * (k_blocks * c.per_k_block + c.once);
+    if (c.width == p.tile_n) return c.width;
+    if (best == 0 || cost < best_cost) {
+      best = c.width;
+      best_cost = cost;
+    }
   }
-  const auto padded = [n](int width) { return (n + width - 1) / width * width; };
-  int best = 192;
-  for (const int width : {256, 128}) {
-    if (padded(width) * 1.04 < padded(best)) best = width;
-  }
+  require(p.tile_n == 0, kForwardName, "no tile of width {}", p.tile_n);
   return best;
 }
 
-template <int BN, int WN, int CN, int STAGES>
+template <int BN, int WN, int STAGES>
 void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   constexpr int kShared = ForwardLayout<BN, STAGES>::kTotal;
-  const auto kernel = forward_kernel<BN, WN, CN, STAGES>;
+  const auto kernel = forward_kernel<BN, WN, STAGES>;
   static const int blocks =
-      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, 2 * CN, kForwardName);
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kForwardName);
   ForwardArguments arguments{};
-  arguments.a = values_map(p.a, p.rows, p.k, p.k, kForwardRows / CN);
+  arguments.a = values_map(p.a, p.rows, p.k, p.k, kForwardRows);
   arguments.b = ptx::make_tensor_map<3>(
       CU_TENSOR_MAP_DATA_TYPE_UINT8, p.b,
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.experts)},
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.k) * static_cast<uint64_t>(p.n)},
-      {kTileK, BN / 2, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
-  arguments.c = ptx::make_tensor_map<2>(
-      CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, p.c,
-      {static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.rows)},
-      {static_cast<uint64_t>(p.n) * 2}, {64, 64}, CU_TENSOR_MAP_SWIZZLE_128B);
+      {kTileK, BN / kCluster, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
+  arguments.c = ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, p.c,
+                                        {static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.rows)},
+                                        {static_cast<uint64_t>(p.n) * 2}, {64, 64},
+                                        CU_TENSOR_MAP_SWIZZLE_128B);
   arguments.a_scale =
       scales_map(p.a_scale, (p.k + kTileK - 1) / kTileK, p.rows, p.a_scale_stride, kForwardRows);
   arguments.b_scale = p.b_scale;
@@ -96,15 +107,15 @@ void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   check(cudaGetLastError(), kForwardName);
 }
 
-template <int CM, int CN, bool ACCUMULATE>
+template <bool ACCUMULATE>
 void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   constexpr int kShared = WeightGradLayout::kTotal;
-  const auto kernel = weight_grad_kernel<CM, CN, ACCUMULATE>;
+  const auto kernel = weight_grad_kernel<ACCUMULATE>;
   static const int blocks =
-      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, CM * CN, kWeightGradName);
+      resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kWeightGradName);
   WeightGradArguments arguments{};
-  arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kGradRows / CN);
-  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, kGradColumns / CM);
+  arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kGradRows / kCluster);
+  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, kGradColumns);
   const int64_t tiles = (p.tokens + kTileK - 1) / kTileK;
   arguments.a_scale = scales_map(p.a_scale, tiles, p.m, p.a_scale_stride, kGradRows);
   arguments.b_scale = scales_map(p.b_scale, tiles, p.n, p.b_scale_stride, kGradColumns);
@@ -117,19 +128,11 @@ void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   check(cudaGetLastError(), kWeightGradName);
 }
 
-template <int CM, int CN>
-void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
-  if (p.accumulate) {
-    launch_weight_grad<CM, CN, true>(stream, p);
-  } else {
-    launch_weight_grad<CM, CN, false>(stream, p);
-  }
-}
-
 void check_experts(int experts, int64_t rows, const char* where) {
   require(experts >= 1 && experts <= kFp8MaxExperts, where, "{} experts; 1 to {} are handled",
           experts, kFp8MaxExperts);
-  require(rows >= 0 && rows / kGroupBlock < 65536, where, "{} rows; below 8,388,608 are handled", rows);
+  require(rows >= 0 && rows / kGroupBlock < 65536, where, "{} rows; below 8,388,608 are handled",
+          rows);
 }
 
 }  // namespace
@@ -142,15 +145,14 @@ void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
           "expected a_scale_stride a multiple of 4 and >= {} rows, got {}", p.rows,
           p.a_scale_stride);
   if (p.rows == 0) return;
-  const int width = choose_width(p.n, p.tile_n, kForwardName);
-  if (p.cluster == 4) {
-    if (width == 256) return launch_forward<256, 128, 2, 4>(stream, p);
-    if (width == 192) return launch_forward<192, 192, 2, 4>(stream, p);
-    return launch_forward<128, 128, 2, 5>(stream, p);
+  switch (choose_width(p)) {
+    case 128:
+      return launch_forward<128, 128, 5>(stream, p);
+    case 256:
+      return launch_forward<256, 128, 4>(stream, p);
+    default:
+      return launch_forward<192, 192, 4>(stream, p);
   }
-  if (width == 256) return launch_forward<256, 128, 1, 4>(stream, p);
-  if (width == 192) return launch_forward<192, 192, 1, 4>(stream, p);
-  return launch_forward<128, 128, 1, 5>(stream, p);
 }
 
 void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
@@ -164,10 +166,10 @@ void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p)
               p.b_scale_stride >= p.n,
           kWeightGradName, "expected scale strides in multiples of 4 and >= m, n; got {} and {}",
           p.a_scale_stride, p.b_scale_stride);
-  if (p.cluster == 4) {
-    launch_weight_grad<2, 2>(stream, p);
+  if (p.accumulate) {
+    launch_weight_grad<true>(stream, p);
   } else {
-    launch_weight_grad<1, 2>(stream, p);
+    launch_weight_grad<false>(stream, p);
   }
 }
 

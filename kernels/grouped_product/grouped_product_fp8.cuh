@@ -3,10 +3,9 @@
 // What the two FP8 expert products share: the shape of a tile, its pipeline in shared memory, the
 // order of tiles, and the search for the expert of a row.
 //
-// Blocks of a cluster work on neighbouring tiles: ROWS one above the other share the tile of B,
-// COLUMNS side by side share that of A. Each loads its part of a shared tile and multicasts it to
-// the others. In a block, one producer warp keeps a ring of stages filled; two consumer warpgroups
-// multiply. While one of them promotes its partial sums, the other one has the tensor cores.
+// The two blocks of a cluster work on neighbouring tiles: one above the other they share the tile
+// of B, side by side that of A. Each loads half of the shared tile and multicasts it to both. In a
+// block, one producer warp keeps a ring of stages filled and two consumer warpgroups multiply.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +20,10 @@ constexpr int kTileK = 128;  // values of K per stage: one scaling tile
 constexpr int kConsumers = 2;
 constexpr int kThreads = 128 * (kConsumers + 1);
 constexpr int kConsumerWarps = 4 * kConsumers;
-constexpr int kProducerRegisters = 40;
-constexpr int kConsumerRegisters = 232;
+constexpr int kCluster = 2;
+constexpr uint16_t kBoth = 3;     // mask of a multicast
 constexpr int kGroupBlock = 128;  // alignment of groups
-constexpr int kMaxStarts = 385;  // experts + 1
+constexpr int kMaxStarts = 385;   // experts + 1
 
 // Byte offsets in dynamic shared memory, for tiles of BM x BN. SB bytes of B scales per stage; OUT
 // bytes for results on their way out.
@@ -47,29 +46,7 @@ struct Layout {
   static_assert(OUT % 1024 == 0 && kTotal <= 232448, "shared memory of one block");
 };
 
-// Place of a block in its cluster of ROWS x COLUMNS (each 1 or 2).
-template <int ROWS, int COLUMNS>
-struct Cluster {
-  static constexpr int kSize = ROWS * COLUMNS;
-  static constexpr int kPartners = ROWS + COLUMNS - 1;  // blocks that exchange data, itself included
-  int rank = static_cast<int>(ptx::cluster_rank());
-  __device__ int row() const { return rank % ROWS; }
-  __device__ int column() const { return rank / ROWS; }
-  __device__ uint16_t same_row() const {
-    return static_cast<uint16_t>((COLUMNS == 2 ? 1 | 1 << ROWS : 1) << row());
-  }
-  __device__ uint16_t same_column() const {
-    return static_cast<uint16_t>(((1 << ROWS) - 1) << (column() * ROWS));
-  }
-  // Frees a stage in every block that writes into this one.
-  __device__ void release(uint32_t empty_barrier) const {
-    const int lane = threadIdx.x % 32;
-    const int step = COLUMNS == 2 && lane == kPartners - 1 ? ROWS : lane;
-    if (lane < kPartners) ptx::mbarrier_arrive_at_rank(empty_barrier, rank ^ step);
-  }
-};
-
-// Position in the ring of stages.
+// Position in the ring of stages, for the producer.
 template <int STAGES>
 struct Ring {
   int stage = 0;
@@ -116,13 +93,19 @@ struct ConsumerRing {
   }
 };
 
-template <class L, int STAGES, int PARTNERS>
+template <class L, int STAGES>
 __device__ inline void init_barriers(uint32_t shared) {
   for (int i = 0; i < STAGES; ++i) {
     ptx::mbarrier_init(shared + L::kFull + 8 * i, 1);
-    ptx::mbarrier_init(shared + L::kEmpty + 8 * i, kConsumerWarps * PARTNERS);
+    ptx::mbarrier_init(shared + L::kEmpty + 8 * i, kConsumerWarps * kCluster);
   }
   ptx::mbarrier_init_fence();
+}
+
+// Frees a stage in both blocks: the producers of both write to both.
+__device__ inline void release_stage(uint32_t empty_barrier) {
+  const uint32_t lane = threadIdx.x % 32;
+  if (lane < kCluster) ptx::mbarrier_arrive_at_rank(empty_barrier, lane);
 }
 
 // First 128-row block of every expert, as 16-bit numbers: 8 M rows at most.
@@ -164,9 +147,7 @@ __device__ inline float load_shared(uint32_t address) {
 }
 __device__ inline float2 load_shared2(uint32_t address) {
   float2 value;
-  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];\n"
-               : "=f"(value.x), "=f"(value.y)
-               : "r"(address));
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];\n" : "=f"(value.x), "=f"(value.y) : "r"(address));
   return value;
 }
 __device__ inline float load_read_only(const float* address) {

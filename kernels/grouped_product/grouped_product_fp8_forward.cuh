@@ -10,14 +10,7 @@
 namespace tessera::kernels::cuda::grouped_fp8 {
 
 constexpr int kForwardRows = 128;  // of a tile
-#ifndef TESSERA_HINT_A
-#define TESSERA_HINT_A kCacheNormal
-#define TESSERA_HINT_B kCacheNormal
-#endif
-#ifndef TESSERA_BAND
-#define TESSERA_BAND 8
-#endif
-constexpr int kForwardBand = TESSERA_BAND;
+constexpr int kForwardBand = 8;    // pairs of tiles
 
 struct ForwardArguments {
   CUtensorMap a, b, c, a_scale;
@@ -32,71 +25,62 @@ constexpr int kOutColumns = BN == 256 ? 128 : BN;  // columns on their way out a
 template <int BN, int STAGES>
 using ForwardLayout = Layout<kForwardRows, BN, 0, kForwardRows * kOutColumns<BN> * 2, STAGES>;
 
-// One tile as both sides of the pipeline see it; rows of a cluster are two 128-row blocks.
+// One tile as both sides of the pipeline see it; `column` is its first column.
 struct ForwardTile {
   int block, expert, column;
   bool live, shared_b;
 };
 
-// What all warps of a block know about the work.
-template <int BN, int CN>
+// What all warps of a block know about the work. The tiles of a cluster lie one above the other.
+template <int BN>
 struct ForwardWork {
-  Cluster<2, CN> cluster;
   const uint16_t* starts;
-  int experts, blocks, columns;  // columns of clusters
+  int experts, rank, blocks, columns;
 
   __device__ ForwardWork(const ForwardArguments& p, const uint16_t* starts_)
       : starts(starts_),
         experts(p.experts),
+        rank(static_cast<int>(ptx::cluster_rank())),
         blocks(starts_[p.experts]),
-        columns((p.n + BN * CN - 1) / (BN * CN)) {}
+        columns((p.n + BN - 1) / BN) {}
   __device__ int tiles() const { return (blocks + 1) / 2 * columns; }
-  __device__ int first() const { return blockIdx.x / Cluster<2, CN>::kSize; }
-  __device__ int step() const { return gridDim.x / Cluster<2, CN>::kSize; }
+  __device__ int first() const { return blockIdx.x / kCluster; }
+  __device__ int step() const { return gridDim.x / kCluster; }
   // Two blocks of different experts have different B; then each loads its own.
   __device__ ForwardTile tile(int index) const {
     const TilePosition position = tile_position(index, (blocks + 1) / 2, columns, kForwardBand);
-    const int block = 2 * position.row + cluster.row(), other = block ^ 1;
+    const int block = 2 * position.row + rank, other = block ^ 1;
     const int expert = expert_of(starts, experts, min(block, blocks - 1));
     const bool alone = other < blocks && expert_of(starts, experts, other) != expert;
-    return {block, expert, (position.column * CN + cluster.column()) * BN, block < blocks, !alone};
+    return {block, expert, position.column * BN, block < blocks, !alone};
   }
 };
 
-template <int BN, int CN, int STAGES>
+template <int BN, int STAGES>
 __device__ inline void forward_produce(const ForwardArguments& p, uint32_t shared,
-                                       const ForwardWork<BN, CN>& work) {
+                                       const ForwardWork<BN>& work) {
   using L = ForwardLayout<BN, STAGES>;
-  constexpr int kPartA = kForwardRows / CN, kPartB = BN / 2;
-  const auto& cluster = work.cluster;
-  const int k_blocks = (p.k + kTileK - 1) / kTileK;
+  constexpr int kHalf = BN / kCluster;
+  const int k_blocks = (p.k + kTileK - 1) / kTileK, from = work.rank * kHalf;
   Ring<STAGES> ring;
   for (int index = work.first(); index < work.tiles(); index += work.step()) {
     const ForwardTile tile = work.tile(index);
     if (threadIdx.x % 32 != 0) continue;
     const int row = tile.block * kForwardRows;
     for (int kb = 0; kb < k_blocks; ++kb, ring.advance()) {
+      const int k = kb * kTileK;
       const uint32_t full = shared + L::kFull + 8 * ring.stage;
+      const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB;
       ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
       ptx::mbarrier_arrive_expect(full, L::kBytesStage);
-      const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB;
       if (tile.shared_b) {
-        const int from = cluster.row() * kPartB;
-        ptx::tma_multicast_3d(to_b + from * kTileK, &p.b, full, cluster.same_column(), kb * kTileK,
-                              tile.column + from, tile.expert, ptx::TESSERA_HINT_B);
+        ptx::tma_multicast_3d(to_b + from * kTileK, &p.b, full, kBoth, k, tile.column + from,
+                              tile.expert);
       } else {
-        ptx::tma_load_3d(to_b, &p.b, full, kb * kTileK, tile.column, tile.expert);
-        ptx::tma_load_3d(to_b + kPartB * kTileK, &p.b, full, kb * kTileK, tile.column + kPartB,
-                         tile.expert);
+        ptx::tma_load_3d(to_b, &p.b, full, k, tile.column, tile.expert);
+        ptx::tma_load_3d(to_b + kHalf * kTileK, &p.b, full, k, tile.column + kHalf, tile.expert);
       }
-      const uint32_t to_a = shared + L::kA + ring.stage * L::kBytesA;
-      if constexpr (CN == 1) {
-        ptx::tma_load_2d(to_a, &p.a, full, kb * kTileK, row, ptx::TESSERA_HINT_A);
-      } else {
-        const int from = cluster.column() * kPartA;
-        ptx::tma_multicast_2d(to_a + from * kTileK, &p.a, full, cluster.same_row(), kb * kTileK,
-                              row + from);
-      }
+      ptx::tma_load_2d(shared + L::kA + ring.stage * L::kBytesA, &p.a, full, k, row);
       ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full, row,
                        kb);
     }
@@ -168,9 +152,9 @@ __device__ inline void store_results(const ForwardArguments& p, uint32_t out, in
   }
 }
 
-template <int BN, int WN, int CN, int STAGES>
+template <int BN, int WN, int STAGES>
 __device__ inline void forward_consume(const ForwardArguments& p, uint32_t shared,
-                                       const ForwardWork<BN, CN>& work, int group) {
+                                       const ForwardWork<BN>& work, int group) {
   using L = ForwardLayout<BN, STAGES>;
   const int k_blocks = (p.k + kTileK - 1) / kTileK, n_blocks = (p.n + 127) / 128;
   const int thread = threadIdx.x % 128;
@@ -206,7 +190,7 @@ __device__ inline void forward_consume(const ForwardArguments& p, uint32_t share
         if (part == BN / WN - 1) ring.advance();
         ptx::wgmma_wait<0>();
         ptx::hold(partial);
-        if (part == BN / WN - 1) work.cluster.release(empty);
+        if (part == BN / WN - 1) release_stage(empty);
         promote<WN>(sums + part * (WN / 2), partial, low, high, scale_b + part * (WN / 64));
       }
     }
@@ -217,27 +201,27 @@ __device__ inline void forward_consume(const ForwardArguments& p, uint32_t share
   if (thread == 0) ptx::tma_store_wait<0>();
 }
 
-template <int BN, int WN, int CN, int STAGES>
-__global__ void __cluster_dims__(2 * CN, 1, 1) __launch_bounds__(kThreads, 1)
+template <int BN, int WN, int STAGES>
+__global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     forward_kernel(const __grid_constant__ ForwardArguments p) {
   using L = ForwardLayout<BN, STAGES>;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts);
-  if (threadIdx.x == 0) init_barriers<L, STAGES, Cluster<2, CN>::kPartners>(shared);
+  if (threadIdx.x == 0) init_barriers<L, STAGES>(shared);
   __syncthreads();
   ptx::cluster_sync();
-  const ForwardWork<BN, CN> work(p, starts);
+  const ForwardWork<BN> work(p, starts);
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
-    ptx::registers_shrink<kProducerRegisters>();
-    if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, CN, STAGES>(p, shared, work);
+    ptx::registers_shrink<40>();
+    if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, STAGES>(p, shared, work);
   } else {
-    ptx::registers_grow<kConsumerRegisters>();
-    forward_consume<BN, WN, CN, STAGES>(p, shared, work, group);
+    ptx::registers_grow<232>();
+    forward_consume<BN, WN, STAGES>(p, shared, work, group);
   }
-  // NOTE: other blocks may still multicast into this one or arrive at its barriers.
+  // NOTE: the other block may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
 }

@@ -28,13 +28,13 @@ struct GroupedFp8Product {
   const void* b;         ///< (experts, n, k) E4M3, contiguous
   const float* b_scale;  ///< (experts, ceil(n / 128), ceil(k / 128)), contiguous
   const int32_t* offsets;
-  void* c;                 ///< (rows, n) BF16, contiguous; rows past offsets[experts] keep their values
-  int64_t rows;            ///< capacity of a and c
-  int64_t a_scale_stride;  ///< multiple of 4, at least rows: tokens are contiguous, as cuBLASLt has it
-  int n, k;                ///< multiples of 16 and 16
+  void* c;       ///< (rows, n) BF16, contiguous; rows past offsets[experts] keep their values
+  int64_t rows;  ///< capacity of a and c
+  int64_t
+      a_scale_stride;  ///< multiple of 4, at least rows: tokens are contiguous, as cuBLASLt has it
+  int n, k;            ///< multiples of 16 and 16
   int experts;
-  int tile_n = 0;   ///< 128, 192 or 256; 0 chooses by shape
-  int cluster = 0;  ///< 2 or 4 blocks that share tiles; 0 chooses
+  int tile_n = 0;  ///< 128, 192 or 256; 0 chooses by shape
 };
 void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p);
 
@@ -46,14 +46,14 @@ struct GroupedFp8WeightGrad {
   const void* b;         ///< (n, tokens) E4M3, row stride token_stride: X transposed
   const float* b_scale;  ///< (tokens / 128, b_scale_stride)
   const int32_t* offsets;
-  float* dw;              ///< (experts, m, n) F32, contiguous
-  int64_t tokens;         ///< capacity along tokens
-  int64_t token_stride;   ///< multiple of 16
+  float* dw;                               ///< (experts, m, n) F32, contiguous
+  int64_t tokens;                          ///< capacity along tokens
+  int64_t token_stride;                    ///< multiple of 16
   int64_t a_scale_stride, b_scale_stride;  ///< multiples of 4, at least m and n
   int m, n;                                ///< n a multiple of 8
   int experts;
-  bool accumulate;  ///< add to dw (an empty group leaves it); else write (an empty group gives zeros)
-  int cluster = 0;  ///< 2 or 4 blocks that share tiles; 0 chooses
+  bool accumulate;  ///< add to dw (an empty group leaves it); else write (an empty group gives
+                    ///< zeros)
 };
 void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p);
 

@@ -17,10 +17,7 @@ constexpr int kGradRows = 256;  // of a tile
 constexpr int kGradColumns = 128;
 constexpr int kGradSlabs = 2;  // of 64 rows, per warpgroup
 constexpr int kGradStages = 4;
-#ifndef TESSERA_GRAD_BAND
-#define TESSERA_GRAD_BAND 8
-#endif
-constexpr int kGradBand = TESSERA_GRAD_BAND;
+constexpr int kGradBand = 8;  // tiles
 
 struct WeightGradArguments {
   CUtensorMap a, b, a_scale, b_scale;
@@ -35,71 +32,55 @@ struct WeightGradTile {
   int expert, row, column, first, k_blocks;
 };
 
-// Clusters of CM x CN tiles. Tiles of one expert follow each other, so that its operands stay in
-// the L2 cache.
-template <int CM, int CN>
+// What all warps of a block know about the work. The tiles of a cluster lie side by side. Tiles of
+// one expert follow each other, so that its operands stay in the L2 cache.
 struct WeightGradWork {
-  Cluster<CM, CN> cluster;
   const uint16_t* starts;
-  int experts, rows, columns;  // of clusters, per expert
+  int experts, rank, rows, columns;  // tiles per expert; columns in pairs
 
   __device__ WeightGradWork(const WeightGradArguments& p, const uint16_t* starts_)
       : starts(starts_),
         experts(p.experts),
-        rows((p.m + kGradRows * CM - 1) / (kGradRows * CM)),
-        columns((p.n + kGradColumns * CN - 1) / (kGradColumns * CN)) {}
+        rank(static_cast<int>(ptx::cluster_rank())),
+        rows((p.m + kGradRows - 1) / kGradRows),
+        columns((p.n + kGradColumns * kCluster - 1) / (kGradColumns * kCluster)) {}
   __device__ int tiles() const { return experts * rows * columns; }
-  __device__ int first() const { return blockIdx.x / Cluster<CM, CN>::kSize; }
-  __device__ int step() const { return gridDim.x / Cluster<CM, CN>::kSize; }
-  // Stages that this block goes through in all.
-  __device__ int stages() const {
-    int sum = 0;
-    for (int index = first(); index < tiles(); index += step()) sum += blocks_of(index);
-    return sum;
-  }
-  __device__ int blocks_of(int index) const {
-    const int expert = index / (rows * columns);
-    return starts[expert + 1] - starts[expert];
-  }
+  __device__ int first() const { return blockIdx.x / kCluster; }
+  __device__ int step() const { return gridDim.x / kCluster; }
   __device__ WeightGradTile tile(int index) const {
     const int expert = index / (rows * columns);
     const TilePosition at =
         tile_position(index - expert * rows * columns, rows, columns, kGradBand);
-    return {expert, (at.row * CM + cluster.row()) * kGradRows,
-            (at.column * CN + cluster.column()) * kGradColumns, starts[expert],
-            starts[expert + 1] - starts[expert]};
+    return {expert, at.row * kGradRows, (at.column * kCluster + rank) * kGradColumns,
+            starts[expert], starts[expert + 1] - starts[expert]};
+  }
+  // Stages that this block goes through in all.
+  __device__ int stages() const {
+    int sum = 0;
+    for (int index = first(); index < tiles(); index += step()) {
+      const int expert = index / (rows * columns);
+      sum += starts[expert + 1] - starts[expert];
+    }
+    return sum;
   }
 };
 
-template <int CM, int CN>
 __device__ inline void weight_grad_produce(const WeightGradArguments& p, uint32_t shared,
-                                           const WeightGradWork<CM, CN>& work) {
+                                           const WeightGradWork& work) {
   using L = WeightGradLayout;
-  const auto& cluster = work.cluster;
-  const int from_a = cluster.column() * (kGradRows / CN);
-  const int from_b = cluster.row() * (kGradColumns / CM);
+  const int from = work.rank * (kGradRows / kCluster);
   Ring<kGradStages> ring;
   for (int index = work.first(); index < work.tiles(); index += work.step()) {
     const WeightGradTile tile = work.tile(index);
     for (int i = 0; i < tile.k_blocks; ++i, ring.advance()) {
       const int kb = tile.first + i;
       const uint32_t full = shared + L::kFull + 8 * ring.stage;
-      const uint32_t to_a = shared + L::kA + ring.stage * L::kBytesA + from_a * kTileK;
-      const uint32_t to_b = shared + L::kB + ring.stage * L::kBytesB + from_b * kTileK;
+      const uint32_t to_a = shared + L::kA + ring.stage * L::kBytesA;
       ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
       ptx::mbarrier_arrive_expect(full, L::kBytesStage);
-      if constexpr (CN == 1) {
-        ptx::tma_load_2d(to_a, &p.a, full, kb * kTileK, tile.row);
-      } else {
-        ptx::tma_multicast_2d(to_a, &p.a, full, cluster.same_row(), kb * kTileK,
-                              tile.row + from_a);
-      }
-      if constexpr (CM == 1) {
-        ptx::tma_load_2d(to_b, &p.b, full, kb * kTileK, tile.column);
-      } else {
-        ptx::tma_multicast_2d(to_b, &p.b, full, cluster.same_column(), kb * kTileK,
-                              tile.column + from_b);
-      }
+      ptx::tma_multicast_2d(to_a + from * kTileK, &p.a, full, kBoth, kb * kTileK, tile.row + from);
+      ptx::tma_load_2d(shared + L::kB + ring.stage * L::kBytesB, &p.b, full, kb * kTileK,
+                       tile.column);
       ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full,
                        tile.row, kb);
       ptx::tma_load_2d(shared + L::kScaleB + ring.stage * L::kBytesScaleB, &p.b_scale, full,
@@ -151,9 +132,9 @@ __device__ inline void write_slab(const WeightGradArguments& p, int expert, int 
   }
 }
 
-template <int CM, int CN, bool ACCUMULATE>
+template <bool ACCUMULATE>
 __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_t shared,
-                                           const WeightGradWork<CM, CN>& work, int group) {
+                                           const WeightGradWork& work, int group) {
   using L = WeightGradLayout;
   constexpr int kPartial = kGradColumns / 2;
   const int tiles = work.tiles();
@@ -193,7 +174,7 @@ __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_
         if (slab == kGradSlabs - 1) ring.advance();
         ptx::wgmma_wait<0>();
         ptx::hold(partial);
-        if (slab == kGradSlabs - 1) work.cluster.release(empty);
+        if (slab == kGradSlabs - 1) release_stage(empty);
         promote_by_column(sums + slab * kPartial, partial, low, high, scale);
       }
       // The products of the next tile begin before this one is written.
@@ -209,27 +190,27 @@ __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_
   turns.finish();
 }
 
-template <int CM, int CN, bool ACCUMULATE>
-__global__ void __cluster_dims__(CM* CN, 1, 1) __launch_bounds__(kThreads, 1)
+template <bool ACCUMULATE>
+__global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     weight_grad_kernel(const __grid_constant__ WeightGradArguments p) {
   using L = WeightGradLayout;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts);
-  if (threadIdx.x == 0) init_barriers<L, kGradStages, Cluster<CM, CN>::kPartners>(shared);
+  if (threadIdx.x == 0) init_barriers<L, kGradStages>(shared);
   __syncthreads();
   ptx::cluster_sync();
-  const WeightGradWork<CM, CN> work(p, starts);
+  const WeightGradWork work(p, starts);
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
     ptx::registers_shrink<24>();
     if (threadIdx.x == kConsumers * 128) weight_grad_produce(p, shared, work);
   } else {
     ptx::registers_grow<240>();
-    weight_grad_consume<CM, CN, ACCUMULATE>(p, shared, work, group);
+    weight_grad_consume<ACCUMULATE>(p, shared, work, group);
   }
-  // NOTE: other blocks may still multicast into this one or arrive at its barriers.
+  // NOTE: the other block may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
 }

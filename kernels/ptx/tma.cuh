@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The bulk tensor copy engine (TMA): loads of boxes into shared memory that complete on an mbarrier,
-// multicast within a cluster, stores, reductions; and the host side that describes tensors to it.
-// Source: PTX ISA, "cp.async.bulk.tensor"; CUDA driver API, cuTensorMapEncodeTiled.
+// The bulk tensor copy engine (TMA): loads of boxes into shared memory that complete on an
+// mbarrier, multicast within a cluster, stores, reductions; and the host side that describes
+// tensors to it. Source: PTX ISA, "cp.async.bulk.tensor"; CUDA driver API, cuTensorMapEncodeTiled.
 //
 // Coordinates count elements, innermost dimension first. What lies outside the tensor is read as
 // zeros (and counts in the bytes awaited) and is not written. Boxes in shared memory begin at
@@ -135,8 +135,8 @@ inline auto tensor_map_encoder() {
   static const Encode encode = [] {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
-    const cudaError_t status = cudaGetDriverEntryPointByVersion(
-        "cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+    const cudaError_t status = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function,
+                                                                12000, cudaEnableDefault, &found);
     if (status != cudaSuccess || found != cudaDriverEntryPointSuccess || function == nullptr) {
       throw Error("cuda", "the driver has no cuTensorMapEncodeTiled",
                   "a driver of CUDA 12.0 or newer is needed");
@@ -155,10 +155,10 @@ CUtensorMap make_tensor_map(CUtensorMapDataType type, const void* data,
   CUtensorMap map{};
   uint32_t steps[RANK];
   for (uint32_t& step : steps) step = 1;
-  const CUresult status = tensor_map_encoder()(
-      &map, type, RANK, const_cast<void*>(data), size, stride_bytes, box, steps,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult status =
+      tensor_map_encoder()(&map, type, RANK, const_cast<void*>(data), size, stride_bytes, box,
+                           steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
+                           CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   require(status == CUDA_SUCCESS, "cuda",
           "tensor map refused (code {}): {} dimensions, innermost {}, address {}",
           static_cast<int>(status), RANK, size[0], data);

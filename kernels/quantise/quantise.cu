@@ -31,9 +31,15 @@ __device__ inline uint32_t max_bf16x2(uint32_t a, uint32_t b) {
   asm("max.bf16x2 %0, %1, %2;\n" : "=r"(larger) : "r"(a), "r"(b));
   return larger;
 }
-__device__ inline uint32_t magnitude(uint32_t pair) { return pair & 0x7fff7fffu; }
-__device__ inline float low_float(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ inline float high_float(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
+__device__ inline uint32_t magnitude(uint32_t pair) {
+  return pair & 0x7fff7fffu;
+}
+__device__ inline float low_float(uint32_t pair) {
+  return __uint_as_float(pair << 16);
+}
+__device__ inline float high_float(uint32_t pair) {
+  return __uint_as_float(pair & 0xffff0000u);
+}
 
 __device__ inline uint32_t pack_bf16(float low, float high) {
   uint32_t packed;
@@ -103,15 +109,16 @@ struct FloatBlock {
 
 // Where the thread stands in the tensor.
 struct Place {
-  int64_t row;     // first of its 8 rows
-  int column;      // first of its 8 columns
-  int64_t rows;    // live rows
+  int64_t row;   // first of its 8 rows
+  int column;    // first of its 8 columns
+  int64_t rows;  // live rows
   int cols;
   __device__ bool has_row(int r) const { return row + r < rows; }
   __device__ bool has_columns() const { return column < cols; }
 };
 
-// ---- transposition through shared memory ---------------------------------------------------------
+// ---- transposition through shared memory
+// ---------------------------------------------------------
 
 // NOTE: 8-byte units of a column are stored at unit ^ (column / 8), so that the threads of half a
 // warp, 8 columns apart, write to different banks.
@@ -161,15 +168,14 @@ __device__ inline void write_rows(uint8_t* to, const Block& block, const Place& 
   for (int r = 0; r < 8; ++r) {
     const float s = inverse[r];
     if (!place.has_row(r)) continue;
-    *reinterpret_cast<uint2*>(to + (place.row + r) * place.cols + place.column) =
-        make_uint2(pack_e4m3(block.at(r, 0) * s, block.at(r, 1) * s, block.at(r, 2) * s,
-                             block.at(r, 3) * s),
-                   pack_e4m3(block.at(r, 4) * s, block.at(r, 5) * s, block.at(r, 6) * s,
-                             block.at(r, 7) * s));
+    *reinterpret_cast<uint2*>(to + (place.row + r) * place.cols + place.column) = make_uint2(
+        pack_e4m3(block.at(r, 0) * s, block.at(r, 1) * s, block.at(r, 2) * s, block.at(r, 3) * s),
+        pack_e4m3(block.at(r, 4) * s, block.at(r, 5) * s, block.at(r, 6) * s, block.at(r, 7) * s));
   }
 }
 
-// ---- activations ---------------------------------------------------------------------------------
+// ---- activations
+// ---------------------------------------------------------------------------------
 
 struct ActivationShared {
   uint16_t row_max[kTile];
@@ -316,9 +322,8 @@ __global__ void __launch_bounds__(kThreads, 3)
     }
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
-      const uint4 v =
-          make_uint4(swiglu_pair(gate[r].x, up[r].x), swiglu_pair(gate[r].y, up[r].y),
-                     swiglu_pair(gate[r].z, up[r].z), swiglu_pair(gate[r].w, up[r].w));
+      const uint4 v = make_uint4(swiglu_pair(gate[r].x, up[r].x), swiglu_pair(gate[r].y, up[r].y),
+                                 swiglu_pair(gate[r].z, up[r].z), swiglu_pair(gate[r].w, up[r].w));
       block.set_row(first + r, v);
       if (y != nullptr && place.has_row(first + r) && place.has_columns()) {
         *reinterpret_cast<uint4*>(y + ((place.row + first + r) * width + place.column) * 2) = v;
@@ -328,7 +333,8 @@ __global__ void __launch_bounds__(kThreads, 3)
   quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
 }
 
-// ---- weights -------------------------------------------------------------------------------------
+// ---- weights
+// -------------------------------------------------------------------------------------
 
 struct WeightShared {
   float largest[kWarps];
@@ -407,7 +413,8 @@ __global__ void __launch_bounds__(kThreads, 2)
                    blockIdx.x * kTile, n, k);
 }
 
-// ---- launches ------------------------------------------------------------------------------------
+// ---- launches
+// ------------------------------------------------------------------------------------
 
 dim3 tiles(int64_t rows, int cols, int batch, const char* where) {
   const int64_t down = (rows + kTile - 1) / kTile;
@@ -423,7 +430,8 @@ void check_activation(int64_t rows, int cols, const QuantisedActivation& out, co
           "expected scale_stride >= {} rows, got {}", rows, out.scale_stride);
   require(out.values_t == nullptr ||
               (out.stride_t % 16 == 0 && out.stride_t >= rows && out.scale_stride_t >= cols),
-          where, "expected stride_t a multiple of 16 and >= {} rows, scale_stride_t >= {}; got {}, {}",
+          where,
+          "expected stride_t a multiple of 16 and >= {} rows, scale_stride_t >= {}; got {}, {}",
           rows, cols, out.stride_t, out.scale_stride_t);
 }
 

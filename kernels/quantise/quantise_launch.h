@@ -29,8 +29,8 @@ struct QuantisedActivation {
   int64_t scale_stride_t = 0;  ///< at least cols; a multiple of 4 for the products
 };
 
-/// x (rows, cols) BF16, contiguous, cols a multiple of 8. `live_rows` (1) I32 may be null; rows from
-/// live_rows[0] on are neither read nor written. Reads x once.
+/// x (rows, cols) BF16, contiguous, cols a multiple of 8. `live_rows` (1) I32 may be null; rows
+/// from live_rows[0] on are neither read nor written. Reads x once.
 void quantise_activation(CUstream_st* stream, const void* x, int64_t rows, int cols,
                          const int32_t* live_rows, const QuantisedActivation& out);
 

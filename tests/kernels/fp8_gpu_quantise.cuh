@@ -22,7 +22,9 @@ inline void report(const std::string& name, bool good, const std::string& detail
 }
 
 // The recipe on the host.
-inline float scale_of(float largest) { return std::fmax(largest, 1e-4f) / 448.0f; }
+inline float scale_of(float largest) {
+  return std::fmax(largest, 1e-4f) / 448.0f;
+}
 inline uint8_t value_of(float x, float largest) {
   const float inverse = 448.0f / std::fmax(largest, 1e-4f);
   return tessera::f8e4m3(x * inverse).bits;
@@ -73,7 +75,7 @@ struct ActivationBuffers {
     scales_t.poison();
   }
   QuantisedActivation out() const {
-    return {values.data(),   scales.data(), stride, values_t.data(),
+    return {values.data(),   scales.data(), stride,  values_t.data(),
             scales_t.data(), stride,        stride_c};
   }
   int64_t rows;
@@ -100,7 +102,8 @@ inline void check_activation(const std::string& name, const std::vector<float>& 
   for (int64_t r = live; r < b.rows; ++r) {
     for (int c = 0; c < b.cols; ++c) {
       touched += values[static_cast<size_t>(r * b.cols + c)] != 0xff;
-      touched += r >= (live + 15) / 16 * 16 && values_t[static_cast<size_t>(c * b.stride + r)] != 0xff;
+      touched +=
+          r >= (live + 15) / 16 * 16 && values_t[static_cast<size_t>(c * b.stride + r)] != 0xff;
     }
   }
   report(name + " untouched beyond live rows", touched == 0);
@@ -198,7 +201,8 @@ void check_quantise_weight(int batch, int n, int k) {
 }
 
 inline void check_all_quantise() {
-  for (const auto& [rows, cols] : {std::pair{128, 128}, {384, 576}, {131, 264}, {1, 8}, {640, 2048}}) {
+  for (const auto& [rows, cols] :
+       {std::pair{128, 128}, {384, 576}, {131, 264}, {1, 8}, {640, 2048}}) {
     check_quantise_activation(rows, cols, rows);
   }
   check_quantise_activation(512, 256, 256);

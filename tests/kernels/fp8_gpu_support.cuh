@@ -9,11 +9,13 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "core/base/dtype.h"
@@ -55,7 +57,8 @@ class DeviceArray {
   size_t count_ = 0;
 };
 
-// ---- random data ---------------------------------------------------------------------------------
+// ---- random data
+// ---------------------------------------------------------------------------------
 
 __host__ __device__ inline uint32_t mix(uint64_t i, uint32_t seed) {
   uint64_t z = (i + 1) * 0x9E3779B97F4A7C15ull + (static_cast<uint64_t>(seed) << 32);
@@ -81,7 +84,8 @@ void fill(const DeviceArray<T>& to, uint32_t seed, float factor = 1.0f) {
   check(cudaGetLastError(), "fill_normal");
 }
 
-// ---- references ----------------------------------------------------------------------------------
+// ---- references
+// ----------------------------------------------------------------------------------
 
 // E4M3 values with K contiguous; the scale of tile t (128 values of K) of a row lies at
 // scales[first scale of the row + t * tile_stride].
@@ -120,8 +124,7 @@ __global__ void dot_reference(const Dot* dots, int64_t count, Operand a, Operand
   }
   if (threadIdx.x % 32 == 0) out[i] = make_double2(sum, size);
 }
-inline std::vector<double2> dots(const std::vector<Dot>& list, const Operand& a,
-                                 const Operand& b) {
+inline std::vector<double2> dots(const std::vector<Dot>& list, const Operand& a, const Operand& b) {
   const DeviceArray<Dot> on_device(list);
   const DeviceArray<double2> out(list.size());
   const auto count = static_cast<int64_t>(list.size());
@@ -133,9 +136,10 @@ inline std::vector<double2> dots(const std::vector<Dot>& list, const Operand& a,
   return out.host();
 }
 
-// ---- timing --------------------------------------------------------------------------------------
+// ---- timing
+// --------------------------------------------------------------------------------------
 
-// Median milliseconds of run(i), i counting launches so that inputs can rotate.
+// Median milliseconds of `repeats` launches run(i), i counting so that inputs can rotate.
 inline double median_ms(const std::function<void(int)>& run, int repeats = 21) {
   cudaEvent_t from, to;
   check(cudaEventCreate(&from), "event");
@@ -152,9 +156,26 @@ inline double median_ms(const std::function<void(int)>& run, int repeats = 21) {
     times.push_back(ms);
   }
   std::sort(times.begin(), times.end());
-  cudaEventDestroy(from);
-  cudaEventDestroy(to);
+  check(cudaEventDestroy(from), "event");
+  check(cudaEventDestroy(to), "event");
   return times[times.size() / 2];
+}
+
+// NOTE: products in FP8 run into the power limit of the chip within milliseconds, so what ran
+// before decides the clock: the same kernel differs by 15 %. Hence two numbers, the same way for
+// everyone.
+struct PowerStates {
+  double after_pause_ms;  // median of the first 21 launches after half a second of nothing
+  double sustained_ms;    // median of 21 after half a second of launches
+};
+inline PowerStates time_power_states(const std::function<void(int)>& run) {
+  check(cudaDeviceSynchronize(), "pause");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  PowerStates out{};
+  out.after_pause_ms = median_ms(run);
+  out.sustained_ms = median_ms(run, static_cast<int>(500 / out.after_pause_ms));
+  out.sustained_ms = median_ms(run);
+  return out;
 }
 
 }  // namespace fp8_gpu
