@@ -54,8 +54,8 @@ std::string table(const std::vector<std::string>& head,
   std::string text;
   const auto add = [&](const std::vector<std::string>& row, bool is_head) {
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number =
-          !is_head && !row[i].empty() && std::isdigit(static_cast<unsigned char>(row[i][0]));
+      const bool number = !is_head && !row[i].empty() && row[i].size() < 14 &&
+                          std::isdigit(static_cast<unsigned char>(row[i][0]));
       text += pad(row[i], i + 1 == row.size() && !number ? 0 : widths[i], number);
       text += i + 1 == row.size() ? "\n" : "  ";
     }

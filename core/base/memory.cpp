@@ -116,7 +116,8 @@ Arena Arena::measuring(Device device) {
 }
 
 Tensor Arena::take(DType dtype, std::initializer_list<std::int64_t> shape) {
-  // NOTE: the addresses of a measuring arena are offsets from nowhere: nobody may read through them.
+  // NOTE: the addresses of a measuring arena are offsets from nowhere: nobody may read through
+  // them.
   void* base = measuring_ ? reinterpret_cast<void*>(kArenaAlignment) : reservation_.base;
   auto* start = static_cast<std::byte*>(base) + used_;
   Tensor tensor(start, dtype, shape, device_);

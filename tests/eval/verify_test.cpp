@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace tessera {
@@ -18,7 +19,9 @@ fs::path reference_folder() {
 class Reference : public testing::TestWithParam<const char*> {};
 
 VerifyOptions options_for(const fs::path& folder) {
-  VerifyOptions options{.model = folder, .reference = folder / "reference.safetensors"};
+  VerifyOptions options;
+  options.model = folder;
+  options.reference = folder / "reference.safetensors";
   if (fs::exists(folder / "grads.safetensors")) options.grads = folder / "grads.safetensors";
   if (fs::exists(folder / "train.json")) options.train = folder;
   return options;
@@ -35,8 +38,8 @@ TEST_P(Reference, WithinTolerances) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Reference, testing::Values("tiny", "tiny-noqlora", "tiny-fp8"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

@@ -14,6 +14,7 @@
 #include <map>
 #include <thread>
 
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
 #include "distributed/single/single_process.h"
@@ -54,7 +55,7 @@ struct Workspace {
     RunSpec s;
     s.run.name = "test";
     s.run.seed = 5;
-    s.model.vocab_size = 320;
+    s.model.vocab_size = 512;
     s.model.hidden_size = 32;
     s.model.num_hidden_layers = 2;
     s.model.max_position_embeddings = 64;
@@ -69,7 +70,7 @@ struct Workspace {
     s.model.num_experts_per_tok = 2;
     s.model.num_nextn_predict_layers = 1;
     s.model.initializer_range = 0.02;
-    s.tokenizer.vocab_size = 320;
+    s.tokenizer.vocab_size = 512;
     s.data.held_out_fraction = 0.1;
     s.data.filters.deduplicate_near = false;
     s.data.sources = {
@@ -315,12 +316,14 @@ TEST_F(TrainRun, RollbackGoesOnFromTheLastCheckpoint) {
   EXPECT_EQ(train_run(folder, ranks, options), RunState::Stopped);
   EXPECT_EQ(spikes, 1);
   EXPECT_EQ(rollbacks, 1);
-  EXPECT_EQ(status_of(folder).step, 7);
+  EXPECT_EQ(find_latest_checkpoint(folder.path())->step, 8);  // nothing was trained since
 }
 
 TEST_F(TrainRun, NotFiniteEndsTheRunWithItsReason) {
   RunSpec s = workspace_->spec();
-  s.curriculum[0].learning_rate = {{.kind = RateKind::Constant, .to = 1e30}};
+  s.curriculum[0].learning_rate = {{.kind = RateKind::Constant, .to = 10}};
+  s.optimiser.weight_decay = 1;  // w <- w - 10 w: past what a float can hold within 50 steps
+  s.curriculum[0].steps = 60;
   s.checkpoint.every_steps = 1;
   const RunFolder folder = workspace_->run(s);
   EXPECT_THROW(Workspace::train(folder), Error);
@@ -332,7 +335,7 @@ TEST_F(TrainRun, NotFiniteEndsTheRunWithItsReason) {
 
 TEST_F(TrainRun, WrongVocabularyIsAnError) {
   RunSpec s = workspace_->spec();
-  s.model.vocab_size = 64;
+  s.model.vocab_size = 256;
   const RunFolder folder = workspace_->run(s);
   EXPECT_THROW(Workspace::train(folder), Error);
   EXPECT_EQ(status_of(folder).state, RunState::Failed);
