@@ -3,92 +3,22 @@
 // written in the order they are read, so that the result depends on neither threads nor restarts.
 #include "core/data/build.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <fstream>
 #include <set>
 
 #include "core/base/error.h"
-#include "core/data/durable_file.h"
+#include "core/data/build_folder.h"
 #include "core/data/manifest.h"
 #include "core/data/pipeline.h"
-#include "core/data/shard.h"
+#include "core/data/segment.h"
 
 namespace tessera::data {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Held while a build is at work in a folder; the system lets go of it when the process ends.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder) {
-    const fs::path path = folder / ".lock";
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd_ < 0)
-      throw Error(folder.string(), fmt::format("cannot write here: {}", std::strerror(errno)),
-                  "check the folder and its permissions");
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(fd_);
-      throw Error(folder.string(), "another data build is at work in this folder",
-                  "wait for it, or choose another folder");
-    }
-  }
-  ~FolderLock() { ::close(fd_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int fd_ = -1;
-};
-
-/// build-seen.bin: the fingerprints of kept documents, so that a build that goes on knows them.
-class SeenFile {
- public:
-  /// Opens for appending behind `bytes`; what lies beyond belongs to shards that were not finished.
-  SeenFile(const fs::path& path, std::int64_t bytes) : path_(path) {
-    std::ofstream(path, std::ios::app | std::ios::binary).flush();
-    std::error_code failed;
-    if (static_cast<std::int64_t>(fs::file_size(path)) < bytes)
-      throw Error(path.string(), "cut off", "remove the folder and build the data again");
-    fs::resize_file(path, static_cast<std::uintmax_t>(bytes), failed);
-    fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (failed || fd_ < 0) throw Error(path.string(), "cannot write", "check the permissions");
-  }
-  ~SeenFile() { ::close(fd_); }
-  SeenFile(const SeenFile&) = delete;
-  SeenFile& operator=(const SeenFile&) = delete;
-
-  void add(const Fingerprint& print) { waiting_.push_back(print); }
-
-  /// Returns the bytes that were added.
-  std::int64_t flush() {
-    const char* data = reinterpret_cast<const char*>(waiting_.data());
-    const std::size_t bytes = waiting_.size() * sizeof(Fingerprint);
-    for (std::size_t at = 0; at < bytes;) {
-      const ssize_t done = ::write(fd_, data + at, bytes - at);
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0)
-        throw Error(path_.string(), fmt::format("cannot write: {}", std::strerror(errno)),
-                    "make room on the disk and start again: what was finished is kept");
-      at += static_cast<std::size_t>(done);
-    }
-    ::fsync(fd_);
-    waiting_.clear();
-    return static_cast<std::int64_t>(bytes);
-  }
-
- private:
-  fs::path path_;
-  int fd_ = -1;
-  std::vector<Fingerprint> waiting_;
-};
 
 struct Item {
   Document document;
@@ -110,18 +40,16 @@ class Builder {
   void restore_seen();
   void build_source(std::size_t index);
   std::vector<Item> judge(std::vector<Document> batch, const FilterOptions& filter);
-  void commit(Item& item, SourceReport& report, ShardWriter& train, ShardWriter& held_out);
-  void close_segment(ManifestSource& source, ShardWriter& train, ShardWriter& held_out);
+  void commit(Item& item, SourceReport& report);
+  void close_segment(ManifestSource& source);
   void finish();
   void report_progress(const BatchReader& batches, bool always);
   BuildReport make_report(bool was_complete) const;
-  ShardInfo shard_info(const std::string& source, const char* split) const {
-    return {0, 0, options_.tokenizer->vocab_size(), options_.tokenizer->hash(), source, split, {}};
-  }
 
   const BuildOptions& options_;
   std::vector<SourceReader> readers_;
   BuildState state_;
+  Segment segment_;
   std::unique_ptr<Deduplicator> seen_;
   std::unique_ptr<SeenFile> seen_file_;
   std::chrono::steady_clock::time_point last_progress_{};
@@ -253,7 +181,7 @@ std::vector<Item> Builder::judge(std::vector<Document> batch, const FilterOption
   return items;
 }
 
-void Builder::commit(Item& item, SourceReport& report, ShardWriter& train, ShardWriter& held_out) {
+void Builder::commit(Item& item, SourceReport& report) {
   const Document& document = item.document;
   state_.position = document.after;
   ++report.documents_read;
@@ -261,27 +189,24 @@ void Builder::commit(Item& item, SourceReport& report, ShardWriter& train, Shard
     ++report.dropped[document.reason];
     return;
   }
-  const auto tokens = static_cast<std::int64_t>(item.tokens.size());
   // The half of the hash that buckets do not use, as a number in [0, 1).
-  const bool hold = static_cast<double>(item.print.exact[1] >> 11) * 0x1p-53 < options_.held_out;
-  (hold ? held_out : train).add(item.tokens);
+  segment_.add(static_cast<double>(item.print.exact[1] >> 11) * 0x1p-53, item.tokens);
   ++report.documents_kept;
-  report.documents_held_out += hold;
-  (hold ? report.tokens_held_out : report.tokens) += tokens;
+  report.tokens += static_cast<std::int64_t>(item.tokens.size());
   report.text_bytes += static_cast<std::int64_t>(document.text.size());
   report.from_latin1 += document.from_latin1;
   report.from_utf16 += document.from_utf16;
   seen_file_->add(item.print);
 }
 
-void Builder::close_segment(ManifestSource& source, ShardWriter& train, ShardWriter& held_out) {
-  for (ShardWriter* writer : {&train, &held_out}) {
-    if (writer->documents() == 0) continue;
-    const char* split = writer == &train ? kTrainSplit : kHeldOutSplit;
-    const std::string file = fmt::format("{}-{}-{:05}.tokens", source.name, split, state_.segment);
-    const ShardInfo info = writer->write(options_.folder / file);
-    source.shards.push_back({file, split, info.documents, info.tokens});
-  }
+void Builder::close_segment(ManifestSource& source) {
+  const Segment::Written written =
+      segment_.write(options_.folder, source.name, state_.segment, *options_.tokenizer,
+                     {options_.held_out, options_.held_out_min_tokens});
+  source.shards.insert(source.shards.end(), written.shards.begin(), written.shards.end());
+  source.report.documents_held_out += written.documents_held_out;
+  source.report.tokens_held_out += written.tokens_held_out;
+  source.report.tokens -= written.tokens_held_out;
   ++state_.segment;
   state_.seen_bytes += seen_file_->flush();
 }
@@ -293,23 +218,21 @@ void Builder::build_source(std::size_t index) {
   const auto chosen = options_.filters.find(source.domain);
   const FilterOptions filter =
       chosen == options_.filters.end() ? FilterOptions::for_domain(source.domain) : chosen->second;
-  ShardWriter train(shard_info(source.name, kTrainSplit));
-  ShardWriter held_out(shard_info(source.name, kHeldOutSplit));
   BatchReader batches(reader);
   for (auto batch = batches.next(); !batch.empty(); batch = batches.next()) {
     if (options_.stop && *options_.stop)
       throw Error("data build", "stopped on request", "start it again: it goes on where it stood");
     auto items = judge(std::move(batch), filter);
     for (Item& item : items) {
-      commit(item, source.report, train, held_out);
-      if (train.tokens() + held_out.tokens() < options_.shard_tokens) continue;
-      close_segment(source, train, held_out);
+      commit(item, source.report);
+      if (segment_.tokens() < options_.shard_tokens) continue;
+      close_segment(source);
       write_state(options_.folder, state_);
     }
     report_progress(batches, false);
   }
   report_progress(batches, true);
-  close_segment(source, train, held_out);
+  close_segment(source);
   state_.source = static_cast<std::int64_t>(index) + 1;
   state_.position = {};
   state_.segment = 0;
@@ -403,41 +326,10 @@ BuildReport Builder::run() {
   return make_report(false);
 }
 
-std::string percent(std::int64_t part, std::int64_t whole) {
-  return whole > 0 ? fmt::format("{:.1f} %",
-                                 100.0 * static_cast<double>(part) / static_cast<double>(whole))
-                   : "-";
-}
-
 }  // namespace
 
 BuildReport build(const BuildOptions& options) {
   return Builder(options).run();
-}
-
-std::string BuildReport::table() const {
-  std::string text =
-      fmt::format("{:<20} {:>7} {:>10} {:>10} {:>12} {:>10} {:>11} {:>10}\n", "source", "files",
-                  "documents", "kept", "tokens", "held out", "text bytes", "byte/token");
-  for (const SourceReport& r : sources) {
-    const std::int64_t tokens = r.tokens + r.tokens_held_out;
-    text += fmt::format(
-        "{:<20} {:>7} {:>10} {:>10} {:>12} {:>10} {:>11} {:>10}\n", r.name, r.files,
-        r.documents_read, r.documents_kept, r.tokens, r.tokens_held_out, r.text_bytes,
-        tokens > 0
-            ? fmt::format("{:.2f}", static_cast<double>(r.text_bytes) / static_cast<double>(tokens))
-            : "-");
-    std::string details;
-    for (const auto& [reason, count] : r.dropped)
-      details += fmt::format("{}{} {} ({})", details.empty() ? "" : ", ", name_of(reason), count,
-                             percent(count, r.documents_read));
-    if (!details.empty()) text += fmt::format("  dropped: {}\n", details);
-    if (r.from_latin1 + r.from_utf16 > 0)
-      text += fmt::format("  converted: {} from Latin-1, {} from UTF-16\n", r.from_latin1,
-                          r.from_utf16);
-  }
-  for (const std::string& warning : warnings) text += fmt::format("warning: {}\n", warning);
-  return text;
 }
 
 }  // namespace tessera::data

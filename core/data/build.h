@@ -29,11 +29,13 @@ struct BuildOptions {
   std::map<Domain, FilterOptions> filters;
   DedupOptions dedup;
   ReaderOptions reader;
-  /// Share of the documents of each source that is never trained on. Which ones depends on their
-  /// text alone, so it is the same in every build.
+  /// Share of the documents of each source that is never trained on, by the hash of their text: the
+  /// same ones in every build. Where that is less than held_out_min_tokens (a small source), the
+  /// documents with the next hashes follow until it is, or a twentieth of the source. 0: none.
   double held_out = 0.01;
+  std::int64_t held_out_min_tokens = 16384;
   /// A pair of shards (train and held out) is closed when both together have so many tokens.
-  std::int64_t shard_tokens = std::int64_t{1} << 26;
+  std::int64_t shard_tokens = std::int64_t{1} << 25;
   /// 0: as many as OpenMP has. The result does not depend on it.
   int threads = 0;
 

@@ -106,12 +106,12 @@ FilterOptions FilterOptions::for_domain(Domain domain) {
       o.max_repeated_lines = 0.6;
       o.max_repeated_phrases = 0.8;
       break;
-    case Domain::Mathematics:  // formulas
+    case Domain::Mathematics:  // formulas; theorems in series
       o.min_characters = 60;
       o.min_letters = 0.3;
       o.max_symbols = 0.6;
-      o.max_repeated_lines = 0.5;
-      o.max_repeated_phrases = 0.7;
+      o.max_repeated_lines = 0.6;
+      o.max_repeated_phrases = 0.85;
       break;
     case Domain::Multilingual:  // ideographs say more each; compounds are long
       o.min_characters = 40;

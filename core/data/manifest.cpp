@@ -194,6 +194,7 @@ json settings_of(const BuildOptions& options, const std::vector<SourceReader>& r
           {"max_document_bytes", options.reader.max_document_bytes},
           {"max_line_bytes", options.reader.max_line_bytes},
           {"held_out", options.held_out},
+          {"held_out_min_tokens", options.held_out_min_tokens},
           {"shard_tokens", options.shard_tokens}};
 }
 

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <fstream>
+#include <functional>
 #include <unordered_map>
 
 #include "core/base/error.h"
@@ -24,7 +26,8 @@ constexpr std::string_view kBlankBytes = "\xE2\x96\x81";
 /// Longer words (text without spaces, such as Chinese, or a long line of base64) are encoded in
 /// parts: bounds the memory and the time of one call.
 constexpr std::size_t kMaxSegmentBytes = 4096;
-constexpr std::size_t kMaxCachedSegments = 1 << 16;
+/// Longer ones are rarely met again.
+constexpr std::size_t kMaxCachedBytes = 64, kMaxCachedSegments = 1 << 16;
 
 enum class Kind { Word, Verbatim };
 
@@ -58,6 +61,29 @@ Segment next_segment(std::string_view text, std::size_t at, bool split_words) {
     end += character.bytes;
   }
   return {end - at, Kind::Word};
+}
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return XXH3_64bits(text.data(), text.size());
+  }
+};
+using SegmentCache = std::unordered_map<std::string, std::vector<int>, TextHash, std::equal_to<>>;
+
+/// Words repeat: most of a text comes out of this table, one a thread, of the vocabulary that the
+/// thread used last.
+SegmentCache& segment_cache(std::uint64_t serial) {
+  thread_local SegmentCache cache;
+  thread_local std::uint64_t owner = 0;
+  if (owner != serial) cache.clear();
+  owner = serial;
+  return cache;
+}
+
+std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
 }
 
 class SentencePieceTokenizer final : public Tokenizer {
@@ -97,6 +123,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<std::pair<std::string, std::int32_t>> spellings_;
   SpecialTokens specials_;
   bool split_words_ = true;
+  const std::uint64_t serial_ = next_serial();
 };
 
 SentencePieceTokenizer::SentencePieceTokenizer(std::string model, const std::string& where)
@@ -160,14 +187,18 @@ std::vector<int> SentencePieceTokenizer::encode_segment(std::string_view segment
 
 void SentencePieceTokenizer::encode_text(std::string_view text,
                                          std::vector<std::int32_t>& out) const {
-  // Words repeat: most of a document comes out of this table.
-  std::unordered_map<std::string_view, std::vector<int>> cache;
+  SegmentCache& cache = segment_cache(serial_);
   for (std::size_t at = 0; at < text.size();) {
     const Segment segment = next_segment(text, at, split_words_);
     const std::string_view part = text.substr(at, segment.bytes);
     at += segment.bytes;
     if (segment.kind == Kind::Verbatim) {
       for (char c : part) out.push_back(byte_ids_[static_cast<unsigned char>(c)]);
+      continue;
+    }
+    if (part.size() > kMaxCachedBytes) {
+      const auto ids = encode_segment(part);
+      out.insert(out.end(), ids.begin(), ids.end());
       continue;
     }
     auto found = cache.find(part);
