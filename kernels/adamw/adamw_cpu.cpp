@@ -8,6 +8,7 @@
 
 #include "core/base/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/vector_sum.h"
 
 namespace tessera::kernels::cpu {
 
@@ -16,13 +17,10 @@ constexpr std::int64_t kChunk = 16384;  // fixed, so that sums do not depend on 
 
 template <class T>
 double squares(const T* x, std::int64_t count) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t i = 0; i < count; ++i) {
+  return vector_sum<double>(count, [x](std::int64_t i) {
     const double value = static_cast<double>(x[i]);
-    sum += value * value;
-  }
-  return sum;
+    return value * value;
+  });
 }
 
 /// The constants of one step, in the type of the weights.

@@ -6,23 +6,17 @@
 
 #include "core/base/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/vector_sum.h"
 
 namespace tessera::kernels::cpu {
 
 namespace {
 constexpr std::int64_t kMostChunks = 64, kLeastRowsPerChunk = 16;
 
-template <class T>
-T dot(const T* a, const T* b, std::int64_t d) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t i = 0; i < d; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 template <class T, class Y>
 void forward_row(const T* x, const T* weight, std::int64_t d, float eps, Y* y, T* rstd) {
-  const T r = T(1) / std::sqrt(dot(x, x, d) / static_cast<T>(d) + static_cast<T>(eps));
+  const T sum = vector_sum<T>(d, [x](std::int64_t i) { return x[i] * x[i]; });
+  const T r = T(1) / std::sqrt(sum / static_cast<T>(d) + static_cast<T>(eps));
   *rstd = r;
 #pragma omp simd
   for (std::int64_t i = 0; i < d; ++i) store(y[i], x[i] * r * weight[i]);
