@@ -190,6 +190,31 @@ TEST(Build, HeldOutDependsOnTheTextAlone) {
   for (const auto& tokens : texts(first->source("web").held_out)) EXPECT_EQ(held.count(tokens), 1u);
 }
 
+TEST(Build, SmallSourcesHaveHeldOutTextToo) {
+  const Folder folder;
+  for (std::uint64_t i = 0; i < 40; ++i) folder.write("web/" + std::to_string(i), prose(i, 100));
+  auto options = options_for(folder, "out");
+  options.held_out = 1e-9;  // no document is drawn
+  const SourceReport report = build(options).sources[0];
+  const auto all = report.tokens + report.tokens_held_out;
+  EXPECT_GE(report.tokens_held_out, all / 20);  // the cap: less than held_out_min_tokens
+  EXPECT_LE(report.documents_held_out, 3);
+  options.folder = folder / "few";
+  options.held_out_min_tokens = 1;
+  EXPECT_EQ(build(options).sources[0].documents_held_out, 1);
+  options.folder = folder / "none";
+  options.held_out = 0;
+  EXPECT_EQ(build(options).sources[0].documents_held_out, 0);
+  // A single document is trained on.
+  folder.write("single/a", prose(1));
+  options.sources[0].paths = {folder / "single"};
+  options.folder = folder / "one";
+  options.held_out = 0.5;
+  const BuildReport single = build(options);
+  EXPECT_EQ(single.sources[0].documents_held_out, 0);
+  EXPECT_EQ(single.warnings.size(), 1u);
+}
+
 /// A source large enough to be interrupted, in several files.
 void write_large(const Folder& folder) {
   for (int file = 0; file < 4; ++file) {
