@@ -162,15 +162,15 @@ std::uint64_t bytes_needed(const CheckpointContents& contents, const std::string
 }
 
 void write_contents(StagedFolder& folder, const CheckpointContents& contents,
-                    const std::string& state, const SaveOptions& options) {
-  folder.add(write_safetensors_folder(folder.path(), contents.weights, options.shard_bytes));
+                    const std::string& state, std::uint64_t shard_bytes, bool pin) {
+  folder.add(write_safetensors_folder(folder.path(), contents.weights, shard_bytes));
   if (!contents.optimiser.empty()) {
     folder.add({kOptimiser, write_safetensors(folder.path() / kOptimiser, contents.optimiser)});
   }
   folder.add_text(kConfig, hf_config_json(contents.config).dump(2) + "\n");
   folder.add_text(kState, state);
   for (const fs::path& file : contents.files) folder.add_copy(file);
-  if (options.pin) FileWriter(folder.path() / kPinned).finish();
+  if (pin) FileWriter(folder.path() / kPinned).finish();
   // Last, so that it names what is there.
   folder.add_text(kManifest, manifest_text(contents.step, folder.files()));
 }
@@ -215,7 +215,8 @@ fs::path save_checkpoint(const fs::path& run_folder, const CheckpointContents& c
   const fs::path target = checkpoints / step_name(contents.step);
   {
     StagedFolder folder(target);
-    write_contents(folder, contents, state, options);
+    const bool pin = options.pin || fs::exists(target / kPinned);  // a replaced one stays pinned
+    write_contents(folder, contents, state, options.shard_bytes, pin);
     folder.publish();
   }
   if (options.keep_last > 0) delete_old(checkpoints, target, options.keep_last);

@@ -170,8 +170,9 @@ TEST(CheckpointFolder, SavingAStepAgainReplacesIt) {
   const TemporaryFolder run;
   SmallCheckpoint first(5), second(5);
   second.contents.state["again"] = true;
-  save_checkpoint(run.path(), first.contents);
+  save_checkpoint(run.path(), first.contents, {.pin = true});
   const fs::path path = save_checkpoint(run.path(), second.contents);
+  EXPECT_TRUE(list_checkpoints(run.path()).at(0).pinned);
   EXPECT_EQ(Checkpoint(path).state(), second.contents.state);
   EXPECT_EQ(names_in(run / "checkpoints"), Names{"step-5"});
 }

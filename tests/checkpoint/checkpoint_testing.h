@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <filesystem>
@@ -47,9 +48,10 @@ class Tensors {
   Tensor make(DType dtype, std::initializer_list<std::int64_t> shape, std::uint64_t seed) {
     Tensor tensor = zeros(dtype, shape);
     const Random random(seed);
-    auto* bytes = static_cast<std::uint8_t*>(tensor.raw());
-    for (std::size_t i = 0; i < tensor.bytes(); ++i) {
-      bytes[i] = static_cast<std::uint8_t>(random.bits(i));
+    auto* bytes = static_cast<std::byte*>(tensor.raw());
+    for (std::size_t at = 0; at < tensor.bytes(); at += 16) {
+      const auto words = random.words(at);
+      std::memcpy(bytes + at, words.data(), std::min<std::size_t>(16, tensor.bytes() - at));
     }
     return tensor;
   }

@@ -61,7 +61,7 @@ TEST(Kill, NothingThatWasSavedIsLost) {
   const Random random(2026);
   std::int64_t last = 0;
   int torn = 0;
-  for (std::uint64_t round = 0; round < 40; ++round) {
+  for (std::uint64_t round = 0; round < 30; ++round) {
     const std::int64_t saved = run_and_kill(run.path(), last, random.uniform(round));
     ASSERT_GT(saved, last);
     for (const std::string& name : names_in(run / "checkpoints")) torn += name.starts_with(".tmp");
