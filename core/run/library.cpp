@@ -332,13 +332,17 @@ struct Library::State {
     return sqlite3_last_insert_rowid(database->handle());
   }
 
+  // NOTE: a statement that still reads when a transaction begins makes it fail once another process
+  // has written meanwhile. So this one ends here.
+  bool is_up_to_date(const RunFolder& folder, const std::string& signature) {
+    Statement known(*database, "SELECT signature, state FROM runs WHERE folder = ?");
+    return known.bind(folder.path().string()).next() && known.text(0) == signature &&
+           is_final(run_state_from_name(known.text(1)));
+  }
+
   void refresh_one(const RunFolder& folder) {
     const std::string signature = signature_of(folder);
-    Statement known(*database, "SELECT signature, state FROM runs WHERE folder = ?");
-    if (known.bind(folder.path().string()).next() && known.text(0) == signature &&
-        is_final(run_state_from_name(known.text(1)))) {
-      return;
-    }
+    if (is_up_to_date(folder, signature)) return;
     const RunStatus status = status_of(folder);
     const About about = read_about(folder);
     const auto lineage = folder.lineage();

@@ -62,6 +62,8 @@ void Schedule::add_segment(int stage, std::int64_t batch, std::int64_t steps) {
   if (end > std::numeric_limits<std::int64_t>::max() / 4) {
     throw Error("curriculum", fmt::format("stage {} is too long to count its tokens", stage));
   }
+  // A ramp of the report has some hundred; this bounds time and memory for any spec.
+  if (segments_.size() >= 1u << 20) throw Error("curriculum", "its batch ramps are too fine");
   segments_.push_back({stage, total_steps_, steps, total_tokens_, batch, step_tokens});
   total_steps_ += steps;
   total_tokens_ = static_cast<std::int64_t>(end);
@@ -108,9 +110,10 @@ void Schedule::add_pieces(int stage) {
                                     : total_steps_;
     // A piece cut off by the end of its stage keeps its slope.
     piece.end_token = p.tokens > 0 ? piece.first_token + p.tokens : tokens_before(piece.end_step);
-    pieces_.push_back(piece);
     step = std::min(piece.end_step, total_steps_);
-    rate = learning_rate(step - 1);
+    piece.last_step = step - 1;
+    pieces_.push_back(piece);
+    rate = learning_rate(piece.last_step);
   }
 }
 
@@ -141,7 +144,8 @@ double Schedule::learning_rate(std::int64_t step) const {
                                 [](std::int64_t x, const Piece& p) { return x < p.first_step; });
   if (after == pieces_.begin()) return 0;
   const Piece& p = *std::prev(after);
-  if (p.kind == RateKind::Constant || step >= p.end_step) return p.to;
+  if (p.kind == RateKind::Constant) return p.to;
+  step = std::min(step, p.last_step);
   const auto done = static_cast<double>(p.by_tokens ? tokens_before(step + 1) - p.first_token
                                                     : step + 1 - p.first_step);
   const auto whole =

@@ -65,6 +65,7 @@ class Schedule {
     bool by_tokens = false;
     double from = 0, to = 0;
     std::int64_t first_step = 0, end_step = 0, first_token = 0, end_token = 0;
+    std::int64_t last_step = 0;  ///< before its end where the stage is over sooner
   };
   void add_segments(int stage, std::int64_t batch_multiple);
   void add_segment(int stage, std::int64_t batch, std::int64_t steps);

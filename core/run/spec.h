@@ -197,7 +197,8 @@ struct SpecReading {
   RunSpec spec;
   std::vector<Problem> problems;
   std::map<std::string, SpecLocation> locations;  ///< key -> where it was set last
-  bool ok() const;                                ///< no problem of severity Error
+  bool complete = true;  ///< false: a text or preset could not be read at all
+  bool ok() const;       ///< no problem of severity Error
 };
 
 // ---- Reading ------------------------------------------------------------------------------------
@@ -205,8 +206,8 @@ struct SpecReading {
 /// `overrides` are "model.hidden_size=512" or "curriculum[0].steps=200": TOML values, where a bare
 /// word stands for a string. They win over the file, which wins over its `preset`. A list of tables
 /// in a file ([[curriculum]], [[data.sources]]) replaces the preset's as a whole.
-/// All problems are collected, those of check_spec() included. Only a file that cannot be read
-/// throws Error.
+/// All problems are collected, those of check_spec() included unless the reading is incomplete.
+/// Only a file that cannot be read throws Error.
 SpecReading read_spec(const std::filesystem::path& file,
                       const std::vector<std::string>& overrides = {});
 /// `file` is the name for messages; a `preset` given as a path is looked up beside it.

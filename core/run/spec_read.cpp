@@ -214,6 +214,7 @@ class LayerReader {
     try {
       nodes = toml::parse(text);
     } catch (const toml::parse_error& error) {
+      out_.complete = false;
       Problem problem{.message = spec::printable(error.description(), 300)};
       return Reader(out_, file).report(std::move(problem), error.source());
     }
@@ -246,11 +247,14 @@ class LayerReader {
                            node->source());
     }
     if (++depth_ > 4) {
+      out_.complete = false;
       reader.report({.key = "preset", .message = "presets refer to each other too deeply"},
                     node->source());
     } else {
       for (const std::string& name : std::get<std::vector<std::string>>(*names)) {
-        if (!read_preset(name, folder)) reader.report(no_preset(name), node->source());
+        if (read_preset(name, folder)) continue;
+        out_.complete = false;
+        reader.report(no_preset(name), node->source());
       }
     }
     --depth_;
@@ -339,12 +343,15 @@ void locate_problem(const SpecReading& reading, Problem& problem) {
   }
 }
 
-/// Files in the order they first come up, lines in each in theirs.
+/// Files in the order they first come up, lines in each in theirs; what has no line comes last.
 void sort_by_place(std::vector<Problem>& problems) {
   std::map<std::string, std::size_t> order;
   for (const Problem& problem : problems) order.emplace(problem.file, order.size());
   std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) {
-    return std::pair(order[a.file], a.line) < std::pair(order[b.file], b.line);
+    const auto place = [&](const Problem& p) {
+      return std::tuple(order[p.file], p.line == 0, p.line);
+    };
+    return place(a) < place(b);
   });
 }
 
@@ -352,7 +359,9 @@ SpecReading finish(SpecReading reading, const std::vector<std::string>& override
                    const std::string& file) {
   apply_overrides(reading, overrides);
   if (absolute) make_paths_absolute(reading.spec, fs::current_path());
-  for (Problem& problem : check_spec(reading.spec)) {
+  // What an unread part would have said is no contradiction.
+  std::vector<Problem> found = reading.complete ? check_spec(reading.spec) : std::vector<Problem>();
+  for (Problem& problem : found) {
     problem.file = file;
     locate_problem(reading, problem);
     reading.problems.push_back(std::move(problem));
@@ -454,7 +463,7 @@ void make_paths_absolute(RunSpec& run_spec, const fs::path& folder) {
 
 namespace spec {
 std::vector<Problem> set_text(RunSpec& run_spec, std::string_view path, std::string_view text) {
-  SpecReading reading{run_spec, {}, {}};
+  SpecReading reading{.spec = run_spec, .problems = {}, .locations = {}};
   apply_override(reading, path, trimmed(text));
   if (reading.problems.empty()) run_spec = std::move(reading.spec);
   return reading.problems;

@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -44,7 +46,8 @@ inline pid_t start_child(const std::function<void()>& work) {
   if (pid != 0) return pid;
   try {
     work();
-  } catch (...) {
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "child: %s\n", problem.what());
     ::_exit(1);
   }
   ::_exit(0);

@@ -66,8 +66,8 @@ TEST_P(Presets, HasTheMixture) {
   EXPECT_NEAR(chinese / share["multilingual"], 0.30, 1e-12);
 }
 
-INSTANTIATE_TEST_SUITE_P(Run, Presets, testing::ValuesIn(list_presets()), [](const auto& info) {
-  std::string name = info.param.name;
+INSTANTIATE_TEST_SUITE_P(Run, Presets, testing::ValuesIn(list_presets()), [](const auto& preset) {
+  std::string name = preset.param.name;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
@@ -188,7 +188,7 @@ TEST(SpecProblems, SettingsThatContradictEachOther) {
   EXPECT_EQ(problems_of(stage + "steps = 5\nbatch_sequences = 8\nmixture = { wbe = 1 }")
                 .at(0)
                 .substr(0, 63),
-            "run.toml:6: curriculum[0].mixture: there is no source \"wbe\"; exp");
+            "run.toml:6: curriculum[0].mixture: there is no source \"wbe\"; ex");
   EXPECT_EQ(problems_of("curriculum = []"),
             Lines({"run.toml:2: curriculum: has no stages; expected one [[curriculum]] or more"}));
 }
@@ -200,7 +200,7 @@ TEST(SpecProblems, BrokenTomlNamesItsLine) {
 }
 
 TEST(SpecProblems, UnknownPresets) {
-  EXPECT_EQ(texts(read_spec_text("preset = \"dmeo\"", "run.toml")).at(0).substr(0, 44),
+  EXPECT_EQ(texts(read_spec_text("preset = \"dmeo\"", "run.toml")).at(0).substr(0, 45),
             "run.toml:1: preset: there is no preset \"dmeo\"");
   EXPECT_THROW(load_spec("dmeo"), Error);
   try {
