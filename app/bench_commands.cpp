@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/terminal.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/run/paths.h"
 #include "core/train/prepare.h"
@@ -31,7 +32,14 @@ PreparedData bench_data(const RunSpec& spec, const std::string& preset) {
   prepare.shards = home_folder() / "bench" / std::filesystem::path(preset).stem();
   prepare.tokenizer_file = prepare.shards / "tokenizer.model";
   std::filesystem::create_directories(prepare.shards);
-  return prepare_data(spec, prepare);
+  try {
+    return prepare_data(spec, prepare);
+  } catch (const Error&) {
+    // Of other text or another version: the folder is a cache of this command alone.
+    std::filesystem::remove_all(prepare.shards);
+    std::filesystem::create_directories(prepare.shards);
+    return prepare_data(spec, prepare);
+  }
 }
 
 void print_shares(const Profile& profile, double seconds) {
@@ -51,6 +59,18 @@ void print_shares(const Profile& profile, double seconds) {
   rows.push_back(
       {"outside operations", fmt::format("{:.1f} %", 100 * (1 - known / seconds)), "", ""});
   std::fputs(table({"operation", "share", "each", "calls"}, rows).c_str(), stdout);
+}
+
+/// What training the MTP modules adds: their weights and the shared head once more.
+double mtp_flops(const RunSpec& spec, double tokens) {
+  if (spec.model.num_nextn_predict_layers == 0) return 0;
+  ModelConfig longer = spec.model;
+  ++longer.num_hidden_layers;
+  const std::int64_t length = spec.curriculum.front().sequence_length;
+  const auto join = static_cast<double>(2 * spec.model.hidden_size * spec.model.hidden_size);
+  const auto head = static_cast<double>(spec.model.vocab_size * spec.model.hidden_size);
+  return tokens * (training_flops_per_token(longer, length) -
+                   training_flops_per_token(spec.model, length) + 6 * (join + head));
 }
 
 void bench_train(const Options& options) {
@@ -86,8 +106,9 @@ void bench_train(const Options& options) {
   std::printf("%.1f GFLOP/s of %.1f GFLOP/s that a product of order 1024 reaches here: %.1f %%\n",
               flops / seconds / 1e9, peak / 1e9, 100 * flops / seconds / peak);
   std::printf(
-      "(operations per token: 6 x active weights without the embedding + 6 x layers x length"
-      " x heads x (d_qk + d_v) / 2; MTP's are not counted)\n\n");
+      "(operations per token: 6 x active weights without the embedding + 6 x layers x length x\n"
+      "heads x (d_qk + d_v) / 2; %.1f %% with those of MTP: its block and the head once more)\n\n",
+      100 * (flops + mtp_flops(spec, tokens)) / seconds / peak);
   print_shares(profile, seconds);
 }
 
