@@ -433,8 +433,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
   for (;;) {
     mbarrier_wait(barrier(L::unit_full, slot), slot_phase);
     int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
-    __syncwarp();
-    arrive(barrier(L::unit_empty, slot));
+    mbarrier_arrive(barrier(L::unit_empty, slot));
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
@@ -475,7 +474,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
         load_row_values(shifts, step_rows);
         ptx::wgmma_wait<1>();  // dK of the step before
         ptx::hold(dk);
-        if (i > 0) arrive(barrier(L::q_empty, ring.stage ^ 1));
+        if (i > 0) mbarrier_arrive(barrier(L::q_empty, ring.stage ^ 1));
         ptx::wgmma_wait<0>();
         ptx::hold(s);
         const int ahead = (range.first - step) * kStepRows + CONSUMER * 64 + row;
@@ -535,7 +534,7 @@ __device__ inline void backward_consume(const BackwardArguments& a, const char* 
       ptx::wgmma_wait<0>();
       ptx::hold(dk);
       ptx::hold(dq);
-      arrive(barrier(L::q_empty, ring.stage ^ 1));
+      mbarrier_arrive(barrier(L::q_empty, ring.stage ^ 1));
       arrive(barrier(L::ds_empty, dq_ring.stage));
       dq_ring.advance();
       pass_query_gradient(dq, range.at<DESCENDING>(range.count() - 1));
@@ -576,11 +575,11 @@ __global__ void __launch_bounds__(384, 1)
     mbarrier_init(barriers + 8 * L::kv_empty, 8);
     for (int i = 0; i < 2; ++i) {
       mbarrier_init(barriers + 8 * (L::q_full + i), 1);
-      mbarrier_init(barriers + 8 * (L::q_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::q_empty + i), 256);
       mbarrier_init(barriers + 8 * (L::o_full + i), 1);
       mbarrier_init(barriers + 8 * (L::o_empty + i), 8);
       mbarrier_init(barriers + 8 * (L::unit_full + i), 1);
-      mbarrier_init(barriers + 8 * (L::unit_empty + i), 10);
+      mbarrier_init(barriers + 8 * (L::unit_empty + i), 258);
       mbarrier_init(barriers + 8 * (L::ds_full + i), 8);
       mbarrier_init(barriers + 8 * (L::ds_empty + i), 8);
       mbarrier_init(barriers + 8 * (L::dq_full + i), 4);

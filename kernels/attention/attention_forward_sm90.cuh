@@ -203,8 +203,7 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
   for (;;) {
     mbarrier_wait(barrier(L::unit_full, slot), slot_phase);
     const int4 unit = uniform(reinterpret_cast<const int4*>(shared + L::units)[slot]);
-    __syncwarp();
-    arrive(barrier(L::unit_empty, slot));
+    mbarrier_arrive(barrier(L::unit_empty, slot));
     slot ^= 1;
     if (slot == 0) slot_phase ^= 1;
     if (unit.w < 0) return;
@@ -301,7 +300,7 @@ __global__ void __launch_bounds__(384, 1)
       mbarrier_init(barriers + 8 * (L::v_full + i), 1);
       mbarrier_init(barriers + 8 * (L::v_empty + i), 8);
       mbarrier_init(barriers + 8 * (L::unit_full + i), 1);
-      mbarrier_init(barriers + 8 * (L::unit_empty + i), 8);
+      mbarrier_init(barriers + 8 * (L::unit_empty + i), 256);
     }
     ptx::mbarrier_init_fence();
   }
