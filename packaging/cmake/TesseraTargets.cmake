@@ -49,3 +49,12 @@ function(tessera_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endfunction()
+
+# tessera_cuda_sources(target a.cu ...): how CUDA sources of a target are compiled.
+function(tessera_cuda_sources target)
+  set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CUDA)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -lineinfo>)
+  # fmt 9 turns its constexpr off under nvcc, and then its format strings do not compile as C++20.
+  target_compile_definitions(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:FMT_USE_CONSTEXPR=1>)
+endfunction()
