@@ -11,23 +11,44 @@
 
 namespace tessera::kernels::cpu {
 
+/// The largest of `first` and x[0 .. count).
+template <class T>
+T largest(const T* x, std::int64_t count, T first) {
+  // NOTE: g++ makes scalar code of a `reduction(max)` unless NaN is ruled out, so the lanes are
+  // written out.
+  constexpr std::int64_t kLanes = 16;
+  T lanes[kLanes];
+  std::fill_n(lanes, kLanes, first);
+  std::int64_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < kLanes; ++i)
+      lanes[i] = lanes[i] > x[at + i] ? lanes[i] : x[at + i];
+  }
+  for (std::int64_t i = 0; at < count; ++at, ++i) lanes[i] = std::max(lanes[i], x[at]);
+#pragma GCC unroll 4
+  for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (std::int64_t i = 0; i < width; ++i) lanes[i] = std::max(lanes[i], lanes[i + width]);
+  }
+  return lanes[0];
+}
+
 /// The running maximum and the sum of exp(score - max) of one query.
 template <class T>
 struct RunningSoftmax {
   T max = -std::numeric_limits<T>::infinity(), sum = 0;
 
   /// Turns scores into exp(score - max) with the new maximum. Returns the factor for what was
-  /// summed with the old one.
+  /// summed with the old one, often 1.
   T update(T* scores, std::int64_t count) {
-    T top = max, total = 0;
-#pragma omp simd reduction(max : top)
-    for (std::int64_t j = 0; j < count; ++j) top = std::max(top, scores[j]);
+    const T top = largest(scores, count, max);
+    T total = 0;
 #pragma omp simd reduction(+ : total)
     for (std::int64_t j = 0; j < count; ++j) {
       scores[j] = vector_exp(scores[j] - top);
       total += scores[j];
     }
-    const T factor = vector_exp(max - top);
+    const T factor = top == max ? T(1) : vector_exp(max - top);
     max = top;
     sum = sum * factor + total;
     return factor;

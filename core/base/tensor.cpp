@@ -38,8 +38,10 @@ bool Tensor::is_contiguous() const {
 
 Tensor Tensor::slice(int dim, std::int64_t from, std::int64_t to) const {
   const auto d = static_cast<std::size_t>(wrap(dim));
-  require(d < static_cast<std::size_t>(rank_) && 0 <= from && from <= to && to <= shape_[d],
-          "tensor", "slice [{}, {}) of dimension {} of {}", from, to, dim, describe());
+  if (d >= static_cast<std::size_t>(rank_) || from < 0 || from > to || to > shape_[d]) {
+    throw Error("tensor",
+                fmt::format("slice [{}, {}) of dimension {} of {}", from, to, dim, describe()));
+  }
   Tensor part = *this;
   part.shape_[d] = to - from;
   part.data_ = static_cast<std::byte*>(data_) +
@@ -48,7 +50,7 @@ Tensor Tensor::slice(int dim, std::int64_t from, std::int64_t to) const {
 }
 
 Tensor Tensor::operator[](std::int64_t at) const {
-  require(rank_ >= 2, "tensor", "cannot index {}", describe());
+  require(rank_ >= 2, "tensor", "cannot index a tensor of rank {}", rank_);
   Tensor part = slice(0, at, at + 1);
   for (std::size_t d = 0; d + 1 < kMaxRank; ++d) {
     part.shape_[d] = part.shape_[d + 1];

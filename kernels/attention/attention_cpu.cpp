@@ -21,8 +21,8 @@ namespace tessera::kernels::cpu {
 namespace {
 
 constexpr const char* kWhere = "attention";
-constexpr std::int64_t kForwardQueries = 64, kForwardKeys = 256;
-constexpr std::int64_t kBackwardQueries = 128, kBackwardKeys = 128;
+constexpr std::int64_t kForwardQueries = 128, kForwardKeys = 64;
+constexpr std::int64_t kBackwardQueries = 128, kBackwardKeys = 64;
 
 /// One head of a (tokens, heads, d) tensor: rows of d.
 template <class T>
@@ -37,6 +37,19 @@ struct Block {
   std::int64_t from, to;
   std::int64_t size() const { return to - from; }
 };
+
+/// A contiguous copy (tokens, d) of a block of a head. Rows of a head lie far apart, often by a
+/// power of two, and a product would read them many times.
+template <class T>
+Rows<const T> gather(const Tensor& x, std::int64_t head, Block tokens, std::vector<T>& to) {
+  const std::int64_t d = x.size(2);
+  const Rows<const T> from = head_rows<const T>(x, head, tokens.from);
+  to.resize(std::max(to.size(), static_cast<std::size_t>(tokens.size() * d)));
+  for (std::int64_t i = 0; i < tokens.size(); ++i) {
+    std::copy_n(from.data + i * from.stride, d, to.data() + i * d);
+  }
+  return {to.data(), d};
+}
 
 /// One head of one sequence.
 struct Unit {
@@ -75,9 +88,14 @@ std::vector<BlockTask> make_blocks(const std::vector<Unit>& units, std::int64_t 
   return tasks;
 }
 
-/// How many of the keys [keys.from, ...) query token `query` sees of a block.
+/// How many keys of a block a query sees.
 std::int64_t visible(Block keys, std::int64_t query) {
   return std::clamp<std::int64_t>(query + 1 - keys.from, 0, keys.size());
+}
+
+/// The queries of a block that see any of the keys.
+Block that_see(Block queries, Block keys) {
+  return {std::clamp(keys.from, queries.from, queries.to), queries.to};
 }
 
 // ---- forward
@@ -96,27 +114,31 @@ template <class T>
 struct ForwardSpace {
   std::vector<T> scores = std::vector<T>(kForwardQueries * kForwardKeys);
   std::vector<T> sums;  // of P v, (queries, d_v)
+  std::vector<T> q, k, v;
   RunningSoftmax<T> softmax[kForwardQueries];
 };
 
-/// Adds a block of keys to the sums of a block of queries.
+/// Adds a block of keys to the sums of a block of queries, whose rows are `q`.
 template <class T>
-void add_keys(const Forward<T>& f, std::int64_t head, Block queries, Block keys, bool first,
-              ForwardSpace<T>& space) {
-  const std::int64_t stride = keys.size(), d_v = f.d_v();
-  T* scores = space.scores.data();
-  gemm(Transpose::B, {queries.size(), keys.size(), f.d_qk()}, f.scale,
-       head_rows<const T>(f.q, head, queries.from), head_rows<const T>(f.k, head, keys.from), T(0),
-       {scores, stride});
+void add_keys(const Forward<T>& f, std::int64_t head, Block all_queries, Block keys,
+              Rows<const T> q, ForwardSpace<T>& space) {
+  const Block queries = that_see(all_queries, keys);
+  const std::int64_t skipped = queries.from - all_queries.from;
+  const std::int64_t n_k = keys.size(), d_v = f.d_v();
+  const bool first = space.softmax[skipped].sum == T(0);  // only ever for the whole block
+  T *scores = space.scores.data(), *sums = space.sums.data() + skipped * d_v;
+  gemm(Transpose::B, {queries.size(), n_k, f.d_qk()}, f.scale,
+       {q.data + skipped * q.stride, q.stride}, gather(f.k, head, keys, space.k), T(0),
+       {scores, n_k});
   for (std::int64_t i = 0; i < queries.size(); ++i) {
-    T* row = scores + i * stride;
+    T* row = scores + i * n_k;
     const std::int64_t seen = visible(keys, queries.from + i);
-    const T factor = space.softmax[i].update(row, seen);
-    std::fill(row + seen, row + stride, T(0));
-    if (!first) multiply_row(space.sums.data() + i * d_v, d_v, factor);
+    const T factor = space.softmax[skipped + i].update(row, seen);
+    std::fill(row + seen, row + n_k, T(0));
+    if (!first && factor != T(1)) multiply_row(sums + i * d_v, d_v, factor);
   }
-  gemm(Transpose::None, {queries.size(), d_v, keys.size()}, T(1), {scores, stride},
-       head_rows<const T>(f.v, head, keys.from), first ? T(0) : T(1), {space.sums.data(), d_v});
+  gemm(Transpose::None, {queries.size(), d_v, n_k}, T(1), {scores, n_k},
+       gather(f.v, head, keys, space.v), first ? T(0) : T(1), {sums, d_v});
 }
 
 template <class T>
@@ -126,9 +148,9 @@ void forward_block(const Forward<T>& f, const BlockTask& task) {
   const Block queries = task.block;
   space.sums.resize(static_cast<std::size_t>(kForwardQueries * d_v));
   std::fill_n(space.softmax, queries.size(), RunningSoftmax<T>{});
+  const Rows<const T> q = gather(f.q, head, queries, space.q);
   for (std::int64_t at = task.unit.tokens.from; at < queries.to; at += kForwardKeys) {
-    add_keys(f, head, queries, {at, std::min(at + kForwardKeys, queries.to)},
-             at == task.unit.tokens.from, space);
+    add_keys(f, head, queries, {at, std::min(at + kForwardKeys, queries.to)}, q, space);
   }
   const Rows<T> o = head_rows<T>(f.o, head, queries.from);
   T* lse = f.lse.template data<T>() + head * f.lse.stride(0) + queries.from;
@@ -183,6 +205,7 @@ template <class T>
 struct BackwardSpace {
   std::vector<T> p = std::vector<T>(kBackwardQueries * kBackwardKeys);
   std::vector<T> ds = std::vector<T>(kBackwardQueries * kBackwardKeys);
+  std::vector<T> q, k, v, d_o;
 };
 
 /// P from scores and dS from dP, in place.
@@ -207,13 +230,12 @@ void softmax_gradient(const Backward<T>& b, std::int64_t head, Block queries, Bl
 
 /// Adds what a block of queries and a block of keys give to each other's gradients.
 template <class T>
-void add_gradients(const Backward<T>& b, std::int64_t head, Block queries, Block keys,
+void add_gradients(const Backward<T>& b, std::int64_t head, Block all_queries, Block keys,
                    Wanted wanted) {
   static thread_local BackwardSpace<T> space;
-  const auto q = head_rows<const T>(b.q, head, queries.from);
-  const auto d_o = head_rows<const T>(b.d_o, head, queries.from);
-  const auto k = head_rows<const T>(b.k, head, keys.from);
-  const auto v = head_rows<const T>(b.v, head, keys.from);
+  const Block queries = that_see(all_queries, keys);
+  const auto q = gather(b.q, head, queries, space.q), d_o = gather(b.d_o, head, queries, space.d_o);
+  const auto k = gather(b.k, head, keys, space.k), v = gather(b.v, head, keys, space.v);
   const std::int64_t n_q = queries.size(), n_k = keys.size(), d_qk = b.d_qk(), d_v = b.d_v();
   const Rows<T> p{space.p.data(), n_k}, ds{space.ds.data(), n_k};
   const Rows<const T> p_in{p.data, n_k}, ds_in{ds.data, n_k};

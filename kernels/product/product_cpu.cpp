@@ -158,12 +158,14 @@ void own_gemm(Transpose transpose, const cpu::GemmShape& s, T alpha, cpu::Rows<c
 /// NOTE: oneDNN's AVX2 sgemm multiplies without packing when a side of c is short (its
 /// nocopy_checker). It then reads operands across their rows, at a third of the rate where the rows
 /// are a power of two apart and fall into the same sets of the cache. Weight gradients do both.
-bool is_slow_in_onednn(Transpose transpose, const cpu::GemmShape& s, std::int64_t b_stride) {
+bool is_slow_in_onednn(Transpose transpose, const cpu::GemmShape& s, std::int64_t a_stride,
+                       std::int64_t b_stride) {
   static const bool has_avx512 = has_isa(dnnl::cpu_isa::avx512_core);
   if (has_avx512 || transpose == Transpose::B || s.m < 48 || s.n < 16) return false;
   const bool unpacked = 1.0 / static_cast<double>(s.m) + 1.0 / static_cast<double>(s.n) >= 0.0038;
-  const bool same_sets = b_stride % 512 == 0;
-  return unpacked && (same_sets || (transpose == Transpose::A && s.k >= 256));
+  const bool transposed = transpose == Transpose::A;
+  const bool same_sets = b_stride % 512 == 0 || (transposed && a_stride % 512 == 0);
+  return unpacked && (same_sets || (transposed && s.k >= 256 && std::min(s.m, s.n) >= 96));
 }
 
 }  // namespace
@@ -174,7 +176,7 @@ void gemm(Transpose transpose, const GemmShape& s, float alpha, Rows<const float
           Rows<const float> b, float beta, Rows<float> c) {
   if (s.m == 0 || s.n == 0) return;
   if (s.k == 0) return scale_result(s, beta, c);
-  if (is_slow_in_onednn(transpose, s, b.stride)) {
+  if (is_slow_in_onednn(transpose, s, a.stride, b.stride)) {
     return own_gemm(transpose, s, alpha, a, b, beta != 0, c);
   }
   const auto status =
@@ -224,8 +226,8 @@ struct Matrices {
   std::int64_t count, rows, cols, batch_stride, row_stride;
 
   Matrices(const Tensor& x, const char* name) {
-    require(x.rank() == 2 || x.rank() == 3, "product", "{} must have rank 2 or 3, is {}", name,
-            x.describe());
+    require(x.rank() == 2 || x.rank() == 3, "product", "{} must have rank 2 or 3, has {}", name,
+            x.rank());
     count = x.rank() == 3 ? x.size(0) : 1;
     batch_stride = x.rank() == 3 ? x.stride(0) : 0;
     rows = x.size(-2);
@@ -267,10 +269,11 @@ void product(Context&, const Tensor& a, const Tensor& b, Transpose transpose, fl
   const Matrices am(a, "a"), bm(b, "b"), cm(c, "c");
   const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;
   const GemmShape shape{a_t ? am.cols : am.rows, b_t ? bm.rows : bm.cols, a_t ? am.rows : am.cols};
-  require(a.dtype() == b.dtype() && (b_t ? bm.cols : bm.rows) == shape.k && cm.rows == shape.m &&
-              cm.cols == shape.n && am.count == cm.count && bm.count == cm.count,
-          "product", "a {}, b {} and c {} do not go together", a.describe(), b.describe(),
-          c.describe());
+  if (a.dtype() != b.dtype() || (b_t ? bm.cols : bm.rows) != shape.k || cm.rows != shape.m ||
+      cm.cols != shape.n || am.count != cm.count || bm.count != cm.count) {
+    throw Error("product", fmt::format("a {}, b {} and c {} do not go together", a.describe(),
+                                       b.describe(), c.describe()));
+  }
   require(beta == 0 || beta == 1, "product", "beta must be 0 or 1, is {}", beta);
   switch (a.dtype()) {
     case DType::F32:
