@@ -94,6 +94,7 @@ void multiply_tile(std::int64_t depth, const T* a, const T* b, T alpha, bool add
       sums[i][1] += a[i] * b1;
     }
   }
+#pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i, c += c_stride) {
     for (int half = 0; half < 2; ++half) {
       Vector result = alpha * sums[i][half], before;
