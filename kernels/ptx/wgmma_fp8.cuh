@@ -16,7 +16,9 @@ namespace tessera::kernels::cuda::ptx {
 constexpr uint64_t kTileBits = descriptor_bits(Swizzle::b128, 16, 1024);
 constexpr uint64_t kStepFp8 = 32 >> 4;
 // What `rows` rows further (a multiple of 8) adds to the descriptor.
-constexpr uint64_t rows_fp8(int rows) { return static_cast<uint64_t>(rows) * 128 >> 4; }
+constexpr uint64_t rows_fp8(int rows) {
+  return static_cast<uint64_t>(rows) * 128 >> 4;
+}
 
 // d = a b^T (+ d if `add`), one step of K = 32.
 template <int N>

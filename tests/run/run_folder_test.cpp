@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/run/run_folder.h"
+#include "core/run/schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -96,7 +97,7 @@ TEST_F(RunFolders, TwoTrainersAreRefused) {
 TEST_F(RunFolders, StatesComeFromEvidence) {
   const RunFolder folder = make();
   EXPECT_EQ(status_of(folder).state, RunState::Draft);
-  EXPECT_EQ(status_of(folder).total_steps, 600);
+  EXPECT_EQ(status_of(folder).total_steps, Schedule(folder.spec()).total_steps());
   EXPECT_THROW(request_control(folder, Control::Pause), Error);
 
   const pid_t trainer = start_trainer(folder);
