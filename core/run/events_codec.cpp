@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/run/events.h"
+#include "core/run/events_flat.h"
 
 namespace tessera {
 
@@ -246,6 +247,67 @@ class FieldReader {
   const json& object_;
 };
 
+/// As FieldReader, from a map that is read in place.
+class FlatFieldReader {
+ public:
+  explicit FlatFieldReader(events::FlatMap& map) : map_(map) {}
+  using Type = events::FlatValue::Type;
+
+  void operator()(const char* name, std::string& value) {
+    if (const auto* v = find(name, Type::Text)) value = v->bytes;
+  }
+  void operator()(const char* name, std::int64_t& value) {
+    if (const auto* v = find(name, Type::Integer)) value = v->integer;
+  }
+  void operator()(const char* name, int& value) {
+    const auto* v = find(name, Type::Integer);
+    if (!v) return;
+    value = static_cast<int>(v->integer);
+    if (value != v->integer) wrong(name);
+  }
+  void operator()(const char* name, double& value) {
+    const auto* v = map_.find(name);
+    if (!v) return;
+    if (v->type == Type::Null) {
+      value = kNotMeasured;
+    } else if (v->type == Type::Integer) {
+      value = static_cast<double>(v->integer);
+    } else if (v->type == Type::Number) {
+      value = v->number;
+    } else {
+      wrong(name);
+    }
+  }
+  void operator()(const char* name, RunState& state) {
+    if (const auto* v = find(name, Type::Text)) state = run_state_from_name(v->bytes);
+  }
+  void operator()(const char* name, std::vector<float>& values) { array(name, values); }
+  void operator()(const char* name, std::vector<std::int64_t>& values) { array(name, values); }
+  void operator()(const char* name, std::vector<ValidationEvent::Source>&) {
+    if (map_.find(name)) wrong(name);  // a list: no flat map has one
+  }
+
+ private:
+  [[noreturn]] static void wrong(const char* name) {
+    throw Error("events", fmt::format("field {} has the wrong type", name));
+  }
+  const events::FlatValue* find(const char* name, Type type) {
+    const auto* value = map_.find(name);
+    if (value && value->type != type) wrong(name);
+    return value;
+  }
+  template <class T>
+  void array(const char* name, std::vector<T>& values) {
+    const auto* v = find(name, Type::Bytes);
+    if (!v) return;
+    if (v->bytes.size() % sizeof(T) != 0) wrong(name);
+    values.resize(v->bytes.size() / sizeof(T));
+    if (!values.empty()) std::memcpy(values.data(), v->bytes.data(), v->bytes.size());
+  }
+
+  events::FlatMap& map_;
+};
+
 template <class Json>
 Json to_object(double time, const EventBody& body, bool binary) {
   Json object = {{"t", time}, {"kind", kind_of(body)}};
@@ -256,14 +318,13 @@ Json to_object(double time, const EventBody& body, bool binary) {
   return object;
 }
 
-template <std::size_t I = 0>
-EventBody read_body(const std::string& kind, const json& object) {
+template <std::size_t I = 0, class Reader>
+EventBody read_body(std::string_view kind, Reader& reader) {
   if constexpr (I == std::size(kKinds)) {
-    return UnknownEvent{kind};
+    return UnknownEvent{std::string(kind)};
   } else {
-    if (kind != kKinds[I]) return read_body<I + 1>(kind, object);
+    if (kind != kKinds[I]) return read_body<I + 1>(kind, reader);
     std::variant_alternative_t<I, EventBody> event;
-    FieldReader reader(object);
     fields(reader, event);
     return event;
   }
@@ -285,8 +346,9 @@ Event event_from_object(std::uint64_t sequence, const json& object) {
   if (kind == object.end() || time == object.end() || !kind->is_string() || !time->is_number()) {
     throw Error("events", "an event lacks its kind or its time");
   }
+  FieldReader reader(object);
   Event event{sequence, time->get<double>(),
-              read_body(kind->get_ref<const std::string&>(), object)};
+              read_body(kind->get_ref<const std::string&>(), reader)};
   if (const auto* experts = std::get_if<ExpertsEvent>(&event.body)) check_shape(*experts);
   return event;
 }
@@ -405,7 +467,24 @@ std::string_view kind_of_payload(std::string_view payload) {
   return length < 24 && rest.size() > length ? rest.substr(1, length) : std::string_view();
 }
 
+namespace {
+Event event_from_flat(std::uint64_t sequence, events::FlatMap& map) {
+  Event event{.sequence = sequence, .time = kNotMeasured, .body = {}};
+  FlatFieldReader reader(map);
+  std::string kind;
+  reader("t", event.time);
+  reader("kind", kind);
+  if (kind.empty() || !map.find("t")) {
+    throw Error("events", "an event lacks its kind or its time");
+  }
+  event.body = read_body(kind, reader);
+  if (const auto* experts = std::get_if<ExpertsEvent>(&event.body)) check_shape(*experts);
+  return event;
+}
+}  // namespace
+
 Event decode_payload(std::uint64_t sequence, std::string_view payload) {
+  if (auto map = events::FlatMap::read(payload)) return event_from_flat(sequence, *map);
   ShallowBuilder builder;
   if (!json::sax_parse(payload.begin(), payload.end(), &builder, json::input_format_t::cbor)) {
     throw Error("events", fmt::format("the payload of event {} is not CBOR", sequence));

@@ -20,11 +20,13 @@ namespace tessera::test {
 
 namespace fs = std::filesystem;
 
-/// Removed with everything in it.
+/// Removed with everything in it. In memory where that can be had: the tests flush a lot.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "tessera-run-XXXXXX").string();
+    const bool memory = ::access("/dev/shm", W_OK) == 0;
+    const fs::path parent = memory ? fs::path("/dev/shm") : fs::temp_directory_path();
+    std::string name = (parent / "tessera-run-XXXXXX").string();
     if (!::mkdtemp(name.data())) std::abort();
     path_ = name;
   }
