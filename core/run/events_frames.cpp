@@ -153,7 +153,7 @@ std::optional<Frame> FrameScanner::next() {
 void FrameScanner::seek(std::uint64_t offset) {
   offset_ = std::max(offset, kHeaderBytes);
   last_sequence_ = 0;
-  searching_ = true;
+  searching_ = offset_ > kHeaderBytes;
 }
 
 std::uint64_t FrameScanner::place_before(std::uint64_t sequence) {

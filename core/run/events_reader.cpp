@@ -122,8 +122,7 @@ std::vector<RawFrame> EventReader::poll_raw(std::size_t most) {
 void EventReader::seek_sequence(std::uint64_t sequence) {
   state_->skip_below = sequence;
   if (!state_->ready()) return;
-  const std::uint64_t place = state_->scanner->place_before(sequence);
-  if (place > events::kHeaderBytes || state_->last_sequence >= sequence) seek_offset(place);
+  seek_offset(state_->scanner->place_before(sequence));
   state_->skip_below = sequence;
 }
 
