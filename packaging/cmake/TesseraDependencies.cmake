@@ -23,6 +23,17 @@ add_library(tessera_dnnl INTERFACE)
 target_include_directories(tessera_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 target_link_libraries(tessera_dnnl INTERFACE ${DNNL_LIBRARY})
 
+# Qt where it is: a node that only trains needs none.
+set(TESSERA_HAVE_QT OFF)
+if(TESSERA_STUDIO)
+  find_package(Qt6 6.4 QUIET COMPONENTS Core Gui Widgets Charts Svg Network LinguistTools Test)
+  if(Qt6_FOUND)
+    set(TESSERA_HAVE_QT ON)
+  else()
+    message(STATUS "Qt 6.4 with Charts and Svg not found: building without the studio")
+  endif()
+endif()
+
 # CUDA where it is, without asking for it where it is not.
 set(TESSERA_HAVE_CUDA OFF)
 if(TESSERA_CUDA)

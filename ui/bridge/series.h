@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Series: one logged quantity, every value kept, with a pyramid of minima and maxima so that any
+// range of a million points is summarised in time that depends on the picture, not on the data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace tessera::ui {
+
+/// What one column of pixels shows: a line through `last`, a band from `min` to `max`. A spike of
+/// one sample is always in it; values that are not numbers are counted, not averaged away.
+struct Bucket {
+  float min = std::numeric_limits<float>::quiet_NaN();
+  float max = std::numeric_limits<float>::quiet_NaN();
+  float first = std::numeric_limits<float>::quiet_NaN();
+  float last = std::numeric_limits<float>::quiet_NaN();
+  double sum = 0;             ///< of the finite values
+  std::uint32_t values = 0;   ///< finite ones
+  std::uint32_t missing = 0;  ///< NaN and infinite ones
+};
+
+class Series {
+ public:
+  void append(float value);
+  void assign(std::vector<float> values);
+  /// Forgets the values from index `size` on: a resume or rollback undid them.
+  void truncate(std::size_t size);
+
+  std::size_t size() const { return m_values.size(); }
+  bool empty() const { return m_values.empty(); }
+  float at(std::size_t index) const { return m_values[index]; }
+  const std::vector<float>& values() const { return m_values; }
+
+  /// The values [from, to) as one bucket, in O(log size).
+  Bucket bucket(std::size_t from, std::size_t to) const;
+
+ private:
+  static constexpr std::size_t kFan = 16;  ///< children of a node
+  void rebuildTail(std::size_t from);
+  std::vector<float> m_values;
+  std::vector<std::vector<Bucket>> m_levels;  ///< level l summarises kFan^(l+1) values a bucket
+};
+
+}  // namespace tessera::ui
