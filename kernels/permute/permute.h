@@ -32,17 +32,19 @@ void permute_plan(Context& context, const Tensor& picks, const Permutation& perm
 void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
                      const Tensor& y);
 
-/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64.
+/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64; on the GPU
+/// dy may be BF16 with dx F32.
 void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
                       const Tensor& dx);
 
 /// out[t] += sum_i weights[t, i] y[row_of_slot[t, i]]; y (rows, d), weights (tokens, top_k),
-/// out (tokens, d), F32 or F64.
+/// out (tokens, d), F32 or F64; on the GPU y may be BF16 with the others F32.
 void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
                      const Permutation& permutation, const Tensor& out);
 
 /// dy[row] = weight of its slot * d_out[token], zeros in padding rows (dy: type of d_out, or BF16
-/// from F32); d_weights[t, i] = y[row] . d_out[t], written.
+/// from F32); d_weights[t, i] = y[row] . d_out[t], written. On the GPU y may be BF16 with d_out and
+/// weights F32. permute_forward there takes x BF16 with y BF16 too.
 void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, const Tensor& weights,
                       const Permutation& permutation, const Tensor& dy, const Tensor& d_weights);
 }  // namespace cpu
