@@ -17,7 +17,8 @@ namespace cpu {
 /// c = a b + beta c, with a and b read as `transpose` says; c is (m, n) after that.
 /// Rank 2, or rank 3 with equal first dimensions: one product per index of it (heads, for example).
 /// a and b: both F32, both BF16 or both F64, rows contiguous, any row and batch stride.
-/// c: F32 (F64 for F64), rows contiguous, any row and batch stride; must not overlap a or b.
+/// c: F32 (F64 for F64; on the GPU also BF16 for BF16, rounded once), rows contiguous, any row and
+/// batch stride; must not overlap a or b.
 /// beta is 0 (c is only written, and may hold NaN before) or 1. Sums are in F32 at least.
 /// m, n or k may be 0; with k = 0, c = beta c.
 /// Deterministic for the same shapes and number of threads.

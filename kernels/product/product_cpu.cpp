@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "kernels/product/blocked_gemm.h"
+#include "kernels/product/matrices.h"
 
 namespace tessera::kernels {
 
@@ -221,27 +222,10 @@ bool one_product_per_thread(const GemmShape& shape, std::int64_t count) {
 
 namespace {
 
-/// A tensor of rank 2 or 3 as matrices.
-struct Matrices {
-  std::int64_t count, rows, cols, batch_stride, row_stride;
-
-  Matrices(const Tensor& x, const char* name) {
-    require(x.rank() == 2 || x.rank() == 3, "product", "{} must have rank 2 or 3, has {}", name,
-            x.rank());
-    count = x.rank() == 3 ? x.size(0) : 1;
-    batch_stride = x.rank() == 3 ? x.stride(0) : 0;
-    rows = x.size(-2);
-    cols = x.size(-1);
-    require(cols <= 1 || x.stride(-1) == 1, "product", "rows of {} must be contiguous", name);
-    // The stride of a single row means nothing and may be anything.
-    row_stride = rows > 1 ? x.stride(-2) : std::max<std::int64_t>(cols, 1);
-    require(row_stride >= cols, "product", "rows of {} overlap", name);
-  }
-  template <class T>
-  Rows<T> at(T* data, std::int64_t index) const {
-    return {data + index * batch_stride, row_stride};
-  }
-};
+template <class T>
+Rows<T> matrix_at(const Matrices& x, T* data, std::int64_t index) {
+  return {data + index * x.batch_stride, x.row_stride};
+}
 
 template <class In, class Out>
 void multiply_all(Transpose transpose, const GemmShape& shape, const Tensor& a, const Matrices& am,
@@ -251,8 +235,8 @@ void multiply_all(Transpose transpose, const GemmShape& shape, const Tensor& a, 
   Out* c_data = c.data<Out>();
   const auto multiply = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {
-      gemm(transpose, shape, Out(1), am.at(a_data, i), bm.at(b_data, i), static_cast<Out>(beta),
-           cm.at(c_data, i));
+      gemm(transpose, shape, Out(1), matrix_at(am, a_data, i), matrix_at(bm, b_data, i),
+           static_cast<Out>(beta), matrix_at(cm, c_data, i));
     }
   };
   if (one_product_per_thread(shape, cm.count)) {
@@ -267,14 +251,8 @@ void multiply_all(Transpose transpose, const GemmShape& shape, const Tensor& a, 
 void product(Context&, const Tensor& a, const Tensor& b, Transpose transpose, float beta,
              const Tensor& c) {
   const Matrices am(a, "a"), bm(b, "b"), cm(c, "c");
-  const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;
-  const GemmShape shape{a_t ? am.cols : am.rows, b_t ? bm.rows : bm.cols, a_t ? am.rows : am.cols};
-  if (a.dtype() != b.dtype() || (b_t ? bm.cols : bm.rows) != shape.k || cm.rows != shape.m ||
-      cm.cols != shape.n || am.count != cm.count || bm.count != cm.count) {
-    throw Error("product", fmt::format("a {}, b {} and c {} do not go together", a.describe(),
-                                       b.describe(), c.describe()));
-  }
-  require(beta == 0 || beta == 1, "product", "beta must be 0 or 1, is {}", beta);
+  const ProductShape s = product_shape(a, am, b, bm, transpose, beta, c, cm);
+  const GemmShape shape{s.m, s.n, s.k};
   switch (a.dtype()) {
     case DType::F32:
       return multiply_all<float, float>(transpose, shape, a, am, b, bm, beta, c, cm);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// A plain tiled product for any type, stride and alignment: what the fast kernels do not take.
+// A block of 256 threads makes 64 x 64 of c, 4 x 4 a thread; sums in F32, in the order of k.
+#pragma once
+
+#include "core/base/cuda/element.cuh"
+#include "core/base/cuda/launch.h"
+
+namespace tessera::kernels::cuda {
+
+constexpr int kSimpleTile = 64;
+constexpr int kSimpleDepth = 16;
+constexpr int kSimpleThreads = 256;
+
+/// Element (i, j) of a matrix is data[i * row + j * column].
+template <class T>
+struct Strided {
+  T* data;
+  std::int64_t row, column;
+};
+
+/// c[i0.., j0..] = (or +=) a b, where a is (m, k), b (k, n) and c (m, n).
+template <class In, class Out>
+__device__ inline void simple_gemm_tile(Strided<const In> a, Strided<const In> b, Strided<Out> c,
+                                        std::int64_t m, std::int64_t n, std::int64_t k,
+                                        std::int64_t i0, std::int64_t j0, bool add) {
+  // One column of padding: both reading orders then fall into different banks.
+  __shared__ float as[kSimpleDepth][kSimpleTile + 1], bs[kSimpleDepth][kSimpleTile + 1];
+  const int thread = static_cast<int>(threadIdx.x);
+  const int ti = thread / 16, tj = thread % 16;
+  // Neighbouring threads read along whichever side is contiguous.
+  const bool a_along_k = a.column == 1, b_along_k = b.row == 1;
+  float sums[4][4] = {};
+  for (std::int64_t k0 = 0; k0 < k; k0 += kSimpleDepth) {
+#pragma unroll
+    for (int part = 0; part < 4; ++part) {
+      const int at = thread + part * kSimpleThreads;
+      const int ak = a_along_k ? at % kSimpleDepth : at / kSimpleTile;
+      const int ai = a_along_k ? at / kSimpleDepth : at % kSimpleTile;
+      const bool has_a = i0 + ai < m && k0 + ak < k;
+      as[ak][ai] = has_a ? to_float(a.data[(i0 + ai) * a.row + (k0 + ak) * a.column]) : 0.0f;
+      const int bk = b_along_k ? at % kSimpleDepth : at / kSimpleTile;
+      const int bj = b_along_k ? at / kSimpleDepth : at % kSimpleTile;
+      const bool has_b = j0 + bj < n && k0 + bk < k;
+      bs[bk][bj] = has_b ? to_float(b.data[(k0 + bk) * b.row + (j0 + bj) * b.column]) : 0.0f;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int step = 0; step < kSimpleDepth; ++step) {
+      float x[4], y[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        x[i] = as[step][ti + 16 * i];
+        y[i] = bs[step][tj + 16 * i];
+      }
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) sums[i][j] = fmaf(x[i], y[j], sums[i][j]);
+      }
+    }
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const std::int64_t row = i0 + ti + 16 * i, column = j0 + tj + 16 * j;
+      if (row >= m || column >= n) continue;
+      Out& to = c.data[row * c.row + column * c.column];
+      store(to, add ? sums[i][j] + to_float(to) : sums[i][j]);
+    }
+  }
+}
+
+}  // namespace tessera::kernels::cuda
