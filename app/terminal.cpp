@@ -142,7 +142,11 @@ void RunView::event(const EventBody& body) {
       text += fmt::format("  {} {:.3f}", source.name, source.loss);
     line(text, true);
   } else if (const auto* s = std::get_if<SampleEvent>(&body)) {
-    if (show_samples_) line(fmt::format("sample: {}\033[1m{}\033[0m", s->prompt, s->text), true);
+    if (show_samples_) {
+      line(is_terminal_ ? fmt::format("sample: {}\033[1m{}\033[0m", s->prompt, s->text)
+                        : fmt::format("sample: {}{}", s->prompt, s->text),
+           true);
+    }
   } else if (const auto* c = std::get_if<CheckpointEvent>(&body)) {
     line(fmt::format("checkpoint {} ({:.1f} MiB, {:.1f} s)", c->path,
                      static_cast<double>(c->bytes) / 1048576.0, c->seconds),

@@ -393,7 +393,9 @@ const Schema& data_schema() {
       key("fim_rate", &T::fim_rate, "documents rearranged for fill-in-the-middle (PSM)")
           .to(1)
           .about("fim"),
-      key("packing", &T::packing, "sequences are filled with several documents").about("packing"),
+      key("packing", &T::packing,
+          "sequences are filled with several documents; false: one each, cut at its length")
+          .about("packing"),
       key("document_mask", &T::document_mask, "packed documents do not attend to each other")
           .about("packing"),
       table("filters", &T::filters, "Which documents are kept", filters_schema()),

@@ -78,6 +78,29 @@ MicrobatchBuffer MicrobatchBuffer::packed(
   return {c, length, device};
 }
 
+MicrobatchBuffer MicrobatchBuffer::documents(const Tensor& tokens, std::int64_t first,
+                                             std::int64_t count, std::int64_t length, int extra,
+                                             const std::vector<std::int32_t>& valid,
+                                             Device device) {
+  require(tokens.rank() == 2 && tokens.size(1) == length + 1 + extra, "microbatch",
+          "expected rows of {} tokens, got {}", length + 1 + extra, tokens.describe());
+  Columns c;
+  for (std::int64_t row = first; row < first + count; ++row) {
+    const std::int32_t* ids = tokens.data<std::int32_t>() + row * tokens.stride(0);
+    const std::int64_t end = valid[static_cast<std::size_t>(row)];
+    for (std::int64_t i = 0; i < std::min(length, end); ++i) {
+      c.tokens.push_back(ids[i]);
+      c.positions.push_back(static_cast<std::int32_t>(i));
+      c.targets.push_back(i + 1 < end ? ids[i + 1] : -1);
+      if (extra == 0) continue;
+      c.mtp_tokens.push_back(ids[i + 1]);  // padding has an id too, and no target
+      c.mtp_targets.push_back(i + 2 < end ? ids[i + 2] : -1);
+    }
+    c.end_sequence();
+  }
+  return {c, length, device};
+}
+
 MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) {
   const std::int64_t rows = ids.size(0), length = ids.size(1);
   Columns c;
@@ -95,9 +118,18 @@ MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) 
 
 MicrobatchBuffer MicrobatchBuffer::shapes(std::int64_t count, std::int64_t length, int extra,
                                           Device device) {
-  const Buffer zeros(static_cast<std::size_t>(count * (length + 1 + extra)) * sizeof(std::int32_t));
-  return packed(zeros.view(DType::I32, {count, length + 1 + extra}), 0, count, length, extra, {},
-                device);
+  const std::int64_t tokens = count * length;
+  const Buffer memory = Buffer::measuring(
+      static_cast<std::size_t>((3 + 2 * extra) * tokens + count + 1) * sizeof(std::int32_t),
+      device);
+  const Tensor column = memory.view(DType::I32, {tokens});
+  MicrobatchBuffer shapes;
+  shapes.batch_.sequences.tokens = shapes.batch_.sequences.positions = column;
+  shapes.batch_.sequences.starts = memory.view(DType::I32, {count + 1});
+  shapes.batch_.sequences.max_length = length;
+  shapes.batch_.targets = column;
+  if (extra > 0) shapes.batch_.mtp_tokens = shapes.batch_.mtp_targets = column;
+  return shapes;
 }
 
 }  // namespace tessera

@@ -22,10 +22,16 @@ class MicrobatchBuffer {
                                  const std::vector<std::vector<std::int32_t>>& document_starts,
                                  Device device);
 
+  /// As packed(), but of each row only its columns [0, valid[row]): the padding behind a document
+  /// is left out, so that it is neither computed, nor trained on, nor counted as expert load.
+  static MicrobatchBuffer documents(const Tensor& tokens, std::int64_t first, std::int64_t count,
+                                    std::int64_t length, int extra,
+                                    const std::vector<std::int32_t>& valid, Device device);
+
   /// `ids` (rows, length) I64 as whole sequences whose last token has no target.
   static MicrobatchBuffer next_token(const Tensor& ids, Device device);
 
-  /// Shapes without contents, for a dry run.
+  /// Shapes without memory, for a dry run.
   static MicrobatchBuffer shapes(std::int64_t count, std::int64_t length, int extra, Device device);
 
   const Microbatch& batch() const { return batch_; }
@@ -35,6 +41,7 @@ class MicrobatchBuffer {
 
  private:
   struct Columns;
+  MicrobatchBuffer() = default;
   MicrobatchBuffer(const Columns& columns, std::int64_t max_length, Device device);
 
   Buffer memory_;

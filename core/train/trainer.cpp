@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/transfer.h"
 #include "core/checkpoint/model_io.h"
 #include "core/run/events.h"
 #include "kernels/balance/balance.h"
@@ -21,13 +22,14 @@ StepReport Trainer::step() {
   clear_sums();
 
   const data::Batch batch = stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
+  const StepTargets targets = count_targets(batch, at);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
-  for (std::int64_t row = 0; row < rows; row += micro) {
-    accumulate(microbatch(batch, row, std::min(micro, rows - row)), at);  // forward, backward
+  for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
+    accumulate(microbatch(batch, row, std::min(micro, rows - row)), targets, at);
   }
   reduce();  // gradients, losses and loads over all ranks
   const OptimiserReport clip = optimiser_.measure(context_);
-  StepReport result = report(at, clip);
+  StepReport result = report(at, targets, clip);
   optimiser_.update(context_, at.learning_rate);
   balance_experts(at);
 
@@ -44,6 +46,7 @@ data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& r
   options.seed = static_cast<std::uint64_t>(spec.run.seed);
   options.extra = static_cast<int>(spec.model.num_nextn_predict_layers);
   options.fim_rate = spec.data.fim_rate;
+  options.packing = spec.data.packing;
   options.rank = ranks.rank();
   options.ranks = ranks.size();
   return options;
@@ -58,16 +61,6 @@ OptimiserOptions optimiser_options(const RunSpec::Optimiser& o) {
           .clip = o.clip,
           .moments = o.moments};
 }
-
-/// The model with rotary tables for the longest stage.
-ModelConfig model_config(const RunSpec& spec) {
-  ModelConfig config = stage_model(spec, spec.curriculum.front());
-  for (const CurriculumStage& stage : spec.curriculum) {
-    config.max_position_embeddings =
-        std::max(config.max_position_embeddings, stage.sequence_length);
-  }
-  return config;
-}
 }  // namespace
 
 Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
@@ -77,7 +70,7 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
       ranks_(ranks),
       dataset_(std::move(dataset)),
       stream_(dataset_, specials, stream_options(spec, ranks)),
-      model_(std::make_unique<Model>(model_config(spec), Precision::of(spec.precision.recipe), true,
+      model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe), true,
                                      spec.host.device)),
       optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
       keep_(Arena::measuring()),
@@ -136,20 +129,37 @@ void Trainer::clear_sums() {
 MicrobatchBuffer Trainer::microbatch(const data::Batch& batch, std::int64_t first,
                                      std::int64_t count) const {
   static const std::vector<std::vector<std::int32_t>> kWholeRows;
-  return MicrobatchBuffer::packed(batch.tokens, first, count, batch.length,
-                                  static_cast<int>(spec_.model.num_nextn_predict_layers),
+  const auto extra = static_cast<int>(spec_.model.num_nextn_predict_layers);
+  if (!spec_.data.packing) {
+    return MicrobatchBuffer::documents(batch.tokens, first, count, batch.length, extra, batch.valid,
+                                       context_.device);
+  }
+  return MicrobatchBuffer::packed(batch.tokens, first, count, batch.length, extra,
                                   spec_.data.document_mask ? batch.document_starts : kWholeRows,
                                   context_.device);
 }
 
+/// Without packing a row's documents end where they end, so targets are counted over all ranks.
+Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const StageAt& at) {
+  const auto all = static_cast<double>(at.step_tokens());
+  if (spec_.data.packing) return {all, all};
+  double counts[2] = {};
+  for (const std::int32_t valid : batch.valid) {
+    counts[0] += static_cast<double>(std::clamp<std::int64_t>(valid - 1, 0, batch.length));
+    counts[1] += static_cast<double>(std::clamp<std::int64_t>(valid - 2, 0, batch.length));
+  }
+  ranks_.all_reduce_sum(Tensor(counts, DType::F64, {2}));
+  return {std::max(counts[0], 1.0), std::max(counts[1], 1.0)};
+}
+
 /// Forward and backward of one micro-batch; adds to gradients, sums and loads.
-void Trainer::accumulate(const MicrobatchBuffer& micro, const StageAt& at) {
+void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
+                         const StageAt& at) {
   Arena::Frame frame(keep_);
   Pass pass{context_, keep_, model_->precision()};
-  const auto targets = static_cast<double>(at.step_tokens());
   const Objective objective{
-      .loss_scale = 1.0 / targets,
-      .mtp_scale = at.mtp_lambda / targets,
+      .loss_scale = 1.0 / targets.next,
+      .mtp_scale = at.mtp_lambda / targets.mtp,
       .balance_alpha = at.balance_alpha,
       .balance_scale = static_cast<double>(spec_.parallel.micro_batch_sequences) /
                        static_cast<double>(at.batch_sequences)};
@@ -195,15 +205,16 @@ float max_violation(const std::int64_t* load, std::int64_t experts) {
 }
 }  // namespace
 
-StepReport Trainer::report(const StageAt& at, const OptimiserReport& optimiser) const {
-  const auto targets = static_cast<double>(at.step_tokens());
-  const double* sums = sums_.data<double>();
+StepReport Trainer::report(const StageAt& at, const StepTargets& targets,
+                           const OptimiserReport& optimiser) const {
+  const std::vector<double> sums = host_values<double>(sums_);
+  const std::vector<std::int64_t> loads = host_values<std::int64_t>(loads_);
   const double micro_batches = static_cast<double>(at.batch_sequences) /
                                static_cast<double>(spec_.parallel.micro_batch_sequences);
   StepReport r{
       .at = at,
-      .loss = sums[0] / targets,
-      .mtp_loss = spec_.model.num_nextn_predict_layers > 0 ? sums[1] / targets : kNotMeasured,
+      .loss = sums[0] / targets.next,
+      .mtp_loss = spec_.model.num_nextn_predict_layers > 0 ? sums[1] / targets.mtp : kNotMeasured,
       .balance_loss = at.balance_alpha > 0 ? sums[2] / micro_batches : kNotMeasured,
       .optimiser = optimiser,
       .max_vio = {}};
@@ -215,7 +226,7 @@ StepReport Trainer::report(const StageAt& at, const OptimiserReport& optimiser) 
                 "stability.rollback = true");
   }
   for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
-    r.max_vio.push_back(max_violation(loads_[block].data<std::int64_t>(), loads_.size(1)));
+    r.max_vio.push_back(max_violation(loads.data() + block * loads_.size(1), loads_.size(1)));
   }
   return r;
 }
@@ -225,8 +236,8 @@ double Trainer::validate(const std::string& source, std::int64_t sequences) {
   enter_stage(at);
   const data::Batch batch = stream_.validation_batches(source, sequences, at.sequence_length);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
-  double sum = 0;
-  const Tensor total(&sum, DType::F64, {1});
+  const Buffer total_memory(sizeof(double), context_.device);
+  const Tensor total = total_memory.view(DType::F64, {1});
   std::int64_t targets = 0;
   for (std::int64_t row = 0; row < rows; row += micro) {
     const MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
@@ -239,7 +250,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences) {
     kernels::sum(context_, stash.head.losses, total);
     targets += part.targets();
   }
-  return sum / static_cast<double>(targets);
+  return host_values<double>(total)[0] / static_cast<double>(targets);
 }
 
 void Trainer::skip_data(std::int64_t steps) {

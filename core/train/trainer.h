@@ -68,10 +68,16 @@ class Trainer {
  private:
   void enter_stage(const StageAt& at);
   void clear_sums();
-  void accumulate(const MicrobatchBuffer& micro, const StageAt& at);
+  /// Tokens of a step that have a target: of the next token, and of MTP.
+  struct StepTargets {
+    double next = 0, mtp = 0;
+  };
+  StepTargets count_targets(const data::Batch& batch, const StageAt& at);
+  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const StageAt& at);
   void reduce();
   void balance_experts(const StageAt& at);
-  StepReport report(const StageAt& at, const OptimiserReport& optimiser) const;
+  StepReport report(const StageAt& at, const StepTargets& targets,
+                    const OptimiserReport& optimiser) const;
   MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first,
                               std::int64_t count) const;
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <thread>
 
 #include "core/base/error.h"
@@ -331,6 +333,63 @@ TEST_F(TrainRun, NotFiniteEndsTheRunWithItsReason) {
   EXPECT_EQ(status.state, RunState::Failed);
   EXPECT_FALSE(status.reason.empty());
   EXPECT_TRUE(status.can_resume);
+}
+
+/// A disk that fills up while checkpoints are written: the run fails with that reason, what was
+/// saved is whole, and with room again it goes on to the losses of an undisturbed run.
+TEST_F(TrainRun, AFullDiskLosesNothing) {
+  const fs::path disk = workspace_->path / "disk";
+  fs::create_directories(disk);
+  if (::mount("tessera-test", disk.c_str(), "tmpfs", 0, "size=2m") != 0) {
+    GTEST_SKIP() << "no right to mount a small disk";
+  }
+  struct Unmount {
+    fs::path path;
+    ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
+  } const unmount{disk};
+  RunSpec s = workspace_->spec();
+  s.checkpoint.every_steps = 1;
+  s.checkpoint.keep = 0;
+  const RunFolder whole = workspace_->run(s);
+  Workspace::train(whole);
+  const RunFolder folder = RunFolder::create(disk, s);
+  try {
+    Workspace::train(folder);
+    ADD_FAILURE() << "all checkpoints fitted on the disk";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("free"), std::string::npos) << error.what();
+  }
+  const RunStatus status = status_of(folder);
+  EXPECT_EQ(status.state, RunState::Failed);
+  EXPECT_FALSE(status.reason.empty());
+  ASSERT_TRUE(status.can_resume);
+  for (const CheckpointInfo& info : list_checkpoints(folder.path(), Verify::Hashes)) {
+    EXPECT_EQ(info.damage, "") << info.path;
+  }
+  ASSERT_EQ(::mount("tessera-test", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
+  EXPECT_EQ(Workspace::train(folder), RunState::Finished);
+  EXPECT_EQ(losses(whole), losses(folder));
+}
+
+/// One document a sequence: what is behind its end is neither trained on nor routed.
+TEST_F(TrainRun, WithoutPackingPaddingCountsNothing) {
+  RunSpec s = workspace_->spec();
+  s.data.packing = false;
+  s.model.max_position_embeddings = s.curriculum[0].sequence_length = 512;  // longer than any
+  s.events.experts_every = 1;
+  const RunFolder folder = workspace_->run(s);
+  EXPECT_EQ(Workspace::train(folder), RunState::Finished);
+  const auto all = losses(folder);
+  EXPECT_LT(all.rbegin()->second, all.begin()->second);
+  for (const Event& event : read_events(folder.events_path())) {
+    const auto* experts = std::get_if<ExpertsEvent>(&event.body);
+    if (!experts) continue;
+    const std::int64_t routed =
+        std::accumulate(experts->counts.begin(), experts->counts.end(), std::int64_t{0});
+    EXPECT_GT(routed, 0);
+    EXPECT_LT(routed, experts->layers * 512 * 8 * s.model.num_experts_per_tok / 2);
+    EXPECT_EQ(routed % (experts->layers * s.model.num_experts_per_tok), 0);
+  }
 }
 
 TEST_F(TrainRun, WrongVocabularyIsAnError) {
