@@ -119,7 +119,12 @@ void bias_update(Context&, const Tensor& counts, float speed, BiasUpdate rule, c
     if (rule == BiasUpdate::Sign) {
       if (excess != 0) b[e] -= excess > 0 ? speed : -speed;
     } else {
-      b[e] -= speed * static_cast<float>(static_cast<double>(excess) / static_cast<double>(total));
+      // NOTE: the product of two floats is exact in F64, so that fusing it with the subtraction or
+      // not gives the same bits; the GPU does the same.
+      const auto ratio =
+          static_cast<float>(static_cast<double>(excess) / static_cast<double>(total));
+      b[e] = static_cast<float>(static_cast<double>(b[e]) -
+                                static_cast<double>(speed) * static_cast<double>(ratio));
     }
   }
 }

@@ -34,7 +34,7 @@ Case add_case(const Shape& s, DType dtype) {
   return {.op = "add",
           .label = s.text(),
           .dtype = dtype,
-          .tolerance = 1e-7,
+          .tolerance = dtype == DType::BF16 ? 3e-3 : 1e-7,
           .bytes = 3 * s.elements() * double(size_of(dtype)),
           .benchmark = s.elements() > 4e6,
           .body = [=](CaseRun& run) {
@@ -79,6 +79,10 @@ void register_convert_cases(CaseList& cases) {
     cases.push_back(convert_case(shape, DType::F32, DType::BF16));
     cases.push_back(convert_case(shape, DType::BF16, DType::F32));
     cases.push_back(add_case(shape, DType::F32));
+    cases.push_back(convert_case(shape, DType::BF16, DType::BF16));
+    cases.back().on_cpu = false;
+    cases.push_back(add_case(shape, DType::BF16));
+    cases.back().on_cpu = false;
   }
   cases.push_back(convert_case(small[3], DType::F32, DType::F64));
   cases.push_back(convert_case(small[3], DType::F64, DType::F32));

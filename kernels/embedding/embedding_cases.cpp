@@ -14,17 +14,17 @@ struct Shape {
   }
 };
 
-Case forward_case(const Shape& s, DType dtype) {
+Case forward_case(const Shape& s, DType dtype, DType out) {
   return {.op = "embedding_forward",
-          .label = s.text(),
+          .label = s.text() + " to " + short_name(out),
           .dtype = dtype,
-          .tolerance = 0,
-          .bytes = 2 * s.row_bytes(dtype),
+          .tolerance = out == dtype ? 0.0 : 3e-3,
+          .bytes = s.row_bytes(dtype) + s.row_bytes(out),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Tensor tokens = run.integers(DType::I32, {s.tokens}, 0, s.vocabulary);
             const Tensor table = run.normal({s.vocabulary, s.d});
-            const Tensor y = run.output("y", {s.tokens, s.d});
+            const Tensor y = run.output("y", {s.tokens, s.d}, {.dtype = out});
             run.execute([&](Context& c) { embedding_forward(c, tokens, table, y); });
           }};
 }
@@ -41,7 +41,9 @@ Case backward_case(const Shape& s, DType dtype) {
           .body = [=](CaseRun& run) {
             const Tensor tokens = run.integers(DType::I32, {s.tokens}, 0, s.vocabulary);
             const Tensor dy = run.normal({s.tokens, s.d});
-            const Tensor d_table = run.in_out("d_table", run.normal({s.vocabulary, s.d}));
+            const DType wide = dtype == DType::BF16 ? DType::F32 : dtype;
+            const Tensor d_table =
+                run.in_out("d_table", run.normal({s.vocabulary, s.d}, {.dtype = wide}));
             run.execute([&](Context& c) { embedding_backward(c, tokens, dy, d_table); });
             if (s.benchmark()) return;
             const Tensor table = run.normal({s.vocabulary, s.d});
@@ -55,11 +57,15 @@ Case backward_case(const Shape& s, DType dtype) {
 
 void register_embedding_cases(CaseList& cases) {
   for (const Shape& shape : {Shape{0, 3, 4}, Shape{1, 1, 1}, Shape{37, 5, 19}, Shape{300, 11, 260},
-                             Shape{2048, 8192, 2048}}) {
-    cases.push_back(forward_case(shape, DType::F32));
+                             Shape{2048, 8192, 2048}, Shape{8192, 32768, 1024}}) {
+    cases.push_back(forward_case(shape, DType::F32, DType::F32));
     cases.push_back(backward_case(shape, DType::F32));
+    cases.push_back(forward_case(shape, DType::F32, DType::BF16));
+    cases.back().on_cpu = false;
+    cases.push_back(backward_case(shape, DType::BF16));
+    cases.back().on_cpu = false;
   }
-  cases.push_back(forward_case({37, 5, 19}, DType::F64));
+  cases.push_back(forward_case({37, 5, 19}, DType::F64, DType::F64));
   cases.push_back(backward_case({37, 5, 19}, DType::F64));
 }
 

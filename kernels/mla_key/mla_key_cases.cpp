@@ -18,16 +18,22 @@ struct Shape {
   bool benchmark() const { return tokens * heads * d() > 1'000'000; }
 };
 
+/// Beside keys in BF16 the rotary part is in F32.
+DType rotary(DType keys) {
+  return keys == DType::BF16 ? DType::F32 : keys;
+}
+
 Case forward_case(const Shape& s, DType dtype) {
   return {.op = "mla_key_forward",
           .label = s.text(),
           .dtype = dtype,
-          .tolerance = 0,  // a copy
+          .tolerance = dtype == DType::BF16 ? 3e-3 : 0,  // a copy
           .bytes = s.bytes(dtype),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Tensor nope = run.normal({s.tokens, s.heads, s.d_nope}, {.pad = s.pad});
-            const Tensor rope = run.normal({s.tokens, s.d_rope}, {.pad = 2 * s.pad});
+            const Tensor rope =
+                run.normal({s.tokens, s.d_rope}, {.dtype = rotary(dtype), .pad = 2 * s.pad});
             const Tensor k = run.output("k", {s.tokens, s.heads, s.d()});
             run.execute([&](Context& c) { mla_key_forward(c, nope, rope, k); });
           }};
@@ -45,7 +51,8 @@ Case backward_case(const Shape& s, DType dtype) {
       .body = [=](CaseRun& run) {
         const Tensor dk = run.normal({s.tokens, s.heads, s.d()});
         const Tensor d_nope = run.output("dk_nope", {s.tokens, s.heads, s.d_nope}, {.pad = s.pad});
-        const Tensor d_rope = run.output("dk_rope", {s.tokens, s.d_rope}, {.pad = 2 * s.pad});
+        const Tensor d_rope =
+            run.output("dk_rope", {s.tokens, s.d_rope}, {.dtype = rotary(dtype), .pad = 2 * s.pad});
         run.execute([&](Context& c) { mla_key_backward(c, dk, d_nope, d_rope); });
         if (s.benchmark()) return;
         const Tensor nope = run.normal({s.tokens, s.heads, s.d_nope});
@@ -55,6 +62,13 @@ Case backward_case(const Shape& s, DType dtype) {
                            [&](Context& c) { mla_key_forward(c, nope, rope, k); }, {{k, dk}});
       }};
 }
+
+/// Only the GPU takes these types.
+CaseList cases_in_bf16(const Shape& s) {
+  CaseList cases{forward_case(s, DType::BF16), backward_case(s, DType::BF16)};
+  for (Case& the_case : cases) the_case.on_cpu = false;
+  return cases;
+}
 }  // namespace
 
 void register_mla_key_cases(CaseList& cases) {
@@ -62,6 +76,7 @@ void register_mla_key_cases(CaseList& cases) {
                              Shape{70, 8, 32, 16}, Shape{2048, 16, 128, 64}}) {
     cases.push_back(forward_case(shape, DType::F32));
     cases.push_back(backward_case(shape, DType::F32));
+    for (Case& the_case : cases_in_bf16(shape)) cases.push_back(the_case);
   }
   cases.push_back(forward_case({9, 5, 7, 6, 3}, DType::F64));
   cases.push_back(backward_case({9, 5, 7, 6, 3}, DType::F64));

@@ -7,12 +7,26 @@
 
 namespace tessera::kernels {
 
-/// The first row of every expert is a multiple of this, so that products see few distinct sizes and
-/// whole tiles. Rows between an expert's last token and the next start are padding and hold zeros.
+/// The first row of every expert is a multiple of the alignment, so that products see few distinct
+/// sizes and whole tiles. Rows between an expert's last token and the next start are padding and
+/// hold zeros.
 inline constexpr std::int64_t kGroupAlignment = 16;
 
-/// Rows that tokens * top_k slots over `experts` experts can need at most, padding included.
-std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k, std::int64_t experts);
+/// What the device's products want: 16 on the CPU; 128 on the GPU, whose FP8 products take groups
+/// in whole tiles of 128 rows.
+constexpr std::int64_t group_alignment(Device device) {
+  return device == Device::Cpu ? kGroupAlignment : 128;
+}
+
+/// Rows that tokens * top_k slots over `experts` experts can need at most, padding included: every
+/// expert that has a slot at all wastes at most alignment - 1 rows.
+constexpr std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k,
+                                         std::int64_t experts,
+                                         std::int64_t alignment = kGroupAlignment) {
+  const std::int64_t slots = tokens * top_k;
+  const std::int64_t most = slots + (experts < slots ? experts : slots) * (alignment - 1);
+  return most / alignment * alignment;
+}
 
 /// All on the device of the operation, so that nothing waits for the host.
 struct Permutation {
@@ -20,11 +34,14 @@ struct Permutation {
   Tensor offsets;      ///< (experts + 1) I32: first row of each expert, aligned; last: rows used
   Tensor row_of_slot;  ///< (tokens, top_k) I32: where the copy of token t for its i-th pick is
   Tensor slot_of_row;  ///< (rows) I32: t * top_k + i, or -1 for padding; rows = max_permuted_rows
+  std::int64_t alignment = kGroupAlignment;  ///< any, on any device
 };
 
 namespace cpu {
 /// Fills `permutation` from picks (tokens, top_k) I32 in [0, experts). Within an expert rows keep
 /// the order of tokens. counts is written, not added to.
+/// Throws Error when slot_of_row has too few rows (on the GPU: fewer than max_permuted_rows, since
+/// the number used is not known to the host; the other operations there want tensors of as many).
 void permute_plan(Context& context, const Tensor& picks, const Permutation& permutation);
 
 /// y[row] = x[token of row], zeros in padding rows up to offsets[experts]; rows beyond are not
@@ -32,8 +49,8 @@ void permute_plan(Context& context, const Tensor& picks, const Permutation& perm
 void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
                      const Tensor& y);
 
-/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64; on the GPU
-/// dy may be BF16 with dx F32.
+/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64; on the
+/// GPU dy may be BF16 with dx F32.
 void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
                       const Tensor& dx);
 

@@ -9,14 +9,20 @@ struct Setting {
   std::string name;
   std::int64_t tokens, top_k, experts, d;
   std::int64_t used_experts;  ///< only experts below this are picked
+  std::int64_t alignment = kGroupAlignment;
   std::string text() const {
     return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, d, name);
   }
-  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts); }
+  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts, alignment); }
   double slot_elements() const { return double(tokens) * double(top_k) * double(d); }
   double token_elements() const { return double(tokens) * double(d); }
   bool benchmark() const { return tokens * d > 1'000'000; }
 };
+
+/// Beside rows of experts in BF16 everything by token is in F32.
+DType wide(DType rows) {
+  return rows == DType::BF16 ? DType::F32 : rows;
+}
 
 /// Distinct experts for each token, as a router gives them.
 Tensor picks_of(CaseRun& run, const Setting& s) {
@@ -34,7 +40,7 @@ Permutation outputs(CaseRun& run, const Setting& s) {
   return {run.output("counts", {s.experts}, {.dtype = DType::I64}),
           run.output("offsets", {s.experts + 1}, {.dtype = DType::I32}),
           run.output("row_of_slot", {s.tokens, s.top_k}, {.dtype = DType::I32}),
-          run.output("slot_of_row", {s.rows()}, {.dtype = DType::I32})};
+          run.output("slot_of_row", {s.rows()}, {.dtype = DType::I32}), s.alignment};
 }
 
 Permutation planned(CaseRun& run, const Setting& s) {
@@ -61,7 +67,7 @@ Case forward_case(const Setting& s, DType dtype, DType out) {
   return {.op = "permute_forward",
           .label = s.text() + " to " + short_name(out),
           .dtype = dtype,
-          .tolerance = out == DType::BF16 ? 3e-3 : 0.0,
+          .tolerance = out != dtype ? 3e-3 : 0.0,
           .bytes = s.slot_elements() * double(size_of(dtype) + size_of(out)),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
@@ -83,7 +89,7 @@ Case backward_case(const Setting& s, DType dtype) {
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
             const Tensor dy = run.normal({s.rows(), s.d});
-            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}));
+            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}, {.dtype = wide(dtype)}));
             run.execute([&](Context& c) { permute_backward(c, dy, p, dx); });
             if (s.benchmark()) return;
             const std::int64_t used = run.read_integer(p.offsets, s.experts);
@@ -94,19 +100,21 @@ Case backward_case(const Setting& s, DType dtype) {
 }
 
 Case combine_case(const Setting& s, DType dtype) {
-  return {.op = "combine_forward",
-          .label = s.text(),
-          .dtype = dtype,
-          .tolerance = 1e-6,
-          .flops = 2 * s.slot_elements(),
-          .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
-          .benchmark = s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Permutation p = planned(run, s);
-            const Tensor y = run.normal({s.rows(), s.d}), weights = run.normal({s.tokens, s.top_k});
-            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}));
-            run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
-          }};
+  return {
+      .op = "combine_forward",
+      .label = s.text(),
+      .dtype = dtype,
+      .tolerance = 1e-6,
+      .flops = 2 * s.slot_elements(),
+      .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Permutation p = planned(run, s);
+        const Tensor y = run.normal({s.rows(), s.d});
+        const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
+        const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}, {.dtype = wide(dtype)}));
+        run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
+      }};
 }
 
 Case combine_backward_case(const Setting& s, DType dtype, DType out) {
@@ -120,10 +128,12 @@ Case combine_backward_case(const Setting& s, DType dtype, DType out) {
       .benchmark = s.benchmark(),
       .body = [=](CaseRun& run) {
         const Permutation p = planned(run, s);
-        const Tensor d_out = run.normal({s.tokens, s.d}), y = run.normal({s.rows(), s.d});
-        const Tensor weights = run.normal({s.tokens, s.top_k});
+        const Tensor d_out = run.normal({s.tokens, s.d}, {.dtype = wide(dtype)});
+        const Tensor y = run.normal({s.rows(), s.d});
+        const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
         const Tensor dy = run.output("dy", {s.rows(), s.d}, {.dtype = out});
-        const Tensor d_weights = run.output("d_weights", {s.tokens, s.top_k}, {.tolerance = 2e-6});
+        const Tensor d_weights =
+            run.output("d_weights", {s.tokens, s.top_k}, {.dtype = wide(dtype), .tolerance = 2e-6});
         const std::int64_t used = run.read_integer(p.offsets, s.experts);
         run.untouched_from(dy, used);
         run.execute([&](Context& c) { combine_backward(c, d_out, y, weights, p, dy, d_weights); });
@@ -137,6 +147,14 @@ Case combine_backward_case(const Setting& s, DType dtype, DType out) {
                            forward, {{sum, d_out}});
       }};
 }
+
+/// Only the GPU takes these types.
+CaseList cases_in_bf16(const Setting& s) {
+  CaseList cases{forward_case(s, DType::BF16, DType::BF16), backward_case(s, DType::BF16),
+                 combine_case(s, DType::BF16), combine_backward_case(s, DType::BF16, DType::BF16)};
+  for (Case& the_case : cases) the_case.on_cpu = false;
+  return cases;
+}
 }  // namespace
 
 void register_permute_cases(CaseList& cases) {
@@ -147,7 +165,9 @@ void register_permute_cases(CaseList& cases) {
       {", three experts empty", 45, 2, 6, 20, 3},
       {", one expert for all", 50, 1, 4, 7, 1},
       {"", 600, 8, 256, 40, 256},
+      {", groups of 128", 300, 4, 7, 64, 6, 128},
       {"", 4096, 8, 256, 1024, 256},
+      {", groups of 128", 4096, 8, 64, 1024, 64, 128},
   };
   for (const Setting& setting : settings) {
     cases.push_back(plan_case(setting));
@@ -157,6 +177,7 @@ void register_permute_cases(CaseList& cases) {
     cases.push_back(combine_case(setting, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
+    for (Case& the_case : cases_in_bf16(setting)) cases.push_back(the_case);
   }
   cases.push_back(plan_case({"", 9000, 8, 64, 1, 64}));
   cases.push_back(forward_case(settings[2], DType::F64, DType::F64));

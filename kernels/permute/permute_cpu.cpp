@@ -10,22 +10,11 @@
 
 namespace tessera::kernels {
 
-std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k, std::int64_t experts) {
-  // Every expert that has a slot at all wastes at most kGroupAlignment - 1 rows.
-  const std::int64_t slots = tokens * top_k;
-  const std::int64_t most = slots + std::min(experts, slots) * (kGroupAlignment - 1);
-  return most / kGroupAlignment * kGroupAlignment;
-}
-
 namespace cpu {
 
 namespace {
 constexpr std::int64_t kSlotsPerChunk = 8192;
 constexpr std::int64_t kColumnsPerBlock = 1024;  // of a row that several others are added to
-
-std::int64_t aligned(std::int64_t rows) {
-  return (rows + kGroupAlignment - 1) / kGroupAlignment * kGroupAlignment;
-}
 
 /// Slots per expert in [from, to). Throws Error for a pick that is no expert.
 void count_slots(const std::int32_t* picks, std::int64_t from, std::int64_t to,
@@ -39,8 +28,8 @@ void count_slots(const std::int32_t* picks, std::int64_t from, std::int64_t to,
 
 /// Turns counts (chunks, experts) into the first row of each chunk's slots of each expert, and
 /// writes the totals and the aligned first row of each expert.
-void place_chunks(std::int64_t chunks, std::int64_t experts, std::int64_t* counts,
-                  std::int64_t* totals, std::int32_t* offsets) {
+void place_chunks(std::int64_t chunks, std::int64_t experts, std::int64_t alignment,
+                  std::int64_t* counts, std::int64_t* totals, std::int32_t* offsets) {
   std::int64_t row = 0;
   for (std::int64_t e = 0; e < experts; ++e) {
     offsets[e] = static_cast<std::int32_t>(row);
@@ -50,7 +39,7 @@ void place_chunks(std::int64_t chunks, std::int64_t experts, std::int64_t* count
       next += std::exchange(count, next);
     }
     totals[e] = next - row;
-    row += aligned(next - row);
+    row += (next - row + alignment - 1) / alignment * alignment;
   }
   offsets[experts] = static_cast<std::int32_t>(row);
 }
@@ -111,6 +100,7 @@ void permute_plan(Context&, const Tensor& picks, const Permutation& permutation)
   expect_shape(where, "row_of_slot", permutation.row_of_slot, {picks.size(0), picks.size(1)});
   expect_contiguous(where, "row_of_slot", permutation.row_of_slot);
   require(rows <= std::numeric_limits<std::int32_t>::max(), where, "{} rows are too many", rows);
+  require(permutation.alignment >= 1, where, "alignment {}", permutation.alignment);
   const std::int32_t* pick = picks.data<std::int32_t>();
   auto* row_of_slot = permutation.row_of_slot.data<std::int32_t>();
   auto* slot_of_row = permutation.slot_of_row.data<std::int32_t>();
@@ -132,7 +122,7 @@ void permute_plan(Context&, const Tensor& picks, const Permutation& permutation)
   for_chunks([&](std::int64_t from, std::int64_t to, std::int64_t* count) {
     count_slots(pick, from, to, experts, count);
   });
-  place_chunks(chunks, experts, counts.data(), totals, offsets);
+  place_chunks(chunks, experts, permutation.alignment, counts.data(), totals, offsets);
   require(offsets[experts] <= rows, where, "{} rows are needed but slot_of_row has {}",
           offsets[experts], rows);
   for_chunks([&](std::int64_t from, std::int64_t to, std::int64_t* next) {

@@ -14,21 +14,27 @@ struct Shape {
   bool benchmark() const { return elements() > 1e6; }
 };
 
+/// Weights and what is kept of a row are not in BF16.
+DType wide(DType dtype) {
+  return dtype == DType::BF16 ? DType::F32 : dtype;
+}
+
 Case forward_case(const Shape& s, DType dtype, DType out) {
-  return {.op = "rms_norm_forward",
-          .label = s.text() + " to " + short_name(out),
-          .dtype = dtype,
-          .tolerance = out == DType::BF16 ? 3e-3 : 1e-6,
-          .flops = 4 * s.elements(),
-          .bytes = s.elements() * double(size_of(dtype) + size_of(out)),
-          .benchmark = s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Tensor x = run.normal({s.rows, s.d}, {.pad = s.pad, .scale = 3});
-            const Tensor weight = run.normal({s.d}, {.scale = 0.2, .offset = 1});
-            const Tensor y = run.output("y", {s.rows, s.d}, {.dtype = out, .pad = 2 * s.pad});
-            const Tensor rstd = run.output("rstd", {s.rows}, {.tolerance = 1e-6});
-            run.execute([&](Context& c) { rms_norm_forward(c, x, weight, kEpsilon, y, rstd); });
-          }};
+  return {
+      .op = "rms_norm_forward",
+      .label = s.text() + " to " + short_name(out),
+      .dtype = dtype,
+      .tolerance = out == DType::BF16 ? 3e-3 : 1e-6,
+      .flops = 4 * s.elements(),
+      .bytes = s.elements() * double(size_of(dtype) + size_of(out)),
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor x = run.normal({s.rows, s.d}, {.pad = s.pad, .scale = 3});
+        const Tensor weight = run.normal({s.d}, {.dtype = wide(dtype), .scale = 0.2, .offset = 1});
+        const Tensor y = run.output("y", {s.rows, s.d}, {.dtype = out, .pad = 2 * s.pad});
+        const Tensor rstd = run.output("rstd", {s.rows}, {.dtype = wide(dtype), .tolerance = 1e-6});
+        run.execute([&](Context& c) { rms_norm_forward(c, x, weight, kEpsilon, y, rstd); });
+      }};
 }
 
 Case in_place_case() {
@@ -50,32 +56,34 @@ Case tiny_values_case() {
 }
 
 Case backward_case(const Shape& s, DType dtype, bool accumulate) {
-  return {.op = "rms_norm_backward",
-          .label = s.text() + (accumulate ? " adding" : ""),
-          .dtype = dtype,
-          .tolerance = 2e-6,
-          .flops = 10 * s.elements(),
-          .bytes = s.elements() * double(size_of(dtype)) * (accumulate ? 4 : 3),
-          .benchmark = s.benchmark(),
-          .same_for_any_threads = !s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Tensor dy = run.normal({s.rows, s.d}, {.pad = s.pad});
-            const Tensor x = run.normal({s.rows, s.d}, {.pad = 2 * s.pad, .scale = 2});
-            const Tensor weight = run.normal({s.d}, {.scale = 0.2, .offset = 1});
-            const Tensor rstd = run.temporary({s.rows}), y = run.temporary({s.rows, s.d});
-            rms_norm_forward(run.context(), x, weight, kEpsilon, y, rstd);
-            const Tensor dx = accumulate
-                                  ? run.in_out("dx", run.normal({s.rows, s.d}, {.pad = s.pad}))
-                                  : run.output("dx", {s.rows, s.d}, {.pad = s.pad});
-            const Tensor d_weight = run.in_out("d_weight", run.normal({s.d}));
-            run.execute([&](Context& c) {
-              rms_norm_backward(c, dy, x, weight, rstd, accumulate, dx, d_weight);
-            });
-            if (s.benchmark()) return;
-            run.check_gradient(
-                {{x, dx, accumulate}, {weight, d_weight, true}},
-                [&](Context& c) { rms_norm_forward(c, x, weight, kEpsilon, y, rstd); }, {{y, dy}});
-          }};
+  return {
+      .op = "rms_norm_backward",
+      .label = s.text() + (accumulate ? " adding" : ""),
+      .dtype = dtype,
+      .tolerance = dtype == DType::BF16 ? 3e-3 : 2e-6,
+      .flops = 10 * s.elements(),
+      .bytes = s.elements() * double(size_of(dtype)) * (accumulate ? 4 : 3),
+      .benchmark = s.benchmark(),
+      .same_for_any_threads = !s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor dy = run.normal({s.rows, s.d}, {.pad = s.pad});
+        const Tensor x = run.normal({s.rows, s.d}, {.pad = 2 * s.pad, .scale = 2});
+        const Tensor weight = run.normal({s.d}, {.dtype = wide(dtype), .scale = 0.2, .offset = 1});
+        const Tensor rstd = run.temporary({s.rows}, {.dtype = wide(dtype)});
+        const Tensor y = run.temporary({s.rows, s.d});
+        rms_norm_forward(run.context(), x, weight, kEpsilon, y, rstd);
+        const Tensor dx = accumulate ? run.in_out("dx", run.normal({s.rows, s.d}, {.pad = s.pad}))
+                                     : run.output("dx", {s.rows, s.d}, {.pad = s.pad});
+        const Tensor d_weight =
+            run.in_out("d_weight", run.normal({s.d}, {.dtype = wide(dtype)}), 2e-6);
+        run.execute([&](Context& c) {
+          rms_norm_backward(c, dy, x, weight, rstd, accumulate, dx, d_weight);
+        });
+        if (s.benchmark()) return;
+        run.check_gradient({{x, dx, accumulate}, {weight, d_weight, true}},
+                           [&](Context& c) { rms_norm_forward(c, x, weight, kEpsilon, y, rstd); },
+                           {{y, dy}});
+      }};
 }
 
 Case backward_in_place_case() {
@@ -93,6 +101,14 @@ Case backward_in_place_case() {
             });
           }};
 }
+
+/// Only the GPU takes these types.
+CaseList cases_in_bf16(const Shape& s) {
+  CaseList cases{forward_case(s, DType::BF16, DType::BF16), backward_case(s, DType::BF16, false),
+                 backward_case(s, DType::BF16, true)};
+  for (Case& the_case : cases) the_case.on_cpu = false;
+  return cases;
+}
 }  // namespace
 
 void register_rms_norm_cases(CaseList& cases) {
@@ -102,6 +118,7 @@ void register_rms_norm_cases(CaseList& cases) {
     cases.push_back(forward_case(shape, DType::F32, DType::BF16));
     cases.push_back(backward_case(shape, DType::F32, false));
     cases.push_back(backward_case(shape, DType::F32, true));
+    for (Case& the_case : cases_in_bf16(shape)) cases.push_back(the_case);
   }
   cases.push_back(forward_case({7, 33, 5}, DType::F64, DType::F64));
   cases.push_back(backward_case({40, 33, 5}, DType::F64, true));

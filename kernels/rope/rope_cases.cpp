@@ -38,9 +38,9 @@ struct Tables {
 
 Case rope_case(const Shape& s, DType dtype, bool inverse) {
   return {.op = "rope",
-          .label = s.text(inverse),
+          .label = s.text(inverse) + (dtype == DType::BF16 ? " bf16" : ""),
           .dtype = dtype,
-          .tolerance = 3e-7,
+          .tolerance = dtype == DType::BF16 ? 3e-3 : 3e-7,
           .flops = 3 * s.elements(),
           .bytes = 2 * s.elements() * double(size_of(dtype)),
           .benchmark = s.benchmark(),
@@ -75,6 +75,8 @@ void register_rope_cases(CaseList& cases) {
                              Shape{65, 1, 64, 512}, Shape{4096, 16, 64}}) {
     cases.push_back(rope_case(shape, DType::F32, false));
     cases.push_back(rope_case(shape, DType::F32, true));
+    cases.push_back(rope_case(shape, DType::BF16, true));
+    cases.back().on_cpu = false;
   }
   cases.push_back(rope_case({7, 3, 6, 5}, DType::F64, false));
   cases.push_back(gradient_case());

@@ -83,6 +83,11 @@ Case saturated_case() {
             run.execute([&](Context& c) { swiglu_forward(c, gate_up, {}, y); });
           }};
 }
+/// Only the GPU takes these types.
+Case on_gpu(Case the_case) {
+  the_case.on_cpu = false;
+  return the_case;
+}
 }  // namespace
 
 void register_swiglu_cases(CaseList& cases) {
@@ -92,6 +97,8 @@ void register_swiglu_cases(CaseList& cases) {
     cases.push_back(forward_case(shape, DType::F32, DType::BF16));
     cases.push_back(backward_case(shape, DType::F32, DType::F32, false));
     cases.push_back(backward_case(shape, DType::F32, DType::BF16, true));
+    cases.push_back(on_gpu(forward_case(shape, DType::BF16, DType::BF16)));
+    cases.push_back(on_gpu(backward_case(shape, DType::BF16, DType::BF16, true)));
   }
   cases.push_back(forward_case({7, 33}, DType::F64, DType::F64));
   cases.push_back(backward_case({7, 33}, DType::F64, DType::F64, true));

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// AdamW, gradient norm and clip on the GPU.
+#include "kernels/adamw/adamw.h"
+
+#include <cmath>
+
+#include "kernels/cuda/pack.cuh"
+#include "kernels/cuda/reduce.cuh"
+
+namespace tessera::kernels::cuda {
+
+namespace {
+struct Squared {
+  __device__ double operator()(double value) const { return value * value; }
+};
+
+__global__ void clip_kernel(const double* sum, double max_norm, double* scale) {
+  double factor = 1;
+  if (!isfinite(*sum)) {
+    factor = nan("");  // max_norm / infinity would hide it as 0
+  } else if (max_norm > 0 && *sum > 0) {
+    factor = fmin(1.0, max_norm / sqrt(*sum));
+  }
+  *scale = factor;
+}
+
+/// The constants of one step; the same formulas as on the CPU.
+struct Step {
+  explicit Step(const AdamWConfig& c)
+      : keep(static_cast<float>(1 - c.learning_rate * c.weight_decay)),
+        new1(static_cast<float>(1 - c.beta1)),
+        beta2(static_cast<float>(c.beta2)),
+        new2(static_cast<float>(1 - c.beta2)),
+        epsilon(static_cast<float>(c.epsilon)) {
+    const double t = static_cast<double>(c.step);
+    size = static_cast<float>(c.learning_rate / (1 - std::pow(c.beta1, t)));
+    root = static_cast<float>(std::sqrt(1 - std::pow(c.beta2, t)));
+  }
+  float keep, new1, beta2, new2, epsilon;
+  float size;  ///< lr / (1 - beta1^t)
+  float root;  ///< sqrt(1 - beta2^t)
+};
+
+template <int N, class M, class V>
+__device__ inline void update(const Step& step, float scale, const float* gradient, float* weight,
+                              M* m, V* v) {
+  float g[N], w[N], first[N], second[N];
+  load<N>(gradient, g);
+  load<N>(weight, w);
+  load<N>(m, first);
+  load<N>(v, second);
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    const float scaled = g[i] * scale;
+    first[i] = first[i] + step.new1 * (scaled - first[i]);
+    second[i] = second[i] * step.beta2 + step.new2 * scaled * scaled;
+    const float denominator = sqrtf(second[i]) / step.root + step.epsilon;
+    w[i] = w[i] * step.keep - step.size * (first[i] / denominator);
+  }
+  save<N>(weight, w);
+  save<N>(m, first);
+  save<N>(v, second);
+}
+
+template <int N, class M, class V>
+__global__ void __launch_bounds__(256)
+    step_kernel(const Step step, const double* scale, std::int64_t packs, std::int64_t count,
+                const float* gradient, float* weight, M* m, V* v) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const float factor = static_cast<float>(*scale);
+  if (i < packs) {
+    update<N>(step, factor, gradient + i * N, weight + i * N, m + i * N, v + i * N);
+  }
+  const std::int64_t rest = packs * N + i;
+  if (N > 1 && rest < count) {
+    update<1>(step, factor, gradient + rest, weight + rest, m + rest, v + rest);
+  }
+}
+
+bool is_aligned(const Tensor& t) {
+  return reinterpret_cast<std::uintptr_t>(t.raw()) % (4 * size_of(t.dtype())) == 0;
+}
+}  // namespace
+
+void sum_of_squares(Context& context, const Tensor& x, const Tensor& sum) {
+  const char* where = "sum_of_squares";
+  expect_contiguous(where, "x", x);
+  expect_shape(where, "sum", sum, {1});
+  with_float(where, "x", x, [&]<class T>(T) {
+    add_sum(context, where, x.data<T>(), x.numel(), Squared{}, sum.data<double>());
+  });
+}
+TESSERA_CUDA_OPERATION(sum_of_squares)
+
+void clip_scale(Context& context, const Tensor& sum, double max_norm, const Tensor& scale) {
+  expect_shape("clip_scale", "sum", sum, {1});
+  expect_shape("clip_scale", "scale", scale, {1});
+  clip_kernel<<<1, 1, 0, stream_of(context)>>>(sum.data<double>(), max_norm, scale.data<double>());
+  check_launch("clip_scale");
+}
+TESSERA_CUDA_OPERATION(clip_scale)
+
+void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
+           const Tensor& weight, const Tensor& m, const Tensor& v) {
+  const char* where = "adamw";
+  const std::int64_t count = weight.numel();
+  const auto check_size = [&](const char* name, const Tensor& tensor) {
+    expect_contiguous(where, name, tensor);
+    require(tensor.numel() == count, where, "expected {} of the size of weight {}, got {}", name,
+            weight.describe(), tensor.describe());
+  };
+  check_size("gradient", gradient);
+  check_size("weight", weight);
+  check_size("m", m);
+  check_size("v", v);
+  require(config.step >= 1, where, "step {} is not counted from 1", config.step);
+  expect_shape(where, "scale", scale, {1});
+  if (count == 0) return;
+  const Step step(config);
+  with_real(where, "m", m, [&]<class M>(M) {
+    with_real(where, "v", v, [&]<class V>(V) {
+      const auto launch = [&](auto n) {
+        constexpr int N = decltype(n)::value;
+        const std::int64_t packs = count / N;
+        const unsigned blocks = blocks_for(std::max<std::int64_t>(packs, count % N), 256);
+        step_kernel<N><<<blocks, 256, 0, stream_of(context)>>>(
+            step, scale.data<double>(), packs, count, gradient.data<float>(), weight.data<float>(),
+            device_data<M>(m), device_data<V>(v));
+      };
+      if (is_aligned(gradient) && is_aligned(weight) && is_aligned(m) && is_aligned(v)) {
+        launch(PackSize<4>{});
+      } else {
+        launch(PackSize<1>{});
+      }
+    });
+  });
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(adamw)
+
+}  // namespace tessera::kernels::cuda

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Cross-entropy on the GPU: one block per row. Up to 32,768 F32 logits of a row stay in registers
+// between the pass for the maximum and the sum and the one for the gradient.
+#include "kernels/cross_entropy/cross_entropy.h"
+
+#include <cfloat>
+
+#include "kernels/cuda/pack.cuh"
+#include "kernels/cuda/reduce.cuh"
+
+namespace tessera::kernels::cuda {
+
+namespace {
+constexpr int kThreads = 1024;
+constexpr int kHeld = 8;  // packs per thread
+
+/// A maximum and the sum of exponentials relative to it, of some logits.
+struct Partial {
+  float most = -FLT_MAX, sum = 0;
+
+  template <int N>
+  __device__ void add(const float (&v)[N]) {
+    float larger = most;
+#pragma unroll
+    for (int i = 0; i < N; ++i) larger = fmaxf(larger, v[i]);
+    // NOTE: the sum may be NaN, and must stay so: it is scaled even where it was 0.
+    sum *= expf(most - larger);
+#pragma unroll
+    for (int i = 0; i < N; ++i) sum += expf(v[i] - larger);
+    most = larger;
+  }
+};
+
+/// Of the whole block.
+__device__ inline Partial combine(Partial mine, float* shared) {
+  Partial all;
+  all.most = row_reduce(mine.most, shared, Larger{});
+  all.sum = row_sum(mine.sum * expf(mine.most - all.most), shared);
+  return all;
+}
+
+template <int N, class T>
+__device__ inline void write_gradient(T* to, const float (&v)[N], std::int64_t first,
+                                      const Partial& all, float factor, float scale,
+                                      std::int64_t target) {
+  float d[N];
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    d[i] = expf(v[i] - all.most) * factor;
+    if (first + i == target) d[i] -= scale;
+  }
+  save<N>(to, d);
+}
+
+template <int N, class T>
+__global__ void __launch_bounds__(kThreads)
+    row_kernel(Rows<T> logits, std::int64_t packs, const std::int32_t* targets, double scale,
+               float* loss, tessera::cuda::Fault fault) {
+  __shared__ float shared[kThreads / kWarp];
+  const std::int64_t row = blockIdx.x;
+  const std::int64_t vocabulary = packs * N, target = targets[row];
+  T* x = logits[row];
+  const std::int64_t beyond = threadIdx.x + std::int64_t{kHeld} * kThreads;
+  if (target < 0 || target >= vocabulary) {
+    if (threadIdx.x == 0) {
+      loss[row] = 0;
+      if (target != -1) fault.raise(static_cast<unsigned>(row));
+    }
+    const float zero[N] = {};
+    for (std::int64_t p = threadIdx.x; scale != 0 && p < packs; p += kThreads) {
+      save<N>(x + p * N, zero);
+    }
+    return;
+  }
+  const float logit = to_float(x[target]);
+  Pack<T, N> held[kHeld];
+  Partial partial;
+  const auto add = [&](const Pack<T, N>& pack) {
+    float v[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) v[i] = to_float(pack.values[i]);
+    partial.add(v);
+  };
+#pragma unroll
+  for (int h = 0; h < kHeld; ++h) {
+    const std::int64_t p = threadIdx.x + h * kThreads;
+    if (p < packs) held[h] = load_pack<N>(x + p * N);
+  }
+#pragma unroll
+  for (int h = 0; h < kHeld; ++h) {
+    if (threadIdx.x + h * kThreads < packs) add(held[h]);
+  }
+#pragma unroll 4
+  for (std::int64_t p = beyond; p < packs; p += kThreads) add(load_pack<N>(x + p * N));
+  // After this barrier nobody reads x[target] any more as it was.
+  const Partial all = combine(partial, shared);
+  if (threadIdx.x == 0) loss[row] = logf(all.sum) + (all.most - logit);
+  if (scale == 0) return;
+  const auto step = static_cast<float>(scale);
+  const float factor = static_cast<float>(scale / static_cast<double>(all.sum));
+  const auto finish = [&](const Pack<T, N>& pack, std::int64_t p) {
+    float v[N];
+#pragma unroll
+    for (int i = 0; i < N; ++i) v[i] = to_float(pack.values[i]);
+    write_gradient<N>(x + p * N, v, p * N, all, factor, step, target);
+  };
+#pragma unroll
+  for (int h = 0; h < kHeld; ++h) {
+    const std::int64_t p = threadIdx.x + h * kThreads;
+    if (p < packs) finish(held[h], p);
+  }
+#pragma unroll 4
+  for (std::int64_t p = beyond; p < packs; p += kThreads) finish(load_pack<N>(x + p * N), p);
+}
+}  // namespace
+
+void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
+                   double gradient_scale, const Tensor& loss) {
+  const char* where = "cross_entropy";
+  expect_shape(where, "logits", logits, {-1, -1});
+  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
+  expect_shape(where, "targets", targets, {rows});
+  expect_shape(where, "loss", loss, {rows});
+  if (rows == 0) return;
+  const auto fault = tessera::cuda::fault(where, "the target of row {} is outside the vocabulary");
+  with_real(where, "logits", logits, [&]<class T>(T) {
+    with_packs<kPack<T>>({&logits}, [&](auto n) {
+      constexpr int N = decltype(n)::value;
+      row_kernel<N><<<static_cast<unsigned>(rows), kThreads, 0, stream_of(context)>>>(
+          rows_of<T>(logits), vocabulary / N, targets.data<std::int32_t>(), gradient_scale,
+          loss.data<float>(), fault);
+    });
+  });
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(cross_entropy)
+
+}  // namespace tessera::kernels::cuda

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// The plan of dispatch on the GPU: a counting sort of slots by expert that keeps their order.
+#include <limits>
+
+#include "kernels/cuda/pack.cuh"
+#include "kernels/cuda/pieces.cuh"
+#include "kernels/cuda/reduce.cuh"
+#include "kernels/permute/permute.h"
+
+namespace tessera::kernels::cuda {
+
+namespace {
+constexpr int kPlanWarps = 8;
+constexpr int kSlotsPerWarp = 256;
+constexpr int kSlotsPerBlock = kPlanWarps * kSlotsPerWarp;
+constexpr std::int64_t kMostExperts = 48 * 1024 / 4 / kPlanWarps;
+
+struct PlanTask {
+  const std::int32_t* picks;
+  std::int64_t slots;
+  int experts, blocks;
+  std::int64_t alignment;
+  std::int32_t*
+      of_blocks;  ///< (blocks, experts): slots of each block, then those of earlier blocks
+  std::int64_t* counts;
+  std::int32_t *offsets, *row_of_slot, *slot_of_row;
+
+  __device__ bool is_expert(std::int32_t pick) const { return pick >= 0 && pick < experts; }
+};
+
+__global__ void __launch_bounds__(kPlanWarps* kWarp)
+    count_kernel(const PlanTask task, tessera::cuda::Fault fault) {
+  extern __shared__ std::int32_t counts[];
+  for (int e = threadIdx.x; e < task.experts; e += blockDim.x) counts[e] = 0;
+  __syncthreads();
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kSlotsPerBlock;
+  for (int i = threadIdx.x; i < kSlotsPerBlock && first + i < task.slots; i += blockDim.x) {
+    const std::int32_t pick = task.picks[first + i];
+    if (task.is_expert(pick)) {
+      atomicAdd(counts + pick, 1);  // integers: the order changes nothing
+    } else {
+      fault.raise(static_cast<unsigned>(first + i));
+    }
+  }
+  __syncthreads();
+  std::int32_t* to = task.of_blocks + static_cast<std::int64_t>(blockIdx.x) * task.experts;
+  for (int e = threadIdx.x; e < task.experts; e += blockDim.x) to[e] = counts[e];
+}
+
+/// One block. Turns of_blocks into the slots of earlier blocks; writes totals and offsets.
+__global__ void __launch_bounds__(1024) place_kernel(const PlanTask task) {
+  for (int e = threadIdx.x; e < task.experts; e += blockDim.x) {
+    std::int32_t before = 0;
+    constexpr int kAtOnce = 16;
+    for (int first = 0; first < task.blocks; first += kAtOnce) {
+      std::int32_t loaded[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        loaded[i] = first + i < task.blocks
+                        ? task.of_blocks[std::int64_t{first + i} * task.experts + e]
+                        : 0;
+      }
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        if (first + i < task.blocks) {
+          task.of_blocks[std::int64_t{first + i} * task.experts + e] = before;
+        }
+        before += loaded[i];
+      }
+    }
+    task.counts[e] = before;
+  }
+  __syncthreads();
+  if (threadIdx.x >= kWarp) return;
+  std::int64_t carry = 0;
+  for (int first = 0; first < task.experts; first += kWarp) {
+    const int e = first + static_cast<int>(threadIdx.x);
+    const std::int64_t count = e < task.experts ? task.counts[e] : 0;
+    const std::int64_t aligned = (count + task.alignment - 1) / task.alignment * task.alignment;
+    std::int64_t through = aligned;
+    for (int step = 1; step < kWarp; step *= 2) {
+      const std::int64_t below = __shfl_up_sync(kAllLanes, through, step);
+      if (static_cast<int>(threadIdx.x) >= step) through += below;
+    }
+    if (e < task.experts) task.offsets[e] = static_cast<std::int32_t>(carry + through - aligned);
+    carry += __shfl_sync(kAllLanes, through, kWarp - 1);
+  }
+  if (threadIdx.x == 0) task.offsets[task.experts] = static_cast<std::int32_t>(carry);
+}
+
+/// Each warp walks its slots in order; `next` (warps, experts) is where its next slot goes.
+__global__ void __launch_bounds__(kPlanWarps* kWarp) scatter_kernel(const PlanTask task) {
+  extern __shared__ std::int32_t next[];
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  std::int32_t* mine = next + warp * task.experts;
+  for (int i = threadIdx.x; i < kPlanWarps * task.experts; i += blockDim.x) next[i] = 0;
+  __syncthreads();
+  const std::int64_t first =
+      static_cast<std::int64_t>(blockIdx.x) * kSlotsPerBlock + warp * kSlotsPerWarp;
+  for (int i = lane; i < kSlotsPerWarp && first + i < task.slots; i += kWarp) {
+    const std::int32_t pick = task.picks[first + i];
+    if (task.is_expert(pick)) atomicAdd(mine + pick, 1);
+  }
+  __syncthreads();
+  for (int e = threadIdx.x; e < task.experts; e += blockDim.x) {
+    std::int32_t row =
+        task.offsets[e] + task.of_blocks[static_cast<std::int64_t>(blockIdx.x) * task.experts + e];
+    for (int w = 0; w < kPlanWarps; ++w) {
+      const std::int32_t count = next[w * task.experts + e];
+      next[w * task.experts + e] = row;
+      row += count;
+    }
+  }
+  __syncthreads();
+  for (int round = 0; round < kSlotsPerWarp; round += kWarp) {
+    const std::int64_t slot = first + round + lane;
+    const std::int32_t pick = slot < task.slots ? task.picks[slot] : -1;
+    const bool valid = task.is_expert(pick);
+    const unsigned same = __match_any_sync(kAllLanes, pick);
+    const int rank = __popc(same & ((1u << lane) - 1));
+    const std::int32_t row = valid ? mine[pick] + rank : -1;
+    __syncwarp();
+    if (valid && rank == 0) mine[pick] += __popc(same);
+    __syncwarp();
+    if (slot < task.slots) task.row_of_slot[slot] = row;
+    if (valid) task.slot_of_row[row] = static_cast<std::int32_t>(slot);
+  }
+}
+}  // namespace
+
+void permute_plan(Context& context, const Tensor& picks, const Permutation& p) {
+  const char* where = "permute_plan";
+  expect_shape(where, "picks", picks, {-1, -1});
+  expect_contiguous(where, "picks", picks);
+  const std::int64_t slots = picks.numel(), experts = p.counts.size(0);
+  const std::int64_t rows = p.slot_of_row.size(0);
+  expect_shape(where, "offsets", p.offsets, {experts + 1});
+  expect_shape(where, "row_of_slot", p.row_of_slot, {picks.size(0), picks.size(1)});
+  expect_contiguous(where, "row_of_slot", p.row_of_slot);
+  require(p.alignment >= 1, where, "alignment {}", p.alignment);
+  require(rows <= std::numeric_limits<std::int32_t>::max(), where, "{} rows are too many", rows);
+  require(experts <= kMostExperts, where, "{} experts are more than {}", experts, kMostExperts);
+  const std::int64_t most = max_permuted_rows(picks.size(0), picks.size(1), experts, p.alignment);
+  require(rows >= most, where, "{} rows may be needed but slot_of_row has {}", most, rows);
+
+  const auto blocks = static_cast<int>((slots + kSlotsPerBlock - 1) / kSlotsPerBlock);
+  Pieces pieces;
+  const auto of_blocks = pieces.reserve<std::int32_t>(blocks * experts);
+  pieces.take(context);
+  const PlanTask task{picks.data<std::int32_t>(),
+                      slots,
+                      static_cast<int>(experts),
+                      blocks,
+                      p.alignment,
+                      pieces.at(of_blocks),
+                      p.counts.data<std::int64_t>(),
+                      p.offsets.data<std::int32_t>(),
+                      p.row_of_slot.data<std::int32_t>(),
+                      p.slot_of_row.data<std::int32_t>()};
+  const cudaStream_t stream = stream_of(context);
+  const auto grid = static_cast<unsigned>(blocks);
+  const std::size_t shared = static_cast<std::size_t>(experts) * sizeof(std::int32_t);
+  if (rows > 0)
+    check(cudaMemsetAsync(task.slot_of_row, 0xff, p.slot_of_row.bytes(), stream), where);
+  if (blocks > 0) {
+    count_kernel<<<grid, kPlanWarps * kWarp, shared, stream>>>(
+        task, tessera::cuda::fault(where, "slot {} picks an expert that there is not"));
+    check_launch(where);
+  }
+  place_kernel<<<1, 1024, 0, stream>>>(task);
+  check_launch(where);
+  if (blocks > 0) {
+    scatter_kernel<<<grid, kPlanWarps * kWarp, kPlanWarps * shared, stream>>>(task);
+    check_launch(where);
+  }
+}
+TESSERA_CUDA_OPERATION(permute_plan)
+
+}  // namespace tessera::kernels::cuda

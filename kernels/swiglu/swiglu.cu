@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// SwiGLU on the GPU: one pack of one row per thread.
+#include "kernels/swiglu/swiglu.h"
+
+#include "kernels/cuda/pack.cuh"
+
+namespace tessera::kernels::cuda {
+
+namespace {
+__device__ inline float sigmoid(float x) {
+  return 1.0f / (1.0f + expf(-x));
+}
+
+__device__ inline bool is_live(std::int64_t row, std::int64_t rows, const std::int32_t* live_rows) {
+  return row < rows && (live_rows == nullptr || row < *live_rows);
+}
+
+template <int N, class T, class Y>
+__global__ void __launch_bounds__(256)
+    forward_kernel(Rows<const T> gate_up, std::int64_t rows, std::int64_t packs,
+                   const std::int32_t* live_rows, Rows<Y> y) {
+  const std::int64_t row = grid_row(), pack = grid_pack();
+  if (pack >= packs || !is_live(row, rows, live_rows)) return;
+  const T* at = gate_up[row] + pack * N;
+  float gate[N], up[N];
+  load<N>(at, gate);
+  load<N>(at + packs * N, up);
+#pragma unroll
+  for (int i = 0; i < N; ++i) up[i] *= gate[i] * sigmoid(gate[i]);
+  save<N>(y[row] + pack * N, up);
+}
+
+/// d_gate_up may be gate_up: a thread reads its packs before it writes them.
+template <int N, class G, class T, class D, class Y>
+__global__ void __launch_bounds__(256)
+    backward_kernel(Rows<const G> dy, Rows<const T> gate_up, std::int64_t rows, std::int64_t packs,
+                    const std::int32_t* live_rows, Rows<D> d_gate_up, Rows<Y> y) {
+  const std::int64_t row = grid_row(), pack = grid_pack();
+  if (pack >= packs || !is_live(row, rows, live_rows)) return;
+  const T* at = gate_up[row] + pack * N;
+  float d[N], gate[N], up[N], out[N];
+  load<N>(dy[row] + pack * N, d);
+  load<N>(at, gate);
+  load<N>(at + packs * N, up);
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    const float g = gate[i], s = sigmoid(g), activated = g * s;
+    out[i] = activated * up[i];
+    gate[i] = d[i] * up[i] * (s * (1.0f + g * (1.0f - s)));
+    up[i] = d[i] * activated;
+  }
+  D* to = d_gate_up[row] + pack * N;
+  save<N>(to, gate);
+  save<N>(to + packs * N, up);
+  if (y) save<N>(y[row] + pack * N, out);
+}
+
+const std::int32_t* live(const char* where, const Tensor& live_rows) {
+  if (!live_rows) return nullptr;
+  expect_shape(where, "live_rows", live_rows, {1});
+  return live_rows.data<std::int32_t>();
+}
+
+/// Checks gate_up (rows, 2 width) and one tensor (rows, width).
+void check_halves(const char* where, const Tensor& gate_up, const char* name, const Tensor& half) {
+  expect_shape(where, name, half, {-1, -1});
+  expect_shape(where, "gate_up", gate_up, {half.size(0), 2 * half.size(1)});
+}
+}  // namespace
+
+void swiglu_forward(Context& context, const Tensor& gate_up, const Tensor& live_rows,
+                    const Tensor& y) {
+  const char* where = "swiglu_forward";
+  check_halves(where, gate_up, "y", y);
+  const std::int32_t* live_pointer = live(where, live_rows);
+  const std::int64_t rows = y.size(0), width = y.size(1);
+  if (y.numel() == 0) return;
+  with_real(where, "gate_up", gate_up, [&]<class T>(T) {
+    with_result_of<T>(where, "y", y, [&]<class Y>(Y) {
+      with_packs<kPack<T, Y>>({&gate_up, &y}, [&](auto n) {
+        constexpr int N = decltype(n)::value;
+        const RowGrid grid(rows, width / N);
+        forward_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(
+            read_rows<T>(gate_up), rows, width / N, live_pointer, rows_of<Y>(y));
+      });
+    });
+  });
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(swiglu_forward)
+
+void swiglu_backward(Context& context, const Tensor& dy, const Tensor& gate_up,
+                     const Tensor& live_rows, const Tensor& d_gate_up, const Tensor& y) {
+  const char* where = "swiglu_backward";
+  check_halves(where, gate_up, "dy", dy);
+  check_halves(where, d_gate_up, "dy", dy);
+  if (y) expect_shape(where, "y", y, {dy.size(0), dy.size(1)});
+  const std::int32_t* live_pointer = live(where, live_rows);
+  const std::int64_t rows = dy.size(0), width = dy.size(1);
+  if (dy.numel() == 0) return;
+  with_real(where, "dy", dy, [&]<class G>(G) {
+    with_real(where, "gate_up", gate_up, [&]<class T>(T) {
+      with_result_of<G>(where, "d_gate_up", d_gate_up, [&]<class D>(D) {
+        // Without y its type is anything: that of d_gate_up keeps the number of kernels down.
+        const auto launch = [&]<class Y>(Y) {
+          with_packs<kPack<G, T, D, Y>>({&dy, &gate_up, &d_gate_up, &y}, [&](auto n) {
+            constexpr int N = decltype(n)::value;
+            const RowGrid grid(rows, width / N);
+            backward_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(
+                read_rows<G>(dy), read_rows<T>(gate_up), rows, width / N, live_pointer,
+                rows_of<D>(d_gate_up), rows_of<Y>(y));
+          });
+        };
+        if (!y) return launch(D{});
+        with_result_of<T>(where, "y", y, launch);
+      });
+    });
+  });
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(swiglu_backward)
+
+}  // namespace tessera::kernels::cuda
