@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/terminal.h"
+#include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/eval/verify.h"
@@ -21,11 +22,22 @@ namespace fs = std::filesystem;
 namespace {
 struct VerifyArguments {
   VerifyOptions options;
-  std::string precision = "fp32";
+  std::string precision = "fp32", device = "cpu";
 };
+
+Device device_of(const std::string& name) {
+  return name == "cuda" ? Device::Cuda : Device::Cpu;
+}
+
+void add_device(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+}
 
 void run_verify(VerifyArguments arguments) {
   arguments.options.recipe = recipe_from_name(arguments.precision);
+  arguments.options.device = device_of(arguments.device);
   const std::vector<VerifyRow> rows = verify(arguments.options);
   std::vector<std::vector<std::string>> cells;
   std::size_t failed = 0;
@@ -91,7 +103,8 @@ const char* outcome_name(kernels::CaseOutcome outcome) {
 }
 
 void selftest(const std::string& op, const std::string& device) {
-  const Device on = device == "cuda" ? Device::Cuda : Device::Cpu;
+  const Device on = device_of(device);
+  require_device(on);
   std::size_t failed = 0, total = 0;
   std::printf("%-28s %-52s %-5s %10s %10s\n", "operation", "case", "type", "error", "tolerance");
   kernels::run_cases(kernels::all_cases(), on, op, [&](const kernels::CaseResult& r) {
@@ -116,6 +129,7 @@ void add_verify(CLI::App& app) {
   command->add_option("--grads", a->options.grads, "grads.safetensors");
   command->add_option("--train", a->options.train, "Folder with train.safetensors and train.json");
   command->add_option("--precision", a->precision, "fp32 or bf16")->capture_default_str();
+  add_device(*command, a->device);
   command->callback([a] { run_verify(*a); });
 }
 
@@ -137,9 +151,7 @@ void add_selftest(CLI::App& app) {
   auto op = std::make_shared<std::string>();
   auto device = std::make_shared<std::string>("cpu");
   command->add_option("--op", *op, "Only this operation");
-  command->add_option("--device", *device, "cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
+  add_device(*command, *device);
   command->callback([op, device] { selftest(*op, *device); });
 }
 

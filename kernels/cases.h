@@ -47,6 +47,8 @@ struct Case {
   double flops = 0, bytes = 0;  ///< of one call, for the rates in a benchmark
   /// A shape of real models: timed by benchmarks and checked by the self test, not by unit tests.
   bool benchmark = false;
+  /// So large that a reference would take minutes: for benchmarks alone.
+  bool timed_only = false;
   /// Which devices take these types.
   bool on_cpu = true, on_cuda = true;
   /// Results on the CPU must have the same bits with one thread and with several.

@@ -84,6 +84,10 @@ void synchronise(Device device) {
   if (device == Device::Cuda && g_backend) g_backend->synchronise();
 }
 
+void wait_for_cuda() {
+  synchronise(Device::Cuda);
+}
+
 std::vector<DeviceInfo> devices() {
   try {
     load_cuda_backend();

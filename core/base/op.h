@@ -14,6 +14,9 @@ namespace tessera {
 /// it has no such operation.
 void* cuda_operation(const char* name);
 
+/// Waits for the GPU, so that a profile sees what an operation took and not its launch.
+void wait_for_cuda();
+
 /// The plugin installs its lookup here when it is loaded; it returns null for unknown names.
 using OperationLookup = void* (*)(const char* name);
 void set_cuda_operations(OperationLookup lookup);
@@ -37,6 +40,7 @@ class Op<void(Context&, Args...)> {
     } else {
       if (!cuda_) cuda_ = reinterpret_cast<Function>(cuda_operation(name_));
       cuda_(context, args...);
+      if (context.profile) wait_for_cuda();
     }
   }
 

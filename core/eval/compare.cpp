@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/transfer.h"
 
 namespace tessera {
 
@@ -31,8 +32,10 @@ double relative(double a, double b) {
   return std::fabs(a - b) / std::fabs(b);
 }
 
-double largest_difference(const Tensor& ours, const StoredTensor& theirs) {
-  require_equal_sizes(ours, theirs);
+double largest_difference(const Tensor& given, const StoredTensor& theirs) {
+  require_equal_sizes(given, theirs);
+  const HostCopy copy(given);
+  const Tensor& ours = *copy;
   const Tensor wanted = theirs.view();
   double difference = 0, magnitude = 0;
   for (std::int64_t i = 0; i < ours.numel(); ++i) {
@@ -44,8 +47,10 @@ double largest_difference(const Tensor& ours, const StoredTensor& theirs) {
   return difference / magnitude;
 }
 
-double norm_of_difference(const Tensor& ours, const StoredTensor& theirs) {
-  require_equal_sizes(ours, theirs);
+double norm_of_difference(const Tensor& given, const StoredTensor& theirs) {
+  require_equal_sizes(given, theirs);
+  const HostCopy copy(given);
+  const Tensor& ours = *copy;
   const Tensor wanted = theirs.view();
   double difference = 0, magnitude = 0;
   for (std::int64_t i = 0; i < ours.numel(); ++i) {
@@ -58,8 +63,10 @@ double norm_of_difference(const Tensor& ours, const StoredTensor& theirs) {
   return std::sqrt(difference / magnitude);
 }
 
-RouterDifference compare_picks(const Tensor& picks, const Tensor& weights,
+RouterDifference compare_picks(const Tensor& given_picks, const Tensor& given_weights,
                                const StoredTensor& their_picks, const StoredTensor& their_weights) {
+  const HostCopy picks_copy(given_picks), weights_copy(given_weights);
+  const Tensor &picks = *picks_copy, &weights = *weights_copy;
   const Tensor expert = their_picks.view(), weight = their_weights.view();
   require(picks.numel() == expert.numel() && weights.numel() == weight.numel(), "verify",
           "picks are {} here and {} in the record", picks.describe(), their_picks.describe());
@@ -106,7 +113,9 @@ std::vector<GradientPart> gradient_parts(const Parameter& parameter,
 }
 
 namespace {
-double norm(const Tensor& t) {
+double norm(const Tensor& given) {
+  const HostCopy copy(given);
+  const Tensor& t = *copy;
   double sum = 0;
   for (std::int64_t i = 0; i < t.numel(); ++i) sum += element(t, i) * element(t, i);
   return std::sqrt(sum);

@@ -15,7 +15,7 @@ void FeedForward::declare(ParameterSet& parameters, std::int64_t hidden, std::in
 
 void FeedForward::forward(Pass& pass, const Tensor& h, FeedForwardStash& s, const Tensor& y) const {
   const std::int64_t tokens = h.size(0);
-  s.gate_up = pass.keep.take(pass.precision.activation, {tokens, 2 * width_});
+  s.gate_up = pass.keep.take(pass.precision.inner(), {tokens, 2 * width_});
   gate_up_.forward(pass.context, h, 0.f, s.gate_up);
   Arena::Frame frame(pass.scratch());
   const Tensor activated = pass.scratch().take(pass.precision.operand, {tokens, width_});
@@ -28,7 +28,7 @@ void FeedForward::backward(Pass& pass, const Tensor& dy_operand, const Tensor& h
   Context& context = pass.context;
   const std::int64_t tokens = h.size(0);
   Arena::Frame frame(pass.scratch());
-  const Tensor d_activated = pass.scratch().take(pass.precision.activation, {tokens, width_});
+  const Tensor d_activated = pass.scratch().take(pass.precision.inner(), {tokens, width_});
   const Tensor activated = pass.scratch().take(pass.precision.operand, {tokens, width_});
   const Tensor d_gate_up = pass.scratch().take(pass.precision.operand, {tokens, 2 * width_});
   down_.input_grad(context, dy_operand, 0.f, d_activated);

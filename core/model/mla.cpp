@@ -39,16 +39,15 @@ Tensor Mla::rotary_key(const Tensor& kv_a) const {
   return kv_a.slice(1, latent_, latent_ + rope_).split_last(1, rope_);
 }
 
-/// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d), not yet rotated.
-Tensor Mla::project_query(Pass& pass, const Tensor& h, MlaStash& s) const {
+/// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d) of `type`, not yet rotated.
+Tensor Mla::project_query(Pass& pass, const Tensor& h, DType type, MlaStash& s) const {
   const std::int64_t tokens = h.size(0), size = heads_ * (nope_ + rope_);
-  const DType type = pass.precision.activation;
   Tensor q = pass.keep.take(type, {tokens, size});
   if (query_rank_ == 0) {
     q_.forward(pass.context, h, 0.f, q);
     return q.split_last(heads_, nope_ + rope_);
   }
-  s.query_latent = pass.keep.take(type, {tokens, query_rank_});
+  s.query_latent = pass.keep.take(pass.precision.activation, {tokens, query_rank_});
   s.query_latent_normed = pass.keep.take(pass.precision.operand, {tokens, query_rank_});
   q_a_.forward(pass.context, h, 0.f, s.query_latent);
   s.query_latent_rstd = q_norm_.forward(pass, s.query_latent, s.query_latent_normed);
@@ -71,9 +70,9 @@ void Mla::forward(Pass& pass, const Tensor& h, const Sequences& sequences, const
                   MlaStash& s, const Tensor& y) const {
   Context& context = pass.context;
   const std::int64_t tokens = h.size(0);
-  const DType type = pass.precision.activation;
+  const DType type = pass.precision.inner();
 
-  s.q = project_query(pass, h, s);
+  s.q = project_query(pass, h, type, s);
   kernels::rope(context, rotary_part(s.q), sequences.positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, sequences.positions, rotary, s);
 
@@ -85,7 +84,7 @@ void Mla::forward(Pass& pass, const Tensor& h, const Sequences& sequences, const
                            s.kv_a.slice(1, latent_, latent_ + rope_), s.k);
 
   s.o = pass.keep.take(type, {tokens, heads_, value_});
-  s.lse = pass.keep.take(type, {heads_, tokens});
+  s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
   kernels::attention_forward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
   s.o_operand = pass.operand(s.o.reshape({tokens, heads_ * value_}), pass.keep);
@@ -96,10 +95,9 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequence
                    const Rotary& rotary, const MlaStash& s, const Tensor& dh) const {
   Context& context = pass.context;
   const std::int64_t tokens = h.size(0);
-  const DType type = pass.precision.activation;
   Arena::Frame frame(pass.scratch());
   const auto scratch = [&](std::int64_t width) {
-    return pass.scratch().take(type, {tokens, width});
+    return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
 
   const Tensor dy_operand = pass.operand(dy, pass.scratch());
@@ -110,7 +108,7 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequence
   const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
   const Tensor dk = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
   const Tensor d_kv = scratch(heads_ * (nope_ + value_)).split_last(heads_, nope_ + value_);
-  const Tensor d_kv_a = scratch(latent_ + rope_);
+  const Tensor d_kv_a = pass.scratch().take(pass.precision.activation, {tokens, latent_ + rope_});
   kernels::attention_backward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
                               sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse,
                               d_o.split_last(heads_, value_), dq, dk,
@@ -130,7 +128,7 @@ void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, 
                           const MlaStash& s, const Tensor& dh) const {
   Context& context = pass.context;
   const Tensor d_kv_operand = pass.operand(d_kv, pass.scratch());
-  const Tensor d_normed = pass.scratch().take(d_kv.dtype(), {h.size(0), latent_});
+  const Tensor d_normed = pass.scratch().take(d_kv_a.dtype(), {h.size(0), latent_});
   kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
   kv_b_.weight_grad(context, d_kv_operand, s.latent_normed);
   kv_norm_.backward(context, d_normed, s.kv_a.slice(1, 0, latent_), s.latent_rstd, false,
@@ -150,7 +148,7 @@ void Mla::query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const Ml
     q_.weight_grad(context, dq_operand, h);
     return;
   }
-  const Tensor d_normed = pass.scratch().take(dq.dtype(), {h.size(0), query_rank_});
+  const Tensor d_normed = pass.scratch().take(dh.dtype(), {h.size(0), query_rank_});
   q_b_.input_grad(context, dq_operand, 0.f, d_normed);
   q_b_.weight_grad(context, dq_operand, s.query_latent_normed);
   q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);

@@ -44,7 +44,7 @@ class Mla {
                       const Tensor& cache, const Tensor& y) const;
 
  private:
-  Tensor project_query(Pass& pass, const Tensor& h, MlaStash& stash) const;
+  Tensor project_query(Pass& pass, const Tensor& h, DType type, MlaStash& stash) const;
   void project_latent(Pass& pass, const Tensor& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
   void query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const MlaStash& stash,

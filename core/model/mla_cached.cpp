@@ -22,7 +22,7 @@ void Mla::forward_cached(Pass& pass, const Tensor& h, const CachedTokens& tokens
     return;
   }
   const Tensor& positions = tokens.sequences.positions;
-  const Tensor q = project_query(pass, h, s);
+  const Tensor q = project_query(pass, h, pass.precision.activation, s);
   kernels::rope(pass.context, rotary_part(q), positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, positions, rotary, s);
   kernels::cache_write(pass.context, s.latent_normed, s.kv_a.slice(1, latent_, latent_ + rope_),

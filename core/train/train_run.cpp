@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
+#include "core/base/transfer.h"
 #include "core/infer/chat.h"
 #include "core/infer/generate.h"
 #include "core/train/event_sink.h"
@@ -93,7 +94,7 @@ void Run::start() {
       std::make_unique<SpikeDetector>(spec_.stability.spike_window, spec_.stability.spike_factor);
   const ParameterCount count = count_parameters(spec_.model);
   const DType operand = trainer_->model().precision().operand;
-  peak_flops_ = kernels::measure_product_flops(operand);
+  peak_flops_ = kernels::measure_product_flops(operand, spec_.host.device);
   sink_.message(
       "info",
       fmt::format("{:.2f} M parameters, {:.2f} M active, {:.2f} M in MTP; "
@@ -166,11 +167,10 @@ void Run::report_experts(const StepReport& r) {
   event.tokens = r.at.tokens + r.at.step_tokens();
   event.layers = static_cast<int>(loads.size(0));
   event.experts = static_cast<int>(loads.size(1));
-  const std::int64_t* counts = loads.data<std::int64_t>();
-  event.counts.assign(counts, counts + loads.numel());
+  event.counts = host_values<std::int64_t>(loads);
   for (std::int64_t block = 0; block < loads.size(0); ++block) {
-    const float* bias = trainer_->model().moe_block(block).bias().data<float>();
-    event.biases.insert(event.biases.end(), bias, bias + loads.size(1));
+    const std::vector<float> bias = host_values<float>(trainer_->model().moe_block(block).bias());
+    event.biases.insert(event.biases.end(), bias.begin(), bias.end());
   }
   sink_.emit(event);
 }

@@ -47,6 +47,12 @@ struct Setting {
   }
 };
 
+/// lse stays in F32 where the rest is BF16.
+TensorOptions row_type(const CaseRun& run) {
+  if (run.dtype() == DType::BF16) return {.dtype = DType::F32, .tolerance = 1e-5};
+  return {};
+}
+
 /// `size` of the scores' standard deviation: large ones make softmax pick single keys.
 Case forward_case(const Setting& s, DType dtype, double size = 1) {
   return {.op = "attention_forward",
@@ -61,7 +67,7 @@ Case forward_case(const Setting& s, DType dtype, double size = 1) {
             const Tensor q = s.input(run, s.d_qk, size), k = s.input(run, s.d_qk);
             const Tensor v = s.input(run, s.d_v), starts = s.starts(run);
             const Tensor o = s.output(run, "o", s.d_v);
-            const Tensor lse = run.output("lse", {s.heads, s.tokens()});
+            const Tensor lse = run.output("lse", {s.heads, s.tokens()}, row_type(run));
             run.execute([&](Context& c) {
               attention_forward(c, q, k, v, starts, s.longest(), s.scale(), o, lse);
             });
@@ -81,7 +87,7 @@ Case backward_case(const Setting& s, DType dtype) {
         const Tensor q = s.input(run, s.d_qk), k = s.input(run, s.d_qk), v = s.input(run, s.d_v);
         const Tensor starts = s.starts(run), d_o = s.input(run, s.d_v);
         const Tensor o = run.temporary({s.tokens(), s.heads, s.d_v});
-        const Tensor lse = run.temporary({s.heads, s.tokens()});
+        const Tensor lse = run.temporary({s.heads, s.tokens()}, row_type(run));
         const auto forward = [&](Context& c) {
           attention_forward(c, q, k, v, starts, s.longest(), s.scale(), o, lse);
         };
@@ -117,6 +123,24 @@ void register_attention_cases(CaseList& cases) {
   cases.push_back(forward_case(settings[4], DType::F64));
   cases.push_back(backward_case(settings[4], DType::F64));
   cases.push_back(forward_case(settings[4], DType::F32, 20));
+  // BF16 is the GPU's alone: its error is that of P, dS and the results, rounded.
+  const auto narrow = [&](Case c, double tolerance) {
+    c.tolerance = tolerance;
+    c.on_cpu = false;
+    c.same_for_any_threads = false;
+    cases.push_back(c);
+  };
+  for (const Setting& setting : settings) {
+    narrow(forward_case(setting, DType::BF16), 4e-3);
+    narrow(backward_case(setting, DType::BF16), 8e-3);
+  }
+  // The shape that GPUs are measured with.
+  const Setting measured{std::vector<std::int64_t>(4, 4096), 16, 192, 128};
+  for (Case c : {forward_case(measured, DType::BF16), backward_case(measured, DType::BF16)}) {
+    c.on_cpu = false;
+    c.timed_only = true;
+    cases.push_back(c);
+  }
 }
 
 }  // namespace tessera::kernels

@@ -89,6 +89,13 @@ void register_attention_decode_cases(CaseList& cases) {
     cases.push_back(decode_case(setting, DType::F32, DType::BF16));
   }
   cases.push_back(decode_case(settings[3], DType::F64, DType::F64));
+  // What GPUs are measured with.
+  for (const std::int64_t heads : {16, 128}) {
+    const Setting measured{std::vector<std::int64_t>(64, 4096), heads, 512, 64, 64};
+    Case c = decode_case(measured, DType::F32, DType::BF16);
+    c.timed_only = true;
+    cases.push_back(c);
+  }
 }
 
 }  // namespace tessera::kernels

@@ -97,6 +97,29 @@ Case weight_grad_case(const Setting& s, DType dtype) {
   return c;
 }
 
+/// BF16 results of BF16 operands, which only the GPU has.
+Case rounding_case(const Setting& s, bool forward) {
+  Case c = base_case(s, forward ? "grouped_product" : "grouped_product_input_grad", DType::BF16);
+  c.label += " to bf16";
+  c.tolerance = 4e-3;
+  c.on_cpu = false;
+  c.bytes -= 2 * double(s.used() * s.n);
+  c.body = [=](CaseRun& run) {
+    const Tensor x = run.normal({s.rows(), forward ? s.k : s.n});
+    const Tensor b = run.normal({s.experts(), s.n, s.k}), offsets = s.offsets(run);
+    const Tensor y = run.output("y", {s.rows(), forward ? s.n : s.k});
+    run.untouched_from(y, s.used());
+    run.execute([&](Context& context) {
+      if (forward) {
+        grouped_product(context, x, b, offsets, y);
+      } else {
+        grouped_product_input_grad(context, x, b, offsets, y);
+      }
+    });
+  };
+  return c;
+}
+
 void add(CaseList& cases, const Setting& setting, DType dtype) {
   cases.push_back(forward_case(setting, dtype));
   cases.push_back(input_grad_case(setting, dtype));
@@ -118,10 +141,22 @@ void register_grouped_product_cases(CaseList& cases) {
     add(cases, setting, DType::F32);
     add(cases, setting, DType::BF16);
   }
+  for (const bool forward : {true, false}) {
+    for (const Setting& setting : settings) cases.push_back(rounding_case(setting, forward));
+  }
   add(cases, settings[2], DType::F64);
   // 8 experts of 2048 x 7168 with 512 rows each, as one node of 32 sees them.
   const Setting large{std::vector<std::int64_t>(8, 32), 2048, 1792};
   add(cases, large, DType::BF16);
+  // The shape that GPUs are measured with: 64 experts of 1024 rows; and those of the small preset.
+  for (const auto& [n, k] : {std::pair{1536, 2048}, std::pair{1024, 1024}, std::pair{1024, 512}}) {
+    const Setting measured{std::vector<std::int64_t>(64, 64), n, k, 0};
+    for (Case c : {rounding_case(measured, true), rounding_case(measured, false),
+                   forward_case(measured, DType::BF16), weight_grad_case(measured, DType::BF16)}) {
+      c.timed_only = true;
+      cases.push_back(c);
+    }
+  }
 }
 
 }  // namespace tessera::kernels

@@ -58,6 +58,24 @@ Case product_case(const Shape& s, DType dtype, Transpose transpose, float beta) 
           }};
 }
 
+/// BF16 results of BF16 operands, which only the GPU has.
+Case rounding_case(const Shape& s, Transpose transpose) {
+  Case c = product_case(s, DType::BF16, transpose, 0);
+  c.label += " to bf16";
+  c.tolerance = 4e-3;
+  c.on_cpu = false;
+  c.bytes -= 2 * double(s.batch * s.m * s.n);
+  c.body = [=](CaseRun& run) {
+    const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;
+    const Tensor a = operand(run, s, a_t ? s.k : s.m, a_t ? s.m : s.k);
+    const Tensor b = operand(run, s, b_t ? s.n : s.k, b_t ? s.k : s.n);
+    const Tensor y = s.batch > 1 ? run.output("c", {s.batch, s.m, s.n}, {.pad = 2 * s.pad})
+                                 : run.output("c", {s.m, s.n}, {.pad = 2 * s.pad});
+    run.execute([&](Context& x) { product(x, a, b, transpose, 0, y); });
+  };
+  return c;
+}
+
 /// The gradient of the input of a linear layer y = x w^T.
 Case input_gradient_case() {
   return {.op = "product", .label = "input gradient of a linear layer", .body = [](CaseRun& run) {
@@ -113,6 +131,17 @@ void register_product_cases(CaseList& cases) {
   cases.push_back(product_case({33, 17, 65, 2, 3}, DType::F64, Transpose::B, 1));
   cases.push_back(product_case({33, 17, 65, 2, 3}, DType::F64, Transpose::A, 0));
   for (DType dtype : {DType::F32, DType::BF16, DType::F64}) cases.push_back(heads_case(dtype));
+  for (Transpose transpose : {Transpose::B, Transpose::None, Transpose::A}) {
+    for (const Shape& s : {Shape{33, 17, 65, 1, 3}, Shape{64, 48, 64, 3}, Shape{256, 768, 512}}) {
+      cases.push_back(rounding_case(s, transpose));
+    }
+    // Shapes that GPUs are measured with.
+    for (const Shape& s : {Shape{4096, 4096, 7168}, Shape{4096, 7168, 2048}}) {
+      Case c = rounding_case(s, transpose);
+      c.timed_only = true;
+      cases.push_back(c);
+    }
+  }
   cases.push_back(input_gradient_case());
   cases.push_back(weight_gradient_case());
 }
