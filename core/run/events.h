@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -202,6 +203,12 @@ class EventReader {
 
   /// Events of other kinds are passed over from now on, quickly; none: all kinds are read.
   void set_kinds(std::vector<std::string> kinds);
+
+  /// Asked about every frame of the kinds wanted before it is decoded; those it says false of are
+  /// passed over. For readers that index a log. `payload` is valid during the call.
+  using Filter =
+      std::function<bool(std::uint64_t offset, std::uint64_t sequence, std::string_view payload)>;
+  void set_filter(Filter filter);
 
   std::uint64_t offset() const;         ///< of the next frame
   std::uint64_t last_sequence() const;  ///< of the last frame read; 0: none

@@ -30,6 +30,7 @@ struct EventReader::State {
   std::uint64_t skip_below = 0;  ///< events with lower numbers are passed over
   std::uint64_t last_sequence = 0, start_offset = 0;
   std::vector<std::string> kinds;
+  Filter filter;
   std::vector<LogDamage> damage;  ///< that decoding found, and that of earlier files
 
   ~State() { close(); }
@@ -71,14 +72,18 @@ struct EventReader::State {
   std::optional<Frame> next() {
     while (auto frame = scanner->next()) {
       last_sequence = frame->sequence;
-      if (frame->sequence >= skip_below && wanted(kind_of_payload(frame->payload))) return frame;
+      if (frame->sequence >= skip_below && wanted(*frame)) return frame;
     }
     return {};
   }
 
-  bool wanted(std::string_view kind) const {
-    return kinds.empty() || kind.empty() ||
-           std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+  bool wanted(const Frame& frame) const {
+    const std::string_view kind = kind_of_payload(frame.payload);
+    if (!kinds.empty() && !kind.empty() &&
+        std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+      return false;
+    }
+    return !filter || filter(frame.offset, frame.sequence, frame.payload);
   }
 };
 
@@ -135,6 +140,10 @@ void EventReader::seek_offset(std::uint64_t offset) {
 
 void EventReader::set_kinds(std::vector<std::string> kinds) {
   state_->kinds = std::move(kinds);
+}
+
+void EventReader::set_filter(Filter filter) {
+  state_->filter = std::move(filter);
 }
 
 std::uint64_t EventReader::offset() const {

@@ -52,6 +52,9 @@ constexpr const char* kMigrations[] = {
          run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
          chunk INTEGER NOT NULL, data BLOB NOT NULL,
          PRIMARY KEY (run, chunk)) WITHOUT ROWID;)",
+    // An empty signature makes the next refresh look at every run again.
+    R"(ALTER TABLE runs ADD COLUMN tokens_per_second REAL;
+       UPDATE runs SET signature = '';)",
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 
@@ -67,6 +70,8 @@ void migrate(Database& database, const std::string& name) {
         fmt::format("is a library of version {}, this program knows up to {}", version, kVersion),
         "use a newer Tessera, or move the file away: it is made anew from the runs");
   }
+  if (version > 0)
+    Statement(database, "SELECT number, signature FROM runs");  // a foreign one throws
   for (std::int64_t v = version; v < kVersion; ++v) database.execute(kMigrations[v]);
   database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str());
   transaction.commit();
@@ -182,7 +187,8 @@ fs::path with_suffix(fs::path path, const std::string& suffix) {
 
 constexpr const char* kColumns =
     "SELECT id, folder, name, state, reason, step, total_steps, tokens, loss, validation_loss, "
-    "created, last_word, tags, notes, archived, missing, parent, parent_step, sparkline FROM runs ";
+    "created, last_word, tags, notes, archived, missing, parent, parent_step, sparkline, "
+    "tokens_per_second FROM runs ";
 
 RunRow read_row(const Statement& s) {
   RunRow row;
@@ -205,6 +211,7 @@ RunRow read_row(const Statement& s) {
   row.parent = s.text(16);
   row.parent_step = s.integer(17);
   row.sparkline = floats_of(s.blob(18));
+  row.tokens_per_second = s.number(19);
   return row;
 }
 
@@ -352,13 +359,13 @@ struct Library::State {
     Statement(*database,
               "UPDATE runs SET name = ?, state = ?, reason = ?, step = ?, total_steps = ?, "
               "tokens = ?, loss = ?, validation_loss = ?, created = ?, last_word = ?, tags = ?, "
-              "notes = ?, archived = ?, missing = 0, parent = ?, parent_step = ?, signature = ? "
-              "WHERE number = ?")
+              "notes = ?, archived = ?, missing = 0, parent = ?, parent_step = ?, signature = ?, "
+              "tokens_per_second = ? WHERE number = ?")
         .bind(about.name, std::string(name_of(status.state)), status.reason, status.step,
               status.total_steps, status.tokens, status.loss, status.validation_loss,
               status.created, status.last_word, tags_text(about.tags), about.notes, about.archived,
               lineage ? lineage->parent : std::string(), lineage ? lineage->step : std::int64_t{-1},
-              signature, number)
+              signature, status.tokens_per_second, number)
         .run();
     transaction.commit();
   }

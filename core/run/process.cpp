@@ -116,6 +116,10 @@ std::string exit_reason(const fs::path& folder, const ProcessId& process) {
 }
 }  // namespace run_folder
 
+std::optional<ProcessId> process_of(const RunFolder& folder) {
+  return run_folder::read_process(folder.path() / "process.json", nullptr);
+}
+
 void record_exit(const RunFolder& folder, const ProcessId& process, int wait_status) {
   json exit = run_folder::process_to_json(process);
   exit["wait_status"] = wait_status;

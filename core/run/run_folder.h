@@ -73,6 +73,9 @@ enum class Liveness : std::uint8_t { Alive, Dead, OtherHost };
 /// Dead also after a reboot of the same host; OtherHost also for another container's.
 Liveness liveness_of(const ProcessId& process);
 
+/// The process that runs or ran it last; nothing before its first start.
+std::optional<ProcessId> process_of(const RunFolder& folder);
+
 /// The right to write into a run folder. The trainer takes it first and keeps it to its end.
 class RunLock {
  public:

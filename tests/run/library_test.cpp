@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <cmath>
+
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "tests/run/run_test_helpers.h"
@@ -177,9 +179,28 @@ TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
     Library library(file);
     FAIL() << "a newer library was opened";
   } catch (const Error& problem) {
-    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 1");
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 2");
   }
   EXPECT_TRUE(test::fs::exists(file));
+}
+
+TEST_F(Libraries, AnOlderVersionIsBroughtUpToDate) {
+  const RunFolder folder = RunFolder::create(temporary.path() / "runs", test::small_spec("first"));
+  {
+    EventWriter writer(folder.events_path());
+    StepEvent step = test::step_event(0, 8);
+    step.tokens_per_second = 1234;
+    writer.append(step);
+    writer.append(StateEvent{.state = RunState::Finished});
+  }
+  { Library().refresh(); }
+  sql("ALTER TABLE runs DROP COLUMN tokens_per_second; PRAGMA user_version = 1;");
+  Library library;
+  EXPECT_TRUE(library.recovery().empty());
+  ASSERT_EQ(library.runs().size(), 1u);
+  EXPECT_TRUE(std::isnan(library.runs()[0].tokens_per_second));
+  library.refresh();
+  EXPECT_EQ(library.runs()[0].tokens_per_second, 1234);
 }
 
 TEST_F(Libraries, MissingAndMovedRuns) {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Launcher: starts `tessera` for runs, each in its own process group so that closing or losing the
+// Launcher: starts `tessera` for runs, each in a session of its own so that closing or losing the
 // studio leaves it alone; and the queue, which starts the next when one ends.
+//
+// Who gets the machine, as queueRule() and sharingRule() tell it to people: the queue starts its
+// next run when no run is running on this machine, whoever started it; runs started by hand start
+// at once. While a run trains here, chat runs with chatThreads(true) threads at kChatNice.
 #pragma once
 
 #include <QObject>
 #include <QString>
 #include <QStringList>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,10 +23,17 @@ struct QueueEntry {
   QString id;    ///< of the entry
   QString name;  ///< of the run to be
   QString spec;
-  QString resume;    ///< id of a run to be resumed instead of a new one
-  QString forkFrom;  ///< id of the run it forks
-  QString problem;   ///< why it could not be started; empty: none
+  QString resume;              ///< id of a run to be resumed instead of a new one
+  QString forkFrom;            ///< id of the run it forks
+  std::int64_t forkStep = -1;  ///< of its checkpoint; -1: the newest
+  QString problem;             ///< why it could not be started; empty: none
+  QString announced;           ///< file that names the run once it has begun; empty: not tried
+
+  bool operator==(const QueueEntry&) const = default;
 };
+
+/// The queue as a value; run_queue.h.
+struct RunQueue;
 
 class Launcher : public QObject {
   Q_OBJECT
@@ -37,7 +49,8 @@ class Launcher : public QObject {
   /// Checks and starts at once, answered by started() or startFailed(). `tag` comes back.
   void start(const QString& specToml, const QString& tag = {});
   void resume(const QString& runId, const QString& tag = {});
-  /// A new run from a checkpoint of `runId` (the newest where `step` is -1) with another spec.
+  /// A new run from a checkpoint of `runId` with another spec. `step` as in CheckpointEvent, the
+  /// last one done; -1: the newest checkpoint.
   void fork(const QString& runId, std::int64_t step, const QString& specToml,
             const QString& tag = {});
   void control(const QString& runId, Control control);
@@ -48,16 +61,32 @@ class Launcher : public QObject {
   void moveInQueue(const QString& entryId, int to);
   void removeFromQueue(const QString& entryId);
   void setQueuePaused(bool paused);
+  void retryQueued(const QString& entryId);  ///< its problem is solved
+
+  /// A run that is running on this machine now, by evidence; empty: none. Looked at every 2 s.
+  QString localRun() const;
+  static QString queueRule();
+  static QString sharingRule();
+  static constexpr int kChatNice = 10;
+  /// Threads for a chat process; 0: every core.
+  static int chatThreads(bool aRunTrains);
 
  Q_SIGNALS:
   void started(const QString& tag, const QString& runId);
   void startFailed(const QString& tag, const QString& message);
   void controlFailed(const QString& runId, const QString& message);
-  void ended(const QString& runId, int exitCode);  ///< of a process that this studio started
+  /// Of a process that this studio started; 128 + its number where a signal ended it.
+  void ended(const QString& runId, int exitCode);
   void queueChanged();
+  void queueFailed(const QString& message);  ///< it cannot be read or written
+  void localRunChanged();
 
  private:
+  class Worker;
   struct State;
+  void changeQueue(const std::function<void(RunQueue&)>& change);
+  void takeQueue(const RunQueue& queue, quint64 changes);
+  void takeLocalRun(const QString& id);
   std::unique_ptr<State> m_state;
 };
 

@@ -5,6 +5,7 @@
 
 #include <QObject>
 #include <QString>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -31,9 +32,12 @@ class RunFeed : public QObject {
   bool loaded() const;  ///< the log was read to its end once
 
   /// Loads and biases of one logged step, read on demand and cached; answered by expertsReady(),
-  /// later even if cached. A step that was not logged is answered with the nearest earlier one.
+  /// later even if cached. A step that was not logged is answered with the nearest earlier one, -1
+  /// with the newest. Of many requests in a row only the last ones are answered.
   void requestExperts(std::int64_t step);
   /// Biases of one layer over time: at most `points` logged steps, evenly spread over [from, to].
+  /// The answer's events hold that layer alone (layers is 1). Replaces a request for that layer
+  /// that is not answered yet.
   void requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toStep, int points);
 
   /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused.
@@ -43,6 +47,7 @@ class RunFeed : public QObject {
   void changed();        ///< history or status grew
   void rewritten();      ///< rows that were there are gone: read all of it again
   void statusChanged();  ///< state, reason, liveness
+  /// `step` as asked for; null: none was logged so early, or its place in the log is damaged.
   void expertsReady(std::int64_t step, std::shared_ptr<const ExpertsEvent> experts);
   void biasFanReady(int layer, std::shared_ptr<const std::vector<ExpertsEvent>> points);
   void failed(const QString& message);
@@ -50,6 +55,8 @@ class RunFeed : public QObject {
  private:
   class Worker;
   struct State;
+  struct Batch;
+  void takeBatch(Batch& batch);
   QString m_id;
   std::unique_ptr<State> m_state;
 };

@@ -14,7 +14,7 @@
 
 namespace tessera::ui {
 
-/// Quantities of step events; one row in metricInfo() each.
+/// Quantities of step events, MFU in percent; one row in metricInfo() each.
 enum class Metric : std::uint8_t {
   Loss,
   MtpLoss,
@@ -66,6 +66,12 @@ struct RunHistory {
   std::size_t rows() const { return step.size(); }
   /// The last row at or before `step`; -1: none.
   std::int64_t rowOfStep(std::int64_t step) const;
+
+  /// Adds what came next in the log. Of ExpertsEvent only step, layers and experts count. True when
+  /// rows that were there are gone: a resume or a rollback undid them.
+  bool take(Event event);
+  /// Forgets what was logged for steps after `step`.
+  bool truncateAfter(std::int64_t step);
 };
 
 }  // namespace tessera::ui

@@ -6,6 +6,7 @@
 #include <QObject>
 #include <QString>
 #include <QStringList>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,17 +39,23 @@ class RunStore : public QObject {
   void setNotes(const QString& id, const QString& notes);
   void setName(const QString& id, const QString& name);
   void setArchived(const QString& id, bool archived);
-  /// Moves the folder to the trash of the file system's user; undo() brings it back.
+  /// Moves the folder to the trash of the file system's user; answered by removed(). restore()
+  /// brings it back, as long as this studio runs. A run that is being written is left alone.
   void remove(const QString& id);
+  void restore(const QString& id);
 
  Q_SIGNALS:
   void runsChanged();
+  void removed(const QString& id, const QString& name);
   void failed(const QString& message);
   void recovered(const QString& message);  ///< library.db was made anew
 
  private:
   class Worker;
   struct State;
+  void take(const RunRows& rows, quint64 edits);
+  void edit(const QString& id, const std::function<void(RunRow&)>& change,
+            std::function<void(Worker&)> order);
   std::unique_ptr<State> m_state;
 };
 

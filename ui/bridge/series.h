@@ -20,6 +20,10 @@ struct Bucket {
   double sum = 0;             ///< of the finite values
   std::uint32_t values = 0;   ///< finite ones
   std::uint32_t missing = 0;  ///< NaN and infinite ones
+
+  void add(float value);
+  /// What comes after this one.
+  void add(const Bucket& next);
 };
 
 class Series {
@@ -39,9 +43,10 @@ class Series {
 
  private:
   static constexpr std::size_t kFan = 16;  ///< children of a node
-  void rebuildTail(std::size_t from);
+  void completeNodes();
   std::vector<float> m_values;
-  std::vector<std::vector<Bucket>> m_levels;  ///< level l summarises kFan^(l+1) values a bucket
+  /// Level l summarises kFan^(l+1) values a bucket; whole buckets only.
+  std::vector<std::vector<Bucket>> m_levels;
 };
 
 }  // namespace tessera::ui
