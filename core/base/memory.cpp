@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/base/backend.h"
 #include "core/base/error.h"
 
 namespace tessera {
@@ -33,7 +34,7 @@ DeviceMemory& cuda_memory() {
 Buffer::Buffer(std::size_t bytes, Device device) : bytes_(bytes), device_(device) {
   if (bytes == 0) return;
   if (device == Device::Cuda) {
-    require(cuda_memory().allocate_zeroed, "memory", "no CUDA backend is loaded");
+    if (!cuda_memory().allocate_zeroed) load_cuda_backend();
     data_ = cuda_memory().allocate_zeroed(bytes);
     return;
   }
@@ -42,10 +43,20 @@ Buffer::Buffer(std::size_t bytes, Device device) : bytes_(bytes), device_(device
   std::memset(data_, 0, bytes);
 }
 
+Buffer Buffer::measuring(std::size_t bytes, Device device) {
+  Buffer buffer;
+  buffer.data_ = bytes > 0 ? reinterpret_cast<void*>(kArenaAlignment) : nullptr;
+  buffer.bytes_ = bytes;
+  buffer.device_ = device;
+  buffer.measuring_ = true;
+  return buffer;
+}
+
 Buffer::Buffer(Buffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
-      device_(other.device_) {}
+      device_(other.device_),
+      measuring_(other.measuring_) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -53,6 +64,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
     data_ = std::exchange(other.data_, nullptr);
     bytes_ = std::exchange(other.bytes_, 0);
     device_ = other.device_;
+    measuring_ = other.measuring_;
   }
   return *this;
 }
@@ -62,7 +74,7 @@ Buffer::~Buffer() {
 }
 
 void Buffer::release() noexcept {
-  if (!data_) return;
+  if (!data_ || measuring_) return;
   if (device_ == Device::Cuda) {
     cuda_memory().release(data_);
   } else {

@@ -15,6 +15,8 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t bytes, Device device = Device::Cpu);
+  /// Counts its bytes and has an address that must not be touched: for plans of what would not fit.
+  static Buffer measuring(std::size_t bytes, Device device = Device::Cpu);
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();
@@ -31,6 +33,7 @@ class Buffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_ = Device::Cpu;
+  bool measuring_ = false;
 };
 
 /// Hands out memory from one reservation by moving an offset; a Frame gives back all that was taken

@@ -8,8 +8,8 @@
 namespace tessera {
 
 Model::Model(const ModelConfig& config, const Precision& precision, bool for_training,
-             Device device)
-    : config_(config), precision_(precision), device_(device) {
+             Device device, bool measuring)
+    : config_(config), precision_(precision), device_(device), measuring_(measuring) {
   config_.validate();
   embedding_ =
       &parameters_.declare("model.embed_tokens.weight", {config.vocab_size, config.hidden_size});
@@ -29,13 +29,14 @@ Model::Model(const ModelConfig& config, const Precision& precision, bool for_tra
     if (block.is_moe()) moe_.push_back(&block);
   }
   if (has_mtp() && mtp_.block().is_moe()) moe_.push_back(&mtp_.block());
-  parameters_.allocate(precision, for_training, device);
+  precision_.narrow = device == Device::Cuda && precision.operand == DType::BF16;
+  parameters_.allocate(precision_, for_training, device, measuring);
   set_yarn(config.yarn);
 }
 
 void Model::set_yarn(const YarnConfig& yarn) {
   config_.yarn = yarn;
-  table_.emplace(config_, config_.max_position_embeddings, device_);
+  table_.emplace(config_, config_.max_position_embeddings, device_, measuring_);
   scale_ = static_cast<float>(attention_scale(config_));
 }
 

@@ -42,7 +42,9 @@ struct Objective {
 class Model {
  public:
   /// Declares and allocates; weights are zero until initialise() or a checkpoint fills them.
-  Model(const ModelConfig& config, const Precision& precision, bool for_training, Device device);
+  /// `measuring`: shapes without memory, for dry runs of models of any size.
+  Model(const ModelConfig& config, const Precision& precision, bool for_training, Device device,
+        bool measuring = false);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -79,6 +81,7 @@ class Model {
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
   Device device() const { return device_; }
+  bool is_measuring() const { return measuring_; }
 
   /// Layers with experts, the MTP module's last when it has them.
   std::int64_t moe_blocks() const;
@@ -93,6 +96,7 @@ class Model {
   ModelConfig config_;
   Precision precision_;
   Device device_;
+  bool measuring_;
   ParameterSet parameters_;
   Parameter* embedding_ = nullptr;
   std::deque<Block> blocks_;

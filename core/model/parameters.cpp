@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/base/transfer.h"
 #include "kernels/convert/convert.h"
 
 namespace tessera {
@@ -79,23 +80,27 @@ std::int64_t ParameterSet::flat_size() const {
   return total;
 }
 
-void ParameterSet::allocate(const Precision& precision, bool with_gradients, Device device) {
+void ParameterSet::allocate(const Precision& precision, bool with_gradients, Device device,
+                            bool measuring) {
+  const auto buffer = [&](std::size_t bytes) {
+    return measuring ? Buffer::measuring(bytes, device) : Buffer(bytes, device);
+  };
   const std::int64_t total = flat_size();
   const auto elements = static_cast<std::size_t>(total);
-  values_ = Buffer(elements * size_of(precision.activation), device);
+  values_ = buffer(elements * size_of(precision.activation));
   flat_values_ = values_.view(precision.activation, {total});
   flat_operands_ = flat_values_;
   if (precision.operand != precision.activation) {
-    operands_ = Buffer(elements * size_of(precision.operand), device);
+    operands_ = buffer(elements * size_of(precision.operand));
     flat_operands_ = operands_.view(precision.operand, {total});
   }
   if (with_gradients) {
-    gradients_ = Buffer(elements * size_of(precision.activation), device);
+    gradients_ = buffer(elements * size_of(precision.activation));
     flat_gradients_ = gradients_.view(precision.activation, {total});
   }
   std::int64_t state_elements = 0;
   for (const Parameter& p : parameters_) state_elements += p.trained ? 0 : padded(p);
-  states_ = Buffer(static_cast<std::size_t>(state_elements) * sizeof(float), device);
+  states_ = buffer(static_cast<std::size_t>(state_elements) * sizeof(float));
   const Tensor flat_states = states_.view(DType::F32, {state_elements});
 
   std::int64_t next = 0, next_state = 0;
@@ -115,8 +120,8 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
 
 namespace {
 template <class T>
-void fill_initial(const Parameter& p, std::uint64_t seed, double sigma) {
-  T* data = p.value.data<T>();
+void fill_initial(const Parameter& p, const Tensor& value, std::uint64_t seed, double sigma) {
+  T* data = value.data<T>();
   const Random random(seed, stream_of(p.name));
   parallel_for(count(p), 1 << 14, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {
@@ -128,16 +133,26 @@ void fill_initial(const Parameter& p, std::uint64_t seed, double sigma) {
     }
   });
 }
+
+void fill_initial(const Parameter& p, const Tensor& value, std::uint64_t seed, double sigma) {
+  if (value.dtype() == DType::F64) {
+    fill_initial<double>(p, value, seed, sigma);
+  } else {
+    fill_initial<float>(p, value, seed, sigma);
+  }
+}
 }  // namespace
 
 void ParameterSet::initialise(std::uint64_t seed, double sigma) {
   for (Parameter& p : parameters_) {
-    require(p.value.device() == Device::Cpu, "parameters", "{} is not in host memory", p.name);
-    if (p.value.dtype() == DType::F64) {
-      fill_initial<double>(p, seed, sigma);
-    } else {
-      fill_initial<float>(p, seed, sigma);
+    if (p.value.device() == Device::Cpu) {
+      fill_initial(p, p.value, seed, sigma);
+      continue;
     }
+    const Buffer staging(p.value.bytes());
+    const Tensor made = staging.view(p.value.dtype(), {count(p)});
+    fill_initial(p, made, seed, sigma);
+    copy_from_host(made.raw(), p.value);
   }
 }
 

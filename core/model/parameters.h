@@ -51,7 +51,9 @@ class ParameterSet {
   /// The parameter is stored as `released_names.size()` equal runs of rows with these names.
   void split(Parameter& parameter, std::vector<std::string> released_names);
 
-  void allocate(const Precision& precision, bool with_gradients, Device device);
+  /// `measuring`: sizes and shapes without memory; nothing may then be read or written.
+  void allocate(const Precision& precision, bool with_gradients, Device device,
+                bool measuring = false);
 
   /// N(0, sigma) for matrices, 1 for norms, 0 for states. A function of (seed, name, index) alone.
   void initialise(std::uint64_t seed, double sigma);
@@ -65,6 +67,10 @@ class ParameterSet {
   /// All gradients as one flat array, padding between parameters included (zeros).
   const Tensor& flat_gradients() const { return flat_gradients_; }
   std::size_t value_bytes() const { return values_.bytes(); }
+  std::size_t gradient_bytes() const { return gradients_.bytes(); }
+  /// Of the copies that products read, where these are not the values themselves.
+  std::size_t operand_bytes() const { return operands_.bytes(); }
+  std::size_t state_bytes() const { return states_.bytes(); }
 
   /// Throws Error when there is none of this name.
   Parameter& find(const std::string& name);

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/transfer.h"
 
 namespace tessera {
 
@@ -50,18 +50,20 @@ double attention_scale(const ModelConfig& c) {
   return scale * mscale * mscale;
 }
 
-RopeTable::RopeTable(const ModelConfig& c, std::int64_t positions, Device device) {
-  require(device == Device::Cpu, "rope", "tables are made in host memory");
+RopeTable::RopeTable(const ModelConfig& c, std::int64_t positions, Device device, bool measuring) {
   const std::int64_t pairs = c.qk_rope_head_dim / 2;
-  memory_ = Buffer(static_cast<std::size_t>(2 * positions * pairs) * sizeof(float));
+  const std::size_t bytes = static_cast<std::size_t>(2 * positions * pairs) * sizeof(float);
+  memory_ = measuring ? Buffer::measuring(bytes, device) : Buffer(bytes, device);
   const Tensor both = memory_.view(DType::F32, {2, positions, pairs});
   cos_ = both[0];
   sin_ = both[1];
+  if (measuring) return;
   const double magnitude =
       yarn_mscale(c.yarn.factor, c.yarn.mscale) / yarn_mscale(c.yarn.factor, c.yarn.mscale_all_dim);
   const std::vector<double> frequency = rope_frequencies(c);
-  float* cos = cos_.data<float>();
-  float* sin = sin_.data<float>();
+  std::vector<float> values(static_cast<std::size_t>(2 * positions * pairs));
+  float* cos = values.data();
+  float* sin = cos + positions * pairs;
   for (std::int64_t p = 0; p < positions; ++p) {
     for (double f : frequency) {
       const double angle = static_cast<double>(p) * f;
@@ -69,6 +71,7 @@ RopeTable::RopeTable(const ModelConfig& c, std::int64_t positions, Device device
       *sin++ = static_cast<float>(std::sin(angle) * magnitude);
     }
   }
+  copy_from_host(values.data(), both);
 }
 
 }  // namespace tessera

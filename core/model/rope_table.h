@@ -18,7 +18,9 @@ double attention_scale(const ModelConfig& config);
 /// Tables (positions, d / 2) for kernels/rope.
 class RopeTable {
  public:
-  RopeTable(const ModelConfig& config, std::int64_t positions, Device device);
+  /// `measuring`: shapes without memory.
+  RopeTable(const ModelConfig& config, std::int64_t positions, Device device,
+            bool measuring = false);
   const Tensor& cos() const { return cos_; }
   const Tensor& sin() const { return sin_; }
   std::int64_t positions() const { return cos_.size(0); }

@@ -169,6 +169,8 @@ struct RunSpec {
 
 /// The model as a stage trains it: with the stage's YaRN.
 ModelConfig stage_model(const RunSpec& spec, const CurriculumStage& stage);
+/// The model as a run makes it at its start: of the first stage, with positions for the longest.
+ModelConfig run_model(const RunSpec& spec);
 
 // ---- Problems -----------------------------------------------------------------------------------
 

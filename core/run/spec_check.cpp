@@ -289,6 +289,15 @@ ModelConfig stage_model(const RunSpec& spec, const CurriculumStage& stage) {
   return model;
 }
 
+ModelConfig run_model(const RunSpec& spec) {
+  ModelConfig model =
+      spec.curriculum.empty() ? spec.model : stage_model(spec, spec.curriculum.front());
+  for (const CurriculumStage& stage : spec.curriculum) {
+    model.max_position_embeddings = std::max(model.max_position_embeddings, stage.sequence_length);
+  }
+  return model;
+}
+
 bool SpecReading::ok() const {
   return std::none_of(problems.begin(), problems.end(),
                       [](const Problem& p) { return p.severity == Severity::Error; });

@@ -9,13 +9,18 @@
 
 namespace tessera {
 
+std::size_t moment_bytes(const ParameterSet& parameters, DType moments) {
+  std::int64_t total = 0;
+  for (const Parameter& p : parameters.all()) total += p.trained ? 2 * p.value.numel() : 0;
+  return static_cast<std::size_t>(total) * size_of(moments);
+}
+
 Optimiser::Optimiser(ParameterSet& parameters, const OptimiserOptions& options, Device device)
     : parameters_(parameters), options_(options), scalars_(2 * sizeof(double), device) {
   require(options.moments == DType::F32 || options.moments == DType::BF16, "optimiser",
           "moments are {}, expected F32 or BF16", name_of(options.moments));
-  std::int64_t total = 0;
-  for (const Parameter& p : parameters.all()) total += p.trained ? 2 * p.value.numel() : 0;
-  memory_ = Buffer(static_cast<std::size_t>(total) * size_of(options.moments), device);
+  memory_ = Buffer(moment_bytes(parameters, options.moments), device);
+  const auto total = static_cast<std::int64_t>(memory_.bytes() / size_of(options.moments));
   const Tensor flat = memory_.view(options.moments, {total});
   std::int64_t at = 0;
   for (const Parameter& p : parameters.all()) {

@@ -20,6 +20,9 @@ struct OptimiserReport {
   double clip = 1;       ///< factor the gradients were scaled with
 };
 
+/// Bytes that the moments of a model take.
+std::size_t moment_bytes(const ParameterSet& parameters, DType moments);
+
 class Optimiser {
  public:
   Optimiser(ParameterSet& parameters, const OptimiserOptions& options, Device device);
