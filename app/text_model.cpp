@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "app/text_model.h"
 
-#include <algorithm>
+#include <charconv>
+#include <utility>
 
+#include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/run/run_folder.h"
@@ -19,46 +21,52 @@ std::filesystem::path weights_folder(const std::filesystem::path& path) {
   }
   return checkpoint->path;
 }
+
+/// N of a checkpoint folder step-N; -1: another name.
+std::int64_t step_of(const std::filesystem::path& folder) {
+  const std::string name = folder.filename().string();
+  constexpr std::string_view kBegin = "step-";
+  std::int64_t step = -1;
+  if (!name.starts_with(kBegin)) return -1;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kBegin.size(), end, step);
+  return error == std::errc() && rest == end ? step : -1;
+}
 }  // namespace
 
-TextModel TextModel::load(const std::filesystem::path& path, Recipe recipe) {
+TextModel TextModel::load(const std::filesystem::path& path, const TextModelOptions& options) {
+  require_device(options.device);
   TextModel text;
   text.folder_ = weights_folder(path);
+  text.step_ = step_of(text.folder_);
   text.tokenizer_ = Tokenizer::load(text.folder_);
   // Checkpoints of runs are of models that read text only; released models know conversations.
   text.knows_chat_ = !std::filesystem::exists(text.folder_ / "state.json") &&
                      text.tokenizer_->specials().assistant >= 0;
-  Arena scratch(std::size_t{1} << 30);
-  Context context{.scratch = &scratch};
-  text.loaded_ = load_model(text.folder_, Precision::of(recipe), false, context);
-  const std::int64_t room = text.loaded_.config.model.max_position_embeddings;
-  text.engine_ = std::make_unique<Engine>(
-      *text.loaded_.model, EngineOptions{.cache_tokens = std::min<std::int64_t>(room, 32768)});
-  text.sequence_ = std::make_unique<CachedSequence>(text.engine_->open());
+  Arena scratch(std::size_t{1} << 30, options.device);
+  Context context{.device = options.device, .scratch = &scratch};
+  text.loaded_ = load_model(text.folder_, Precision::of(options.recipe), false, context);
+  const std::int64_t positions = text.loaded_.config.model.max_position_embeddings;
+  text.session_ = std::make_unique<Session>(
+      *text.loaded_.model, text.tokenizer_,
+      EngineOptions{.cache_tokens = std::min(positions, options.cache_tokens),
+                    .chunk_tokens = options.chunk_tokens});
   return text;
 }
 
-/// Keeps what the cache and the new ids have in common, so that a conversation is not read anew.
-Generated TextModel::run(const std::vector<std::int32_t>& ids, GenerateOptions options,
+Generated TextModel::run(std::vector<std::int32_t> ids, GenerateOptions options,
                          const Print& print) {
-  const auto common = std::mismatch(cached_.begin(), cached_.end(), ids.begin(), ids.end()).first;
-  auto kept = static_cast<std::size_t>(common - cached_.begin());
-  kept = std::min(kept, ids.size() - 1);  // at least one token must be read for its logits
-  sequence_->truncate(static_cast<std::int64_t>(kept));
-  options.sampling.vocabulary = tokenizer_->vocab_size();
-  options.stop.push_back(tokenizer_->specials().eos);
-  StreamDecoder decoder(tokenizer_);
-  const auto on_token = [&](const Choice& choice) {
-    print(decoder.push(choice.chosen.id));
+  SessionRequest request;
+  request.prompt = std::move(ids);
+  request.generate = std::move(options);
+  SessionHooks hooks;
+  hooks.on_token = [&](const SessionToken& token) {
+    print(token.text);
     return true;
   };
-  const Generated out =
-      generate(*engine_, *sequence_, std::span(ids).subspan(kept), options, on_token);
-  print(decoder.finish());
-  cached_ = ids;
-  cached_.insert(cached_.end(), out.tokens.begin(), out.tokens.end());
-  cached_.resize(static_cast<std::size_t>(sequence_->length()));
-  return out;
+  const SessionAnswer answer = session_->run(request, hooks);
+  print(answer.tail_text);
+  return answer.generated;
 }
 
 Generated TextModel::complete(const std::string& prompt, GenerateOptions options,
@@ -68,10 +76,16 @@ Generated TextModel::complete(const std::string& prompt, GenerateOptions options
 
 Generated TextModel::answer(const std::vector<Message>& conversation, GenerateOptions options,
                             const Print& print) {
-  if (knows_chat_) return run(encode_chat(*tokenizer_, conversation), std::move(options), print);
+  return run(encode_conversation(*tokenizer_, knows_chat_, conversation), std::move(options),
+             print);
+}
+
+std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
+                                              const std::vector<Message>& conversation) {
+  if (knows_chat) return encode_chat(tokenizer, conversation);
   std::string text;
   for (const Message& message : conversation) text += message.text + "\n";
-  return run(encode_prompt(*tokenizer_, text), std::move(options), print);
+  return encode_prompt(tokenizer, text);
 }
 
 }  // namespace tessera::app

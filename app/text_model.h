@@ -11,9 +11,16 @@
 
 #include "core/checkpoint/model_io.h"
 #include "core/infer/chat.h"
-#include "core/infer/generate.h"
+#include "core/infer/session.h"
 
 namespace tessera::app {
+
+struct TextModelOptions {
+  Recipe recipe = Recipe::Fp32;
+  Device device = Device::Cpu;
+  std::int64_t cache_tokens = 32768;  ///< at most the model's positions
+  std::int64_t chunk_tokens = 512;    ///< of the prompt between two looks at a request to cancel
+};
 
 class TextModel {
  public:
@@ -21,7 +28,10 @@ class TextModel {
 
   /// `path`: a run folder (its newest checkpoint), a checkpoint, or a released folder with a
   /// tokenizer in it. Throws Error when any of it is missing.
-  static TextModel load(const std::filesystem::path& path, Recipe recipe);
+  static TextModel load(const std::filesystem::path& path, const TextModelOptions& options);
+  static TextModel load(const std::filesystem::path& path, Recipe recipe) {
+    return load(path, TextModelOptions{.recipe = recipe});
+  }
 
   /// Continues a text.
   Generated complete(const std::string& prompt, GenerateOptions options, const Print& print);
@@ -31,20 +41,28 @@ class TextModel {
                    const Print& print);
 
   const std::filesystem::path& folder() const { return folder_; }
+  /// Of a run's checkpoint; -1: a released folder.
+  std::int64_t step() const { return step_; }
   const Model& model() const { return *loaded_.model; }
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
+  Session& session() { return *session_; }
   bool knows_chat() const { return knows_chat_; }
 
  private:
   TextModel() = default;
-  Generated run(const std::vector<std::int32_t>& ids, GenerateOptions options, const Print& print);
+  Generated run(std::vector<std::int32_t> ids, GenerateOptions options, const Print& print);
 
   std::filesystem::path folder_;
+  std::int64_t step_ = -1;
   std::shared_ptr<const Tokenizer> tokenizer_;
   LoadedModel loaded_;
-  std::unique_ptr<Engine> engine_;
-  std::unique_ptr<CachedSequence> sequence_;  // after engine_: it goes first
-  std::vector<std::int32_t> cached_;          ///< the ids that sequence_ holds
+  std::unique_ptr<Session> session_;  // after loaded_: it goes first
   bool knows_chat_ = false;
 };
+
+/// Ids of a conversation up to where the answer begins: turns for a model that knows them, else the
+/// messages as plain text, one below the other.
+std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
+                                              const std::vector<Message>& conversation);
 
 }  // namespace tessera::app

@@ -49,35 +49,87 @@ struct Engine::Piece {
   std::int64_t logit_row = -1;  ///< where the last token's logits go; -1: more pieces follow
 };
 
+namespace {
+/// What a pass over `count` tokens takes from both arenas: a dry run of it.
+struct PassMemory {
+  std::size_t keep = 0, scratch = 0;
+
+  PassMemory(const Model& model, const LatentCache& cache, std::int64_t count, std::int64_t pages) {
+    const DType type = model.precision().activation;
+    const ModelConfig& config = model.config();
+    Arena keep_arena = Arena::measuring(model.device());
+    Arena scratch_arena = Arena::measuring(model.device());
+    Context context{.device = model.device(), .scratch = &scratch_arena, .dry_run = true};
+    Pass pass{context, keep_arena, model.precision()};
+    const auto column = [&] { return keep_arena.take(DType::I32, {count}); };
+    for (const bool fresh : {true, false}) {
+      Arena::Frame frame(keep_arena);
+      const CachedTokens tokens{
+          .sequences = {column(), column(), keep_arena.take(DType::I32, {count + 1}), count},
+          .pages = keep_arena.take(DType::I32, {count, pages}),
+          .lengths = column(),
+          .slots = column(),
+          .fresh = fresh};
+      const Tensor x = keep_arena.take(type, {count, config.hidden_size});
+      model.forward_cached(pass, tokens, cache, x);
+      const Tensor last = keep_arena.take(type, {count, config.hidden_size});
+      model.logits_of(pass, last, keep_arena.take(type, {count, config.vocab_size}));
+    }
+    constexpr std::size_t kSpare = 4096;
+    keep = keep_arena.peak_bytes() + kSpare;
+    scratch = scratch_arena.peak_bytes() + kSpare;
+  }
+};
+
+/// On the CPU address space: pages are touched as calls need them. On the GPU all that a pass over
+/// the most tokens can need.
+Arena pass_arena(Device device, std::size_t bytes) {
+  return Arena(device == Device::Cuda ? bytes : std::size_t{1} << 36, device);
+}
+}  // namespace
+
 Engine::Engine(const Model& model, const EngineOptions& options, Profile* profile)
     : model_(model),
       options_(options),
       cache_(model.config(), pages_for(options.cache_tokens), options.cache_dtype, model.device()),
-      // Address space, not memory: pages are touched as calls need them.
-      keep_(std::size_t{1} << 36, model.device()),
-      scratch_(std::size_t{1} << 36, model.device()),
+      keep_(Arena::measuring(model.device())),
+      scratch_(Arena::measuring(model.device())),
       context_{.device = model.device(), .scratch = &scratch_, .profile = profile} {
   require(options.chunk_tokens > 0, "engine", "chunk_tokens is {}", options.chunk_tokens);
+  const PassMemory memory(model, cache_, options.chunk_tokens, pages_for(options.cache_tokens));
+  keep_ = pass_arena(model.device(), memory.keep);
+  scratch_ = pass_arena(model.device(), memory.scratch);
 }
 
 CachedSequence Engine::open() {
   return CachedSequence(cache_);
 }
 
+/// New tokens that a sequence must have room for.
+struct Engine::Need {
+  CachedSequence* sequence = nullptr;
+  std::int64_t tokens = 0;
+
+  std::int64_t length() const { return sequence->length_ + tokens; }
+  /// Pages that it lacks.
+  std::int64_t pages() const {
+    const auto held = static_cast<std::int64_t>(sequence->pages_.size());
+    return std::max<std::int64_t>(pages_for(length()) - held, 0);
+  }
+};
+
 /// Gives every sequence the pages it will need, or none of them any.
-void Engine::reserve(std::span<const Append> work) {
+void Engine::reserve(std::span<const Need> needs) {
   std::int64_t wanted = 0;
-  for (const Append& item : work) {
-    const std::int64_t length =
-        item.sequence->length_ + static_cast<std::int64_t>(item.tokens.size());
-    require(!item.tokens.empty(), "engine", "a sequence is given no tokens");
-    if (length > model_.config().max_position_embeddings) {
+  for (const Need& need : needs) {
+    require(need.tokens > 0, "engine", "a sequence is given no tokens");
+    if (need.length() > model_.config().max_position_embeddings) {
       throw Error("engine",
-                  fmt::format("{} tokens are more than the model's {}", length,
+                  fmt::format("{} tokens are more than the model's {}", need.length(),
                               model_.config().max_position_embeddings),
                   "shorten the conversation");
     }
-    wanted += pages_for(length) - static_cast<std::int64_t>(item.sequence->pages_.size());
+    wanted += need.pages();
   }
   if (wanted > cache_.free_pages()) {
     throw Error("engine",
@@ -85,17 +137,29 @@ void Engine::reserve(std::span<const Append> work) {
                             wanted * kPage),
                 "shorten the conversation or give the cache more memory");
   }
-  for (const Append& item : work) {
-    const auto length = item.sequence->length_ + static_cast<std::int64_t>(item.tokens.size());
-    auto& pages = item.sequence->pages_;
-    while (static_cast<std::int64_t>(pages.size()) < pages_for(length)) {
-      pages.push_back(cache_.take_page());
+  for (const Need& need : needs) {
+    for (std::int64_t left = need.pages(); left > 0; --left) {
+      need.sequence->pages_.push_back(cache_.take_page());
     }
   }
 }
 
+void Engine::reserve(CachedSequence& sequence, std::int64_t tokens) {
+  const Need one{&sequence, tokens};
+  reserve(std::span(&one, 1));
+}
+
+std::int64_t Engine::room(const CachedSequence& sequence) const {
+  const auto held = static_cast<std::int64_t>(sequence.pages_.size()) * kPage;
+  return std::min(model_.config().max_position_embeddings, held + free_tokens()) - sequence.length_;
+}
+
 const Tensor& Engine::append(std::span<const Append> work) {
-  reserve(work);
+  std::vector<Need> needs;
+  for (const Append& item : work) {
+    needs.push_back({item.sequence, static_cast<std::int64_t>(item.tokens.size())});
+  }
+  reserve(needs);
   const DType type = model_.precision().activation;
   const auto rows = static_cast<std::int64_t>(work.size());
   const std::int64_t vocabulary = model_.config().vocab_size;
@@ -194,7 +258,7 @@ void Engine::run_chunk(std::span<const Piece> pieces) {
 
 void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
                        const std::vector<std::int64_t>& logit_rows) {
-  Pass pass{context_, keep_, model_.precision()};
+  Pass pass{context_, keep_, model_.precision(), observer_};
   const std::int64_t hidden = model_.config().hidden_size;
   const DType type = model_.precision().activation;
   const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});

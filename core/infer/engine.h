@@ -57,13 +57,24 @@ class Engine {
   const Tensor& append(std::span<const Append> work);
   const Tensor& append(CachedSequence& sequence, std::span<const std::int32_t> tokens);
 
+  /// Takes the pages of `tokens` more tokens of the sequence now, so that none of the appends that
+  /// bring them can fail for want of room. Throws as append(); the sequence is then as before.
+  void reserve(CachedSequence& sequence, std::int64_t tokens);
+  /// How many more tokens of the sequence the model's positions and the cache have room for.
+  std::int64_t room(const CachedSequence& sequence) const;
+
+  /// Is told what the routers decide, from the next append on; null: nobody.
+  void observe(RouterObserver* observer) { observer_ = observer; }
+
   const Model& model() const { return model_; }
+  std::int64_t chunk_tokens() const { return options_.chunk_tokens; }
   std::size_t cache_bytes() const { return cache_.bytes(); }
   std::int64_t free_tokens() const { return cache_.free_pages() * LatentCache::kPageTokens; }
 
  private:
   struct Piece;
-  void reserve(std::span<const Append> work);
+  struct Need;
+  void reserve(std::span<const Need> needs);
   void run_chunk(std::span<const Piece> pieces);
   void run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
                  const std::vector<std::int64_t>& logit_rows);
@@ -73,6 +84,7 @@ class Engine {
   LatentCache cache_;
   Arena keep_, scratch_;
   Context context_;
+  RouterObserver* observer_ = nullptr;
   Buffer logits_memory_;
   Tensor logits_;
 };

@@ -7,11 +7,14 @@
 
 namespace tessera {
 
+class RouterObserver;
+
 /// Where a forward pass runs and keeps what backward needs.
 struct Pass {
   Context& context;
   Arena& keep;  ///< lives until backward has used it
   Precision precision;
+  RouterObserver* observer = nullptr;  ///< is told what the routers of a forward pass decide
 
   Arena& scratch() const { return *context.scratch; }
   /// x in the type that products read: x itself, or a rounded copy taken from `arena`.

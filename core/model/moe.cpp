@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/moe.h"
 
+#include "core/model/router_observer.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/grouped_product/grouped_product.h"
@@ -65,16 +66,16 @@ void Moe::route(Pass& pass, const Tensor& wide, MoeStash& s) const {
   kernels::permute_plan(pass.context, s.picks, s.permutation);
 }
 
-void Moe::run_experts(Pass& pass, const Tensor& wide, MoeStash& s) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = wide.size(1);
-  const DType type = pass.precision.activation, operand = pass.precision.operand;
+void Moe::run_experts(Pass& pass, const Tensor& h, MoeStash& s) const {
+  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = h.size(1);
+  const DType type = pass.precision.inner(), operand = pass.precision.operand;
   s.dispatched = pass.keep.take(operand, {rows, hidden});
   s.gate_up = pass.keep.take(type, {rows, 2 * width_});
   s.expert_out = pass.keep.take(type, {rows, hidden});
   Arena::Frame frame(pass.scratch());
   const Tensor activated = pass.scratch().take(operand, {rows, width_});
   const Tensor& offsets = s.permutation.offsets;
-  kernels::permute_forward(pass.context, wide, s.permutation, s.dispatched);
+  kernels::permute_forward(pass.context, h, s.permutation, s.dispatched);
   kernels::grouped_product(pass.context, s.dispatched, gate_up_->operand, offsets, s.gate_up);
   kernels::swiglu_forward(pass.context, s.gate_up, live_rows(s), activated);
   kernels::grouped_product(pass.context, activated, down_->operand, offsets, s.expert_out);
@@ -84,7 +85,8 @@ void Moe::forward(Pass& pass, const Tensor& h, MoeStash& s, const Tensor& y) con
   Arena::Frame frame(pass.scratch());
   const Tensor wide = widened(pass, h);
   route(pass, wide, s);
-  run_experts(pass, wide, s);
+  if (pass.observer) pass.observer->routed(s.picks, s.weights);
+  run_experts(pass, pass.precision.narrow ? h : wide, s);
   kernels::combine_forward(pass.context, s.expert_out, s.weights, s.permutation, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
@@ -112,7 +114,7 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy_rows, const MoeStash& s,
                            const Tensor& dh) const {
   Context& context = pass.context;
   const std::int64_t rows = dy_rows.size(0), hidden = dy_rows.size(1);
-  const DType type = pass.precision.activation, operand = pass.precision.operand;
+  const DType type = pass.precision.inner(), operand = pass.precision.operand;
   const Tensor& offsets = s.permutation.offsets;
   const Tensor d_activated = pass.scratch().take(type, {rows, width_});
   const Tensor activated = pass.scratch().take(operand, {rows, width_});
