@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The process behind chat windows: requests and events are JSON objects, one a line
+// (docs/chat-protocol.md). Requests are handled one after another; cancelling and counting are
+// answered at once, also while a model generates.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/text_model.h"
+
+namespace tessera::app {
+
+inline constexpr int kServeProtocol = 1;
+
+class ServeFields;
+
+class Server {
+ public:
+  /// Takes events. Calls come from both threads, one at a time.
+  using Sink = std::function<void(const nlohmann::json&)>;
+  explicit Server(Sink sink);
+
+  /// One line of a client, from the thread that reads them.
+  void receive(std::string_view line);
+  /// There will be no more lines: what is being generated is cancelled and run() returns. From any
+  /// thread.
+  void close();
+  bool closed() const { return closed_; }
+
+  /// Handles requests until close() or a request to quit. Products run on the calling thread's team.
+  void run();
+
+ private:
+  struct Request {
+    std::int64_t id = 0;
+    std::string kind;
+    nlohmann::json body;
+  };
+  /// What may be asked while a model works: a copy that the reader can use.
+  struct Words {
+    std::shared_ptr<const Tokenizer> tokenizer;
+    bool knows_chat = false;
+  };
+
+  void send(std::int64_t id, const char* event, nlohmann::json fields = nlohmann::json::object());
+  void send_error(const nlohmann::json& id, const std::string& what, const std::string& where,
+                  const std::string& hint);
+  template <class Body>
+  void guarded(std::int64_t id, Body&& body);
+
+  std::optional<Request> next();
+  void handle(const Request& request);
+  bool handle_at_once(const Request& request);
+  void cancel(std::int64_t target);
+  void count(const Request& request);
+  void load(const Request& request);
+  void generate(const Request& request);
+  nlohmann::json token_event(const SessionToken& token) const;
+  Words words() const;
+
+  Sink sink_;
+  std::mutex sink_mutex_;
+  std::unique_ptr<TextModel> model_;  ///< the worker's own
+
+  mutable std::mutex mutex_;  ///< of what follows
+  std::condition_variable wake_;
+  std::deque<Request> queue_;
+  Words words_;
+  std::int64_t current_ = -1;                ///< request being handled
+  std::atomic<std::int64_t> cancelled_{-1};  ///< request whose generation is to end
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace tessera::app
