@@ -27,9 +27,13 @@ struct Colors {
 };
 const Colors& colors();
 bool isDark();
+/// Of either scheme, whichever is shown.
+const Colors& colorsOf(bool dark);
 
 /// Sets palette, style, font and sheet of the application; can be called again at any time.
 void apply(QApplication& application, Scheme scheme);
+/// What the desktop prefers, where it says so; Scheme::System follows it at once.
+void setSystemDark(QApplication& application, bool dark);
 
 // Lengths in device-independent pixels, on a grid of 8 (4 inside controls).
 inline constexpr int kGrid = 8, kHalf = 4, kRailWidth = 88, kRowHeight = 28, kIcon = 20;
@@ -50,6 +54,11 @@ QColor lineColor(int index);
 /// neutral colour at 0.5 (use ratio, bias).
 QRgb sequential(double t);
 QRgb diverging(double t);
+
+/// The ratio of WCAG 2.1, 1 to 21.
+double contrast(const QColor& a, const QColor& b);
+/// `over` laid on `under` with an opacity of `amount`.
+QColor mixed(const QColor& under, const QColor& over, double amount);
 
 /// QChart ignores the palette: sets every colour and font of it and of its axes.
 void dress(QChart& chart);
