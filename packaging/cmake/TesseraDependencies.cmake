@@ -26,7 +26,7 @@ target_link_libraries(tessera_dnnl INTERFACE ${DNNL_LIBRARY})
 # Qt where it is: a node that only trains needs none.
 set(TESSERA_HAVE_QT OFF)
 if(TESSERA_STUDIO)
-  find_package(Qt6 6.4 QUIET COMPONENTS Core Gui Widgets Charts Svg Network LinguistTools Test)
+  find_package(Qt6 6.4 QUIET COMPONENTS Core DBus Gui Widgets Charts Svg Network LinguistTools Test)
   if(Qt6_FOUND)
     set(TESSERA_HAVE_QT ON)
   else()

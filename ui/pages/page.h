@@ -52,5 +52,7 @@ struct PageInfo {
 };
 /// In the order of the rail.
 const std::vector<PageInfo>& pages();
+/// In the language of the program.
+QString pageTitle(const PageInfo& info);
 
 }  // namespace tessera::ui

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// HostMonitor: what this machine is and how busy it is. Read by a worker, GPUs through nvidia-smi.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <memory>
+#include <vector>
+
+namespace tessera::ui {
+
+struct GpuFacts {
+  QString name, driver;
+  double memoryBytes = 0, usedBytes = 0;
+  double busy = 0;  ///< 0 to 1
+};
+
+struct HostFacts {
+  QString name;       ///< of the machine
+  QString system;     ///< "Debian GNU/Linux 12 (bookworm), Linux 6.1"
+  QString processor;  ///< "AMD EPYC 7543 32-Core Processor"
+  QString vectors;    ///< the widest vector instructions: "AVX2", "AVX-512"
+  int threads = 0;
+  double memoryBytes = 0, memoryFreeBytes = 0;
+  double diskBytes = 0, diskFreeBytes = 0;  ///< of the file system of the runs
+  QString diskFolder;
+  double busy = -1;  ///< of all threads, 0 to 1, over the last interval; below 0: not yet
+  std::vector<GpuFacts> gpus;
+  QString gpuProblem;  ///< why GPUs could not be asked; empty also where there is no driver
+  bool known = false;
+};
+
+class HostMonitor : public QObject {
+  Q_OBJECT
+ public:
+  /// `folder`: where the runs are, for the disk.
+  explicit HostMonitor(const QString& folder, QObject* parent = nullptr);
+  ~HostMonitor() override;
+
+  /// As of the last changed().
+  const HostFacts& facts() const { return m_facts; }
+  /// Between looks; 0: none on its own. GPUs are asked at every second look.
+  void setInterval(int ms);
+  void refresh();
+
+ Q_SIGNALS:
+  void changed();
+
+ private:
+  class Worker;
+  struct State;
+  HostFacts m_facts;
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace tessera::ui
