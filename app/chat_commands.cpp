@@ -14,7 +14,7 @@ namespace tessera::app {
 
 namespace {
 struct Options {
-  std::string model, runs, prompt, system, precision = "fp32";
+  std::string model, runs, prompt, system, precision = "fp32", device = "cpu";
   GenerateOptions generate;
   bool stats = false;
 };
@@ -25,6 +25,13 @@ std::filesystem::path model_path(const Options& options) {
   const std::filesystem::path runs =
       options.runs.empty() ? runs_folder() : std::filesystem::path(options.runs);
   return RunFolder::find(options.model, runs).path();
+}
+
+TextModel load(const Options& options) {
+  return TextModel::load(
+      model_path(options),
+      TextModelOptions{.recipe = recipe_from_name(options.precision),
+                       .device = options.device == "cuda" ? Device::Cuda : Device::Cpu});
 }
 
 void print(const std::string& text) {
@@ -40,7 +47,7 @@ void print_stats(const Options& options, const Generated& out) {
 }
 
 void chat(const Options& options) {
-  TextModel model = TextModel::load(model_path(options), recipe_from_name(options.precision));
+  TextModel model = load(options);
   if (!model.knows_chat()) {
     std::fprintf(stderr, "This checkpoint has only read text: it goes on with what you write.\n");
   }
@@ -70,7 +77,7 @@ void chat(const Options& options) {
 }
 
 void generate_text(const Options& options) {
-  TextModel model = TextModel::load(model_path(options), recipe_from_name(options.precision));
+  TextModel model = load(options);
   print(options.prompt);
   const Generated out = model.complete(options.prompt, options.generate, print);
   print("\n");
@@ -97,6 +104,9 @@ std::shared_ptr<Options> add_options(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--seed", sampling.seed, "Of the choices")->capture_default_str();
   command.add_option("--precision", options->precision, "fp32 or bf16")->capture_default_str();
+  command.add_option("--device", options->device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
   command.add_flag("--stats", options->stats, "Say how fast it was");
   return options;
 }

@@ -102,12 +102,14 @@ const char* outcome_name(kernels::CaseOutcome outcome) {
   return outcome == kernels::CaseOutcome::Failed ? "FAILED" : "not on this device";
 }
 
-void selftest(const std::string& op, const std::string& device) {
+void selftest(const std::string& op, const std::string& device, bool quick) {
   const Device on = device_of(device);
   require_device(on);
   std::size_t failed = 0, total = 0;
   std::printf("%-28s %-52s %-5s %10s %10s\n", "operation", "case", "type", "error", "tolerance");
-  kernels::run_cases(kernels::all_cases(), on, op, [&](const kernels::CaseResult& r) {
+  kernels::CaseList cases = kernels::all_cases();
+  if (quick) std::erase_if(cases, [](const kernels::Case& c) { return c.benchmark; });
+  kernels::run_cases(cases, on, op, [&](const kernels::CaseResult& r) {
     ++total;
     failed += r.outcome == kernels::CaseOutcome::Failed ? 1 : 0;
     std::printf("%-28s %-52s %-5s %10.2e %10.0e %s %s\n", r.op.c_str(), r.label.c_str(),
@@ -152,7 +154,9 @@ void add_selftest(CLI::App& app) {
   auto device = std::make_shared<std::string>("cpu");
   command->add_option("--op", *op, "Only this operation");
   add_device(*command, *device);
-  command->callback([op, device] { selftest(*op, *device); });
+  auto quick = std::make_shared<bool>(false);
+  command->add_flag("--quick", *quick, "Leave out the shapes of real models");
+  command->callback([op, device, quick] { selftest(*op, *device, *quick); });
 }
 
 }  // namespace tessera::app
