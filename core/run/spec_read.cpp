@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // From TOML to a spec: presets, then the file, then overrides. Collects every problem.
-#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
 
@@ -8,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/run/paths.h"
 #include "core/run/spec_internal.h"
+#include "core/run/toml.h"
 
 namespace tessera {
 
@@ -212,7 +212,7 @@ class LayerReader {
   void read_layer(std::string_view text, const std::string& file, const fs::path& folder) {
     toml::table nodes;
     try {
-      nodes = toml::parse(text);
+      nodes = spec::parse_toml(text);
     } catch (const toml::parse_error& error) {
       out_.complete = false;
       Problem problem{.message = spec::printable(error.description(), 300)};
@@ -277,14 +277,14 @@ class LayerReader {
 toml::table parse_override(std::string_view text, KeyType type) {
   const bool wants_text = type == KeyType::Text || type == KeyType::Path || type == KeyType::Choice;
   try {
-    toml::table parsed = toml::parse("x = " + std::string(text) + "\n");
+    toml::table parsed = spec::parse_toml("x = " + std::string(text) + "\n");
     if (parsed.size() == 1 && parsed.get("x") && (!wants_text || parsed.get("x")->is_string())) {
       return parsed;
     }
   } catch (const toml::parse_error&) {
     // A bare word, or a mistake that the type of the key tells.
   }
-  return toml::parse("x = " + spec::quote(text) + "\n");
+  return spec::parse_toml("x = " + spec::quote(text) + "\n");
 }
 
 void apply_override(SpecReading& out, std::string_view path, std::string_view text) {

@@ -199,6 +199,15 @@ TEST(SpecProblems, BrokenTomlNamesItsLine) {
   EXPECT_EQ(lines[0].substr(0, 11), "run.toml:2:");
 }
 
+/// toml++ 3.3 takes this key for impossible.
+TEST(SpecProblems, TextThatTheParserTakesForImpossible) {
+  const SpecReading reading = read_spec_text("[[*curriculum]]\nsteps = 5\n", "run.toml");
+  EXPECT_FALSE(reading.ok());
+  EXPECT_FALSE(reading.complete);
+  ASSERT_EQ(reading.problems.size(), 1u);
+  EXPECT_FALSE(reading.problems[0].message.empty());
+}
+
 TEST(SpecProblems, UnknownPresets) {
   EXPECT_EQ(texts(read_spec_text("preset = \"dmeo\"", "run.toml")).at(0).substr(0, 45),
             "run.toml:1: preset: there is no preset \"dmeo\"");
