@@ -20,7 +20,7 @@
         <name>Chart</name>
         <message>
             <source>+%1 more</source>
-            <translation type="unfinished" />
+            <translation>+%1 weitere</translation>
         </message>
     </context>
     <context>
@@ -135,6 +135,30 @@
             <source>Settings</source>
             <translation>Einstellungen</translation>
         </message>
+        <message>
+            <source>Configure</source>
+            <translation>Konfigurieren</translation>
+        </message>
+        <message>
+            <source>Curriculum</source>
+            <translation>Lehrplan</translation>
+        </message>
+        <message>
+            <source>Runs</source>
+            <translation>Läufe</translation>
+        </message>
+        <message>
+            <source>Monitor</source>
+            <translation>Monitor</translation>
+        </message>
+        <message>
+            <source>Experts</source>
+            <translation>Experten</translation>
+        </message>
+        <message>
+            <source>Chat</source>
+            <translation>Chat</translation>
+        </message>
     </context>
     <context>
         <name>ReferenceDialogs</name>
@@ -214,11 +238,11 @@
         <name>RunTable</name>
         <message>
             <source>Every state</source>
-            <translation type="unfinished" />
+            <translation>Jeder Zustand</translation>
         </message>
         <message>
             <source>Live</source>
-            <translation type="unfinished" />
+            <translation>Im Gang</translation>
         </message>
         <message>
             <source>Finished</source>
@@ -323,39 +347,39 @@
         </message>
         <message>
             <source>Dead experts</source>
-            <translation type="unfinished" />
+            <translation>Tote Experten</translation>
         </message>
         <message>
             <source>Hot experts</source>
-            <translation type="unfinished" />
+            <translation>Heiße Experten</translation>
         </message>
         <message>
             <source>no token in</source>
-            <translation type="unfinished" />
+            <translation>kein Token in</translation>
         </message>
         <message>
             <source>logged steps</source>
-            <translation type="unfinished" />
+            <translation>geloggten Schritten</translation>
         </message>
         <message>
             <source>more than</source>
-            <translation type="unfinished" />
+            <translation>mehr als</translation>
         </message>
         <message>
             <source>x the mean</source>
-            <translation type="unfinished" />
+            <translation>x das Mittel</translation>
         </message>
         <message>
             <source>Dead experts: reading</source>
-            <translation type="unfinished" />
+            <translation>Tote Experten: wird gelesen</translation>
         </message>
         <message>
             <source>Dead experts: %1</source>
-            <translation type="unfinished" />
+            <translation>Tote Experten: %1</translation>
         </message>
         <message>
             <source>none</source>
-            <translation type="unfinished" />
+            <translation>keine</translation>
         </message>
         <message>
             <source> (of %1 logged)</source>
@@ -363,15 +387,15 @@
         </message>
         <message>
             <source>Hot experts: %1</source>
-            <translation type="unfinished" />
+            <translation>Heiße Experten: %1</translation>
         </message>
         <message>
             <source>%1 · expert %2</source>
-            <translation type="unfinished" />
+            <translation>%1 · Experte %2</translation>
         </message>
         <message>
             <source>and %1 more</source>
-            <translation type="unfinished" />
+            <translation>und %1 weitere</translation>
         </message>
     </context>
     <context>
@@ -382,15 +406,15 @@
         </message>
         <message>
             <source>Token %1</source>
-            <translation type="unfinished" />
+            <translation>Token %1</translation>
         </message>
         <message>
             <source>Token</source>
-            <translation type="unfinished" />
+            <translation>Token</translation>
         </message>
         <message>
             <source>Probability</source>
-            <translation type="unfinished" />
+            <translation>Wahrscheinlichkeit</translation>
         </message>
     </context>
     <context>
@@ -404,11 +428,11 @@
         <name>tessera::ui::BoolEditor</name>
         <message>
             <source>on</source>
-            <translation type="unfinished" />
+            <translation>an</translation>
         </message>
         <message>
             <source>off</source>
-            <translation type="unfinished" />
+            <translation>aus</translation>
         </message>
     </context>
     <context>
@@ -419,22 +443,22 @@
         </message>
         <message>
             <source>Save every logged point</source>
-            <translation type="unfinished" />
+            <translation>Jeden geloggten Punkt sichern</translation>
         </message>
         <message>
             <source>CSV (*.csv)</source>
-            <translation type="unfinished" />
+            <translation>CSV (*.csv)</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::ChartPanel</name>
         <message>
             <source>Back to all charts</source>
-            <translation type="unfinished" />
+            <translation>Zurück zu allen Diagrammen</translation>
         </message>
         <message>
             <source>Enlarge</source>
-            <translation type="unfinished" />
+            <translation>Vergrößern</translation>
         </message>
         <message>
             <source>Show as table</source>
@@ -442,47 +466,47 @@
         </message>
         <message>
             <source>Logarithmic axis</source>
-            <translation type="unfinished" />
+            <translation>Logarithmische Achse</translation>
         </message>
         <message>
             <source>Save as picture (PNG)...</source>
-            <translation type="unfinished" />
+            <translation>Als Bild sichern (PNG) ...</translation>
         </message>
         <message>
             <source>Save every logged point (CSV)...</source>
-            <translation type="unfinished" />
+            <translation>Jeden geloggten Punkt sichern (CSV) ...</translation>
         </message>
         <message>
             <source>Show everything</source>
-            <translation type="unfinished" />
+            <translation>Alles zeigen</translation>
         </message>
         <message>
             <source>Everything is shown.</source>
-            <translation type="unfinished" />
+            <translation>Alles ist zu sehen.</translation>
         </message>
         <message>
             <source>  smoothed %1</source>
-            <translation type="unfinished" />
+            <translation>  geglättet %1</translation>
         </message>
         <message>
             <source>%1 more</source>
-            <translation type="unfinished" />
+            <translation>%1 weitere</translation>
         </message>
         <message>
             <source>Step %1: %2</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1: %2</translation>
         </message>
         <message>
             <source>Chart: %1</source>
-            <translation type="unfinished" />
+            <translation>Diagramm: %1</translation>
         </message>
         <message>
             <source>log</source>
-            <translation type="unfinished" />
+            <translation>log</translation>
         </message>
         <message>
             <source>Logarithmic axis (L)</source>
-            <translation type="unfinished" />
+            <translation>Logarithmische Achse (L)</translation>
         </message>
         <message>
             <source>Logarithmic axis of %1</source>
@@ -490,15 +514,15 @@
         </message>
         <message>
             <source>Enlarge, table, export</source>
-            <translation type="unfinished" />
+            <translation>Vergrößern, Tabelle, Export</translation>
         </message>
         <message>
             <source>Menu of %1</source>
-            <translation type="unfinished" />
+            <translation>Menü von %1</translation>
         </message>
         <message>
             <source>training</source>
-            <translation type="unfinished" />
+            <translation>Training</translation>
         </message>
         <message>
             <source>no value above 0 for a log axis</source>
@@ -509,15 +533,15 @@
         <name>tessera::ui::ChartTableDialog</name>
         <message>
             <source>%1 as a table</source>
-            <translation type="unfinished" />
+            <translation>%1 als Tabelle</translation>
         </message>
         <message>
             <source>Every logged row of what is in view.</source>
-            <translation type="unfinished" />
+            <translation>Jede geloggte Zeile des Ausschnitts.</translation>
         </message>
         <message>
             <source>Every logged row.</source>
-            <translation type="unfinished" />
+            <translation>Jede geloggte Zeile.</translation>
         </message>
         <message>
             <source>%1 more rows are left out here: zoom in, or save all as CSV.</source>
@@ -551,39 +575,39 @@
         </message>
         <message>
             <source>Fit outliers</source>
-            <translation type="unfinished" />
+            <translation>Ausreißer zeigen</translation>
         </message>
         <message>
             <source>Marks</source>
-            <translation type="unfinished" />
+            <translation>Marken</translation>
         </message>
         <message>
             <source>Show everything</source>
-            <translation type="unfinished" />
+            <translation>Alles zeigen</translation>
         </message>
         <message>
             <source>All charts</source>
-            <translation type="unfinished" />
+            <translation>Alle Diagramme</translation>
         </message>
         <message>
             <source>Horizontal axis</source>
-            <translation type="unfinished" />
+            <translation>Waagrechte Achse</translation>
         </message>
         <message>
             <source>What the horizontal axis counts</source>
-            <translation type="unfinished" />
+            <translation>Was die waagrechte Achse zählt</translation>
         </message>
         <message>
             <source>Raw values</source>
-            <translation type="unfinished" />
+            <translation>Rohe Werte</translation>
         </message>
         <message>
             <source>Smoothed over %1</source>
-            <translation type="unfinished" />
+            <translation>Geglättet über %1</translation>
         </message>
         <message>
             <source>Smoothing</source>
-            <translation type="unfinished" />
+            <translation>Glättung</translation>
         </message>
         <message>
             <source>A debiased exponential mean over about so many logged points, drawn over the raw values. Exact quantities such as the learning rate are never smoothed.</source>
@@ -603,7 +627,7 @@
         </message>
         <message>
             <source>Zoom</source>
-            <translation type="unfinished" />
+            <translation>Zoom</translation>
         </message>
         <message>
             <source>Dragging zooms into a box; Shift pans meanwhile</source>
@@ -611,7 +635,7 @@
         </message>
         <message>
             <source>Pan</source>
-            <translation type="unfinished" />
+            <translation>Schieben</translation>
         </message>
         <message>
             <source>Dragging pans; Shift zooms into a box meanwhile</source>
@@ -627,26 +651,26 @@
         </message>
         <message>
             <source>Find a chart</source>
-            <translation type="unfinished" />
+            <translation>Diagramm suchen</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::ChartsTab</name>
         <message>
             <source>Save everything that was logged</source>
-            <translation type="unfinished" />
+            <translation>Alles Geloggte sichern</translation>
         </message>
         <message>
             <source>CSV (*.csv)</source>
-            <translation type="unfinished" />
+            <translation>CSV (*.csv)</translation>
         </message>
         <message>
             <source>Saving %1</source>
-            <translation type="unfinished" />
+            <translation>%1 wird gesichert</translation>
         </message>
         <message>
             <source>Saved %1</source>
-            <translation type="unfinished" />
+            <translation>%1 gesichert</translation>
         </message>
     </context>
     <context>
@@ -696,7 +720,7 @@
         </message>
         <message>
             <source>The longest answer, in tokens.</source>
-            <translation type="unfinished" />
+            <translation>Die längste Antwort, in Tokens.</translation>
         </message>
         <message>
             <source>The same seed and conversation give the same answer, token by token.</source>
@@ -704,7 +728,7 @@
         </message>
         <message>
             <source>Another seed every time</source>
-            <translation type="unfinished" />
+            <translation>Jedes Mal ein anderer Startwert</translation>
         </message>
         <message>
             <source>Temperature</source>
@@ -712,23 +736,23 @@
         </message>
         <message>
             <source>Top-p</source>
-            <translation type="unfinished" />
+            <translation>Top-p</translation>
         </message>
         <message>
             <source>Top-k</source>
-            <translation type="unfinished" />
+            <translation>Top-k</translation>
         </message>
         <message>
             <source>Min-p</source>
-            <translation type="unfinished" />
+            <translation>Min-p</translation>
         </message>
         <message>
             <source>Repetition penalty</source>
-            <translation type="unfinished" />
+            <translation>Wiederholungsstrafe</translation>
         </message>
         <message>
             <source>Most tokens</source>
-            <translation type="unfinished" />
+            <translation>Höchstens Tokens</translation>
         </message>
         <message>
             <source>Seed</source>
@@ -736,11 +760,11 @@
         </message>
         <message>
             <source>Reset sampling</source>
-            <translation type="unfinished" />
+            <translation>Auswahl zurücksetzen</translation>
         </message>
         <message>
             <source>Token</source>
-            <translation type="unfinished" />
+            <translation>Token</translation>
         </message>
         <message>
             <source>Switch to Tokens above the messages and click one: here is what else it might have been.</source>
@@ -748,11 +772,11 @@
         </message>
         <message>
             <source>What the token might have been</source>
-            <translation type="unfinished" />
+            <translation>Was das Token hätte sein können</translation>
         </message>
         <message>
             <source>Regrow from this</source>
-            <translation type="unfinished" />
+            <translation>Von hier neu schreiben</translation>
         </message>
         <message>
             <source>Experts</source>
@@ -760,11 +784,11 @@
         </message>
         <message>
             <source>Copy as table</source>
-            <translation type="unfinished" />
+            <translation>Als Tabelle kopieren</translation>
         </message>
         <message>
             <source>Record the experts of new answers</source>
-            <translation type="unfinished" />
+            <translation>Experten neuer Antworten aufzeichnen</translation>
         </message>
         <message>
             <source>What was read without a record is read once more when this is on.</source>
@@ -772,7 +796,7 @@
         </message>
         <message>
             <source>Pick a token to see the experts that read it, layer by layer.</source>
-            <translation type="unfinished" />
+            <translation>Ein Token wählen, um Schicht für Schicht die Experten zu sehen, die es gelesen haben.</translation>
         </message>
         <message>
             <source>Select a part of an answer to compare what it used with the whole conversation.</source>
@@ -788,7 +812,7 @@
         </message>
         <message>
             <source>The experts of this token were not recorded.</source>
-            <translation type="unfinished" />
+            <translation>Die Experten dieses Tokens wurden nicht aufgezeichnet.</translation>
         </message>
         <message>
             <source>The selection (tokens: %1) against the whole conversation: each cell is an expert, rows are layers, the middle of the colours is as often as everywhere.</source>
@@ -800,7 +824,7 @@
         </message>
         <message>
             <source>An answer is being written</source>
-            <translation type="unfinished" />
+            <translation>Eine Antwort wird geschrieben</translation>
         </message>
         <message>
             <source>Pick a token from the list that was not taken</source>
@@ -811,7 +835,7 @@
         <name>tessera::ui::ChatPage</name>
         <message>
             <source>Exported to %1</source>
-            <translation type="unfinished" />
+            <translation>Nach %1 exportiert</translation>
         </message>
         <message>
             <source>%1 has no such checkpoint to talk to</source>
@@ -823,11 +847,11 @@
         </message>
         <message>
             <source>There is no checkpoint to talk to yet.</source>
-            <translation type="unfinished" />
+            <translation>Es gibt noch keinen Checkpoint zum Reden.</translation>
         </message>
         <message>
             <source>Looking for checkpoints …</source>
-            <translation type="unfinished" />
+            <translation>Checkpoints werden gesucht …</translation>
         </message>
         <message>
             <source>Try the demo</source>
@@ -835,7 +859,7 @@
         </message>
         <message>
             <source>%1 is ready to talk.</source>
-            <translation type="unfinished" />
+            <translation>%1 ist bereit.</translation>
         </message>
         <message>
             <source>%1 has only read text so far: it goes on with what you write.</source>
@@ -843,27 +867,27 @@
         </message>
         <message>
             <source>Write a message</source>
-            <translation type="unfinished" />
+            <translation>Nachricht schreiben</translation>
         </message>
         <message>
             <source>Loading %1 …</source>
-            <translation type="unfinished" />
+            <translation>%1 wird geladen …</translation>
         </message>
         <message>
             <source>Say something to %1, or pick another checkpoint above.</source>
-            <translation type="unfinished" />
+            <translation>Etwas zu %1 sagen oder oben einen anderen Checkpoint wählen.</translation>
         </message>
         <message>
             <source>Load it now</source>
-            <translation type="unfinished" />
+            <translation>Jetzt laden</translation>
         </message>
         <message>
             <source>loads with the first message</source>
-            <translation type="unfinished" />
+            <translation>lädt mit der ersten Nachricht</translation>
         </message>
         <message>
             <source>is being loaded</source>
-            <translation type="unfinished" />
+            <translation>wird geladen</translation>
         </message>
         <message>
             <source>%1 parameters, %2 of them for each token; loaded in %3 on %4</source>
@@ -871,51 +895,51 @@
         </message>
         <message>
             <source>Compare with …</source>
-            <translation type="unfinished" />
+            <translation>Vergleichen mit …</translation>
         </message>
         <message>
             <source>Pick a checkpoint above first</source>
-            <translation type="unfinished" />
+            <translation>Zuerst oben einen Checkpoint wählen</translation>
         </message>
         <message>
             <source>This model is dense: it has no experts.</source>
-            <translation type="unfinished" />
+            <translation>Dieses Modell ist dicht: es hat keine Experten.</translation>
         </message>
         <message>
             <source>Restart</source>
-            <translation type="unfinished" />
+            <translation>Neu starten</translation>
         </message>
         <message>
             <source>Loading %1</source>
-            <translation type="unfinished" />
+            <translation>%1 wird geladen</translation>
         </message>
         <message>
             <source>Removed the chat</source>
-            <translation type="unfinished" />
+            <translation>Gespräch entfernt</translation>
         </message>
         <message>
             <source>There is nothing to export yet</source>
-            <translation type="unfinished" />
+            <translation>Es gibt noch nichts zu exportieren</translation>
         </message>
         <message>
             <source>Export the conversation</source>
-            <translation type="unfinished" />
+            <translation>Gespräch exportieren</translation>
         </message>
         <message>
             <source>Markdown (*.md)</source>
-            <translation type="unfinished" />
+            <translation>Markdown (*.md)</translation>
         </message>
         <message>
             <source>JSON with all branches (*.json)</source>
-            <translation type="unfinished" />
+            <translation>JSON mit allen Zweigen (*.json)</translation>
         </message>
         <message>
             <source>A folder with a model</source>
-            <translation type="unfinished" />
+            <translation>Ordner mit einem Modell</translation>
         </message>
         <message>
             <source>System prompt: what the model is told before everything else</source>
-            <translation type="unfinished" />
+            <translation>Systemprompt: was dem Modell vor allem anderen gesagt wird</translation>
         </message>
         <message>
             <source>System prompt</source>
@@ -923,7 +947,7 @@
         </message>
         <message>
             <source>The checkpoint that answers</source>
-            <translation type="unfinished" />
+            <translation>Der Checkpoint, der antwortet</translation>
         </message>
         <message>
             <source>A second checkpoint that answers beside it</source>
@@ -939,15 +963,15 @@
         </message>
         <message>
             <source>System</source>
-            <translation type="unfinished" />
+            <translation>System</translation>
         </message>
         <message>
             <source>Show the system prompt</source>
-            <translation type="unfinished" />
+            <translation>Systemprompt zeigen</translation>
         </message>
         <message>
             <source>Messages</source>
-            <translation type="unfinished" />
+            <translation>Nachrichten</translation>
         </message>
         <message>
             <source>Messages of the second checkpoint</source>
@@ -955,38 +979,38 @@
         </message>
         <message>
             <source>New chat</source>
-            <translation type="unfinished" />
+            <translation>Neues Gespräch</translation>
         </message>
         <message>
             <source>Stop the answer</source>
-            <translation type="unfinished" />
+            <translation>Antwort anhalten</translation>
         </message>
         <message>
             <source>Regenerate the last answer</source>
-            <translation type="unfinished" />
+            <translation>Letzte Antwort neu erzeugen</translation>
         </message>
         <message>
             <source>Edit the last message</source>
-            <translation type="unfinished" />
+            <translation>Letzte Nachricht bearbeiten</translation>
         </message>
         <message>
             <source>Answer beside another checkpoint</source>
-            <translation type="unfinished" />
+            <translation>Neben einem anderen Checkpoint antworten</translation>
         </message>
         <message>
             <source>Show or hide tokens</source>
-            <translation type="unfinished" />
+            <translation>Tokens ein- oder ausblenden</translation>
         </message>
         <message>
             <source>An answer is being written</source>
-            <translation type="unfinished" />
+            <translation>Eine Antwort wird geschrieben</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::ChatStore</name>
         <message>
             <source>cannot be written: %1</source>
-            <translation type="unfinished" />
+            <translation>kann nicht geschrieben werden: %1</translation>
         </message>
         <message>
             <source>the folder of conversations cannot be made</source>
@@ -994,7 +1018,7 @@
         </message>
         <message>
             <source>cannot be read: %1</source>
-            <translation type="unfinished" />
+            <translation>kann nicht gelesen werden: %1</translation>
         </message>
         <message>
             <source>cannot be moved</source>
@@ -1005,19 +1029,19 @@
         <name>tessera::ui::ChatTalk</name>
         <message>
             <source>Reading the conversation: %1 of %2 tokens</source>
-            <translation type="unfinished" />
+            <translation>Das Gespräch wird gelesen: %1 von %2 Tokens</translation>
         </message>
         <message>
             <source>Writing …</source>
-            <translation type="unfinished" />
+            <translation>Schreibt …</translation>
         </message>
         <message>
             <source>No checkpoint is picked</source>
-            <translation type="unfinished" />
+            <translation>Kein Checkpoint ist gewählt</translation>
         </message>
         <message>
             <source>Reading the conversation …</source>
-            <translation type="unfinished" />
+            <translation>Das Gespräch wird gelesen …</translation>
         </message>
         <message>
             <source>Waiting for %1 to be loaded …</source>
@@ -1028,46 +1052,46 @@
         <name>tessera::ui::CheckpointPicker</name>
         <message>
             <source>%1, step %2</source>
-            <translation type="unfinished" />
+            <translation>%1, Schritt %2</translation>
         </message>
         <message>
             <source>Search runs</source>
-            <translation type="unfinished" />
+            <translation>Läufe suchen</translation>
         </message>
         <message>
             <source>Answer alone again</source>
-            <translation type="unfinished" />
+            <translation>Wieder allein antworten</translation>
         </message>
         <message>
             <source>Open a folder …</source>
-            <translation type="unfinished" />
+            <translation>Ordner öffnen …</translation>
         </message>
         <message>
             <source>Runs and their checkpoints</source>
-            <translation type="unfinished" />
+            <translation>Läufe und ihre Checkpoints</translation>
         </message>
         <message>
             <source>Pick a checkpoint</source>
-            <translation type="unfinished" />
+            <translation>Checkpoint wählen</translation>
         </message>
         <message>
             <source>trains now</source>
-            <translation type="unfinished" />
+            <translation>trainiert gerade</translation>
         </message>
         <message>
             <source>newest</source>
-            <translation type="unfinished" />
+            <translation>neuester</translation>
         </message>
         <message>
             <source>step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::CheckpointsModel</name>
         <message>
             <source>After step</source>
-            <translation type="unfinished" />
+            <translation>Nach Schritt</translation>
         </message>
         <message>
             <source>Tokens</source>
@@ -1075,15 +1099,15 @@
         </message>
         <message>
             <source>Size</source>
-            <translation type="unfinished" />
+            <translation>Größe</translation>
         </message>
         <message>
             <source>Took</source>
-            <translation type="unfinished" />
+            <translation>Dauerte</translation>
         </message>
         <message>
             <source>When</source>
-            <translation type="unfinished" />
+            <translation>Wann</translation>
         </message>
         <message>
             <source>Folder</source>
@@ -1094,11 +1118,11 @@
         <name>tessera::ui::CheckpointsTab</name>
         <message>
             <source>Open in Chat</source>
-            <translation type="unfinished" />
+            <translation>Im Chat öffnen</translation>
         </message>
         <message>
             <source>Resume as a fork</source>
-            <translation type="unfinished" />
+            <translation>Als Abzweig fortsetzen</translation>
         </message>
         <message>
             <source>Export...</source>
@@ -1114,7 +1138,7 @@
         </message>
         <message>
             <source>Save one now</source>
-            <translation type="unfinished" />
+            <translation>Jetzt einen sichern</translation>
         </message>
         <message>
             <source>A new run from this checkpoint, with settings you change first</source>
@@ -1126,11 +1150,11 @@
         </message>
         <message>
             <source>Select a checkpoint.</source>
-            <translation type="unfinished" />
+            <translation>Einen Checkpoint wählen.</translation>
         </message>
         <message>
             <source>None has been saved.</source>
-            <translation type="unfinished" />
+            <translation>Keiner wurde gesichert.</translation>
         </message>
         <message>
             <source>Export to a new folder</source>
@@ -1142,15 +1166,15 @@
         </message>
         <message>
             <source>Exporting %1</source>
-            <translation type="unfinished" />
+            <translation>%1 wird exportiert</translation>
         </message>
         <message>
             <source>Exported to %1</source>
-            <translation type="unfinished" />
+            <translation>Nach %1 exportiert</translation>
         </message>
         <message>
             <source>The export was cancelled.</source>
-            <translation type="unfinished" />
+            <translation>Der Export wurde abgebrochen.</translation>
         </message>
         <message>
             <source>%1 cannot be started: %2</source>
@@ -1161,31 +1185,31 @@
         <name>tessera::ui::CompareView</name>
         <message>
             <source>Key</source>
-            <translation type="unfinished" />
+            <translation>Schlüssel</translation>
         </message>
         <message>
             <source>differs from the first run</source>
-            <translation type="unfinished" />
+            <translation>weicht vom ersten Lauf ab</translation>
         </message>
         <message>
             <source>Quantity</source>
-            <translation type="unfinished" />
+            <translation>Größe</translation>
         </message>
         <message>
             <source>the best</source>
-            <translation type="unfinished" />
+            <translation>das beste</translation>
         </message>
         <message>
             <source>Choose two runs or more, and see their curves, what differs in their configuration and how they ended.</source>
-            <translation type="unfinished" />
+            <translation>Zwei oder mehr Läufe wählen, um ihre Kurven, Unterschiede und Endwerte zu sehen.</translation>
         </message>
         <message>
             <source>Choose runs</source>
-            <translation type="unfinished" />
+            <translation>Läufe wählen</translation>
         </message>
         <message>
             <source>Saved %1</source>
-            <translation type="unfinished" />
+            <translation>%1 gesichert</translation>
         </message>
         <message>
             <source>Tables of the comparison</source>
@@ -1193,31 +1217,31 @@
         </message>
         <message>
             <source>The runs are configured alike.</source>
-            <translation type="unfinished" />
+            <translation>Die Läufe sind gleich konfiguriert.</translation>
         </message>
         <message>
             <source>What differs</source>
-            <translation type="unfinished" />
+            <translation>Unterschiede</translation>
         </message>
         <message>
             <source>Final numbers</source>
-            <translation type="unfinished" />
+            <translation>Endwerte</translation>
         </message>
         <message>
             <source>Copy this table</source>
-            <translation type="unfinished" />
+            <translation>Tabelle kopieren</translation>
         </message>
         <message>
             <source>The table is copied</source>
-            <translation type="unfinished" />
+            <translation>Die Tabelle ist kopiert</translation>
         </message>
         <message>
             <source>Take %1 out</source>
-            <translation type="unfinished" />
+            <translation>%1 herausnehmen</translation>
         </message>
         <message>
             <source>Add runs</source>
-            <translation type="unfinished" />
+            <translation>Läufe hinzufügen</translation>
         </message>
         <message>
             <source>The first %1 of %2 runs are compared</source>
@@ -1228,11 +1252,11 @@
         <name>tessera::ui::ComparisonModel</name>
         <message>
             <source>not set</source>
-            <translation type="unfinished" />
+            <translation>nicht gesetzt</translation>
         </message>
         <message>
             <source>not there</source>
-            <translation type="unfinished" />
+            <translation>nicht da</translation>
         </message>
         <message>
             <source>Validation, %1</source>
@@ -1252,7 +1276,7 @@
         </message>
         <message>
             <source>Steps trained</source>
-            <translation type="unfinished" />
+            <translation>Trainierte Schritte</translation>
         </message>
         <message>
             <source>Tokens</source>
@@ -1260,11 +1284,11 @@
         </message>
         <message>
             <source>Tokens trained</source>
-            <translation type="unfinished" />
+            <translation>Trainierte Tokens</translation>
         </message>
         <message>
             <source>Loss, last</source>
-            <translation type="unfinished" />
+            <translation>Loss, zuletzt</translation>
         </message>
         <message>
             <source>Of the last logged step</source>
@@ -1272,7 +1296,7 @@
         </message>
         <message>
             <source>Loss, lowest</source>
-            <translation type="unfinished" />
+            <translation>Loss, niedrigster</translation>
         </message>
         <message>
             <source>The lowest of any logged step</source>
@@ -1280,7 +1304,7 @@
         </message>
         <message>
             <source>Validation, last</source>
-            <translation type="unfinished" />
+            <translation>Validierung, zuletzt</translation>
         </message>
         <message>
             <source>By the weights of the mixture</source>
@@ -1288,7 +1312,7 @@
         </message>
         <message>
             <source>Validation, lowest</source>
-            <translation type="unfinished" />
+            <translation>Validierung, niedrigste</translation>
         </message>
         <message>
             <source>Tokens per second, mean</source>
@@ -1340,7 +1364,7 @@
         </message>
         <message>
             <source>Spikes</source>
-            <translation type="unfinished" />
+            <translation>Ausschläge</translation>
         </message>
         <message>
             <source>Losses far above the usual</source>
@@ -1355,15 +1379,15 @@
         </message>
         <message>
             <source>Enter sends · Shift+Enter begins a line</source>
-            <translation type="unfinished" />
+            <translation>Eingabe sendet · Umschalt+Eingabe beginnt eine Zeile</translation>
         </message>
         <message>
             <source>Write a message</source>
-            <translation type="unfinished" />
+            <translation>Nachricht schreiben</translation>
         </message>
         <message>
             <source>Message</source>
-            <translation type="unfinished" />
+            <translation>Nachricht</translation>
         </message>
         <message>
             <source>Stop</source>
@@ -1371,18 +1395,18 @@
         </message>
         <message>
             <source>Write a message first</source>
-            <translation type="unfinished" />
+            <translation>Zuerst eine Nachricht schreiben</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::ConfigurePage</name>
         <message>
             <source>Choose a preset to begin with, or open a spec of your own.</source>
-            <translation type="unfinished" />
+            <translation>Eine Vorlage wählen oder eine eigene Spec öffnen.</translation>
         </message>
         <message>
             <source>Begin with the demo</source>
-            <translation type="unfinished" />
+            <translation>Mit der Demo beginnen</translation>
         </message>
         <message>
             <source>Launch</source>
@@ -1394,11 +1418,11 @@
         </message>
         <message>
             <source>Save as spec…</source>
-            <translation type="unfinished" />
+            <translation>Als Spec sichern …</translation>
         </message>
         <message>
             <source>Open spec file…</source>
-            <translation type="unfinished" />
+            <translation>Spec-Datei öffnen …</translation>
         </message>
         <message>
             <source>Undo</source>
@@ -1410,11 +1434,11 @@
         </message>
         <message>
             <source>Find a setting</source>
-            <translation type="unfinished" />
+            <translation>Einstellung suchen</translation>
         </message>
         <message>
             <source>Write every key into the text</source>
-            <translation type="unfinished" />
+            <translation>Jeden Schlüssel in den Text schreiben</translation>
         </message>
         <message>
             <source>Preset</source>
@@ -1422,19 +1446,19 @@
         </message>
         <message>
             <source>Choose a preset</source>
-            <translation type="unfinished" />
+            <translation>Vorlage wählen</translation>
         </message>
         <message>
             <source>Open spec file</source>
-            <translation type="unfinished" />
+            <translation>Spec-Datei öffnen</translation>
         </message>
         <message>
             <source>Save as spec</source>
-            <translation type="unfinished" />
+            <translation>Als Spec sichern</translation>
         </message>
         <message>
             <source>Starts when the runs before it have ended</source>
-            <translation type="unfinished" />
+            <translation>Startet, wenn die Läufe davor zu Ende sind</translation>
         </message>
         <message>
             <source>Basic</source>
@@ -1446,27 +1470,27 @@
         </message>
         <message>
             <source>The settings that most runs need</source>
-            <translation type="unfinished" />
+            <translation>Die Einstellungen, die die meisten Läufe brauchen</translation>
         </message>
         <message>
             <source>Every key of the spec</source>
-            <translation type="unfinished" />
+            <translation>Jeder Schlüssel der Spec</translation>
         </message>
         <message>
             <source>The same by command line</source>
-            <translation type="unfinished" />
+            <translation>Dasselbe als Befehl</translation>
         </message>
         <message>
             <source>Copy the command</source>
-            <translation type="unfinished" />
+            <translation>Befehl kopieren</translation>
         </message>
         <message>
             <source>Copied: %1</source>
-            <translation type="unfinished" />
+            <translation>Kopiert: %1</translation>
         </message>
         <message>
             <source>Saved as %1</source>
-            <translation type="unfinished" />
+            <translation>Gesichert als %1</translation>
         </message>
         <message>
             <source>This machine could not be measured: %1</source>
@@ -1474,7 +1498,7 @@
         </message>
         <message>
             <source>clone of %1</source>
-            <translation type="unfinished" />
+            <translation>Kopie von %1</translation>
         </message>
         <message>
             <source>fork of %1 at step %2</source>
@@ -1486,47 +1510,47 @@
         </message>
         <message>
             <source>unchanged</source>
-            <translation type="unfinished" />
+            <translation>unverändert</translation>
         </message>
         <message>
             <source>1 setting changed</source>
-            <translation type="unfinished" />
+            <translation>1 Einstellung geändert</translation>
         </message>
         <message>
             <source>%1 settings changed</source>
-            <translation type="unfinished" />
+            <translation>%1 Einstellungen geändert</translation>
         </message>
         <message>
             <source>Launch fork</source>
-            <translation type="unfinished" />
+            <translation>Abzweig starten</translation>
         </message>
         <message>
             <source>Nothing to undo</source>
-            <translation type="unfinished" />
+            <translation>Nichts rückgängig zu machen</translation>
         </message>
         <message>
             <source>Nothing to redo</source>
-            <translation type="unfinished" />
+            <translation>Nichts zu wiederholen</translation>
         </message>
         <message>
             <source>Undo: %1</source>
-            <translation type="unfinished" />
+            <translation>Rückgängig: %1</translation>
         </message>
         <message>
             <source>Redo: %1</source>
-            <translation type="unfinished" />
+            <translation>Wiederholen: %1</translation>
         </message>
         <message>
             <source>Choose a preset first</source>
-            <translation type="unfinished" />
+            <translation>Zuerst eine Vorlage wählen</translation>
         </message>
         <message>
             <source>It is being started</source>
-            <translation type="unfinished" />
+            <translation>Wird gerade gestartet</translation>
         </message>
         <message>
             <source>The plan is being made</source>
-            <translation type="unfinished" />
+            <translation>Der Plan wird gemacht</translation>
         </message>
         <message>
             <source>There are problems; the plan at the right names them</source>
@@ -1542,7 +1566,7 @@
         </message>
         <message>
             <source>%1 waits in the queue</source>
-            <translation type="unfinished" />
+            <translation>%1 wartet in der Schlange</translation>
         </message>
         <message>
             <source>Specs (*.toml)</source>
@@ -1550,7 +1574,7 @@
         </message>
         <message>
             <source>There is no run %1.</source>
-            <translation type="unfinished" />
+            <translation>Es gibt keinen Lauf %1.</translation>
         </message>
     </context>
     <context>
@@ -1576,19 +1600,19 @@
         <name>tessera::ui::ConversationTree</name>
         <message>
             <source>Search chats</source>
-            <translation type="unfinished" />
+            <translation>Gespräche suchen</translation>
         </message>
         <message>
             <source>New chat</source>
-            <translation type="unfinished" />
+            <translation>Neues Gespräch</translation>
         </message>
         <message>
             <source>Chats and their branches</source>
-            <translation type="unfinished" />
+            <translation>Gespräche und ihre Zweige</translation>
         </message>
         <message>
             <source>Another branch: %1</source>
-            <translation type="unfinished" />
+            <translation>Anderer Zweig: %1</translation>
         </message>
         <message>
             <source>Rename</source>
@@ -1603,19 +1627,19 @@
         <name>tessera::ui::CurriculumPage</name>
         <message>
             <source>There is no spec yet whose curriculum could be shown.</source>
-            <translation type="unfinished" />
+            <translation>Es gibt noch keine Spec, deren Lehrplan zu zeigen wäre.</translation>
         </message>
         <message>
             <source>Begin with the demo</source>
-            <translation type="unfinished" />
+            <translation>Mit der Demo beginnen</translation>
         </message>
         <message>
             <source>Stages as a table</source>
-            <translation type="unfinished" />
+            <translation>Stufen als Tabelle</translation>
         </message>
         <message>
             <source>Add a stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe hinzufügen</translation>
         </message>
         <message>
             <source>Undo</source>
@@ -1627,7 +1651,7 @@
         </message>
         <message>
             <source>Show the curriculum as a table</source>
-            <translation type="unfinished" />
+            <translation>Lehrplan als Tabelle zeigen</translation>
         </message>
         <message>
             <source>Configure</source>
@@ -1635,7 +1659,7 @@
         </message>
         <message>
             <source>To the whole spec, its plan and Launch</source>
-            <translation type="unfinished" />
+            <translation>Zur ganzen Spec, ihrem Plan und Start</translation>
         </message>
         <message>
             <source>Show as table</source>
@@ -1643,51 +1667,51 @@
         </message>
         <message>
             <source>Move earlier</source>
-            <translation type="unfinished" />
+            <translation>Nach vorn</translation>
         </message>
         <message>
             <source>Move later</source>
-            <translation type="unfinished" />
+            <translation>Nach hinten</translation>
         </message>
         <message>
             <source>Duplicate the stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe verdoppeln</translation>
         </message>
         <message>
             <source>Remove the stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe entfernen</translation>
         </message>
         <message>
             <source>%1, %2 steps, %3</source>
-            <translation type="unfinished" />
+            <translation>%1, %2 Schritte, %3</translation>
         </message>
         <message>
             <source>1 stage</source>
-            <translation type="unfinished" />
+            <translation>1 Stufe</translation>
         </message>
         <message>
             <source>%1 stages</source>
-            <translation type="unfinished" />
+            <translation>%1 Stufen</translation>
         </message>
         <message>
             <source>The curriculum is not complete.</source>
-            <translation type="unfinished" />
+            <translation>Der Lehrplan ist unvollständig.</translation>
         </message>
         <message>
             <source>Stage %1 of %2: %3</source>
-            <translation type="unfinished" />
+            <translation>Stufe %1 von %2: %3</translation>
         </message>
         <message>
             <source>stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe</translation>
         </message>
         <message>
             <source>first step</source>
-            <translation type="unfinished" />
+            <translation>erster Schritt</translation>
         </message>
         <message>
             <source>steps</source>
-            <translation type="unfinished" />
+            <translation>Schritte</translation>
         </message>
         <message>
             <source>tokens</source>
@@ -1695,47 +1719,47 @@
         </message>
         <message>
             <source>sequence length</source>
-            <translation type="unfinished" />
+            <translation>Sequenzlänge</translation>
         </message>
         <message>
             <source>batch</source>
-            <translation type="unfinished" />
+            <translation>Batch</translation>
         </message>
         <message>
             <source>rate at end</source>
-            <translation type="unfinished" />
+            <translation>Rate am Ende</translation>
         </message>
         <message>
             <source>bias speed</source>
-            <translation type="unfinished" />
+            <translation>Bias-Geschwindigkeit</translation>
         </message>
         <message>
             <source>MTP lambda</source>
-            <translation type="unfinished" />
+            <translation>MTP-Lambda</translation>
         </message>
         <message>
             <source>YaRN factor</source>
-            <translation type="unfinished" />
+            <translation>YaRN-Faktor</translation>
         </message>
         <message>
             <source>Nothing to undo</source>
-            <translation type="unfinished" />
+            <translation>Nichts rückgängig zu machen</translation>
         </message>
         <message>
             <source>Nothing to redo</source>
-            <translation type="unfinished" />
+            <translation>Nichts zu wiederholen</translation>
         </message>
         <message>
             <source>It is the first</source>
-            <translation type="unfinished" />
+            <translation>Es ist das erste</translation>
         </message>
         <message>
             <source>It is the last</source>
-            <translation type="unfinished" />
+            <translation>Es ist das letzte</translation>
         </message>
         <message>
             <source>A run needs at least one stage</source>
-            <translation type="unfinished" />
+            <translation>Ein Lauf braucht mindestens eine Stufe</translation>
         </message>
         <message>
             <source>Change the length of stage %1</source>
@@ -1743,46 +1767,46 @@
         </message>
         <message>
             <source>Duplicate a stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe verdoppeln</translation>
         </message>
         <message>
             <source>Remove a stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe entfernen</translation>
         </message>
         <message>
             <source>Move a stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe verschieben</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::CurriculumView</name>
         <message>
             <source>Curriculum over tokens</source>
-            <translation type="unfinished" />
+            <translation>Lehrplan über Tokens</translation>
         </message>
         <message>
             <source>sequence length</source>
-            <translation type="unfinished" />
+            <translation>Sequenzlänge</translation>
         </message>
         <message>
             <source>batch, sequences</source>
-            <translation type="unfinished" />
+            <translation>Batch, Sequenzen</translation>
         </message>
         <message>
             <source>learning rate</source>
-            <translation type="unfinished" />
+            <translation>Lernrate</translation>
         </message>
         <message>
             <source>mixture</source>
-            <translation type="unfinished" />
+            <translation>Mischung</translation>
         </message>
         <message>
             <source>bias speed</source>
-            <translation type="unfinished" />
+            <translation>Bias-Geschwindigkeit</translation>
         </message>
         <message>
             <source>MTP lambda</source>
-            <translation type="unfinished" />
+            <translation>MTP-Lambda</translation>
         </message>
         <message>
             <source>%1: sequences of %2, batch %3</source>
@@ -1790,15 +1814,15 @@
         </message>
         <message>
             <source>stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe</translation>
         </message>
         <message>
             <source>tokens trained (short stages are drawn wider)</source>
-            <translation type="unfinished" />
+            <translation>trainierte Tokens (kurze Stufen breiter gezeichnet)</translation>
         </message>
         <message>
             <source>tokens trained</source>
-            <translation type="unfinished" />
+            <translation>trainierte Tokens</translation>
         </message>
         <message>
             <source>%1: step %2, %3, sequences of %4, batch %5, rate %6, bias speed %7, lambda %8</source>
@@ -1873,11 +1897,11 @@
         <name>tessera::ui::ExpertTableModel</name>
         <message>
             <source>dead</source>
-            <translation type="unfinished" />
+            <translation>tot</translation>
         </message>
         <message>
             <source>hot</source>
-            <translation type="unfinished" />
+            <translation>heiß</translation>
         </message>
         <message>
             <source>Layer</source>
@@ -1889,7 +1913,7 @@
         </message>
         <message>
             <source>Load (tokens)</source>
-            <translation type="unfinished" />
+            <translation>Last (Tokens)</translation>
         </message>
         <message>
             <source>Use ratio</source>
@@ -1901,50 +1925,50 @@
         </message>
         <message>
             <source>Change of use ratio</source>
-            <translation type="unfinished" />
+            <translation>Änderung des Nutzungsgrads</translation>
         </message>
         <message>
             <source>Alarm</source>
-            <translation type="unfinished" />
+            <translation>Alarm</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::ExpertsPage</name>
         <message>
             <source>Pick a run.</source>
-            <translation type="unfinished" />
+            <translation>Einen Lauf wählen.</translation>
         </message>
         <message>
             <source>Choose a run</source>
-            <translation type="unfinished" />
+            <translation>Lauf wählen</translation>
         </message>
         <message>
             <source>Experts: load</source>
-            <translation type="unfinished" />
+            <translation>Experten: Last</translation>
         </message>
         <message>
             <source>Experts: use ratio</source>
-            <translation type="unfinished" />
+            <translation>Experten: Nutzungsgrad</translation>
         </message>
         <message>
             <source>Experts: bias</source>
-            <translation type="unfinished" />
+            <translation>Experten: Bias</translation>
         </message>
         <message>
             <source>Experts: change since a step</source>
-            <translation type="unfinished" />
+            <translation>Experten: Änderung seit einem Schritt</translation>
         </message>
         <message>
             <source>Experts: compare side by side</source>
-            <translation type="unfinished" />
+            <translation>Experten: nebeneinander vergleichen</translation>
         </message>
         <message>
             <source>Experts: show as table</source>
-            <translation type="unfinished" />
+            <translation>Experten: als Tabelle</translation>
         </message>
         <message>
             <source>Experts: play</source>
-            <translation type="unfinished" />
+            <translation>Experten: abspielen</translation>
         </message>
         <message>
             <source>Load</source>
@@ -1952,7 +1976,7 @@
         </message>
         <message>
             <source>Tokens routed to each expert in the step</source>
-            <translation type="unfinished" />
+            <translation>Tokens, die der Schritt jedem Experten schickt</translation>
         </message>
         <message>
             <source>Use ratio</source>
@@ -1960,7 +1984,7 @@
         </message>
         <message>
             <source>Load over the mean load of the layer: 1 is fair</source>
-            <translation type="unfinished" />
+            <translation>Last geteilt durch die mittlere Last der Schicht: 1 ist fair</translation>
         </message>
         <message>
             <source>Bias</source>
@@ -1972,7 +1996,7 @@
         </message>
         <message>
             <source>Change since</source>
-            <translation type="unfinished" />
+            <translation>Änderung seit</translation>
         </message>
         <message>
             <source>Use ratio now less that of another step or run</source>
@@ -1996,7 +2020,7 @@
         </message>
         <message>
             <source>the same run</source>
-            <translation type="unfinished" />
+            <translation>derselbe Lauf</translation>
         </message>
         <message>
             <source>Run to compare with</source>
@@ -2008,11 +2032,11 @@
         </message>
         <message>
             <source>Compared with step</source>
-            <translation type="unfinished" />
+            <translation>Verglichen mit Schritt</translation>
         </message>
         <message>
             <source>of</source>
-            <translation type="unfinished" />
+            <translation>von</translation>
         </message>
         <message>
             <source>Layer</source>
@@ -2028,7 +2052,7 @@
         </message>
         <message>
             <source>Fair load</source>
-            <translation type="unfinished" />
+            <translation>Faire Last</translation>
         </message>
         <message>
             <source>Change</source>
@@ -2036,27 +2060,27 @@
         </message>
         <message>
             <source>MaxVio</source>
-            <translation type="unfinished" />
+            <translation>MaxVio</translation>
         </message>
         <message>
             <source>Open in Monitor</source>
-            <translation type="unfinished" />
+            <translation>Im Monitor öffnen</translation>
         </message>
         <message>
             <source>Pick a run, and how its tokens spread over its experts is shown here.</source>
-            <translation type="unfinished" />
+            <translation>Einen Lauf wählen: hier steht, wie sich seine Tokens auf die Experten verteilen.</translation>
         </message>
         <message>
             <source>The run %1 is not in the library.</source>
-            <translation type="unfinished" />
+            <translation>Der Lauf %1 ist nicht in der Bibliothek.</translation>
         </message>
         <message>
             <source>Looking for the run.</source>
-            <translation type="unfinished" />
+            <translation>Der Lauf wird gesucht.</translation>
         </message>
         <message>
             <source>Reading the run's log.</source>
-            <translation type="unfinished" />
+            <translation>Das Protokoll des Laufs wird gelesen.</translation>
         </message>
         <message>
             <source>This model is dense: every token passes through all of each layer, so there are no experts to route to. model.n_routed_experts above 0 makes a mixture of experts.</source>
@@ -2076,19 +2100,19 @@
         </message>
         <message>
             <source>layer %1</source>
-            <translation type="unfinished" />
+            <translation>Schicht %1</translation>
         </message>
         <message>
             <source>MTP</source>
-            <translation type="unfinished" />
+            <translation>MTP</translation>
         </message>
         <message>
             <source>step %1 of %2</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1 von %2</translation>
         </message>
         <message>
             <source> (newest)</source>
-            <translation type="unfinished" />
+            <translation> (neuester)</translation>
         </message>
         <message>
             <source>It has %1 x %2 experts: no change can be computed.</source>
@@ -2096,99 +2120,99 @@
         </message>
         <message>
             <source>Logged at step %1.</source>
-            <translation type="unfinished" />
+            <translation>Geloggt in Schritt %1.</translation>
         </message>
         <message>
             <source>Step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
         <message>
             <source>%1, step %2</source>
-            <translation type="unfinished" />
+            <translation>%1, Schritt %2</translation>
         </message>
         <message>
             <source>Load by layer and expert</source>
-            <translation type="unfinished" />
+            <translation>Last nach Schicht und Experte</translation>
         </message>
         <message>
             <source>Use ratio by layer and expert</source>
-            <translation type="unfinished" />
+            <translation>Nutzungsgrad nach Schicht und Experte</translation>
         </message>
         <message>
             <source>Bias by layer and expert</source>
-            <translation type="unfinished" />
+            <translation>Bias nach Schicht und Experte</translation>
         </message>
         <message>
             <source>Change of use ratio since step %1</source>
-            <translation type="unfinished" />
+            <translation>Änderung des Nutzungsgrads seit Schritt %1</translation>
         </message>
         <message>
             <source>Biases of %1</source>
-            <translation type="unfinished" />
+            <translation>Bias von %1</translation>
         </message>
         <message>
             <source>Load in %1</source>
-            <translation type="unfinished" />
+            <translation>Last in %1</translation>
         </message>
         <message>
             <source>Use ratio in %1</source>
-            <translation type="unfinished" />
+            <translation>Nutzungsgrad in %1</translation>
         </message>
         <message>
             <source>tokens a step</source>
-            <translation type="unfinished" />
+            <translation>Tokens je Schritt</translation>
         </message>
         <message>
             <source>fair</source>
-            <translation type="unfinished" />
+            <translation>fair</translation>
         </message>
         <message>
             <source>step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
         <message>
             <source>Biases of %1 over the steps</source>
-            <translation type="unfinished" />
+            <translation>Bias von %1 über die Schritte</translation>
         </message>
         <message>
             <source>Reading the log.</source>
-            <translation type="unfinished" />
+            <translation>Das Protokoll wird gelesen.</translation>
         </message>
         <message>
             <source>No biases have been logged for this layer.</source>
-            <translation type="unfinished" />
+            <translation>Für diese Schicht wurden keine Bias geloggt.</translation>
         </message>
         <message>
             <source>expert %1</source>
-            <translation type="unfinished" />
+            <translation>Experte %1</translation>
         </message>
         <message>
             <source>%1 tokens</source>
-            <translation type="unfinished" />
+            <translation>%1 Tokens</translation>
         </message>
         <message>
             <source>%1 x fair</source>
-            <translation type="unfinished" />
+            <translation>%1 x fair</translation>
         </message>
         <message>
             <source>bias %1</source>
-            <translation type="unfinished" />
+            <translation>Bias %1</translation>
         </message>
         <message>
             <source>%1 since step %2</source>
-            <translation type="unfinished" />
+            <translation>%1 seit Schritt %2</translation>
         </message>
         <message>
             <source>dead</source>
-            <translation type="unfinished" />
+            <translation>tot</translation>
         </message>
         <message>
             <source>hot</source>
-            <translation type="unfinished" />
+            <translation>heiß</translation>
         </message>
         <message>
             <source>Experts of %1 at step %2</source>
-            <translation type="unfinished" />
+            <translation>Experten von %1 in Schritt %2</translation>
         </message>
     </context>
     <context>
@@ -2199,7 +2223,7 @@
         </message>
         <message>
             <source>step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
         <message>
             <source> · expert %1: %2</source>
@@ -2218,23 +2242,23 @@
         <name>tessera::ui::FieldRow</name>
         <message>
             <source>Reset to the preset</source>
-            <translation type="unfinished" />
+            <translation>Auf die Vorlage zurücksetzen</translation>
         </message>
         <message>
             <source>nothing</source>
-            <translation type="unfinished" />
+            <translation>nichts</translation>
         </message>
         <message>
             <source>absent</source>
-            <translation type="unfinished" />
+            <translation>fehlt</translation>
         </message>
         <message>
             <source>Differs from %1</source>
-            <translation type="unfinished" />
+            <translation>Weicht ab von %1</translation>
         </message>
         <message>
             <source>Reset to %1</source>
-            <translation type="unfinished" />
+            <translation>Auf %1 zurücksetzen</translation>
         </message>
         <message>
             <source>The text below has a mistake; mend it there, or undo</source>
@@ -2242,7 +2266,7 @@
         </message>
         <message>
             <source>%1; default %2</source>
-            <translation type="unfinished" />
+            <translation>%1; Standard %2</translation>
         </message>
     </context>
     <context>
@@ -2542,10 +2566,6 @@
             <translation>Wie schnell dieser Rechner Matrizen multipliziert: daraus schätzt ein Plan die Zeit je Schritt.</translation>
         </message>
         <message>
-            <source>FLOP/s</source>
-            <translation>FLOP/s</translation>
-        </message>
-        <message>
             <source>An FP32 product of order 1024, measured on %1</source>
             <translation>Ein FP32-Produkt der Ordnung 1024, gemessen am %1</translation>
         </message>
@@ -2602,19 +2622,19 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::LineEditor</name>
         <message>
             <source>absent</source>
-            <translation type="unfinished" />
+            <translation>fehlt</translation>
         </message>
         <message>
             <source>the sources' own</source>
-            <translation type="unfinished" />
+            <translation>die der Quellen</translation>
         </message>
         <message>
             <source>Choose a file or folder</source>
-            <translation type="unfinished" />
+            <translation>Datei oder Ordner wählen</translation>
         </message>
         <message>
             <source>Choose</source>
-            <translation type="unfinished" />
+            <translation>Wählen</translation>
         </message>
     </context>
     <context>
@@ -2937,7 +2957,7 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::MarkdownView</name>
         <message>
             <source>Code</source>
-            <translation type="unfinished" />
+            <translation>Code</translation>
         </message>
         <message>
             <source>Copy</source>
@@ -2948,86 +2968,86 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::MessageList</name>
         <message>
             <source>Messages</source>
-            <translation type="unfinished" />
+            <translation>Nachrichten</translation>
         </message>
         <message>
             <source>Earlier messages: %1</source>
-            <translation type="unfinished" />
+            <translation>Frühere Nachrichten: %1</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::MessageWidget</name>
         <message>
             <source>ended by itself</source>
-            <translation type="unfinished" />
+            <translation>von selbst zu Ende</translation>
         </message>
         <message>
             <source>longest answer reached</source>
-            <translation type="unfinished" />
+            <translation>längste Antwort erreicht</translation>
         </message>
         <message>
             <source>context full</source>
-            <translation type="unfinished" />
+            <translation>Kontext voll</translation>
         </message>
         <message>
             <source>stopped</source>
-            <translation type="unfinished" />
+            <translation>beendet</translation>
         </message>
         <message>
             <source>failed</source>
-            <translation type="unfinished" />
+            <translation>fehlgeschlagen</translation>
         </message>
         <message>
             <source>1 token</source>
-            <translation type="unfinished" />
+            <translation>1 Token</translation>
         </message>
         <message>
             <source>%1 tokens</source>
-            <translation type="unfinished" />
+            <translation>%1 Tokens</translation>
         </message>
         <message>
             <source>Branch before</source>
-            <translation type="unfinished" />
+            <translation>Zweig davor</translation>
         </message>
         <message>
             <source>Branch after</source>
-            <translation type="unfinished" />
+            <translation>Zweig danach</translation>
         </message>
         <message>
             <source>Copy text</source>
-            <translation type="unfinished" />
+            <translation>Text kopieren</translation>
         </message>
         <message>
             <source>Regenerate as a branch</source>
-            <translation type="unfinished" />
+            <translation>Als Zweig neu erzeugen</translation>
         </message>
         <message>
             <source>Edit as a branch</source>
-            <translation type="unfinished" />
+            <translation>Als Zweig bearbeiten</translation>
         </message>
         <message>
             <source>You</source>
-            <translation type="unfinished" />
+            <translation>Sie</translation>
         </message>
         <message>
             <source>Branch %1 of %2</source>
-            <translation type="unfinished" />
+            <translation>Zweig %1 von %2</translation>
         </message>
         <message>
             <source>This is the first branch</source>
-            <translation type="unfinished" />
+            <translation>Das ist der erste Zweig</translation>
         </message>
         <message>
             <source>This is the last branch</source>
-            <translation type="unfinished" />
+            <translation>Das ist der letzte Zweig</translation>
         </message>
         <message>
             <source>Answer</source>
-            <translation type="unfinished" />
+            <translation>Antwort</translation>
         </message>
         <message>
             <source>Your message</source>
-            <translation type="unfinished" />
+            <translation>Ihre Nachricht</translation>
         </message>
         <message>
             <source>Edited message</source>
@@ -3039,22 +3059,22 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Send as a branch</source>
-            <translation type="unfinished" />
+            <translation>Als Zweig senden</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::MonitorPage</name>
         <message>
             <source>Pick a run to watch it.</source>
-            <translation type="unfinished" />
+            <translation>Einen Lauf wählen, um ihm zuzusehen.</translation>
         </message>
         <message>
             <source>Choose a run</source>
-            <translation type="unfinished" />
+            <translation>Lauf wählen</translation>
         </message>
         <message>
             <source>Parts of the run</source>
-            <translation type="unfinished" />
+            <translation>Teile des Laufs</translation>
         </message>
         <message>
             <source>Charts</source>
@@ -3082,39 +3102,39 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Run: save a checkpoint and stop</source>
-            <translation type="unfinished" />
+            <translation>Lauf: Checkpoint speichern und beenden</translation>
         </message>
         <message>
             <source>Run: stop now, without saving</source>
-            <translation type="unfinished" />
+            <translation>Lauf: sofort beenden, ohne zu speichern</translation>
         </message>
         <message>
             <source>Run: pause or continue</source>
-            <translation type="unfinished" />
+            <translation>Lauf: anhalten oder weiter</translation>
         </message>
         <message>
             <source>Run: resume</source>
-            <translation type="unfinished" />
+            <translation>Lauf: fortsetzen</translation>
         </message>
         <message>
             <source>Run: resume as a fork</source>
-            <translation type="unfinished" />
+            <translation>Lauf: als Abzweig fortsetzen</translation>
         </message>
         <message>
             <source>Run: open in Chat</source>
-            <translation type="unfinished" />
+            <translation>Lauf: im Chat öffnen</translation>
         </message>
         <message>
             <source>Run: show experts</source>
-            <translation type="unfinished" />
+            <translation>Lauf: Experten zeigen</translation>
         </message>
         <message>
             <source>Run: save everything logged (CSV)</source>
-            <translation type="unfinished" />
+            <translation>Lauf: alles Geloggte sichern (CSV)</translation>
         </message>
         <message>
             <source>Experts here</source>
-            <translation type="unfinished" />
+            <translation>Experten hier</translation>
         </message>
         <message>
             <source>How tokens spread over the experts at this step</source>
@@ -3122,7 +3142,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Log here</source>
-            <translation type="unfinished" />
+            <translation>Protokoll hier</translation>
         </message>
         <message>
             <source>What the run wrote at this step</source>
@@ -3130,7 +3150,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Checkpoint before</source>
-            <translation type="unfinished" />
+            <translation>Checkpoint davor</translation>
         </message>
         <message>
             <source>The newest checkpoint that is not after this step</source>
@@ -3138,11 +3158,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Pick no step</source>
-            <translation type="unfinished" />
+            <translation>Keinen Schritt wählen</translation>
         </message>
         <message>
             <source>Step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
         <message>
             <source>loss</source>
@@ -3150,41 +3170,41 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>gradient norm</source>
-            <translation type="unfinished" />
+            <translation>Gradientennorm</translation>
         </message>
         <message>
             <source>learning rate</source>
-            <translation type="unfinished" />
+            <translation>Lernrate</translation>
         </message>
         <message>
             <source>a spike: usually %1</source>
-            <translation type="unfinished" />
+            <translation>ein Ausschlag: üblich ist %1</translation>
         </message>
         <message>
             <source>The run %1 is not in the library.</source>
-            <translation type="unfinished" />
+            <translation>Der Lauf %1 ist nicht in der Bibliothek.</translation>
         </message>
         <message>
             <source>Looking for the run.</source>
-            <translation type="unfinished" />
+            <translation>Der Lauf wird gesucht.</translation>
         </message>
         <message>
             <source>Pick a run, and it is watched here while it trains and after.</source>
-            <translation type="unfinished" />
+            <translation>Einen Lauf wählen: hier ist er zu sehen, während er trainiert und danach.</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::NumbersExport</name>
         <message numerus="yes">
             <source>Exporting %n runs</source>
-            <translation type="unfinished">
-                <numerusform />
-                <numerusform />
+            <translation>
+                <numerusform>%n Lauf wird exportiert</numerusform>
+                <numerusform>%n Läufe werden exportiert</numerusform>
             </translation>
         </message>
         <message>
             <source>cancelled</source>
-            <translation type="unfinished" />
+            <translation>abgebrochen</translation>
         </message>
         <message>
             <source>There is no run %1 any more.</source>
@@ -3192,7 +3212,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Exported to %1</source>
-            <translation type="unfinished" />
+            <translation>Nach %1 exportiert</translation>
         </message>
         <message>
             <source>The export ended early. %1</source>
@@ -3242,27 +3262,27 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Preview</source>
-            <translation type="unfinished" />
+            <translation>Vorschau</translation>
         </message>
         <message>
             <source>&amp;Width</source>
-            <translation type="unfinished" />
+            <translation>&amp;Breite</translation>
         </message>
         <message>
             <source>&amp;Height</source>
-            <translation type="unfinished" />
+            <translation>&amp;Höhe</translation>
         </message>
         <message>
             <source>&amp;Scale</source>
-            <translation type="unfinished" />
+            <translation>&amp;Maßstab</translation>
         </message>
         <message>
             <source>File</source>
-            <translation type="unfinished" />
+            <translation>Datei</translation>
         </message>
         <message>
             <source>Save picture...</source>
-            <translation type="unfinished" />
+            <translation>Bild sichern ...</translation>
         </message>
         <message>
             <source>%1 x %2 pixels, PNG</source>
@@ -3270,7 +3290,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Save picture</source>
-            <translation type="unfinished" />
+            <translation>Bild sichern</translation>
         </message>
         <message>
             <source>PNG (*.png)</source>
@@ -3281,23 +3301,23 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::PlanPane</name>
         <message>
             <source>measured</source>
-            <translation type="unfinished" />
+            <translation>gemessen</translation>
         </message>
         <message>
             <source>estimate</source>
-            <translation type="unfinished" />
+            <translation>Schätzung</translation>
         </message>
         <message>
             <source>published by others</source>
-            <translation type="unfinished" />
+            <translation>von anderen veröffentlicht</translation>
         </message>
         <message>
             <source>given</source>
-            <translation type="unfinished" />
+            <translation>gegeben</translation>
         </message>
         <message>
             <source>not measured</source>
-            <translation type="unfinished" />
+            <translation>nicht gemessen</translation>
         </message>
         <message>
             <source>Parameters</source>
@@ -3305,31 +3325,31 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>in all</source>
-            <translation type="unfinished" />
+            <translation>insgesamt</translation>
         </message>
         <message>
             <source>active per token</source>
-            <translation type="unfinished" />
+            <translation>aktiv je Token</translation>
         </message>
         <message>
             <source>Parameters by group</source>
-            <translation type="unfinished" />
+            <translation>Parameter nach Gruppe</translation>
         </message>
         <message>
             <source>Memory of a rank</source>
-            <translation type="unfinished" />
+            <translation>Speicher eines Rangs</translation>
         </message>
         <message>
             <source>needed</source>
-            <translation type="unfinished" />
+            <translation>nötig</translation>
         </message>
         <message>
             <source>Memory by term</source>
-            <translation type="unfinished" />
+            <translation>Speicher nach Posten</translation>
         </message>
         <message>
             <source>available</source>
-            <translation type="unfinished" />
+            <translation>vorhanden</translation>
         </message>
         <message>
             <source>Memory that a rank may use, in GB</source>
@@ -3337,7 +3357,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>this machine's</source>
-            <translation type="unfinished" />
+            <translation>der dieses Rechners</translation>
         </message>
         <message>
             <source> GB</source>
@@ -3345,31 +3365,31 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>a checkpoint on disk</source>
-            <translation type="unfinished" />
+            <translation>ein Checkpoint auf der Platte</translation>
         </message>
         <message>
             <source>Cache per token</source>
-            <translation type="unfinished" />
+            <translation>Cache je Token</translation>
         </message>
         <message>
             <source>values</source>
-            <translation type="unfinished" />
+            <translation>Werte</translation>
         </message>
         <message>
             <source>Speed</source>
-            <translation type="unfinished" />
+            <translation>Tempo</translation>
         </message>
         <message>
             <source>operations per token</source>
-            <translation type="unfinished" />
+            <translation>Operationen je Token</translation>
         </message>
         <message>
             <source>tokens/s</source>
-            <translation type="unfinished" />
+            <translation>Tokens/s</translation>
         </message>
         <message>
             <source>a step</source>
-            <translation type="unfinished" />
+            <translation>ein Schritt</translation>
         </message>
         <message>
             <source>Measure this machine</source>
@@ -3381,19 +3401,19 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Time and cost</source>
-            <translation type="unfinished" />
+            <translation>Zeit und Kosten</translation>
         </message>
         <message>
             <source>the whole run</source>
-            <translation type="unfinished" />
+            <translation>der ganze Lauf</translation>
         </message>
         <message>
             <source>Time by stage</source>
-            <translation type="unfinished" />
+            <translation>Zeit nach Stufe</translation>
         </message>
         <message>
             <source>price of a rank</source>
-            <translation type="unfinished" />
+            <translation>Preis eines Rangs</translation>
         </message>
         <message>
             <source>Price of one rank for an hour, in dollars</source>
@@ -3409,11 +3429,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>cost</source>
-            <translation type="unfinished" />
+            <translation>Kosten</translation>
         </message>
         <message>
             <source>Measuring…</source>
-            <translation type="unfinished" />
+            <translation>Wird gemessen …</translation>
         </message>
         <message>
             <source>It is being measured</source>
@@ -3421,27 +3441,27 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Planning…</source>
-            <translation type="unfinished" />
+            <translation>Wird geplant …</translation>
         </message>
         <message>
             <source>1 problem</source>
-            <translation type="unfinished" />
+            <translation>1 Problem</translation>
         </message>
         <message>
             <source>%1 problems</source>
-            <translation type="unfinished" />
+            <translation>%1 Probleme</translation>
         </message>
         <message>
             <source>Ready to launch</source>
-            <translation type="unfinished" />
+            <translation>Startbereit</translation>
         </message>
         <message>
             <source>Ready, 1 warning</source>
-            <translation type="unfinished" />
+            <translation>Bereit, 1 Warnung</translation>
         </message>
         <message>
             <source>Ready, %1 warnings</source>
-            <translation type="unfinished" />
+            <translation>Bereit, %1 Warnungen</translation>
         </message>
         <message>
             <source>in all, and %1 of MTP</source>
@@ -3469,7 +3489,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>An estimate.</source>
-            <translation type="unfinished" />
+            <translation>Eine Schätzung.</translation>
         </message>
         <message>
             <source>tokens/s of %1 ranks, %2</source>
@@ -3504,7 +3524,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Fix: %1</source>
-            <translation type="unfinished" />
+            <translation>Beheben: %1</translation>
         </message>
     </context>
     <context>
@@ -3522,7 +3542,7 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::QueueModel</name>
         <message>
             <source>Cannot start: %1</source>
-            <translation type="unfinished" />
+            <translation>Startet nicht: %1</translation>
         </message>
         <message>
             <source>Starting</source>
@@ -3530,23 +3550,23 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>The queue is paused</source>
-            <translation type="unfinished" />
+            <translation>Die Warteschlange ist angehalten</translation>
         </message>
         <message>
             <source>Waits for its turn</source>
-            <translation type="unfinished" />
+            <translation>Wartet, bis er dran ist</translation>
         </message>
         <message>
             <source>Starts now</source>
-            <translation type="unfinished" />
+            <translation>Startet jetzt</translation>
         </message>
         <message>
             <source>Starts when %1 has ended</source>
-            <translation type="unfinished" />
+            <translation>Startet, wenn %1 zu Ende ist</translation>
         </message>
         <message>
             <source>Fork of %1</source>
-            <translation type="unfinished" />
+            <translation>Abzweig von %1</translation>
         </message>
         <message>
             <source>New run</source>
@@ -3554,11 +3574,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Goes on with %1</source>
-            <translation type="unfinished" />
+            <translation>Geht weiter mit %1</translation>
         </message>
         <message>
             <source>Place</source>
-            <translation type="unfinished" />
+            <translation>Platz</translation>
         </message>
         <message>
             <source>Run</source>
@@ -3566,11 +3586,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>What</source>
-            <translation type="unfinished" />
+            <translation>Was</translation>
         </message>
         <message>
             <source>Standing</source>
-            <translation type="unfinished" />
+            <translation>Stand</translation>
         </message>
     </context>
     <context>
@@ -3581,27 +3601,27 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>No run waits. Configure one and choose “Add to the queue”.</source>
-            <translation type="unfinished" />
+            <translation>Kein Lauf wartet. Einen konfigurieren und „Einreihen“ wählen.</translation>
         </message>
         <message>
             <source>Configure a run</source>
-            <translation type="unfinished" />
+            <translation>Lauf konfigurieren</translation>
         </message>
         <message>
             <source>Runs that wait</source>
-            <translation type="unfinished" />
+            <translation>Wartende Läufe</translation>
         </message>
         <message>
             <source>Pause the queue</source>
-            <translation type="unfinished" />
+            <translation>Warteschlange anhalten</translation>
         </message>
         <message>
             <source>Move up</source>
-            <translation type="unfinished" />
+            <translation>Nach oben</translation>
         </message>
         <message>
             <source>Move down</source>
-            <translation type="unfinished" />
+            <translation>Nach unten</translation>
         </message>
         <message>
             <source>Try again</source>
@@ -3629,19 +3649,19 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Go on with the queue</source>
-            <translation type="unfinished" />
+            <translation>Warteschlange fortsetzen</translation>
         </message>
         <message>
             <source>Choose an entry first</source>
-            <translation type="unfinished" />
+            <translation>Zuerst einen Eintrag wählen</translation>
         </message>
         <message>
             <source>It is the first</source>
-            <translation type="unfinished" />
+            <translation>Es ist das erste</translation>
         </message>
         <message>
             <source>It is the last</source>
-            <translation type="unfinished" />
+            <translation>Es ist das letzte</translation>
         </message>
         <message>
             <source>It has not failed to start</source>
@@ -3649,11 +3669,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>No run is running on this machine</source>
-            <translation type="unfinished" />
+            <translation>Auf diesem Rechner läuft kein Lauf</translation>
         </message>
         <message>
             <source>Running here: %1</source>
-            <translation type="unfinished" />
+            <translation>Hier läuft: %1</translation>
         </message>
     </context>
     <context>
@@ -3671,7 +3691,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Rank</source>
-            <translation type="unfinished" />
+            <translation>Rang</translation>
         </message>
         <message>
             <source>State</source>
@@ -3683,7 +3703,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Process</source>
-            <translation type="unfinished" />
+            <translation>Prozess</translation>
         </message>
         <message>
             <source>Step</source>
@@ -3691,7 +3711,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Seconds a step</source>
-            <translation type="unfinished" />
+            <translation>Sekunden je Schritt</translation>
         </message>
         <message>
             <source>Memory</source>
@@ -3699,7 +3719,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Last word</source>
-            <translation type="unfinished" />
+            <translation>Letztes Wort</translation>
         </message>
         <message>
             <source>Ranks</source>
@@ -3726,7 +3746,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>steps</source>
-            <translation type="unfinished" />
+            <translation>Schritte</translation>
         </message>
         <message>
             <source>tokens</source>
@@ -3734,7 +3754,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>rest</source>
-            <translation type="unfinished" />
+            <translation>Rest</translation>
         </message>
         <message>
             <source>Unit of the length of piece %1</source>
@@ -3742,7 +3762,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>goes on</source>
-            <translation type="unfinished" />
+            <translation>läuft weiter</translation>
         </message>
         <message>
             <source>Rate at its start; empty is where the piece before ended</source>
@@ -3770,7 +3790,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Add a piece</source>
-            <translation type="unfinished" />
+            <translation>Stück hinzufügen</translation>
         </message>
         <message>
             <source>Add a piece to the rate</source>
@@ -3785,11 +3805,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>%1 goes on</source>
-            <translation type="unfinished" />
+            <translation>%1 geht weiter</translation>
         </message>
         <message>
             <source>%1 was moved to the trash</source>
-            <translation type="unfinished" />
+            <translation>%1 liegt im Papierkorb</translation>
         </message>
         <message>
             <source>Open</source>
@@ -3817,7 +3837,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Added to the queue</source>
-            <translation type="unfinished" />
+            <translation>Eingereiht</translation>
         </message>
         <message>
             <source>Save and stop</source>
@@ -3825,11 +3845,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Stop without saving</source>
-            <translation type="unfinished" />
+            <translation>Beenden ohne zu speichern</translation>
         </message>
         <message>
             <source>Edit a copy</source>
-            <translation type="unfinished" />
+            <translation>Kopie bearbeiten</translation>
         </message>
         <message>
             <source>Fork</source>
@@ -3841,11 +3861,11 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Add a tag…</source>
-            <translation type="unfinished" />
+            <translation>Schlagwort hinzufügen …</translation>
         </message>
         <message>
             <source>Edit the notes</source>
-            <translation type="unfinished" />
+            <translation>Notizen bearbeiten</translation>
         </message>
         <message>
             <source>Archive</source>
@@ -3853,47 +3873,47 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Move to the trash</source>
-            <translation type="unfinished" />
+            <translation>In den Papierkorb</translation>
         </message>
         <message>
             <source>Export every logged number…</source>
-            <translation type="unfinished" />
+            <translation>Jede geloggte Zahl exportieren …</translation>
         </message>
         <message>
             <source>Export this table…</source>
-            <translation type="unfinished" />
+            <translation>Diese Tabelle exportieren …</translation>
         </message>
         <message>
             <source>Copy the id</source>
-            <translation type="unfinished" />
+            <translation>Kennung kopieren</translation>
         </message>
         <message>
             <source>Copy the command</source>
-            <translation type="unfinished" />
+            <translation>Befehl kopieren</translation>
         </message>
         <message>
             <source>Copied: %1</source>
-            <translation type="unfinished" />
+            <translation>Kopiert: %1</translation>
         </message>
         <message>
             <source>Open the folder</source>
-            <translation type="unfinished" />
+            <translation>Ordner öffnen</translation>
         </message>
         <message>
             <source>Choose a run first</source>
-            <translation type="unfinished" />
+            <translation>Zuerst einen Lauf wählen</translation>
         </message>
         <message>
             <source>Choose one run alone</source>
-            <translation type="unfinished" />
+            <translation>Genau einen Lauf wählen</translation>
         </message>
         <message>
             <source>Its folder is missing</source>
-            <translation type="unfinished" />
+            <translation>Sein Ordner fehlt</translation>
         </message>
         <message>
             <source>Choose two runs or more</source>
-            <translation type="unfinished" />
+            <translation>Zwei oder mehr Läufe wählen</translation>
         </message>
         <message>
             <source>At most %1 runs are compared</source>
@@ -3901,7 +3921,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>It is running</source>
-            <translation type="unfinished" />
+            <translation>Er läuft</translation>
         </message>
         <message>
             <source>It has nothing left to do; fork it to go on</source>
@@ -3909,7 +3929,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>It is not running</source>
-            <translation type="unfinished" />
+            <translation>Er läuft nicht</translation>
         </message>
         <message>
             <source>It has not made a step yet</source>
@@ -3917,7 +3937,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>There are no runs yet</source>
-            <translation type="unfinished" />
+            <translation>Es gibt noch keine Läufe</translation>
         </message>
         <message>
             <source>It is running; stop it first</source>
@@ -3925,35 +3945,35 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Take out of the archive</source>
-            <translation type="unfinished" />
+            <translation>Aus dem Archiv holen</translation>
         </message>
         <message>
             <source>Add a tag</source>
-            <translation type="unfinished" />
+            <translation>Schlagwort hinzufügen</translation>
         </message>
         <message numerus="yes">
             <source>Tag for %n runs</source>
-            <translation type="unfinished">
-                <numerusform />
-                <numerusform />
+            <translation>
+                <numerusform>Schlagwort für %n Lauf</numerusform>
+                <numerusform>Schlagwort für %n Läufe</numerusform>
             </translation>
         </message>
         <message>
             <source>Add</source>
-            <translation type="unfinished" />
+            <translation>Hinzufügen</translation>
         </message>
         <message numerus="yes">
             <source>%n runs were archived</source>
-            <translation type="unfinished">
-                <numerusform />
-                <numerusform />
+            <translation>
+                <numerusform>%n Lauf wurde archiviert</numerusform>
+                <numerusform>%n Läufe wurden archiviert</numerusform>
             </translation>
         </message>
         <message numerus="yes">
             <source>%n runs were taken out of the archive</source>
-            <translation type="unfinished">
-                <numerusform />
-                <numerusform />
+            <translation>
+                <numerusform>%n Lauf wurde aus dem Archiv geholt</numerusform>
+                <numerusform>%n Läufe wurden aus dem Archiv geholt</numerusform>
             </translation>
         </message>
         <message>
@@ -3966,7 +3986,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>CSV (*.csv)</source>
-            <translation type="unfinished" />
+            <translation>CSV (*.csv)</translation>
         </message>
     </context>
     <context>
@@ -4056,11 +4076,11 @@ It was set aside as %2, and the queue is empty now.</source>
         <name>tessera::ui::RunDetails</name>
         <message>
             <source>Choose one run to see where it came from, its tags and notes.</source>
-            <translation type="unfinished" />
+            <translation>Einen Lauf wählen, um Herkunft, Schlagwörter und Notizen zu sehen.</translation>
         </message>
         <message>
             <source>Lineage</source>
-            <translation type="unfinished" />
+            <translation>Herkunft</translation>
         </message>
         <message>
             <source>Tags</source>
@@ -4068,7 +4088,7 @@ It was set aside as %2, and the queue is empty now.</source>
         </message>
         <message>
             <source>Words, with commas between</source>
-            <translation type="unfinished" />
+            <translation>Wörter, durch Kommas getrennt</translation>
         </message>
         <message>
             <source>Notes</source>
@@ -4086,7 +4106,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>from step %1</source>
-            <translation type="unfinished" />
+            <translation>ab Schritt %1</translation>
         </message>
         <message>
             <source>It was not forked, and nothing was forked from it.</source>
@@ -4105,7 +4125,7 @@ Loss %3, validation %4</source>
         <name>tessera::ui::RunHeader</name>
         <message>
             <source>stage %1 of %2: %3</source>
-            <translation type="unfinished" />
+            <translation>Stufe %1 von %2: %3</translation>
         </message>
         <message>
             <source>Stop</source>
@@ -4121,11 +4141,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Resume as a fork</source>
-            <translation type="unfinished" />
+            <translation>Als Abzweig fortsetzen</translation>
         </message>
         <message>
             <source>Open in Chat</source>
-            <translation type="unfinished" />
+            <translation>Im Chat öffnen</translation>
         </message>
         <message>
             <source>Experts</source>
@@ -4133,15 +4153,15 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>MFU</source>
-            <translation type="unfinished" />
+            <translation>MFU</translation>
         </message>
         <message>
             <source>Progress</source>
-            <translation type="unfinished" />
+            <translation>Fortschritt</translation>
         </message>
         <message>
             <source>Save a checkpoint and stop</source>
-            <translation type="unfinished" />
+            <translation>Checkpoint speichern und beenden</translation>
         </message>
         <message>
             <source>Stop now, without saving</source>
@@ -4165,7 +4185,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>No run is picked.</source>
-            <translation type="unfinished" />
+            <translation>Kein Lauf ist gewählt.</translation>
         </message>
         <message>
             <source>The run is not running: %1.</source>
@@ -4177,7 +4197,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Continue</source>
-            <translation type="unfinished" />
+            <translation>Weiter</translation>
         </message>
         <message>
             <source>It can be paused while it trains.</source>
@@ -4201,27 +4221,27 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
         <message>
             <source>%1 left</source>
-            <translation type="unfinished" />
+            <translation>noch %1</translation>
         </message>
         <message>
             <source>%1 trained</source>
-            <translation type="unfinished" />
+            <translation>%1 trainiert</translation>
         </message>
         <message>
             <source>tokens/s</source>
-            <translation type="unfinished" />
+            <translation>Tokens/s</translation>
         </message>
         <message>
             <source>loss %1</source>
-            <translation type="unfinished" />
+            <translation>Loss %1</translation>
         </message>
         <message>
             <source>live</source>
-            <translation type="unfinished" />
+            <translation>im Gang</translation>
         </message>
         <message>
             <source>last word %1</source>
@@ -4259,18 +4279,18 @@ Loss %3, validation %4</source>
         <name>tessera::ui::RunStore</name>
         <message>
             <source>There is no run %1.</source>
-            <translation type="unfinished" />
+            <translation>Es gibt keinen Lauf %1.</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::RunTable</name>
         <message>
             <source>Search name, tags, notes, state</source>
-            <translation type="unfinished" />
+            <translation>Name, Schlagwort, Notiz, Zustand suchen</translation>
         </message>
         <message>
             <source>Search runs</source>
-            <translation type="unfinished" />
+            <translation>Läufe suchen</translation>
         </message>
         <message>
             <source>State</source>
@@ -4278,7 +4298,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Tag</source>
-            <translation type="unfinished" />
+            <translation>Schlagwort</translation>
         </message>
         <message>
             <source>Runs</source>
@@ -4286,27 +4306,27 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>No runs yet. A run is one training, from its spec to its checkpoints.</source>
-            <translation type="unfinished" />
+            <translation>Noch keine Läufe. Ein Lauf ist ein Training, von der Spec bis zu den Checkpoints.</translation>
         </message>
         <message>
             <source>Configure a run</source>
-            <translation type="unfinished" />
+            <translation>Lauf konfigurieren</translation>
         </message>
         <message>
             <source>No run matches the filter.</source>
-            <translation type="unfinished" />
+            <translation>Kein Lauf passt zum Filter.</translation>
         </message>
         <message>
             <source>Show all runs</source>
-            <translation type="unfinished" />
+            <translation>Alle Läufe zeigen</translation>
         </message>
         <message>
             <source>Looking for runs…</source>
-            <translation type="unfinished" />
+            <translation>Läufe werden gesucht …</translation>
         </message>
         <message>
             <source>Every tag</source>
-            <translation type="unfinished" />
+            <translation>Jedes Schlagwort</translation>
         </message>
         <message>
             <source>No run has a tag yet</source>
@@ -4314,14 +4334,14 @@ Loss %3, validation %4</source>
         </message>
         <message numerus="yes">
             <source>%n runs</source>
-            <translation type="unfinished">
-                <numerusform />
-                <numerusform />
+            <translation>
+                <numerusform>%n Lauf</numerusform>
+                <numerusform>%n Läufe</numerusform>
             </translation>
         </message>
         <message>
             <source>%1 of %2 runs</source>
-            <translation type="unfinished" />
+            <translation>%1 von %2 Läufen</translation>
         </message>
     </context>
     <context>
@@ -4355,14 +4375,14 @@ Loss %3, validation %4</source>
         <name>tessera::ui::RunsDelegate</name>
         <message>
             <source>Words, with commas between</source>
-            <translation type="unfinished" />
+            <translation>Wörter, durch Kommas getrennt</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::RunsModel</name>
         <message>
             <source>Folder missing</source>
-            <translation type="unfinished" />
+            <translation>Ordner fehlt</translation>
         </message>
         <message>
             <source>%1 at %2</source>
@@ -4374,7 +4394,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>%1 trained</source>
-            <translation type="unfinished" />
+            <translation>%1 trainiert</translation>
         </message>
         <message>
             <source>Tokens per second, at the last step</source>
@@ -4386,7 +4406,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Forked from %1</source>
-            <translation type="unfinished" />
+            <translation>Abgezweigt von %1</translation>
         </message>
         <message>
             <source>Curve of the loss</source>
@@ -4414,11 +4434,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Tokens/s</source>
-            <translation type="unfinished" />
+            <translation>Tokens/s</translation>
         </message>
         <message>
             <source>Curve</source>
-            <translation type="unfinished" />
+            <translation>Kurve</translation>
         </message>
         <message>
             <source>Created</source>
@@ -4426,7 +4446,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Last word</source>
-            <translation type="unfinished" />
+            <translation>Letztes Wort</translation>
         </message>
         <message>
             <source>Tags</source>
@@ -4438,7 +4458,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Forked from</source>
-            <translation type="unfinished" />
+            <translation>Abgezweigt von</translation>
         </message>
     </context>
     <context>
@@ -4449,15 +4469,15 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>More</source>
-            <translation type="unfinished" />
+            <translation>Mehr</translation>
         </message>
         <message>
             <source>More actions</source>
-            <translation type="unfinished" />
+            <translation>Weitere Aktionen</translation>
         </message>
         <message>
             <source>All runs</source>
-            <translation type="unfinished" />
+            <translation>Alle Läufe</translation>
         </message>
         <message>
             <source>Compare</source>
@@ -4469,11 +4489,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Save the table</source>
-            <translation type="unfinished" />
+            <translation>Tabelle sichern</translation>
         </message>
         <message>
             <source>CSV (*.csv)</source>
-            <translation type="unfinished" />
+            <translation>CSV (*.csv)</translation>
         </message>
         <message>
             <source>%1 cannot be written: %2</source>
@@ -4481,22 +4501,22 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Saved %1</source>
-            <translation type="unfinished" />
+            <translation>%1 gesichert</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::SamplesModel</name>
         <message>
             <source>After step</source>
-            <translation type="unfinished" />
+            <translation>Nach Schritt</translation>
         </message>
         <message>
             <source>Prompt</source>
-            <translation type="unfinished" />
+            <translation>Prompt</translation>
         </message>
         <message>
             <source>Text</source>
-            <translation type="unfinished" />
+            <translation>Text</translation>
         </message>
     </context>
     <context>
@@ -4507,7 +4527,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Talk to a checkpoint instead</source>
-            <translation type="unfinished" />
+            <translation>Stattdessen mit einem Checkpoint reden</translation>
         </message>
         <message>
             <source>Steps with samples</source>
@@ -4519,15 +4539,15 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Prompt</source>
-            <translation type="unfinished" />
+            <translation>Prompt</translation>
         </message>
         <message>
             <source>All prompts</source>
-            <translation type="unfinished" />
+            <translation>Alle Prompts</translation>
         </message>
         <message>
             <source>step %1</source>
-            <translation type="unfinished" />
+            <translation>Schritt %1</translation>
         </message>
     </context>
     <context>
@@ -4728,39 +4748,39 @@ Loss %3, validation %4</source>
         <name>tessera::ui::SpecForm</name>
         <message>
             <source>Sections</source>
-            <translation type="unfinished" />
+            <translation>Abschnitte</translation>
         </message>
         <message>
             <source>Stage %1 of %2</source>
-            <translation type="unfinished" />
+            <translation>Stufe %1 von %2</translation>
         </message>
         <message>
             <source>Source %1 of %2</source>
-            <translation type="unfinished" />
+            <translation>Quelle %1 von %2</translation>
         </message>
         <message>
             <source>Show as curves</source>
-            <translation type="unfinished" />
+            <translation>Als Kurven zeigen</translation>
         </message>
         <message>
             <source>Move up</source>
-            <translation type="unfinished" />
+            <translation>Nach oben</translation>
         </message>
         <message>
             <source>It is the first</source>
-            <translation type="unfinished" />
+            <translation>Es ist das erste</translation>
         </message>
         <message>
             <source>Move down</source>
-            <translation type="unfinished" />
+            <translation>Nach unten</translation>
         </message>
         <message>
             <source>It is the last</source>
-            <translation type="unfinished" />
+            <translation>Es ist das letzte</translation>
         </message>
         <message>
             <source>Duplicate the stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe verdoppeln</translation>
         </message>
         <message>
             <source>Duplicate the source</source>
@@ -4768,7 +4788,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Remove the stage</source>
-            <translation type="unfinished" />
+            <translation>Stufe entfernen</translation>
         </message>
         <message>
             <source>Remove the source</source>
@@ -4780,11 +4800,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Every key of this section is under All.</source>
-            <translation type="unfinished" />
+            <translation>Jeder Schlüssel dieses Abschnitts steht unter Alle.</translation>
         </message>
         <message>
             <source>No setting matches "%1".</source>
-            <translation type="unfinished" />
+            <translation>Keine Einstellung passt zu „%1“.</translation>
         </message>
         <message numerus="yes">
             <source>%n problem(s)</source>
@@ -4802,11 +4822,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Key</source>
-            <translation type="unfinished" />
+            <translation>Schlüssel</translation>
         </message>
         <message>
             <source>This run</source>
-            <translation type="unfinished" />
+            <translation>Dieser Lauf</translation>
         </message>
         <message>
             <source>Preset</source>
@@ -4814,11 +4834,11 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Differences from the preset</source>
-            <translation type="unfinished" />
+            <translation>Abweichungen von der Vorlage</translation>
         </message>
         <message>
             <source>absent</source>
-            <translation type="unfinished" />
+            <translation>fehlt</translation>
         </message>
         <message>
             <source>The spec names no preset to compare with.</source>
@@ -4837,7 +4857,7 @@ Loss %3, validation %4</source>
         <name>tessera::ui::SpecText</name>
         <message>
             <source>Text of the spec</source>
-            <translation type="unfinished" />
+            <translation>Text der Spec</translation>
         </message>
     </context>
     <context>
@@ -4942,26 +4962,26 @@ Loss %3, validation %4</source>
         <name>tessera::ui::TextEditor</name>
         <message>
             <source>one a line</source>
-            <translation type="unfinished" />
+            <translation>einer je Zeile</translation>
         </message>
     </context>
     <context>
         <name>tessera::ui::TimeScrubber</name>
         <message>
             <source>Play through the logged steps</source>
-            <translation type="unfinished" />
+            <translation>Die geloggten Schritte abspielen</translation>
         </message>
         <message>
             <source>One logged step back</source>
-            <translation type="unfinished" />
+            <translation>Ein geloggter Schritt zurück</translation>
         </message>
         <message>
             <source>One logged step forward</source>
-            <translation type="unfinished" />
+            <translation>Ein geloggter Schritt vor</translation>
         </message>
         <message>
             <source>Newest</source>
-            <translation type="unfinished" />
+            <translation>Neuester</translation>
         </message>
         <message>
             <source>Stay at the newest logged step while the run goes on</source>
@@ -4969,7 +4989,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Logged step</source>
-            <translation type="unfinished" />
+            <translation>Geloggter Schritt</translation>
         </message>
         <message>
             <source>Only one step has been logged so far.</source>
@@ -4977,7 +4997,7 @@ Loss %3, validation %4</source>
         </message>
         <message>
             <source>Stop playing</source>
-            <translation type="unfinished" />
+            <translation>Abspielen anhalten</translation>
         </message>
     </context>
     <context>

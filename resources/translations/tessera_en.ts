@@ -43,7 +43,7 @@
         <message numerus="yes">
             <source>Exporting %n runs</source>
             <translation>
-                <numerusform>Exporting %n runs</numerusform>
+                <numerusform>Exporting %n run</numerusform>
                 <numerusform>Exporting %n runs</numerusform>
             </translation>
         </message>
@@ -53,21 +53,21 @@
         <message numerus="yes">
             <source>Tag for %n runs</source>
             <translation>
-                <numerusform>Tag for %n runs</numerusform>
+                <numerusform>Tag for %n run</numerusform>
                 <numerusform>Tag for %n runs</numerusform>
             </translation>
         </message>
         <message numerus="yes">
             <source>%n runs were archived</source>
             <translation>
-                <numerusform>%n runs were archived</numerusform>
+                <numerusform>%n run was archived</numerusform>
                 <numerusform>%n runs were archived</numerusform>
             </translation>
         </message>
         <message numerus="yes">
             <source>%n runs were taken out of the archive</source>
             <translation>
-                <numerusform>%n runs were taken out of the archive</numerusform>
+                <numerusform>%n run was taken out of the archive</numerusform>
                 <numerusform>%n runs were taken out of the archive</numerusform>
             </translation>
         </message>
@@ -77,7 +77,7 @@
         <message numerus="yes">
             <source>%n runs</source>
             <translation>
-                <numerusform>%n runs</numerusform>
+                <numerusform>%n run</numerusform>
                 <numerusform>%n runs</numerusform>
             </translation>
         </message>

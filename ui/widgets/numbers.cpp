@@ -94,6 +94,10 @@ QString rate(double value, const QString& unit) {
   return text + kSpace + unit;
 }
 
+QString flops(double value) {
+  return scaled(value, std::array{"FLOP/s", "kFLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s"});
+}
+
 QString duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return notMeasured();
   if (seconds < 0.9995) {

@@ -27,6 +27,8 @@ QString bytes(double value);
 QString percent(double share);
 /// 11.7 k tokens/s
 QString rate(double value, const QString& unit);
+/// Floating-point operations a second: 157 GFLOP/s
+QString flops(double value);
 /// 350 ms, 12 s, 3 min 20 s, 3 h 12 min, 2 d 4 h
 QString duration(double seconds);
 /// just now, 12 s ago, 2 h ago, 3 days ago
