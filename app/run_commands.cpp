@@ -69,7 +69,7 @@ void list_runs(const Options& options) {
                     status.reason});
   }
   if (options.json) {
-    std::printf("%s\n", list.dump(2).c_str());
+    std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else if (rows.empty()) {
     std::printf("No runs yet. Start one:  tessera demo\n");
   } else {
@@ -91,7 +91,7 @@ void watch(const Options& options) {
     const std::vector<Event> events = reader.poll(4096);
     for (const Event& event : events) {
       if (options.json) {
-        std::printf("%s\n", to_json(event).dump().c_str());
+        std::printf("%s\n", to_json_line(event).c_str());
       } else {
         view.event(event.body);
       }
