@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+// What a panel is made of and how it is painted: the plot once per change into an image, then
+// legend, cursor and picked step over it, so that moving the mouse draws no curve.
+#include "ui/widgets/chart/chart_panel.h"
+
+#include <QEvent>
+#include <QHelpEvent>
+#include <QPainter>
+#include <QToolButton>
+#include <QToolTip>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/legend.h"
+
+namespace tessera::ui {
+
+using chart::Drawn;
+using chart::Scene;
+using chart::SceneLine;
+using chart::XAxis;
+
+namespace {
+constexpr double kHeader = 30, kLegend = 20, kEdge = 8;
+/// About 2 ms of smoothing a frame; what is left follows in the next.
+constexpr std::size_t kSmoothPerFrame = 400'000;
+}  // namespace
+
+ChartPanel::ChartPanel(ChartGroup& group, ChartPanelSpec spec, QWidget* parent)
+    : QWidget(parent), m_group(group), m_spec(std::move(spec)), m_log(m_spec.log) {
+  setObjectName(QStringLiteral("chart-") + m_spec.id);
+  setFocusPolicy(Qt::StrongFocus);
+  setMouseTracking(true);
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  setAccessibleName(tr("Chart: %1").arg(m_spec.title));
+  makeButtons();
+  connect(&group, &ChartGroup::dataUpdated, this, &ChartPanel::stale);
+  connect(&group, &ChartGroup::runsChanged, this, [this] {
+    m_smoothing.clear();
+    stale();
+  });
+  connect(&group, &ChartGroup::optionsChanged, this, &ChartPanel::stale);
+  connect(&group, &ChartGroup::viewChanged, this, &ChartPanel::stale);
+  connect(&group, &ChartGroup::hoverChanged, this, &ChartPanel::stale);
+  connect(&group, &ChartGroup::cursorChanged, this, [this] { update(); });
+  connect(&group, &ChartGroup::pickedChanged, this, [this] { update(); });
+  connect(&group, &ChartGroup::resetRequested, this, [this] { setHeights({}); });
+}
+
+void ChartPanel::makeButtons() {
+  m_logButton = new QToolButton(this);
+  m_logButton->setText(tr("log"));
+  m_logButton->setCheckable(true);
+  m_logButton->setAutoRaise(true);
+  m_logButton->setFocusPolicy(Qt::NoFocus);  // the key L does the same
+  m_logButton->setFont(theme::font(theme::TextSize::Caption));
+  m_logButton->setToolTip(tr("Logarithmic axis (L)"));
+  m_logButton->setAccessibleName(tr("Logarithmic axis of %1").arg(m_spec.title));
+  connect(m_logButton, &QToolButton::clicked, this, &ChartPanel::setLogarithmic);
+  m_menuButton = new QToolButton(this);
+  m_menuButton->setText(QStringLiteral("\u22ee"));
+  m_menuButton->setAutoRaise(true);
+  m_menuButton->setFocusPolicy(Qt::NoFocus);
+  m_menuButton->setToolTip(tr("Enlarge, table, export"));
+  m_menuButton->setAccessibleName(tr("Menu of %1").arg(m_spec.title));
+  connect(m_menuButton, &QToolButton::clicked, this,
+          [this] { openMenu(m_menuButton->mapToGlobal(QPoint(0, m_menuButton->height()))); });
+  showLog();
+}
+
+void ChartPanel::showLog() {
+  m_logButton->setChecked(m_log);
+  update();
+}
+
+void ChartPanel::setLogarithmic(bool on) {
+  if (on != m_log) {
+    m_log = on;
+    m_heights.reset();
+    stale();
+  }
+  showLog();
+}
+
+void ChartPanel::setHeights(std::optional<chart::Range> range) {
+  if (range == m_heights) return;
+  m_heights = range;
+  stale();
+  Q_EMIT heightsChanged();
+}
+
+void ChartPanel::stale() {
+  m_stale = true;
+  m_lines.reset();
+  update();  // Qt leaves hidden widgets alone
+}
+
+const std::vector<SceneLine>& ChartPanel::lines() const {
+  if (!m_lines) m_lines = makeLines();
+  return *m_lines;
+}
+
+std::vector<SceneLine> ChartPanel::makeLines() const {
+  std::vector<SceneLine> lines;
+  const bool alone = m_group.runs().size() == 1;
+  for (const auto& run : m_group.runs()) {
+    QStringList keys;
+    for (const QString& pattern : m_spec.keys) keys += run->keys(pattern);
+    const QColor color = theme::lineColor(run->id());
+    const int dash = m_group.dashOf(*run);
+    for (qsizetype k = 0; k < keys.size(); ++k) {
+      const RunCurves::Curve curve = run->curve(keys[k]);
+      SceneLine line;
+      line.run = run->id();
+      line.key = keys[k];
+      line.values = curve.values;
+      line.x = curve.x;
+      line.points = curve.points;
+      const QString keyTitle = run->keyTitle(keys[k]);
+      if (alone) {
+        line.title =
+            keys[k] == QLatin1String("loss") && keys.size() > 1 ? tr("training") : keyTitle;
+        line.color = keys.size() > 1 ? theme::lineColor(static_cast<int>(k)) : color;
+        line.dash = static_cast<int>(k) / 8;  // past the eight colours
+      } else {
+        line.title =
+            keys.size() > 1 ? run->title() + QStringLiteral(" · ") + keyTitle : run->title();
+        line.color = color;
+        line.dash = dash + static_cast<int>(k);
+      }
+      lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+Scene ChartPanel::scene() const {
+  Scene s;
+  const ChartOptions& options = m_group.options();
+  s.lines = lines();
+  s.axis = options.axis;
+  s.view = m_group.view();
+  s.heights = m_heights;
+  s.log = m_log;
+  s.smoothing = options.smoothing > 1 && m_spec.smoothed;
+  s.mean = options.mean;
+  s.allValues = options.allValues;
+  s.kind = m_spec.kind;
+  s.hoveredRun = m_group.hovered();
+  s.hoveredKey = m_hoveredKey;
+  s.emptyText = m_spec.emptyText;
+  if (m_group.runs().size() == 1 && s.hoveredKey.isEmpty()) s.hoveredRun.clear();
+  m_smoothingBehind = false;
+  if (s.smoothing) {
+    std::size_t budget = kSmoothPerFrame;
+    for (SceneLine& line : s.lines) {
+      if (line.points) continue;  // few values: validation is shown as it is
+      const RunCurves* run = m_group.run(line.run);
+      chart::Smoothing& smoothing = m_smoothing[line.run + QLatin1Char('\n') + line.key];
+      const std::size_t done =
+          smoothing.follow(*line.values, options.smoothing, run->revision(), budget);
+      budget -= done;
+      m_smoothingBehind |= smoothing.values().size() < line.values->size();
+      line.smooth = &smoothing.values();
+    }
+  }
+  if (options.marks) {
+    for (const auto& run : m_group.runs()) {
+      // With many runs the marks would be a carpet: those of the lit run.
+      if (m_group.runs().size() > 3 && run->id() != m_group.hovered()) continue;
+      for (const ChartMark& mark : run->marks()) {
+        s.marks.push_back(mark);
+        s.markX.push_back(run->position(mark.step, s.axis));
+      }
+    }
+  }
+  return s;
+}
+
+QRectF ChartPanel::plotArea(const QSizeF& size, double legendHeight) const {
+  return QRectF(1, kHeader + legendHeight, size.width() - 2,
+                size.height() - kHeader - legendHeight - 1);
+}
+
+void ChartPanel::renderBase() {
+  const double ratio = devicePixelRatioF();
+  const QSize pixels = size() * ratio;
+  if (m_base.size() != pixels) m_base = QImage(pixels, QImage::Format_RGB32);
+  m_base.setDevicePixelRatio(ratio);
+  m_base.fill(theme::colors().raised);
+  m_drawn = chart::draw(scene(), m_base, plotArea(size(), kLegend));
+  m_stale = false;
+  ++m_renders;
+  if (m_smoothingBehind) {
+    QMetaObject::invokeMethod(this, &ChartPanel::stale, Qt::QueuedConnection);
+  }
+}
+
+void ChartPanel::paintEvent(QPaintEvent*) {
+  if (m_stale || m_base.size() != size() * devicePixelRatioF()) renderBase();
+  QPainter painter(this);
+  painter.drawImage(QPointF(0, 0), m_base);
+  painter.setRenderHint(QPainter::Antialiasing);
+  const std::vector<Reading> all = readings();
+  paintHeader(painter);
+  paintLegend(painter, all);
+  paintPicked(painter);
+  paintCursor(painter, all);
+  if (m_dragging == Dragging::Zoom && m_moved) {
+    QColor fill = theme::colors().accent;
+    painter.setPen(QPen(fill, 1));
+    fill.setAlphaF(0.15f);
+    painter.setBrush(fill);
+    painter.drawRect(QRectF(m_pressed, m_last).normalized().intersected(m_drawn.plot));
+  } else if (m_mouseInside && m_dragging == Dragging::None) {
+    paintReadout(painter, all);
+  }
+  painter.setBrush(Qt::NoBrush);
+  const theme::Colors& c = theme::colors();
+  painter.setPen(QPen(hasFocus() ? c.accent : c.border, hasFocus() ? 2 : 1));
+  const double inset = hasFocus() ? 1 : 0.5;
+  painter.drawRect(QRectF(rect()).adjusted(inset, inset, -inset, -inset));
+}
+
+void ChartPanel::paintHeader(QPainter& painter) {
+  const theme::Colors& c = theme::colors();
+  const QFont bold = theme::font(theme::TextSize::Body, false, true);
+  const QFont caption = theme::font(theme::TextSize::Caption);
+  const double right = m_logButton->x() - 4;
+  const QFontMetricsF metrics(bold);
+  const QString unit =
+      m_drawn.fellBackToLinear ? tr("no value above 0 for a log axis") : m_spec.unit;
+  const double unitWidth = QFontMetricsF(caption).horizontalAdvance(unit);
+  const QString title =
+      metrics.elidedText(m_spec.title, Qt::ElideRight, right - kEdge * 2 - unitWidth);
+  painter.setFont(bold);
+  painter.setPen(c.text);
+  painter.drawText(QRectF(kEdge, 2, right, kHeader - 4), Qt::AlignVCenter, title);
+  painter.setFont(caption);
+  painter.setPen(c.textSecondary);
+  const double at = kEdge * 2 + metrics.horizontalAdvance(title);
+  painter.drawText(QRectF(at, 2, std::max(0.0, right - at), kHeader - 4), Qt::AlignVCenter, unit);
+}
+
+void ChartPanel::paintLegend(QPainter& painter, const std::vector<Reading>& all) {
+  std::vector<chart::LegendEntry> entries;
+  for (const Reading& r : all) {
+    QString value = r.at ? chart::valueText(r.value, m_spec.kind) : QString();
+    entries.push_back({r.line.title, value, r.line.color, r.line.dash, r.line.points,
+                       r.line.run == m_group.hovered() && m_group.runs().size() > 1});
+  }
+  chart::drawLegendRow(painter, QRectF(kEdge, kHeader - 4, width() - 2 * kEdge, kLegend), entries);
+}
+
+void ChartPanel::resizeEvent(QResizeEvent*) {
+  const int h = 22;
+  m_menuButton->setGeometry(width() - h - 4, 4, h, h);
+  const int w = m_logButton->sizeHint().width();
+  m_logButton->setGeometry(m_menuButton->x() - w - 2, 4, w, h);
+  m_stale = true;
+}
+
+void ChartPanel::changeEvent(QEvent* event) {
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) stale();
+  QWidget::changeEvent(event);
+}
+
+bool ChartPanel::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) {
+    const auto* help = static_cast<QHelpEvent*>(event);
+    const QString text = markTextAt(help->pos());
+    if (text.isEmpty()) {
+      QToolTip::hideText();
+      event->ignore();
+    } else {
+      QToolTip::showText(help->globalPos(), text, this);
+    }
+    return true;
+  }
+  return QWidget::event(event);
+}
+
+QImage ChartPanel::picture(const QSize& size, double ratio) const {
+  QImage image(size * ratio, QImage::Format_RGB32);
+  image.setDevicePixelRatio(ratio);
+  image.fill(theme::colors().raised);
+  std::vector<chart::LegendEntry> entries;
+  for (const SceneLine& line : lines()) {
+    entries.push_back({line.title, {}, line.color, line.dash, line.points, false});
+  }
+  const QRectF legendBox(kEdge, kHeader, size.width() - 2 * kEdge, size.height() / 2.0);
+  const double legend = chart::legendHeight(legendBox.width(), entries);
+  Scene all = scene();
+  while (m_smoothingBehind) all = scene();  // a file gets all of the smoothed line
+  all.hoveredRun.clear();
+  all.hoveredKey.clear();
+  const double axisTitle = 20;
+  const QRectF area = plotArea(QSizeF(size), legend).adjusted(0, 4, -4, -axisTitle);
+  const Drawn drawn = chart::draw(all, image, area);
+  QPainter painter(&image);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(theme::colors().text);
+  painter.setFont(theme::font(theme::TextSize::Heading));
+  const QString unit = m_spec.unit.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(m_spec.unit);
+  painter.drawText(QRectF(kEdge, 4, size.width() - 2 * kEdge, kHeader - 4), Qt::AlignVCenter,
+                   m_spec.title + unit);
+  chart::drawLegend(painter, legendBox, entries);
+  painter.setPen(theme::colors().textSecondary);
+  painter.setFont(theme::font(theme::TextSize::Caption));
+  painter.drawText(
+      QRectF(drawn.plot.left(), size.height() - axisTitle - 2, drawn.plot.width(), axisTitle),
+      Qt::AlignCenter, chart::titleOf(m_group.options().axis));
+  return image;
+}
+
+}  // namespace tessera::ui

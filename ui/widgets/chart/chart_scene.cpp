@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT
+#include "ui/widgets/chart/chart_scene.h"
+
+#include <QCoreApplication>
+#include <QFontMetricsF>
+#include <QPainter>
+#include <QPainterPath>
+#include <algorithm>
+#include <cmath>
+
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/curve_raster.h"
+
+namespace tessera::ui::chart {
+
+namespace {
+constexpr double kTop = 10, kRight = 12, kMarks = 12, kLabel = 18;
+constexpr std::size_t kFewLines = 8;  ///< with more, bands would hide each other
+constexpr int kMostSigns = 160;
+
+struct Prepared {
+  const SceneLine* line = nullptr;
+  std::vector<Column> columns;
+  bool lit = false, faint = false;
+};
+
+bool isLit(const Scene& scene, const SceneLine& line) {
+  if (!scene.hoveredKey.isEmpty() && line.run == scene.hoveredRun) {
+    return line.key == scene.hoveredKey;
+  }
+  return line.run == scene.hoveredRun;
+}
+
+class Drawer {
+ public:
+  Drawer(const Scene& scene, QImage& image, const QRectF& area)
+      : m_scene(scene),
+        m_image(image),
+        m_area(area),
+        m_ratio(image.devicePixelRatio()),
+        m_painter(&image) {}
+
+  Drawn run() {
+    const theme::Colors& c = theme::colors();
+    m_painter.fillRect(m_area, c.raised);
+    // The width of the labels depends on the heights, these on the columns, these on the width:
+    // labels are measured for a guess first.
+    m_drawn.plot = m_area.adjusted(52, kTop, -kRight, -(kLabel + kMarks));
+    prepare();
+    chooseHeights();
+    const double labels = labelWidth();
+    if (std::abs(labels - 52) > 0.5) {
+      m_drawn.plot.setLeft(m_area.left() + labels);
+      prepare();
+      chooseHeights();
+    }
+    if (m_drawn.plot.width() < 8 || m_drawn.plot.height() < 8) return m_drawn;
+    drawAxes();
+    if (m_drawn.any) {
+      m_painter.end();  // the raster writes into the same bytes
+      drawCurves();
+      m_painter.begin(&m_image);
+      m_painter.setRenderHint(QPainter::Antialiasing);
+      drawDots();
+      drawSigns();
+    } else {
+      m_painter.setPen(c.textSecondary);
+      m_painter.setFont(theme::font(theme::TextSize::Body));
+      m_painter.drawText(m_drawn.plot, Qt::AlignCenter | Qt::TextWordWrap, m_scene.emptyText);
+    }
+    drawMarks();
+    return m_drawn;
+  }
+
+ private:
+  int devicePixels(double v) const { return static_cast<int>(std::lround(v * m_ratio)); }
+  QRect plotPixels() const {
+    const QRectF& p = m_drawn.plot;
+    return QRect(QPoint(devicePixels(p.left()), devicePixels(p.top())),
+                 QPoint(devicePixels(p.right()) - 1, devicePixels(p.bottom()) - 1));
+  }
+
+  void prepare() {
+    const QRect plot = plotPixels();
+    m_lines.resize(m_scene.lines.size());
+    for (std::size_t i = 0; i < m_lines.size(); ++i) {
+      const SceneLine& line = m_scene.lines[i];
+      m_lines[i].line = &line;
+      m_lines[i].lit = !m_scene.hoveredRun.isEmpty() && isLit(m_scene, line);
+      m_lines[i].faint = !m_scene.hoveredRun.isEmpty() && !m_lines[i].lit;
+      summarise(*line.values, *line.x, m_scene.axis, m_scene.view, plot.width(), line.smooth,
+                m_lines[i].columns);
+    }
+    m_drawn.x = {m_scene.view, false, m_drawn.plot.left(), m_drawn.plot.right()};
+  }
+
+  Range valueExtent(bool log) {
+    Range all{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+    std::vector<float> lows, highs;
+    const int width = plotPixels().width();
+    for (const Prepared& p : m_lines) {
+      const Range r = extentOf(p.columns, width, log);
+      all = {std::min(all.low, r.low), std::max(all.high, r.high)};
+      if (m_scene.allValues) continue;
+      for (const Column& c : p.columns) {
+        if (c.values == 0 || c.x < 0 || c.x > float(width) || (log && !(c.low > 0))) continue;
+        lows.push_back(c.low);
+        highs.push_back(c.high);
+      }
+    }
+    if (!m_scene.allValues && !lows.empty()) all = robustExtentOf(lows, highs);
+    return all;
+  }
+
+  void chooseHeights() {
+    bool log = m_scene.log;
+    Range extent = valueExtent(log);
+    if (log && !(extent.low <= extent.high)) {
+      extent = valueExtent(false);
+      m_drawn.fellBackToLinear = extent.low <= extent.high;
+      log = log && !m_drawn.fellBackToLinear;
+    }
+    m_drawn.any = extent.low <= extent.high;
+    for (const Prepared& p : m_lines) m_drawn.any |= !p.columns.empty();
+    Range y = widened(extent, log);
+    if (m_scene.heights && (!log || m_scene.heights->low > 0)) {
+      y = *m_scene.heights;
+    } else if (log) {
+      const double pad = std::pow(y.high / y.low, 0.05);
+      y = {y.low / pad, y.high * pad};
+    } else {
+      const double pad = 0.05 * y.span();
+      const bool fromZero = y.low >= 0 && y.low - pad < 0;
+      y = {fromZero ? 0 : y.low - pad, y.high + pad};
+    }
+    m_drawn.y = {y, log, m_drawn.plot.bottom(), m_drawn.plot.top()};
+  }
+
+  std::vector<Tick> heightTicks() const {
+    const int most = std::clamp(static_cast<int>(m_drawn.plot.height() / 36), 2, 8);
+    return ticksFor(m_drawn.y.range, m_drawn.y.log, most, m_scene.kind);
+  }
+
+  double labelWidth() const {
+    const QFontMetricsF metrics(theme::font(theme::TextSize::Caption, true));
+    double widest = 20;
+    for (const Tick& t : heightTicks()) {
+      widest = std::max(widest, metrics.horizontalAdvance(t.text));
+    }
+    return std::min(std::ceil(widest) + 14, m_area.width() / 2);
+  }
+
+  void drawAxes() {
+    const theme::Colors& c = theme::colors();
+    const QRectF& plot = m_drawn.plot;
+    m_painter.setFont(theme::font(theme::TextSize::Caption, true));
+    const double line = 1 / m_ratio;
+    const auto snapped = [&](double v) { return std::round(v * m_ratio) / m_ratio; };
+    for (const Tick& t : heightTicks()) {
+      const double y = snapped(m_drawn.y.toPixel(t.value));
+      if (y < plot.top() - 1 || y > plot.bottom() + 1) continue;
+      QColor color = c.gridLine;
+      if (t.text.isEmpty()) color = QColor(mixed(color.rgb(), c.raised.rgb(), 0.5));
+      m_painter.fillRect(QRectF(plot.left(), y, plot.width(), line), color);
+      m_painter.setPen(c.textSecondary);
+      m_painter.drawText(QRectF(m_area.left(), y - 9, plot.left() - m_area.left() - 8, 18),
+                         Qt::AlignRight | Qt::AlignVCenter, t.text);
+    }
+    const bool clock = m_scene.axis == XAxis::WallTime || m_scene.axis == XAxis::RelativeTime;
+    const int most = std::clamp(static_cast<int>(plot.width() / (clock ? 84 : 68)), 2, 10);
+    const QFontMetricsF metrics(m_painter.font());
+    for (const Tick& t : ticksFor(m_scene.view, most, m_scene.axis)) {
+      const double x = snapped(m_drawn.x.toPixel(t.value));
+      m_painter.fillRect(QRectF(x, plot.top(), line, plot.height()), c.gridLine);
+      const double width = metrics.horizontalAdvance(t.text);
+      const double left = std::min(x - width / 2, m_area.right() - width - 2);
+      m_painter.setPen(c.textSecondary);
+      m_painter.drawText(QPointF(left, plot.bottom() + kMarks + metrics.ascent()), t.text);
+    }
+    m_painter.fillRect(QRectF(plot.left(), snapped(plot.bottom()), plot.width(), line), c.border);
+  }
+
+  /// Device pixels from the top of the image; values that a log axis cannot show at its foot.
+  double yPixel(float value) const {
+    return std::clamp(m_drawn.y.toPixel(value) * m_ratio, -1e6, 1e6);
+  }
+
+  void drawCurves() {
+    const QRect plot = plotPixels();
+    CurveRaster raster(m_image, plot);
+    // Lit lines last, so that they lie on top.
+    for (const bool lit : {false, true}) {
+      for (Prepared& p : m_lines) {
+        if (p.lit == lit) drawCurve(raster, plot, p);
+      }
+    }
+  }
+
+  void drawCurve(CurveRaster& raster, const QRect& plot, const Prepared& p) {
+    const QRgb paper = theme::colors().raised.rgb();
+    const double strength = p.faint ? 0.28 : 1;
+    const QRgb color = mixed(p.line->color.rgb(), paper, strength);
+    const bool smooth = m_scene.smoothing && p.line->smooth;
+    const QRgb raw = smooth ? mixed(p.line->color.rgb(), paper, 0.42 * strength) : color;
+    const double width = (p.lit ? 2.4 : 1.5) * m_ratio;
+    if (m_lines.size() <= kFewLines || p.lit) drawBand(raster, plot, p, raw);
+    drawSpikes(raster, plot, p, raw);
+    const int dash = dashPixels(p.line->dash, m_ratio);
+    connect(raster, plot, p, &Column::last, smooth ? m_ratio : width, raw, dash);
+    if (m_scene.mean && !p.faint) {
+      connect(raster, plot, p, &Column::mean, m_ratio, mixed(color, paper, 0.8),
+              dashPixels(1, m_ratio));
+    }
+    if (smooth) connect(raster, plot, p, &Column::smooth, width, color, dash);
+  }
+
+  void connect(CurveRaster& raster, const QRect& plot, const Prepared& p, float Column::*member,
+               double width, QRgb color, int dash) {
+    const Column* before = nullptr;
+    for (const Column& c : p.columns) {
+      if (!std::isfinite(c.*member)) {
+        before = nullptr;  // the line breaks where there is no number
+        continue;
+      }
+      const double y = yPixel(c.*member);
+      if (before) {
+        raster.line(plot.left() + double(before->x), yPixel(before->*member),
+                    plot.left() + double(c.x), y, width, color, dash);
+      } else {
+        raster.column(plot.left() + static_cast<int>(std::floor(c.x)), y - width / 2, y + width / 2,
+                      color, 1);
+      }
+      before = &c;
+    }
+  }
+
+  void drawBand(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
+    for (const Column& c : p.columns) {
+      if (c.values < 2 || !(c.high > c.low)) continue;
+      raster.column(plot.left() + static_cast<int>(std::floor(c.x)), yPixel(c.high), yPixel(c.low),
+                    color, 0.35);
+    }
+  }
+
+  /// What of a column reaches beyond both of its neighbours, at full strength with a ring at the
+  /// tip: one sample in a million stays in sight.
+  void drawSpikes(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
+    const double least = 8 * m_ratio;
+    const auto& columns = p.columns;
+    for (std::size_t i = 1; i + 1 < columns.size(); ++i) {
+      const Column& c = columns[i];
+      if (c.values == 0) continue;
+      const Column& a = columns[i - 1];
+      const Column& b = columns[i + 1];
+      if (a.values == 0 || b.values == 0) continue;
+      const int x = plot.left() + static_cast<int>(std::floor(c.x));
+      const double top = yPixel(c.high), roof = std::min(yPixel(a.high), yPixel(b.high));
+      const double foot = yPixel(c.low), ground = std::max(yPixel(a.low), yPixel(b.low));
+      // Only where the neighbours agree with each other: otherwise it is noise, or a slope.
+      const double usual = 2 + 1.5 * std::abs(yPixel(a.high) - yPixel(b.high));
+      if (c.values > 1 && roof - top > 2) raster.column(x, top, roof, color, 1);
+      if (c.values > 1 && foot - ground > 2) raster.column(x, ground, foot, color, 1);
+      if (roof - top > std::max(least, 2 * usual)) addTip(p, c.x, top, roof - top);
+      if (foot - ground > std::max(least, 2 * usual)) addTip(p, c.x, foot, foot - ground);
+    }
+  }
+
+  void addTip(const Prepared& p, float x, double y, double prominence) {
+    const QRect plot = plotPixels();
+    const double at = (plot.left() + double(x)) / m_ratio;
+    if (at < m_drawn.plot.left() || at > m_drawn.plot.right()) return;
+    if (y < plot.top() || y > plot.bottom()) return;  // counted as outside instead
+    m_tips.push_back({QPointF(at, y / m_ratio), prominence, p.line->color});
+  }
+
+  void drawDots() {
+    for (const Prepared& p : m_lines) {
+      const bool few = p.line->points && p.columns.size() <= 240;
+      if (!few && p.columns.size() > 1) continue;  // a lone value has no line to be seen by
+      m_painter.setBrush(theme::colors().raised);
+      QColor color = p.line->color;
+      if (p.faint) color = QColor(mixed(color.rgb(), theme::colors().raised.rgb(), 0.28));
+      m_painter.setPen(QPen(color, p.lit ? 2.2 : 1.5));
+      for (const Column& c : p.columns) {
+        if (c.values == 0) continue;
+        const QPointF at(m_drawn.plot.left() + double(c.x) / m_ratio, m_drawn.y.toPixel(c.last));
+        if (m_drawn.plot.adjusted(-1, -1, 1, 1).contains(at)) m_painter.drawEllipse(at, 2.5, 2.5);
+      }
+    }
+  }
+
+  void drawSigns() {
+    std::stable_sort(m_tips.begin(), m_tips.end(),
+                     [](const Tip& a, const Tip& b) { return a.prominence > b.prominence; });
+    m_painter.setBrush(Qt::NoBrush);
+    // Many tips mean noise, not spikes: those that stand out are ringed.
+    const double least = m_tips.size() > 24 ? m_tips[m_tips.size() / 2].prominence * 4 : 0;
+    for (const Tip& tip : m_tips) {
+      if (tip.prominence < least || m_drawn.spikes >= kMostSigns) break;
+      m_painter.setPen(QPen(tip.color, 1.5));
+      m_painter.drawEllipse(tip.at, 4, 4);
+      ++m_drawn.spikes;
+    }
+    for (const Prepared& p : m_lines) drawMissing(p);
+    drawOutside();
+  }
+
+  void drawMissing(const Prepared& p) {
+    const double y = m_drawn.plot.top() + 1;
+    double last = -100;
+    for (const Column& c : p.columns) {
+      const double x = m_drawn.plot.left() + double(c.x) / m_ratio;
+      if (c.missing == 0 || x < m_drawn.plot.left() - 0.5 || x > m_drawn.plot.right() + 0.5) {
+        continue;
+      }
+      if (x - last < 7) continue;  // one cross stands for its neighbours
+      last = x;
+      ++m_drawn.missing;
+      m_painter.setPen(QPen(theme::colors().raised, 3.5));
+      for (const bool over : {false, true}) {
+        if (over) m_painter.setPen(QPen(theme::colors().bad, 1.6));
+        m_painter.drawLine(QPointF(x - 3, y - 3), QPointF(x + 3, y + 3));
+        m_painter.drawLine(QPointF(x - 3, y + 3), QPointF(x + 3, y - 3));
+      }
+    }
+  }
+
+  /// Arrows at the edge where values lie beyond the axis, and how many columns do.
+  void drawOutside() {
+    double lastAbove = -100, lastBelow = -100;
+    for (const Prepared& p : m_lines) {
+      for (const Column& c : p.columns) {
+        const double x = m_drawn.plot.left() + double(c.x) / m_ratio;
+        if (c.values == 0 || x < m_drawn.plot.left() || x > m_drawn.plot.right()) continue;
+        if (double(c.high) > m_drawn.y.range.high) {
+          ++m_drawn.above;
+          if (std::abs(x - lastAbove) >= 8) drawArrow(lastAbove = x, true, p.line->color);
+        }
+        if (double(c.low) < m_drawn.y.range.low) {
+          ++m_drawn.below;
+          if (std::abs(x - lastBelow) >= 8) drawArrow(lastBelow = x, false, p.line->color);
+        }
+      }
+    }
+  }
+
+  void drawArrow(double x, bool up, const QColor& color) {
+    const double y = up ? m_drawn.plot.top() : m_drawn.plot.bottom();
+    const double d = up ? 5 : -5;
+    m_painter.setPen(Qt::NoPen);
+    m_painter.setBrush(color);
+    m_painter.drawPolygon(
+        QPolygonF{{QPointF(x - 3.5, y + d), QPointF(x + 3.5, y + d), QPointF(x, y)}});
+  }
+
+  void drawMarks() {
+    const QRectF& plot = m_drawn.plot;
+    m_painter.setRenderHint(QPainter::Antialiasing);
+    for (std::size_t i = 0; i < m_scene.marks.size(); ++i) {
+      const double x = m_drawn.x.toPixel(m_scene.markX[i]);
+      if (!(x >= plot.left() - 1 && x <= plot.right() + 1)) continue;
+      if (m_scene.marks[i].kind == ChartMark::Kind::Stage) {
+        m_painter.setPen(QPen(theme::colors().textSecondary, 1, Qt::DashLine));
+        m_painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()));
+      }
+      drawMark(m_painter, QPointF(x, plot.bottom() + kMarks / 2 + 0.5), m_scene.marks[i].kind);
+    }
+  }
+
+  struct Tip {
+    QPointF at;
+    double prominence;
+    QColor color;
+  };
+  const Scene& m_scene;
+  QImage& m_image;
+  QRectF m_area;
+  double m_ratio;
+  QPainter m_painter;
+  Drawn m_drawn;
+  std::vector<Prepared> m_lines;
+  std::vector<Tip> m_tips;
+};
+}  // namespace
+
+Drawn draw(const Scene& scene, QImage& image, const QRectF& area) {
+  return Drawer(scene, image, area).run();
+}
+
+int dashPixels(int dash, double ratio) {
+  static constexpr int kPatterns[] = {0, 5, 2, 9};
+  return static_cast<int>(std::lround(kPatterns[dash % 4] * ratio));
+}
+
+void drawSample(QPainter& painter, const QRectF& box, const QColor& color, int dash, bool points) {
+  const double y = std::round(box.center().y()) + 0.5;
+  const int pattern = dashPixels(dash, 1);
+  painter.setPen(QPen(color, 2));
+  if (pattern == 0) {
+    painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y));
+  } else {
+    for (double x = box.left(); x < box.right(); x += 2 * pattern) {
+      painter.drawLine(QPointF(x, y), QPointF(std::min(x + pattern, box.right()), y));
+    }
+  }
+  if (points) {
+    painter.setBrush(theme::colors().raised);
+    painter.setPen(QPen(color, 1.5));
+    painter.drawEllipse(QPointF(box.center().x(), y), 2.5, 2.5);
+  }
+}
+
+void drawMark(QPainter& painter, const QPointF& at, ChartMark::Kind kind) {
+  const theme::Colors& c = theme::colors();
+  painter.setPen(Qt::NoPen);
+  const auto polygon = [&](const QColor& color, std::initializer_list<QPointF> offsets) {
+    QPolygonF p;
+    for (const QPointF& o : offsets) p << at + o;
+    painter.setBrush(color);
+    painter.drawPolygon(p);
+  };
+  switch (kind) {
+    case ChartMark::Kind::Checkpoint:
+      polygon(c.accent, {{-3, -3}, {3, -3}, {3, 3}, {-3, 3}});
+      break;
+    case ChartMark::Kind::Resume:
+      polygon(c.good, {{-3, -4}, {4, 0}, {-3, 4}});
+      break;
+    case ChartMark::Kind::Rollback:
+      polygon(c.warning, {{3, -4}, {-4, 0}, {3, 4}});
+      break;
+    case ChartMark::Kind::Spike:
+      polygon(c.bad, {{0, -4}, {4, 3.5}, {-4, 3.5}});
+      break;
+    case ChartMark::Kind::Stage:
+      polygon(c.textSecondary, {{0, -4}, {4, 0}, {0, 4}, {-4, 0}});
+      break;
+  }
+}
+
+QString nameOf(ChartMark::Kind kind) {
+  const auto translated = [](const char* text) {
+    return QCoreApplication::translate("Chart", text);
+  };
+  switch (kind) {
+    case ChartMark::Kind::Checkpoint:
+      return translated("Checkpoint");
+    case ChartMark::Kind::Resume:
+      return translated("Resumed");
+    case ChartMark::Kind::Rollback:
+      return translated("Rolled back");
+    case ChartMark::Kind::Spike:
+      return translated("Loss spike");
+    case ChartMark::Kind::Stage:
+      return translated("Stage begins");
+  }
+  return {};
+}
+
+}  // namespace tessera::ui::chart

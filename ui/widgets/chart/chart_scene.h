@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// ChartScene: one panel's plot as data, and drawing it: axes, bands, lines, marks. The same code
+// draws on the screen and into exported pictures.
+//
+// What is drawn of each line: in every column of pixels a band from the smallest to the largest
+// value, a line through the last values, the smoothed line on top with the raw one behind it, a
+// cross where values are not numbers, a ring at the tip of a spike of few samples, an arrow with
+// a count where values lie outside the axis.
+#pragma once
+
+#include <QColor>
+#include <QImage>
+#include <QRectF>
+#include <QString>
+#include <optional>
+#include <vector>
+
+#include "ui/widgets/chart/chart_group.h"
+#include "ui/widgets/chart/columns.h"
+
+class QPainter;
+
+namespace tessera::ui::chart {
+
+struct SceneLine {
+  QString run, key, title;
+  QColor color;
+  int dash = 0;  ///< 0: solid; else one of some patterns
+  bool points = false;
+  const Series* values = nullptr;
+  const XColumn* x = nullptr;
+  const std::vector<float>* smooth = nullptr;
+};
+
+struct Scene {
+  std::vector<SceneLine> lines;
+  std::vector<ChartMark> marks;
+  std::vector<double> markX;  ///< of each mark, on the axis
+  XAxis axis = XAxis::Step;
+  Range view;
+  std::optional<Range> heights;  ///< of the y axis; absent: from the values
+  bool log = false, smoothing = false, mean = false, allValues = true;
+  ValueKind kind = ValueKind::Number;
+  QString hoveredRun, hoveredKey;  ///< lit, the others faint; empty: all alike
+  QString emptyText;
+};
+
+/// What was drawn where, for the mouse, the cursor and tests.
+struct Drawn {
+  QRectF plot;  ///< device-independent pixels
+  Scale x, y;
+  bool any = false;               ///< some value is in view
+  bool fellBackToLinear = false;  ///< a log axis was asked for and no value is above 0
+  int missing = 0;                ///< columns marked for NaN or infinity
+  int spikes = 0;                 ///< tips marked
+  int above = 0, below = 0;       ///< columns with values outside the axis
+};
+
+/// Draws into `area` of `image` (Format_RGB32, with its device pixel ratio set), background
+/// included.
+Drawn draw(const Scene& scene, QImage& image, const QRectF& area);
+
+/// Pattern along x in device pixels for a dash number; 0: solid.
+int dashPixels(int dash, double ratio);
+/// A piece of line as the legend shows it.
+void drawSample(QPainter& painter, const QRectF& box, const QColor& color, int dash, bool points);
+/// The sign of a mark, about 9 pixels large, centred.
+void drawMark(QPainter& painter, const QPointF& at, ChartMark::Kind kind);
+QString nameOf(ChartMark::Kind kind);
+
+}  // namespace tessera::ui::chart
