@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// The widgets of the Experts page.
+#include <QAction>
+#include <QButtonGroup>
+#include <QCheckBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/pages/experts/alarms_panel.h"
+#include "ui/pages/experts/experts_page.h"
+#include "ui/pages/experts/experts_source.h"
+#include "ui/pages/experts/time_scrubber.h"
+#include "ui/widgets/chart/bar_plot.h"
+#include "ui/widgets/chart/fan_plot.h"
+#include "ui/widgets/chart/heat_map.h"
+#include "ui/widgets/chart/run_picker.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/empty_state.h"
+
+namespace tessera::ui {
+
+void ExpertsPage::build() {
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
+  column->setSpacing(theme::kGrid);
+  column->addWidget(buildHeader());
+  column->addWidget(buildBaseRow());
+  m_stack = new QStackedWidget(this);
+  m_empty = new EmptyState(tr("Pick a run."), tr("Choose a run"), QStringLiteral("experts"), this);
+  m_stack->addWidget(m_empty);
+  m_stack->addWidget(buildContent());
+  column->addWidget(m_stack, 1);
+  buildInspector();
+  addCommand(tr("Experts: load"), QStringLiteral("experts"), [this] { setMode(ExpertMode::Load); });
+  addCommand(tr("Experts: use ratio"), QStringLiteral("experts"),
+             [this] { setMode(ExpertMode::UseRatio); });
+  addCommand(tr("Experts: bias"), QStringLiteral("experts"), [this] { setMode(ExpertMode::Bias); });
+  addCommand(tr("Experts: change since a step"), QStringLiteral("experts"),
+             [this] { setMode(ExpertMode::Change); });
+  addCommand(tr("Experts: compare side by side"), QStringLiteral("compare"),
+             [this] { setComparing(!m_comparing); });
+  addCommand(tr("Experts: show as table"), QStringLiteral("table"), [this] { showTable(); });
+  addCommand(tr("Experts: play"), QStringLiteral("play"),
+             [this] { m_scrubber->setPlaying(!m_scrubber->playing()); });
+}
+
+void ExpertsPage::addCommand(const QString& text, const QString& icon,
+                             const std::function<void()>& run) {
+  auto* action = new QAction(theme::icon(icon), text, this);
+  connect(action, &QAction::triggered, this, run);
+  m_commands.push_back(action);
+}
+
+QWidget* ExpertsPage::buildHeader() {
+  auto* header = new QWidget(this);
+  auto* row = new QHBoxLayout(header);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kGrid);
+  m_picker = new RunPicker(studio().runs, header);
+  row->addWidget(m_picker, 1);
+  m_modes = new QButtonGroup(this);
+  const std::pair<QString, QString> modes[] = {
+      {tr("Load"), tr("Tokens routed to each expert in the step")},
+      {tr("Use ratio"), tr("Load over the mean load of the layer: 1 is fair")},
+      {tr("Bias"), tr("Bias of the selection, which balances the loads without a loss")},
+      {tr("Change since"), tr("Use ratio now less that of another step or run")}};
+  int id = 0;
+  auto* group = new QHBoxLayout;
+  group->setSpacing(0);
+  for (const auto& [text, tip] : modes) {
+    auto* button = new QToolButton(header);
+    button->setText(text);
+    button->setToolTip(tip);
+    button->setCheckable(true);
+    m_modes->addButton(button, id++);
+    group->addWidget(button);
+  }
+  row->addLayout(group);
+  m_compare = new QCheckBox(tr("Compare"), header);
+  m_compare->setToolTip(tr("Another step or run beside this one"));
+  row->addWidget(m_compare);
+  m_tableButton = new QPushButton(tr("Show as table"), header);
+  row->addWidget(m_tableButton);
+  return header;
+}
+
+QWidget* ExpertsPage::buildBaseRow() {
+  m_baseRow = new QWidget(this);
+  auto* row = new QHBoxLayout(m_baseRow);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kGrid);
+  m_baseSpin = new QSpinBox(m_baseRow);
+  m_baseSpin->setRange(0, std::numeric_limits<int>::max());
+  m_baseSpin->setAccessibleName(tr("Step to compare with"));
+  m_baseSpin->setKeyboardTracking(false);
+  m_basePicker = new RunPicker(studio().runs, m_baseRow);
+  m_basePicker->setNoneText(tr("the same run"));
+  m_basePicker->setAccessibleName(tr("Run to compare with"));
+  m_baseHere = new QPushButton(tr("Compare with the step shown"), m_baseRow);
+  m_baseNote = new TextLabel({}, theme::TextSize::Caption, m_baseRow);
+  m_baseNote->setTone(TextLabel::Tone::Warning);
+  row->addWidget(new TextLabel(tr("Compared with step"), theme::TextSize::Body, m_baseRow));
+  row->addWidget(m_baseSpin);
+  row->addWidget(new TextLabel(tr("of"), theme::TextSize::Body, m_baseRow));
+  row->addWidget(m_basePicker);
+  row->addWidget(m_baseHere);
+  row->addWidget(m_baseNote, 1);
+  row->addStretch(0);
+  m_baseRow->hide();
+  return m_baseRow;
+}
+
+QWidget* ExpertsPage::buildContent() {
+  const auto framed = [](QWidget* inner, QWidget* parent) {
+    auto* card = new Card(parent);
+    auto* layout = new QVBoxLayout(card);
+    layout->setContentsMargins(1, 1, 1, 1);
+    layout->addWidget(inner);
+    return card;
+  };
+  auto* content = new QWidget(this);
+  auto* left = new QVBoxLayout;
+  left->setSpacing(theme::kGrid);
+  m_map = new HeatMap(content);
+  m_map->setObjectName(QStringLiteral("expert-map"));
+  m_baseMap = new HeatMap(content);
+  m_baseMap->setObjectName(QStringLiteral("expert-base-map"));
+  m_baseMap->hide();
+  auto* maps = new QHBoxLayout;
+  maps->setSpacing(0);
+  maps->addWidget(m_map, 1);
+  maps->addWidget(m_baseMap, 1);
+  auto* mapCard = new Card(content);
+  mapCard->setLayout(new QVBoxLayout);
+  mapCard->layout()->setContentsMargins(1, 1, 1, theme::kHalf);
+  static_cast<QVBoxLayout*>(mapCard->layout())->addLayout(maps, 1);
+  m_readout = new TextLabel({}, theme::TextSize::Body, mapCard);
+  m_readout->setTabular();
+  m_readout->setSelectable();
+  m_readout->setContentsMargins(theme::kGrid, 0, theme::kGrid, 0);
+  m_readout->setMinimumWidth(60);
+  mapCard->layout()->addWidget(m_readout);
+  m_scrubber = new TimeScrubber(content);
+  m_bars = new BarPlot(content);
+  m_fan = new FanPlot(content);
+  auto* below = new QWidget(content);
+  auto* plots = new QHBoxLayout(below);
+  plots->setContentsMargins(0, 0, 0, 0);
+  plots->setSpacing(theme::kGrid);
+  plots->addWidget(framed(m_bars, content), 1);
+  plots->addWidget(framed(m_fan, content), 1);
+  auto* splitter = new QSplitter(Qt::Vertical, content);
+  splitter->setChildrenCollapsible(false);
+  auto* above = new QWidget(splitter);
+  auto* upper = new QVBoxLayout(above);
+  upper->setContentsMargins(0, 0, 0, 0);
+  upper->setSpacing(theme::kHalf);
+  upper->addWidget(mapCard, 1);
+  upper->addWidget(m_scrubber);
+  splitter->addWidget(above);
+  splitter->addWidget(below);
+  splitter->setStretchFactor(0, 3);
+  splitter->setStretchFactor(1, 2);
+  left->addWidget(splitter, 1);
+  auto* alarmCard = new Card(content);
+  auto* alarmLayout = new QVBoxLayout(alarmCard);
+  alarmLayout->setContentsMargins(theme::kGrid, theme::kGrid, theme::kGrid, theme::kGrid);
+  m_alarms = new AlarmsPanel(studio().preferences, alarmCard);
+  alarmLayout->addWidget(m_alarms);
+  alarmCard->setFixedWidth(212);
+  auto* row = new QHBoxLayout(content);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kGrid);
+  row->addLayout(left, 1);
+  row->addWidget(alarmCard);
+  return content;
+}
+
+void ExpertsPage::buildInspector() {
+  m_inspector = new QWidget(this);
+  m_inspector->hide();
+  m_facts = new QFormLayout(m_inspector);
+  m_facts->setLabelAlignment(Qt::AlignLeft);
+  for (const QString& name : {tr("Layer"), tr("Expert"), tr("Step"), tr("Load"), tr("Fair load"),
+                              tr("Use ratio"), tr("Bias"), tr("Change"), tr("MaxVio")}) {
+    auto* value = new TextLabel({}, theme::TextSize::Body, m_inspector);
+    value->setTabular();
+    value->setSelectable();
+    m_facts->addRow((new TextLabel(name, theme::TextSize::Body, m_inspector))
+                        ->setTone(TextLabel::Tone::Secondary),
+                    value);
+    m_factValues.push_back(value);
+  }
+}
+
+}  // namespace tessera::ui

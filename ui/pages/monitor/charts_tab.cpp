@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/monitor/charts_tab.h"
+
+#include <QFileDialog>
+#include <QVBoxLayout>
+
+#include "core/base/error.h"
+#include "core/run/schedule.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/tasks.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/background.h"
+#include "ui/widgets/chart/chart_export.h"
+#include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/chart/chart_toolbar.h"
+
+namespace tessera::ui {
+
+namespace {
+std::vector<std::pair<std::int64_t, QString>> stagesOf(const RunSpec& spec) {
+  std::vector<std::pair<std::int64_t, QString>> stages;
+  try {
+    const Schedule schedule(spec);
+    for (int i = 0; i < schedule.stages(); ++i) {
+      stages.emplace_back(schedule.first_step(i),
+                          QString::fromStdString(spec.curriculum[std::size_t(i)].name));
+    }
+  } catch (const Error&) {
+    // NOTE: a spec that cannot be scheduled has no stages to mark; the Spec tab tells of it.
+  }
+  return stages;
+}
+}  // namespace
+
+ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
+    : QWidget(parent), m_studio(studio), m_grid(new ChartGrid(m_group, this)) {
+  m_toolbar = new ChartToolbar(m_group, *m_grid, this);
+  m_grid->setPanels(standardPanels());
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, theme::kGrid, 0, 0);
+  column->setSpacing(theme::kGrid);
+  column->addWidget(m_toolbar);
+  column->addWidget(m_grid, 1);
+  ChartOptions options;
+  Preferences& preferences = studio.preferences;
+  options.smoothing = preferences.value(QStringLiteral("charts/smoothing"), 0).toInt();
+  options.axis = chart::axisFromId(preferences.value(QStringLiteral("charts/axis")).toString());
+  m_group.setOptions(options);
+  connect(&m_group, &ChartGroup::optionsChanged, this, [this] {
+    m_studio.preferences.setValue(QStringLiteral("charts/smoothing"), m_group.options().smoothing);
+    m_studio.preferences.setValue(QStringLiteral("charts/axis"),
+                                  QLatin1String(chart::idOf(m_group.options().axis)));
+  });
+  connect(&m_group, &ChartGroup::stepPicked, this,
+          [this](const QString&, qint64 step) { m_studio.selection.setStep(step); });
+  connect(&studio.selection, &Selection::stepChanged, this,
+          [this](std::int64_t step) { m_group.showPicked(m_id, step); });
+  connect(m_grid, &ChartGrid::saved, this, &ChartsTab::saved);
+}
+
+void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
+  if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
+  m_id = id;
+  m_feed = std::move(feed);
+  m_stages = false;
+  m_group.setView({});
+  m_group.showPicked(id, m_studio.selection.step());
+  if (!m_feed) {
+    m_curves.reset();
+    m_group.setRuns({});
+    return;
+  }
+  m_curves = std::make_shared<RunCurves>(id, id);
+  connect(m_feed.get(), &RunFeed::rewritten, this, [this] { m_curves->restart(); });
+  connect(m_feed.get(), &RunFeed::changed, this, [this] { readFeed(); });
+  m_curves->update(m_feed->history(), m_feed);
+  m_group.setRuns({m_curves});
+  readFeed();
+}
+
+/// While nobody sees it nothing is read; showEvent() makes up for it.
+void ChartsTab::readFeed() {
+  if (!isVisible()) {
+    m_behind = true;
+    return;
+  }
+  m_behind = false;
+  m_curves->update(m_feed->history(), m_feed);
+  if (!m_stages && m_feed->spec()) {
+    m_curves->setStages(stagesOf(*m_feed->spec()));
+    m_stages = true;
+  }
+  m_group.dataChanged();
+}
+
+void ChartsTab::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  if (m_behind && m_feed) readFeed();
+}
+
+void ChartsTab::exportAll() {
+  if (!m_curves) return;
+  auto* dialog =
+      new QFileDialog(this, tr("Save everything that was logged"), {}, tr("CSV (*.csv)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
+  dialog->selectFile(m_id + QStringLiteral(".csv"));
+  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+    auto table = std::make_shared<const chart::CsvTable>(chart::csvTable(*m_curves));
+    const std::int64_t task = m_studio.tasks.begin(tr("Saving %1").arg(file));
+    inBackground(
+        this, [table, file] { return chart::writeCsv(*table, file); },
+        [this, file, task](const QString& error) {
+          m_studio.tasks.finish(task, error);
+          saved(file, error);
+        });
+  });
+  dialog->open();
+}
+
+void ChartsTab::saved(const QString& file, const QString& error) {
+  if (error.isEmpty()) {
+    m_studio.navigator.toast(tr("Saved %1").arg(file));
+  } else {
+    m_studio.navigator.notify(QStringLiteral("error"), error);
+  }
+}
+
+}  // namespace tessera::ui

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/monitor/checkpoints_tab.h"
+
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/tasks.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/empty_state.h"
+
+namespace tessera::ui {
+
+CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
+    : QWidget(parent),
+      m_studio(studio),
+      m_stack(new QStackedWidget(this)),
+      m_table(new QTableView(this)),
+      m_chat(new QPushButton(theme::icon(QStringLiteral("chat")), tr("Open in Chat"), this)),
+      m_fork(new QPushButton(theme::icon(QStringLiteral("fork")), tr("Resume as a fork"), this)),
+      m_export(new QPushButton(theme::icon(QStringLiteral("export")), tr("Export..."), this)) {
+  m_table->setModel(&m_model);
+  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+  m_table->setShowGrid(false);
+  m_table->setAlternatingRowColors(true);
+  m_table->setAccessibleName(tr("Checkpoints"));
+  m_table->setFont(theme::font(theme::TextSize::Body, true));
+  m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setDefaultSectionSize(theme::kRowHeight);
+  m_table->horizontalHeader()->setStretchLastSection(true);
+  m_table->horizontalHeader()->setDefaultSectionSize(120);
+  m_table->setTabKeyNavigation(false);
+  auto* empty = new EmptyState(
+      tr("No checkpoint yet: checkpoint.every_steps says how often a run saves itself."),
+      tr("Save one now"), QStringLiteral("save"), this);
+  connect(empty, &EmptyState::pressed, this, [this] {
+    if (!m_id.isEmpty()) m_studio.launcher.control(m_id, Control::Save);
+  });
+  m_stack->addWidget(empty);
+  m_stack->addWidget(m_table);
+  auto* buttons = new QHBoxLayout;
+  buttons->setSpacing(theme::kHalf);
+  for (QPushButton* b : {m_chat, m_fork, m_export}) buttons->addWidget(b);
+  buttons->addStretch(1);
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, theme::kGrid, 0, 0);
+  column->setSpacing(theme::kGrid);
+  column->addLayout(buttons);
+  column->addWidget(m_stack, 1);
+  m_fork->setToolTip(tr("A new run from this checkpoint, with settings you change first"));
+  m_export->setToolTip(tr("Write it as a released folder, with config.json, for other programs"));
+  connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+          [this] { refresh(); });
+  connect(&m_model, &QAbstractItemModel::rowsInserted, this, [this] { refresh(); });
+  connect(&m_model, &QAbstractItemModel::modelReset, this, [this] { refresh(); });
+  connect(m_table, &QTableView::doubleClicked, this, [this] { m_chat->click(); });
+  connect(m_chat, &QPushButton::clicked, this, [this] {
+    const QString path = m_model.index(row(), 0).data(CheckpointsModel::PathRole).toString();
+    Q_EMIT chatRequested(QFileInfo(path).fileName());
+  });
+  connect(m_fork, &QPushButton::clicked, this, [this] {
+    Q_EMIT forkRequested(m_model.index(row(), 0).data(CheckpointsModel::StepRole).toLongLong());
+  });
+  connect(m_export, &QPushButton::clicked, this, [this] { exportSelected(); });
+  refresh();
+}
+
+void CheckpointsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
+  m_id = id;
+  m_feed = std::move(feed);
+  m_model.setFeed(m_feed);
+  refresh();
+}
+
+int CheckpointsTab::row() const {
+  const QModelIndexList rows = m_table->selectionModel()->selectedRows();
+  return rows.isEmpty() ? -1 : rows.front().row();
+}
+
+void CheckpointsTab::refresh() {
+  const bool any = m_model.rowCount() > 0;
+  m_stack->setCurrentIndex(any ? 1 : 0);
+  if (any && row() < 0) m_table->selectRow(0);  // says selectionChanged(), which comes back here
+  for (QPushButton* b : {m_chat, m_fork, m_export}) {
+    setEnabledBecause(b, row() >= 0, any ? tr("Select a checkpoint.") : tr("None has been saved."));
+  }
+}
+
+void CheckpointsTab::selectStep(std::int64_t step) {
+  // Newest first: the first one that is not after the step.
+  for (int i = 0; i < m_model.rowCount(); ++i) {
+    if (m_model.index(i, 0).data(CheckpointsModel::StepRole).toLongLong() > step) continue;
+    m_table->selectRow(i);
+    m_table->scrollTo(m_model.index(i, 0));
+    return;
+  }
+}
+
+void CheckpointsTab::exportSelected() {
+  const QString path = m_model.index(row(), 0).data(CheckpointsModel::PathRole).toString();
+  if (path.isEmpty()) return;
+  auto* dialog = new QFileDialog(this, tr("Export to a new folder"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->selectFile(m_id + QLatin1Char('-') + QFileInfo(path).fileName());
+  dialog->setLabelText(QFileDialog::Accept, tr("Export"));
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this, path](const QString& folder) { startExport(path, folder); });
+  dialog->open();
+}
+
+/// A process of its own, as everything that reads weights.
+void CheckpointsTab::startExport(const QString& checkpoint, const QString& folder) {
+  auto* process = new QProcess(this);
+  process->setProcessChannelMode(QProcess::MergedChannels);
+  const std::int64_t task = m_studio.tasks.begin(
+      tr("Exporting %1").arg(QFileInfo(checkpoint).fileName()), [process] { process->kill(); });
+  const auto end = [this, process, task, folder](const QString& error) {
+    m_studio.tasks.finish(task, error);
+    if (error.isEmpty()) {
+      m_studio.navigator.toast(tr("Exported to %1").arg(folder));
+    } else {
+      m_studio.navigator.notify(QStringLiteral("error"), error);
+    }
+    process->deleteLater();
+  };
+  connect(process, &QProcess::finished, this,
+          [process, end](int code, QProcess::ExitStatus status) {
+            if (status == QProcess::NormalExit && code == 0) return end({});
+            const QString said = QString::fromUtf8(process->readAll()).trimmed().right(600);
+            end(said.isEmpty() ? CheckpointsTab::tr("The export was cancelled.") : said);
+          });
+  connect(process, &QProcess::errorOccurred, this, [process, end](QProcess::ProcessError error) {
+    if (error != QProcess::FailedToStart) return;  // finished() tells of the others
+    end(CheckpointsTab::tr("%1 cannot be started: %2")
+            .arg(process->program(), process->errorString()));
+  });
+  process->start(Launcher::program(), {QStringLiteral("export"), checkpoint, folder});
+}
+
+}  // namespace tessera::ui

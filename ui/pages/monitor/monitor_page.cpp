@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/monitor/monitor_page.h"
+
+#include <QAction>
+#include <QHBoxLayout>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QTabWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <cmath>
+
+#include "ui/bridge/run_store.h"
+#include "ui/pages/monitor/charts_tab.h"
+#include "ui/pages/monitor/checkpoints_tab.h"
+#include "ui/pages/monitor/logs_tab.h"
+#include "ui/pages/monitor/ranks_tab.h"
+#include "ui/pages/monitor/run_header.h"
+#include "ui/pages/monitor/samples_tab.h"
+#include "ui/pages/monitor/spec_tab.h"
+#include "ui/widgets/chart/scale.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/empty_state.h"
+#include "ui/widgets/numbers.h"
+
+namespace tessera::ui {
+
+namespace {
+constexpr const char* kTabs[] = {"charts", "ranks", "logs", "checkpoints", "samples", "spec"};
+}
+
+MonitorPage::MonitorPage(Studio& studio, QWidget* parent) : Page(studio, parent) {
+  build();
+  Selection& selection = studio.selection;
+  connect(&selection, &Selection::runChanged, this, [this](const QString& id) { setRun(id); });
+  connect(&selection, &Selection::stepChanged, this, [this] { refreshPicked(); });
+  connect(&studio.runs, &RunStore::runsChanged, this, [this] {
+    if (!m_feed) setRun(m_run);
+  });
+  setRun(selection.run());
+}
+
+MonitorPage::~MonitorPage() = default;
+
+void MonitorPage::build() {
+  m_stack = new QStackedWidget(this);
+  m_empty = new EmptyState(tr("Pick a run to watch it."), tr("Choose a run"),
+                           QStringLiteral("monitor"), this);
+  connect(m_empty, &EmptyState::pressed, this, [this] {
+    studio().navigator.open({QStringLiteral("runs"), {}, {}});
+  });
+  auto* content = new QWidget(this);
+  m_header = new RunHeader(studio(), content);
+  m_tabs = new QTabWidget(content);
+  m_tabs->setDocumentMode(true);
+  m_tabs->setAccessibleName(tr("Parts of the run"));
+  m_charts = new ChartsTab(studio(), m_tabs);
+  m_ranks = new RanksTab(m_tabs);
+  m_logs = new LogsTab(studio(), m_tabs);
+  m_checkpoints = new CheckpointsTab(studio(), m_tabs);
+  m_samples = new SamplesTab(studio(), m_tabs);
+  m_spec = new SpecTab(studio(), m_tabs);
+  m_tabs->addTab(m_charts, tr("Charts"));
+  m_tabs->addTab(m_ranks, tr("Ranks"));
+  m_tabs->addTab(m_logs, tr("Logs"));
+  m_tabs->addTab(m_checkpoints, tr("Checkpoints"));
+  m_tabs->addTab(m_samples, tr("Samples"));
+  m_tabs->addTab(m_spec, tr("Spec as run"));
+  connect(m_tabs, &QTabWidget::currentChanged, this, [this] { Q_EMIT locationChanged(); });
+  connect(m_checkpoints, &CheckpointsTab::chatRequested, m_header, &RunHeader::openChat);
+  connect(m_checkpoints, &CheckpointsTab::forkRequested, m_header, &RunHeader::fork);
+  auto* column = new QVBoxLayout(content);
+  column->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
+  column->setSpacing(theme::kGrid);
+  column->addWidget(m_header);
+  column->addWidget(buildPickedBar());
+  column->addWidget(m_tabs, 1);
+  m_stack->addWidget(m_empty);
+  m_stack->addWidget(content);
+  auto* page = new QVBoxLayout(this);
+  page->setContentsMargins(0, 0, 0, 0);
+  page->addWidget(m_stack);
+  addCommand(tr("Run: save a checkpoint and stop"), QStringLiteral("stop"),
+             [this] { m_header->stop(false); });
+  addCommand(tr("Run: stop now, without saving"), QStringLiteral("stop"),
+             [this] { m_header->stop(true); });
+  addCommand(tr("Run: pause or continue"), QStringLiteral("pause"),
+             [this] { m_header->togglePause(); });
+  addCommand(tr("Run: resume"), QStringLiteral("play"), [this] { m_header->resume(); });
+  addCommand(tr("Run: resume as a fork"), QStringLiteral("fork"), [this] { m_header->fork(); });
+  addCommand(tr("Run: open in Chat"), QStringLiteral("chat"), [this] { m_header->openChat(); });
+  addCommand(tr("Run: show experts"), QStringLiteral("experts"),
+             [this] { m_header->openExperts(); });
+  addCommand(tr("Run: save everything logged (CSV)"), QStringLiteral("export"),
+             [this] { m_charts->exportAll(); });
+}
+
+void MonitorPage::addCommand(const QString& text, const QString& icon,
+                             const std::function<void()>& run) {
+  auto* action = new QAction(theme::icon(icon), text, this);
+  connect(action, &QAction::triggered, this, run);
+  m_commands.push_back(action);
+}
+
+QWidget* MonitorPage::buildPickedBar() {
+  auto* bar = new Card(this);
+  m_pickedBar = bar;
+  bar->setObjectName(QStringLiteral("picked-bar"));
+  m_pickedText = new TextLabel({}, theme::TextSize::Body, bar);
+  m_pickedText->setTabular();
+  m_pickedText->setMinimumWidth(80);
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(theme::kGrid, theme::kHalf, theme::kHalf, theme::kHalf);
+  row->setSpacing(theme::kHalf);
+  row->addWidget(m_pickedText, 1);
+  const auto add = [&](const QString& text, const QString& tip, const std::function<void()>& run) {
+    auto* button = new QPushButton(text, bar);
+    button->setToolTip(tip);
+    connect(button, &QPushButton::clicked, this, run);
+    row->addWidget(button);
+  };
+  add(tr("Experts here"), tr("How tokens spread over the experts at this step"),
+      [this] { m_header->openExperts(); });
+  add(tr("Log here"), tr("What the run wrote at this step"), [this] {
+    m_tabs->setCurrentWidget(m_logs);
+    m_logs->showStep(studio().selection.step());
+  });
+  add(tr("Checkpoint before"), tr("The newest checkpoint that is not after this step"), [this] {
+    m_tabs->setCurrentWidget(m_checkpoints);
+    m_checkpoints->selectStep(studio().selection.step());
+  });
+  auto* close = iconButton(QStringLiteral("close"), tr("Pick no step"), bar);
+  connect(close, &QAbstractButton::clicked, this, [this] { studio().selection.setStep(-1); });
+  row->addWidget(close);
+  bar->hide();
+  return bar;
+}
+
+void MonitorPage::refreshPicked() {
+  const std::int64_t step = studio().selection.step();
+  const bool shown = step >= 0 && m_feed && m_feed->loaded();
+  m_pickedBar->setVisible(shown);
+  if (!shown) return;
+  const RunHistory& h = m_feed->history();
+  QStringList parts{tr("Step %1").arg(numbers::whole(step))};
+  const std::int64_t row = h.rowOfStep(step);
+  if (row >= 0) {
+    const auto i = std::size_t(row);
+    const auto add = [&](Metric metric, const QString& name) {
+      const Series& series = h.metric(metric);
+      if (i >= series.size()) return;
+      parts << name + QLatin1Char(' ') +
+                   chart::valueText(double(series.at(i)), chart::ValueKind::Number);
+    };
+    add(Metric::Loss, tr("loss"));
+    add(Metric::GradNorm, tr("gradient norm"));
+    add(Metric::LearningRate, tr("learning rate"));
+    for (const Event& event : h.spikes) {
+      const auto* spike = std::get_if<SpikeEvent>(&event.body);
+      if (spike && spike->step == step) {
+        parts << tr("a spike: usually %1")
+                     .arg(chart::valueText(spike->usual, chart::ValueKind::Number));
+      }
+    }
+  }
+  m_pickedText->setText(parts.join(QStringLiteral(" · ")));
+  m_pickedText->setToolTip(m_pickedText->text());
+}
+
+void MonitorPage::setRun(const QString& id) {
+  if (id == m_run && m_feed) return;
+  m_run = id;
+  if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
+  m_feed = id.isEmpty() ? nullptr : studio().runs.feed(id);
+  m_header->setFeed(id, m_feed);
+  m_charts->setFeed(id, m_feed);
+  m_ranks->setFeed(m_feed);
+  m_logs->setFeed(m_feed);
+  m_checkpoints->setFeed(id, m_feed);
+  m_samples->setFeed(m_feed);
+  m_spec->setFeed(m_feed);
+  m_stack->setCurrentIndex(m_feed ? 1 : 0);
+  if (m_feed) {
+    connect(m_feed.get(), &RunFeed::changed, this, [this] { feedChanged(); });
+    connect(m_feed.get(), &RunFeed::statusChanged, this, [this] { m_header->refresh(); });
+  } else if (!id.isEmpty()) {
+    m_empty->setSentence(studio().runs.loaded() ? tr("The run %1 is not in the library.").arg(id)
+                                                : tr("Looking for the run."));
+  } else {
+    m_empty->setSentence(tr("Pick a run, and it is watched here while it trains and after."));
+  }
+  feedChanged();
+  Q_EMIT locationChanged();
+}
+
+void MonitorPage::feedChanged() {
+  if (!m_feed || !isVisible()) return;
+  m_header->refresh();
+  refreshPicked();
+}
+
+void MonitorPage::showEvent(QShowEvent* event) {
+  Page::showEvent(event);
+  feedChanged();
+}
+
+void MonitorPage::showTab(const QString& id) {
+  for (int i = 0; i < m_tabs->count(); ++i) {
+    if (id == QLatin1String(kTabs[i])) m_tabs->setCurrentIndex(i);
+  }
+}
+
+void MonitorPage::open(const Location& location) {
+  if (!location.subject.isEmpty() && location.subject != m_run) {
+    studio().selection.setRun(location.subject);
+  }
+  bool ok = false;
+  const qlonglong step = location.arguments.value(QStringLiteral("step")).toLongLong(&ok);
+  if (ok) studio().selection.setStep(step);
+  const QString tab = location.arguments.value(QStringLiteral("tab"));
+  showTab(tab);
+  if (ok && tab == QLatin1String("logs")) m_logs->showStep(step);
+}
+
+Location MonitorPage::location() const {
+  Location at{QStringLiteral("monitor"), m_run, {}};
+  at.arguments.insert(QStringLiteral("tab"), QLatin1String(kTabs[m_tabs->currentIndex()]));
+  const std::int64_t step = studio().selection.step();
+  if (step >= 0) at.arguments.insert(QStringLiteral("step"), QString::number(step));
+  return at;
+}
+
+void MonitorPage::setActivity(bool visible, bool focused) {
+  if (visible && m_feed) m_feed->setCadence(focused ? 10 : 2);
+}
+
+QString MonitorPage::command() const {
+  return m_run.isEmpty() ? QString() : QStringLiteral("tessera watch %1").arg(m_run);
+}
+
+}  // namespace tessera::ui

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Monitor: one run as it goes, or as it went: charts, ranks, logs, checkpoints, samples, spec. A
+// step picked in a chart is picked everywhere; a bar says what is known of it and leads on.
+#pragma once
+
+#include <memory>
+
+#include "ui/bridge/run_feed.h"
+#include "ui/pages/page.h"
+
+class QPushButton;
+class QStackedWidget;
+class QTabWidget;
+
+namespace tessera::ui {
+
+class ChartsTab;
+class CheckpointsTab;
+class EmptyState;
+class LogsTab;
+class RanksTab;
+class RunHeader;
+class SamplesTab;
+class SpecTab;
+class TextLabel;
+
+class MonitorPage : public Page {
+  Q_OBJECT
+ public:
+  explicit MonitorPage(Studio& studio, QWidget* parent = nullptr);
+  ~MonitorPage() override;
+
+  /// Subject: a run. Arguments: step, tab (charts, ranks, logs, checkpoints, samples, spec).
+  void open(const Location& location) override;
+  Location location() const override;
+  std::vector<QAction*> commands() override { return m_commands; }
+  void setActivity(bool visible, bool focused) override;
+  QString command() const override;
+
+  RunHeader& header() { return *m_header; }
+  ChartsTab& charts() { return *m_charts; }
+  LogsTab& logs() { return *m_logs; }
+  CheckpointsTab& checkpoints() { return *m_checkpoints; }
+  SamplesTab& samples() { return *m_samples; }
+  SpecTab& spec() { return *m_spec; }
+  RanksTab& ranks() { return *m_ranks; }
+  QTabWidget* tabs() const { return m_tabs; }
+  const QString& run() const { return m_run; }
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+
+ private:
+  void build();
+  QWidget* buildPickedBar();
+  void addCommand(const QString& text, const QString& icon, const std::function<void()>& run);
+  void setRun(const QString& id);
+  void feedChanged();
+  void refreshPicked();
+  void showTab(const QString& id);
+
+  QStackedWidget* m_stack = nullptr;
+  EmptyState* m_empty = nullptr;
+  RunHeader* m_header = nullptr;
+  QTabWidget* m_tabs = nullptr;
+  ChartsTab* m_charts = nullptr;
+  RanksTab* m_ranks = nullptr;
+  LogsTab* m_logs = nullptr;
+  CheckpointsTab* m_checkpoints = nullptr;
+  SamplesTab* m_samples = nullptr;
+  SpecTab* m_spec = nullptr;
+  QWidget* m_pickedBar = nullptr;
+  TextLabel* m_pickedText = nullptr;
+  std::vector<QAction*> m_commands;
+  QString m_run;
+  std::shared_ptr<RunFeed> m_feed;
+};
+
+}  // namespace tessera::ui

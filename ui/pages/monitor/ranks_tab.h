@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The processes of a run: one today, a row each when a run is spread over several.
+#pragma once
+
+#include <QWidget>
+#include <memory>
+
+#include "ui/bridge/run_feed.h"
+
+class QTableWidget;
+
+namespace tessera::ui {
+
+class TextLabel;
+
+class RanksTab : public QWidget {
+  Q_OBJECT
+ public:
+  explicit RanksTab(QWidget* parent = nullptr);
+  void setFeed(std::shared_ptr<RunFeed> feed);
+  QTableWidget* table() const { return m_table; }
+
+ protected:
+  void showEvent(QShowEvent* event) override;
+
+ private:
+  void refresh();
+  std::shared_ptr<RunFeed> m_feed;
+  TextLabel* m_note;
+  QTableWidget* m_table;
+};
+
+}  // namespace tessera::ui

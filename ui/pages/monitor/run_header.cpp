@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/monitor/run_header.h"
+
+#include <QHBoxLayout>
+#include <QMenu>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/run/schedule.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/run_store.h"
+#include "ui/widgets/chart/run_picker.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/glossary.h"
+#include "ui/widgets/numbers.h"
+#include "ui/widgets/state_badge.h"
+
+namespace tessera::ui {
+
+double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
+  const std::size_t rows = history.rows();
+  if (rows < 2 || totalSteps <= 0) return std::nan("");
+  const std::size_t from = rows > 64 ? rows - 64 : 0;
+  const double steps = double(history.step[rows - 1] - history.step[from]);
+  const double seconds = history.time[rows - 1] - history.time[from];
+  if (!(steps > 0) || !(seconds > 0)) return std::nan("");
+  return std::max(0.0, double(totalSteps - 1 - history.step[rows - 1]) * seconds / steps);
+}
+
+QString stageText(const RunSpec& spec, std::int64_t step) {
+  if (spec.curriculum.size() < 2 || step < 0) return {};
+  try {
+    const int stage = Schedule(spec).at_step(step).stage;
+    return RunHeader::tr("stage %1 of %2: %3")
+        .arg(stage + 1)
+        .arg(spec.curriculum.size())
+        .arg(QString::fromStdString(spec.curriculum[std::size_t(stage)].name));
+  } catch (const Error&) {
+    return {};  // NOTE: a spec that cannot be scheduled is told by the Spec tab
+  }
+}
+
+QString mfuFormula(const RunHistory& history) {
+  for (const Event& event : history.messages) {
+    const auto* message = std::get_if<MessageEvent>(&event.body);
+    if (!message) continue;
+    const auto at = message->text.find("MFU =");
+    if (at != std::string::npos) return QString::fromStdString(message->text.substr(at));
+  }
+  return {};
+}
+
+RunHeader::RunHeader(Studio& studio, QWidget* parent)
+    : QWidget(parent),
+      m_studio(studio),
+      m_picker(new RunPicker(studio.runs, this)),
+      m_badge(new StateBadge(RunState::Draft, this)),
+      m_phase(new ElidedLabel({}, this)),
+      m_stop(new QPushButton(theme::icon(QStringLiteral("stop")), tr("Stop"), this)),
+      m_pause(new QPushButton(theme::icon(QStringLiteral("pause")), tr("Pause"), this)),
+      m_resume(new QPushButton(theme::icon(QStringLiteral("play")), tr("Resume"), this)),
+      m_fork(new QPushButton(theme::icon(QStringLiteral("fork")), tr("Resume as a fork"), this)),
+      m_chat(new QPushButton(theme::icon(QStringLiteral("chat")), tr("Open in Chat"), this)),
+      m_experts(new QPushButton(theme::icon(QStringLiteral("experts")), tr("Experts"), this)),
+      m_progress(new QProgressBar(this)) {
+  buildButtons();
+  const auto value = [this] {
+    auto* label = new TextLabel({}, theme::TextSize::Body, this);
+    label->setTabular();
+    return label;
+  };
+  m_steps = value();
+  m_left = value();
+  m_rate = value();
+  m_mfu = value();
+  m_loss = value();
+  m_age = value();
+  m_mfuName = new GlossaryLabel(QStringLiteral("mfu"), tr("MFU"), this);
+  m_progress->setTextVisible(false);
+  m_progress->setFixedHeight(4);
+  m_progress->setRange(0, 1000);
+  m_progress->setAccessibleName(tr("Progress"));
+
+  auto* top = new QHBoxLayout;
+  top->setSpacing(theme::kGrid);
+  top->addWidget(m_picker, 2);
+  top->addWidget(m_badge);
+  top->addWidget(m_phase, 3);
+  auto* buttons = new QHBoxLayout;
+  buttons->setSpacing(theme::kHalf);
+  for (QPushButton* b : {m_stop, m_pause, m_resume, m_fork}) buttons->addWidget(b);
+  buttons->addStretch(1);
+  for (QPushButton* b : {m_chat, m_experts}) buttons->addWidget(b);
+  auto* numbers = new QHBoxLayout;
+  numbers->setSpacing(theme::kGrid * 2);
+  numbers->addWidget(m_steps);
+  numbers->addWidget(m_left);
+  numbers->addWidget(m_rate);
+  auto* mfu = new QHBoxLayout;
+  mfu->setSpacing(theme::kHalf);
+  mfu->addWidget(m_mfuName);
+  mfu->addWidget(m_mfu);
+  numbers->addLayout(mfu);
+  numbers->addWidget(m_loss);
+  numbers->addStretch(1);
+  numbers->addWidget(m_age);
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(theme::kHalf);
+  column->addLayout(top);
+  column->addLayout(buttons);
+  column->addLayout(numbers);
+  column->addWidget(m_progress);
+
+  m_clock.setInterval(1000);
+  connect(&m_clock, &QTimer::timeout, this, [this] {
+    if (isVisible() && m_feed && isLive(m_feed->status().state)) refreshNumbers();
+  });
+  m_clock.start();
+  connect(m_picker, &RunPicker::picked, this,
+          [this](const QString& id) { m_studio.selection.setRun(id); });
+  Launcher& launcher = studio.launcher;
+  connect(&launcher, &Launcher::controlFailed, this,
+          [this](const QString& id, const QString& message) {
+            if (id != m_id) return;
+            m_waiting.clear();
+            m_askedIn.reset();
+            refresh();
+            m_studio.navigator.notify(QStringLiteral("error"), message);
+          });
+  connect(&launcher, &Launcher::started, this, [this](const QString& tag, const QString& id) {
+    if (tag != m_tag || m_tag.isEmpty()) return;
+    m_tag.clear();
+    m_studio.selection.setRun(id);
+    refresh();
+  });
+  connect(&launcher, &Launcher::startFailed, this,
+          [this](const QString& tag, const QString& message) {
+            if (tag != m_tag || m_tag.isEmpty()) return;
+            m_tag.clear();
+            m_waiting.clear();
+            m_askedIn.reset();
+            refresh();
+            m_studio.navigator.notify(QStringLiteral("error"), message);
+          });
+}
+
+void RunHeader::buildButtons() {
+  auto* menu = new QMenu(this);
+  connect(menu->addAction(tr("Save a checkpoint and stop")), &QAction::triggered, this,
+          [this] { stop(false); });
+  connect(menu->addAction(tr("Stop now, without saving")), &QAction::triggered, this,
+          [this] { stop(true); });
+  menu->setAccessibleName(tr("Stop"));
+  m_stop->setMenu(menu);
+  connect(m_pause, &QPushButton::clicked, this, [this] { togglePause(); });
+  connect(m_resume, &QPushButton::clicked, this, [this] { resume(); });
+  connect(m_fork, &QPushButton::clicked, this, [this] { fork(); });
+  connect(m_chat, &QPushButton::clicked, this, [this] { openChat(); });
+  connect(m_experts, &QPushButton::clicked, this, [this] { openExperts(); });
+  m_fork->setToolTip(tr("A new run from a checkpoint of this one, with settings you change first"));
+  m_experts->setToolTip(tr("How tokens spread over the experts, at the step picked here"));
+}
+
+void RunHeader::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
+  if (id != m_id) {
+    m_waiting.clear();
+    m_askedIn.reset();
+  }
+  m_id = id;
+  m_feed = std::move(feed);
+  m_picker->setRun(id);
+  refresh();
+}
+
+void RunHeader::refresh() {
+  if (m_feed && m_askedIn && m_feed->status().state != *m_askedIn) {
+    m_askedIn.reset();
+    m_waiting.clear();
+  }
+  m_badge->setVisible(m_feed != nullptr);
+  if (m_feed) {
+    m_badge->setState(m_feed->status().state, QString::fromStdString(m_feed->status().reason));
+  }
+  refreshPhase();
+  refreshButtons();
+  refreshNumbers();
+}
+
+QString RunHeader::phaseOf() const {
+  if (!m_feed) return {};
+  if (!m_waiting.isEmpty()) return m_waiting;
+  const RunStatus& s = m_feed->status();
+  const QString reason = QString::fromStdString(s.reason);
+  if (s.state == RunState::Failed && s.rank >= 0) {
+    return tr("rank %1: %2").arg(s.rank).arg(reason);
+  }
+  if (!reason.isEmpty()) return reason;
+  if (!isLive(s.state)) return {};
+  QStringList parts;
+  if (s.state == RunState::Starting) {
+    parts << tr("reading data, planning memory");
+  } else if (const RunSpec* spec = m_feed->spec()) {
+    if (const QString stage = stageText(*spec, s.step); !stage.isEmpty()) parts << stage;
+  }
+  return parts.join(QStringLiteral(", "));
+}
+
+void RunHeader::refreshPhase() {
+  m_phase->setFullText(phaseOf());
+}
+
+void RunHeader::refreshButtons() {
+  const bool known = m_feed && m_feed->folder();
+  const RunStatus status = m_feed ? m_feed->status() : RunStatus();
+  const RunState state = status.state;
+  const bool live = known && isLive(state) && state != RunState::LostContact;
+  const bool asked = !m_waiting.isEmpty();
+  const QString noRun = tr("No run is picked.");
+  const QString ended = known ? tr("The run is not running: %1.").arg(stateWord(state)) : noRun;
+  const QString wait = tr("Already asked: the run answers between two steps.");
+  setEnabledBecause(m_stop, live && !asked, asked ? wait : ended);
+  const bool paused = state == RunState::Paused;
+  m_pause->setText(paused ? tr("Continue") : tr("Pause"));
+  m_pause->setIcon(theme::icon(paused ? QStringLiteral("play") : QStringLiteral("pause")));
+  const bool canPause = live && (paused || state == RunState::Running);
+  setEnabledBecause(m_pause, canPause && !asked,
+                    asked  ? wait
+                    : live ? tr("It can be paused while it trains.")
+                           : ended);
+  QString whyNot = noRun;
+  if (known && live) whyNot = tr("The run is running.");
+  if (known && !live) {
+    whyNot = state == RunState::Finished ? tr("The run has finished: fork it to train on.")
+                                         : tr("There is no whole checkpoint to resume from.");
+  }
+  setEnabledBecause(m_resume, known && status.can_resume && !asked && state != RunState::Finished,
+                    asked ? wait : whyNot);
+  const bool saved = known && !m_feed->history().checkpoints.empty();
+  const QString unsaved = known ? tr("The run has not saved a checkpoint yet.") : noRun;
+  setEnabledBecause(m_fork, saved, unsaved);
+  setEnabledBecause(m_chat, saved, unsaved);
+  setEnabledBecause(m_experts, known, noRun);
+}
+
+void RunHeader::refreshNumbers() {
+  if (!m_feed) {
+    for (TextLabel* l : {m_steps, m_left, m_rate, m_mfu, m_loss, m_age}) l->setText({});
+    m_mfuName->hide();
+    m_progress->setValue(0);
+    return;
+  }
+  const RunStatus& s = m_feed->status();
+  const RunHistory& h = m_feed->history();
+  m_steps->setText(tr("Step %1").arg(numbers::progress(s.step + 1, s.total_steps)));
+  const double share = s.total_steps > 0 ? double(s.step + 1) / double(s.total_steps) : 0;
+  m_progress->setValue(int(std::lround(share * 1000)));
+  const bool live = isLive(s.state);
+  const double left = secondsLeft(h, s.total_steps);
+  m_left->setText(s.state == RunState::Running && std::isfinite(left)
+                      ? tr("%1 left").arg(numbers::duration(left))
+                      : tr("%1 trained").arg(numbers::tokens(double(s.tokens))));
+  m_rate->setText(s.tokens_per_second > 0 ? numbers::rate(s.tokens_per_second, tr("tokens/s"))
+                                          : QString());
+  const Series& mfu = h.metric(Metric::Mfu);
+  const double lastMfu = mfu.empty() ? std::nan("") : double(mfu.at(mfu.size() - 1));
+  m_mfuName->setVisible(std::isfinite(lastMfu));
+  m_mfu->setText(std::isfinite(lastMfu) ? numbers::percent(lastMfu / 100) : QString());
+  const QString formula = mfuFormula(h);
+  const QString tip =
+      glossaryTip(QStringLiteral("mfu")) +
+      (formula.isEmpty() ? QString() : QStringLiteral("<p>") + formula.toHtmlEscaped());
+  m_mfuName->setToolTip(tip);
+  m_mfu->setToolTip(tip);
+  m_loss->setText(std::isfinite(s.loss) ? tr("loss %1").arg(numbers::fixed(s.loss, 4)) : QString());
+  const double age = s.age_seconds();
+  m_age->setText(s.last_word > 0
+                     ? (live && age < 3 ? tr("live") : tr("last word %1").arg(numbers::age(age)))
+                     : QString());
+  const bool silent = live && age > 60;
+  m_age->setTone(silent ? TextLabel::Tone::Warning : TextLabel::Tone::Secondary);
+  for (TextLabel* l : {m_left, m_rate, m_mfu}) {
+    l->setTone(silent ? TextLabel::Tone::Secondary : TextLabel::Tone::Plain);
+  }
+}
+
+void RunHeader::ask(Control control, const QString& waiting) {
+  if (!m_feed) return;
+  m_waiting = waiting;
+  m_askedIn = m_feed->status().state;
+  m_studio.launcher.control(m_id, control);
+  refresh();
+}
+
+void RunHeader::stop(bool now) {
+  ask(now ? Control::StopNow : Control::StopSaving,
+      now ? tr("asked to stop without saving") : tr("asked to save and stop"));
+}
+
+void RunHeader::togglePause() {
+  if (!m_feed) return;
+  if (m_feed->status().state == RunState::Paused) {
+    ask(Control::Resume, tr("asked to go on"));
+  } else {
+    ask(Control::Pause, tr("asked to pause"));
+  }
+}
+
+void RunHeader::resume() {
+  if (!m_feed) return;
+  m_waiting = tr("starting from its newest checkpoint");
+  m_askedIn = m_feed->status().state;
+  m_tag = QStringLiteral("monitor-resume-") + m_id;
+  m_studio.launcher.resume(m_id, m_tag);
+  refresh();
+}
+
+void RunHeader::fork(std::int64_t step) {
+  Location to{QStringLiteral("configure"), {}, {{QStringLiteral("fork"), m_id}}};
+  if (step >= 0) to.arguments.insert(QStringLiteral("step"), QString::number(step));
+  m_studio.navigator.open(to);
+}
+
+void RunHeader::openChat(const QString& checkpoint) {
+  Location to{QStringLiteral("chat"), m_id, {}};
+  if (!checkpoint.isEmpty()) to.arguments.insert(QStringLiteral("checkpoint"), checkpoint);
+  m_studio.navigator.open(to);
+}
+
+void RunHeader::openExperts() {
+  Location to{QStringLiteral("experts"), m_id, {}};
+  const std::int64_t step = m_studio.selection.step();
+  if (step >= 0) to.arguments.insert(QStringLiteral("step"), QString::number(step));
+  m_studio.navigator.open(to);
+}
+
+}  // namespace tessera::ui
