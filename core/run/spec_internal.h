@@ -37,6 +37,9 @@ std::string place_of_name(const std::string& name);
 void for_each_key(const Schema& schema, const std::string& prefix,
                   const std::function<void(const std::string&, const Key&)>& visit);
 
+/// { kind = "warmup", steps = 100, to = 0.001 }: of the keys with defaults only those that differ.
+std::string inline_table(const Schema& schema, void* object);
+
 /// A TOML basic string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 std::string quote(std::string_view text);
 

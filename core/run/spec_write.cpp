@@ -12,14 +12,7 @@ using spec::KeyType;
 using spec::Schema;
 using spec::Value;
 
-namespace {
-
-std::string comment(const Key& key) {
-  if (key.unit.empty()) return key.help;
-  return key.unit + "; " + key.help;
-}
-
-/// { kind = "warmup", steps = 100, to = 0.001 }: of the keys with defaults only those that differ.
+namespace spec {
 std::string inline_table(const Schema& schema, void* object) {
   std::string text;
   for (const Key& key : schema.keys) {
@@ -30,6 +23,14 @@ std::string inline_table(const Schema& schema, void* object) {
     text += fmt::format("{} = {}", key.name, spec::format_value(value));
   }
   return fmt::format("{{ {} }}", text);
+}
+}  // namespace spec
+
+namespace {
+
+std::string comment(const Key& key) {
+  if (key.unit.empty()) return key.help;
+  return key.unit + "; " + key.help;
 }
 
 class Writer {
@@ -71,7 +72,7 @@ class Writer {
     } else if (key.written_inline) {
       out_ += fmt::format("{} = [  # {}\n", key.name, key.help);
       for (std::size_t i = 0; i < key.count(object); ++i) {
-        out_ += "  " + inline_table(*key.child, key.element(object, i)) + ",\n";
+        out_ += "  " + spec::inline_table(*key.child, key.element(object, i)) + ",\n";
       }
       out_ += "]\n";
     }

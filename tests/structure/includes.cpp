@@ -26,21 +26,23 @@ constexpr Area kAreas[] = {
     {"distributed/nccl/", "core/base/ distributed/"},
     {"core/model/", "core/base/ kernels/ distributed/"},
     // The plain parts know what a model and an operation are called and configured by, and nothing
-    // that computes: the studio links run/ and plan/ without the engine. Only checkpoint/ reaches
-    // further, to fill a model with weights.
+    // that computes. Only checkpoint/ reaches further, to fill a model with weights.
     {"core/checkpoint/",
      "core/base/ core/model/config.h core/model/precision.h core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
     {"core/data/", "core/base/ core/tokenizer/"},
     {"core/run/",
      "core/base/ core/model/config.h core/model/precision.h kernels/balance/balance.h"},
-    {"core/plan/", "core/base/ core/model/ core/run/ core/data/ core/tokenizer/ core/checkpoint/"},
     {"core/infer/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/run/ core/plan/"},
+     "core/run/"},
     {"core/train/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/run/ core/plan/ core/infer/"},
+     "core/data/ core/run/ core/infer/"},
+    // A plan is a dry run of the trainer's own step.
+    {"core/plan/",
+     "core/base/ core/model/ core/checkpoint/ core/tokenizer/ core/data/ core/run/ "
+     "core/train/step_memory.h core/train/optimiser.h"},
     {"core/eval/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/run/ core/plan/ core/train/ core/infer/"},

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What was measured on this machine: speeds of training and of products, with date and host, in
+// home_folder()/bench/measurements.json. Written by `tessera bench`, read by plans.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/run/library.h"
+#include "core/run/spec.h"
+
+namespace tessera {
+
+struct Measurement {
+  std::string kind = "train";  ///< "train": steps of a model; "product": one large product
+  std::string date{};          ///< "2026-11-24"
+  std::string host{};
+  Device device = Device::Cpu;
+  DType operand = DType::F32;  ///< of products
+
+  // Of training.
+  std::string name{};   ///< of the preset, or the run's id
+  std::string model{};  ///< model_fingerprint()
+  std::string recipe{};
+  std::int64_t sequence_length = 0;
+  double tokens_per_second = 0;
+  double flops_per_token = 0;  ///< training_flops_per_token() at that length
+
+  double product_flops = 0;  ///< rate of a large product at the time, in operations per second
+};
+
+/// Equal for models that compute the same shapes.
+std::string model_fingerprint(const ModelConfig& config);
+std::string host_name();
+std::string today();
+
+/// Oldest first. A missing file is no measurements; a damaged one throws Error.
+std::vector<Measurement> read_measurements(const std::filesystem::path& file = {});
+/// Appends; of equal kind, host, device, model and recipe only the newest three stay.
+void add_measurement(const Measurement& measurement, const std::filesystem::path& file = {});
+
+/// The speed of the newest run of the same model, recipe and device in the library: the median of
+/// its last steps. Looks at the newest `most_runs` runs.
+std::optional<Measurement> measured_run(const RunSpec& spec, Library& library, int most_runs = 40);
+
+}  // namespace tessera

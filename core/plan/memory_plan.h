@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Parameters and memory of a run, from the model that the trainer makes and a dry run of its step
+// (core/train/step_memory.h). Nothing is allocated, whatever the size of the model.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/precision.h"
+#include "core/run/spec.h"
+
+namespace tessera {
+
+struct ParameterGroup {
+  std::string id;    ///< "attention", "routed_experts", ...
+  std::string name;  ///< for people
+  std::int64_t total = 0;
+  std::int64_t active = 0;  ///< of these, used for one token
+};
+
+struct ParameterPlan {
+  std::vector<ParameterGroup> groups;           ///< of the main model
+  std::int64_t total = 0, active = 0, mtp = 0;  ///< as ParameterCount
+};
+
+struct MemoryTerm {
+  std::string id;    ///< "weights", "stash", ...
+  std::string name;  ///< for people
+  std::size_t bytes = 0;
+};
+
+/// Of the rank that needs most.
+struct MemoryPlan {
+  std::vector<MemoryTerm> terms;
+  std::size_t total_bytes = 0;
+  int stage = 0;  ///< the stage of the curriculum that needs most
+  int part = 0;   ///< the part of the pipeline that needs most
+  bool exact = true;
+  std::vector<std::string> notes;  ///< what was assumed
+
+  std::size_t bytes_of(const std::string& id) const;
+};
+
+ParameterPlan plan_parameters(const ModelConfig& config);
+
+/// The types a run of this spec computes in. A recipe that the engine has not is planned as BF16;
+/// `known` is then false.
+Precision planned_precision(const RunSpec& spec, bool* known = nullptr);
+
+/// Throws Error where the spec has problems or is too large to be counted.
+MemoryPlan plan_memory(const RunSpec& spec);
+
+/// Bytes of one checkpoint: weights, selection biases and moments.
+std::size_t checkpoint_bytes(const RunSpec& spec);
+
+/// Whether sizes stay far from the ends of 64-bit numbers.
+bool can_be_counted(const ModelConfig& config);
+
+}  // namespace tessera

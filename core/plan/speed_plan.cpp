@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "core/plan/speed_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/plan/memory_plan.h"
+#include "core/run/schedule.h"
+
+namespace tessera {
+
+std::string_view name_of(SpeedBasis basis) {
+  switch (basis) {
+    case SpeedBasis::Measured:
+      return "measured";
+    case SpeedBasis::Estimate:
+      return "estimate";
+    case SpeedBasis::Published:
+      return "published";
+    case SpeedBasis::Given:
+      return "given";
+    default:
+      return "unknown";
+  }
+}
+
+std::string operations_formula() {
+  return "6 x active weights without the embedding + 6 x layers x length x heads x (d_qk + d_v) / "
+         "2; without MTP";
+}
+
+namespace {
+struct Rate {
+  SpeedBasis basis = SpeedBasis::None;
+  std::string source;
+  double flops = 0;  ///< per second and rank
+};
+
+DType operand_of(const RunSpec& spec) {
+  return planned_precision(spec).operand;
+}
+
+bool of_this_machine(const Measurement& m, const RunSpec& spec) {
+  return m.host == host_name() && m.device == spec.host.device;
+}
+
+Rate measured_rate(const RunSpec& spec, const std::vector<Measurement>& all) {
+  const std::string model = model_fingerprint(spec.model);
+  for (auto m = all.rbegin(); m != all.rend(); ++m) {
+    if (m->kind != "train" || m->model != model || !of_this_machine(*m, spec)) continue;
+    if (m->recipe != name_of(spec.precision.recipe)) continue;
+    return {SpeedBasis::Measured,
+            fmt::format("{:.0f} tokens/s measured with {} on {}, {}", m->tokens_per_second, m->name,
+                        m->host, m->date),
+            m->tokens_per_second * m->flops_per_token};
+  }
+  return {};
+}
+
+/// The newest rate of one large product in the type of this spec.
+const Measurement* product_of(const RunSpec& spec, const std::vector<Measurement>& all) {
+  for (auto m = all.rbegin(); m != all.rend(); ++m) {
+    if (m->product_flops > 0 && m->operand == operand_of(spec) && of_this_machine(*m, spec)) {
+      return &*m;
+    }
+  }
+  return nullptr;
+}
+
+/// The measured training whose operations per token are nearest.
+const Measurement* similar_training(const RunSpec& spec, const std::vector<Measurement>& all) {
+  const double wanted =
+      training_flops_per_token(spec.model, spec.curriculum.front().sequence_length);
+  const Measurement* best = nullptr;
+  double least = INFINITY;
+  for (const Measurement& m : all) {
+    if (m.kind != "train" || !(m.product_flops > 0) || !of_this_machine(m, spec)) continue;
+    const double distance = std::abs(std::log(m.flops_per_token / wanted));
+    if (distance > least) continue;
+    least = distance;
+    best = &m;
+  }
+  return best;
+}
+
+Rate estimated_rate(const RunSpec& spec, const std::vector<Measurement>& all) {
+  // The engine's aim for whole steps on a processor, where only products were measured.
+  constexpr double kAim = 0.45;
+  const Measurement* product = product_of(spec, all);
+  if (!product) return {};
+  const Measurement* similar = similar_training(spec, all);
+  if (!similar) {
+    return {SpeedBasis::Estimate,
+            fmt::format("45 % of the {:.1f} GFLOP/s that a large product reached on {}, {}",
+                        product->product_flops / 1e9, product->host, product->date),
+            kAim * product->product_flops};
+  }
+  const double share =
+      similar->tokens_per_second * similar->flops_per_token / similar->product_flops;
+  return {SpeedBasis::Estimate,
+          fmt::format("{:.0f} % of the {:.1f} GFLOP/s of a large product, as {} reached on {}, {}",
+                      100 * share, product->product_flops / 1e9, similar->name, similar->host,
+                      similar->date),
+          share * product->product_flops};
+}
+
+/// Others' figures, where this machine has said nothing.
+Rate published_rate(const RunSpec& spec) {
+  if (spec.host.device != Device::Cuda) return {};
+  const bool fp8 = spec.precision.recipe == PrecisionRecipe::Blockwise ||
+                   spec.precision.recipe == PrecisionRecipe::Tensorwise;
+  if (fp8) {
+    // 1,543 tokens/s of a model with about 250 GFLOP per token (DeepSeek-V3 report, table 1: 180K
+    // hours per trillion tokens on 2,048 GPUs).
+    return {SpeedBasis::Published, "DeepSeek-V3's own run: 1,543 tokens/s per H800, 386 TFLOP/s",
+            1543.0 * 250e9};
+  }
+  return {SpeedBasis::Published,
+          "PyTorch, compiled, BF16, 3.7 B parameters on one H100: 260 TFLOP/s", 260e12};
+}
+
+Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t ranks) {
+  if (options.tokens_per_second > 0) {
+    const double per_token =
+        training_flops_per_token(spec.model, spec.curriculum.front().sequence_length);
+    return {SpeedBasis::Given, fmt::format("{:.0f} tokens/s given", options.tokens_per_second),
+            options.tokens_per_second * per_token / static_cast<double>(ranks)};
+  }
+  for (const Rate& rate : {measured_rate(spec, options.measurements),
+                           estimated_rate(spec, options.measurements), published_rate(spec)}) {
+    if (rate.basis != SpeedBasis::None) return rate;
+  }
+  return {SpeedBasis::None, "nothing was measured on this machine yet: `tessera bench product`", 0};
+}
+
+StagePlan stage_plan(const RunSpec& spec, const Schedule& schedule, int index, double flops) {
+  const CurriculumStage& stage = spec.curriculum[static_cast<std::size_t>(index)];
+  const StageAt first = schedule.at_step(schedule.first_step(index));
+  StagePlan plan{.name = stage.name};
+  plan.steps = schedule.first_step(index + 1) - schedule.first_step(index);
+  plan.first_token = first.tokens;
+  const std::int64_t end = index + 1 < schedule.stages()
+                               ? schedule.at_step(schedule.first_step(index + 1)).tokens
+                               : schedule.total_tokens();
+  plan.tokens = end - first.tokens;
+  plan.sequence_length = stage.sequence_length;
+  plan.batch_sequences = stage.batch_sequences;
+  plan.flops_per_token = training_flops_per_token(spec.model, stage.sequence_length);
+  if (flops <= 0) return plan;
+  plan.tokens_per_second = flops / plan.flops_per_token;
+  plan.seconds = static_cast<double>(plan.tokens) / plan.tokens_per_second;
+  plan.step_seconds =
+      static_cast<double>(stage.batch_sequences * stage.sequence_length) / plan.tokens_per_second;
+  return plan;
+}
+}  // namespace
+
+SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
+  const Schedule schedule(spec);
+  SpeedPlan plan;
+  plan.ranks = spec.parallel.data * spec.parallel.pipeline;
+  const Rate rate = rate_of(spec, options, plan.ranks);
+  plan.basis = rate.basis;
+  plan.source = rate.source;
+  plan.flops_per_rank = rate.flops;
+  plan.price_per_hour = options.price_per_hour;
+  plan.steps = schedule.total_steps();
+  plan.tokens = schedule.total_tokens();
+  for (int i = 0; i < schedule.stages(); ++i) {
+    plan.stages.push_back(
+        stage_plan(spec, schedule, i, rate.flops * static_cast<double>(plan.ranks)));
+    plan.seconds += plan.stages.back().seconds;
+  }
+  plan.flops_per_token = plan.stages.front().flops_per_token;
+  plan.tokens_per_second = plan.stages.front().tokens_per_second;
+  plan.step_seconds = plan.stages.front().step_seconds;
+  plan.device_hours = plan.seconds / 3600 * static_cast<double>(plan.ranks);
+  plan.cost = plan.device_hours * options.price_per_hour;
+  return plan;
+}
+
+}  // namespace tessera

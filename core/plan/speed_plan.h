@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// How fast a run will go, from what was measured, and how long it takes and what it costs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/plan/measurements.h"
+#include "core/run/spec.h"
+
+namespace tessera {
+
+enum class SpeedBasis : std::uint8_t {
+  None,       ///< nothing was measured
+  Measured,   ///< the same model, recipe and device on this machine
+  Estimate,   ///< another measurement of this machine, by operations
+  Published,  ///< others' figures for other hardware
+  Given,      ///< the user's own figure
+};
+std::string_view name_of(SpeedBasis basis);
+
+struct StagePlan {
+  std::string name;
+  std::int64_t steps = 0, tokens = 0, first_token = 0;
+  std::int64_t sequence_length = 0, batch_sequences = 0;
+  double flops_per_token = 0;
+  double tokens_per_second = 0, seconds = 0, step_seconds = 0;  ///< 0: not known
+};
+
+struct SpeedPlan {
+  SpeedBasis basis = SpeedBasis::None;
+  std::string source;         ///< where the rate is from, for people
+  double flops_per_rank = 0;  ///< operations per second of one rank that are counted on
+  std::int64_t ranks = 1;
+  double flops_per_token = 0;    ///< of the first stage
+  double tokens_per_second = 0;  ///< of the first stage, all ranks
+  double step_seconds = 0;       ///< of the first stage, at its full batch
+  std::vector<StagePlan> stages;
+  std::int64_t steps = 0, tokens = 0;
+  double seconds = 0;       ///< of the whole run, without validation and checkpoints
+  double device_hours = 0;  ///< ranks times hours
+  double cost = 0;          ///< device hours times the price
+  double price_per_hour = 0;
+};
+
+/// The formula of operations, in words.
+std::string operations_formula();
+
+struct SpeedOptions {
+  double price_per_hour = 2;     ///< of one rank
+  double tokens_per_second = 0;  ///< the user's own figure for the first stage, all ranks; 0: none
+  /// Of this machine, oldest first; the newest run of the same model may be among them.
+  std::vector<Measurement> measurements;
+};
+
+/// Throws Error where the curriculum has problems.
+SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options);
+
+}  // namespace tessera

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// The plan and the trainer must never disagree.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "core/base/log.h"
+#include "core/plan/plan.h"
+#include "core/train/prepare.h"
+#include "core/train/trainer.h"
+#include "distributed/single/single_process.h"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PlanAndTrainer : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    log::set_console_level(log::Level::Error);
+    std::string name = (fs::temp_directory_path() / "tessera-agree-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+    std::ofstream text(folder_ / "text.txt");
+    std::uint64_t seed = 1;
+    for (int line = 0; line < 4000; ++line) {
+      for (int word = 0; word < 12; ++word) {
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        text << "word" << (seed >> 33) % 97 << ' ';
+      }
+      text << '\n';
+    }
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+
+  RunSpec spec(const std::string& recipe) const {
+    SpecReading reading = read_preset(
+        "demo", {"model.vocab_size=512", "tokenizer.vocab_size=300", "model.hidden_size=32",
+                 "model.num_hidden_layers=3", "data.filters.on=false",
+                 "data.filters.deduplicate=false", "data.filters.deduplicate_near=false",
+                 "precision.recipe=" + recipe, "curriculum[0].sequence_length=64",
+                 "curriculum[0].batch_sequences=4", "curriculum[0].steps=2",
+                 "curriculum[0].balance_alpha=1e-3", "parallel.micro_batch_sequences=2"});
+    reading.spec.data.sources = {{.name = "words", .paths = {(folder_ / "text.txt").string()}}};
+    reading.spec.curriculum[0].learning_rate = {RatePiece{.to = 1e-3}};
+    CurriculumStage longer = reading.spec.curriculum[0];
+    longer.sequence_length = 128;
+    reading.spec.curriculum.push_back(longer);
+    return reading.spec;
+  }
+
+  fs::path folder_;
+};
+
+TEST_P(PlanAndTrainer, AgreeOnMemory) {
+  const RunSpec spec = this->spec(GetParam());
+  ASSERT_TRUE(check_spec(spec).empty());
+  PrepareOptions options;
+  options.tokenizer_file = folder_ / "data" / "tokenizer.model";
+  options.shards = folder_ / "data";
+  const PreparedData data = prepare_data(spec, options);
+  SingleProcess ranks;
+  Trainer trainer(spec, data.dataset, data.tokenizer->specials(), ranks);
+  const MemoryPlan plan = plan_memory(spec);
+  EXPECT_TRUE(plan.exact);
+  EXPECT_EQ(plan.stage, 1);
+  while (!trainer.finished()) trainer.step();  // into the second, larger stage
+
+  EXPECT_EQ(plan.bytes_of("stash"), trainer.step_memory().keep_bytes);
+  EXPECT_EQ(plan.bytes_of("scratch"), trainer.step_memory().scratch_bytes);
+  const ParameterSet& parameters = trainer.model().parameters();
+  EXPECT_EQ(plan.bytes_of("weights"), parameters.value_bytes());
+  EXPECT_EQ(plan.bytes_of("gradients"), parameters.gradient_bytes());
+  EXPECT_EQ(plan.bytes_of("operands"), parameters.operand_bytes());
+  EXPECT_EQ(plan.bytes_of("weights") + plan.bytes_of("gradients") + plan.bytes_of("moments") +
+                plan.bytes_of("stash") + plan.bytes_of("scratch"),
+            trainer.memory_bytes());
+}
+
+INSTANTIATE_TEST_SUITE_P(Recipes, PlanAndTrainer, testing::Values("fp32", "bf16"),
+                         [](const auto& instance) { return std::string(instance.param); });
+
+}  // namespace
+}  // namespace tessera
