@@ -88,10 +88,18 @@ Arena pass_arena(Device device, std::size_t bytes) {
 }
 }  // namespace
 
+namespace {
+/// Where the model keeps what is within a layer in BF16, so does the cache, unless told otherwise.
+DType cache_type(const Model& model, DType wanted) {
+  return wanted == DType::F32 && model.precision().narrow ? DType::BF16 : wanted;
+}
+}  // namespace
+
 Engine::Engine(const Model& model, const EngineOptions& options, Profile* profile)
     : model_(model),
       options_(options),
-      cache_(model.config(), pages_for(options.cache_tokens), options.cache_dtype, model.device()),
+      cache_(model.config(), pages_for(options.cache_tokens),
+             cache_type(model, options.cache_dtype), model.device()),
       keep_(Arena::measuring(model.device())),
       scratch_(Arena::measuring(model.device())),
       context_{.device = model.device(), .scratch = &scratch_, .profile = profile} {

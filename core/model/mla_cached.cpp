@@ -22,7 +22,7 @@ void Mla::forward_cached(Pass& pass, const Tensor& h, const CachedTokens& tokens
     return;
   }
   const Tensor& positions = tokens.sequences.positions;
-  const Tensor q = project_query(pass, h, pass.precision.activation, s);
+  const Tensor q = project_query(pass, h, pass.precision.inner(), s);
   kernels::rope(pass.context, rotary_part(q), positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, positions, rotary, s);
   kernels::cache_write(pass.context, s.latent_normed, s.kv_a.slice(1, latent_, latent_ + rope_),
@@ -47,7 +47,7 @@ Tensor Mla::absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& 
                                const Rotary& rotary, const Tensor& cache) const {
   Context& context = pass.context;
   const std::int64_t count = q.size(0);
-  const DType type = pass.precision.activation;
+  const DType type = pass.precision.inner();
   const Tensor up = kv_b_.weight->operand.reshape({heads_, nope_ + value_, latent_});
 
   const Tensor absorbed = pass.keep.take(type, {count, heads_, latent_ + rope_});

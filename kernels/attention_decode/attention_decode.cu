@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Decoding on the GPU. A block has one row, up to 16 of its heads and one chunk of positions; all
-// its heads read the same keys from shared memory. Chunks are of a fixed length and merged in order
-// by a second kernel, so a row's result has the same bits in any batch.
+// Decoding on the GPU. BF16 on Hopper with the sizes of DeepSeek-V3 is attention_decode_sm90.cuh;
+// here is what takes any type and size: a block has one row, up to 16 of its heads and one chunk of
+// positions; all its heads read the same keys from shared memory. Chunks are of a fixed length and
+// merged in order by a second kernel, so a row's result has the same bits in any batch.
 #include "kernels/attention_decode/attention_decode.h"
 
 #include <cfloat>
 
-#include "core/base/cuda/element.cuh"
-#include "core/base/cuda/launch.h"
+#include "kernels/attention_decode/attention_decode_parts.cuh"
+#include "kernels/attention_decode/attention_decode_sm90.cuh"
 #include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
@@ -20,26 +21,11 @@ constexpr int kBlock = 16;    // positions at one time: one score per thread
 constexpr int kChunk = 512;   // positions of a block
 constexpr int kColumns = 32;  // of the result per thread: latents of at most 16 * 32 values
 
-template <class Stored>
-struct Decode {
-  const float* q;
-  std::int64_t q_row, q_head;
-  const Stored* cache;
-  std::int64_t cache_page, cache_token;
-  const std::int32_t *pages, *lengths;
-  std::int64_t pages_row;
-  float* o;
-  std::int64_t o_row, o_head;
-  int rows, heads, d, d_latent, page_tokens, pages_in_cache, max_positions, chunks;
-  float scale;
-  float* sums;     // (rows, chunks, heads, d_latent)
-  float2* states;  // (rows, chunks, heads): largest score, sum of exponentials
-  tessera::cuda::Fault bad_page, bad_length;
-};
-
-template <class Stored>
-__global__ void __launch_bounds__(kThreads) decode_kernel(Decode<Stored> x) {
+template <class Query, class Stored>
+__global__ void __launch_bounds__(kThreads) decode_kernel(DecodeTask x) {
   extern __shared__ float memory[];
+  const auto* queries = static_cast<const Query*>(x.q) + blockIdx.x * x.q_row;
+  const auto* cache = static_cast<const Stored*>(x.cache);
   const int width = x.d + 1;  // rows of one more column fall into different banks
   float* q = memory;
   float* keys = q + kHeads * width;
@@ -56,7 +42,7 @@ __global__ void __launch_bounds__(kThreads) decode_kernel(Decode<Stored> x) {
   for (int i = thread; i < kHeads * x.d; i += kThreads) {
     const int h = i / x.d, c = i % x.d;
     const bool live = first_head + h < x.heads;
-    q[h * width + c] = live ? x.q[row * x.q_row + (first_head + h) * x.q_head + c] : 0.0f;
+    q[h * width + c] = live ? to_float(queries[(first_head + h) * x.q_head + c]) : 0.0f;
   }
   float max = -FLT_MAX, sum = 0, o[kColumns];
 #pragma unroll
@@ -72,8 +58,8 @@ __global__ void __launch_bounds__(kThreads) decode_kernel(Decode<Stored> x) {
         if (page < 0 || page >= x.pages_in_cache) {
           x.bad_page.raise(row);
         } else {
-          value = to_float(
-              x.cache[page * x.cache_page + (position % x.page_tokens) * x.cache_token + c]);
+          value =
+              to_float(cache[page * x.cache_page + (position % x.page_tokens) * x.cache_token + c]);
         }
       }
       keys[i / x.d * width + c] = value;
@@ -117,44 +103,19 @@ __global__ void __launch_bounds__(kThreads) decode_kernel(Decode<Stored> x) {
   if (lane == 0) x.states[part] = make_float2(max, sum);
 }
 
-/// o of one row and head from the row's chunks, in their order.
-template <class Stored>
-__global__ void __launch_bounds__(128) merge_kernel(Decode<Stored> x) {
-  const int row = blockIdx.x, head = blockIdx.y;
-  const int length = min(x.lengths[row], x.max_positions);
-  const int chunks = (length + kChunk - 1) / kChunk;
-  const std::int64_t first = std::int64_t{row} * x.chunks * x.heads + head;
-  float max = -FLT_MAX, sum = 0;
-  for (int c = 0; c < chunks; ++c) max = fmaxf(max, x.states[first + c * x.heads].x);
-  for (int c = 0; c < chunks; ++c) {
-    const float2 state = x.states[first + c * x.heads];
-    sum = fmaf(state.y, expf(state.x - max), sum);
-  }
-  for (int i = threadIdx.x; i < x.d_latent; i += blockDim.x) {
-    float value = 0;
-    for (int c = 0; c < chunks; ++c) {
-      const std::int64_t part = first + std::int64_t{c} * x.heads;
-      value = fmaf(expf(x.states[part].x - max), x.sums[part * x.d_latent + i], value);
-    }
-    x.o[row * x.o_row + head * x.o_head + i] = value / sum;
-  }
-}
-
-template <class Stored>
-void decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
-            const Tensor& lengths, float scale, const Tensor& o) {
-  using Element = device_t<Stored>;
-  Decode<Element> x{};
-  x.q = q.data<float>();
+DecodeTask task_of(const Tensor& q, const Tensor& cache, const Tensor& pages, const Tensor& lengths,
+                   float scale, const Tensor& o) {
+  DecodeTask x{};
+  x.q = q.raw();
   x.q_row = q.stride(0);
   x.q_head = q.stride(1);
-  x.cache = device_data<Stored>(cache);
+  x.cache = cache.raw();
   x.cache_page = cache.stride(0);
   x.cache_token = cache.stride(1);
   x.pages = pages.data<std::int32_t>();
   x.pages_row = pages.stride(0);
   x.lengths = lengths.data<std::int32_t>();
-  x.o = o.data<float>();
+  x.o = o.raw();
   x.o_row = o.stride(0);
   x.o_head = o.stride(1);
   x.rows = static_cast<int>(q.size(0));
@@ -164,30 +125,90 @@ void decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor
   x.page_tokens = static_cast<int>(cache.size(1));
   x.pages_in_cache = static_cast<int>(cache.size(0));
   x.max_positions = static_cast<int>(pages.size(1) * cache.size(1));
-  x.chunks = (x.max_positions + kChunk - 1) / kChunk;
   x.scale = scale;
+  x.bad_page = tessera::cuda::fault(kWhere, "row {} has a page that the cache has not");
+  x.bad_length = tessera::cuda::fault(kWhere, "row {} has a length that its pages do not hold");
+  return x;
+}
+
+/// Room for what chunks leave behind.
+void take_parts(Context& context, DecodeTask& x, int chunk) {
+  x.chunks = (x.max_positions + chunk - 1) / chunk;
   const auto parts = static_cast<std::size_t>(x.rows) * static_cast<std::size_t>(x.chunks) *
                      static_cast<std::size_t>(x.heads);
-  const std::size_t states = parts * sizeof(float2);
+  const std::size_t states = (parts * sizeof(float2) + 255) / 256 * 256;
   auto* memory = static_cast<char*>(
       workspace(context, states + parts * static_cast<std::size_t>(x.d_latent) * sizeof(float)));
   x.states = reinterpret_cast<float2*>(memory);
   x.sums = reinterpret_cast<float*>(memory + states);
-  x.bad_page = tessera::cuda::fault(kWhere, "row {} has a page that the cache has not");
-  x.bad_length = tessera::cuda::fault(kWhere, "row {} has a length that its pages do not hold");
+}
 
+template <class Out>
+void merge(Context& context, const DecodeTask& x, int chunk) {
+  const dim3 grid(static_cast<unsigned>(x.rows), static_cast<unsigned>(x.heads));
+  merge_kernel<Out><<<grid, 128, 0, stream_of(context)>>>(x, chunk);
+  check_launch(kWhere);
+}
+
+template <class Query, class Stored>
+void decode_simple(Context& context, DecodeTask x) {
+  take_parts(context, x, kChunk);
   const std::size_t shared =
       sizeof(float) * static_cast<std::size_t>((kHeads + kBlock) * (x.d + 1) + kHeads * kBlock);
-  check(cudaFuncSetAttribute(decode_kernel<Element>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+  const auto kernel = decode_kernel<device_t<Query>, device_t<Stored>>;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
         kWhere);
   const dim3 grid(static_cast<unsigned>(x.rows), blocks_for(x.heads, kHeads),
                   static_cast<unsigned>(x.chunks));
-  decode_kernel<Element><<<grid, kThreads, shared, stream_of(context)>>>(x);
+  kernel<<<grid, kThreads, shared, stream_of(context)>>>(x);
   check_launch(kWhere);
-  const dim3 merge(static_cast<unsigned>(x.rows), static_cast<unsigned>(x.heads));
-  merge_kernel<Element><<<merge, 128, 0, stream_of(context)>>>(x);
+  merge<device_t<Query>>(context, x, kChunk);
+}
+
+// ---- BF16 on Hopper
+
+bool hopper_takes(const Tensor& q, const Tensor& cache, const Tensor& o) {
+  const auto aligned = [](const Tensor& t) {
+    return reinterpret_cast<std::uintptr_t>(t.raw()) % 16 == 0 && t.stride(0) % 8 == 0 &&
+           t.stride(1) % 8 == 0;
+  };
+  const bool sizes =
+      (q.size(2) == 576 && o.size(2) == 512) || (q.size(2) == 320 && o.size(2) == 256);
+  return q.dtype() == DType::BF16 && cache.dtype() == DType::BF16 && tessera::cuda::is_hopper() &&
+         sizes && cache.size(1) % decode_sm90::kPositions == 0 && cache.is_contiguous() &&
+         aligned(q) && aligned(cache) && aligned(o);
+}
+
+template <int PANELS, int LATENT>
+void decode_hopper(Context& context, DecodeTask x) {
+  using namespace decode_sm90;
+  // Few heads are bound by memory, and short chunks keep all of the GPU busy; with many heads what
+  // chunks leave behind costs more. NOTE: never by the number of rows, or a row's bits would depend
+  // on what it is batched with.
+  Arguments p{};
+  p.chunk = x.heads <= 32 ? 512 : 2048;
+  take_parts(context, x, p.chunk);
+  p.task = x;
+  const auto size = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
+  p.q = ptx::make_tensor_map<3>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.q,
+                                {size(x.d), size(x.heads), size(x.rows)},
+                                {size(x.q_head) * 2, size(x.q_row) * 2},
+                                {64, decode_sm90::kHeads, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
+  p.cache =
+      ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.cache,
+                              {size(x.d), size(std::int64_t{x.pages_in_cache} * x.page_tokens)},
+                              {size(x.d) * 2}, {64, kPositions}, CU_TENSOR_MAP_SWIZZLE_128B);
+  constexpr int kShared = Layout<PANELS>::kTotal;
+  const bool whole = x.chunks == 1;
+  const auto kernel = whole ? decode_sm90::decode_kernel<PANELS, LATENT, true>
+                            : decode_sm90::decode_kernel<PANELS, LATENT, false>;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), kWhere);
+  const dim3 grid(static_cast<unsigned>(x.rows), blocks_for(x.heads, decode_sm90::kHeads),
+                  static_cast<unsigned>(x.chunks));
+  kernel<<<grid, decode_sm90::kThreads, kShared, stream_of(context)>>>(p);
   check_launch(kWhere);
+  if (!whole) merge<__nv_bfloat16>(context, x, p.chunk);
 }
 }  // namespace
 
@@ -198,18 +219,26 @@ void attention_decode(Context& context, const Tensor& q, const Tensor& cache, co
   expect_shape(kWhere, "pages", pages, {q.size(0), -1});
   expect_shape(kWhere, "lengths", lengths, {q.size(0)});
   expect_shape(kWhere, "o", o, {q.size(0), q.size(1), -1});
-  expect_dtype(kWhere, "q", q, DType::F32);
-  expect_dtype(kWhere, "o", o, DType::F32);
+  const bool narrow = q.dtype() == DType::BF16;
+  if (!narrow) expect_dtype(kWhere, "q", q, DType::F32);
+  expect_dtype(kWhere, "o", o, q.dtype());
+  if (cache.dtype() != DType::BF16) expect_dtype(kWhere, "cache", cache, DType::F32);
   require(o.size(2) <= q.size(2), kWhere, "values of {} cannot be part of keys of {}", o.size(2),
           q.size(2));
   require(o.size(2) <= 16 * kColumns, kWhere, "the GPU takes latents of at most {} values, got {}",
           16 * kColumns, o.size(2));
   if (q.numel() == 0) return;
-  if (cache.dtype() == DType::BF16) {
-    decode<bf16>(context, q, cache, pages, lengths, scale, o);
+  const DecodeTask x = task_of(q, cache, pages, lengths, scale, o);
+  if (hopper_takes(q, cache, o)) {
+    if (x.d == 576) {
+      decode_hopper<9, 512>(context, x);
+    } else {
+      decode_hopper<5, 256>(context, x);
+    }
+  } else if (cache.dtype() == DType::BF16) {
+    narrow ? decode_simple<bf16, bf16>(context, x) : decode_simple<float, bf16>(context, x);
   } else {
-    expect_dtype(kWhere, "cache", cache, DType::F32);
-    decode<float>(context, q, cache, pages, lengths, scale, o);
+    narrow ? decode_simple<bf16, float>(context, x) : decode_simple<float, float>(context, x);
   }
 }
 TESSERA_CUDA_OPERATION(attention_decode)

@@ -201,7 +201,12 @@ void hopper_weight(Context& context, const Tensor& dc, const Tensor& a, const Te
   p.m = static_cast<int>(db.size(1));
   p.n = static_cast<int>(db.size(2));
   p.stride = db.stride(1);
-  p.of_expert = db.stride(0);
+  p.c = ptx::make_tensor_map<3>(
+      CU_TENSOR_MAP_DATA_TYPE_FLOAT32, db.raw(),
+      {static_cast<std::uint64_t>(db.size(2)), static_cast<std::uint64_t>(db.size(1)),
+       static_cast<std::uint64_t>(db.size(0))},
+      {static_cast<std::uint64_t>(db.stride(1)) * 4, static_cast<std::uint64_t>(db.stride(0)) * 4},
+      {grouped_bf16::kAddColumns, 64, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
   launch<Mode::weight_grad, float>(context, p);
 }
 

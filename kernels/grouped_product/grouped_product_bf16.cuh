@@ -45,7 +45,7 @@ static_assert(kTotal <= 232448, "shared memory of one block");
 enum class Mode { forward, input_grad, weight_grad };
 
 struct Arguments {
-  CUtensorMap a, b, c;  // c: only for BF16 results
+  CUtensorMap a, b, c;  // c: of BF16 results and of the weight gradient
   void* result;
   const int32_t* offsets;
   int experts;
@@ -243,19 +243,51 @@ __device__ inline void store_whole(const Arguments& p, uint32_t out, int group, 
   }
 }
 
+constexpr int kAddColumns = 32;  // F32 columns that are added at one time: 128 bytes a row
+
+// Adds 64 rows of F32 results to the weight gradient with the copy engine, in two buffers by turns;
+// rows and columns past the expert's matrix are left out by it. Each element has one adder, so the
+// result does not depend on the order.
+__device__ inline void add_whole(const Arguments& p, uint32_t shared, int group, int row,
+                                 int column, int expert, const float* sums) {
+  constexpr int kBuffer = 64 * kAddColumns * 4;
+  static_assert(kConsumers * 2 * kBuffer <= kBytesOut);
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, c = lane % 4;
+  const bool leader = threadIdx.x % 128 == 0;
+  const uint32_t out = shared + group * 2 * kBuffer;
+#pragma unroll
+  for (int pass = 0; pass < kColumns / kAddColumns; ++pass) {
+    const uint32_t buffer = out + pass % 2 * kBuffer;
+    if (leader) ptx::tma_store_wait_read<1>();
+    ptx::named_barrier_sync(1 + group, 128);
+#pragma unroll
+    for (int j = 0; j < kAddColumns / 8; ++j) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const uint32_t in_tile = 16 * warp + lane / 4 + 8 * half, unit = 2 * j + c / 2;
+        const int at = 4 * (pass * (kAddColumns / 8) + j) + 2 * half;
+        asm volatile("st.shared.v2.f32 [%0], {%1, %2};\n" ::"r"(
+                         buffer + in_tile * 128 + ((unit ^ (in_tile % 8)) << 4) + c % 2 * 8),
+                     "f"(sums[at]), "f"(sums[at + 1])
+                     : "memory");
+      }
+    }
+    ptx::fence_writes_for_tma();
+    ptx::named_barrier_sync(1 + group, 128);
+    if (!leader) continue;
+    const int first = column + pass * kAddColumns;
+    if (first < p.n) ptx::tma_add_3d(&p.c, buffer, first, row, expert);
+    ptx::tma_store_commit();
+  }
+}
+
 template <Mode MODE, class Out>
 __device__ inline void store_results(const Arguments& p, uint32_t shared, int group, const Tile& t,
                                      const float* sums) {
   const int row = t.row + 64 * group;
   if (row >= t.end) return;
   if constexpr (MODE == Mode::weight_grad) {
-    float* to = static_cast<float*>(p.result) + t.expert * p.of_expert;
-    for_each_pair(row, t.end, t.column, p.n, sums, [&](int i, int j, float x, float y) {
-      // Each element has one adder: the result does not depend on the order.
-      asm volatile("red.global.add.v2.f32 [%0], {%1, %2};\n" ::"l"(to + i * p.stride + j), "f"(x),
-                   "f"(y)
-                   : "memory");
-    });
+    add_whole(p, shared, group, row, t.column, t.expert, sums);
   } else if constexpr (sizeof(Out) == 4) {
     float* to = static_cast<float*>(p.result);
     for_each_pair(row, t.end, t.column, p.n, sums, [&](int i, int j, float x, float y) {

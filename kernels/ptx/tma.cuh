@@ -113,6 +113,13 @@ __device__ inline void tma_add_2d(const CUtensorMap* map, uint32_t from, int x, 
       "r"(from), "r"(x), "r"(y)
       : "memory");
 }
+__device__ inline void tma_add_3d(const CUtensorMap* map, uint32_t from, int x, int y, int z) {
+  asm volatile(
+      "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.bulk_group [%0, {%2, %3, %4}], "
+      "[%1];\n" ::"l"(map),
+      "r"(from), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
 __device__ inline void tma_store_commit() {
   asm volatile("cp.async.bulk.commit_group;\n" ::: "memory");
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What the kernels of decoding share: the task, and the merge of a row's chunks.
+#pragma once
+
+#include <cfloat>
+#include <cstdint>
+
+#include "core/base/cuda/element.cuh"
+#include "core/base/cuda/launch.h"
+
+namespace tessera::kernels::cuda {
+
+struct DecodeTask {
+  const void* q;
+  const void* cache;
+  void* o;
+  std::int64_t q_row, q_head, o_row, o_head, cache_page, cache_token, pages_row;  // elements
+  const std::int32_t *pages, *lengths;
+  int rows, heads, d, d_latent, page_tokens, pages_in_cache, max_positions, chunks;
+  float scale;
+  float* sums;     // (rows, chunks, heads, d_latent)
+  float2* states;  // (rows, chunks, heads): largest scaled score, sum of exponentials
+  tessera::cuda::Fault bad_page, bad_length;
+};
+
+/// o of one row and head from the row's chunks of `chunk` positions, in their order.
+template <class Out>
+__global__ void __launch_bounds__(128) merge_kernel(DecodeTask x, int chunk) {
+  const int row = blockIdx.x, head = blockIdx.y;
+  const int length = min(x.lengths[row], x.max_positions);
+  const int chunks = (length + chunk - 1) / chunk;
+  const std::int64_t first = std::int64_t{row} * x.chunks * x.heads + head;
+  float max = -FLT_MAX, sum = 0;
+  for (int c = 0; c < chunks; ++c) max = fmaxf(max, x.states[first + c * x.heads].x);
+  for (int c = 0; c < chunks; ++c) {
+    const float2 state = x.states[first + c * x.heads];
+    sum = fmaf(state.y, expf(state.x - max), sum);
+  }
+  Out* to = static_cast<Out*>(x.o) + row * x.o_row + head * x.o_head;
+  for (int i = threadIdx.x; i < x.d_latent; i += blockDim.x) {
+    float value = 0;
+    for (int c = 0; c < chunks; ++c) {
+      const std::int64_t part = first + std::int64_t{c} * x.heads;
+      value = fmaf(expf(x.states[part].x - max), x.sums[part * x.d_latent + i], value);
+    }
+    store(to[i], value / sum);
+  }
+}
+
+}  // namespace tessera::kernels::cuda
