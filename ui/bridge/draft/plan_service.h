@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// PlanService: plans of a draft, made by a worker while the user goes on typing. Only the newest
+// request is answered.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QTimer>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/plan/plan.h"
+
+class QProcess;
+
+namespace tessera::ui {
+
+class Mailbox;
+class WorkerThread;
+
+using PlanPtr = std::shared_ptr<const Plan>;
+
+struct PlanRequest {
+  RunSpec spec{};
+  std::vector<Problem> problems{};  ///< of reading it
+  QString folder{};                 ///< that relative paths are seen from; empty: none
+  double pricePerHour = 2;
+  std::optional<std::size_t> memoryBytes{};  ///< of a rank, where the user says
+};
+
+class PlanService : public QObject {
+  Q_OBJECT
+ public:
+  explicit PlanService(QObject* parent = nullptr);
+  ~PlanService() override;
+
+  /// Answered by ready() after a short pause without further requests.
+  void request(PlanRequest request);
+  PlanPtr plan() const { return m_plan; }  ///< the newest; null: none yet
+  bool pending() const { return m_pending; }
+
+  /// Runs `tessera bench product`; answered by measured(). Plans then know this machine's speed.
+  void measure(const QString& program);
+  bool measuring() const { return m_process != nullptr; }
+
+ Q_SIGNALS:
+  void ready(std::shared_ptr<const Plan> plan);
+  void pendingChanged(bool pending);
+  void measured(const QString& problem);  ///< empty: it went well
+
+ private:
+  class Worker;
+  void send();
+  std::shared_ptr<Mailbox> m_mailbox;
+  Worker* m_worker;
+  std::unique_ptr<WorkerThread> m_thread;
+  QTimer m_pause;
+  std::optional<PlanRequest> m_next;
+  PlanPtr m_plan;
+  QProcess* m_process = nullptr;
+  std::uint64_t m_generation = 0;
+  bool m_pending = false;
+};
+
+}  // namespace tessera::ui

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include "ui/widgets/spec/field_row.h"
+
+#include <QEvent>
+#include <QGridLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QPushButton>
+#include <QToolButton>
+
+#include "core/base/error.h"
+#include "ui/bridge/draft/draft_spec.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/banner.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/glossary.h"
+#include "ui/widgets/spec/field_editor.h"
+
+namespace tessera::ui {
+
+namespace {
+QString word(const std::string& text) {
+  return QString::fromStdString(text);
+}
+
+/// A problem without the place that stands beside it anyway.
+QString problemText(const Problem& problem, bool withKey) {
+  Problem bare = problem;
+  bare.file.clear();
+  bare.line = 0;
+  bare.severity = Severity::Error;
+  if (!withKey) bare.key.clear();
+  return word(bare.text());
+}
+}  // namespace
+
+// ---- ProblemLine --------------------------------------------------------------------------------
+
+ProblemLine::ProblemLine(QWidget* parent)
+    : QWidget(parent),
+      m_icon(new QLabel(this)),
+      m_text(new TextLabel({}, theme::TextSize::Caption, this)),
+      m_fix(new QPushButton(this)) {
+  auto* layout = new QHBoxLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(theme::kHalf);
+  m_icon->setFixedSize(16, 16);
+  m_text->setWrapped();
+  m_text->setSelectable();
+  m_fix->setFlat(true);
+  layout->addWidget(m_icon, 0, Qt::AlignTop);
+  layout->addWidget(m_text, 1);
+  layout->addWidget(m_fix, 0, Qt::AlignTop);
+  connect(m_fix, &QPushButton::clicked, this, [this] { Q_EMIT fixed(m_problem); });
+}
+
+void ProblemLine::show(const PlanProblem& problem, bool withKey) {
+  m_problem = problem;
+  const bool error = problem.problem.severity == Severity::Error;
+  const QString severity = error ? QStringLiteral("error") : QStringLiteral("warning");
+  m_icon->setPixmap(theme::icon(severityIcon(severity)).pixmap(16, 16));
+  m_icon->setAccessibleName(severityWord(severity));
+  m_icon->setToolTip(severityWord(severity));
+  m_text->setTone(error ? TextLabel::Tone::Bad : TextLabel::Tone::Warning);
+  m_text->setText(problemText(problem.problem, withKey));
+  m_fix->setVisible(problem.fix.has_value());
+  if (problem.fix) {
+    m_fix->setText(tr("Fix"));
+    m_fix->setToolTip(word(problem.fix->text()));
+    m_fix->setAccessibleName(tr("Fix: %1").arg(word(problem.fix->text())));
+    QPalette palette = m_fix->palette();
+    palette.setColor(QPalette::ButtonText, theme::colors().link);
+    m_fix->setPalette(palette);
+  }
+  setVisible(true);
+}
+
+// ---- DifferenceDot ------------------------------------------------------------------------------
+
+DifferenceDot::DifferenceDot(QWidget* parent) : QWidget(parent) {
+  setFixedSize(theme::kGrid, theme::kRowHeight);
+}
+
+void DifferenceDot::setOn(bool on, const QString& tip) {
+  setToolTip(on ? tip : QString());
+  setAccessibleName(on ? tip : QString());
+  if (m_on == on) return;
+  m_on = on;
+  update();
+}
+
+void DifferenceDot::paintEvent(QPaintEvent*) {
+  if (!m_on) return;
+  QPainter painter(this);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(theme::colors().accent);
+  painter.drawEllipse(QRectF(1, height() / 2.0 - 3, 6, 6));
+}
+
+// ---- FieldRow -----------------------------------------------------------------------------------
+
+FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWidget* parent)
+    : QWidget(parent),
+      m_draft(draft),
+      m_path(std::move(path)),
+      m_key(key),
+      m_dot(new DifferenceDot(this)),
+      m_editor(makeFieldEditor(key, word(m_path), this)),
+      m_reset(iconButton(QStringLiteral("undo"), tr("Reset to the preset"), this)),
+      m_help(new TextLabel(word(key.help), theme::TextSize::Caption, this)),
+      m_layout(new QGridLayout(this)) {
+  QLabel* label;
+  if (key.term.empty()) {
+    label = new QLabel(keyTitle(key.name), this);
+  } else {
+    label = new GlossaryLabel(word(key.term), keyTitle(key.name), this);
+  }
+  label->setBuddy(m_editor->field());
+  m_help->setTone(TextLabel::Tone::Secondary);
+  m_help->setWrapped();
+  auto* unit = new TextLabel(word(key.unit), theme::TextSize::Caption, this);
+  unit->setTone(TextLabel::Tone::Secondary);
+  unit->setFixedWidth(64);
+
+  m_layout->setContentsMargins(0, theme::kHalf, 0, theme::kHalf);
+  m_layout->setHorizontalSpacing(theme::kGrid);
+  m_layout->setVerticalSpacing(0);
+  const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path ||
+                    key.type == spec::KeyType::TextList || key.type == spec::KeyType::PathList ||
+                    key.type == spec::KeyType::Weights;
+  m_editor->setFixedWidth(wide ? 260 : 150);
+  m_layout->addWidget(m_dot, 0, 0, Qt::AlignTop);
+  m_layout->addWidget(label, 0, 1, Qt::AlignTop);
+  label->setFixedHeight(theme::kRowHeight);
+  m_layout->addWidget(m_editor, 0, 2, 2, 1, Qt::AlignTop | Qt::AlignRight);
+  m_layout->addWidget(unit, 0, 3);
+  m_layout->addWidget(m_reset, 0, 4);
+  m_layout->addWidget(m_help, 1, 1);
+  m_layout->setColumnStretch(1, 1);
+  QSizePolicy keep = m_reset->sizePolicy();
+  keep.setRetainSizeWhenHidden(true);
+  m_reset->setSizePolicy(keep);
+  m_reset->setFocusPolicy(Qt::TabFocus);
+
+  connect(m_editor, &FieldEditor::edited, this, &FieldRow::take);
+  connect(m_editor, &FieldEditor::typed, this, &FieldRow::read);
+  connect(m_reset, &QToolButton::clicked, this, [this] { m_draft.reset(m_path); });
+  m_editor->field()->installEventFilter(this);
+  refresh();
+}
+
+void FieldRow::refresh() {
+  spec::Value value;
+  try {
+    value = spec::get_value(m_draft.spec(), m_path);
+  } catch (const Error&) {
+    return;  // of a list's element that is going away
+  }
+  m_editor->setValue(value);
+  const bool differs = m_draft.differs(m_path);
+  QString usual;
+  try {
+    usual = word(spec::format_value(spec::get_value(m_draft.baseline(), m_path)));
+  } catch (const Error&) {
+    usual = tr("nothing");
+  }
+  if (usual.isEmpty()) usual = tr("absent");
+  m_dot->setOn(differs, tr("Differs from %1").arg(usual));
+  m_reset->setVisible(differs);
+  m_reset->setToolTip(tr("Reset to %1").arg(usual));
+  setEnabledBecause(m_editor, m_draft.readable(),
+                    tr("The text below has a mistake; mend it there, or undo"));
+  if (m_ownProblem && !m_editor->field()->hasFocus()) setProblem(nullptr);
+}
+
+void FieldRow::setProblem(const PlanProblem* problem) {
+  if (m_ownProblem && problem == nullptr && m_editor->field()->hasFocus()) return;
+  m_ownProblem = false;
+  if (!problem) {
+    if (m_problem) m_problem->hide();
+    return;
+  }
+  if (!m_problem) {
+    m_problem = new ProblemLine(this);
+    m_layout->addWidget(m_problem, 2, 1, 1, 4);
+    connect(m_problem, &ProblemLine::fixed, this, &FieldRow::fixed);
+  }
+  m_problem->show(*problem);
+}
+
+/// Of a value that the spec does not take, so that it stands only here.
+void FieldRow::showOwn(const Problem& problem) {
+  PlanProblem own{problem, find_fix(m_draft.spec(), problem)};
+  own.problem.key = m_path;
+  if (!own.fix) own.fix = find_fix(m_draft.spec(), own.problem);
+  setProblem(&own);
+  m_ownProblem = true;
+}
+
+void FieldRow::take(const spec::Value& value) {
+  if (std::holds_alternative<std::monostate>(value) && !m_key.optional) {
+    return showOwn({.message = "is empty", .expected = m_key.expected()});
+  }
+  if (const auto problem = m_draft.setValue(m_path, value)) {
+    showOwn(*problem);
+  } else if (m_ownProblem) {
+    m_ownProblem = false;
+    setProblem(nullptr);
+  }
+}
+
+void FieldRow::read(const QString& text) {
+  RunSpec copy = m_draft.spec();
+  const std::vector<Problem> problems = spec::set_text(copy, m_path, text.toStdString());
+  if (!problems.empty()) return showOwn(problems.front());
+  take(spec::get_value(copy, m_path));
+}
+
+bool FieldRow::matches(const QString& words) const {
+  const QString all = word(m_path) + u' ' + keyTitle(m_key.name) + u' ' + word(m_key.help) + u' ' +
+                      word(m_key.term) + u' ' + word(m_key.unit);
+  for (const QString& one : words.split(u' ', Qt::SkipEmptyParts)) {
+    if (!all.contains(one, Qt::CaseInsensitive)) return false;
+  }
+  return true;
+}
+
+QString FieldRow::hint() const {
+  QString text = QStringLiteral("%1: %2").arg(word(m_path), word(m_key.expected()));
+  std::string path = m_path;
+  const spec::Value usual = spec::default_value(path);
+  const QString value = word(spec::format_value(usual));
+  return tr("%1; default %2").arg(text, value.isEmpty() ? tr("absent") : value);
+}
+
+bool FieldRow::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::FocusIn) Q_EMIT focused(hint());
+  if (event->type() == QEvent::FocusOut) m_editor->commit();
+  return QWidget::eventFilter(watched, event);
+}
+
+}  // namespace tessera::ui

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// One key of the spec in the form: what it is, its value, its unit, whether it differs from the
+// preset, and what is wrong with it.
+#pragma once
+
+#include <QWidget>
+#include <string>
+
+#include "core/plan/plan.h"
+#include "core/run/spec_table.h"
+
+class QGridLayout;
+class QLabel;
+class QPushButton;
+class QToolButton;
+
+namespace tessera::ui {
+
+class DraftSpec;
+class FieldEditor;
+class GlossaryLabel;
+class TextLabel;
+
+/// What is wrong, with a Fix link where one is known.
+class ProblemLine : public QWidget {
+  Q_OBJECT
+ public:
+  explicit ProblemLine(QWidget* parent = nullptr);
+  /// `withKey`: begins with the key that it is about.
+  void show(const PlanProblem& problem, bool withKey = false);
+
+ Q_SIGNALS:
+  void fixed(const tessera::PlanProblem& problem);
+  void goTo(const QString& key);
+
+ private:
+  QLabel* m_icon;
+  TextLabel* m_text;
+  QPushButton* m_fix;
+  PlanProblem m_problem;
+};
+
+/// A dot that says that a value is not the preset's.
+class DifferenceDot : public QWidget {
+  Q_OBJECT
+ public:
+  explicit DifferenceDot(QWidget* parent = nullptr);
+  void setOn(bool on, const QString& tip);
+  bool isOn() const { return m_on; }
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  bool m_on = false;
+};
+
+class FieldRow : public QWidget {
+  Q_OBJECT
+ public:
+  FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWidget* parent = nullptr);
+
+  const std::string& path() const { return m_path; }
+  const spec::Key& key() const { return m_key; }
+  FieldEditor* editor() const { return m_editor; }
+  /// Value, dot and whether it can be edited, from the draft.
+  void refresh();
+  void setProblem(const PlanProblem* problem);
+  bool matches(const QString& words) const;
+
+ Q_SIGNALS:
+  void fixed(const tessera::PlanProblem& problem);
+  void focused(const QString& hint);
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
+ private:
+  void take(const spec::Value& value);
+  void read(const QString& text);
+  void showOwn(const Problem& problem);
+  QString hint() const;
+
+  DraftSpec& m_draft;
+  std::string m_path;
+  const spec::Key& m_key;
+  DifferenceDot* m_dot;
+  FieldEditor* m_editor;
+  QToolButton* m_reset;
+  TextLabel* m_help;
+  QGridLayout* m_layout;
+  ProblemLine* m_problem = nullptr;
+  bool m_ownProblem = false;  ///< of what was typed here and is not in the spec
+};
+
+}  // namespace tessera::ui
