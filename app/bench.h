@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What the bench commands share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/profile.h"
+#include "core/base/tensor.h"
+
+namespace tessera::app {
+
+/// Where the time went, by operation, largest first; `seconds` is the whole.
+void print_shares(const Profile& profile, double seconds);
+
+struct ShapeBench {
+  std::string shape = "small";  ///< of shared numbers: preset numbers-small or numbers-medium
+  std::string precision = "bf16";
+  Device device = Device::Cuda;
+  std::int64_t sequences = 8, length = 4096;  ///< of one step
+  std::int64_t steps = 8, warmup = 3;
+};
+
+/// Whole optimiser steps on random tokens with natural routing: forward, backward, norm, clip,
+/// AdamW with FP32 master weights and gradients, bias update. Prints rate, share of the product
+/// ceiling, memory as planned and as used, and then the shares of operations in two more steps.
+void bench_shape(const ShapeBench& options);
+
+}  // namespace tessera::app

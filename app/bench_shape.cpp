@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// bench train --shape: whole steps of a model of a given shape, without data on disk.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "app/bench.h"
+#include "core/base/backend.h"
+#include "core/base/error.h"
+#include "core/base/random.h"
+#include "core/base/transfer.h"
+#include "core/run/spec.h"
+#include "core/train/microbatch.h"
+#include "core/train/optimiser.h"
+#include "core/train/step_memory.h"
+#include "kernels/balance/balance.h"
+#include "kernels/convert/convert.h"
+#include "kernels/product/product.h"
+#include "kernels/reduce/reduce.h"
+
+namespace tessera::app {
+
+namespace {
+constexpr double kMiB = 1048576.0;
+constexpr double kBalanceAlpha = 1e-4;
+constexpr float kBiasSpeed = 1e-3f;
+
+double free_mebibytes(Device device) {
+  if (device == Device::Cpu) return 0;
+  return static_cast<double>(devices().front().free_bytes) / kMiB;
+}
+
+ModelConfig config_of(const ShapeBench& options) {
+  const RunSpec spec = load_spec("numbers-" + options.shape, {});
+  ModelConfig config = spec.model;
+  config.max_position_embeddings = std::max(config.max_position_embeddings, options.length);
+  return config;
+}
+
+MicrobatchBuffer random_batch(const ShapeBench& options, std::int64_t vocabulary,
+                              std::uint64_t number) {
+  const Random random(number, 17);
+  const std::int64_t count = options.sequences * (options.length + 1);
+  const Buffer memory(static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  const Tensor tokens = memory.view(DType::I32, {options.sequences, options.length + 1});
+  for (std::int64_t i = 0; i < count; ++i) {
+    tokens.data<std::int32_t>()[i] = static_cast<std::int32_t>(
+        random.below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(vocabulary)));
+  }
+  return MicrobatchBuffer::packed(tokens, 0, options.sequences, options.length, 0, {},
+                                  options.device);
+}
+
+/// A model and everything that a step of it takes.
+class Bench {
+ public:
+  explicit Bench(const ShapeBench& options)
+      : options_(options),
+        free_before_(free_mebibytes(options.device)),
+        model_(config_of(options), Precision::of(recipe_from_name(options.precision)), true,
+               options.device),
+        optimiser_(model_.parameters(), {.moments = DType::BF16}, options.device),
+        plan_(measure_step_memory(model_, options.sequences, options.length, true)),
+        keep_(plan_.keep_bytes + 4096, options.device),
+        scratch_(plan_.scratch_bytes + 4096, options.device),
+        sums_(static_cast<std::size_t>(1 + model_.moe_blocks()) * sizeof(double), options.device),
+        loads_(static_cast<std::size_t>(model_.moe_blocks() * model_.config().n_routed_experts) *
+                   sizeof(std::int64_t),
+               options.device) {
+    context_.device = options.device;
+    context_.scratch = &scratch_;
+    model_.initialise(1);
+    model_.parameters().refresh_operands(context_);
+    for (std::uint64_t i = 0; i < 4; ++i) {
+      batches_.push_back(
+          std::make_unique<MicrobatchBuffer>(random_batch(options, model_.config().vocab_size, i)));
+    }
+  }
+
+  /// Returns the mean loss.
+  double step() {
+    const MicrobatchBuffer& micro = *batches_[static_cast<std::size_t>(steps_++) % 4];
+    const Tensor sums = sums_.view(DType::F64, {1 + model_.moe_blocks()});
+    const Tensor loss = sums.slice(0, 0, 1);
+    const auto targets = static_cast<double>(micro.targets());
+    keep_.reset();
+    model_.parameters().zero_gradients(context_);
+    kernels::fill(context_, 0.0, sums);
+    Pass pass{context_, keep_, model_.precision()};
+    const Objective objective{
+        .loss_scale = 1.0 / targets, .balance_alpha = kBalanceAlpha, .balance_scale = 1.0};
+    ModelStash stash;
+    model_.forward_loss(pass, micro.batch(), objective, stash);
+    model_.backward(pass, micro.batch(), objective, stash,
+                    sums.slice(0, 1, 1 + model_.moe_blocks()));
+    kernels::sum(context_, stash.head.losses, loss);
+    norm_ = optimiser_.measure(context_).grad_norm;
+    optimiser_.update(context_, 1e-4);
+    balance(stash);
+    return host_values<double>(loss)[0] / targets;
+  }
+
+  void set_profile(Profile* profile) { context_.profile = profile; }
+  const Model& model() const { return model_; }
+  double norm() const { return norm_; }
+
+  void print_memory() const {
+    const ParameterSet& p = model_.parameters();
+    const std::size_t fixed =
+        p.value_bytes() + p.gradient_bytes() + p.operand_bytes() + optimiser_.bytes();
+    const std::size_t arenas = plan_.keep_bytes + plan_.scratch_bytes;
+    std::printf(
+        "planned: weights, gradients, moments %.0f MiB, kept for backward %.0f MiB, "
+        "temporaries %.0f MiB: %.0f MiB\n",
+        static_cast<double>(fixed) / kMiB, static_cast<double>(plan_.keep_bytes) / kMiB,
+        static_cast<double>(plan_.scratch_bytes) / kMiB,
+        static_cast<double>(fixed + arenas) / kMiB);
+    if (options_.device == Device::Cpu) return;
+    std::printf("used: %.0f MiB of the GPU, %.0f MiB of it workspaces of operations\n",
+                free_before_ - free_mebibytes(options_.device),
+                static_cast<double>(cuda_backend()->workspace_bytes()) / kMiB);
+  }
+
+ private:
+  void balance(const ModelStash& stash) {
+    const std::int64_t experts = model_.config().n_routed_experts;
+    const Tensor loads = loads_.view(DType::I64, {model_.moe_blocks(), experts});
+    kernels::fill(context_, 0.0, loads);
+    for (std::int64_t block = 0; block < model_.moe_blocks(); ++block) {
+      kernels::add_counts(context_, model_.moe_stash(stash, block).permutation.counts,
+                          loads[block]);
+      kernels::bias_update(context_, loads[block], kBiasSpeed, kernels::BiasUpdate::Sign,
+                           model_.moe_block(block).bias());
+    }
+  }
+
+  ShapeBench options_;
+  double free_before_;
+  Context context_;
+  Model model_;
+  Optimiser optimiser_;
+  StepMemory plan_;
+  Arena keep_, scratch_;
+  Buffer sums_, loads_;
+  std::vector<std::unique_ptr<MicrobatchBuffer>> batches_;
+  std::int64_t steps_ = 0;
+  double norm_ = 0;
+};
+}  // namespace
+
+void bench_shape(const ShapeBench& options) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  require_device(options.device);
+  Bench bench(options);
+  const DType operand = bench.model().precision().operand;
+  const double peak = kernels::measure_product_flops(operand, options.device);
+  double loss = 0;
+  for (std::int64_t i = 0; i < options.warmup; ++i) {
+    loss = bench.step();
+    std::printf("warm-up step %lld: loss %.4f, gradient norm %.3f\n", static_cast<long long>(i),
+                loss, bench.norm());
+    std::fflush(stdout);
+  }
+  std::vector<double> seconds;
+  for (std::int64_t i = 0; i < options.steps; ++i) {
+    const auto start = Clock::now();
+    loss = bench.step();
+    seconds.push_back(since(start));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double step = seconds[seconds.size() / 2];
+  const auto tokens = static_cast<double>(options.sequences * options.length);
+  const double flops = tokens * training_flops_per_token(bench.model().config(), options.length);
+  std::printf(
+      "%s, %s, %lld x %lld random tokens, natural routing, FP32 master weights and "
+      "gradients, BF16 moments\n",
+      options.shape.c_str(), options.precision.c_str(), static_cast<long long>(options.sequences),
+      static_cast<long long>(options.length));
+  std::printf("%.0f tokens/s (median of %zu steps, %.1f ms; %.1f to %.1f); last loss %.4f\n",
+              tokens / step, seconds.size(), 1e3 * step, 1e3 * seconds.front(),
+              1e3 * seconds.back(), loss);
+  std::printf("%.1f TFLOP/s of %.1f that a large product reaches here: %.1f %%\n",
+              flops / step / 1e12, peak / 1e12, 100 * flops / step / peak);
+  bench.print_memory();
+
+  Profile profile;
+  bench.set_profile(&profile);
+  const auto start = Clock::now();
+  for (int i = 0; i < 2; ++i) bench.step();
+  std::printf("\nshares of two steps that wait after every operation:\n");
+  print_shares(profile, since(start));
+}
+
+}  // namespace tessera::app
