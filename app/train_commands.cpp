@@ -23,10 +23,13 @@ namespace fs = std::filesystem;
 
 namespace {
 struct RunOptions {
-  std::string spec, runs;
+  std::string spec, runs, id_file;
   std::vector<std::string> settings;
   bool json = false;
   std::int64_t most_steps = 0;
+  bool fork = false;
+  std::string fork_spec;
+  std::int64_t fork_step = -1;
 
   fs::path runs_path() const { return runs.empty() ? runs_folder() : fs::path(runs); }
 };
@@ -36,6 +39,17 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--set", options.settings, "Override a key: --set optimiser.clip=0.5")
       ->type_name("KEY=VALUE");
   command.add_option("--most-steps", options.most_steps, "Save and stop after this many steps");
+  command.add_option("--id-file", options.id_file, "Write the run's folder here once it is known")
+      ->type_name("FILE");
+}
+
+/// Tells people and programs which run this is. Printed at once, also where the output is a file.
+void announce(const RunFolder& folder, const RunOptions& options) {
+  std::printf("run %s\n", folder.path().c_str());
+  std::fflush(stdout);
+  if (!options.id_file.empty()) {
+    write_file_atomically(options.id_file, folder.path().string() + "\n");
+  }
 }
 
 /// Trains in this process and shows it.
@@ -72,34 +86,52 @@ RunFolder create_run(const RunOptions& options) {
 
 void train(const RunOptions& options) {
   const RunFolder folder = create_run(options);
-  std::printf("run %s\n", folder.path().c_str());
+  announce(folder, options);
   RunView view = view_of(folder);
   run_here(folder, view, options.most_steps);
   std::printf("talk to it:  tessera chat %s\n", folder.path().c_str());
 }
 
-/// A copy of a run under other settings, from one of its checkpoints.
-RunFolder fork_run(const RunFolder& parent, const RunOptions& options) {
-  const auto checkpoint = find_latest_checkpoint(parent.path());
-  if (!checkpoint) {
+CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
+  if (step < 0) {
+    if (auto latest = find_latest_checkpoint(parent.path())) return *latest;
     throw Error(parent.id(), "has no whole checkpoint to fork from", "let it save one first");
   }
-  RunSpec spec = load_spec(parent.spec_path().string(), options.settings);
+  std::vector<std::int64_t> whole;
+  for (CheckpointInfo& checkpoint : list_checkpoints(parent.path())) {
+    if (!checkpoint.damage.empty()) continue;
+    // NOTE: the folder is named by the step that comes next, the log by the last one done.
+    if (checkpoint.step - 1 == step) return std::move(checkpoint);
+    whole.push_back(checkpoint.step - 1);
+  }
+  throw Error(parent.id(), fmt::format("has no whole checkpoint after step {}", step),
+              fmt::format("there are checkpoints after the steps {}", fmt::join(whole, ", ")));
+}
+
+/// A copy of a run under other settings, from one of its checkpoints.
+RunFolder fork_run(const RunFolder& parent, const RunOptions& options) {
+  const CheckpointInfo checkpoint = checkpoint_to_fork(parent, options.fork_step);
+  const bool other = !options.fork_spec.empty();
+  RunSpec spec =
+      load_spec(other ? options.fork_spec : parent.spec_path().string(), options.settings);
+  if (other) make_paths_absolute(spec, fs::path(options.fork_spec).parent_path());
   if (spec.data.shards.empty()) spec.data.shards = parent.shards_path().string();
   if (spec.tokenizer.path.empty()) spec.tokenizer.path = parent.tokenizer_path().string();
   return RunFolder::create(
       options.runs_path(), spec,
-      Lineage{parent.id(), parent.path().string(), checkpoint->path.string(), checkpoint->step});
+      Lineage{parent.id(), parent.path().string(), checkpoint.path.string(), checkpoint.step});
 }
 
-void resume(const RunOptions& options, bool fork) {
+void resume(const RunOptions& options) {
   const RunFolder folder = RunFolder::find(options.spec, options.runs_path());
-  if (!fork && !options.settings.empty()) {
-    throw Error("resume", "--set would change what the run is",
-                "add --fork: a new run goes on from the newest checkpoint with the new settings");
+  const bool changes =
+      !options.settings.empty() || !options.fork_spec.empty() || options.fork_step >= 0;
+  if (!options.fork && changes) {
+    throw Error("resume", "--set, --spec and --step would change what the run is",
+                "add --fork: a new run goes on from the checkpoint with the new settings");
   }
-  const RunFolder target = fork ? fork_run(folder, options) : folder;
-  std::printf("run %s\n", target.path().c_str());
+  const RunFolder target = options.fork ? fork_run(folder, options) : folder;
+  announce(target, options);
   RunView view = view_of(target);
   run_here(target, view, options.most_steps);
 }
@@ -131,8 +163,8 @@ void show_demo(const RunFolder& folder, const RunView& view) {
 void demo(RunOptions options) {
   options.spec = "demo";
   const RunFolder folder = create_run(options);
-  std::printf("A small mixture-of-experts model, trained on this machine.\nrun %s\n",
-              folder.path().c_str());
+  std::printf("A small mixture-of-experts model, trained on this machine.\n");
+  announce(folder, options);
   RunView view = view_of(folder);
   if (run_here(folder, view, options.most_steps) == RunState::Finished) show_demo(folder, view);
 }
@@ -156,11 +188,14 @@ void add_train(CLI::App& app) {
 void add_resume(CLI::App& app) {
   auto* command = app.add_subcommand("resume", "Go on with a run from its newest checkpoint");
   auto options = std::make_shared<RunOptions>();
-  auto fork = std::make_shared<bool>(false);
   command->add_option("run", options->spec, "Its folder, its name, or how that begins")->required();
-  command->add_flag("--fork", *fork, "Go on as a new run; --set may then change the spec");
+  command->add_flag("--fork", options->fork, "Go on as a new run; --set may then change the spec");
+  command->add_option("--spec", options->fork_spec, "With --fork: the new run's spec, as a whole")
+      ->type_name("FILE");
+  command->add_option("--step", options->fork_step,
+                      "With --fork: from the checkpoint after this step");
   add_run_options(*command, *options);
-  command->callback([options, fork] { resume(*options, *fork); });
+  command->callback([options] { resume(*options); });
 }
 
 }  // namespace tessera::app

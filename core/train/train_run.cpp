@@ -104,7 +104,7 @@ void Run::start() {
                   static_cast<double>(count.total) / 1e6, static_cast<double>(count.active) / 1e6,
                   static_cast<double>(count.mtp) / 1e6, peak_flops_ / 1e9, name_of(operand)));
   resume_or_fork();
-  sink_.set_step(trainer_->next_step());
+  sink_.set_step(trainer_->next_step() - 1);
   sink_.state(RunState::Running);
   if (trainer_->next_step() == 0) validate();
 }
@@ -127,7 +127,7 @@ void Run::resume_or_fork() {
 
 void Run::one_step() {
   const StepReport report = trainer_->step();
-  sink_.set_step(trainer_->next_step());
+  sink_.set_step(trainer_->next_step() - 1);
   if (due(spec_.events.steps_every)) report_step(report);
   if (due(spec_.events.experts_every)) report_experts(report);
   handle_spike(report);
@@ -189,7 +189,7 @@ void Run::handle_spike(const StepReport& report) {
   trainer_->restore(Checkpoint(latest->path), /*keep_data_position=*/true);
   trainer_->skip_data(spec_.stability.skip_steps);
   saved_step_ = trainer_->next_step();
-  sink_.set_step(trainer_->next_step());
+  sink_.set_step(trainer_->next_step() - 1);
   sink_.emit(RollbackEvent{report.at.step, trainer_->next_step() - 1, spec_.stability.skip_steps,
                            latest->path.string()});
 }

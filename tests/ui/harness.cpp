@@ -11,6 +11,7 @@
 #include <QEvent>
 #include <QLabel>
 #include <QScrollArea>
+#include <QThread>
 #include <cstdio>
 #include <cstdlib>
 
@@ -56,7 +57,10 @@ double TestApplication::waitedSeconds() const {
 }
 
 bool TestApplication::notify(QObject* receiver, QEvent* event) {
-  if (!m_watching) return QApplication::notify(receiver, event);
+  // Workers' events come through here as well; only those of the GUI thread hold up the window.
+  if (QThread::currentThread() != thread() || !m_watching) {
+    return QApplication::notify(receiver, event);
+  }
   const QByteArray name = receiver->metaObject()->className();
   const int type = event->type();
   const double outer = std::exchange(m_nested, 0), waited = waitedSeconds();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ui/bridge/run_feed.h"
 
+#include <QHash>
 #include <QPointer>
+#include <algorithm>
+#include <utility>
 
 #include "ui/bridge/run_feed_worker.h"
 
@@ -18,6 +21,8 @@ struct RunFeed::State {
   std::shared_ptr<const RunSpec> spec;
   QString error;
   bool loaded = false;
+  QHash<const QObject*, int> cadences;  ///< hertz, by who wants them
+  int hertz = 10;                       ///< as the worker was told; it begins with this
 };
 
 namespace {
@@ -67,7 +72,22 @@ void RunFeed::requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toSt
        [=, worker = m_state->worker] { worker->wantFan(layer, fromStep, toStep, points); });
 }
 
-void RunFeed::setCadence(int hertz) {
+void RunFeed::setCadence(int hertz, QObject* viewer) {
+  QHash<const QObject*, int>& wanted = m_state->cadences;
+  if (viewer && !wanted.contains(viewer)) {
+    connect(viewer, &QObject::destroyed, this, [this, viewer] {
+      m_state->cadences.remove(viewer);
+      tellCadence();
+    });
+  }
+  wanted[viewer] = hertz;
+  tellCadence();
+}
+
+void RunFeed::tellCadence() {
+  const auto& wanted = m_state->cadences;
+  const int hertz = wanted.isEmpty() ? 0 : *std::max_element(wanted.begin(), wanted.end());
+  if (std::exchange(m_state->hertz, hertz) == hertz) return;
   tell(m_state->worker, [worker = m_state->worker, hertz] { worker->setCadence(hertz); });
 }
 

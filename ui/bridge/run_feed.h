@@ -40,8 +40,9 @@ class RunFeed : public QObject {
   /// that is not answered yet.
   void requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toStep, int points);
 
-  /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused.
-  void setCadence(int hertz);
+  /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused. A feed is shared: it goes as
+  /// fast as the most eager of its viewers wants, and an object that is gone wants nothing.
+  void setCadence(int hertz, QObject* viewer = nullptr);
 
  Q_SIGNALS:
   void changed();        ///< history or status grew
@@ -57,6 +58,7 @@ class RunFeed : public QObject {
   struct State;
   struct Batch;
   void takeBatch(Batch& batch);
+  void tellCadence();
   QString m_id;
   std::unique_ptr<State> m_state;
 };

@@ -17,7 +17,7 @@ namespace {
 constexpr int kTickMs = 1500, kSoonMs = 120, kShowEveryMs = 300;
 constexpr double kDraftSeconds = 3600;  ///< a folder that has not begun by then is left alone
 /// Looking through all folders takes at most one part in so many of a core.
-constexpr qint64 kFullShare = 100, kFullLeastMs = 5000, kFullMostMs = 120'000;
+constexpr qint64 kFullShare = 100, kFullLeastMs = 2000, kFullMostMs = 120'000;
 
 bool equal(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_bridge
+// Real runs of the program, each a few steps of a tiny model: started, stopped, killed, resumed,
+// forked, queued; and a starter that is killed while its run goes on.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <QCoreApplication>
+#include <QDir>
+#include <QFileInfo>
+#include <QProcess>
+#include <fstream>
+
+#include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/run_queue.h"
+#include "ui/bridge/run_store.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+using test::waitUntil;
+
+namespace {
+constexpr int kLong = 60'000;
+
+QString specText(const QString& textFile, const std::string& name, std::int64_t steps) {
+  RunSpec s;
+  s.run.name = name;
+  s.model.vocab_size = 512;
+  s.model.hidden_size = 32;
+  s.model.num_hidden_layers = 2;
+  s.model.max_position_embeddings = 64;
+  s.model.num_attention_heads = 2;
+  s.model.kv_lora_rank = 16;
+  s.model.qk_nope_head_dim = 16;
+  s.model.qk_rope_head_dim = 8;
+  s.model.v_head_dim = 16;
+  s.model.intermediate_size = 64;
+  s.model.moe_intermediate_size = 16;
+  s.model.n_routed_experts = 8;
+  s.model.num_experts_per_tok = 2;
+  s.tokenizer.vocab_size = 512;
+  s.data.held_out_fraction = 0.1;
+  s.data.filters.deduplicate_near = false;
+  s.data.sources = {{.name = "words", .domain = "web", .paths = {textFile.toStdString()}}};
+  CurriculumStage stage;
+  stage.steps = steps;
+  stage.sequence_length = 32;
+  stage.batch_sequences = 4;
+  stage.learning_rate = {{.kind = RateKind::Constant, .to = 1e-3}};
+  s.curriculum = {stage};
+  s.checkpoint.every_steps = 5;
+  s.validation.every_steps = 0;
+  s.host.threads = 1;
+  return QString::fromStdString(write_spec(s));
+}
+
+void writeWords(const QString& path) {
+  std::ofstream text(path.toStdString());
+  const char* kWords[] = {"river", "stone", "light",  "under", "morning", "walks",
+                          "a",     "the",   "silent", "green", "and",     "over",
+                          "house", "field", "cold",   "bright"};
+  std::uint64_t seed = 1;
+  for (int document = 0; document < 200; ++document) {
+    text << "{\"text\": \"";
+    for (int word = 0; word < 120; ++word) {
+      seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+      text << kWords[(seed >> 33) % 16] << (word % 12 == 11 ? ". " : " ");
+    }
+    text << "\"}\n";
+  }
+}
+
+/// What the starter that is killed does: starts a run, says its id, and waits to be killed.
+int startAndWait(int argc, char** argv) {
+  QCoreApplication app(argc, argv);
+  QFile spec(QString::fromLocal8Bit(argv[2]));
+  if (!spec.open(QIODevice::ReadOnly)) return 1;
+  Launcher launcher;
+  QObject::connect(&launcher, &Launcher::started, &app, [](const QString&, const QString& id) {
+    std::printf("%s\n", qPrintable(id));
+    std::fflush(stdout);
+  });
+  QObject::connect(&launcher, &Launcher::startFailed, &app,
+                   [](const QString&, const QString& message) {
+                     std::printf("failed: %s\n", qPrintable(message));
+                     std::fflush(stdout);
+                   });
+  launcher.start(QString::fromUtf8(spec.readAll()));
+  return QCoreApplication::exec();
+}
+}  // namespace
+
+class LauncherTest : public QObject {
+  Q_OBJECT
+
+  /// A launcher with what it says.
+  struct Fixture {
+    test::TemporaryHome home;
+    QString words = home.home() + "/words.jsonl";
+    Launcher launcher;
+    QSignalSpy started{&launcher, &Launcher::started};
+    QSignalSpy startFailed{&launcher, &Launcher::startFailed};
+    QSignalSpy ended{&launcher, &Launcher::ended};
+    QSignalSpy controlFailed{&launcher, &Launcher::controlFailed};
+    QSignalSpy queueFailed{&launcher, &Launcher::queueFailed};
+
+    Fixture() { writeWords(words); }
+    ~Fixture() {
+      for (const QFileInfo& run :
+           QDir(home.runs()).entryInfoList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+        const auto process = process_of(RunFolder::open(run.filePath().toStdString()));
+        // This process itself holds the lock of some.
+        if (process && process->pid != ::getpid() && liveness_of(*process) == Liveness::Alive) {
+          ::kill(static_cast<pid_t>(process->pid), SIGKILL);
+        }
+      }
+    }
+    QString spec(const std::string& name, std::int64_t steps) const {
+      return specText(words, name, steps);
+    }
+    RunFolder folder(const QString& id) const {
+      return RunFolder::open((home.runs() + '/' + id).toStdString());
+    }
+    RunStatus status(const QString& id) const { return status_of(folder(id)); }
+    /// The id of the run that the last start() led to; empty where it failed.
+    QString idOfStart() {
+      if (!waitUntil([&] { return started.size() + startFailed.size() > 0; }, kLong)) return {};
+      if (!startFailed.isEmpty()) {
+        qWarning("%s", qPrintable(startFailed[0][1].toString()));
+        return {};
+      }
+      return started.takeLast()[1].toString();
+    }
+    bool reaches(const QString& id, std::int64_t step) {
+      return waitUntil([&] { return status(id).step >= step; }, kLong);
+    }
+  };
+
+ private Q_SLOTS:
+  void initTestCase() {
+    const QFileInfo program(TESSERA_PROGRAM);
+    QVERIFY2(program.isExecutable(), TESSERA_PROGRAM);
+    qputenv("PATH", program.path().toLocal8Bit() + ':' + qgetenv("PATH"));
+    QCOMPARE(Launcher::program(), program.filePath());
+  }
+
+  void problemsOfASpecAreToldInFull() {
+    Fixture f;
+    f.launcher.start("[model]\nhidden_sise = 5\nvocab_size = -3\n", "mine");
+    QVERIFY(waitUntil([&] { return f.startFailed.size() == 1; }));
+    QCOMPARE(f.startFailed[0][0].toString(), "mine");
+    const QString text = f.startFailed[0][1].toString();
+    QVERIFY2(text.contains("hidden_sise") && text.contains("did you mean"), qPrintable(text));
+    QVERIFY2(text.contains("vocab_size"), qPrintable(text));
+    QVERIFY(QDir(f.home.runs()).isEmpty());
+  }
+
+  void aProgramThatRefusesIsQuoted() {
+    Fixture f;
+    f.launcher.resume("no-such-run");
+    QVERIFY(waitUntil([&] { return f.startFailed.size() == 1; }));
+    QVERIFY(f.startFailed[0][1].toString().contains("there is no run"));
+
+    // A run of another process: the program itself finds that out.
+    test::WrittenRun run(f.home.runs().toStdString(), "held");
+    const RunLock lock(run.folder);
+    f.launcher.resume(run.id());
+    QVERIFY(waitUntil([&] { return f.startFailed.size() == 2; }, kLong));
+    const QString text = f.startFailed[1][1].toString();
+    QVERIFY2(text.contains("is in use by process"), qPrintable(text));
+    QVERIFY(!text.startsWith("tessera:"));
+  }
+
+  void aRunGoesToItsEnd() {
+    Fixture f;
+    f.launcher.start(f.spec("short", 6), "tag");
+    const QString id = f.idOfStart();
+    QVERIFY(id.startsWith("short-"));
+    QVERIFY(waitUntil([&] { return f.ended.size() == 1; }, kLong));
+    QCOMPARE(f.ended[0][0].toString(), id);
+    QCOMPARE(f.ended[0][1].toInt(), 0);
+    QCOMPARE(f.status(id).state, RunState::Finished);
+    QVERIFY(std::filesystem::exists(f.folder(id).path() / "log" / "console.log"));
+    QVERIFY(QDir(f.home.home() + "/launches").isEmpty());
+    f.launcher.control(id, Control::Pause);
+    QVERIFY(waitUntil([&] { return f.controlFailed.size() == 1; }));
+    QVERIFY(f.controlFailed[0][1].toString().contains("no process would answer"));
+  }
+
+  void aRunPausesSavesAndStops() {
+    Fixture f;
+    f.launcher.start(f.spec("long", 1'000'000));
+    const QString id = f.idOfStart();
+    QVERIFY(f.reaches(id, 2));
+    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }));
+    f.launcher.control(id, Control::Pause);
+    QVERIFY(waitUntil([&] { return f.status(id).state == RunState::Paused; }, kLong));
+    f.launcher.control(id, Control::Resume);
+    QVERIFY(waitUntil([&] { return f.status(id).state == RunState::Running; }, kLong));
+    f.launcher.control(id, Control::StopSaving);
+    QVERIFY(waitUntil([&] { return f.ended.size() == 1; }, kLong));
+    QCOMPARE(f.status(id).state, RunState::Stopped);
+    QVERIFY(f.status(id).can_resume);
+    QVERIFY(waitUntil([&] { return f.launcher.localRun().isEmpty(); }));
+  }
+
+  void aKilledTrainerIsFailedAndResumedByOneCall() {
+    Fixture f;
+    RunStore store;
+    f.launcher.start(f.spec("killed", 1'000'000));
+    const QString id = f.idOfStart();
+    QVERIFY(f.reaches(id, 12));
+    const auto process = process_of(f.folder(id));
+    QVERIFY(process);
+    QCOMPARE(::kill(static_cast<pid_t>(process->pid), SIGKILL), 0);
+    QVERIFY(waitUntil([&] { return f.ended.size() == 1; }, kLong));
+    QCOMPARE(f.ended[0][1].toInt(), 128 + SIGKILL);
+    QVERIFY(waitUntil([&] { return store.run(id) && store.run(id)->state == RunState::Failed; }));
+    QVERIFY(store.run(id)->reason.find("killed by signal 9") != std::string::npos);
+    QVERIFY(f.status(id).can_resume);
+
+    f.launcher.resume(id);
+    QCOMPARE(f.idOfStart(), id);
+    QVERIFY(f.reaches(id, 20));
+    QVERIFY(waitUntil([&] { return !is_final(store.run(id)->state); }));
+    f.launcher.control(id, Control::StopNow);
+    QVERIFY(waitUntil([&] { return f.ended.size() == 2; }, kLong));
+    QCOMPARE(f.status(id).state, RunState::Stopped);
+  }
+
+  void aForkTakesAnotherSpecAndACheckpointOfOnesChoice() {
+    Fixture f;
+    f.launcher.start(f.spec("parent", 12));
+    const QString parent = f.idOfStart();
+    QVERIFY(waitUntil([&] { return f.ended.size() == 1; }, kLong));
+    f.launcher.fork(parent, 4, f.spec("child", 15));
+    const QString child = f.idOfStart();
+    QVERIFY(child.startsWith("child-"));
+    QVERIFY(waitUntil([&] { return f.ended.size() == 2; }, kLong));
+    QCOMPARE(f.status(child).state, RunState::Finished);
+    QCOMPARE(f.status(child).step, 14);
+    const auto lineage = f.folder(child).lineage();
+    QVERIFY(lineage);
+    QCOMPARE(QString::fromStdString(lineage->parent), parent);
+    QCOMPARE(lineage->step, 5);
+
+    f.launcher.fork(parent, 7, f.spec("child", 15));
+    QVERIFY(waitUntil([&] { return f.startFailed.size() == 1; }, kLong));
+    const QString text = f.startFailed[0][1].toString();
+    QVERIFY2(text.contains("no whole checkpoint after step 7"), qPrintable(text));
+  }
+
+  void aRunOutlivesAStarterThatIsKilled() {
+    Fixture f;
+    const QString file = f.home.home() + "/spec.toml";
+    std::ofstream(file.toStdString()) << f.spec("orphan", 1'000'000).toStdString();
+    QProcess starter;
+    starter.start(QCoreApplication::applicationFilePath(), {"--start-and-wait", file});
+    QByteArray said;
+    QVERIFY(
+        waitUntil([&] { return (said += starter.readAllStandardOutput()).contains('\n'); }, kLong));
+    const QString id = QString::fromUtf8(said).trimmed();
+    QVERIFY2(id.startsWith("orphan-"), qPrintable(id));
+    const auto process = process_of(f.folder(id));
+    QVERIFY(process);
+    const auto run = static_cast<pid_t>(process->pid);
+    QVERIFY(::getsid(run) == run && ::getpgid(run) == run);
+    ::kill(static_cast<pid_t>(starter.processId()), SIGKILL);
+    QVERIFY(waitUntil([&] { return starter.state() == QProcess::NotRunning; }));
+    const auto before = f.status(id).step;
+    QVERIFY(f.reaches(id, before + 10));
+    QVERIFY(!is_final(f.status(id).state));  // running, or saving just now
+
+    // The next studio finds it, counts it as running here, and stops it.
+    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }));
+    RunStore store;
+    QVERIFY(waitUntil([&] { return store.run(id); }));
+    QVERIFY(!is_final(store.run(id)->state));
+    f.launcher.control(id, Control::StopSaving);
+    QVERIFY(waitUntil([&] { return f.status(id).state == RunState::Stopped; }, kLong));
+  }
+
+  void theQueueRunsOneAfterTheOther() {
+    Fixture f;
+    f.launcher.setQueuePaused(true);
+    for (const char* name : {"one", "two", "three"}) {
+      QueueEntry entry;
+      entry.name = name;
+      entry.spec = f.spec(name, 6);
+      f.launcher.enqueue(entry);
+    }
+    QueueEntry wrong;
+    wrong.name = "wrong";
+    wrong.spec = "[model]\nhidden_sise = 5\n";
+    f.launcher.enqueue(wrong);
+    QCOMPARE(f.launcher.queue().size(), 4u);
+    f.launcher.moveInQueue(f.launcher.queue()[2].id, 0);
+    f.launcher.moveInQueue(f.launcher.queue()[3].id, 1);
+    f.launcher.setQueuePaused(false);
+    QVERIFY(waitUntil([&] { return f.ended.size() == 3; }, 3 * kLong));
+    QCOMPARE(f.started.size(), 3);
+    QVERIFY(f.started[0][1].toString().startsWith("three-"));
+    QVERIFY(f.started[1][1].toString().startsWith("one-"));
+    QVERIFY(f.started[2][1].toString().startsWith("two-"));
+    for (int i = 0; i < 2; ++i) {  // none began before the one ahead had ended
+      const auto end = f.status(f.started[i][1].toString());
+      QVERIFY(end.last_word <= f.status(f.started[i + 1][1].toString()).created);
+    }
+    // The one that cannot start holds nobody up, and says why.
+    QCOMPARE(f.launcher.queue().size(), 1u);
+    QVERIFY(f.launcher.queue()[0].problem.contains("hidden_sise"));
+    QCOMPARE(f.queueFailed.size(), 0);
+  }
+
+  void theQueueSurvivesARestartAndStartsNothingTwice() {
+    const test::TemporaryHome home;
+    const QString words = home.home() + "/words.jsonl";
+    writeWords(words);
+    {
+      Launcher launcher;
+      launcher.setQueuePaused(true);
+      for (const char* name : {"one", "two"}) {
+        QueueEntry entry;
+        entry.id = entry.name = name;
+        entry.spec = specText(words, name, 4);
+        launcher.enqueue(entry);
+      }
+      QVERIFY(waitUntil(
+          [&] { return RunQueue::load(home.home() + "/queue.json").entries.size() == 2; }));
+    }
+    // As a studio leaves it that was killed just after it had started the first.
+    RunQueue queue = RunQueue::load(home.home() + "/queue.json");
+    QVERIFY(queue.paused);
+    queue.paused = false;
+    queue.entries[0].announced = home.home() + "/begun.id";
+    std::ofstream(queue.entries[0].announced.toStdString()) << "somewhere\n";
+    queue.save(home.home() + "/queue.json");
+
+    Launcher launcher;
+    QSignalSpy started(&launcher, &Launcher::started), ended(&launcher, &Launcher::ended);
+    QVERIFY(waitUntil([&] { return ended.size() == 1; }, kLong));
+    QCOMPARE(started.size(), 1);
+    QCOMPARE(started[0][0].toString(), "two");
+    QVERIFY(launcher.queue().empty());
+  }
+
+  void theQueueWaitsForARunThatSomebodyElseStarted() {
+    Fixture f;
+    test::WrittenRun other(f.home.runs().toStdString(), "elsewhere");
+    std::optional<RunLock> lock(std::in_place, other.folder);  // this process is its trainer
+    QVERIFY(waitUntil([&] { return f.launcher.localRun() == other.id(); }));
+    QueueEntry entry;
+    entry.name = "next";
+    entry.spec = f.spec("next", 3);
+    f.launcher.enqueue(entry);
+    QTest::qWait(3000);
+    QCOMPARE(f.started.size(), 0);
+    QCOMPARE(f.launcher.queue().size(), 1u);
+    std::filesystem::remove(other.folder.path() / "process.json");
+    lock.reset();
+    QVERIFY(f.idOfStart().startsWith("next-"));
+  }
+
+  void aDamagedQueueIsSetAside() {
+    const test::TemporaryHome home;
+    std::ofstream((home.home() + "/queue.json").toStdString()) << "{ not json";
+    Launcher launcher;
+    QSignalSpy failed(&launcher, &Launcher::queueFailed);
+    QVERIFY(waitUntil([&] { return failed.size() == 1; }));
+    QVERIFY(failed[0][0].toString().contains("set aside"));
+    QCOMPARE(QDir(home.home()).entryList({"queue.json.damaged-*"}).size(), 1);
+  }
+
+  void theRulesAreStated() {
+    QVERIFY(!Launcher::queueRule().isEmpty() && !Launcher::sharingRule().isEmpty());
+    QCOMPARE(Launcher::chatThreads(false), 0);
+    QVERIFY(Launcher::chatThreads(true) >= 1);
+    QCOMPARE(Launcher::commandFor("/a/b.toml"), "tessera train /a/b.toml");
+    QCOMPARE(Launcher::commandFor("/a b/it's"), "tessera train '/a b/it'\\''s'");
+  }
+};
+
+int main(int argc, char** argv) {
+  if (argc > 2 && std::string_view(argv[1]) == "--start-and-wait") return startAndWait(argc, argv);
+  test::TestApplication app(argc, argv);
+  LauncherTest tests;
+  return test::runTests(tests, argc, argv);
+}
+#include "launcher_test.moc"

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// RunsModel: the runs of the store as a table, one row each. Sorting and filtering are RunsProxy's.
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QHash>
+#include <QString>
+#include <QStringList>
+#include <vector>
+
+#include "ui/bridge/run_store.h"
+
+namespace tessera::ui {
+
+class RunsModel : public QAbstractTableModel {
+  Q_OBJECT
+ public:
+  enum Column {
+    Name,
+    State,
+    Progress,
+    Loss,
+    Validation,
+    Speed,
+    Curve,
+    Created,
+    LastWord,
+    Tags,
+    Notes,
+    Lineage,
+    ColumnCount
+  };
+  enum Role {
+    IdRole = Qt::UserRole,
+    StateRole,     ///< int of RunState
+    ProgressRole,  ///< 0 to 1, below 0: unknown
+    CurveRole,     ///< QList<float>: the loss over the whole run
+  };
+
+  using QAbstractTableModel::QAbstractTableModel;
+
+  /// Says what differs from the rows before; selections and scrolling stay.
+  void setRows(const RunRows& rows);
+  /// Ages are of now: to be called every second or so while they are seen.
+  void tick();
+
+  const RunRow& row(int r) const { return (*m_rows)[static_cast<std::size_t>(r)]; }
+  const QString& id(int r) const { return m_texts[static_cast<std::size_t>(r)].id; }
+  int rowOf(const QString& id) const { return m_index.value(id, -1); }
+  QStringList allTags() const;
+
+  /// What a row is searched by, in lower case: name, id, tags, notes, state, reason, parent.
+  const QString& haystack(int r) const { return m_texts[static_cast<std::size_t>(r)].haystack; }
+  /// By the value of a column, what is unknown last in either order.
+  bool lessThan(int a, int b, int column, bool descending) const;
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+  Qt::ItemFlags flags(const QModelIndex& index) const override;
+  bool setData(const QModelIndex& index, const QVariant& value, int role) override;
+
+  /// "fast, baseline" and back; white space around words is not part of them.
+  static QStringList tagsOf(const QString& text);
+
+ Q_SIGNALS:
+  /// The user wrote into a cell of Name, Tags (a QStringList) or Notes.
+  void edited(const QString& id, int column, const QVariant& value);
+
+ private:
+  struct Texts {
+    QString id, name, nameKey, tags, notes, haystack;
+  };
+  static Texts textsOf(const RunRow& row);
+  void replaceAll(const RunRows& rows);
+  void updateInPlace(const RunRows& rows);
+  bool insertAndRemove(const RunRows& rows);
+  void reindex();
+  QString display(int r, int column) const;
+  QString tip(int r, int column) const;
+  double numberOf(int r, int column) const;
+
+  RunRows m_rows = std::make_shared<const std::vector<RunRow>>();
+  std::vector<Texts> m_texts;
+  QHash<QString, int> m_index;
+};
+
+}  // namespace tessera::ui
