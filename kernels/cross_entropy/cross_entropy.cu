@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Cross-entropy on the GPU: one block per row. Up to 32,768 F32 logits of a row stay in registers
-// between the pass for the maximum and the sum and the one for the gradient.
+// Cross-entropy on the GPU: one block per row. The first 16,384 F32 logits of a row (32,768 BF16)
+// stay in registers between the pass for the maximum and the sum and the one for the gradient; two
+// blocks share a multiprocessor, so that one computes while the other waits for memory.
 #include "kernels/cross_entropy/cross_entropy.h"
 
 #include <cfloat>
@@ -11,8 +12,16 @@
 namespace tessera::kernels::cuda {
 
 namespace {
-constexpr int kThreads = 1024;
+constexpr int kThreads = 512;
 constexpr int kHeld = 8;  // packs per thread
+
+/// e^x for x <= 0, within 2 units in the last place near 0 and a relative |x| / 2^24 below: what is
+/// far down weighs little in a sum. Three instructions; expf has eight.
+__device__ inline float exp_below_0(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x * 1.44269504f));
+  return power;
+}
 
 /// A maximum and the sum of exponentials relative to it, of some logits.
 struct Partial {
@@ -24,9 +33,9 @@ struct Partial {
 #pragma unroll
     for (int i = 0; i < N; ++i) larger = fmaxf(larger, v[i]);
     // NOTE: the sum may be NaN, and must stay so: it is scaled even where it was 0.
-    sum *= expf(most - larger);
+    sum *= exp_below_0(most - larger);
 #pragma unroll
-    for (int i = 0; i < N; ++i) sum += expf(v[i] - larger);
+    for (int i = 0; i < N; ++i) sum += exp_below_0(v[i] - larger);
     most = larger;
   }
 };
@@ -35,7 +44,7 @@ struct Partial {
 __device__ inline Partial combine(Partial mine, float* shared) {
   Partial all;
   all.most = row_reduce(mine.most, shared, Larger{});
-  all.sum = row_sum(mine.sum * expf(mine.most - all.most), shared);
+  all.sum = row_sum(mine.sum * exp_below_0(mine.most - all.most), shared);
   return all;
 }
 
@@ -46,14 +55,18 @@ __device__ inline void write_gradient(T* to, const float (&v)[N], std::int64_t f
   float d[N];
 #pragma unroll
   for (int i = 0; i < N; ++i) {
-    d[i] = expf(v[i] - all.most) * factor;
-    if (first + i == target) d[i] -= scale;
+    d[i] = exp_below_0(v[i] - all.most) * factor;
+  }
+  const std::int64_t at = target - first;
+  if (at >= 0 && at < N) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) d[i] -= i == at ? scale : 0.0f;
   }
   save<N>(to, d);
 }
 
 template <int N, class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     row_kernel(Rows<T> logits, std::int64_t packs, const std::int32_t* targets, double scale,
                float* loss, tessera::cuda::Fault fault) {
   __shared__ float shared[kThreads / kWarp];

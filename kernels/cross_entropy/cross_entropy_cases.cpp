@@ -38,7 +38,8 @@ Case make_case(const Setting& s, DType dtype, double gradient_scale) {
             run.execute([&](Context& c) { cross_entropy(c, work, targets, gradient_scale, loss); });
             if (s.benchmark()) return;
             const std::vector<double> ones(static_cast<std::size_t>(s.rows), gradient_scale);
-            const Tensor cotangent = run.values({s.rows}, ones), again = run.temporary({s.rows});
+            const Tensor cotangent = run.values({s.rows}, ones, {.dtype = wide}),
+                         again = run.temporary({s.rows});
             run.check_gradient({{logits, work}},
                                [&](Context& c) { cross_entropy(c, logits, targets, 0, again); },
                                {{again, cotangent}});

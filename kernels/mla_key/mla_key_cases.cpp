@@ -78,6 +78,10 @@ void register_mla_key_cases(CaseList& cases) {
     cases.push_back(backward_case(shape, DType::F32));
     for (Case& the_case : cases_in_bf16(shape)) cases.push_back(the_case);
   }
+  for (Case& the_case : cases_in_bf16({32768, 8, 128, 64})) {
+    the_case.timed_only = true;
+    cases.push_back(the_case);
+  }
   cases.push_back(forward_case({9, 5, 7, 6, 3}, DType::F64));
   cases.push_back(backward_case({9, 5, 7, 6, 3}, DType::F64));
 }

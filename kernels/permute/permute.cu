@@ -9,12 +9,23 @@
 namespace tessera::kernels::cuda {
 
 namespace {
+constexpr int kPicksAtOnce = 8;
+
 /// What the copies need of a permutation.
 struct Routes {
   std::int64_t tokens;
   int top_k, experts;
   const std::int64_t* counts;
   const std::int32_t *offsets, *row_of_slot;
+
+  /// Of the token's picks from `first` on; -1 where there is none.
+  __device__ void load_rows(std::int64_t token, int first,
+                            std::int32_t (&rows)[kPicksAtOnce]) const {
+#pragma unroll
+    for (int i = 0; i < kPicksAtOnce; ++i) {
+      rows[i] = first + i < top_k ? row_of_slot[token * top_k + first + i] : -1;
+    }
+  }
 };
 
 constexpr int kPaddingBlocks = 16;  // of the rows of one expert's padding
@@ -39,14 +50,15 @@ __global__ void __launch_bounds__(256)
   if (token >= routes.tokens || pack >= packs) return;
   float v[N];
   load<N>(x[token] + pack * N, v);
-  const std::int32_t* rows = routes.row_of_slot + token * routes.top_k;
-#pragma unroll 4
-  for (int i = 0; i < routes.top_k; ++i) {
-    if (rows[i] >= 0) save<N>(y[rows[i]] + pack * N, v);
+  for (int first = 0; first < routes.top_k; first += kPicksAtOnce) {
+    std::int32_t rows[kPicksAtOnce];
+    routes.load_rows(token, first, rows);
+#pragma unroll
+    for (int i = 0; i < kPicksAtOnce; ++i) {
+      if (rows[i] >= 0) save<N>(y[rows[i]] + pack * N, v);
+    }
   }
 }
-
-constexpr int kPicksAtOnce = 8;
 
 /// out[token] += sum_i weight_i source[row_i], in the order of i; weights may be absent (all 1).
 template <int N, class S>
@@ -55,24 +67,24 @@ __global__ void __launch_bounds__(256)
                   std::int64_t packs, Rows<float> out) {
   const std::int64_t token = grid_row(), pack = grid_pack();
   if (token >= routes.tokens || pack >= packs) return;
-  const std::int32_t* rows = routes.row_of_slot + token * routes.top_k;
   float sum[N];
   load<N>(out[token] + pack * N, sum);
   for (int first = 0; first < routes.top_k; first += kPicksAtOnce) {
-    float v[kPicksAtOnce][N];
-    bool has[kPicksAtOnce];
+    std::int32_t rows[kPicksAtOnce];
+    float weight[kPicksAtOnce];
+    Pack<S, N> loaded[kPicksAtOnce];
+    routes.load_rows(token, first, rows);
 #pragma unroll
     for (int i = 0; i < kPicksAtOnce; ++i) {
-      const std::int64_t row = first + i < routes.top_k ? rows[first + i] : -1;
-      has[i] = row >= 0;
-      if (has[i]) load<N>(source[row] + pack * N, v[i]);
+      if (rows[i] < 0) continue;
+      loaded[i] = load_pack<N>(source[rows[i]] + pack * N);
+      weight[i] = weights ? weights[token][first + i] : 1.0f;
     }
 #pragma unroll
     for (int i = 0; i < kPicksAtOnce; ++i) {
-      if (!has[i]) continue;
-      const float weight = weights ? weights[token][first + i] : 1.0f;
+      if (rows[i] < 0) continue;
 #pragma unroll
-      for (int c = 0; c < N; ++c) sum[c] += weight * v[i][c];
+      for (int c = 0; c < N; ++c) sum[c] += weight[i] * to_float(loaded[i].values[c]);
     }
   }
   save<N>(out[token] + pack * N, sum);
@@ -90,11 +102,10 @@ __global__ void __launch_bounds__(256)
   for (int first = 0; first < routes.top_k; first += kPicksAtOnce) {
     std::int32_t row[kPicksAtOnce];
     float weight[kPicksAtOnce], dot[kPicksAtOnce] = {};
+    if (live) routes.load_rows(token, first, row);
 #pragma unroll
     for (int i = 0; i < kPicksAtOnce; ++i) {
-      const bool has = live && first + i < routes.top_k;
-      row[i] = has ? routes.row_of_slot[token * routes.top_k + first + i] : -1;
-      weight[i] = has ? weights[token][first + i] : 0.0f;
+      weight[i] = live && first + i < routes.top_k ? weights[token][first + i] : 0.0f;
     }
     for (std::int64_t pack = threadIdx.x; live && pack < packs; pack += blockDim.x) {
       float d[N];
@@ -167,7 +178,8 @@ void gather(Context& context, const char* where, const Tensor& source, const Ten
   if (weights) expect_shape(where, "weights", weights, {tokens, routes.top_k});
   if (out.numel() == 0) return;
   with_real(where, "rows", source, [&]<class S>(S) {
-    with_packs<4>({&source, &out}, [&](auto n) {
+    // Packs of 16 bytes of the source, which is top_k times as many: two or one of `out`.
+    with_packs<kPack<S>>({&source, &out}, [&](auto n) {
       constexpr int N = decltype(n)::value;
       const RowGrid grid(tokens, d / N);
       gather_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(

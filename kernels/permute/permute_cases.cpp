@@ -68,7 +68,8 @@ Case forward_case(const Setting& s, DType dtype, DType out) {
           .label = s.text() + " to " + short_name(out),
           .dtype = dtype,
           .tolerance = out != dtype ? 3e-3 : 0.0,
-          .bytes = s.slot_elements() * double(size_of(dtype) + size_of(out)),
+          .bytes = s.token_elements() * double(size_of(dtype)) +
+                   s.slot_elements() * double(size_of(out)),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
@@ -84,7 +85,8 @@ Case backward_case(const Setting& s, DType dtype) {
           .label = s.text(),
           .dtype = dtype,
           .tolerance = 1e-6,
-          .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
+          .bytes = s.slot_elements() * double(size_of(dtype)) +
+                   2 * s.token_elements() * double(size_of(wide(dtype))),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
@@ -106,7 +108,8 @@ Case combine_case(const Setting& s, DType dtype) {
       .dtype = dtype,
       .tolerance = 1e-6,
       .flops = 2 * s.slot_elements(),
-      .bytes = (s.slot_elements() + 2 * s.token_elements()) * double(size_of(dtype)),
+      .bytes = s.slot_elements() * double(size_of(dtype)) +
+               2 * s.token_elements() * double(size_of(wide(dtype))),
       .benchmark = s.benchmark(),
       .body = [=](CaseRun& run) {
         const Permutation p = planned(run, s);
@@ -124,7 +127,8 @@ Case combine_backward_case(const Setting& s, DType dtype, DType out) {
       .dtype = dtype,
       .tolerance = out == DType::BF16 ? 3e-3 : 2e-6,
       .flops = 3 * s.slot_elements(),
-      .bytes = s.slot_elements() * double(2 * size_of(dtype) + size_of(out)),
+      .bytes = s.slot_elements() * double(size_of(dtype) + size_of(out)) +
+               s.token_elements() * double(size_of(wide(dtype))),
       .benchmark = s.benchmark(),
       .body = [=](CaseRun& run) {
         const Permutation p = planned(run, s);
@@ -179,6 +183,12 @@ void register_permute_cases(CaseList& cases) {
     cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
     for (Case& the_case : cases_in_bf16(setting)) cases.push_back(the_case);
   }
+  const Setting large{", groups of 128", 8192, 8, 64, 1024, 64, 128};
+  for (Case& the_case : cases_in_bf16(large)) {
+    the_case.timed_only = true;
+    cases.push_back(the_case);
+  }
+  cases.push_back(plan_case({", groups of 128", 32768, 8, 64, 64, 64, 128}));
   cases.push_back(plan_case({"", 9000, 8, 64, 1, 64}));
   cases.push_back(forward_case(settings[2], DType::F64, DType::F64));
   cases.push_back(backward_case(settings[2], DType::F64));

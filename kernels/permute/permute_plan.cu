@@ -11,8 +11,10 @@ namespace tessera::kernels::cuda {
 
 namespace {
 constexpr int kPlanWarps = 8;
-constexpr int kSlotsPerWarp = 256;
+constexpr int kSlotsPerWarp = 64;
 constexpr int kSlotsPerBlock = kPlanWarps * kSlotsPerWarp;
+constexpr int kPlaceThreads = 1024;
+constexpr int kBlocksAtOnce = 8;
 constexpr std::int64_t kMostExperts = 48 * 1024 / 4 / kPlanWarps;
 
 struct PlanTask {
@@ -24,13 +26,19 @@ struct PlanTask {
       of_blocks;  ///< (blocks, experts): slots of each block, then those of earlier blocks
   std::int64_t* counts;
   std::int32_t *offsets, *row_of_slot, *slot_of_row;
+  std::int64_t rows;  ///< of slot_of_row
 
   __device__ bool is_expert(std::int32_t pick) const { return pick >= 0 && pick < experts; }
 };
 
+/// Also marks all rows as padding.
 __global__ void __launch_bounds__(kPlanWarps* kWarp)
     count_kernel(const PlanTask task, tessera::cuda::Fault fault) {
   extern __shared__ std::int32_t counts[];
+  const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  for (std::int64_t row = thread; row < task.rows; row += std::int64_t{gridDim.x} * blockDim.x) {
+    task.slot_of_row[row] = -1;
+  }
   for (int e = threadIdx.x; e < task.experts; e += blockDim.x) counts[e] = 0;
   __syncthreads();
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * kSlotsPerBlock;
@@ -47,30 +55,50 @@ __global__ void __launch_bounds__(kPlanWarps* kWarp)
   for (int e = threadIdx.x; e < task.experts; e += blockDim.x) to[e] = counts[e];
 }
 
-/// One block. Turns of_blocks into the slots of earlier blocks; writes totals and offsets.
-__global__ void __launch_bounds__(1024) place_kernel(const PlanTask task) {
-  for (int e = threadIdx.x; e < task.experts; e += blockDim.x) {
+/// One block. Turns of_blocks into the slots of earlier blocks; writes totals and offsets. Several
+/// threads share an expert: each has the blocks of one slice.
+__global__ void __launch_bounds__(kPlaceThreads) place_kernel(const PlanTask task, int slices) {
+  extern __shared__ std::int32_t of_slices[];  // (slices, experts)
+  const int share = (task.blocks + slices - 1) / slices;
+  const auto for_slices = [&](const auto& body) {
+    for (int i = static_cast<int>(threadIdx.x); i < slices * task.experts; i += kPlaceThreads) {
+      const int slice = i / task.experts;
+      body(i, i % task.experts, slice * share, min(task.blocks, (slice + 1) * share));
+    }
+    __syncthreads();
+  };
+  for_slices([&](int i, int e, int from, int to) {
+    std::int32_t sum = 0;
+#pragma unroll 8
+    for (int b = from; b < to; ++b) sum += task.of_blocks[std::int64_t{b} * task.experts + e];
+    of_slices[i] = sum;
+  });
+  for (int e = static_cast<int>(threadIdx.x); e < task.experts; e += kPlaceThreads) {
     std::int32_t before = 0;
-    constexpr int kAtOnce = 16;
-    for (int first = 0; first < task.blocks; first += kAtOnce) {
-      std::int32_t loaded[kAtOnce];
-#pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        loaded[i] = first + i < task.blocks
-                        ? task.of_blocks[std::int64_t{first + i} * task.experts + e]
-                        : 0;
-      }
-#pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        if (first + i < task.blocks) {
-          task.of_blocks[std::int64_t{first + i} * task.experts + e] = before;
-        }
-        before += loaded[i];
-      }
+    for (int slice = 0; slice < slices; ++slice) {
+      const std::int32_t count = of_slices[slice * task.experts + e];
+      of_slices[slice * task.experts + e] = before;
+      before += count;
     }
     task.counts[e] = before;
   }
   __syncthreads();
+  for_slices([&](int i, int e, int from, int to) {
+    std::int32_t before = of_slices[i];
+    for (int first = from; first < to; first += kBlocksAtOnce) {
+      std::int32_t loaded[kBlocksAtOnce];
+#pragma unroll
+      for (int b = 0; b < kBlocksAtOnce; ++b) {
+        const std::int64_t at = std::int64_t{first + b} * task.experts + e;
+        loaded[b] = first + b < to ? task.of_blocks[at] : 0;
+      }
+#pragma unroll
+      for (int b = 0; b < kBlocksAtOnce; ++b) {
+        if (first + b < to) task.of_blocks[std::int64_t{first + b} * task.experts + e] = before;
+        before += loaded[b];
+      }
+    }
+  });
   if (threadIdx.x >= kWarp) return;
   std::int64_t carry = 0;
   for (int first = 0; first < task.experts; first += kWarp) {
@@ -143,7 +171,8 @@ void permute_plan(Context& context, const Tensor& picks, const Permutation& p) {
   const std::int64_t most = max_permuted_rows(picks.size(0), picks.size(1), experts, p.alignment);
   require(rows >= most, where, "{} rows may be needed but slot_of_row has {}", most, rows);
 
-  const auto blocks = static_cast<int>((slots + kSlotsPerBlock - 1) / kSlotsPerBlock);
+  const auto blocks =
+      static_cast<int>(std::max<std::int64_t>(1, (slots + kSlotsPerBlock - 1) / kSlotsPerBlock));
   Pieces pieces;
   const auto of_blocks = pieces.reserve<std::int32_t>(blocks * experts);
   pieces.take(context);
@@ -156,23 +185,21 @@ void permute_plan(Context& context, const Tensor& picks, const Permutation& p) {
                       p.counts.data<std::int64_t>(),
                       p.offsets.data<std::int32_t>(),
                       p.row_of_slot.data<std::int32_t>(),
-                      p.slot_of_row.data<std::int32_t>()};
+                      p.slot_of_row.data<std::int32_t>(),
+                      rows};
   const cudaStream_t stream = stream_of(context);
   const auto grid = static_cast<unsigned>(blocks);
   const std::size_t shared = static_cast<std::size_t>(experts) * sizeof(std::int32_t);
-  if (rows > 0)
-    check(cudaMemsetAsync(task.slot_of_row, 0xff, p.slot_of_row.bytes(), stream), where);
-  if (blocks > 0) {
-    count_kernel<<<grid, kPlanWarps * kWarp, shared, stream>>>(
-        task, tessera::cuda::fault(where, "slot {} picks an expert that there is not"));
-    check_launch(where);
-  }
-  place_kernel<<<1, 1024, 0, stream>>>(task);
+  count_kernel<<<grid, kPlanWarps * kWarp, shared, stream>>>(
+      task, tessera::cuda::fault(where, "slot {} picks an expert that there is not"));
   check_launch(where);
-  if (blocks > 0) {
-    scatter_kernel<<<grid, kPlanWarps * kWarp, kPlanWarps * shared, stream>>>(task);
-    check_launch(where);
-  }
+  const auto slices = static_cast<int>(
+      std::clamp<std::int64_t>(kPlaceThreads / std::max<std::int64_t>(1, experts), 1, 32));
+  place_kernel<<<1, kPlaceThreads, static_cast<std::size_t>(slices) * shared, stream>>>(task,
+                                                                                        slices);
+  check_launch(where);
+  scatter_kernel<<<grid, kPlanWarps * kWarp, kPlanWarps * shared, stream>>>(task);
+  check_launch(where);
 }
 TESSERA_CUDA_OPERATION(permute_plan)
 

@@ -120,6 +120,12 @@ void register_rms_norm_cases(CaseList& cases) {
     cases.push_back(backward_case(shape, DType::F32, true));
     for (Case& the_case : cases_in_bf16(shape)) cases.push_back(the_case);
   }
+  const Shape large{16384, 2048};  // more than a GPU's cache holds
+  for (Case the_case :
+       {forward_case(large, DType::F32, DType::BF16), backward_case(large, DType::F32, true)}) {
+    the_case.timed_only = true;
+    cases.push_back(the_case);
+  }
   cases.push_back(forward_case({7, 33, 5}, DType::F64, DType::F64));
   cases.push_back(backward_case({40, 33, 5}, DType::F64, true));
   cases.push_back(in_place_case());

@@ -78,6 +78,9 @@ void register_rope_cases(CaseList& cases) {
     cases.push_back(rope_case(shape, DType::BF16, true));
     cases.back().on_cpu = false;
   }
+  cases.push_back(rope_case({32768, 8, 64, 128}, DType::BF16, false));  // queries of 32K tokens
+  cases.back().on_cpu = false;
+  cases.back().timed_only = true;
   cases.push_back(rope_case({7, 3, 6, 5}, DType::F64, false));
   cases.push_back(gradient_case());
 }

@@ -61,64 +61,102 @@ __device__ inline void score(Scoring scoring, float* scores, int experts, int la
   for (int e = lane; e < experts; e += kWarp) scores[e] /= sum;
 }
 
-/// By one lane: the largest s + b of a group, or the sum of its two largest.
-__device__ inline float score_of_group(GroupScore rule, const float* scores, const float* bias,
-                                       int size) {
+/// Where the choice s + b of an expert stands: rows of groups, padded so that lanes that read the
+/// same place of several groups use different banks.
+struct GroupLayout {
+  int size, lanes;  ///< experts of a group; lanes that share one
+
+  GroupLayout(int experts, int groups) : size(experts / groups), lanes(1) {
+    while (2 * lanes * groups <= kWarp && 2 * lanes <= size) lanes *= 2;
+  }
+  int words(int groups) const { return groups * (size + lanes); }
+  __device__ int place(int group, int i) const { return group * (size + lanes) + i; }
+};
+
+/// The largest s + b of a group, or the sum of its two largest; in all of the group's lanes.
+__device__ inline float score_of_group(GroupScore rule, const GroupLayout& layout,
+                                       const float* choice, int group, int lane) {
   float first = -INFINITY, second = -INFINITY;
-  for (int e = 0; e < size; ++e) {
-    const float value = scores[e] + bias[e];
+  for (int i = lane % layout.lanes; i < layout.size; i += layout.lanes) {
+    const float value = choice[layout.place(group, i)];
     second = fmaxf(second, fminf(first, value));
     first = fmaxf(first, value);
   }
-  return rule == GroupScore::TopTwoSum && size > 1 ? first + second : first;
+  for (int step = layout.lanes / 2; step > 0; step /= 2) {
+    const float other = __shfl_xor_sync(kAllLanes, first, step);
+    second = fmaxf(fmaxf(second, __shfl_xor_sync(kAllLanes, second, step)), fminf(first, other));
+    first = fmaxf(first, other);
+  }
+  return rule == GroupScore::TopTwoSum && layout.size > 1 ? first + second : first;
 }
 
-__global__ void __launch_bounds__(kMostWarps* kWarp) forward_kernel(const Forward f) {
+/// Marks the best groups in `kept`.
+__device__ inline void keep_groups(const RouterConfig& config, const GroupLayout& layout,
+                                   const float* choice, int lane, std::uint32_t* groups,
+                                   std::uint32_t* kept) {
+  const int at_once = kWarp / layout.lanes;
+  for (int first = 0; first < config.groups; first += at_once) {
+    const int group = first + lane / layout.lanes;
+    const bool is_group = group < config.groups;
+    const float value =
+        score_of_group(config.group_score, layout, choice, is_group ? group : 0, lane);
+    if (is_group && lane % layout.lanes == 0) {
+      groups[group] = order_of(value);
+      kept[group] = 0;
+    }
+  }
+  __syncwarp();
+  select_largest(groups, config.groups, config.kept_groups, [&](int, int group) {
+    if (lane == 0) kept[group] = 1;
+  });
+}
+
+/// 32-bit words of shared memory per warp.
+std::int64_t forward_words(std::int64_t experts, const RouterConfig& config,
+                           const GroupLayout& layout) {
+  return 2 * experts + layout.words(config.groups) + 2 * config.groups + config.top_k;
+}
+
+__global__ void __launch_bounds__(kMostWarps* kWarp)
+    forward_kernel(const Forward f, const GroupLayout layout, int words) {
   extern __shared__ std::uint32_t memory[];
-  const int lane = threadIdx.x % kWarp, experts = f.experts;
+  const int lane = threadIdx.x % kWarp, experts = f.experts, size = layout.size;
   const RouterConfig& config = f.config;
   const std::int64_t token = token_of_warp();
   if (token >= f.tokens) return;
-  std::uint32_t* mine = memory + threadIdx.x / kWarp * (2 * experts + 2 * config.groups);
+  std::uint32_t* mine = memory + threadIdx.x / kWarp * words;
   auto* scores = reinterpret_cast<float*>(mine);
-  std::uint32_t *orders = mine + experts, *groups = orders + experts,
-                *kept = groups + config.groups;
+  std::uint32_t* orders = mine + experts;
+  auto* picks = reinterpret_cast<std::int32_t*>(orders + experts);
+  std::uint32_t *groups = orders + experts + config.top_k, *kept = groups + config.groups;
+  auto* choice = reinterpret_cast<float*>(kept + config.groups);
 
   bool finite = true, finite_bias = true;
   for (int e = lane; e < experts; e += kWarp) {
     scores[e] = f.logits[token][e];
     finite = finite && isfinite(scores[e]);
-    finite_bias = finite_bias && isfinite(f.bias[e]);
   }
   if (!finite) f.logit_fault.raise(static_cast<unsigned>(token));
-  if (!finite_bias) f.bias_fault.raise(static_cast<unsigned>(token));
   __syncwarp();
   score(config.scoring, scores, experts, lane);
-  __syncwarp();
-  for (int e = lane; e < experts; e += kWarp) f.scores[token][e] = scores[e];
-
-  const int size = experts / config.groups;
-  for (int group = lane; group < config.groups; group += kWarp) {
-    const int first = group * size;
-    groups[group] =
-        order_of(score_of_group(config.group_score, scores + first, f.bias + first, size));
-    kept[group] = config.kept_groups == config.groups;
-  }
-  __syncwarp();
-  if (config.kept_groups < config.groups) {
-    select_largest(groups, config.groups, config.kept_groups, [&](int, int group) {
-      if (lane == 0) kept[group] = 1;
-    });
-  }
-  __syncwarp();
+  const bool all_kept = config.kept_groups == config.groups;
   for (int e = lane; e < experts; e += kWarp) {
-    const bool is_kept = kept[e / size] != 0;
-    orders[e] = is_kept                       ? order_of(scores[e] + f.bias[e])
-                : config.transformers_masking ? order_of(0.0f)
-                                              : 0;
+    const float bias = f.bias[e], sum = scores[e] + bias;
+    finite_bias = finite_bias && isfinite(bias);
+    f.scores[token][e] = scores[e];
+    orders[e] = order_of(sum);
+    if (!all_kept) choice[layout.place(e / size, e % size)] = sum;
   }
+  if (!finite_bias) f.bias_fault.raise(static_cast<unsigned>(token));
   __syncwarp();
-  std::int32_t* picks = f.picks[token];
+  if (!all_kept) {
+    keep_groups(config, layout, choice, lane, groups, kept);
+    const std::uint32_t dropped = config.transformers_masking ? order_of(0.0f) : 0;
+    for (int e = lane; e < experts; e += kWarp) {
+      if (kept[e / size] == 0) orders[e] = dropped;
+    }
+    __syncwarp();
+  }
   float sum = 0;  // in the order of picks, as on the CPU
   select_largest(orders, experts, config.top_k, [&](int i, int expert) {
     if (lane == 0) picks[i] = expert;
@@ -128,8 +166,9 @@ __global__ void __launch_bounds__(kMostWarps* kWarp) forward_kernel(const Forwar
   if (!config.normalise) sum = 1;
   // NOTE: sigmoid underflows to 0 below about -104; such a token then gets weights of 0, not NaN.
   const float factor = sum > 0 ? config.scale / sum : 0.0f;
-  if (lane == 0) {
-    for (int i = 0; i < config.top_k; ++i) f.weights[token][i] = scores[picks[i]] * factor;
+  for (int i = lane; i < config.top_k; i += kWarp) {
+    f.picks[token][i] = picks[i];
+    f.weights[token][i] = scores[picks[i]] * factor;
   }
 }
 
@@ -207,7 +246,9 @@ void router_forward(Context& context, const Tensor& logits, const Tensor& bias,
   expect_shape(where, "bias", bias, {experts});
   expect_shape(where, "scores", scores, {tokens, experts});
   if (tokens == 0) return;
-  const Warps warps(where, (2 * experts + 2 * config.groups) * 4);
+  const GroupLayout layout(static_cast<int>(experts), config.groups);
+  const std::int64_t words = forward_words(experts, config, layout);
+  const Warps warps(where, words * 4);
   const Forward operands{read_rows<float>(logits),
                          bias.data<float>(),
                          rows_of<float>(scores),
@@ -223,7 +264,7 @@ void router_forward(Context& context, const Tensor& logits, const Tensor& bias,
                                               "the selection bias of an expert is not finite "
                                               "(seen at token {})")};
   forward_kernel<<<warps.blocks(tokens), warps.threads(), warps.shared_bytes, stream_of(context)>>>(
-      operands);
+      operands, layout, static_cast<int>(words));
   check_launch(where);
 }
 TESSERA_CUDA_OPERATION(router_forward)

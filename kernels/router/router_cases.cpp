@@ -110,6 +110,9 @@ void register_router_cases(CaseList& cases) {
       {"V3, transformers", 40, 256, v3_transformers},
       {"V3", 4096, 256, v3},
   };
+  const Setting small_experts{"64 experts", 32768, 64, v3};
+  cases.push_back(forward_case(small_experts, DType::F32));
+  cases.push_back(backward_case(small_experts, DType::F32, false));
   for (const Setting& setting : settings) {
     cases.push_back(forward_case(setting, DType::F32));
     cases.push_back(backward_case(setting, DType::F32, false));

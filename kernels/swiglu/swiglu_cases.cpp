@@ -100,6 +100,12 @@ void register_swiglu_cases(CaseList& cases) {
     cases.push_back(on_gpu(forward_case(shape, DType::BF16, DType::BF16)));
     cases.push_back(on_gpu(backward_case(shape, DType::BF16, DType::BF16, true)));
   }
+  const Shape large{32768, 512};  // more than a GPU's cache holds
+  for (Case the_case : {on_gpu(forward_case(large, DType::BF16, DType::BF16)),
+                        on_gpu(backward_case(large, DType::BF16, DType::BF16, true))}) {
+    the_case.timed_only = true;
+    cases.push_back(the_case);
+  }
   cases.push_back(forward_case({7, 33}, DType::F64, DType::F64));
   cases.push_back(backward_case({7, 33}, DType::F64, DType::F64, true));
   cases.push_back(backward_in_place_case());
