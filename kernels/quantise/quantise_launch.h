@@ -14,7 +14,7 @@
 
 struct CUstream_st;
 
-namespace tessera::kernels::cuda {
+namespace tessera::kernels::cuda::e4m3 {
 
 /// Where the two layouts of a quantised (rows, cols) activation go. Either may be absent (null).
 struct QuantisedActivation {
@@ -33,6 +33,9 @@ struct QuantisedActivation {
 /// from live_rows[0] on are neither read nor written. Reads x once.
 void quantise_activation(CUstream_st* stream, const void* x, int64_t rows, int cols,
                          const int32_t* live_rows, const QuantisedActivation& out);
+/// The same of BF16 or F32, which is rounded to BF16 first.
+void quantise_activation(CUstream_st* stream, const void* x, bool is_bf16, int64_t rows, int cols,
+                         const int32_t* live_rows, const QuantisedActivation& out);
 
 /// y = silu(gate) * up rounded to BF16, then as quantise_activation; gate_up (rows, 2 width) BF16,
 /// gate first, width a multiple of 8. `y` (rows, width) BF16 may be null.
@@ -49,4 +52,4 @@ struct QuantisedWeight {
 void quantise_weight(CUstream_st* stream, const void* w, bool is_bf16, int batch, int n, int k,
                      const QuantisedWeight& out);
 
-}  // namespace tessera::kernels::cuda
+}  // namespace tessera::kernels::cuda::e4m3

@@ -12,6 +12,7 @@
 namespace fp8_gpu {
 
 using namespace tessera::kernels::cuda;
+using namespace tessera::kernels::cuda::e4m3;
 
 inline int failures = 0;
 inline void report(const std::string& name, bool good, const std::string& detail = {}) {

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Quantisation to FP8 E4M3 in tiles: the operands of the recipe `blockwise` (DeepSeek-V3 report,
+// section 3.3.2), alone and fused with the operation that makes them.
+//
+// Every value is rounded to BF16 first, whatever type it comes in. Then for every tile, in FP32
+// with IEEE rounding:
+//   m = max(largest |x| of the tile, 1e-4)       (a NaN is passed over here, and stays NaN)
+//   scale = m / 448
+//   value = E4M3(x * (448 / m))                  (round to nearest even, saturating)
+// so that x is about value * scale. CPU and GPU agree in every bit of values and scales.
+#pragma once
+
+#include "core/base/op.h"
+#include "kernels/permute/permute.h"
+
+namespace tessera::kernels {
+
+inline constexpr std::int64_t kScaleTile = 128;
+
+/// Number of tiles over `extent`.
+constexpr std::int64_t scale_tiles(std::int64_t extent) {
+  return (extent + kScaleTile - 1) / kScaleTile;
+}
+
+/// A matrix (R, C) of activations or their gradients in one or both layouts; C a multiple of 8.
+/// A layout is absent where its `values` are.
+struct Quantised {
+  /// Tiles of 1 x 128 along a row: operand of the forward product and of the input gradient.
+  Tensor values;  ///< (R, C) F8E4M3, contiguous
+  Tensor scales;  ///< (scale_tiles(C), R or more) F32: row r, tile t at [t, r]
+  /// Tiles of 128 x 1 along tokens, transposed: operand of the weight gradient.
+  Tensor values_t;  ///< (C, R rounded up to 16, or more) F8E4M3; zeros from R to the next 16
+  Tensor scales_t;  ///< (scale_tiles(R), C or more) F32: column c, tile t at [t, c]
+};
+
+/// Weights (batch, n, k) in blocks of 128 x 128; n and k multiples of 16.
+struct QuantisedWeight {
+  Tensor values;    ///< (batch, n, k) F8E4M3
+  Tensor scales;    ///< (batch, scale_tiles(n), scale_tiles(k)) F32
+  Tensor values_t;  ///< (batch, k, n): the same numbers, for the input gradient; may be absent
+  Tensor scales_t;  ///< (batch, scale_tiles(k), scale_tiles(n))
+};
+
+namespace cpu {
+/// x (R, C) F32, BF16 or F64, contiguous. `live_rows` (1) I32 may be absent; rows from live_rows[0]
+/// on are then neither read nor written (in values_t: but for the zeros up to the next 16).
+void quantise(Context& context, const Tensor& x, const Tensor& live_rows, const Quantised& out);
+
+/// w (batch, n, k) F32, BF16 or F64, contiguous. A block's largest |w| is of w itself, unrounded,
+/// and so are the values: master weights go to FP8 without BF16 in between.
+void quantise_weight(Context& context, const Tensor& w, const QuantisedWeight& out);
+
+/// y = swiglu(gate_up) rounded to BF16, and quantised. gate_up (R, 2 C) BF16 (on the CPU also F32
+/// or F64) as in kernels/swiglu; y (R, C) as gate_up but for BF16 on the GPU, may be absent.
+void swiglu_quantise(Context& context, const Tensor& gate_up, const Tensor& live_rows,
+                     const Tensor& y, const Quantised& out);
+
+/// permute_forward's rows of x (tokens, C), quantised; zeros in padding rows; rows (and columns of
+/// values_t) from offsets[experts] on are not written. With values_t the permutation's alignment is
+/// a multiple of 128, so that no tile has tokens of two experts. x F32, BF16 or F64, contiguous.
+void permute_quantise(Context& context, const Tensor& x, const Permutation& permutation,
+                      const Quantised& out);
+
+/// combine_backward's dy, quantised as permute_quantise does. d_out (tokens, C) and y (rows, C)
+/// F32, BF16 or F64, contiguous; weights and d_weights (tokens, top_k) F32 (F64 on the CPU).
+void combine_backward_quantise(Context& context, const Tensor& d_out, const Tensor& y,
+                               const Tensor& weights, const Permutation& permutation,
+                               const Quantised& out, const Tensor& d_weights);
+
+/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, contiguous; weight (C)
+/// and rstd (R) alike; y (R, C) BF16 (as x for F64) may be absent.
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& rstd, const Quantised& out);
+}  // namespace cpu
+
+inline const Op<decltype(cpu::quantise)> quantise{"quantise", cpu::quantise};
+inline const Op<decltype(cpu::quantise_weight)> quantise_weight{"quantise_weight",
+                                                                cpu::quantise_weight};
+inline const Op<decltype(cpu::swiglu_quantise)> swiglu_quantise{"swiglu_quantise",
+                                                                cpu::swiglu_quantise};
+inline const Op<decltype(cpu::permute_quantise)> permute_quantise{"permute_quantise",
+                                                                  cpu::permute_quantise};
+inline const Op<decltype(cpu::combine_backward_quantise)> combine_backward_quantise{
+    "combine_backward_quantise", cpu::combine_backward_quantise};
+inline const Op<decltype(cpu::rms_norm_quantise)> rms_norm_quantise{"rms_norm_quantise",
+                                                                    cpu::rms_norm_quantise};
+
+}  // namespace tessera::kernels

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Values and scales are compared exactly where the same floats are quantised everywhere. After an
+// exponential or a root the last bit of a float decides now and then on which side BF16 and E4M3
+// round: such a value is one step off, and the norm of all errors small.
+#include "kernels/cases.h"
+#include "kernels/convert/convert.h"
+#include "kernels/quantise/quantise.h"
+
+namespace tessera::kernels {
+
+namespace {
+constexpr double kExact = 0, kRounded = 1e-2;
+
+struct Shape {
+  std::int64_t rows, cols;
+  bool by_rows = true, transposed = true;
+  std::string text() const {
+    return fmt::format("({}, {}){}", rows, cols,
+                       by_rows && transposed ? ""
+                       : by_rows             ? " rows only"
+                                             : " transposed only");
+  }
+  double elements() const { return double(rows) * double(cols); }
+  double written() const { return elements() * (double(by_rows) + double(transposed)); }
+  bool benchmark() const { return elements() > 1e6; }
+};
+
+Quantised outputs(CaseRun& run, const Shape& s, double tolerance) {
+  const TensorOptions values{.dtype = DType::F8E4M3, .fixed = true, .tolerance = tolerance};
+  const TensorOptions scales{.dtype = DType::F32, .fixed = true, .tolerance = tolerance};
+  Quantised out;
+  if (s.by_rows) {
+    out.values = run.output("values", {s.rows, s.cols}, values);
+    out.scales = run.output("scales", {scale_tiles(s.cols), s.rows}, scales);
+  }
+  if (s.transposed) {
+    out.values_t = run.output("values_t", {s.cols, (s.rows + 15) / 16 * 16}, values);
+    out.scales_t = run.output("scales_t", {scale_tiles(s.rows), s.cols}, scales);
+  }
+  return out;
+}
+
+Case on_gpu(Case the_case) {
+  the_case.on_cpu = false;
+  return the_case;
+}
+
+Case quantise_case(const Shape& s, DType dtype) {
+  return {.op = "quantise",
+          .label = s.text(),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = s.elements() * double(size_of(dtype)) + s.written(),
+          .benchmark = s.benchmark(),
+          .same_for_any_threads = !s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor x = run.normal({s.rows, s.cols}, {.scale = 3});
+            const Quantised out = outputs(run, s, kExact);
+            run.execute([&](Context& c) { quantise(c, x, {}, out); });
+          }};
+}
+
+/// Zeros, values under the least maximum, the largest float, ties; all rows, or the first.
+Case special_case(std::int64_t live_rows) {
+  return {.op = "quantise",
+          .label = fmt::format("(5, 8), {} live, special values", live_rows),
+          .tolerance = kExact,
+          .body = [=](CaseRun& run) {
+            const Tensor x =
+                run.values({5, 8}, {0,    0,      0,    0,    0,      0,    0,     0,       //
+                                    1e-6, -3e-5,  0,    1e-7, -1e-9,  2e-5, 1e-30, -1e-38,  //
+                                    448,  1.0625, 9.5,  -17,  0.0137, 3.25, -448,  0.001,   //
+                                    1,    2,      3,    4,    5,      6,    7,     8,       //
+                                    1e30, 1,      -1e3, 1,    1,      1e29, 1,     1});
+            const Tensor live = run.integers(DType::I32, {1}, {live_rows});
+            const Quantised out = outputs(run, {5, 8, true, false}, kExact);
+            run.untouched_from(out.values, live_rows);
+            fill(run.context(), 0, out.scales);
+            run.execute([&](Context& c) { quantise(c, x, live, out); });
+          }};
+}
+
+Case weight_case(std::int64_t batch, std::int64_t n, std::int64_t k, DType dtype) {
+  const double elements = double(batch) * double(n) * double(k);
+  return {.op = "quantise_weight",
+          .label = fmt::format("({}, {}, {})", batch, n, k),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = elements * double(size_of(dtype) + 2),
+          .benchmark = elements > 1e6,
+          .body = [=](CaseRun& run) {
+            const TensorOptions values{.dtype = DType::F8E4M3, .fixed = true};
+            const TensorOptions scales{.dtype = DType::F32, .fixed = true};
+            const Tensor w = run.normal({batch, n, k}, {.scale = 0.02});
+            const std::int64_t down = scale_tiles(n), across = scale_tiles(k);
+            const QuantisedWeight out{run.output("values", {batch, n, k}, values),
+                                      run.output("scales", {batch, down, across}, scales),
+                                      run.output("values_t", {batch, k, n}, values),
+                                      run.output("scales_t", {batch, across, down}, scales)};
+            run.execute([&](Context& c) { quantise_weight(c, w, out); });
+          }};
+}
+
+Case swiglu_case(const Shape& s, DType dtype, bool with_y) {
+  return {
+      .op = "swiglu_quantise",
+      .label = s.text() + (with_y ? " with y" : ""),
+      .dtype = dtype,
+      .tolerance = kRounded,
+      .bytes = s.elements() * double(size_of(dtype)) * (with_y ? 3 : 2) + s.written(),
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor gate_up = run.normal({s.rows, 2 * s.cols}, {.scale = 2});
+        const Tensor y = with_y ? run.output("y", {s.rows, s.cols}, {.tolerance = 3e-3}) : Tensor();
+        const Quantised out = outputs(run, s, kRounded);
+        run.execute([&](Context& c) { swiglu_quantise(c, gate_up, {}, y, out); });
+      }};
+}
+
+Case norm_case(const Shape& s, bool with_y) {
+  return {.op = "rms_norm_quantise",
+          .label = s.text() + (with_y ? " with y" : ""),
+          .tolerance = kRounded,
+          .bytes = s.elements() * (with_y ? 6 : 4) + s.written(),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor x = run.normal({s.rows, s.cols}, {.scale = 3});
+            const Tensor weight = run.normal({s.cols}, {.scale = 0.2, .offset = 1});
+            Tensor y;
+            if (with_y) {
+              y = run.output("y", {s.rows, s.cols}, {.dtype = DType::BF16, .tolerance = 3e-3});
+            }
+            const Tensor rstd = run.output("rstd", {s.rows}, {.tolerance = 1e-6});
+            const Quantised out = outputs(run, s, kRounded);
+            run.execute([&](Context& c) { rms_norm_quantise(c, x, weight, 1e-6f, y, rstd, out); });
+          }};
+}
+
+// ---- along a permutation
+
+struct Routing {
+  std::int64_t tokens, top_k, experts, cols;
+  bool transposed = true;
+  std::string text() const {
+    return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, cols,
+                       transposed ? "" : " rows only");
+  }
+  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts, kScaleTile); }
+  double slots() const { return double(tokens) * double(top_k) * double(cols); }
+  bool benchmark() const { return slots() > 1e6; }
+};
+
+Permutation planned(CaseRun& run, const Routing& s) {
+  const Tensor first = run.integers(DType::I32, {s.tokens, 1}, 0, s.experts);
+  std::vector<std::int64_t> picks;
+  for (std::int64_t t = 0; t < s.tokens; ++t) {
+    for (std::int64_t i = 0; i < s.top_k; ++i) {
+      picks.push_back((run.read_integer(first, t) + i * 7 * i) % s.experts);
+    }
+  }
+  const auto index = [&](std::initializer_list<std::int64_t> shape, DType dtype = DType::I32) {
+    return run.temporary(shape, {.dtype = dtype});
+  };
+  const Permutation p{index({s.experts}, DType::I64), index({s.experts + 1}),
+                      index({s.tokens, s.top_k}), index({s.rows()}), kScaleTile};
+  permute_plan(run.context(), run.integers(DType::I32, {s.tokens, s.top_k}, picks), p);
+  return p;
+}
+
+/// Rows beyond those in use are not written: they are cleared before.
+void clear(Context& c, const Quantised& out) {
+  for (const Tensor& t : {out.values, out.scales, out.values_t, out.scales_t}) {
+    if (t) fill(c, 0, t);
+  }
+}
+
+Case permute_case(const Routing& s, DType dtype) {
+  return {.op = "permute_quantise",
+          .label = s.text(),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = s.slots() * double(size_of(dtype) + (s.transposed ? 2 : 1)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor x = run.normal({s.tokens, s.cols});
+            const Quantised out = outputs(run, {s.rows(), s.cols, true, s.transposed}, kExact);
+            clear(run.context(), out);
+            run.execute([&](Context& c) { permute_quantise(c, x, p, out); });
+          }};
+}
+
+Case combine_case(const Routing& s, DType dtype, DType of_tokens) {
+  return {.op = "combine_backward_quantise",
+          .label = s.text() + ", d_out " + short_name(of_tokens),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = s.slots() * double(size_of(dtype) + size_of(of_tokens) + (s.transposed ? 2 : 1)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const DType wide = dtype == DType::BF16 ? DType::F32 : dtype;
+            const Tensor d_out = run.normal({s.tokens, s.cols}, {.dtype = of_tokens});
+            const Tensor y = run.normal({s.rows(), s.cols});
+            const Tensor weights = run.uniform({s.tokens, s.top_k}, 0.1, 1, {.dtype = wide});
+            const Tensor d_weights =
+                run.output("d_weights", {s.tokens, s.top_k}, {.dtype = wide, .tolerance = 2e-6});
+            const Quantised out = outputs(run, {s.rows(), s.cols, true, s.transposed}, kExact);
+            clear(run.context(), out);
+            run.execute([&](Context& c) {
+              combine_backward_quantise(c, d_out, y, weights, p, out, d_weights);
+            });
+          }};
+}
+}  // namespace
+
+void register_quantise_cases(CaseList& cases) {
+  for (const Shape& shape :
+       {Shape{0, 8}, Shape{1, 8}, Shape{33, 40}, Shape{128, 128}, Shape{300, 264},
+        Shape{200, 136, true, false}, Shape{200, 136, false, true}, Shape{4096, 2048}}) {
+    cases.push_back(quantise_case(shape, DType::F32));
+    cases.push_back(quantise_case(shape, DType::BF16));
+    cases.push_back(on_gpu(swiglu_case(shape, DType::BF16, false)));
+    cases.push_back(on_gpu(swiglu_case(shape, DType::BF16, true)));
+    cases.push_back(norm_case(shape, false));
+    cases.push_back(norm_case(shape, true));
+  }
+  cases.push_back(swiglu_case({33, 40}, DType::F32, true));
+  cases.back().on_cuda = false;
+  cases.push_back(norm_case({5, 2056}, true));  // more tiles than a cluster of blocks has
+  cases.push_back(norm_case({140, 1000}, true));
+  for (std::int64_t live_rows : {0, 3, 5}) cases.push_back(special_case(live_rows));
+  for (DType dtype : {DType::F32, DType::BF16}) {
+    cases.push_back(weight_case(1, 16, 16, dtype));
+    cases.push_back(weight_case(3, 144, 272, dtype));
+    cases.push_back(weight_case(8, 1024, 1024, dtype));
+  }
+  for (const Routing& s :
+       {Routing{0, 2, 4, 8}, Routing{1, 1, 1, 8}, Routing{70, 2, 5, 40},
+        Routing{70, 2, 5, 40, false}, Routing{300, 4, 7, 264}, Routing{4096, 8, 64, 1024}}) {
+    cases.push_back(permute_case(s, DType::F32));
+    cases.push_back(permute_case(s, DType::BF16));
+    cases.push_back(combine_case(s, DType::F32, DType::F32));
+    cases.push_back(combine_case(s, DType::BF16, DType::F32));
+    cases.push_back(combine_case(s, DType::BF16, DType::BF16));
+  }
+}
+
+}  // namespace tessera::kernels

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// Quantisation on the CPU: strips of 128 rows are made in FP32, rounded to BF16, then written in
+// both layouts, so that a strip is in the cache when it is read again. In parallel over strips.
+#include <algorithm>
+#include <vector>
+
+#include "core/base/parallel.h"
+#include "kernels/dispatch.h"
+#include "kernels/quantise/quantise.h"
+#include "kernels/vector_math.h"
+
+namespace tessera::kernels::cpu {
+
+namespace {
+constexpr float kLargest = 448.0f;  // of E4M3
+constexpr float kSmallestMax = 1e-4f;
+
+// NOTE: the GPU divides and multiplies in this order too.
+float scale_of(float largest) {
+  return std::max(largest, kSmallestMax) / kLargest;
+}
+float inverse_of(float largest) {
+  return kLargest / std::max(largest, kSmallestMax);
+}
+/// The larger magnitude; a NaN loses.
+float larger(float most, float x) {
+  const float magnitude = std::fabs(x);
+  return magnitude > most ? magnitude : most;
+}
+float rounded(float x) {
+  return static_cast<float>(bf16(x));
+}
+
+/// Calls body(T{}) with the type of the elements of an operand.
+template <class Body>
+void with_element(const char* where, const char* name, const Tensor& tensor, Body&& body) {
+  if (tensor.dtype() == DType::BF16) return body(bf16{});
+  with_float(where, name, tensor, body);
+}
+template <class T>
+float to_float(T value) {
+  return static_cast<float>(value);
+}
+
+void check_layouts(const char* where, const Quantised& out, std::int64_t rows, std::int64_t cols) {
+  require(cols % 8 == 0, where, "expected columns in multiples of 8, got {}", cols);
+  if (out.values) {
+    expect_shape(where, "values", out.values, {rows, cols});
+    expect_contiguous(where, "values", out.values);
+    expect_shape(where, "scales", out.scales, {scale_tiles(cols), -1});
+    require(out.scales.size(1) >= rows, where, "expected scales of {} rows, got {}", rows,
+            out.scales.describe());
+  }
+  if (out.values_t) {
+    expect_shape(where, "values_t", out.values_t, {cols, -1});
+    require(out.values_t.size(1) >= (rows + 15) / 16 * 16, where,
+            "expected values_t with {} columns or more, got {}", (rows + 15) / 16 * 16,
+            out.values_t.describe());
+    expect_shape(where, "scales_t", out.scales_t, {scale_tiles(rows), -1});
+    require(out.scales_t.size(1) >= cols, where, "expected scales_t of {} columns, got {}", cols,
+            out.scales_t.describe());
+  }
+}
+
+/// Rows [first, first + count) of the matrix, `strip` (count, cols), in tiles along rows.
+void write_rows(const float* strip, std::int64_t first, std::int64_t count, std::int64_t cols,
+                const Quantised& out) {
+  auto* values = out.values.data<f8e4m3>();
+  for (std::int64_t r = 0; r < count; ++r) {
+    for (std::int64_t tile = 0; tile < scale_tiles(cols); ++tile) {
+      const std::int64_t from = tile * kScaleTile, to = std::min(cols, from + kScaleTile);
+      const float* x = strip + r * cols;
+      float most = 0;
+      for (std::int64_t c = from; c < to; ++c) most = larger(most, x[c]);
+      const float inverse = inverse_of(most);
+      row_of<float>(out.scales, tile)[first + r] = scale_of(most);
+      for (std::int64_t c = from; c < to; ++c) {
+        values[(first + r) * cols + c] = f8e4m3(x[c] * inverse);
+      }
+    }
+  }
+}
+
+/// The same rows, which are one tile, along tokens.
+void write_columns(const float* strip, std::int64_t first, std::int64_t count, std::int64_t cols,
+                   const Quantised& out) {
+  float* scales = row_of<float>(out.scales_t, first / kScaleTile);
+  for (std::int64_t c = 0; c < cols; ++c) {
+    float most = 0;
+    for (std::int64_t r = 0; r < count; ++r) most = larger(most, strip[r * cols + c]);
+    const float inverse = inverse_of(most);
+    scales[c] = scale_of(most);
+    f8e4m3* to = row_of<f8e4m3>(out.values_t, c) + first;
+    for (std::int64_t r = 0; r < count; ++r) to[r] = f8e4m3(strip[r * cols + c] * inverse);
+    for (std::int64_t r = count; r < (count + 15) / 16 * 16; ++r) to[r] = f8e4m3(0.0f);
+  }
+}
+
+/// Quantises `rows` rows; make(row, to) writes one as floats, which are then rounded to BF16.
+template <class Make>
+void quantise_rows(std::int64_t rows, std::int64_t cols, const Quantised& out, const Make& make) {
+  parallel_for(scale_tiles(rows), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> strip(static_cast<std::size_t>(kScaleTile * cols));
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      const std::int64_t first = tile * kScaleTile, count = std::min(kScaleTile, rows - first);
+      for (std::int64_t r = 0; r < count; ++r) {
+        float* row = strip.data() + r * cols;
+        make(first + r, row);
+        for (std::int64_t c = 0; c < cols; ++c) row[c] = rounded(row[c]);
+      }
+      if (out.values) write_rows(strip.data(), first, count, cols, out);
+      if (out.values_t) write_columns(strip.data(), first, count, cols, out);
+    }
+  });
+}
+
+std::int64_t live(const char* where, const Tensor& live_rows, std::int64_t rows) {
+  if (!live_rows) return rows;
+  expect_shape(where, "live_rows", live_rows, {1});
+  return std::clamp<std::int64_t>(*live_rows.data<std::int32_t>(), 0, rows);
+}
+
+/// Writes what was rounded to BF16 into a row of y, whatever its type; nothing where y is absent.
+void keep(const Tensor& y, std::int64_t row, const float* from) {
+  if (!y) return;
+  with_element("quantise", "y", y, [&]<class Y>(Y) {
+    Y* to = row_of<Y>(y, row);
+    for (std::int64_t c = 0; c < y.size(1); ++c) store(to[c], rounded(from[c]));
+  });
+}
+
+/// Rows that the permutation uses; checks what both routed operations need of it.
+std::int64_t used_rows(const char* where, const Permutation& p, std::int64_t rows,
+                       const Quantised& out) {
+  require(!out.values_t || p.alignment % kScaleTile == 0, where,
+          "expected groups of rows in multiples of {}, got {}", kScaleTile, p.alignment);
+  const std::int64_t used = p.offsets.data<std::int32_t>()[p.offsets.size(0) - 1];
+  require(used <= rows && used <= p.slot_of_row.size(0), where,
+          "{} rows are used but the tensors have {}", used, rows);
+  return used;
+}
+
+std::int64_t rows_of(const char* where, const Quantised& out) {
+  require(bool(out.values), where, "values are absent");
+  return out.values.size(0);
+}
+}  // namespace
+
+void quantise(Context&, const Tensor& x, const Tensor& live_rows, const Quantised& out) {
+  const char* where = "quantise";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  check_layouts(where, out, rows, cols);
+  with_element(where, "x", x, [&]<class T>(T) {
+    quantise_rows(live(where, live_rows, rows), cols, out, [&](std::int64_t row, float* to) {
+      std::transform(row_of<T>(x, row), row_of<T>(x, row) + cols, to, to_float<T>);
+    });
+  });
+}
+
+namespace {
+struct Block {
+  std::int64_t n0, n1, k0, k1;
+};
+
+template <class T>
+void quantise_block(const T* w, const Block& b, std::int64_t n, std::int64_t k, f8e4m3* values,
+                    f8e4m3* values_t, float& scale) {
+  float most = 0;
+  for (std::int64_t i = b.n0; i < b.n1; ++i) {
+    for (std::int64_t j = b.k0; j < b.k1; ++j) most = larger(most, to_float(w[i * k + j]));
+  }
+  const float inverse = inverse_of(most);
+  scale = scale_of(most);
+  for (std::int64_t i = b.n0; i < b.n1; ++i) {
+    for (std::int64_t j = b.k0; j < b.k1; ++j) {
+      const f8e4m3 value(to_float(w[i * k + j]) * inverse);
+      if (values) values[i * k + j] = value;
+      if (values_t) values_t[j * n + i] = value;
+    }
+  }
+}
+}  // namespace
+
+void quantise_weight(Context&, const Tensor& w, const QuantisedWeight& out) {
+  const char* where = "quantise_weight";
+  expect_shape(where, "w", w, {-1, -1, -1});
+  expect_contiguous(where, "w", w);
+  const std::int64_t batch = w.size(0), n = w.size(1), k = w.size(2);
+  require(n % 16 == 0 && k % 16 == 0, where, "expected n and k in multiples of 16, got {}",
+          w.describe());
+  const std::int64_t down = scale_tiles(n), across = scale_tiles(k);
+  if (out.values) {
+    expect_shape(where, "values", out.values, {batch, n, k});
+    expect_shape(where, "scales", out.scales, {batch, down, across});
+  }
+  if (out.values_t) {
+    expect_shape(where, "values_t", out.values_t, {batch, k, n});
+    expect_shape(where, "scales_t", out.scales_t, {batch, across, down});
+  }
+  auto* values = out.values ? out.values.data<f8e4m3>() : nullptr;
+  auto* values_t = out.values_t ? out.values_t.data<f8e4m3>() : nullptr;
+  with_element(where, "w", w, [&]<class T>(T) {
+    parallel_for(batch * down * across, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t item = i / (down * across), a = i / across % down, b = i % across;
+        const Block block{a * kScaleTile, std::min(n, (a + 1) * kScaleTile), b * kScaleTile,
+                          std::min(k, (b + 1) * kScaleTile)};
+        const std::int64_t first = item * n * k;
+        float scale = 0;
+        quantise_block(w.data<T>() + first, block, n, k, values ? values + first : nullptr,
+                       values_t ? values_t + first : nullptr, scale);
+        if (values) out.scales.data<float>()[i] = scale;
+        if (values_t) out.scales_t.data<float>()[(item * across + b) * down + a] = scale;
+      }
+    });
+  });
+}
+
+void swiglu_quantise(Context&, const Tensor& gate_up, const Tensor& live_rows, const Tensor& y,
+                     const Quantised& out) {
+  const char* where = "swiglu_quantise";
+  expect_shape(where, "gate_up", gate_up, {-1, -1});
+  expect_contiguous(where, "gate_up", gate_up);
+  const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
+  require(gate_up.size(1) % 2 == 0, where, "expected gate and up, got {}", gate_up.describe());
+  check_layouts(where, out, rows, width);
+  if (y) expect_shape(where, "y", y, {rows, width});
+  with_element(where, "gate_up", gate_up, [&]<class T>(T) {
+    using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+    quantise_rows(live(where, live_rows, rows), width, out, [&](std::int64_t row, float* to) {
+      const T *gate = row_of<T>(gate_up, row), *up = gate + width;
+      for (std::int64_t c = 0; c < width; ++c) {
+        to[c] = static_cast<float>(silu(static_cast<Wide>(gate[c])) * static_cast<Wide>(up[c]));
+      }
+      keep(y, row, to);
+    });
+  });
+}
+
+void permute_quantise(Context&, const Tensor& x, const Permutation& p, const Quantised& out) {
+  const char* where = "permute_quantise";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t cols = x.size(1), rows = rows_of(where, out);
+  check_layouts(where, out, rows, cols);
+  const std::int64_t used = used_rows(where, p, rows, out), top_k = p.row_of_slot.size(1);
+  const auto* slots = p.slot_of_row.data<std::int32_t>();
+  with_element(where, "x", x, [&]<class T>(T) {
+    quantise_rows(used, cols, out, [&](std::int64_t row, float* to) {
+      if (slots[row] < 0) {
+        std::fill_n(to, cols, 0.0f);
+        return;
+      }
+      const T* from = row_of<T>(x, slots[row] / top_k);
+      std::transform(from, from + cols, to, to_float<T>);
+    });
+  });
+}
+
+void combine_backward_quantise(Context&, const Tensor& d_out, const Tensor& y,
+                               const Tensor& weights, const Permutation& p, const Quantised& out,
+                               const Tensor& d_weights) {
+  const char* where = "combine_backward_quantise";
+  expect_shape(where, "d_out", d_out, {-1, -1});
+  expect_contiguous(where, "d_out", d_out);
+  const std::int64_t tokens = d_out.size(0), cols = d_out.size(1), rows = rows_of(where, out);
+  check_layouts(where, out, rows, cols);
+  expect_shape(where, "y", y, {-1, cols});
+  expect_contiguous(where, "y", y);
+  const std::int64_t used = used_rows(where, p, std::min(rows, y.size(0)), out);
+  const std::int64_t top_k = p.row_of_slot.size(1);
+  expect_shape(where, "weights", weights, {tokens, top_k});
+  expect_shape(where, "d_weights", d_weights, {tokens, top_k});
+  const auto* slots = p.slot_of_row.data<std::int32_t>();
+  const auto run = [&]<class T, class Y, class W>(T, Y, W) {
+    quantise_rows(used, cols, out, [&](std::int64_t row, float* to) {
+      if (slots[row] < 0) {
+        std::fill_n(to, cols, 0.0f);
+        return;
+      }
+      const std::int64_t token = slots[row] / top_k, pick = slots[row] % top_k;
+      const T* d = row_of<T>(d_out, token);
+      const Y* of_row = row_of<Y>(y, row);
+      const W weight = row_of<W>(weights, token)[pick];
+      W dot = 0;
+      for (std::int64_t c = 0; c < cols; ++c) {
+        const W value = static_cast<W>(to_float(d[c]));
+        dot += static_cast<W>(to_float(of_row[c])) * value;
+        to[c] = static_cast<float>(weight * value);
+      }
+      row_of<W>(d_weights, token)[pick] = dot;
+    });
+  };
+  with_float(where, "weights", weights, [&]<class W>(W w) {
+    with_element(where, "d_out", d_out, [&]<class T>(T t) {
+      with_element(where, "y", y, [&]<class Y>(Y of_row) { run(t, of_row, w); });
+    });
+  });
+}
+
+void rms_norm_quantise(Context&, const Tensor& x, const Tensor& weight, float eps, const Tensor& y,
+                       const Tensor& rstd, const Quantised& out) {
+  const char* where = "rms_norm_quantise";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  check_layouts(where, out, rows, cols);
+  expect_shape(where, "weight", weight, {cols});
+  expect_shape(where, "rstd", rstd, {rows});
+  if (y) expect_shape(where, "y", y, {rows, cols});
+  with_float(where, "x", x, [&]<class T>(T) {
+    const T* w = weight.data<T>();
+    quantise_rows(rows, cols, out, [&](std::int64_t row, float* to) {
+      const T* from = row_of<T>(x, row);
+      T sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t c = 0; c < cols; ++c) sum += from[c] * from[c];
+      const T r = T(1) / std::sqrt(sum / static_cast<T>(cols) + static_cast<T>(eps));
+      rstd.data<T>()[row] = r;
+      for (std::int64_t c = 0; c < cols; ++c) to[c] = static_cast<float>(from[c] * r * w[c]);
+      keep(y, row, to);
+    });
+  });
+}
+
+}  // namespace tessera::kernels::cpu

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The operations of kernels/quantise/quantise.h whose kernels are in quantise.cu.
+#include "kernels/quantise/quantise_operands.cuh"
+
+namespace tessera::kernels::cuda {
+
+void quantise(Context& context, const Tensor& x, const Tensor& live_rows, const Quantised& out) {
+  const char* where = "quantise";
+  expect_shape(where, "x", x, {-1, -1});
+  const bool narrow = e4m3::is_bf16(where, "x", x);
+  e4m3::quantise_activation(stream_of(context), x.raw(), narrow, x.size(0),
+                            static_cast<int>(x.size(1)), e4m3::live_pointer(where, live_rows),
+                            e4m3::layouts_of(where, out, x.size(0), x.size(1)));
+}
+TESSERA_CUDA_OPERATION(quantise)
+
+void quantise_weight(Context& context, const Tensor& w, const kernels::QuantisedWeight& out) {
+  const char* where = "quantise_weight";
+  expect_shape(where, "w", w, {-1, -1, -1});
+  const bool narrow = e4m3::is_bf16(where, "w", w);
+  const std::int64_t batch = w.size(0), n = w.size(1), k = w.size(2);
+  e4m3::QuantisedWeight to;
+  if (out.values) {
+    expect_shape(where, "values", out.values, {batch, n, k});
+    expect_shape(where, "scales", out.scales, {batch, scale_tiles(n), scale_tiles(k)});
+    to.values = out.values.data<f8e4m3>();
+    to.scales = out.scales.data<float>();
+  }
+  if (out.values_t) {
+    expect_shape(where, "values_t", out.values_t, {batch, k, n});
+    expect_shape(where, "scales_t", out.scales_t, {batch, scale_tiles(k), scale_tiles(n)});
+    to.values_t = out.values_t.data<f8e4m3>();
+    to.scales_t = out.scales_t.data<float>();
+  }
+  e4m3::quantise_weight(stream_of(context), w.raw(), narrow, static_cast<int>(batch),
+                        static_cast<int>(n), static_cast<int>(k), to);
+}
+TESSERA_CUDA_OPERATION(quantise_weight)
+
+void swiglu_quantise(Context& context, const Tensor& gate_up, const Tensor& live_rows,
+                     const Tensor& y, const Quantised& out) {
+  const char* where = "swiglu_quantise";
+  expect_shape(where, "gate_up", gate_up, {-1, -1});
+  expect_dtype(where, "gate_up", gate_up, DType::BF16);
+  expect_contiguous(where, "gate_up", gate_up);
+  const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
+  require(gate_up.size(1) % 2 == 0, where, "expected gate and up, got {}", gate_up.describe());
+  if (y) {
+    expect_shape(where, "y", y, {rows, width});
+    expect_dtype(where, "y", y, DType::BF16);
+    expect_contiguous(where, "y", y);
+  }
+  e4m3::swiglu_quantise(stream_of(context), gate_up.raw(), rows, static_cast<int>(width),
+                        e4m3::live_pointer(where, live_rows), y ? y.raw() : nullptr,
+                        e4m3::layouts_of(where, out, rows, width));
+}
+TESSERA_CUDA_OPERATION(swiglu_quantise)
+
+}  // namespace tessera::kernels::cuda

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// RMSNorm and quantisation in one pass over x. The tiles of 128 rows are a cluster of blocks that
+// exchange the rows' sums through distributed shared memory, while x stays in registers. Where a
+// row is more than 16 tiles long, and before Hopper, a first pass makes the sums.
+#include <cooperative_groups.h>
+
+#include "kernels/cuda/reduce.cuh"
+#include "kernels/quantise/quantise_operands.cuh"
+
+namespace tessera::kernels::cuda {
+
+using namespace e4m3;
+
+namespace {
+constexpr int kMostTilesOfCluster = 16;
+constexpr int kPortableCluster = 8;
+
+struct Norm {
+  const float *x, *weight;
+  float eps;
+  __nv_bfloat16* y;  ///< may be null
+  float* rstd;
+};
+
+struct NormShared {
+  float sums[kTile];  ///< of squares over this block's columns, read by the others of the cluster
+  float rstd[kTile];
+};
+
+__device__ inline float rstd_of(float sum, int cols, float eps) {
+  return 1.0f / sqrtf(sum / static_cast<float>(cols) + eps);
+}
+
+/// Sums of squares of the tile's rows, from the 8 x 8 values of each thread.
+__device__ inline void tile_sums(const FloatBlock& block, float* sums) {
+#pragma unroll
+  for (int r = 0; r < 8; ++r) {
+    float sum = 0;
+#pragma unroll
+    for (int c = 0; c < 8; ++c) sum += block.values[r][c] * block.values[r][c];
+#pragma unroll
+    for (int step = 8; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffff, sum, step);
+    if (threadIdx.x % 16 == 0) sums[threadIdx.x / 16 * 8 + r] = sum;
+  }
+}
+
+/// shared.rstd from the sums of all blocks of the cluster, in the order of their columns.
+__device__ inline void exchange_sums(const Norm& norm, const Place& place, int64_t row0,
+                                     NormShared& shared) {
+#if __CUDA_ARCH__ >= 900
+  namespace cg = cooperative_groups;
+  const cg::cluster_group cluster = cg::this_cluster();
+  cluster.sync();
+  if (threadIdx.x < kTile) {
+    float sum = 0;
+    for (unsigned rank = 0; rank < cluster.num_blocks(); ++rank) {
+      sum += cluster.map_shared_rank(shared.sums, rank)[threadIdx.x];
+    }
+    const float r = rstd_of(sum, place.cols, norm.eps);
+    shared.rstd[threadIdx.x] = r;
+    if (blockIdx.x == 0 && row0 + threadIdx.x < place.rows) norm.rstd[row0 + threadIdx.x] = r;
+  }
+  cluster.sync();  // nobody leaves while another reads its sums
+#endif
+}
+
+template <bool in_cluster>
+__global__ void __launch_bounds__(kThreads, 2)
+    norm_kernel(const Norm norm, int64_t rows, int cols, const QuantisedActivation out) {
+  __shared__ ActivationShared shared;
+  __shared__ NormShared sums;
+  const Place place = place_of(rows, cols);
+  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
+  FloatBlock block;
+#pragma unroll
+  for (int r = 0; r < 8; ++r) {
+    uint4 v[2] = {};
+    if (place.has_row(r) && place.has_columns()) {
+      const float* from = norm.x + (place.row + r) * cols + place.column;
+      v[0] = load_stream(from);
+      v[1] = load_stream(from + 4);
+    }
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      block.values[r][4 * h] = __uint_as_float(v[h].x);
+      block.values[r][4 * h + 1] = __uint_as_float(v[h].y);
+      block.values[r][4 * h + 2] = __uint_as_float(v[h].z);
+      block.values[r][4 * h + 3] = __uint_as_float(v[h].w);
+    }
+  }
+  if constexpr (in_cluster) {
+    tile_sums(block, sums.sums);
+    exchange_sums(norm, place, row0, sums);
+  } else {
+    if (threadIdx.x < kTile) {
+      sums.rstd[threadIdx.x] = row0 + threadIdx.x < rows ? norm.rstd[row0 + threadIdx.x] : 0.0f;
+    }
+    __syncthreads();
+  }
+  float weight[8] = {};
+  if (place.has_columns()) {
+#pragma unroll
+    for (int c = 0; c < 8; ++c) weight[c] = norm.weight[place.column + c];
+  }
+  PairBlock pairs;
+#pragma unroll
+  for (int r = 0; r < 8; ++r) {
+    const float scale = sums.rstd[threadIdx.x / 16 * 8 + r];
+    float v[8];
+#pragma unroll
+    for (int c = 0; c < 8; ++c) v[c] = block.values[r][c] * scale * weight[c];
+    pairs.set_row(r, make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]),
+                                pack_bf16(v[6], v[7])));
+    if (norm.y != nullptr && place.has_row(r) && place.has_columns()) {
+      *reinterpret_cast<uint4*>(norm.y + (place.row + r) * cols + place.column) =
+          make_uint4(pairs.pairs[r][0], pairs.pairs[r][1], pairs.pairs[r][2], pairs.pairs[r][3]);
+    }
+  }
+  quantise_tile(pairs, place, row0, blockIdx.x * kTile, out, shared);
+}
+
+/// One block per row; cols a multiple of 8.
+__global__ void __launch_bounds__(256) rstd_kernel(const Norm norm, int cols) {
+  __shared__ float shared[256 / kWarp];
+  const float* x = norm.x + static_cast<int64_t>(blockIdx.x) * cols;
+  float sum = 0;
+  for (int c = 4 * static_cast<int>(threadIdx.x); c < cols; c += 4 * 256) {
+    float v[4];
+    load<4>(x + c, v);
+    sum += (v[0] * v[0] + v[1] * v[1]) + (v[2] * v[2] + v[3] * v[3]);
+  }
+  sum = row_sum(sum, shared);
+  if (threadIdx.x == 0) norm.rstd[blockIdx.x] = rstd_of(sum, cols, norm.eps);
+}
+
+void launch_cluster(cudaStream_t stream, dim3 grid, const Norm& norm, int64_t rows, int cols,
+                    const QuantisedActivation& out, const char* where) {
+  if (grid.x > kPortableCluster) {
+    check(
+        cudaFuncSetAttribute(norm_kernel<true>, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
+        where);
+  }
+  cudaLaunchAttribute cluster{};
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim.x = grid.x;
+  cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = dim3(kThreads);
+  config.stream = stream;
+  config.attrs = &cluster;
+  config.numAttrs = 1;
+  check(cudaLaunchKernelEx(&config, norm_kernel<true>, norm, rows, cols, out), where);
+}
+}  // namespace
+
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
+  const char* where = "rms_norm_quantise";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  expect_shape(where, "weight", weight, {cols});
+  expect_shape(where, "rstd", rstd, {rows});
+  if (y) {
+    expect_shape(where, "y", y, {rows, cols});
+    expect_contiguous(where, "y", y);
+  }
+  const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
+  if (rows == 0 || cols == 0) return;
+  const Norm norm{x.data<float>(), weight.data<float>(), eps,
+                  y ? reinterpret_cast<__nv_bfloat16*>(y.data<bf16>()) : nullptr,
+                  rstd.data<float>()};
+  const dim3 grid = tiles(rows, static_cast<int>(cols), 1, where);
+  const cudaStream_t stream = stream_of(context);
+  if (tessera::cuda::is_hopper() && grid.x <= kMostTilesOfCluster) {
+    launch_cluster(stream, grid, norm, rows, static_cast<int>(cols), layouts, where);
+    return check_launch(where);
+  }
+  rstd_kernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(norm, static_cast<int>(cols));
+  check_launch(where);
+  norm_kernel<false><<<grid, kThreads, 0, stream>>>(norm, rows, static_cast<int>(cols), layouts);
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(rms_norm_quantise)
+
+}  // namespace tessera::kernels::cuda
