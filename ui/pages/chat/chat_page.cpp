@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/chat/chat_page.h"
+
+#include <QFileDialog>
+#include <QJsonDocument>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSplitter>
+#include <QStackedWidget>
+#include <QThread>
+#include <QTimer>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <utility>
+
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/bridge/tasks.h"
+#include "ui/pages/chat/chat_inspector.h"
+#include "ui/pages/chat/checkpoint_picker.h"
+#include "ui/pages/chat/composer.h"
+#include "ui/pages/chat/conversation_tree.h"
+#include "ui/pages/chat/message_list.h"
+#include "ui/pages/chat/message_widget.h"
+#include "ui/pages/chat/token_view.h"
+#include "ui/widgets/banner.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/empty_state.h"
+#include "ui/widgets/numbers.h"
+
+namespace tessera::ui {
+
+namespace {
+constexpr int kSaveMs = 250, kCountMs = 400, kScanMs = 3000;
+constexpr int kFocusedMs = 50, kUnfocusedMs = 500, kHiddenMs = 1000;
+const QString kSampling = QStringLiteral("chat/sampling"),
+              kFresh = QStringLiteral("chat/fresh_seed"), kExperts = QStringLiteral("chat/experts");
+}  // namespace
+
+ChatPage::ChatPage(Studio& studio, QWidget* parent)
+    : ChatPage(studio, Launcher::program(), ChatEngine::defaultArguments(), parent) {}
+
+ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& arguments,
+                   QWidget* parent)
+    : Page(studio, parent),
+      m_talk(new ChatTalk(program, arguments, this)),
+      m_store(new ChatStore({}, this)),
+      m_save(new QTimer(this)),
+      m_count(new QTimer(this)),
+      m_scan(new QTimer(this)) {
+  build();
+  makeCommands();
+  connectTalk();
+  connectLists();
+  connectTree();
+  connectInspector();
+  readSampling();
+  m_save->setSingleShot(true);
+  m_save->setInterval(kSaveMs);
+  connect(m_save, &QTimer::timeout, this, &ChatPage::saveNow);
+  m_scan->setSingleShot(true);
+  connect(m_scan, &QTimer::timeout, this,
+          [this] { m_store->listCheckpoints(this->studio().runs.runs()); });
+  m_count->setSingleShot(true);
+  m_count->setInterval(kCountMs);
+  connect(m_count, &QTimer::timeout, this, [this] { m_talk->count(m_composer->text()); });
+  connect(m_store, &ChatStore::listChanged, this, [this] { m_tree->setList(m_store->list()); });
+  connect(m_store, &ChatStore::checkpointsListed, this, &ChatPage::takeRuns);
+  connect(m_store, &ChatStore::opened, this,
+          [this](quint64 request, const std::shared_ptr<const Conversation>& read) {
+            if (request != m_opening) return;
+            m_talk->setConversation(*read);
+            m_dirty = false;  // it is in its file as it is
+            m_save->stop();
+          });
+  connect(m_store, &ChatStore::failed, this, [this](quint64, const QString& message) {
+    this->studio().navigator.notify(QStringLiteral("error"), message);
+  });
+  connect(m_store, &ChatStore::exported, this, [this](const QString& file) {
+    this->studio().navigator.toast(tr("Exported to %1").arg(file));
+  });
+  connect(m_empty, &EmptyState::pressed, this, [this] {
+    if (m_talk->checkpoint(0).path.isEmpty()) {
+      this->studio().navigator.open({QStringLiteral("home"), {}, {}});
+    } else if (!m_talk->engine(0).loaded()) {
+      m_talk->reload(0);
+    } else {
+      m_composer->field()->setFocus();
+    }
+  });
+  connect(&studio.runs, &RunStore::runsChanged, this, &ChatPage::takeRunStates);
+  m_store->refresh();
+  takeRunStates();
+  showConversation();
+}
+
+ChatPage::~ChatPage() {
+  if (m_dirty) m_store->saveAtOnce(m_talk->conversation());
+}
+
+// ---- Where
+// ---------------------------------------------------------------------------------------
+
+void ChatPage::open(const Location& location) {
+  if (location.subject.isEmpty() && location.arguments.isEmpty()) return;
+  m_wanted = location;
+  followWanted();
+}
+
+/// Goes where a link pointed, once the runs are known.
+void ChatPage::followWanted() {
+  if (!m_wanted || !m_runs) return;
+  const Location wanted = *std::exchange(m_wanted, std::nullopt);
+  const QString chat = wanted.arguments.value(QStringLiteral("chat"));
+  if (!chat.isEmpty() && chat != m_talk->conversation().id) {
+    for (const ChatEntry& entry : m_store->list()) {
+      if (entry.header.id == chat) openChat(entry.file);
+    }
+  }
+  const auto use = [this](int side, const QString& what, const QString& checkpoint) {
+    if (what.isEmpty()) return;
+    const std::optional<ChatCheckpoint> found = find(what, checkpoint);
+    if (!found) {
+      studio().navigator.notify(QStringLiteral("error"),
+                                tr("%1 has no such checkpoint to talk to").arg(what));
+    } else if (!(*found == m_talk->checkpoint(side)) || !m_talk->engine(side).loaded()) {
+      m_talk->setCheckpoint(side, *found);
+    }
+  };
+  if (chat.isEmpty() && !m_talk->conversation().empty()) newChat();
+  use(0, wanted.subject, wanted.arguments.value(QStringLiteral("checkpoint")));
+  use(1, wanted.arguments.value(QStringLiteral("beside")),
+      wanted.arguments.value(QStringLiteral("beside_checkpoint")));
+  showConversation();
+}
+
+/// A run's checkpoint ("step-N"; empty: the newest), or a folder.
+std::optional<ChatCheckpoint> ChatPage::find(const QString& runOrFolder,
+                                             const QString& checkpoint) const {
+  if (runOrFolder.startsWith(u'/')) return checkpointOfFolder(runOrFolder);
+  const auto run = std::find_if(m_runs->begin(), m_runs->end(),
+                                [&](const ChatRun& one) { return one.id == runOrFolder; });
+  if (run == m_runs->end()) return {};
+  if (checkpoint.isEmpty()) return checkpointOf(*run, run->steps.front());
+  const qint64 step = checkpoint.section(u'-', -1).toLongLong();
+  const bool there = std::find(run->steps.begin(), run->steps.end(), step) != run->steps.end();
+  return there ? std::optional(checkpointOf(*run, step)) : std::nullopt;
+}
+
+Location ChatPage::location() const {
+  Location here{QStringLiteral("chat"), m_talk->checkpoint(0).run, {}};
+  const auto name = [](const ChatCheckpoint& one) {
+    return one.run.isEmpty() ? one.path : one.run;
+  };
+  const auto step = [](const ChatCheckpoint& one) {
+    return QStringLiteral("step-%1").arg(one.step);
+  };
+  if (m_talk->checkpoint(0).step >= 0) {
+    here.arguments.insert(QStringLiteral("checkpoint"), step(m_talk->checkpoint(0)));
+  }
+  if (m_talk->comparing()) {
+    here.arguments.insert(QStringLiteral("beside"), name(m_talk->checkpoint(1)));
+    if (m_talk->checkpoint(1).step >= 0) {
+      here.arguments.insert(QStringLiteral("beside_checkpoint"), step(m_talk->checkpoint(1)));
+    }
+  }
+  if (!m_talk->conversation().empty()) {
+    here.arguments.insert(QStringLiteral("chat"), m_talk->conversation().id);
+  }
+  return here;
+}
+
+QString ChatPage::command() const {
+  if (m_talk->checkpoint(0).path.isEmpty()) return {};
+  return QStringLiteral("tessera chat %1 --temperature %2 --top-p %3")
+      .arg(m_talk->checkpoint(0).path)
+      .arg(m_talk->sampling.temperature)
+      .arg(m_talk->sampling.topP);
+}
+
+std::vector<QAction*> ChatPage::commands() {
+  return m_commands;
+}
+
+QWidget* ChatPage::inspector() {
+  return m_inspector;
+}
+
+void ChatPage::setActivity(bool visible, bool focused) {
+  const bool shown = visible && !m_visible;
+  m_visible = visible;
+  for (int side = 0; side < 2; ++side) {
+    m_talk->engine(side).setCadence(!visible ? kHiddenMs : focused ? kFocusedMs : kUnfocusedMs);
+  }
+  if (shown) takeRunStates();
+}
+
+// ---- Runs
+// ----------------------------------------------------------------------------------------
+
+void ChatPage::takeRunStates() {
+  const RunRows rows = studio().runs.runs();
+  if (!rows) return;
+  const bool training = std::any_of(rows->begin(), rows->end(), [](const RunRow& row) {
+    return row.state == RunState::Running || row.state == RunState::Starting ||
+           row.state == RunState::Saving;
+  });
+  m_talk->setTraining(training);
+  showShare();
+  // Running runs say something many times a second; their checkpoints are rarer.
+  if (studio().runs.loaded() && !m_scan->isActive()) m_scan->start(m_runs ? kScanMs : 0);
+}
+
+void ChatPage::takeRuns(std::shared_ptr<const std::vector<ChatRun>> runs) {
+  m_runs = std::move(runs);
+  for (CheckpointPicker* picker : m_pickers) picker->setRuns(m_runs);
+  followWanted();
+  if (m_talk->checkpoint(0).path.isEmpty() && !m_runs->empty()) {
+    const ChatRun& newest = m_runs->front();
+    m_talk->setCheckpoint(0, checkpointOf(newest, newest.steps.front()), false);
+  }
+  showEngines();
+}
+
+void ChatPage::showShare() {
+  m_share->setVisible(m_talk->training());
+  m_share->setText(tr("A run trains on this machine: chat uses %1 of %2 threads, at low priority.")
+                       .arg(m_talk->threads())
+                       .arg(QThread::idealThreadCount()));
+}
+
+// ---- What is shown
+// -------------------------------------------------------------------------------
+
+void ChatPage::showConversation() {
+  const Conversation& conversation = m_talk->conversation();
+  const bool two = m_talk->comparing();
+  m_lists[0]->display(&conversation);
+  m_lists[1]->setVisible(two);
+  m_lists[1]->display(two ? &conversation : nullptr);
+  for (MessageList* one : m_lists) {
+    for (int index = std::max(0, conversation.size() - 2); index < conversation.size(); ++index) {
+      one->setWaiting(index, m_talk->waitingFor(index));
+    }
+  }
+  m_tree->setCurrent(conversation);
+  if (m_system->toPlainText().trimmed() != conversation.system) {
+    m_system->setPlainText(conversation.system);
+  }
+  if (!conversation.system.isEmpty()) m_systemButton->setChecked(true);
+  m_inspector->showNothing();
+  showEngines();
+  showShare();
+  m_count->start();
+}
+
+void ChatPage::showEmpty() {
+  const ChatCheckpoint& checkpoint = m_talk->checkpoint(0);
+  const bool empty = m_talk->conversation().empty();
+  m_stack->setCurrentIndex(empty ? 0 : 1);
+  if (!empty) return;
+  if (checkpoint.path.isEmpty()) {
+    m_empty->setSentence(m_runs ? tr("There is no checkpoint to talk to yet.")
+                                : tr("Looking for checkpoints …"));
+    m_empty->setButton(m_runs ? tr("Try the demo") : QString());
+    return;
+  }
+  const ChatEngine& engine = m_talk->engine(0);
+  if (engine.loaded()) {
+    m_empty->setSentence(engine.model().knowsChat
+                             ? tr("%1 is ready to talk.").arg(checkpoint.label)
+                             : tr("%1 has only read text so far: it goes on with what you write.")
+                                   .arg(checkpoint.label));
+    m_empty->setButton(tr("Write a message"));
+  } else if (engine.state() == ChatEngine::State::Loading ||
+             engine.state() == ChatEngine::State::Starting) {
+    m_empty->setSentence(tr("Loading %1 …").arg(checkpoint.label));
+    m_empty->setButton({});
+  } else {
+    m_empty->setSentence(
+        tr("Say something to %1, or pick another checkpoint above.").arg(checkpoint.label));
+    m_empty->setButton(tr("Load it now"));
+  }
+}
+
+QString ChatPage::pickerNote(int side) const {
+  const ChatEngine& engine = m_talk->engine(side);
+  switch (engine.state()) {
+    case ChatEngine::State::Off:
+      return tr("loads with the first message");
+    case ChatEngine::State::Starting:
+    case ChatEngine::State::Loading:
+      return tr("is being loaded");
+    case ChatEngine::State::Failed:
+      return engine.problem();
+    case ChatEngine::State::Ready:
+    case ChatEngine::State::Generating:
+      break;
+  }
+  return tr("%1 parameters, %2 of them for each token; loaded in %3 on %4")
+      .arg(numbers::count(engine.model().parameters),
+           numbers::count(engine.model().activeParameters),
+           numbers::duration(engine.model().seconds), engine.model().device);
+}
+
+void ChatPage::showEngines() {
+  for (int side = 0; side < 2; ++side) {
+    const ChatCheckpoint& checkpoint = m_talk->checkpoint(side);
+    const bool chosen = !checkpoint.path.isEmpty();
+    picker(side)->setCurrent(checkpoint, chosen ? pickerNote(side) : QString());
+    if (side == 1 && !chosen) picker(1)->setText(tr("Compare with …"));
+    const auto at = static_cast<std::size_t>(side);
+    if (m_problems[at] && m_talk->engine(side).state() != ChatEngine::State::Failed &&
+        m_talk->engine(side).state() != ChatEngine::State::Off) {
+      m_problems[at]->deleteLater();
+      m_problems[at] = nullptr;
+    }
+  }
+  picker(1)->setRemovable(m_talk->comparing());
+  picker(1)->setVisible(m_talk->comparing() || !m_talk->checkpoint(0).path.isEmpty());
+  m_composer->setObstacle(m_talk->checkpoint(0).path.isEmpty() ? tr("Pick a checkpoint above first")
+                                                               : QString());
+  const ChatEngine& engine = m_talk->engine(0);
+  m_inspector->setExpertNote(engine.loaded() && engine.model().moeLayers == 0
+                                 ? tr("This model is dense: it has no experts.")
+                                 : QString());
+  showEmpty();
+  showMeter();
+}
+
+void ChatPage::showMeter() {
+  const int context = m_talk->engine(0).loaded() ? m_talk->engine(0).model().context : 0;
+  const int used = m_talk->contextUsed(0);
+  if (used > 0 || context == 0) m_composer->meter()->setUse(used, context);
+  QStringList speeds;
+  for (int side = 0; side < m_talk->sides(); ++side) {
+    const double speed = m_talk->tokensPerSecond(side);
+    if (speed > 0) speeds += numbers::rate(speed, QStringLiteral("tokens/s"));
+  }
+  m_composer->setSpeed(speeds.join(QStringLiteral(" | ")));
+}
+
+void ChatPage::showProblem(int side, const QString& message) {
+  const auto at = static_cast<std::size_t>(side);
+  if (m_problems[at]) m_problems[at]->deleteLater();
+  const bool dead = m_talk->engine(side).state() == ChatEngine::State::Failed;
+  m_problems[at] = new Banner(
+      QStringLiteral("error"), message, dead ? tr("Restart") : QString(),
+      [this, side] { m_talk->reload(side); }, this);
+  Banner* banner = m_problems[at];
+  connect(banner, &Banner::closed, this, [this, at, banner] {
+    if (m_problems[at] == banner) m_problems[at] = nullptr;
+    banner->deleteLater();
+  });
+  m_notices->addWidget(banner);
+}
+
+/// Loading is a task of the studio, with its end.
+void ChatPage::noteLoading(int side) {
+  std::int64_t& task = m_tasks[static_cast<std::size_t>(side)];
+  const ChatEngine::State state = m_talk->engine(side).state();
+  const bool loading = state == ChatEngine::State::Starting || state == ChatEngine::State::Loading;
+  if (loading && task < 0) {
+    task = studio().tasks.begin(tr("Loading %1").arg(m_talk->checkpoint(side).label),
+                                [this, side] { m_talk->engine(side).unload(); });
+  } else if (!loading && task >= 0) {
+    studio().tasks.finish(task, m_talk->engine(side).problem());
+    task = -1;
+  }
+}
+
+void ChatPage::setTokensShown(bool shown) {
+  m_asTokens = shown;
+  for (MessageList* one : m_lists) one->setAsTokens(shown);
+}
+
+void ChatPage::showToken(int index, int token) {
+  const ChatMessage& message = m_talk->conversation().at(index);
+  m_inspector->showToken(message, index, token, m_talk->engine(message.side).model().firstMoeLayer);
+}
+
+void ChatPage::showSpan(int index, int from, int to) {
+  const ChatMessage& message = m_talk->conversation().at(index);
+  int experts = m_talk->engine(message.side).model().experts;
+  // A conversation of a model that is not loaded knows its experts from its counts.
+  if (message.usage && message.tokens && message.tokens->layers() > 0) {
+    experts = static_cast<int>(message.usage->size()) / message.tokens->layers();
+  }
+  m_inspector->showSpan(message, from, to, experts,
+                        m_talk->engine(message.side).model().firstMoeLayer);
+}
+
+// ---- Conversations
+// -------------------------------------------------------------------------------
+
+void ChatPage::newChat() {
+  saveNow();
+  m_talk->setConversation(Conversation::create());
+  m_systemButton->setChecked(false);
+  m_composer->field()->setFocus();
+  Q_EMIT locationChanged();
+}
+
+void ChatPage::openChat(const QString& file) {
+  if (file.isEmpty()) return;
+  saveNow();
+  m_opening = m_store->open(file);
+}
+
+void ChatPage::removeChat(const QString& file, const QString& id) {
+  if (id == m_talk->conversation().id) {
+    m_dirty = false;
+    m_save->stop();
+    m_talk->setConversation(Conversation::create());
+    m_dirty = false;
+    m_save->stop();
+  }
+  if (file.isEmpty()) return;
+  m_store->remove(file);
+  studio().navigator.toast(tr("Removed the chat"),
+                           [store = m_store, file] { store->restore(file); });
+}
+
+void ChatPage::exportChat() {
+  if (m_talk->conversation().empty()) {
+    studio().navigator.toast(tr("There is nothing to export yet"));
+    return;
+  }
+  auto* dialog = new QFileDialog(this, tr("Export the conversation"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilters({tr("Markdown (*.md)"), tr("JSON with all branches (*.json)")});
+  dialog->setDefaultSuffix(QStringLiteral("md"));
+  connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) {
+    dialog->setDefaultSuffix(filter.contains(QLatin1String("json")) ? QStringLiteral("json")
+                                                                    : QStringLiteral("md"));
+  });
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this](const QString& file) { m_store->exportTo(m_talk->conversation(), file); });
+  dialog->open();
+}
+
+void ChatPage::pickFolder(int side) {
+  auto* dialog = new QFileDialog(this, tr("A folder with a model"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::Directory);
+  connect(dialog, &QFileDialog::fileSelected, this, [this, side](const QString& folder) {
+    m_talk->setCheckpoint(side, checkpointOfFolder(folder));
+    showConversation();
+    Q_EMIT locationChanged();
+  });
+  dialog->open();
+}
+
+void ChatPage::editLast() {
+  const std::vector<int> path = m_talk->conversation().path();
+  const auto last = std::find_if(path.rbegin(), path.rend(), [this](int index) {
+    return !m_talk->conversation().at(index).isAnswer();
+  });
+  if (last == path.rend() || m_talk->busy()) return;
+  if (MessageWidget* widget = m_lists[0]->widgetOf(*last)) widget->startEditing();
+}
+
+void ChatPage::saveSoon() {
+  m_dirty = true;
+  if (!m_save->isActive()) m_save->start();
+}
+
+void ChatPage::saveNow() {
+  m_save->stop();
+  if (!std::exchange(m_dirty, false) || m_talk->conversation().empty()) return;
+  m_store->save(m_talk->conversation());
+}
+
+void ChatPage::keepSampling() {
+  m_talk->sampling = m_inspector->sampling();
+  m_talk->freshSeed = m_inspector->freshSeed();
+  m_talk->withExperts = m_inspector->recording();
+  Preferences& preferences = studio().preferences;
+  preferences.setValue(
+      kSampling,
+      QString::fromUtf8(QJsonDocument(m_talk->sampling.toJson()).toJson(QJsonDocument::Compact)));
+  preferences.setValue(kFresh, m_talk->freshSeed);
+  preferences.setValue(kExperts, m_talk->withExperts);
+}
+
+void ChatPage::readSampling() {
+  const Preferences& preferences = studio().preferences;
+  const QByteArray json = preferences.value(kSampling, QString()).toString().toUtf8();
+  m_talk->sampling = ChatSampling::fromJson(QJsonDocument::fromJson(json).object());
+  m_talk->freshSeed = preferences.value(kFresh, true).toBool();
+  m_talk->withExperts = preferences.value(kExperts, true).toBool();
+  m_inspector->setSampling(m_talk->sampling, m_talk->freshSeed);
+  m_inspector->setRecording(m_talk->withExperts);
+}
+
+}  // namespace tessera::ui
