@@ -41,7 +41,7 @@ class NumbersTest : public QObject {
 
   void durations() {
     QCOMPARE(plain(numbers::duration(0.35)), "350 ms");
-    QCOMPARE(plain(numbers::duration(0.9999)), "1 s");
+    QCOMPARE(plain(numbers::duration(0.9999)), "1.0 s");
     QCOMPARE(plain(numbers::duration(2.5)), "2.5 s");
     QCOMPARE(plain(numbers::duration(59.6)), "1 min 0 s");
     QCOMPARE(plain(numbers::duration(200)), "3 min 20 s");

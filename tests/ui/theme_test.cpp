@@ -145,7 +145,7 @@ class ThemeTest : public QObject {
         for (int y = 0; y < image.height(); ++y) {
           for (int x = 0; x < image.width(); ++x) {
             const QColor pixel = image.pixelColor(x, y);
-            if (pixel.alpha() < 200) continue;
+            if (pixel.alpha() < 100) continue;
             ++inked;
             QVERIFY2(theme::contrast(pixel, theme::colors().raised) > 4.5, qPrintable(file));
           }

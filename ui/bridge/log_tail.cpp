@@ -35,16 +35,20 @@ class LogTail::Worker : public QObject {
       m_offset = std::max<qint64>(0, file.size() - mostLines * kUsualLineBytes);
     }
     m_inLine = m_offset > 0;
-    path.isEmpty() ? m_timer->stop() : m_timer->start();
-    if (!path.isEmpty()) poll();
+    resume();
   }
   void pause(bool paused) {
-    if (m_path.isEmpty()) return;
-    paused ? m_timer->stop() : m_timer->start();
-    if (!paused) poll();
+    m_paused = paused;
+    resume();
   }
 
  private:
+  void resume() {
+    if (m_path.isEmpty() || m_paused) return m_timer->stop();
+    m_timer->start();
+    poll();
+  }
+
   void poll() {
     QFile file(m_path);
     if (!file.open(QIODevice::ReadOnly)) return;
@@ -97,7 +101,7 @@ class LogTail::Worker : public QObject {
   quint64 m_generation = 0;
   qint64 m_offset = 0;
   QByteArray m_rest;
-  bool m_inLine = false;
+  bool m_inLine = false, m_paused = false;
 };
 
 struct LogTail::State {

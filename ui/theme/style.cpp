@@ -429,6 +429,9 @@ QSize StudioStyle::sizeFromContents(ContentsType type, const QStyleOption* optio
   QSize full = QProxyStyle::sizeFromContents(type, option, size, widget);
   switch (type) {
     case CT_PushButton:
+      full.setWidth(std::max(full.width(), size.width() + 3 * kGrid));
+      full.setHeight(std::max(full.height(), kRowHeight));
+      return full;
     case CT_ComboBox:
     case CT_LineEdit:
     case CT_SpinBox:

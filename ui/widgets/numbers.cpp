@@ -55,10 +55,12 @@ QString number(double value, int digits) {
   if (!std::isfinite(value)) return notMeasured();
   const double size = std::fabs(value);
   if (size != 0 && (size < 1e-3 || size >= 1e6)) {
-    QString text = plain().toString(value, 'e', std::max(0, std::min(digits, 3) - 1));
+    // QLocale writes 3.1E-05.
+    QString text = QString::number(value, 'e', std::max(0, std::min(digits, 3) - 1));
     return text.replace(QStringLiteral("e-0"), QStringLiteral("e-"))
         .replace(QStringLiteral("e+0"), QStringLiteral("e"))
-        .replace(QStringLiteral("e+"), QStringLiteral("e"));
+        .replace(QStringLiteral("e+"), QStringLiteral("e"))
+        .replace(u'.', plain().decimalPoint());
   }
   // 'g' counts significant digits but turns to exponents where a number is longer than they are.
   const int before = size < 1 ? 1 : static_cast<int>(std::floor(std::log10(size))) + 1;

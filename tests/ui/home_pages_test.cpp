@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_page_home tessera_ui_page_settings tessera_ui_page_hosts
+// Home, Settings and Hosts by themselves.
+#include <QCheckBox>
+#include <QComboBox>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QToolButton>
+
+#include <cmath>
+
+#include "core/run/run_folder.h"
+#include "tests/ui/harness.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/pages/home/home_page.h"
+#include "ui/pages/home/run_card.h"
+#include "ui/pages/hosts/hosts_page.h"
+#include "ui/pages/settings/settings_page.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/search_field.h"
+#include "ui/widgets/state_badge.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+
+class HomePagesTest : public QObject {
+  Q_OBJECT
+
+  static RunFolder makeRun(const QString& runs, const char* name) {
+    RunSpec spec = load_spec("demo");
+    spec.run.name = name;
+    return RunFolder::create(runs.toStdString(), spec);
+  }
+  static StateBadge* badge(QWidget* page, RunState state) {
+    for (auto* b : page->findChildren<StateBadge*>()) {
+      if (b->isVisible() && b->state() == state) return b;
+    }
+    return nullptr;
+  }
+
+ private Q_SLOTS:
+  void paceTellsTheTimeLeft() {
+    Pace pace;
+    QVERIFY(std::isnan(pace.secondsLeft(100)));
+    pace.saw(0, 1000);
+    QVERIFY(std::isnan(pace.secondsLeft(100)));
+    pace.saw(10, 1005);  // two steps a second
+    QCOMPARE(pace.secondsLeft(110), 49.5);
+    pace.saw(10, 1005);
+    QCOMPARE(pace.secondsLeft(110), 49.5);
+    pace.saw(5, 1010);  // back to a checkpoint: nothing is known
+    QVERIFY(std::isnan(pace.secondsLeft(110)));
+    QVERIFY(std::isnan(pace.secondsLeft(0)));
+  }
+
+  void emptyHomeOffersTheDemo() {
+    const auto studio = test::makeStudio();
+    HomePage page(*studio->studio);
+    QVERIFY(test::show(page, {900, 700}));
+    QVERIFY(test::waitUntil([&] { return test::labelWith(&page, "No runs yet") != nullptr; }));
+    QVERIFY(test::waitUntil([&] { return test::button(&page, "Configure from demo") != nullptr; }));
+    QVERIFY(test::click(test::button(&page, "Configure from demo")));
+    QCOMPARE(studio->navigator.opened.back().page, "configure");
+    QCOMPARE(studio->navigator.opened.back().arguments.value("preset"), "demo");
+    test::picture(page, "home/empty");
+  }
+
+  void liveRunsComeFirstAndAreHonest() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    const RunFolder live = makeRun(home->runs(), "alive"), gone = makeRun(home->runs(), "done");
+    EventWriter log(live.events_path());
+    const RunLock lock(live);
+    const ProcessId self = this_process();
+    log.append(StateEvent{.state = RunState::Running});
+    for (int i = 0; i < 30; ++i) {
+      log.append(StepEvent{.step = i, .tokens = 2048 * (i + 1), .loss = 8 - 0.1 * i});
+    }
+    log.append(
+        HeartbeatEvent{.pid = self.pid, .host = self.host, .boot_id = self.boot_id, .step = 29});
+    {
+      EventWriter old(gone.events_path());
+      old.append(StepEvent{.step = 849, .tokens = 1'740'800, .loss = 4.5});
+      old.append(StateEvent{.state = RunState::Finished, .step = 849});
+    }
+    const auto studio = test::makeStudio(std::move(home));
+    HomePage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    page.setActivity(true, true);
+    QVERIFY(test::waitUntil([&] { return badge(&page, RunState::Running) != nullptr; }));
+    auto* running = badge(&page, RunState::Running);
+    auto* finished = badge(&page, RunState::Finished);
+    QVERIFY(finished);
+    QVERIFY(running->mapTo(&page, QPoint()).y() < finished->mapTo(&page, QPoint()).y());
+    QVERIFY(test::labelWith(&page, QStringLiteral("30\u00a0of\u00a0850")));
+    QVERIFY(test::labelWith(&page, QStringLiteral("5.100")));
+    test::picture(page, "home/live-light");
+    theme::apply(test::application(), theme::Scheme::Dark);
+    test::picture(page, "home/live-dark");
+    theme::apply(test::application(), theme::Scheme::Light);
+    // It stops when asked: the request lies in the run's folder.
+    QVERIFY(test::click(test::button(&page, "Stop"), QPoint(12, 12)));
+    QVERIFY(test::waitUntil([&] { return !std::filesystem::is_empty(live.control_path()); }));
+    QVERIFY(studio->navigator.toasts.back().text.contains("saves and stops"));
+    // What ended is said at once.
+    log.append(StateEvent{.state = RunState::Failed, .reason = "no room on the disk"});
+    studio->runs->refresh();
+    QVERIFY(test::waitUntil([&] { return badge(&page, RunState::Failed) != nullptr; }));
+    QVERIFY(test::labelWith(&page, "no room on the disk"));
+    QVERIFY(test::button(&page, "Resume"));
+  }
+
+  void cardOpensItsRun() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    const RunFolder run = makeRun(home->runs(), "done");
+    {
+      EventWriter log(run.events_path());
+      log.append(StateEvent{.state = RunState::Finished, .step = 0});
+    }
+    const auto studio = test::makeStudio(std::move(home));
+    HomePage page(*studio->studio);
+    QVERIFY(test::show(page, {1000, 660}));
+    QVERIFY(test::waitUntil([&] { return test::button(&page, "Open") != nullptr; }));
+    QVERIFY(test::click(test::button(&page, "Open")));
+    QCOMPARE(studio->navigator.opened.back().page, "monitor");
+    QCOMPARE(studio->navigator.opened.back().subject, QString::fromStdString(run.id()));
+  }
+
+  void settingsApplyAtOnce() {
+    const auto studio = test::makeStudio();
+    studio->preferences->registerShortcut("view.palette", "Find anything", "Ctrl+K");
+    SettingsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    test::picture(page, "settings/all");
+    auto* theme = page.findChild<QComboBox*>();
+    QVERIFY(theme);
+    theme->setFocus();
+    QTest::keyClick(theme, Qt::Key_End);
+    QTest::keyClick(theme, Qt::Key_Return);
+    studio->preferences->setTheme("dark");
+    QCOMPARE(theme->currentData().toString(), "dark");  // follows, too
+    auto* notice = page.findChild<QCheckBox*>();
+    const bool before = notice->isChecked();
+    QVERIFY(test::click(notice, QPoint(8, notice->height() / 2)));
+    QCOMPARE(notice->isChecked(), !before);
+    QVERIFY(!studio->preferences->notifies(Preferences::Notice::Finished));
+    auto* disk = page.findChild<QSpinBox*>();
+    disk->setValue(7);
+    QCOMPARE(studio->preferences->diskWarningBytes(), 7e9);
+  }
+
+  void settingsAreFound() {
+    const auto studio = test::makeStudio();
+    SettingsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    auto* search = page.findChild<SearchField*>();
+    QVERIFY(test::typeInto(search, "dark"));
+    QVERIFY(test::waitUntil([&] { return !test::labelWith(&page, "Data folder"); }));
+    QVERIFY(test::labelWith(&page, "Theme"));
+    QCOMPARE(page.location().arguments.value("find"), "dark");
+    QVERIFY(test::typeInto(search, "qqq"));
+    QVERIFY(
+        test::waitUntil([&] { return test::labelWith(&page, "No setting is called") != nullptr; }));
+    test::picture(page, "settings/none");
+    QVERIFY(test::click(test::button(&page, "Show all settings")));
+    QVERIFY(test::waitUntil([&] { return test::labelWith(&page, "Data folder") != nullptr; }));
+    page.open(Location::fromText("page/settings?find=language"));
+    QVERIFY(test::waitUntil([&] { return !test::labelWith(&page, "Data folder"); }));
+  }
+
+  void hostsShowsThisMachine() {
+    const auto studio = test::makeStudio();
+    HostsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    QVERIFY(test::waitUntil([&] { return test::labelWith(&page, "free of") != nullptr; }));
+    QVERIFY(test::labelWith(&page, "thread"));
+    QVERIFY(test::labelWith(&page, "Not measured"));
+    QVERIFY(test::labelWith(&page, "None yet"));
+    test::picture(page, "hosts/light");
+    studio->preferences->setValue("hosts/product_flops", 157.1e9);
+    studio->preferences->setValue("hosts/product_measured", QDateTime::currentDateTime());
+    HostsPage again(*studio->studio);
+    QVERIFY(test::show(again, {936, 660}));
+    QVERIFY(test::labelWith(&again, QStringLiteral("157\u00a0GFLOP/s")));
+  }
+
+  void benchOutputIsRead() {
+    QCOMPARE(ceilingFrom("ceiling: 157.1 GFLOP/s (F32 product of order 1024)\nop"), 157.1e9);
+    QCOMPARE(ceilingFrom("tessera: unknown option"), 0.0);
+  }
+};
+
+TESSERA_UI_MAIN(HomePagesTest)
+#include "home_pages_test.moc"

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/home/run_card.h"
+
+#include <QAction>
+#include <QHBoxLayout>
+#include <QMenu>
+#include <QPushButton>
+#include <QToolButton>
+#include <cmath>
+
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/run_store.h"
+#include "ui/widgets/numbers.h"
+#include "ui/widgets/sparkline.h"
+#include "ui/widgets/state_badge.h"
+
+namespace tessera::ui {
+
+void Pace::saw(std::int64_t step, double time) {
+  if (m_step >= 0 && step > m_step && time > m_time) {
+    const double rate = static_cast<double>(step - m_step) / (time - m_time);
+    m_rate = m_rate > 0 ? 0.8 * m_rate + 0.2 * rate : rate;
+  }
+  if (step < m_step) m_rate = 0;  // it went back to a checkpoint
+  m_step = step;
+  m_time = time;
+}
+
+double Pace::secondsLeft(std::int64_t total) const {
+  if (m_rate <= 0 || total <= 0 || m_step < 0) return kNotMeasured;
+  return static_cast<double>(std::max<std::int64_t>(0, total - 1 - m_step)) / m_rate;
+}
+
+namespace {
+constexpr int kButtons = 212;
+
+QVBoxLayout* column(QWidget* above, QWidget* below) {
+  auto* box = new QVBoxLayout;
+  box->setSpacing(2);
+  box->addWidget(above);
+  box->addWidget(below);
+  return box;
+}
+
+TextLabel* small(const QString& text) {
+  return (new TextLabel(text, theme::TextSize::Caption))->setTone(TextLabel::Tone::Secondary);
+}
+}  // namespace
+
+RunCard::RunCard(Studio& studio, const QString& id, QWidget* parent)
+    : Card(parent),
+      m_studio(studio),
+      m_id(id),
+      m_state(new StateBadge),
+      m_name(new ElidedLabel(id)),
+      m_detail(new ElidedLabel),
+      m_curve(new Sparkline),
+      m_step(new TextLabel),
+      m_loss(new TextLabel),
+      m_left(new TextLabel) {
+  m_name->setFont(theme::font(theme::TextSize::Body, false, true));
+  m_name->setMode(Qt::ElideMiddle);
+  m_detail->setFont(theme::font(theme::TextSize::Caption));
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kGrid, theme::kGrid, theme::kGrid);
+  row->setSpacing(2 * theme::kGrid);
+  auto* state = new QWidget;
+  state->setFixedWidth(120);
+  auto* inState = new QHBoxLayout(state);
+  inState->setContentsMargins(0, 0, 0, 0);
+  inState->addWidget(m_state);
+  inState->addStretch();
+  row->addWidget(state);
+  row->addLayout(column(m_name, m_detail), 3);
+  m_curve->setMinimumWidth(72);
+  m_curve->setMaximumWidth(160);
+  row->addWidget(m_curve, 1);
+  for (const auto& [value, name, width] :
+       {std::tuple{m_step, tr("Step"), 92}, std::tuple{m_loss, tr("Loss"), 56},
+        std::tuple{m_left, tr("Left"), 84}}) {
+    value->setTabular();
+    auto* cell = new QWidget;
+    cell->setFixedWidth(width);
+    auto* inside = column(value, small(name));
+    inside->setContentsMargins(0, 0, 0, 0);
+    cell->setLayout(inside);
+    row->addWidget(cell);
+  }
+  row->addWidget(buttons());
+}
+
+QWidget* RunCard::buttons() {
+  auto* box = new QWidget;
+  auto* row = new QHBoxLayout(box);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kHalf);
+  box->setMinimumWidth(kButtons);  // so that the columns of all cards are in line
+  row->addStretch();
+  m_open = new QPushButton(tr("Open"));
+  m_again = new QPushButton;
+  m_stop = new QToolButton;
+  m_stop->setText(tr("Stop"));
+  m_stop->setIcon(theme::icon(QStringLiteral("stop")));
+  m_stop->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  m_stop->setPopupMode(QToolButton::MenuButtonPopup);
+  m_stop->setMinimumHeight(theme::kRowHeight);
+  m_stop->setToolTip(tr("Saves a checkpoint, then stops"));
+  auto* menu = new QMenu(m_stop);
+  connect(menu->addAction(tr("Save and stop")), &QAction::triggered, this,
+          [this] { stop(Control::StopSaving); });
+  connect(menu->addAction(tr("Stop now, without saving")), &QAction::triggered, this,
+          [this] { stop(Control::StopNow); });
+  m_stop->setMenu(menu);
+  connect(m_stop, &QToolButton::clicked, this, [this] { stop(Control::StopSaving); });
+  connect(m_open, &QPushButton::clicked, this, [this] {
+    m_studio.navigator.open({QStringLiteral("monitor"), m_id, {}});
+  });
+  connect(m_again, &QPushButton::clicked, this, [this] {
+    const RunRow* now = m_studio.runs.run(m_id);
+    if (!now) return;
+    now->state == RunState::LostContact ? m_studio.runs.refresh() : m_studio.launcher.resume(m_id);
+    m_studio.navigator.toast(now->state == RunState::LostContact ? tr("Asking %1 again").arg(m_id)
+                                                                 : tr("Resuming %1").arg(m_id));
+  });
+  for (QWidget* button : std::initializer_list<QWidget*>{m_again, m_stop, m_open}) {
+    row->addWidget(button);
+  }
+  return box;
+}
+
+void RunCard::stop(Control control) {
+  m_studio.launcher.control(m_id, control);
+  m_studio.navigator.toast(control == Control::StopSaving ? tr("%1 saves and stops").arg(m_id)
+                                                          : tr("%1 stops").arg(m_id));
+}
+
+void RunCard::showRow(const RunRow& row) {
+  const bool live = isLive(row.state);
+  const QString reason = QString::fromStdString(row.reason);
+  m_state->setState(row.state, reason);
+  m_name->setFullText(m_id);
+  const QString age = numbers::ageOf(row.last_word);
+  QString detail = live ? tr("last word %1").arg(age) : tr("ended %1").arg(age);
+  if (row.last_word <= 0) detail = tr("made %1").arg(numbers::ageOf(row.created));
+  if (!reason.isEmpty()) detail = reason + QStringLiteral(" \u00b7 ") + detail;
+  m_detail->setFullText(detail);
+  m_curve->setValues(row.sparkline, tr("Loss"));
+  m_curve->setColor(theme::lineColor(m_id));
+  showNumbers(row);
+  showButtons(row);
+}
+
+void RunCard::showNumbers(const RunRow& row) {
+  m_step->setText(row.step < 0 ? numbers::notMeasured()
+                               : numbers::progress(row.step + 1, row.total_steps));
+  m_loss->setText(numbers::fixed(row.loss, 3));
+  m_loss->setToolTip(tr("Validation loss: %1").arg(numbers::fixed(row.validation_loss, 3)));
+  m_pace.saw(row.step, row.last_word);
+  double left = m_pace.secondsLeft(row.total_steps);
+  // Before a second look the mean since the start is the best guess.
+  if (std::isnan(left) && row.step > 0 && row.last_word > row.created && row.total_steps > 0) {
+    left = (row.last_word - row.created) / static_cast<double>(row.step + 1) *
+           static_cast<double>(row.total_steps - 1 - row.step);
+  }
+  const bool moves = row.state == RunState::Running || row.state == RunState::Saving;
+  m_left->setText(moves ? numbers::duration(left) : numbers::notMeasured());
+}
+
+void RunCard::showButtons(const RunRow& row) {
+  const bool live = isLive(row.state), lost = row.state == RunState::LostContact;
+  const bool ended = row.state == RunState::Failed || row.state == RunState::Stopped;
+  m_again->setVisible(lost || ended);
+  m_again->setText(lost ? tr("Reconnect") : tr("Resume"));
+  m_stop->setVisible(live);
+  setEnabledBecause(
+      m_stop, !lost && row.state != RunState::Stopping,
+      lost ? tr("The machine it runs on does not answer") : tr("It is stopping already"));
+}
+
+void RunCard::mouseDoubleClickEvent(QMouseEvent*) {
+  m_studio.navigator.open({QStringLiteral("monitor"), m_id, {}});
+}
+
+}  // namespace tessera::ui

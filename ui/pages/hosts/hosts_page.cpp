@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/hosts/hosts_page.h"
+
+#include <QDateTime>
+#include <QFileDialog>
+#include <QGridLayout>
+#include <QLocale>
+#include <QPointer>
+#include <QProcess>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QRegularExpression>
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "core/run/paths.h"
+#include "ui/bridge/host_monitor.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/bridge/tasks.h"
+#include "ui/widgets/controls.h"
+#include "ui/widgets/empty_state.h"
+#include "ui/widgets/glossary.h"
+#include "ui/widgets/numbers.h"
+
+namespace tessera::ui {
+
+namespace {
+constexpr int kMostWidth = 980;
+constexpr auto kSpeed = "hosts/product_flops";
+constexpr auto kWhen = "hosts/product_measured";
+
+const QStringList kBench{QStringLiteral("bench"), QStringLiteral("kernels"), QStringLiteral("--op"),
+                         QStringLiteral("product")};
+
+QVBoxLayout* cardBox(Card* card, const QString& title) {
+  auto* box = new QVBoxLayout(card);
+  box->setContentsMargins(2 * theme::kGrid, theme::kGrid + theme::kHalf, 2 * theme::kGrid,
+                          theme::kGrid + theme::kHalf);
+  box->setSpacing(theme::kGrid);
+  box->addWidget(new TextLabel(title, theme::TextSize::Heading));
+  return box;
+}
+
+QWidget* meter(double share) {
+  auto* bar = new QProgressBar;
+  bar->setRange(0, 1000);
+  bar->setValue(static_cast<int>(1000 * share));
+  bar->setTextVisible(false);
+  bar->setFixedSize(180, 14);
+  return bar;
+}
+}  // namespace
+
+double ceilingFrom(const QString& output) {
+  static const QRegularExpression pattern(QStringLiteral("ceiling: ([0-9.]+) GFLOP/s"));
+  return 1e9 * pattern.match(output).captured(1).toDouble();
+}
+
+HostsPage::HostsPage(Studio& studio, QWidget* parent)
+    : Page(studio, parent),
+      m_host(std::make_unique<HostMonitor>(QString::fromStdString(runs_folder().string()))),
+      m_measure(new QAction(tr("Measure this machine"), this)),
+      m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
+      m_measureButton(new QPushButton(tr("Measure"))),
+      m_speed(new TextLabel({}, theme::TextSize::Title)),
+      m_speedNote(new TextLabel) {
+  auto* body = new QWidget;
+  body->setMaximumWidth(kMostWidth);
+  auto* box = new QVBoxLayout(body);
+  box->setContentsMargins(2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid);
+  box->setSpacing(2 * theme::kGrid);
+  box->addWidget(new TextLabel(tr("Hosts"), theme::TextSize::Title));
+  box->addWidget(buildMachine());
+  box->addWidget(buildSpeed());
+  auto* others = new Card;
+  auto* inside = cardBox(others, tr("Other machines"));
+  auto* empty = new EmptyState(
+      tr("None yet. Runs that another machine writes to a shared folder appear here like those of "
+         "this one."),
+      tr("Add a folder of runs..."), QStringLiteral("hosts"));
+  empty->setMinimumHeight(150);
+  inside->addWidget(empty);
+  box->addWidget(others);
+  box->addStretch();
+  auto* centred = new QWidget;
+  auto* across = new QHBoxLayout(centred);
+  across->setContentsMargins(0, 0, 0, 0);
+  across->addStretch(1);
+  across->addWidget(body, 1000);
+  across->addStretch(1);
+  auto* area = new QScrollArea;
+  area->setWidgetResizable(true);
+  area->setFrameShape(QFrame::NoFrame);
+  area->setWidget(centred);
+  auto* all = new QVBoxLayout(this);
+  all->setContentsMargins(0, 0, 0, 0);
+  all->addWidget(area);
+  connect(m_host.get(), &HostMonitor::changed, this, &HostsPage::showFacts);
+  connect(m_measure, &QAction::triggered, this, &HostsPage::measure);
+  connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);
+  connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
+  connect(empty, &EmptyState::pressed, m_addFolder, &QAction::trigger);
+  showFacts();
+  showSpeed();
+}
+
+HostsPage::~HostsPage() {
+  if (!m_process) return;
+  // The measurement is of no use to anybody now; it must not hold up the window's end.
+  m_process->disconnect(this);
+  m_process->setParent(nullptr);
+  connect(m_process, &QProcess::finished, m_process, &QObject::deleteLater);
+  m_process->kill();
+}
+
+QWidget* HostsPage::buildMachine() {
+  auto* card = new Card;
+  QVBoxLayout* box = cardBox(card, tr("This machine"));
+  m_facts = new QVBoxLayout;
+  box->addLayout(m_facts);
+  return card;
+}
+
+QWidget* HostsPage::buildSpeed() {
+  auto* card = new Card;
+  QVBoxLayout* box = cardBox(card, tr("Measured speed"));
+  auto* row = new QHBoxLayout;
+  auto* text = new QVBoxLayout;
+  m_speed->setTabular();
+  m_speedNote->setTone(TextLabel::Tone::Secondary)->setWrapped();
+  text->addWidget(m_speed);
+  text->addWidget(m_speedNote);
+  row->addLayout(text, 1);
+  m_measureButton->setToolTip(tr("Runs `tessera bench kernels --op product`, some seconds"));
+  row->addWidget(m_measureButton, 0, Qt::AlignBottom);
+  box->addLayout(row);
+  return card;
+}
+
+void HostsPage::showFacts() {
+  const HostFacts& f = m_host->facts();
+  auto* table = new QWidget;
+  auto* grid = new QGridLayout(table);
+  grid->setContentsMargins(0, 0, 0, 0);
+  grid->setHorizontalSpacing(2 * theme::kGrid);
+  grid->setColumnMinimumWidth(0, 90);
+  grid->setColumnStretch(1, 1);
+  int at = 0;
+  const auto line = [&](const QString& name, const QString& text, double share = -1) {
+    auto* title = new TextLabel(name);
+    title->setTone(TextLabel::Tone::Secondary);
+    auto* value = new TextLabel(text);
+    value->setWrapped()->setSelectable();
+    grid->addWidget(title, at, 0, Qt::AlignVCenter);
+    grid->addWidget(value, at, 1);
+    if (share >= 0) {
+      QWidget* bar = meter(share);
+      bar->setAccessibleName(tr("%1: %2 used").arg(name, numbers::percent(share)));
+      bar->setToolTip(bar->accessibleName());
+      grid->addWidget(bar, at, 2);
+    }
+    ++at;
+  };
+  if (!f.known) {
+    line(tr("Machine"), tr("Looking..."));
+  } else {
+    const QString vectors = f.vectors.isEmpty() ? QString() : QStringLiteral(", ") + f.vectors;
+    line(tr("Name"), QStringLiteral("%1 \u00b7 %2").arg(f.name, f.system));
+    line(tr("Processor"), tr("%1, %n thread(s)%2", nullptr, f.threads).arg(f.processor, vectors),
+         f.busy);
+    line(tr("Memory"),
+         tr("%1 free of %2").arg(numbers::bytes(f.memoryFreeBytes), numbers::bytes(f.memoryBytes)),
+         1 - f.memoryFreeBytes / std::max(1.0, f.memoryBytes));
+    line(tr("Disk"),
+         tr("%1 free of %2, %3")
+             .arg(numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes), f.diskFolder),
+         1 - f.diskFreeBytes / std::max(1.0, f.diskBytes));
+    for (const GpuFacts& gpu : f.gpus) {
+      line(tr("GPU"),
+           tr("%1, %2, driver %3").arg(gpu.name, numbers::bytes(gpu.memoryBytes), gpu.driver),
+           gpu.busy);
+    }
+    if (f.gpus.empty()) {
+      line(tr("GPUs"),
+           f.gpuProblem.isEmpty() ? tr("None found") : tr("Cannot be asked: %1").arg(f.gpuProblem));
+    }
+  }
+  while (QLayoutItem* old = m_facts->takeAt(0)) {
+    if (old->widget()) old->widget()->deleteLater();
+    delete old;
+  }
+  m_facts->addWidget(table);
+}
+
+void HostsPage::showSpeed() {
+  const Preferences& p = studio().preferences;
+  const double flops = p.value(QLatin1String(kSpeed), 0.0).toDouble();
+  if (flops <= 0) {
+    m_speed->setText(tr("Not measured"));
+    m_speedNote->setText(
+        tr("How fast this machine multiplies matrices: what a plan's step times come from."));
+    return;
+  }
+  m_speed->setText(numbers::flops(flops));
+  m_speedNote->setText(tr("An FP32 product of order 1024, measured on %1")
+                           .arg(QLocale().toString(p.value(QLatin1String(kWhen)).toDateTime(),
+                                                   QLocale::ShortFormat)));
+}
+
+void HostsPage::measure() {
+  if (m_process) return;
+  m_process = new QProcess(this);
+  m_process->setProcessChannelMode(QProcess::MergedChannels);
+  m_task = studio().tasks.begin(tr("Measuring products"), [self = QPointer(this)] {
+    if (self && self->m_process) self->m_process->kill();
+  });
+  setEnabledBecause(m_measureButton, false, tr("It is being measured"));
+  m_measure->setEnabled(false);
+  m_speedNote->setText(tr("Measuring..."));
+  connect(m_process, &QProcess::finished, this, &HostsPage::measured);
+  connect(m_process, &QProcess::errorOccurred, this, [this](QProcess::ProcessError error) {
+    if (error == QProcess::FailedToStart) measured(-1);
+  });
+  m_process->start(Launcher::program(), kBench);
+}
+
+void HostsPage::measured(int exitCode) {
+  const QString output = QString::fromUtf8(m_process->readAll());
+  const double flops = exitCode == 0 ? ceilingFrom(output) : 0;
+  QString error;
+  if (flops > 0) {
+    studio().preferences.setValue(QLatin1String(kSpeed), flops);
+    studio().preferences.setValue(QLatin1String(kWhen), QDateTime::currentDateTime());
+  } else {
+    const QString last = output.trimmed().section(u'\n', -1);
+    error = last.isEmpty() ? m_process->errorString() : last;
+    studio().navigator.notify(QStringLiteral("error"),
+                              tr("This machine could not be measured: %1").arg(error),
+                              tr("Try again"), [self = QPointer(this)] {
+                                if (self) self->measure();
+                              });
+  }
+  studio().tasks.finish(m_task, error);
+  m_process->deleteLater();
+  m_process = nullptr;
+  setEnabledBecause(m_measureButton, true, {});
+  m_measure->setEnabled(true);
+  showSpeed();
+}
+
+void HostsPage::addFolder() {
+  auto* dialog = new QFileDialog(this, tr("Folder that runs are in"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::Directory);
+  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& folder) {
+    studio().runs.addRoot(folder);
+    studio().navigator.toast(tr("Looking for runs in %1").arg(folder));
+  });
+  dialog->open();
+}
+
+void HostsPage::open(const Location&) {
+  m_host->refresh();
+}
+
+Location HostsPage::location() const {
+  return {QStringLiteral("hosts"), {}, {}};
+}
+
+QString HostsPage::command() const {
+  return QStringLiteral("tessera ") + kBench.join(u' ');
+}
+
+void HostsPage::setActivity(bool visible, bool focused) {
+  m_host->setInterval(visible ? (focused ? 2'000 : 5'000) : 0);
+}
+
+}  // namespace tessera::ui

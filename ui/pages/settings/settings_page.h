@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Settings: what the user likes. Everything applies at once; what cannot says so beside it.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "ui/pages/page.h"
+
+class QGridLayout;
+class QVBoxLayout;
+
+namespace tessera::ui {
+
+class EmptyState;
+class SearchField;
+
+class SettingsPage : public Page {
+  Q_OBJECT
+ public:
+  explicit SettingsPage(Studio& studio, QWidget* parent = nullptr);
+
+  void open(const Location& location) override;  ///< find=WORDS shows what they are in
+  Location location() const override;
+  std::vector<QAction*> commands() override { return {m_reset}; }
+
+ private:
+  struct Setting {
+    QString words;  ///< searched
+    QWidget* row;
+    int section;
+  };
+
+  // settings_rows.cpp
+  void addLook();
+  void addData();
+  void addNotices();
+  void addShortcuts();
+  QWidget* themeChoice();
+  QWidget* languageChoice();
+  QWidget* folderField();
+  QWidget* diskField();
+  QWidget* logField();
+  QWidget* shortcutField(const QString& command, const QString& title, const QString& usual);
+
+  void section(const QString& title);
+  /// One setting: name, what it does, its control. `words` are searched as well.
+  void add(const QString& title, const QString& help, QWidget* control, const QString& words = {});
+  void build();
+  void filter(const QString& text);
+  void resetAll();
+  /// `show` runs now and whenever the preference at `key` changes.
+  void follow(QWidget* control, const QString& key, std::function<void()> show);
+
+  SearchField* m_search;
+  QVBoxLayout* m_body = nullptr;
+  EmptyState* m_nothing;
+  QAction* m_reset;
+  std::vector<Setting> m_settings;
+  std::vector<QWidget*> m_sections;
+  QVBoxLayout* m_card = nullptr;
+};
+
+}  // namespace tessera::ui
