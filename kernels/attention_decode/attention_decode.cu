@@ -183,11 +183,13 @@ bool hopper_takes(const Tensor& q, const Tensor& cache, const Tensor& o) {
 template <int PANELS, int LATENT>
 void decode_hopper(Context& context, DecodeTask x) {
   using namespace decode_sm90;
-  // Few heads are bound by memory, and short chunks keep all of the GPU busy; with many heads what
-  // chunks leave behind costs more. NOTE: never by the number of rows, or a row's bits would depend
-  // on what it is batched with.
+  // Long chunks where they still fill the GPU: each costs a start without overlap and leaves sums
+  // behind. NOTE: so the order of a row's sums depends on the size of its batch.
+  constexpr int kShort = 512, kLong = 2048;
   Arguments p{};
-  p.chunk = x.heads <= 32 ? 512 : 2048;
+  const std::int64_t blocks = std::int64_t{x.rows} * blocks_for(x.heads, decode_sm90::kHeads) *
+                              ((x.max_positions + kLong - 1) / kLong);
+  p.chunk = 10 * blocks >= 9 * std::int64_t{tessera::cuda::multiprocessors()} ? kLong : kShort;
   take_parts(context, x, p.chunk);
   p.task = x;
   const auto size = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };

@@ -103,13 +103,14 @@ __device__ inline void produce(const Arguments& p, uint32_t shared, int row, int
   }
 }
 
-/// Scores of 32 positions: s = Q K^T.
+// NOTE: wgmma_fence() stands before the first product of a pair and hold() behind the last wait;
+// any look at the sums in between, hold() too, makes the compiler wait for each wgmma.
+
+/// Starts the scores of 32 positions: s = Q K^T.
 template <int PANELS>
-__device__ inline void score(float (&s)[16], uint32_t q, uint32_t keys) {
+__device__ inline void start_scores(float (&s)[16], uint32_t q, uint32_t keys) {
   constexpr uint64_t bits = ptx::descriptor_bits(ptx::Swizzle::b128, 16, 1024);
   const uint64_t qd = ptx::descriptor(bits, q), kd = ptx::descriptor(bits, keys);
-  ptx::hold(s);
-  ptx::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < 4 * PANELS; ++step) {
     const uint32_t at = step / 4 * kPanelBytes + step % 4 * 32;
@@ -117,26 +118,20 @@ __device__ inline void score(float (&s)[16], uint32_t q, uint32_t keys) {
                                                          ptx::advance(kd, at), step > 0);
   }
   ptx::wgmma_commit();
-  ptx::wgmma_wait<0>();
-  ptx::hold(s);
 }
 
-/// o += P V for this warpgroup's columns.
+/// Starts o += P V for this warpgroup's columns.
 template <int COLUMNS>
-__device__ inline void add_values(float (&o)[COLUMNS / 2], uint32_t p, uint32_t values) {
+__device__ inline void start_values(float (&o)[COLUMNS / 2], uint32_t p, uint32_t values) {
   const uint64_t pd = ptx::descriptor(ptx::descriptor_bits(ptx::Swizzle::b128, 16, 1024), p);
   const uint64_t vd =
       ptx::descriptor(ptx::descriptor_bits(ptx::Swizzle::b128, kPanelBytes, 1024), values);
-  ptx::hold(o);
-  ptx::wgmma_fence();
 #pragma unroll
   for (int step = 0; step < kPositions / 16; ++step) {
     ptx::Wgmma<COLUMNS, ptx::Major::k, ptx::Major::mn>::shared(o, ptx::advance(pd, step * 32),
                                                                ptx::advance(vd, step * 2048), 1);
   }
   ptx::wgmma_commit();
-  ptx::wgmma_wait<0>();
-  ptx::hold(o);
 }
 
 template <int PANELS, int LATENT, bool WHOLE>
@@ -158,14 +153,17 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, uint8_t* mem
 #pragma unroll
   for (int i = 0; i < kColumns / 2; ++i) o[i] = 0;
   float max[2] = {-FLT_MAX, -FLT_MAX}, sum[2] = {0, 0};
+  float s[16];
   int stage = 0;
   uint32_t parity = 0;
   ptx::mbarrier_wait(barriers.query(), 0);
-  for (int at = from; at < to; at += kPositions) {
-    const uint32_t keys = shared + L::kKeys + stage * L::kTileBytes;
-    ptx::mbarrier_wait(barriers.full(stage), parity);
-    float s[16];
-    score<PANELS>(s, shared + L::kQ, keys + group * 32 * 128);
+  ptx::mbarrier_wait(barriers.full(0), 0);
+  ptx::wgmma_fence();
+  start_scores<PANELS>(s, shared + L::kQ, shared + L::kKeys + group * 32 * 128);
+  ptx::wgmma_wait<0>();
+  ptx::hold(s);
+  // Scores to P in shared memory; o is scaled to the new maximum.
+  const auto softmax = [&](int at) {
     const int first = at + 32 * group + 2 * (lane % 4);
     float largest[2] = {-FLT_MAX, -FLT_MAX};
 #pragma unroll
@@ -208,14 +206,37 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, uint8_t* mem
       for (int i = 0; i < kColumns / 2; ++i) o[i] *= factor[i / 2 % 2];
     }
     ptx::named_barrier_sync(2, kConsumerThreads);
-    add_values<kColumns>(o, shared + L::kP, keys + group * (kColumns / 64) * kPanelBytes);
-    __syncwarp();
-    if (lane == 0) ptx::mbarrier_arrive(barriers.empty(stage));
+  };
+  const auto values_of = [&](int of_stage) {
+    return shared + L::kKeys + of_stage * L::kTileBytes + group * (kColumns / 64) * kPanelBytes;
+  };
+
+  int at = from;
+  for (; at + kPositions < to; at += kPositions) {
+    softmax(at);
+    const int used = stage;
     if (++stage == kStages) {
       stage = 0;
       parity ^= 1;
     }
+    ptx::wgmma_fence();
+    start_values<kColumns>(o, shared + L::kP, values_of(used));
+    // The next scores stand behind these values, so that the tensor cores go on without a break.
+    ptx::mbarrier_wait(barriers.full(stage), parity);
+    start_scores<PANELS>(s, shared + L::kQ,
+                         shared + L::kKeys + stage * L::kTileBytes + group * 32 * 128);
+    ptx::wgmma_wait<1>();
+    __syncwarp();
+    if (lane == 0) ptx::mbarrier_arrive(barriers.empty(used));
+    ptx::wgmma_wait<0>();
+    ptx::hold(o);
+    ptx::hold(s);
   }
+  softmax(at);
+  ptx::wgmma_fence();
+  start_values<kColumns>(o, shared + L::kP, values_of(stage));
+  ptx::wgmma_wait<0>();
+  ptx::hold(o);
   // Both halves of the positions make the sum of a row.
 #pragma unroll
   for (int half = 0; half < 2; ++half) sum[half] = quad_sum(sum[half]);
