@@ -110,6 +110,38 @@ class SoakTest : public QObject {
              qPrintable(QString::number(grown)));
   }
 
+  void aThousandStoredRunsAreThereAtOnce() {
+    const test::TemporaryHome home;
+    const std::filesystem::path runs = home.runs().toStdString();
+    {
+      const auto first = test::finishedRun(runs, "run", 50);
+      for (int i = 1; i < 1000; ++i) {
+        std::filesystem::copy(first.folder.path(), runs / ("copy-" + std::to_string(i)),
+                              std::filesystem::copy_options::recursive);
+      }
+    }
+    const auto timed = [&](const char* what) {
+      QElapsedTimer timer;
+      timer.start();
+      RunStore store;
+      RunsModel model;
+      RunsProxy proxy(model);
+      connect(&store, &RunStore::runsChanged, &model, [&] { model.setRows(store.runs()); });
+      qint64 first = -1;
+      const bool all = waitUntil(
+          [&] {
+            if (first < 0 && store.loaded()) first = timer.elapsed();
+            return proxy.rowCount() == 1000;
+          },
+          60'000);
+      std::printf("  1000 runs, %s: first rows after %lld ms, all after %lld ms\n", what,
+                  static_cast<long long>(first), static_cast<long long>(timer.elapsed()));
+      return all;
+    };
+    QVERIFY(timed("without a library"));
+    QVERIFY(timed("from the library"));
+  }
+
  private:
   static float lossOf(std::int64_t step) {
     return static_cast<float>(2 + 6 * std::exp(-1e-4 * static_cast<double>(step)));

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_page_runs
+// Scales: 1 1.5 2
+// The page of runs as a person uses it, in both themes.
+#include <QApplication>
+#include <QClipboard>
+#include <QComboBox>
+#include <QHeaderView>
+#include <QItemSelectionModel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QTabBar>
+#include <QTabWidget>
+#include <QTableView>
+#include <QToolButton>
+
+#include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/run_store.h"
+#include "ui/bridge/tasks.h"
+#include "ui/pages/runs/compare_view.h"
+#include "ui/pages/runs/queue_view.h"
+#include "ui/pages/runs/run_actions.h"
+#include "ui/pages/runs/run_details.h"
+#include "ui/pages/runs/run_table.h"
+#include "ui/pages/runs/runs_page.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/search_field.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+using test::click;
+using test::waitUntil;
+using test::WrittenRun;
+
+class RunsPageTest : public QObject {
+  Q_OBJECT
+
+  /// Runs that differ in everything a table shows.
+  struct Runs {
+    std::unique_ptr<test::TemporaryHome> home = std::make_unique<test::TemporaryHome>();
+    std::filesystem::path folder = home->runs().toStdString();
+    QString base, wide, failed, child;
+
+    Runs() {
+      auto first = makeRun("base", 400, 3.2, 1.0);
+      first.state(RunState::Finished);
+      base = first.id();
+      auto second = makeRun("wide experts", 400, 2.9, 0.5);
+      second.state(RunState::Stopped, "asked to stop");
+      wide = second.id();
+      auto third = makeRun("hot learning rate", 150, 7.5, 1.0);
+      third.state(RunState::Failed, "the loss is not a number at step 149");
+      failed = third.id();
+      Lineage lineage{first.folder.id(), first.folder.path().string(), "checkpoints/step-200", 200};
+      WrittenRun fourth(folder, "base, lower rate", lineage);
+      writeSteps(fourth, 300, 3.0);
+      fourth.state(RunState::Finished);
+      child = fourth.id();
+    }
+
+    WrittenRun makeRun(const std::string& name, int steps, double end, double clip) const {
+      RunSpec spec = test::smallSpec(name);
+      spec.optimiser.clip = clip;
+      WrittenRun run(folder, spec);
+      writeSteps(run, steps, end);
+      return run;
+    }
+    static void writeSteps(WrittenRun& run, int steps, double end) {
+      run.state(RunState::Running);
+      for (int s = 0; s < steps; ++s) {
+        const double wave = 0.05 * std::sin(0.7 * s);
+        run.log->append(test::stepEvent(s, end + (8 - end) * std::exp(-0.012 * s) + wave));
+      }
+      ValidationEvent v;
+      v.step = steps - 1;
+      v.tokens = steps * 2048;
+      v.loss = end + 0.1;
+      v.sources = {{"web", end}, {"code", end + 0.2}};
+      run.log->append(v);
+    }
+  };
+
+  struct Fixture {
+    Runs runs;
+    std::unique_ptr<test::StudioFixture> studio = test::makeStudio(std::move(runs.home));
+    RunsPage page{*studio->studio};
+
+    bool open(const QSize& size = QSize(1024, 700)) {
+      page.setActivity(true, true);
+      return test::show(page, size) &&
+             waitUntil([this] { return page.table().proxy().rowCount() == 4; });
+    }
+    QTableView& view() { return *page.table().view(); }
+    QRect cell(const QString& id, int column) {
+      return view().visualRect(page.table().proxy().index(page.table().proxy().rowOf(id), column));
+    }
+    bool clickRow(const QString& id, Qt::KeyboardModifiers modifiers = {}) {
+      view().scrollTo(page.table().proxy().index(page.table().proxy().rowOf(id), 0));
+      return click(view().viewport(), cell(id, 0).center(), Qt::LeftButton, modifiers);
+    }
+    QStringList shown() {
+      QStringList ids;
+      for (int r = 0; r < page.table().proxy().rowCount(); ++r) ids << page.table().proxy().id(r);
+      return ids;
+    }
+    QAbstractButton* button(const QString& text) { return test::button(&page, text); }
+  };
+
+ private Q_SLOTS:
+  void initTestCase() {
+    qputenv("XDG_DATA_HOME", m_data.path().toLocal8Bit());
+    theme::apply(*qApp, theme::Scheme::Light);
+  }
+
+  void withoutRunsThePageSaysWhatToDo() {
+    auto studio = test::makeStudio();
+    RunsPage page(*studio->studio);
+    QVERIFY(test::show(page));
+    QVERIFY(waitUntil([&] { return test::labelWith(&page, "No runs yet"); }));
+    test::picture(page, "runs-empty");
+    QVERIFY(click(test::button(&page, "Configure a run")));
+    QCOMPARE(studio->navigator.opened.size(), 1u);
+    QCOMPARE(studio->navigator.opened[0].page, "configure");
+  }
+
+  void filtersAndSorting() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(test::typeInto(f.page.table().searchField(), "rate"));
+    QVERIFY(waitUntil([&] { return f.shown().size() == 2; }));
+    QVERIFY(f.shown().contains(f.runs.failed));
+    QVERIFY(test::typeInto(f.page.table().searchField(), "nothing like this"));
+    QVERIFY(waitUntil([&] { return test::labelWith(&f.page, "No run matches"); }));
+    QVERIFY(click(f.button("Show all runs")));
+    QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+
+    f.page.table().stateBox()->setCurrentText("Failed");
+    QCOMPARE(f.shown(), QStringList{f.runs.failed});
+    f.page.table().stateBox()->setCurrentIndex(0);
+
+    QHeaderView* header = f.view().horizontalHeader();
+    const int x = header->sectionViewportPosition(RunsModel::Loss) + 20;
+    QVERIFY(click(header->viewport(), QPoint(x, header->height() / 2)));
+    const bool up = header->sortIndicatorOrder() == Qt::AscendingOrder;
+    QCOMPARE(f.shown()[up ? 3 : 0], f.runs.failed);
+    QCOMPARE(f.shown()[up ? 0 : 3], f.runs.wide);
+  }
+
+  void selectionIsKeptThroughFilters() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.clickRow(f.runs.base));
+    QVERIFY(f.clickRow(f.runs.wide, Qt::ControlModifier));
+    QCOMPARE(f.page.table().selected().size(), 2);
+    QVERIFY(test::typeInto(f.page.table().searchField(), "base"));
+    QVERIFY(waitUntil([&] { return f.shown().size() == 2; }));
+    QCOMPARE(f.page.table().selected(), QStringList{f.runs.base});
+    QCOMPARE(f.view().selectionModel()->selectedRows().size(), 1);
+  }
+
+  void actionsThatCannotBeDoneSayWhy() {
+    Fixture f;
+    QVERIFY(f.open());
+    RunActions& a = f.page.actions();
+    QVERIFY(!a.open->isEnabled());
+    QCOMPARE(a.open->toolTip(), "Choose a run first");
+    QVERIFY(f.clickRow(f.runs.base));
+    QVERIFY(a.open->isEnabled() && a.fork->isEnabled() && !a.compare->isEnabled());
+    QCOMPARE(a.compare->toolTip(), "Choose two runs or more");
+    QVERIFY(!a.resume->isEnabled());
+    QVERIFY(a.resume->toolTip().contains("fork it"));
+    QVERIFY(!a.stopNow->isEnabled());
+    QVERIFY(f.clickRow(f.runs.failed));
+    QVERIFY(a.resume->isEnabled());
+    QCOMPARE(f.studio->selection->run(), f.runs.failed);
+  }
+
+  void buttonsLeadToOtherPages() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.clickRow(f.runs.wide));
+    QVERIFY(click(f.button("Open")));
+    QVERIFY(click(f.button("Edit a copy")));
+    QVERIFY(click(f.button("Fork")));
+    const auto& opened = f.studio->navigator.opened;
+    QCOMPARE(opened.size(), 3u);
+    QCOMPARE(opened[0], (Location{"monitor", f.runs.wide, {}}));
+    QCOMPARE(opened[1], (Location{"configure", {}, {{"clone", f.runs.wide}}}));
+    QCOMPARE(opened[2], (Location{"configure", {}, {{"fork", f.runs.wide}}}));
+    f.view().setFocus();
+    QTest::keyClick(&f.view(), Qt::Key_Return);
+    QCOMPARE(opened.size(), 4u);
+    QCOMPARE(opened[3].page, "monitor");
+  }
+
+  void tagsAndNotesAreWrittenInPlace() {
+    Fixture f;
+    QVERIFY(f.open(QSize(1920, 1080)));
+    const auto write = [&](int column, const QString& text) {
+      f.view().setCurrentIndex(
+          f.page.table().proxy().index(f.page.table().proxy().rowOf(f.runs.base), column));
+      QTest::keyClick(&f.view(), Qt::Key_F2);
+      auto* editor = f.view().viewport()->findChild<QLineEdit*>();
+      if (!editor) return false;
+      editor->selectAll();
+      QTest::keyClicks(editor, text);
+      QTest::keyClick(editor, Qt::Key_Return);
+      // The view commits when the key has been dealt with.
+      return waitUntil([&] { return !f.view().viewport()->findChild<QLineEdit*>(); });
+    };
+    QVERIFY(write(RunsModel::Tags, "fast, night"));
+    QCOMPARE(f.studio->runs->run(f.runs.base)->tags, (std::vector<std::string>{"fast", "night"}));
+    QVERIFY(write(RunsModel::Notes, "the one to beat"));
+    QCOMPARE(f.studio->runs->run(f.runs.base)->notes, std::string("the one to beat"));
+    QVERIFY(waitUntil([&] { return f.page.table().tagBox()->findText("night") >= 0; }));
+    f.page.table().tagBox()->setCurrentText("night");
+    QCOMPARE(f.shown(), QStringList{f.runs.base});
+  }
+
+  void archiveAndTrashCanBeUndone() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.clickRow(f.runs.failed));
+    QVERIFY(click(f.button("Archive")));
+    QCOMPARE(f.shown().size(), 3);
+    QCOMPARE(f.studio->navigator.toasts.size(), 1u);
+    f.page.table().stateBox()->setCurrentText("Archived");
+    QCOMPARE(f.shown(), QStringList{f.runs.failed});
+    f.page.table().stateBox()->setCurrentIndex(0);
+    f.studio->navigator.toasts[0].undo();
+    QCOMPARE(f.shown().size(), 4);
+
+    QVERIFY(f.clickRow(f.runs.failed));
+    QTest::keyClick(&f.view(), Qt::Key_Delete);
+    QVERIFY(waitUntil([&] { return f.shown().size() == 3; }));
+    QVERIFY(waitUntil([&] { return f.studio->navigator.toasts.size() == 2; }));
+    QVERIFY(f.studio->navigator.toasts[1].text.contains("hot learning rate"));
+    f.studio->navigator.toasts[1].undo();
+    QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+  }
+
+  void severalRunsAreCompared() {
+    Fixture f;
+    QVERIFY(f.open(QSize(1280, 900)));
+    for (const QString& id : {f.runs.base, f.runs.wide, f.runs.failed}) {
+      QVERIFY(f.clickRow(id, Qt::ControlModifier));
+    }
+    QVERIFY(click(f.button("Compare")));
+    QCOMPARE(f.page.tabs().currentIndex(), int(RunsPage::Compare));
+    CompareView& compare = f.page.compareView();
+    QVERIFY(waitUntil([&] { return compare.numbers().rowCount() > 8; }));
+    QVERIFY(waitUntil([&] {
+      return compare.differences().rowCount() == 1 &&
+             compare.numbers().index(3, 1).data().toString() != QString(QChar(0x2013));
+    }));
+    QCOMPARE(compare.differences().index(0, 0).data().toString(), "optimiser.clip");
+    // Against the first run only one differs.
+    int marked = 0;
+    for (const bool m : compare.differences().content()[0].marked) marked += m;
+    QVERIFY(marked == 1 || marked == 2);
+    for (const ComparisonRow& row : compare.numbers().content()) {
+      if (row.title != "Validation, last") continue;
+      for (qsizetype i = 0; i < 3; ++i) {
+        QCOMPARE(row.marked[static_cast<std::size_t>(i)], compare.runs()[i] == f.runs.wide);
+      }
+    }
+    ChartPanel* loss = compare.charts().panel("loss");
+    QVERIFY(loss);
+    QVERIFY(waitUntil([&] { return loss->lines().size() >= 3; }));
+    QTest::qWait(200);
+    test::picture(f.page, "runs-compare");
+    QVERIFY(f.page.location().text().contains("view=compare"));
+
+    // One is taken out; the link leads back to the same three.
+    const Location here = f.page.location();
+    auto* drop = test::button(&compare, "Take hot learning rate out");
+    QVERIFY(click(drop));
+    QCOMPARE(compare.runs().size(), 2);
+    f.page.open(here);
+    QCOMPARE(compare.runs().size(), 3);
+    QVERIFY(click(test::button(&compare, "Copy this table")));
+    QVERIFY(QApplication::clipboard()->text().startsWith("Key\t"));
+  }
+
+  void theQueueIsReorderedByKeys() {
+    Fixture f;
+    f.studio->launcher->setQueuePaused(true);
+    for (const char* name : {"first", "second", "third"}) {
+      QueueEntry entry;
+      entry.id = entry.name = name;
+      entry.spec = "[run]\nname = \"x\"\n";
+      f.studio->launcher->enqueue(entry);
+    }
+    QVERIFY(f.open());
+    QTabBar* bar = f.page.tabs().tabBar();
+    QVERIFY(click(bar, bar->tabRect(RunsPage::Queue).center()));
+    QueueView& queue = f.page.queueView();
+    QVERIFY(click(queue.view()->viewport(),
+                  queue.view()->visualRect(queue.model().index(2, 1)).center()));
+    QCOMPARE(queue.current(), "third");
+    QTest::keyClick(queue.view(), Qt::Key_Up, Qt::AltModifier);
+    QCOMPARE(f.studio->launcher->queue()[1].id, "third");
+    QVERIFY(click(test::button(&queue, "Move up")));
+    QCOMPARE(f.studio->launcher->queue()[0].id, "third");
+    QCOMPARE(queue.current(), "third");
+    QVERIFY(!test::button(&queue, "Move up")->isEnabled());
+    test::picture(f.page, "runs-queue");
+    queue.view()->setFocus();
+    QTest::keyClick(queue.view(), Qt::Key_Delete);
+    QCOMPARE(f.studio->launcher->queue().size(), 2u);
+    f.studio->navigator.toasts.back().undo();
+    QCOMPARE(f.studio->launcher->queue()[0].id, "third");
+    QCOMPARE(f.page.location().text(), "page/runs?view=queue");
+  }
+
+  void theInspectorShowsLineageAndTakesNotes() {
+    Fixture f;
+    QVERIFY(f.open(QSize(1024, 700)));
+    auto* details = qobject_cast<RunDetails*>(f.page.inspector());
+    QVERIFY(details);
+    QWidget dock;
+    details->setParent(&dock);
+    details->show();
+    QVERIFY(test::show(dock, QSize(300, 620)));
+    details->resize(300, 620);
+    QVERIFY(f.clickRow(f.runs.child));
+    QVERIFY(waitUntil([&] { return test::button(details, "base"); }));
+    test::picture(dock, "runs-inspector");
+    QVERIFY(click(test::button(details, "base")));
+    QCOMPARE(f.page.table().selected(), QStringList{f.runs.base});
+    QVERIFY(waitUntil([&] { return test::button(details, "base, lower rate, from step 200"); }));
+    auto* notes = details->findChild<QPlainTextEdit*>();
+    QVERIFY(click(notes));
+    QTest::keyClicks(notes, "good");
+    details->findChild<QLineEdit*>()->setFocus();
+    QCOMPARE(f.studio->runs->run(f.runs.base)->notes, std::string("good"));
+  }
+
+  void everyLoggedNumberIsExported() {
+    Fixture f;
+    QVERIFY(f.open());
+    QTemporaryDir target;
+    new NumbersExport(*f.studio->studio, {f.runs.base, f.runs.failed}, target.path(), false,
+                      &f.page);
+    QVERIFY(waitUntil([&] { return !f.studio->navigator.toasts.empty(); }, 20'000));
+    QFile file(target.filePath(f.runs.base + ".csv"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const auto lines = file.readAll().trimmed().split('\n');
+    QCOMPARE(lines.size(), 401);
+    QVERIFY(QFile::exists(target.filePath(f.runs.failed + ".csv")));
+    QCOMPARE(f.studio->tasks->running(), 0);
+    const QString csv = f.page.table().asCsv();
+    QCOMPARE(csv.count('\n'), 5);
+    QVERIFY(csv.contains("\"base, lower rate\""));
+  }
+
+  void picturesInBothThemesAndSizes() {
+    for (const bool dark : {false, true}) {
+      theme::apply(*qApp, dark ? theme::Scheme::Dark : theme::Scheme::Light);
+      Fixture f;
+      QVERIFY(f.open());
+      f.studio->runs->setTags(f.runs.base, {"fast", "baseline"});
+      f.studio->runs->setNotes(f.runs.wide, "twice the experts, half the size");
+      QVERIFY(f.clickRow(f.runs.wide));
+      const QString suffix = dark ? "-dark" : "-light";
+      test::picture(f.page, "runs-1024" + suffix);
+      f.page.resize(1920, 1080);
+      QTest::qWait(50);
+      test::picture(f.page, "runs-1920" + suffix);
+      f.page.compareView().setRuns({f.runs.base, f.runs.wide, f.runs.failed, f.runs.child});
+      f.page.tabs().setCurrentIndex(RunsPage::Compare);
+      QTest::qWait(600);
+      test::picture(f.page, "runs-compare-1920" + suffix);
+      f.page.resize(1024, 700);
+      QTest::qWait(200);
+      test::picture(f.page, "runs-compare-1024" + suffix);
+    }
+    theme::apply(*qApp, theme::Scheme::Light);
+  }
+
+ private:
+  QTemporaryDir m_data;
+};
+
+TESSERA_UI_MAIN(RunsPageTest)
+#include "runs_page_test.moc"

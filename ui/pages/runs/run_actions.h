@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// What can be done with the selected runs. Each is one action, for buttons, menu, keys and palette;
+// one that cannot be done now says why.
+#pragma once
+
+#include <QAction>
+#include <QObject>
+#include <QStringList>
+#include <functional>
+#include <vector>
+
+#include "ui/bridge/run_store.h"
+#include "ui/shell_context.h"
+
+class QMenu;
+class QWidget;
+
+namespace tessera::ui {
+
+class RunActions : public QObject {
+  Q_OBJECT
+ public:
+  RunActions(Studio& studio, QWidget* parent);
+
+  void setSelected(const QStringList& ids);
+  /// Looks again at how the selected runs stand.
+  void refresh();
+
+  QAction *open, *experts, *chat, *compare, *resume, *queueResume, *stopSaving, *stopNow, *clone,
+      *fork, *rename, *tag, *note, *archive, *trash, *exportNumbers, *exportTable, *copyId,
+      *copyCommand, *openFolder;
+  const std::vector<QAction*>& all() const { return m_all; }
+  void fillMenu(QMenu& menu) const;
+
+ Q_SIGNALS:
+  void compareRequested(const QStringList& ids);
+  void editRequested(const QString& id, int column);  ///< of RunsModel
+  void exportTableRequested();
+
+ private:
+  QAction* add(const QString& text, const char* icon, const std::function<void()>& work,
+               const QKeySequence& keys = {});
+  void allow(QAction* action, bool allowed, const QString& reason);
+  void addRunning();
+  void addMaking();
+  void addKeeping();
+  void addTaking();
+  QString one() const { return m_ids.value(0); }
+  std::vector<const RunRow*> rows() const;
+  void openPage(const char* page);
+  void toConfigure(const char* argument);
+  void resumeSelected();
+  void askForTag();
+  void addTag(const QString& word);
+  void setArchived(bool archived);
+  void exportSelected();
+  void writeNumbers(const QStringList& ids, const QString& folder);
+
+  Studio& m_studio;
+  QWidget* m_window;
+  QStringList m_ids;
+  std::vector<QAction*> m_all;
+};
+
+/// One file a run with everything that it logged, below a folder; made in the background.
+class NumbersExport : public QObject {
+  Q_OBJECT
+ public:
+  NumbersExport(Studio& studio, QStringList ids, QString target, bool targetIsFile,
+                QObject* parent);
+
+ private:
+  void next();
+  void take();
+  void finish(const QString& error);
+  Studio& m_studio;
+  QStringList m_ids;
+  QString m_target;
+  bool m_targetIsFile;
+  qsizetype m_done = 0;
+  std::int64_t m_task = 0;
+  bool m_writing = false, m_finished = false;
+  std::shared_ptr<RunFeed> m_feed;
+};
+
+}  // namespace tessera::ui

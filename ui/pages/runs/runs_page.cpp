@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/runs/runs_page.h"
+
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QMenu>
+#include <QPointer>
+#include <QSaveFile>
+#include <QTabWidget>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/pages/runs/compare_view.h"
+#include "ui/pages/runs/queue_view.h"
+#include "ui/pages/runs/run_actions.h"
+#include "ui/pages/runs/run_details.h"
+#include "ui/pages/runs/run_table.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/background.h"
+#include "ui/widgets/search_field.h"
+
+namespace tessera::ui {
+
+RunsPage::RunsPage(Studio& studio, QWidget* parent)
+    : Page(studio, parent),
+      m_actions(new RunActions(studio, this)),
+      m_tabs(new QTabWidget(this)),
+      m_details(new RunDetails(studio, this)) {
+  m_details->hide();  // until the shell takes it into its dock
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(2 * theme::kGrid, theme::kGrid, 2 * theme::kGrid, theme::kGrid);
+  column->addWidget(m_tabs);
+  m_tabs->setDocumentMode(true);
+  m_tabs->setAccessibleName(tr("Parts of the page"));
+
+  auto* list = new QWidget(m_tabs);
+  auto* rows = new QVBoxLayout(list);
+  rows->setContentsMargins(0, theme::kGrid, 0, 0);
+  rows->setSpacing(theme::kGrid);
+  m_table = new RunTable(studio, list);
+  rows->addWidget(buildButtons(list));
+  rows->addWidget(m_table, 1);
+  m_compare = new CompareView(studio, m_tabs);
+  m_queue = new QueueView(studio, m_tabs);
+  m_tabs->addTab(list, theme::icon(QStringLiteral("runs")), {});
+  m_tabs->addTab(m_compare, theme::icon(QStringLiteral("compare")), {});
+  m_tabs->addTab(m_queue, theme::icon(QStringLiteral("queue")), {});
+  connectParts();
+  showCounts();
+}
+
+RunsPage::~RunsPage() {
+  delete m_details;
+}
+
+QWidget* RunsPage::buildButtons(QWidget* parent) {
+  auto* bar = new QWidget(parent);
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kHalf);
+  RunActions& a = *m_actions;
+  for (QAction* action :
+       {a.open, a.compare, a.resume, a.clone, a.fork, a.tag, a.archive, a.trash}) {
+    auto* button = new QToolButton(bar);
+    button->setDefaultAction(action);
+    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    button->setFocusPolicy(Qt::TabFocus);
+    button->setAutoRaise(true);
+    row->addWidget(button);
+  }
+  row->addStretch();
+  auto* more = new QToolButton(bar);
+  more->setText(tr("More"));
+  more->setAccessibleName(tr("More actions"));
+  more->setIcon(theme::icon(QStringLiteral("more")));
+  more->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  more->setPopupMode(QToolButton::InstantPopup);
+  more->setFocusPolicy(Qt::TabFocus);
+  more->setAutoRaise(true);
+  auto* menu = new QMenu(more);
+  m_actions->fillMenu(*menu);
+  more->setMenu(menu);
+  row->addWidget(more);
+  return bar;
+}
+
+void RunsPage::connectParts() {
+  for (QAction* action : m_actions->all()) m_table->addAction(action);
+  connect(m_table, &RunTable::selectionChanged, this, [this] {
+    const QStringList ids = m_table->selected();
+    m_actions->setSelected(ids);
+    if (m_details) m_details->showRun(ids.size() == 1 ? ids[0] : QString());
+    if (ids.size() == 1) studio().selection.setRun(ids[0]);
+  });
+  connect(m_table, &RunTable::openRequested, this, [this](const QString& id) {
+    studio().selection.setRun(id);
+    studio().navigator.open({QStringLiteral("monitor"), id, {}});
+  });
+  connect(m_table, &RunTable::menuRequested, this, [this](const QPoint& at) {
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    m_actions->fillMenu(*menu);
+    menu->popup(at);
+  });
+  connect(m_actions, &RunActions::compareRequested, this, [this](const QStringList& ids) {
+    m_compare->setRuns(ids);
+    m_tabs->setCurrentIndex(Compare);
+  });
+  connect(m_actions, &RunActions::editRequested, this, [this](const QString& id, int column) {
+    m_tabs->setCurrentIndex(Table);
+    m_table->editCell(id, static_cast<RunsModel::Column>(column));
+  });
+  connect(m_actions, &RunActions::exportTableRequested, this, [this] { exportTable(); });
+  connect(m_compare, &CompareView::chooseRequested, this, [this] {
+    m_tabs->setCurrentIndex(Table);
+    if (!m_compare->runs().isEmpty()) m_table->select(m_compare->runs());
+    m_table->view()->setFocus();
+  });
+  connect(m_compare, &CompareView::runsChanged, this, [this] {
+    showCounts();
+    Q_EMIT locationChanged();
+  });
+  connect(m_details, &RunDetails::runRequested, this, [this](const QString& id) {
+    m_tabs->setCurrentIndex(Table);
+    m_table->select({id});
+  });
+  connect(&studio().launcher, &Launcher::queueChanged, this, [this] { showCounts(); });
+  connect(&studio().launcher, &Launcher::queueFailed, this, [this](const QString& message) {
+    studio().navigator.notify(QStringLiteral("error"), message);
+  });
+  connect(&studio().runs, &RunStore::runsChanged, this, [this] {
+    m_actions->refresh();
+    showCounts();
+  });
+  connect(m_tabs, &QTabWidget::currentChanged, this, [this] {
+    activate();
+    Q_EMIT locationChanged();
+  });
+}
+
+void RunsPage::showCounts() {
+  const auto counted = [](const QString& title, qsizetype count) {
+    return count ? QString("%1 (%2)").arg(title).arg(count) : title;
+  };
+  m_tabs->setTabText(Table, tr("All runs"));
+  m_tabs->setTabText(Compare, counted(tr("Compare"), m_compare->runs().size()));
+  m_tabs->setTabText(
+      Queue, counted(tr("Queue"), static_cast<qsizetype>(studio().launcher.queue().size())));
+}
+
+void RunsPage::exportTable() {
+  auto* dialog = new QFileDialog(this, tr("Save the table"), {}, tr("CSV (*.csv)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
+  dialog->selectFile(QStringLiteral("runs.csv"));
+  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& name) {
+    inBackground(
+        this,
+        [name, text = m_table->asCsv().toUtf8()]() -> QString {
+          QSaveFile file(name);
+          const bool ok =
+              file.open(QIODevice::WriteOnly) && file.write(text) == text.size() && file.commit();
+          return ok ? QString() : tr("%1 cannot be written: %2").arg(name, file.errorString());
+        },
+        [this, name](const QString& error) {
+          if (error.isEmpty()) {
+            studio().navigator.toast(tr("Saved %1").arg(name));
+          } else {
+            studio().navigator.notify(QStringLiteral("error"), error);
+          }
+        });
+  });
+  dialog->open();
+}
+
+void RunsPage::open(const Location& location) {
+  const auto& arguments = location.arguments;
+  const QString view = arguments.value(QStringLiteral("view"));
+  const QStringList runs = arguments.value(QStringLiteral("runs")).split(',', Qt::SkipEmptyParts);
+  if (view == QLatin1String("compare")) {
+    if (!runs.isEmpty()) m_compare->setRuns(runs);
+    m_tabs->setCurrentIndex(Compare);
+  } else if (view == QLatin1String("queue")) {
+    m_tabs->setCurrentIndex(Queue);
+  } else if (view == QLatin1String("table")) {
+    m_tabs->setCurrentIndex(Table);
+  }
+  if (arguments.contains(QStringLiteral("filter"))) {
+    m_tabs->setCurrentIndex(Table);
+    m_table->searchField()->setText(arguments.value(QStringLiteral("filter")));
+    Q_EMIT m_table->searchField()->searched(m_table->searchField()->text());
+  }
+  QStringList selected = arguments.value(QStringLiteral("select")).split(',', Qt::SkipEmptyParts);
+  if (!location.subject.isEmpty()) selected = {location.subject};
+  if (!selected.isEmpty()) {
+    m_tabs->setCurrentIndex(Table);
+    m_table->select(selected);
+  }
+}
+
+Location RunsPage::location() const {
+  Location here{QStringLiteral("runs"), {}, {}};
+  const int tab = m_tabs->currentIndex();
+  if (tab == Queue) here.arguments[QStringLiteral("view")] = QStringLiteral("queue");
+  if (tab == Compare) {
+    here.arguments[QStringLiteral("view")] = QStringLiteral("compare");
+    if (!m_compare->runs().isEmpty()) {
+      here.arguments[QStringLiteral("runs")] = m_compare->runs().join(',');
+    }
+  }
+  return here;
+}
+
+std::vector<QAction*> RunsPage::commands() {
+  return m_actions->all();
+}
+
+QWidget* RunsPage::inspector() {
+  return m_details;
+}
+
+void RunsPage::setActivity(bool visible, bool focused) {
+  m_visible = visible;
+  m_focused = focused;
+  activate();
+}
+
+void RunsPage::activate() {
+  const int tab = m_tabs->currentIndex();
+  m_table->setActive(m_visible && tab == Table);
+  m_compare->setActive(m_visible && tab == Compare, m_focused);
+}
+
+QString RunsPage::command() const {
+  const QStringList ids = m_table->selected();
+  return ids.size() == 1 ? "tessera watch " + ids[0] : QStringLiteral("tessera runs");
+}
+
+}  // namespace tessera::ui
