@@ -100,9 +100,8 @@ class HostMonitor::Worker : public QObject {
   void readOnce() {
     const QString cpu = readAll("/proc/cpuinfo");
     m_facts.name = QSysInfo::machineHostName();
-    m_facts.system =
-        QStringLiteral("%1, %2 %3")
-            .arg(QSysInfo::prettyProductName(), QSysInfo::kernelType(), QSysInfo::kernelVersion());
+    m_facts.system = QStringLiteral("%1, Linux %2")
+                         .arg(QSysInfo::prettyProductName(), QSysInfo::kernelVersion());
     m_facts.processor = field(cpu, QStringLiteral("model name")).simplified();
     m_facts.vectors = vectorsOf(field(cpu, QStringLiteral("flags")).split(u' '));
     m_facts.threads = QThread::idealThreadCount();

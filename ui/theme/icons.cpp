@@ -53,6 +53,7 @@ class TintedSvg : public QIconEngine {
   }
   QPixmap scaledPixmap(const QSize& size, QIcon::Mode mode, QIcon::State state,
                        qreal /*scale*/) override {
+    if (size.isEmpty()) return {};  // of a button that has no room yet
     const QColor color = colorFor(mode, state);
     const QString key = QStringLiteral("icon/%1/%2x%3/%4")
                             .arg(m_name)

@@ -6,6 +6,7 @@
 #include <QPalette>
 #include <QPixmapCache>
 #include <QToolTip>
+#include <QWidget>
 #include <optional>
 
 #include "ui/theme/style.h"
@@ -156,6 +157,10 @@ void apply(QApplication& application, Scheme scheme) {
   if (!qobject_cast<StudioStyle*>(application.style())) application.setStyle(new StudioStyle);
   const QPalette palette = paletteOf(colors());
   application.setPalette(palette);
+  // NOTE: windows that are open already do not all take the application's new palette at once.
+  for (QWidget* window : QApplication::topLevelWidgets()) {
+    if (window->palette() != palette) window->setPalette(palette);
+  }
   QToolTip::setPalette(palette);
   application.setFont(font(TextSize::Body));
   QToolTip::setFont(font(TextSize::Body));

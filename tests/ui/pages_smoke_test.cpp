@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Scales: 1 1.5 2
+// Every page, without runs, in both themes: it shows something, nothing is cut off that a person
+// would read, every button has a name, and all of it can be reached by keyboard.
+#include <QAbstractButton>
+#include <QLabel>
+#include <QScrollArea>
+
+#include "tests/ui/harness.h"
+#include "ui/bridge/preferences.h"
+#include "ui/pages/page.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/studio_app.h"
+#include "ui/theme/theme.h"
+
+using namespace tessera::ui;
+
+class PagesSmokeTest : public QObject {
+  Q_OBJECT
+
+  std::unique_ptr<test::TemporaryHome> m_home;
+  std::unique_ptr<StudioApp> m_app;
+
+  static int colorsIn(const QImage& image) {
+    QSet<QRgb> colors;
+    for (int y = 0; y < image.height(); y += 3) {
+      for (int x = 0; x < image.width(); x += 3) colors += image.pixel(x, y);
+    }
+    return static_cast<int>(colors.size());
+  }
+
+  static QString cutOffButton(const QWidget* page) {
+    for (auto* button : page->findChildren<QAbstractButton*>()) {
+      if (!button->isVisible() || button->text().isEmpty()) continue;
+      if (button->width() + 2 < button->minimumSizeHint().width()) {
+        return QStringLiteral("\"%1\" is %2 wide and needs %3")
+            .arg(button->text())
+            .arg(button->width())
+            .arg(button->minimumSizeHint().width());
+      }
+    }
+    return {};
+  }
+
+  static QString namelessButton(const QWidget* page) {
+    for (auto* button : page->findChildren<QAbstractButton*>()) {
+      const QString object = button->objectName();
+      if (object.startsWith(QLatin1String("qt_"))) continue;  // Qt's own, inside of its widgets
+      if (button->text().isEmpty() && button->accessibleName().isEmpty() &&
+          button->toolTip().isEmpty()) {
+        const QWidget* parent = button->parentWidget();
+        return QStringLiteral("%1 in %2")
+            .arg(QLatin1String(button->metaObject()->className()),
+                 QLatin1String(parent ? parent->metaObject()->className() : ""));
+      }
+    }
+    return {};
+  }
+
+ private Q_SLOTS:
+  void initTestCase() {
+    m_home = std::make_unique<test::TemporaryHome>();
+    auto preferences = std::make_unique<Preferences>();
+    preferences->finishFirstStart();
+    preferences->setLanguage(QStringLiteral("en"));
+    m_app = std::make_unique<StudioApp>(test::application(), std::move(preferences));
+    m_app->show({});
+  }
+  void cleanupTestCase() {
+    m_app.reset();
+    m_home.reset();
+  }
+
+  void page_data() {
+    QTest::addColumn<QString>("id");
+    QTest::addColumn<QString>("theme");
+    QTest::addColumn<QSize>("size");
+    for (const PageInfo& info : pages()) {
+      for (const char* theme : {"light", "dark"}) {
+        for (const QSize size : {QSize(1024, 700), QSize(1920, 1080)}) {
+          QTest::addRow("%s %s %d", info.id, theme, size.width())
+              << QString::fromLatin1(info.id) << QString::fromLatin1(theme) << size;
+        }
+      }
+    }
+  }
+
+  void page() {
+    QFETCH(QString, id);
+    QFETCH(QString, theme);
+    QFETCH(QSize, size);
+    MainWindow& window = *m_app->window();
+    m_app->preferences().setTheme(theme);
+    window.resize(size);
+    window.open({id, {}, {}});
+    QTest::qWait(150);
+    QCOMPARE(window.currentPage(), id);
+    Page* shown = window.page(id);
+    QVERIFY(shown->isVisible());
+    // The window is as small as it was asked to be: no page needs more room than the smallest.
+    QVERIFY2(window.width() == size.width() && window.height() == size.height(),
+             qPrintable(QStringLiteral("the page makes the window %1 x %2")
+                            .arg(window.width())
+                            .arg(window.height())));
+    const QImage image = shown->grab().toImage();
+    QVERIFY(colorsIn(image) > 5);
+    const QString cut = cutOffButton(shown), nameless = namelessButton(shown);
+    QVERIFY2(cut.isEmpty(), qPrintable(cut));
+    QVERIFY2(nameless.isEmpty(), qPrintable(nameless));
+    QCOMPARE(Location::fromText(shown->location().text()), shown->location());
+    test::picture(window, QStringLiteral("pages/%1-%2-%3@%4")
+                              .arg(id, theme)
+                              .arg(size.width())
+                              .arg(window.devicePixelRatio()));
+  }
+
+  void tabReachesButtons() {
+    MainWindow& window = *m_app->window();
+    for (const PageInfo& info : pages()) {
+      window.open({QLatin1String(info.id), {}, {}});
+      window.activateWindow();
+      Page* shown = window.page(QLatin1String(info.id));
+      QSet<QWidget*> reached;
+      QWidget* first = shown->nextInFocusChain();
+      for (QWidget* w = first; w; w = w->nextInFocusChain()) {
+        if (shown->isAncestorOf(w) && w->focusPolicy().testFlag(Qt::TabFocus)) reached += w;
+        if (w->nextInFocusChain() == first) break;
+      }
+      for (auto* button : shown->findChildren<QAbstractButton*>()) {
+        if (!button->isVisible() || button->objectName().startsWith(QLatin1String("qt_"))) continue;
+        if (qobject_cast<QScrollArea*>(button->parentWidget())) continue;
+        if (button->inherits("QTabBar") || button->parentWidget()->inherits("QLineEdit") ||
+            button->parentWidget()->inherits("QTabBar")) {
+          continue;
+        }
+        QVERIFY2(reached.contains(button) || button->focusPolicy() == Qt::NoFocus ||
+                     !button->isEnabled(),
+                 qPrintable(QLatin1String(info.id) + QStringLiteral(": ") + button->text()));
+      }
+    }
+  }
+};
+
+TESSERA_UI_MAIN(PagesSmokeTest)
+#include "pages_smoke_test.moc"

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+// The window around the pages: going to places, docks, palette, banners, session.
+#include <QComboBox>
+#include <QDialog>
+#include <QLineEdit>
+#include <QMenuBar>
+#include <QToolButton>
+
+#include "core/run/events.h"
+#include "core/run/paths.h"
+#include "core/run/run_folder.h"
+#include "tests/ui/harness.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/bridge/tasks.h"
+#include "ui/shell/dock_panel.h"
+#include "ui/shell/fuzzy.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/problems.h"
+#include "ui/shell/rail.h"
+#include "ui/shell/studio_app.h"
+#include "ui/shell/toast.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/banner.h"
+#include "ui/widgets/search_field.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+
+namespace {
+struct Started {
+  explicit Started(bool first = false) {
+    auto preferences = std::make_unique<Preferences>();
+    if (!first) preferences->finishFirstStart();
+    preferences->setTheme(QStringLiteral("light"));
+    preferences->setLanguage(QStringLiteral("en"));
+    app = std::make_unique<StudioApp>(test::application(), std::move(preferences));
+    app->show({});
+  }
+  MainWindow& window() { return *app->window(); }
+  std::unique_ptr<StudioApp> app;
+};
+
+std::string makeRun(const QString& runs, const char* name) {
+  RunSpec spec = load_spec("demo");
+  spec.run.name = name;
+  const RunFolder folder = RunFolder::create(runs.toStdString(), spec);
+  EventWriter log(folder.events_path());
+  log.append(StateEvent{.state = RunState::Running});
+  StepEvent step;
+  step.loss = 5.5;
+  log.append(step);
+  log.append(StateEvent{.state = RunState::Finished, .step = 0});
+  return folder.id();
+}
+}  // namespace
+
+class ShellTest : public QObject {
+  Q_OBJECT
+
+  static QStringList titles(Palette& palette) {
+    QStringList all;
+    for (int i = 0; i < palette.model().rowCount(); ++i) all += palette.model().entry(i).title;
+    return all;
+  }
+
+ private Q_SLOTS:
+  void linksAndTheirText() {
+    const Location run = Location::fromText(QStringLiteral("run/demo-1?view=experts&step=120"));
+    QCOMPARE(run.page, "experts");
+    QCOMPARE(run.subject, "demo-1");
+    QCOMPARE(run.arguments.value("step"), "120");
+    QCOMPARE(Location::fromText(run.text()), run);
+    QCOMPARE(Location::fromText(QStringLiteral("run/x")).page, "monitor");
+    QCOMPARE(Location::fromText(QStringLiteral("tessera://page/chat")).page, "chat");
+    for (const char* wrong : {"", "run/", "page/", "what/ever", "?view=x", "demo"}) {
+      QVERIFY(Location::fromText(QLatin1String(wrong)).page.isEmpty());
+    }
+    const Location odd{QStringLiteral("runs"), {}, {{"find", "a b&c=d/e \u00e4?"}}};
+    QCOMPARE(Location::fromText(odd.text()), odd);
+  }
+
+  void fuzzyFindsWhatIsMeant() {
+    QVERIFY(fuzzyMatch(u"rl", u"Reset layout").score > fuzzyMatch(u"rl", u"Curl").score - 20);
+    QVERIFY(fuzzyMatch(u"reset", u"Reset layout").score > fuzzyMatch(u"reset", u"Presets").score);
+    QCOMPARE(fuzzyMatch(u"xyz", u"Reset layout").score, -1);
+    QCOMPARE(fuzzyMatch(u"", u"anything").score, 0);
+    QVERIFY(fuzzyMatch(u"lay res", u"Reset layout").score > 0);  // words in any order
+    QCOMPARE(fuzzyMatch(u"rlay", u"Reset layout").positions, (std::vector<int>{0, 6, 7, 8}));
+  }
+
+  void everyPageIsGoneToByRailAndKey() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    auto* rail = window.findChild<Rail*>();
+    for (const PageInfo& info : pages()) {
+      const QString id = QLatin1String(info.id);
+      if (info.inRail) {
+        QVERIFY(test::click(rail->button(id)));
+        QCOMPARE(window.currentPage(), id);
+        QVERIFY(window.page(id)->isVisible());
+        QVERIFY(rail->button(id)->isChecked());
+      }
+      window.open({QStringLiteral("home"), {}, {}});
+      window.command(QStringLiteral("page.") + id)->trigger();
+      QCOMPARE(window.currentPage(), id);
+    }
+  }
+
+  void backAndForward() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open({QStringLiteral("home"), {}, {}});
+    window.open({QStringLiteral("hosts"), {}, {}});
+    window.open({QStringLiteral("settings"), {}, {}});
+    window.command(QStringLiteral("view.back"))->trigger();
+    QCOMPARE(window.currentPage(), "hosts");
+    window.command(QStringLiteral("view.back"))->trigger();
+    QCOMPARE(window.currentPage(), "home");
+    window.command(QStringLiteral("view.forward"))->trigger();
+    QCOMPARE(window.currentPage(), "hosts");
+  }
+
+  void unknownPlacesAreSaid() {
+    const test::TemporaryHome home;
+    Started studio;
+    studio.window().open({QStringLiteral("nowhere"), {}, {}});
+    QVERIFY(studio.window().toastLine().text().contains(QStringLiteral("nowhere")));
+    studio.app->handOver(QStringLiteral("rubbish"));
+    QCOMPARE(studio.window().banners().size(), 1u);
+  }
+
+  void selectionFollowsLinks() {
+    const test::TemporaryHome home;
+    const std::string id = makeRun(home.runs(), "linked");
+    Started studio;
+    Selection& selection = studio.window().studio().selection;
+    studio.app->handOver(QStringLiteral("run/%1?view=home&step=7").arg(QString::fromStdString(id)));
+    QCOMPARE(selection.run(), QString::fromStdString(id));
+    QCOMPARE(selection.step(), 7);
+    selection.setRun(QStringLiteral("other"));
+    QCOMPARE(selection.step(), -1);
+  }
+
+  void paletteFindsCommandsPagesRunsAndSettings() {
+    const test::TemporaryHome home;
+    const std::string id = makeRun(home.runs(), "tulip");
+    Started studio;
+    MainWindow& window = studio.window();
+    QVERIFY(test::waitUntil(
+        [&] { return studio.app->runs().loaded() && !studio.app->runs().runs()->empty(); }));
+    window.command(QStringLiteral("view.palette"))->trigger();
+    Palette& palette = window.commandPalette();
+    QVERIFY(palette.isVisible());
+    const auto first = [&](const QString& text) {
+      palette.field()->clear();
+      QTest::keyClicks(palette.field(), text);
+      return palette.model().rowCount() > 0 ? palette.model().entry(0) : PaletteEntry{};
+    };
+    QCOMPARE(first(QStringLiteral("tulip")).kind, "Run");
+    QCOMPARE(first(QStringLiteral("hosts")).kind, "Page");
+    QCOMPARE(first(QStringLiteral("reset lay")).title, "Reset layout");
+    QVERIFY(first(QStringLiteral("data fol")).kind == QStringLiteral("Setting"));
+    test::picture(window, QStringLiteral("shell/palette"));
+    first(QStringLiteral("qqqq"));
+    QCOMPARE(palette.model().rowCount(), 0);
+    QVERIFY(test::labelWith(&palette, QStringLiteral("Nothing is called")));
+    first(QStringLiteral("hosts"));
+    QTest::keyClick(palette.field(), Qt::Key_Return);
+    QVERIFY(!palette.isVisible());
+    QCOMPARE(window.currentPage(), "hosts");
+  }
+
+  void paletteClosesAndGivesTheFocusBack() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open({QStringLiteral("settings"), {}, {}});
+    auto* field = window.page(QStringLiteral("settings"))->findChild<SearchField*>();
+    QVERIFY(test::click(field));
+    window.openPalette();
+    QTest::keyClicks(window.commandPalette().field(), QStringLiteral("abc"));
+    QTest::keyClick(window.commandPalette().field(), Qt::Key_Escape);
+    QVERIFY(!window.commandPalette().isVisible());
+    QVERIFY(field->hasFocus());
+    QCOMPARE(field->text(), "");
+    window.openPalette();
+    QTest::mouseClick(window.page(QStringLiteral("settings")), Qt::LeftButton, {}, {5, 5});
+    QVERIFY(!window.commandPalette().isVisible());
+  }
+
+  void docksHideShowAndComeBack() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    DockPanel* logs = window.dock(QStringLiteral("logs"));
+    QVERIFY(!logs->isVisible());
+    QVERIFY(test::click(test::button(window.statusBar(), QStringLiteral("Logs"))));
+    QVERIFY(logs->isVisible());
+    test::picture(window, QStringLiteral("shell/logs"));
+    window.command(QStringLiteral("view.problems"))->trigger();
+    QVERIFY(!window.dock(QStringLiteral("problems"))->visibleRegion().isEmpty());
+    test::picture(window, QStringLiteral("shell/problems"));
+    // In a window of its own, and back when that is closed.
+    DockPanel* tasks = window.dock(QStringLiteral("tasks"));
+    QWidget* content = tasks->content();
+    tasks->show();
+    tasks->openInWindow();
+    QVERIFY(tasks->inWindow());
+    QVERIFY(content->window() != &window);
+    content->window()->close();
+    QVERIFY(!tasks->inWindow());
+    QCOMPARE(content->window(), static_cast<QWidget*>(&window));
+    window.command(QStringLiteral("view.reset"))->trigger();
+    QVERIFY(!logs->isVisible());
+  }
+
+  void bannersStayUntilClosedAndDoNotPileUp() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    int ran = 0;
+    window.notify(QStringLiteral("error"), QStringLiteral("No room on the disk"),
+                  QStringLiteral("Free some"), [&] { ++ran; });
+    window.notify(QStringLiteral("error"), QStringLiteral("No room on the disk"));
+    QCOMPARE(window.banners().size(), 1u);
+    for (int i = 0; i < 5; ++i)
+      window.notify(QStringLiteral("info"), QStringLiteral("note %1").arg(i));
+    int visible = 0;
+    for (const Banner* banner : window.banners()) visible += banner->isVisible() ? 1 : 0;
+    QCOMPARE(visible, 3);
+    test::picture(window, QStringLiteral("shell/banners"));
+    while (window.banners().size() > 1) {
+      QVERIFY(
+          test::click(test::button(window.banners().back(), QStringLiteral("Close this message"))));
+    }
+    QVERIFY(test::click(window.banners().front()->actionButton()));
+    QCOMPARE(ran, 1);
+    QVERIFY(window.banners().empty());
+  }
+
+  void toastUndoes() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    int undone = 0;
+    window.toast(QStringLiteral("Archived"), [&] { ++undone; });
+    window.toast(QStringLiteral("Second"));
+    QCOMPARE(window.toastLine().text(), "Archived");
+    test::picture(window, QStringLiteral("shell/toast"));
+    QVERIFY(test::click(window.toastLine().undoButton()));
+    QCOMPARE(undone, 1);
+    QCOMPARE(window.toastLine().text(), "Second");  // it waited
+    QVERIFY(!window.toastLine().undoButton()->isVisible());
+  }
+
+  void problemsAreThereOnceAndGo() {
+    Problems problems;
+    QSignalSpy changed(&problems, &Problems::changed);
+    problems.set(
+        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("1 GB"), {}, {}, {}});
+    problems.set(
+        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("1 GB"), {}, {}, {}});
+    QCOMPARE(changed.size(), 1);
+    problems.set(
+        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("0 GB"), {}, {}, {}});
+    QCOMPARE(problems.all().size(), 1u);
+    problems.clear(QStringLiteral("disk"));
+    problems.clear(QStringLiteral("disk"));
+    QCOMPARE(changed.size(), 3);
+  }
+
+  void aRunThatFailsIsNews() {
+    const test::TemporaryHome home;
+    RunSpec spec = load_spec("demo");
+    spec.run.name = "unlucky";
+    const RunFolder folder = RunFolder::create(home.runs().toStdString(), spec);
+    EventWriter log(folder.events_path());
+    const ProcessId self = this_process();
+    log.append(StateEvent{.state = RunState::Running});
+    log.append(HeartbeatEvent{.pid = self.pid, .host = self.host, .boot_id = self.boot_id});
+    const RunLock lock(folder);
+    Started studio;
+    const QString id = QString::fromStdString(folder.id());
+    QVERIFY(test::waitUntil([&] {
+      const RunRow* row = studio.app->runs().run(id);
+      return row && row->state == RunState::Running;
+    }));
+    QVERIFY(studio.window().problems().all().empty());
+    log.append(StateEvent{.state = RunState::Failed, .reason = "loss is not a number"});
+    studio.app->runs().refresh();
+    QVERIFY(test::waitUntil([&] { return !studio.window().problems().all().empty(); }));
+    QVERIFY(studio.window().problems().all().front().text.contains("loss is not a number"));
+    QCOMPARE(studio.window().banners().size(), 1u);
+    QCOMPARE(studio.window().banners().front()->severity(), "error");
+  }
+
+  void sessionIsRemembered() {
+    const test::TemporaryHome home;
+    {
+      Started studio;
+      studio.window().open({QStringLiteral("settings"), {}, {{"find", "theme"}}});
+      studio.window().resize(1000, 640);
+      studio.window().close();
+    }
+    Started again;
+    QCOMPARE(again.window().currentPage(), "settings");
+    QCOMPARE(again.window().location().arguments.value("find"), "theme");
+  }
+
+  void firstStartShowsOnceAndNeedsNothing() {
+    const test::TemporaryHome home;
+    {
+      Started studio(true);
+      QVERIFY(studio.window().atFirstStart());
+      QVERIFY(test::labelWith(&studio.window(), QStringLiteral("This machine")));
+      QTest::qWait(300);
+      test::picture(studio.window(), QStringLiteral("shell/first-start"));
+      QVERIFY(test::click(test::button(&studio.window(), QStringLiteral("Start without it"))));
+      QVERIFY(!studio.window().atFirstStart());
+      QCOMPARE(studio.window().currentPage(), "home");
+    }
+    Started again;
+    QVERIFY(!again.window().atFirstStart());
+  }
+
+  void themeAppliesAtOnce() {
+    const test::TemporaryHome home;
+    Started studio;
+    studio.window().open({QStringLiteral("settings"), {}, {}});
+    studio.app->preferences().setTheme(QStringLiteral("dark"));
+    QVERIFY(theme::isDark());
+    QCOMPARE(QApplication::palette().color(QPalette::Window), theme::colors().window);
+    test::picture(studio.window(), QStringLiteral("shell/settings-dark"));
+    studio.app->preferences().setTheme(QStringLiteral("light"));
+    QVERIFY(!theme::isDark());
+  }
+
+  void languageAppliesAtOnce() {
+    const test::TemporaryHome home;
+    Started studio;
+    studio.window().open({QStringLiteral("settings"), {}, {}});
+    auto* box = studio.window().page("settings")->findChild<QComboBox*>();
+    QVERIFY(box);
+    studio.app->preferences().setLanguage(QStringLiteral("de"));
+    QVERIFY(test::waitUntil([&] {
+      return test::labelWith(studio.app->window(), QStringLiteral("Einstellungen")) != nullptr;
+    }));
+    QCOMPARE(studio.window().currentPage(), "settings");
+    test::picture(studio.window(), QStringLiteral("shell/settings-german"));
+    studio.app->preferences().setLanguage(QStringLiteral("en"));
+    QVERIFY(test::waitUntil([&] {
+      return test::labelWith(studio.app->window(), QStringLiteral("Language")) != nullptr;
+    }));
+  }
+
+  void shortcutsCanBeChangedAndAreListed() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    studio.app->preferences().setShortcut(QStringLiteral("view.palette"), QStringLiteral("Ctrl+P"));
+    QCOMPARE(window.command("view.palette")->shortcut(), QKeySequence("Ctrl+P"));
+    QSet<QString> keys;
+    for (const auto& info : studio.app->preferences().shortcuts()) {
+      if (info.usual.isEmpty()) continue;
+      QVERIFY2(!keys.contains(info.usual), qPrintable(info.usual));
+      keys += info.usual;
+    }
+    window.command(QStringLiteral("help.shortcuts"))->trigger();
+    auto* dialog = window.findChild<QDialog*>(QStringLiteral("shortcuts"));
+    QVERIFY(dialog && dialog->isVisible());
+    QVERIFY(test::labelWith(dialog, QStringLiteral("Find anything")));
+    test::picture(*dialog, QStringLiteral("shell/shortcuts"));
+    dialog->close();
+    window.command(QStringLiteral("help.glossary"))->trigger();
+    auto* glossary = window.findChild<QDialog*>(QStringLiteral("glossary"));
+    QVERIFY(glossary && glossary->isVisible());
+    test::picture(*glossary, QStringLiteral("shell/glossary"));
+    glossary->close();
+  }
+};
+
+TESSERA_UI_MAIN(ShellTest)
+#include "shell_test.moc"

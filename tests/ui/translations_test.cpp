@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_widgets
+// Translations keep what stands in for numbers and names, and English has every plural.
+#include <QFile>
+#include <QRegularExpression>
+#include <QXmlStreamReader>
+
+#include "tests/ui/harness.h"
+
+namespace {
+
+struct Message {
+  QString source;
+  QStringList forms;  ///< one, or two of a plural
+  bool plural = false, finished = true;
+};
+
+std::vector<Message> messagesOf(const QString& language) {
+  QFile file(
+      QStringLiteral(TESSERA_SOURCE_DIR "/resources/translations/tessera_%1.ts").arg(language));
+  if (!file.open(QIODevice::ReadOnly)) return {};
+  QXmlStreamReader xml(&file);
+  std::vector<Message> all;
+  while (!xml.atEnd()) {
+    if (xml.readNext() != QXmlStreamReader::StartElement) continue;
+    const auto name = xml.name();
+    if (name == u"message") {
+      all.emplace_back();
+      all.back().plural = xml.attributes().value(QLatin1String("numerus")) == u"yes";
+    } else if (name == u"source") {
+      all.back().source = xml.readElementText();
+    } else if (name == u"translation") {
+      all.back().finished = xml.attributes().value(QLatin1String("type")).isEmpty();
+      if (!all.back().plural) all.back().forms += xml.readElementText();
+    } else if (name == u"numerusform") {
+      all.back().forms += xml.readElementText();
+    }
+  }
+  return xml.hasError() ? std::vector<Message>() : all;
+}
+
+QStringList places(const QString& text) {
+  static const QRegularExpression pattern(QStringLiteral("%([0-9]+|n)"));
+  QStringList found;
+  for (auto it = pattern.globalMatch(text); it.hasNext();) found += it.next().captured();
+  found.removeDuplicates();
+  found.sort();
+  return found;
+}
+
+}  // namespace
+
+class TranslationsTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void placesAreKept_data() {
+    QTest::addColumn<QString>("language");
+    QTest::newRow("English") << QStringLiteral("en");
+    QTest::newRow("German") << QStringLiteral("de");
+  }
+  void placesAreKept() {
+    QFETCH(QString, language);
+    const std::vector<Message> messages = messagesOf(language);
+    QVERIFY(!messages.empty());
+    for (const Message& message : messages) {
+      if (!message.finished) continue;
+      for (const QString& form : message.forms) {
+        QVERIFY2(!form.isEmpty(), qPrintable(message.source));
+        QVERIFY2(places(form) == places(message.source), qPrintable(form));
+      }
+    }
+  }
+
+  void pluralsHaveBothForms() {
+    for (const char* language : {"en", "de"}) {
+      int plurals = 0;
+      for (const Message& message : messagesOf(QLatin1String(language))) {
+        if (!message.plural) continue;
+        ++plurals;
+        QVERIFY2(message.finished && message.forms.size() == 2, qPrintable(message.source));
+        QVERIFY2(!message.forms[0].contains(QLatin1String("(s)")), qPrintable(message.forms[0]));
+      }
+      QVERIFY(plurals >= 6);
+    }
+  }
+
+  void mostOfTheProgramSpeaksGerman() {
+    const std::vector<Message> messages = messagesOf(QStringLiteral("de"));
+    const auto done = std::count_if(messages.begin(), messages.end(),
+                                    [](const Message& m) { return m.finished; });
+    QVERIFY(static_cast<double>(done) > 0.7 * static_cast<double>(messages.size()));
+  }
+};
+
+TESSERA_UI_MAIN(TranslationsTest)
+#include "translations_test.moc"

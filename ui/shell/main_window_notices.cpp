@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// What the window has to say: banners, toasts, problems, news of runs.
+#include <QVBoxLayout>
+
+#include "ui/bridge/host_monitor.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/shell/bottom_docks.h"
+#include "ui/shell/desktop.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/problems.h"
+#include "ui/shell/run_watch.h"
+#include "ui/shell/toast.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/banner.h"
+#include "ui/widgets/numbers.h"
+
+namespace tessera::ui {
+
+namespace {
+constexpr std::size_t kMostBanners = 3;
+}
+
+std::vector<Banner*> MainWindow::banners() const {
+  std::vector<Banner*> all;
+  for (int i = 0; i < m_bannerBox->count(); ++i) {
+    if (auto* banner = qobject_cast<Banner*>(m_bannerBox->itemAt(i)->widget())) {
+      all.push_back(banner);
+    }
+  }
+  return all;
+}
+
+void MainWindow::notify(const QString& severity, const QString& text, const QString& action,
+                        const std::function<void()>& run) {
+  m_logs->say(severityWord(severity).toLower() + QStringLiteral(": ") + text);
+  for (Banner* shown : banners()) {
+    if (shown->text() == text) return;
+  }
+  auto* banner = new Banner(severity, text, action, run);
+  connect(banner, &Banner::closed, banner, [this, banner] {
+    banner->hide();
+    m_bannerBox->removeWidget(banner);
+    banner->deleteLater();
+    trimBanners();
+  });
+  m_bannerBox->addWidget(banner);
+  trimBanners();
+}
+
+/// The oldest are hidden while there are too many, and come back when others are closed.
+void MainWindow::trimBanners() {
+  const std::vector<Banner*> all = banners();
+  const std::size_t hidden = all.size() > kMostBanners ? all.size() - kMostBanners : 0;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i]->setVisible(i >= hidden);
+  const int margin = all.empty() ? 0 : theme::kGrid;
+  m_bannerBox->setContentsMargins(margin, margin, margin, 0);
+}
+
+void MainWindow::toast(const QString& text, const std::function<void()>& undo) {
+  m_toast->say(text, undo);
+}
+
+void MainWindow::watchNews() {
+  using Notice = Preferences::Notice;
+  const Preferences& p = m_parts.preferences;
+  connect(m_watch.get(), &RunWatch::finished, this, [this, &p](const RunNews& news) {
+    if (!p.notifies(Notice::Finished)) return;
+    notify(QStringLiteral("info"), news.text, tr("Open"), [this, id = news.id] {
+      open({QStringLiteral("monitor"), id, {}});
+    });
+    desktopNotice(news, tr("Run finished"));
+  });
+  connect(m_watch.get(), &RunWatch::failed, this, [this, &p](const RunNews& news) {
+    runProblem(news, QStringLiteral("error"));
+    if (!p.notifies(Notice::Failed)) return;
+    notify(QStringLiteral("error"), news.text, tr("Open"), [this, id = news.id] {
+      open({QStringLiteral("monitor"), id, {}});
+    });
+    desktopNotice(news, tr("Run failed"));
+  });
+  connect(m_watch.get(), &RunWatch::attention, this, [this, &p](const RunNews& news) {
+    runProblem(news, QStringLiteral("warning"));
+    if (p.notifies(Notice::Attention)) desktopNotice(news, tr("Run needs attention"));
+  });
+  connect(m_watch.get(), &RunWatch::recovered, this,
+          [this](const RunNews& news) { m_problems->clear(QStringLiteral("run/") + news.id); });
+  connect(m_host.get(), &HostMonitor::changed, this, &MainWindow::checkDisk);
+  connect(&m_parts.runs, &RunStore::failed, this,
+          [this](const QString& text) { notify(QStringLiteral("error"), text); });
+  connect(&m_parts.runs, &RunStore::recovered, this,
+          [this](const QString& text) { notify(QStringLiteral("info"), text); });
+  connect(&m_parts.launcher, &Launcher::controlFailed, this,
+          [this](const QString& run, const QString& text) {
+            notify(QStringLiteral("error"), QStringLiteral("%1: %2").arg(run, text));
+          });
+  connect(&m_parts.launcher, &Launcher::started, this, [this] { m_parts.runs.refresh(); });
+  connect(&m_parts.launcher, &Launcher::queueFailed, this,
+          [this](const QString& text) { notify(QStringLiteral("error"), text); });
+  connect(&m_parts.launcher, &Launcher::startFailed, this,
+          [this](const QString& tag, const QString& text) {
+            for (const QueueEntry& entry : m_parts.launcher.queue()) {
+              if (entry.id != tag) continue;  // whoever started it by hand tells of it
+              notify(QStringLiteral("error"),
+                     tr("%1 waits in the queue and cannot start. %2").arg(entry.name, text),
+                     tr("Show the queue"), [this] {
+                       open({QStringLiteral("runs"),
+                             {},
+                             {{QStringLiteral("view"), QStringLiteral("queue")}}});
+                     });
+              return;
+            }
+          });
+}
+
+void MainWindow::runProblem(const RunNews& news, const QString& severity) {
+  m_problems->set({QStringLiteral("run/") + news.id,
+                   severity,
+                   news.text,
+                   tr("Open"),
+                   [this, id = news.id] {
+                     open({QStringLiteral("monitor"), id, {}});
+                   },
+                   {}});
+}
+
+void MainWindow::desktopNotice(const RunNews& news, const QString& title) {
+  if (isActiveWindow() || !m_parts.preferences.desktopNotifications()) return;
+  m_parts.desktop.notify(title, news.text, [this, id = news.id, alive = QPointer(this)] {
+    if (!alive) return;
+    comeToFront();
+    open({QStringLiteral("monitor"), id, {}});
+  });
+}
+
+void MainWindow::checkDisk() {
+  const HostFacts& f = m_host->facts();
+  const double least = m_parts.preferences.diskWarningBytes();
+  const QString key = QStringLiteral("disk");
+  if (f.diskBytes <= 0 || f.diskFreeBytes >= least) return m_problems->clear(key);
+  m_problems->set(
+      {key,
+       QStringLiteral("warning"),
+       tr("%1: %2 free of %3. A run whose checkpoint finds no room stops.")
+           .arg(f.diskFolder, numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes)),
+       tr("Show runs"),
+       [this] {
+         open({QStringLiteral("runs"), {}, {}});
+       },
+       {}});
+}
+
+}  // namespace tessera::ui

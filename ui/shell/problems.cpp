@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include "ui/shell/problems.h"
+
+#include <algorithm>
+
+namespace tessera::ui {
+
+void Problems::set(ShellProblem problem) {
+  const auto known = std::find_if(m_all.begin(), m_all.end(),
+                                  [&](const ShellProblem& p) { return p.key == problem.key; });
+  if (known == m_all.end()) {
+    problem.since = QDateTime::currentDateTime();
+    m_all.insert(m_all.begin(), std::move(problem));
+  } else {
+    if (known->text == problem.text && known->severity == problem.severity) return;
+    problem.since = known->since;
+    *known = std::move(problem);
+  }
+  Q_EMIT changed();
+}
+
+void Problems::clear(const QString& key) {
+  if (std::erase_if(m_all, [&](const ShellProblem& p) { return p.key == key; }) > 0) {
+    Q_EMIT changed();
+  }
+}
+
+}  // namespace tessera::ui

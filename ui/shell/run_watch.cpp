@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "ui/shell/run_watch.h"
+
+#include <cmath>
+
+#include "ui/bridge/run_store.h"
+#include "ui/widgets/numbers.h"
+#include "ui/widgets/state_badge.h"
+
+namespace tessera::ui {
+
+RunWatch::RunWatch(RunStore& runs, QObject* parent) : QObject(parent), m_runs(runs) {
+  connect(&runs, &RunStore::runsChanged, this, &RunWatch::look);
+}
+
+namespace {
+QString textOf(const RunRow& row, const QString& name) {
+  const QString reason = QString::fromStdString(row.reason);
+  switch (row.state) {
+    case RunState::Finished: {
+      const double loss = std::isnan(row.validation_loss) ? row.loss : row.validation_loss;
+      return RunWatch::tr("%1 finished: %2 %3 after %4 steps")
+          .arg(name,
+               std::isnan(row.validation_loss) ? RunWatch::tr("loss")
+                                               : RunWatch::tr("validation loss"),
+               numbers::fixed(loss, 3), numbers::whole(row.step + 1));
+    }
+    case RunState::Failed:
+      return reason.isEmpty() ? RunWatch::tr("%1 failed").arg(name)
+                              : RunWatch::tr("%1 failed: %2").arg(name, reason);
+    case RunState::LostContact:
+      return RunWatch::tr("Lost contact with %1: last word %2")
+          .arg(name, numbers::ageOf(row.last_word));
+    default:
+      return QStringLiteral("%1: %2").arg(name, stateWord(row.state));
+  }
+}
+}  // namespace
+
+void RunWatch::look() {
+  const RunRows rows = m_runs.runs();
+  QHash<QString, RunState> now;
+  now.reserve(static_cast<qsizetype>(rows->size()));
+  for (const RunRow& row : *rows) {
+    const QString id = QString::fromStdString(row.id);
+    now.insert(id, row.state);
+    // What had ended before the studio was opened is no news; what is seen first and is live is
+    // watched from here on.
+    const auto known = m_states.constFind(id);
+    const bool seen = known != m_states.constEnd();
+    if (m_first || (seen && *known == row.state)) continue;
+    if (!seen && !needsAttention(row.state)) continue;
+    const QString name = QString::fromStdString(row.name.empty() ? row.id : row.name);
+    const RunNews news{id, name, seen ? *known : RunState::Draft, row.state, textOf(row, name)};
+    if (seen && needsAttention(*known) && !needsAttention(row.state)) Q_EMIT recovered(news);
+    if (row.state == RunState::Finished && seen) Q_EMIT finished(news);
+    if (row.state == RunState::Failed && seen) Q_EMIT failed(news);
+    if (row.state == RunState::LostContact) Q_EMIT attention(news);
+  }
+  for (auto it = m_states.constBegin(); it != m_states.constEnd(); ++it) {
+    if (needsAttention(it.value()) && !now.contains(it.key())) {
+      Q_EMIT recovered({it.key(), it.key(), it.value(), RunState::Draft, {}});
+    }
+  }
+  m_states = std::move(now);
+  m_first = !m_runs.loaded();
+}
+
+}  // namespace tessera::ui
