@@ -42,10 +42,15 @@ void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadSt
     Arena::Frame frame(pass.scratch());
     const Tensor slice = pass.scratch().take(type, {to - from, vocabulary});
     logits(pass, s, from, to, slice);
-    kernels::cross_entropy(context, slice, targets.slice(0, from, to), gradient_scale,
-                           s.losses.slice(0, from, to));
+    const Tensor rows = targets.slice(0, from, to), losses = s.losses.slice(0, from, to);
+    Tensor gradient = slice;
+    if (training && pass.precision.operand != type) {
+      gradient = pass.scratch().take(pass.precision.operand, {to - from, vocabulary});
+      kernels::cross_entropy_gradient(context, slice, rows, gradient_scale, losses, gradient);
+    } else {
+      kernels::cross_entropy(context, slice, rows, gradient_scale, losses);
+    }
     if (!training) continue;
-    const Tensor gradient = pass.operand(slice, pass.scratch());
     output.input_grad(context, gradient, 0.f, s.dx.slice(0, from, to));
     output.weight_grad(context, gradient, s.normed.slice(0, from, to));
   }

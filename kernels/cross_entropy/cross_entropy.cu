@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Cross-entropy on the GPU: one block per row. The first 16,384 F32 logits of a row (32,768 BF16)
-// stay in registers between the pass for the maximum and the sum and the one for the gradient; two
-// blocks share a multiprocessor, so that one computes while the other waits for memory.
+// Cross-entropy on the GPU: one block per row. The first 32,768 F32 logits of a row (65,536 BF16)
+// stay in registers between the pass for the maximum and the sum and the one for the gradient: all
+// rows in flight together are more than the cache holds.
 #include "kernels/cross_entropy/cross_entropy.h"
 
 #include <cfloat>
@@ -12,7 +12,7 @@
 namespace tessera::kernels::cuda {
 
 namespace {
-constexpr int kThreads = 512;
+constexpr int kThreads = 1024;
 constexpr int kHeld = 8;  // packs per thread
 
 /// e^x for x <= 0, within 2 units in the last place near 0 and a relative |x| / 2^24 below: what is
@@ -48,8 +48,8 @@ __device__ inline Partial combine(Partial mine, float* shared) {
   return all;
 }
 
-template <int N, class T>
-__device__ inline void write_gradient(T* to, const float (&v)[N], std::int64_t first,
+template <int N, class G>
+__device__ inline void write_gradient(G* to, const float (&v)[N], std::int64_t first,
                                       const Partial& all, float factor, float scale,
                                       std::int64_t target) {
   float d[N];
@@ -65,14 +65,16 @@ __device__ inline void write_gradient(T* to, const float (&v)[N], std::int64_t f
   save<N>(to, d);
 }
 
-template <int N, class T>
-__global__ void __launch_bounds__(kThreads, 2)
-    row_kernel(Rows<T> logits, std::int64_t packs, const std::int32_t* targets, double scale,
-               float* loss, tessera::cuda::Fault fault) {
+/// `gradient` may be `logits`.
+template <int N, class T, class G>
+__global__ void __launch_bounds__(kThreads)
+    row_kernel(Rows<const T> logits, Rows<G> gradient, std::int64_t packs,
+               const std::int32_t* targets, double scale, float* loss, tessera::cuda::Fault fault) {
   __shared__ float shared[kThreads / kWarp];
   const std::int64_t row = blockIdx.x;
   const std::int64_t vocabulary = packs * N, target = targets[row];
-  T* x = logits[row];
+  const T* x = logits[row];
+  G* d = gradient[row];
   const std::int64_t beyond = threadIdx.x + std::int64_t{kHeld} * kThreads;
   if (target < 0 || target >= vocabulary) {
     if (threadIdx.x == 0) {
@@ -81,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
     const float zero[N] = {};
     for (std::int64_t p = threadIdx.x; scale != 0 && p < packs; p += kThreads) {
-      save<N>(x + p * N, zero);
+      save<N>(d + p * N, zero);
     }
     return;
   }
@@ -115,7 +117,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     float v[N];
 #pragma unroll
     for (int i = 0; i < N; ++i) v[i] = to_float(pack.values[i]);
-    write_gradient<N>(x + p * N, v, p * N, all, factor, step, target);
+    write_gradient<N>(d + p * N, v, p * N, all, factor, step, target);
   };
 #pragma unroll
   for (int h = 0; h < kHeld; ++h) {
@@ -125,27 +127,41 @@ __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll 4
   for (std::int64_t p = beyond; p < packs; p += kThreads) finish(load_pack<N>(x + p * N), p);
 }
-}  // namespace
-
-void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
-                   double gradient_scale, const Tensor& loss) {
-  const char* where = "cross_entropy";
+/// Losses, and the gradient where the scale is not 0.
+void run(Context& context, const char* where, const Tensor& logits, const Tensor& targets,
+         double gradient_scale, const Tensor& loss, const Tensor& gradient) {
   expect_shape(where, "logits", logits, {-1, -1});
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   expect_shape(where, "targets", targets, {rows});
   expect_shape(where, "loss", loss, {rows});
+  expect_shape(where, "gradient", gradient, {rows, vocabulary});
   if (rows == 0) return;
   const auto fault = tessera::cuda::fault(where, "the target of row {} is outside the vocabulary");
   with_real(where, "logits", logits, [&]<class T>(T) {
-    with_packs<kPack<T>>({&logits}, [&](auto n) {
-      constexpr int N = decltype(n)::value;
-      row_kernel<N><<<static_cast<unsigned>(rows), kThreads, 0, stream_of(context)>>>(
-          rows_of<T>(logits), vocabulary / N, targets.data<std::int32_t>(), gradient_scale,
-          loss.data<float>(), fault);
+    with_result_of<T>(where, "gradient", gradient, [&]<class G>(G) {
+      with_packs<kPack<T, G>>({&logits, &gradient}, [&](auto n) {
+        constexpr int N = decltype(n)::value;
+        row_kernel<N><<<static_cast<unsigned>(rows), kThreads, 0, stream_of(context)>>>(
+            read_rows<T>(logits), rows_of<G>(gradient), vocabulary / N,
+            targets.data<std::int32_t>(), gradient_scale, loss.data<float>(), fault);
+      });
     });
   });
   check_launch(where);
 }
+}  // namespace
+
+void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
+                   double gradient_scale, const Tensor& loss) {
+  run(context, "cross_entropy", logits, targets, gradient_scale, loss, logits);
+}
 TESSERA_CUDA_OPERATION(cross_entropy)
+
+void cross_entropy_gradient(Context& context, const Tensor& logits, const Tensor& targets,
+                            double gradient_scale, const Tensor& loss, const Tensor& gradient) {
+  require(gradient_scale != 0, "cross_entropy_gradient", "the gradient's scale is 0");
+  run(context, "cross_entropy_gradient", logits, targets, gradient_scale, loss, gradient);
+}
+TESSERA_CUDA_OPERATION(cross_entropy_gradient)
 
 }  // namespace tessera::kernels::cuda

@@ -46,6 +46,28 @@ Case make_case(const Setting& s, DType dtype, double gradient_scale) {
           }};
 }
 
+/// The gradient beside the logits.
+Case apart_case(const Setting& s, DType dtype, DType out) {
+  return {.op = "cross_entropy_gradient",
+          .label = s.text() + " to " + short_name(out),
+          .dtype = dtype,
+          .tolerance = out == DType::BF16 ? 3e-3 : 2e-6,
+          .bytes = double(s.rows) * double(s.vocabulary) * double(size_of(dtype) + size_of(out)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const DType wide = dtype == DType::BF16 ? DType::F32 : dtype;
+            const Tensor logits =
+                run.normal({s.rows, s.vocabulary}, {.pad = s.pad, .scale = s.spread, .offset = 3});
+            const Tensor targets = run.integers(DType::I32, {s.rows}, -1, s.vocabulary);
+            const Tensor loss = run.output("loss", {s.rows}, {.dtype = wide, .tolerance = 2e-6});
+            const Tensor gradient =
+                run.output("gradient", {s.rows, s.vocabulary}, {.dtype = out, .pad = 2 * s.pad});
+            run.execute([&](Context& c) {
+              cross_entropy_gradient(c, logits, targets, 0.37, loss, gradient);
+            });
+          }};
+}
+
 /// Logits near the ends of F32, minus infinity (a masked token), and an ignored row.
 Case extreme_case() {
   return {.op = "cross_entropy", .label = "(4, 3) extreme", .body = [](CaseRun& run) {
@@ -71,6 +93,13 @@ void register_cross_entropy_cases(CaseList& cases) {
   }
   cases.push_back(make_case({9, 33, 3, 2}, DType::F64, 0.37));
   cases.push_back(extreme_case());
+  for (const Setting& setting : {Setting{0, 5, 0, 1}, Setting{9, 33, 3, 2}, Setting{40, 1024, 0, 1},
+                                 Setting{1024, 32768, 0, 4}}) {
+    cases.push_back(apart_case(setting, DType::F32, DType::F32));
+    cases.push_back(apart_case(setting, DType::F32, DType::BF16));
+    cases.push_back(apart_case(setting, DType::BF16, DType::BF16));
+    cases.back().on_cpu = false;
+  }
 }
 
 }  // namespace tessera::kernels

@@ -2,6 +2,7 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/base/parallel.h"
 #include "kernels/dispatch.h"
@@ -57,11 +58,9 @@ T one_row(T* logits, std::int64_t vocabulary, std::int32_t target, double scale)
   }
   return static_cast<T>(std::log(sum) + static_cast<double>(shift - logit));
 }
-}  // namespace
 
-void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, double gradient_scale,
-                   const Tensor& loss) {
-  const char* where = "cross_entropy";
+/// Checks operands and targets.
+void check(const char* where, const Tensor& logits, const Tensor& targets, const Tensor& loss) {
   expect_shape(where, "logits", logits, {-1, -1});
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   expect_shape(where, "targets", targets, {rows});
@@ -71,12 +70,46 @@ void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, double
     require(target[row] >= -1 && target[row] < vocabulary, where,
             "target {} of row {} is outside [-1, {})", target[row], row, vocabulary);
   }
+}
+}  // namespace
+
+void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, double gradient_scale,
+                   const Tensor& loss) {
+  const char* where = "cross_entropy";
+  check(where, logits, targets, loss);
+  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
+  const std::int32_t* target = targets.data<std::int32_t>();
   with_float(where, "logits", logits, [&]<class T>(T) {
     T* out = loss.data<T>();
     parallel_for(rows, rows_per_piece(4 * vocabulary), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         out[row] = one_row(row_of<T>(logits, row), vocabulary, target[row], gradient_scale);
       }
+    });
+  });
+}
+
+void cross_entropy_gradient(Context&, const Tensor& logits, const Tensor& targets,
+                            double gradient_scale, const Tensor& loss, const Tensor& gradient) {
+  const char* where = "cross_entropy_gradient";
+  check(where, logits, targets, loss);
+  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
+  expect_shape(where, "gradient", gradient, {rows, vocabulary});
+  require(gradient_scale != 0, where, "the gradient's scale is 0");
+  const std::int32_t* target = targets.data<std::int32_t>();
+  with_float(where, "logits", logits, [&]<class T>(T) {
+    with_output_of<T>(where, "gradient", gradient, [&]<class G>(G) {
+      T* out = loss.data<T>();
+      parallel_for(rows, rows_per_piece(4 * vocabulary), [&](std::int64_t begin, std::int64_t end) {
+        std::vector<T> work(static_cast<std::size_t>(vocabulary));
+        for (std::int64_t row = begin; row < end; ++row) {
+          std::copy_n(row_of<T>(logits, row), vocabulary, work.data());
+          out[row] = one_row(work.data(), vocabulary, target[row], gradient_scale);
+          G* to = row_of<G>(gradient, row);
+#pragma omp simd
+          for (std::int64_t i = 0; i < vocabulary; ++i) store(to[i], work[i]);
+        }
+      });
     });
   });
 }

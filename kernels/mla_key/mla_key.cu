@@ -82,7 +82,7 @@ void run(const char* where, const Tensor& k, const Tensor& nope, const Tensor& r
   expect_dtype(where, "the part without position", nope, k.dtype());
   if (k.numel() == 0) return;
   const auto with_types = [&]<class T, class R>(T type, R rotary) {
-    with_packs<kPack<T, R>>({&k, &nope, &rope}, [&](auto n) {
+    with_packs<kPack<T>>({&k, &nope, &rope}, [&](auto n) {
       constexpr int N = decltype(n)::value;
       const Sizes size{k.size(0), static_cast<int>(k.size(1)), static_cast<int>(nope.size(2) / N),
                        static_cast<int>(rope.size(1) / N)};

@@ -244,7 +244,8 @@ void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, co
   with_real(where, "d_out", d_out, [&]<class G>(G) {
     with_real(where, "y", y, [&]<class T>(T) {
       with_result_of<G>(where, "dy", dy, [&]<class D>(D) {
-        with_packs<kPack<G, T, D>>({&d_out, &y, &dy}, [&](auto n) {
+        // Packs of 16 bytes of the rows, which are top_k times as many as those of d_out.
+        with_packs<kPack<T, D>>({&d_out, &y, &dy}, [&](auto n) {
           constexpr int N = decltype(n)::value;
           const std::int64_t packs = d / N;
           const auto across = static_cast<unsigned>(

@@ -235,6 +235,11 @@ void register_quantise_cases(CaseList& cases) {
     cases.push_back(weight_case(3, 144, 272, dtype));
     cases.push_back(weight_case(8, 1024, 1024, dtype));
   }
+  for (Case the_case : {quantise_case({16384, 2048}, DType::BF16), norm_case({16384, 2048}, false),
+                        norm_case({32768, 1024}, false), norm_case({8192, 7168}, false)}) {
+    the_case.timed_only = true;  // more than a GPU's cache holds
+    cases.push_back(the_case);
+  }
   for (const Routing& s :
        {Routing{0, 2, 4, 8}, Routing{1, 1, 1, 8}, Routing{70, 2, 5, 40},
         Routing{70, 2, 5, 40, false}, Routing{300, 4, 7, 264}, Routing{4096, 8, 64, 1024}}) {

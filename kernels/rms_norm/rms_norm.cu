@@ -19,11 +19,12 @@ struct RowBlock {
   dim3 block;
   bool holds_one;  ///< one pack per thread is enough
 
-  explicit RowBlock(std::int64_t packs) : holds_one(packs <= kMostThreads) {
+  /// One pack per thread for rows of up to `alone` packs.
+  RowBlock(std::int64_t packs, std::int64_t alone) : holds_one(packs <= alone) {
     const std::int64_t across = holds_one ? packs : (packs + kManyHeld - 1) / kManyHeld;
     const std::int64_t warps = std::clamp<std::int64_t>((across + 31) / 32, 1, kMostThreads / 32);
     const auto threads = static_cast<unsigned>(warps * 32);
-    block = dim3(threads, holds_one && threads < 256 ? 256 / threads : 1);
+    block = dim3(threads, threads < 256 ? 256 / threads : 1);
   }
 };
 
@@ -222,7 +223,7 @@ void rms_norm_forward(Context& context, const Tensor& x, const Tensor& weight, f
     with_result_of<T>(where, "y", y, [&]<class O>(O) {
       with_packs<kPack<T, O>>({&x, &weight, &y}, [&](auto n) {
         constexpr int N = decltype(n)::value;
-        const RowBlock block(d / N);
+        const RowBlock block(d / N, kWarp);
         with_held(block, [&](auto held) {
           forward_kernel<decltype(held)::value, N>
               <<<blocks_for(rows, static_cast<int>(block.block.y)), block.block, 0,
@@ -253,7 +254,7 @@ void rms_norm_backward(Context& context, const Tensor& dy, const Tensor& x, cons
     with_real(where, "x", x, [&]<class T>(T) {
       with_packs<kPack<G, T>>({&dy, &x, &weight, &dx}, [&](auto n) {
         constexpr int N = decltype(n)::value;
-        const RowBlock block(d / N);
+        const RowBlock block(d / N, kMostThreads);
         // Chunks follow from the shape alone, and so does the order of the sum.
         const std::int64_t across = block.block.y;
         const std::int64_t most = block.holds_one ? kMostChunks : kMostChunks / 2;
