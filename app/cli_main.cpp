@@ -21,6 +21,7 @@ void add_commands(CLI::App& app) {
   add_control(app);   // pause, unpause, save
   add_chat(app);      // talk to a checkpoint
   add_generate(app);  // continue a text
+  add_serve(app);     // chat for programs: JSON lines
   add_spec(app);      // show, check and describe specs
   add_data(app);      // build token shards
   add_verify(app);    // compare a model with recorded outputs

@@ -16,6 +16,7 @@ void add_stop(CLI::App& app);
 void add_control(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_generate(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_spec(CLI::App& app);
 void add_data(CLI::App& app);
 void add_verify(CLI::App& app);
