@@ -38,7 +38,8 @@ class ServeFields {
     if (!has(key)) throw Error(where_, fmt::format("`{}` is missing", key));
     const json& value = body_.at(key);
     if (!fits<T>(value)) {
-      throw Error(where_, fmt::format("`{}` is {}, expected {}", key, value.type_name(), name<T>()));
+      throw Error(where_,
+                  fmt::format("`{}` is {}, expected {}", key, value.type_name(), name<T>()));
     }
     return value.get<T>();
   }
@@ -63,9 +64,8 @@ class ServeFields {
     if constexpr (std::is_same_v<T, double>) return value.is_number();
     if constexpr (std::is_same_v<T, std::uint64_t>) return value.is_number_unsigned();
     if constexpr (std::is_integral_v<T>) return value.is_number_integer();
-    return value.is_array() && std::all_of(value.begin(), value.end(), [](const json& one) {
-             return one.is_number_integer();
-           });
+    return value.is_array() && std::all_of(value.begin(), value.end(),
+                                           [](const json& one) { return one.is_number_integer(); });
   }
   template <class T>
   static const char* name() {
@@ -136,10 +136,14 @@ void use_threads(std::int64_t threads) {
 
 const char* name_of(StopReason reason) {
   switch (reason) {
-    case StopReason::Stop: return "stop";
-    case StopReason::Length: return "length";
-    case StopReason::Cancelled: return "cancelled";
-    case StopReason::Full: return "full";
+    case StopReason::Stop:
+      return "stop";
+    case StopReason::Length:
+      return "length";
+    case StopReason::Cancelled:
+      return "cancelled";
+    case StopReason::Full:
+      return "full";
   }
   return "";
 }
@@ -260,8 +264,8 @@ void Server::count(const Request& request) {
   ServeFields fields(request.body);
   std::vector<std::int32_t> ids;
   if (fields.has("messages")) {
-    ids = encode_conversation(*use.tokenizer, use.knows_chat,
-                              messages_of(fields.object("messages")));
+    ids =
+        encode_conversation(*use.tokenizer, use.knows_chat, messages_of(fields.object("messages")));
   } else {
     ids = use.tokenizer->encode(fields.required<std::string>("text"));
   }
@@ -341,7 +345,8 @@ void Server::load(const Request& request) {
         {"step", model_->step()},
         {"model", model_info(*model_, session.experts().layers())},
         {"context", session.context()},
-        {"vocabulary", {{"size", words_.tokenizer->vocab_size()}, {"hash", words_.tokenizer->hash()}}},
+        {"vocabulary",
+         {{"size", words_.tokenizer->vocab_size()}, {"hash", words_.tokenizer->hash()}}},
         {"chat", model_->knows_chat()},
         {"device", model_->model().device() == Device::Cuda ? "cuda" : "cpu"},
         {"threads", omp_get_max_threads()},
@@ -384,10 +389,10 @@ SessionRequest session_request(const json& body, const Tokenizer& tokenizer, boo
   if (fields.has("messages") == fields.has("prompt")) {
     throw Error("generate", "expected either `messages` or `prompt`");
   }
-  request.prompt = fields.has("messages")
-                       ? encode_conversation(tokenizer, knows_chat,
-                                             messages_of(fields.object("messages")))
-                       : encode_prompt(tokenizer, fields.required<std::string>("prompt"));
+  request.prompt =
+      fields.has("messages")
+          ? encode_conversation(tokenizer, knows_chat, messages_of(fields.object("messages")))
+          : encode_prompt(tokenizer, fields.required<std::string>("prompt"));
   request.prefix = fields.get<std::vector<std::int32_t>>("prefix", {});
   for (const std::int32_t id : request.prefix) tokenizer.bytes_of(id);  // throws for a wrong id
   request.experts = fields.get("experts", false);

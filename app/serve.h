@@ -37,7 +37,8 @@ class Server {
   void close();
   bool closed() const { return closed_; }
 
-  /// Handles requests until close() or a request to quit. Products run on the calling thread's team.
+  /// Handles requests until close() or a request to quit. Products run on the calling thread's
+  /// team.
   void run();
 
  private:

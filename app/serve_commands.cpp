@@ -59,8 +59,7 @@ void serve(int nice) {
   FILE* out = take_standard_output();
   Server* open = nullptr;
   Server server([&](const nlohmann::json& event) {
-    std::string line =
-        event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    std::string line = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     const bool written = std::fwrite(line.data(), 1, line.size(), out) == line.size();
     if ((!written || std::fflush(out) != 0) && open) open->close();
   });

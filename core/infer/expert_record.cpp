@@ -10,9 +10,10 @@
 namespace tessera {
 
 ExpertRecord::ExpertRecord(const ModelConfig& config)
-    : layers_(config.n_routed_experts > 0
-                  ? std::max<std::int64_t>(0, config.num_hidden_layers - config.first_k_dense_replace)
-                  : 0),
+    : layers_(
+          config.n_routed_experts > 0
+              ? std::max<std::int64_t>(0, config.num_hidden_layers - config.first_k_dense_replace)
+              : 0),
       top_k_(config.num_experts_per_tok),
       experts_(config.n_routed_experts) {}
 
@@ -40,7 +41,8 @@ std::vector<float> as_floats(const Tensor& tensor) {
 }  // namespace
 
 void ExpertRecord::routed(const Tensor& picks, const Tensor& weights) {
-  require(next_layer_ < layers_, "experts", "the model has more layers with experts than its shape");
+  require(next_layer_ < layers_, "experts",
+          "the model has more layers with experts than its shape");
   const std::vector<std::int32_t> ids = on_host<std::int32_t>(picks);
   const std::vector<float> gates = as_floats(weights);
   const std::int64_t count = picks.size(0);

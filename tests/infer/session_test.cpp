@@ -175,7 +175,8 @@ TEST(Session, EndsWhenTheContextIsFull) {
 
 TEST(Session, CancelsWhileReadingAndWhileWriting) {
   Fixture f;
-  SessionRequest request = Fixture::request("The quick brown fox jumps over the lazy dog 12 times.");
+  SessionRequest request =
+      Fixture::request("The quick brown fox jumps over the lazy dog 12 times, and dreams.");
   ASSERT_GT(request.prompt.size(), 16u);
   SessionHooks hooks;
   hooks.on_read = [](std::int64_t, std::int64_t) { return false; };
