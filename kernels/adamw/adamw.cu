@@ -43,7 +43,7 @@ struct Step {
 
 template <int N, class M, class V>
 __device__ inline void update(const Step& step, float scale, const float* gradient, float* weight,
-                              M* m, V* v) {
+                              M* m, V* v, __nv_bfloat16* copy) {
   float g[N], w[N], first[N], second[N];
   load<N>(gradient, g);
   load<N>(weight, w);
@@ -58,6 +58,7 @@ __device__ inline void update(const Step& step, float scale, const float* gradie
     w[i] = w[i] * step.keep - step.size * (first[i] / denominator);
   }
   save<N>(weight, w);
+  if (copy != nullptr) save<N>(copy, w);
   save<N>(m, first);
   save<N>(v, second);
 }
@@ -65,16 +66,16 @@ __device__ inline void update(const Step& step, float scale, const float* gradie
 template <int N, class M, class V>
 __global__ void __launch_bounds__(256)
     step_kernel(const Step step, const double* scale, std::int64_t packs, std::int64_t count,
-                const float* gradient, float* weight, M* m, V* v) {
+                const float* gradient, float* weight, M* m, V* v, __nv_bfloat16* copy) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const float factor = static_cast<float>(*scale);
-  if (i < packs) {
-    update<N>(step, factor, gradient + i * N, weight + i * N, m + i * N, v + i * N);
-  }
+  const auto at = [&]<int W>(PackSize<W>, std::int64_t first) {
+    update<W>(step, factor, gradient + first, weight + first, m + first, v + first,
+              copy == nullptr ? nullptr : copy + first);
+  };
+  if (i < packs) at(PackSize<N>{}, i * N);
   const std::int64_t rest = packs * N + i;
-  if (N > 1 && rest < count) {
-    update<1>(step, factor, gradient + rest, weight + rest, m + rest, v + rest);
-  }
+  if (N > 1 && rest < count) at(PackSize<1>{}, rest);
 }
 
 bool is_aligned(const Tensor& t) {
@@ -101,7 +102,7 @@ void clip_scale(Context& context, const Tensor& sum, double max_norm, const Tens
 TESSERA_CUDA_OPERATION(clip_scale)
 
 void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
-           const Tensor& weight, const Tensor& m, const Tensor& v) {
+           const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy) {
   const char* where = "adamw";
   const std::int64_t count = weight.numel();
   const auto check_size = [&](const char* name, const Tensor& tensor) {
@@ -113,6 +114,10 @@ void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, 
   check_size("weight", weight);
   check_size("m", m);
   check_size("v", v);
+  if (copy) {
+    check_size("copy", copy);
+    expect_dtype(where, "copy", copy, DType::BF16);
+  }
   require(config.step >= 1, where, "step {} is not counted from 1", config.step);
   expect_shape(where, "scale", scale, {1});
   if (count == 0) return;
@@ -125,9 +130,10 @@ void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, 
         const unsigned blocks = blocks_for(std::max<std::int64_t>(packs, count % N), 256);
         step_kernel<N><<<blocks, 256, 0, stream_of(context)>>>(
             step, scale.data<double>(), packs, count, gradient.data<float>(), weight.data<float>(),
-            device_data<M>(m), device_data<V>(v));
+            device_data<M>(m), device_data<V>(v), copy ? device_data<bf16>(copy) : nullptr);
       };
-      if (is_aligned(gradient) && is_aligned(weight) && is_aligned(m) && is_aligned(v)) {
+      if (is_aligned(gradient) && is_aligned(weight) && is_aligned(m) && is_aligned(v) &&
+          (!copy || is_aligned(copy))) {
         launch(PackSize<4>{});
       } else {
         launch(PackSize<1>{});

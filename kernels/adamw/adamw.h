@@ -26,10 +26,11 @@ void clip_scale(Context& context, const Tensor& sum, double max_norm, const Tens
 ///   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
 ///   w = w (1 - lr * decay) - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 /// weight, gradient F32, contiguous, equal sizes; m, v F32 or BF16 (then rounded to nearest even
-/// when stored; the step uses them unrounded). Or all of them F64: the reference. Order of
-/// arithmetic follows PyTorch's AdamW, the reference for whole runs.
+/// when stored; the step uses them unrounded). Or all of them F64: the reference. `copy` may be
+/// absent; else it gets the new weights in BF16 (or their own type on the CPU), for products to
+/// read. Order of arithmetic follows PyTorch's AdamW, the reference for whole runs.
 void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
-           const Tensor& weight, const Tensor& m, const Tensor& v);
+           const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::sum_of_squares)> sum_of_squares{"sum_of_squares",

@@ -34,12 +34,15 @@ Case clip_case(double sum_value, double max_norm) {
           }};
 }
 
-Case step_case(std::int64_t count, DType dtype, DType moments, std::int64_t step) {
+Case step_case(std::int64_t count, DType dtype, DType moments, std::int64_t step,
+               bool with_copy = false) {
   return {.op = "adamw",
-          .label = fmt::format("({}) moments {}, step {}", count, short_name(moments), step),
+          .label = fmt::format("({}) moments {}, step {}{}", count, short_name(moments), step,
+                               with_copy ? ", with copy" : ""),
           .dtype = dtype,
           .tolerance = 1e-6,
-          .bytes = double(count) * double(3 * size_of(dtype) + 4 * size_of(moments)),
+          .bytes = double(count) *
+                   double(3 * size_of(dtype) + 4 * size_of(moments) + (with_copy ? 2 : 0)),
           .benchmark = count > 1'000'000,
           .body = [=](CaseRun& run) {
             const double rounding = moments == DType::BF16 ? 3e-3 : 1e-6;
@@ -51,7 +54,11 @@ Case step_case(std::int64_t count, DType dtype, DType moments, std::int64_t step
             const Tensor v =
                 run.in_out("v", run.uniform({count}, 0, 1e-4, {.dtype = moments}), rounding);
             const AdamWConfig config{.learning_rate = 1e-3, .step = step};
-            run.execute([&](Context& c) { adamw(c, config, gradient, scale, weight, m, v); });
+            Tensor copy;
+            if (with_copy) {
+              copy = run.output("copy", {count}, {.dtype = DType::BF16, .tolerance = 3e-3});
+            }
+            run.execute([&](Context& c) { adamw(c, config, gradient, scale, weight, m, v, copy); });
           }};
 }
 }  // namespace
@@ -61,6 +68,7 @@ void register_adamw_cases(CaseList& cases) {
     cases.push_back(norm_case(count, DType::F32));
     cases.push_back(step_case(count, DType::F32, DType::F32, 1));
     cases.push_back(step_case(count, DType::F32, DType::BF16, 1000));
+    cases.push_back(step_case(count, DType::F32, DType::BF16, 20, true));
   }
   cases.push_back(norm_case(40'001, DType::F64));
   cases.push_back(step_case(33, DType::F64, DType::F64, 7));

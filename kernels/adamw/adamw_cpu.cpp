@@ -43,8 +43,9 @@ struct Step {
 };
 
 /// Order of arithmetic as in PyTorch: m by interpolation, the correction of v on its root.
-template <class T, class M, class V>
-void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weight, M* m, V* v) {
+template <bool copies, class T, class M, class V, class C>
+void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weight, M* m, V* v,
+            C* copy) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
     const T g = gradient[i] * step.scale;
@@ -52,7 +53,9 @@ void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weigh
     const T new_m = old_m + step.new1 * (g - old_m);
     const T new_v = old_v * step.beta2 + step.new2 * g * g;
     const T denominator = std::sqrt(new_v) / step.root + step.epsilon;
-    weight[i] = weight[i] * step.keep - step.size * (new_m / denominator);
+    const T new_weight = weight[i] * step.keep - step.size * (new_m / denominator);
+    weight[i] = new_weight;
+    if constexpr (copies) store(copy[i], new_weight);
     store(m[i], new_m);
     store(v[i], new_v);
   }
@@ -97,7 +100,7 @@ void clip_scale(Context&, const Tensor& sum, double max_norm, const Tensor& scal
 }
 
 void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
-           const Tensor& weight, const Tensor& m, const Tensor& v) {
+           const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy) {
   const char* where = "adamw";
   const std::int64_t count = weight.numel();
   const auto check = [&](const char* name, const Tensor& tensor) {
@@ -109,6 +112,7 @@ void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Te
   check("weight", weight);
   check("m", m);
   check("v", v);
+  if (copy) check("copy", copy);
   require(config.step >= 1, where, "step {} is not counted from 1", config.step);
   const double factor = read_scalar(where, "scale", scale);
   with_float(where, "weight", weight, [&]<class T>(T) {
@@ -119,9 +123,15 @@ void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Te
       with_output_of<T>(where, "v", v, [&]<class V>(V) {
         M* first = m.data<M>();
         V* second = v.data<V>();
-        parallel_for(count, kElementsPerPiece, [&](std::int64_t begin, std::int64_t end) {
-          update(step, end - begin, g + begin, w + begin, first + begin, second + begin);
-        });
+        const auto run = [&]<bool copies, class C>(std::bool_constant<copies>, C* to) {
+          parallel_for(count, kElementsPerPiece, [&](std::int64_t begin, std::int64_t end) {
+            update<copies>(step, end - begin, g + begin, w + begin, first + begin, second + begin,
+                           to + (copies ? begin : 0));
+          });
+        };
+        if (!copy) return run(std::false_type{}, w);
+        with_output_of<T>(where, "copy", copy,
+                          [&]<class C>(C) { run(std::true_type{}, copy.data<C>()); });
       });
     });
   });

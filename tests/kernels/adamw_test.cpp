@@ -18,7 +18,7 @@ std::vector<T> three_steps(double scale_value, double gradient_factor) {
   Context context;
   for (double g : {0.5, -1.0, 0.25}) {
     std::vector<T> gradient{static_cast<T>(g * gradient_factor)};
-    adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v));
+    adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v), {});
     path.push_back(weight[0]);
     ++config.step;
   }
@@ -46,7 +46,7 @@ TEST(AdamW, MomentsInBFloat16StayCloseAndAreRoundedToNearestEven) {
   std::vector<bf16> m(1), v(1);
   std::vector<double> scale{1};
   Context context;
-  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v));
+  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v), {});
   EXPECT_EQ(static_cast<float>(m[0]), 132.f / 128);
   EXPECT_EQ(static_cast<float>(v[0]), 170.f / 32);
 }
@@ -54,18 +54,18 @@ TEST(AdamW, MomentsInBFloat16StayCloseAndAreRoundedToNearestEven) {
 TEST(AdamW, DecayIsDecoupledFromTheGradient) {
   std::vector<double> weight{2}, gradient{0}, m(1), v(1), scale{1};
   Context context;
-  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v));
+  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v), {});
   EXPECT_DOUBLE_EQ(weight[0], 2 * 0.99);
   AdamWConfig no_decay = kConfig;
   no_decay.weight_decay = 0;
-  adamw(context, no_decay, view(gradient), view(scale), view(weight), view(m), view(v));
+  adamw(context, no_decay, view(gradient), view(scale), view(weight), view(m), view(v), {});
   EXPECT_DOUBLE_EQ(weight[0], 2 * 0.99);
 }
 
 TEST(AdamW, AScaleThatIsNotFiniteShows) {
   std::vector<double> weight{2}, gradient{1}, m(1), v(1), scale{kNan};
   Context context;
-  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v));
+  adamw(context, kConfig, view(gradient), view(scale), view(weight), view(m), view(v), {});
   EXPECT_TRUE(std::isnan(weight[0]));
 }
 
@@ -75,12 +75,16 @@ TEST(AdamW, RefusesUnequalSizesAndStepZero) {
   Context context;
   AdamWConfig config = kConfig;
   expect_error(
-      [&] { adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v)); },
+      [&] {
+        adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v), {});
+      },
       "gradient");
   gradient.resize(3);
   config.step = 0;
   expect_error(
-      [&] { adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v)); },
+      [&] {
+        adamw(context, config, view(gradient), view(scale), view(weight), view(m), view(v), {});
+      },
       "step 0");
 }
 
