@@ -21,7 +21,7 @@ struct Area {
 constexpr Area kAreas[] = {
     {"core/base/", ""},
     {"core/base/cuda/", "core/base/"},
-    {"kernels/", "core/base/"},
+    {"kernels/", "core/base/ core/base/cuda/"},
     {"distributed/", "core/base/"},
     {"distributed/nccl/", "core/base/ distributed/"},
     {"core/model/", "core/base/ kernels/ distributed/"},

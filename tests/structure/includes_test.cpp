@@ -102,6 +102,7 @@ TEST(Includes, of_cuda_stay_in_their_folders) {
   expect_right("kernels/attention/attention_sm90.cuh", "<cuda_bf16.h>");
   expect_right("distributed/nccl/nccl_collective.cpp", "<nccl.h>");
   expect_right("core/base/cuda/stream.cpp", "<cuda_runtime.h>");
+  expect_right("kernels/rope/rope.cu", "\"core/base/cuda/launch.h\"");
   expect_right("tests/kernels/attention_gpu_test.cpp", "<cuda_runtime.h>");
   expect_wrong("kernels/product/product.h", "<cuda_runtime.h>", "CUDA header");
   expect_wrong("core/base/memory.h", "<cuda_runtime.h>", "CUDA header");
