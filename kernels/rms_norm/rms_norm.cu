@@ -89,22 +89,30 @@ struct Backward {
 
   /// Adds to `sum` the inner product of dy w and x over one pack.
   template <int N>
-  __device__ void load_pack_of(std::int64_t row, std::int64_t pack, float (&g)[N], float (&v)[N],
-                               float& sum) const {
-    float w[N];
+  __device__ void load_pack_of(std::int64_t row, std::int64_t pack, const float (&w)[N],
+                               float (&g)[N], float (&v)[N], float& sum) const {
     load<N>(dy[row] + pack * N, g);
     load<N>(x[row] + pack * N, v);
-    load<N>(weight + pack * N, w);
 #pragma unroll
     for (int i = 0; i < N; ++i) sum += g[i] * w[i] * v[i];
   }
 
+  /// What dx is added to.
   template <int N>
-  __device__ void finish(std::int64_t row, std::int64_t pack, const float (&g)[N],
-                         const float (&v)[N], float r, float mean, float (&d_weight)[N]) const {
-    float w[N], out[N] = {};
-    load<N>(weight + pack * N, w);
-    if (accumulate) load<N>(dx[row] + pack * N, out);
+  __device__ void load_old(std::int64_t row, std::int64_t pack, float (&old)[N]) const {
+    if (accumulate) {
+      load<N>(dx[row] + pack * N, old);
+    } else {
+#pragma unroll
+      for (int i = 0; i < N; ++i) old[i] = 0;
+    }
+  }
+
+  /// `out` comes as what dx is added to.
+  template <int N>
+  __device__ void finish(std::int64_t row, std::int64_t pack, const float (&w)[N],
+                         const float (&g)[N], const float (&v)[N], float r, float mean,
+                         float (&out)[N], float (&d_weight)[N]) const {
 #pragma unroll
     for (int i = 0; i < N; ++i) {
       const float n = v[i] * r;
@@ -125,6 +133,18 @@ __global__ void __launch_bounds__(kMostThreads) backward_kernel(const Backward<G
   const std::int64_t beyond = threadIdx.x + kHeld * static_cast<std::int64_t>(blockDim.x);
   float* partial = b.partial + static_cast<std::int64_t>(blockIdx.x) * b.packs * N;
   float d_weight[kHeld][N] = {};
+  // With one pack per thread there are registers for the weight, which stays, and for what dx is
+  // added to, which then comes with the other loads and not after the sum.
+  float kept_w[N] = {}, old[N] = {};
+  if (kHeld == 1 && threadIdx.x < b.packs) load<N>(b.weight + threadIdx.x * N, kept_w);
+  const auto load_weight = [&](std::int64_t pack, float(&w)[N]) {
+    if constexpr (kHeld == 1) {
+#pragma unroll
+      for (int i = 0; i < N; ++i) w[i] = kept_w[i];
+    } else {
+      load<N>(b.weight + pack * N, w);
+    }
+  };
   for (std::int64_t pack = beyond; pack < b.packs; pack += blockDim.x) {
     const float zero[N] = {};
     save<N>(partial + pack * N, zero);
@@ -136,25 +156,39 @@ __global__ void __launch_bounds__(kMostThreads) backward_kernel(const Backward<G
 #pragma unroll
     for (int h = 0; h < kHeld; ++h) {
       const std::int64_t pack = threadIdx.x + h * static_cast<std::int64_t>(blockDim.x);
-      if (live && pack < b.packs) b.template load_pack_of<N>(row, pack, g[h], v[h], sum);
+      if (live && pack < b.packs) {
+        float w[N];
+        load_weight(pack, w);
+        if constexpr (kHeld == 1) b.template load_old<N>(row, pack, old);
+        b.template load_pack_of<N>(row, pack, w, g[h], v[h], sum);
+      }
     }
     for (std::int64_t pack = beyond; live && pack < b.packs; pack += blockDim.x) {
-      float more_g[N], more_v[N];
-      b.template load_pack_of<N>(row, pack, more_g, more_v, sum);
+      float w[N], more_g[N], more_v[N];
+      load<N>(b.weight + pack * N, w);
+      b.template load_pack_of<N>(row, pack, w, more_g, more_v, sum);
     }
+    const float r = live ? b.rstd[row] : 0.0f;
     sum = row_sum(sum, shared);
     if (!live) continue;
-    const float r = b.rstd[row], mean = sum * r / static_cast<float>(b.packs * N);
+    const float mean = sum * r / static_cast<float>(b.packs * N);
 #pragma unroll
     for (int h = 0; h < kHeld; ++h) {
       const std::int64_t pack = threadIdx.x + h * static_cast<std::int64_t>(blockDim.x);
-      if (pack < b.packs) b.template finish<N>(row, pack, g[h], v[h], r, mean, d_weight[h]);
+      if (pack < b.packs) {
+        float w[N];
+        load_weight(pack, w);
+        if constexpr (kHeld > 1) b.template load_old<N>(row, pack, old);
+        b.template finish<N>(row, pack, w, g[h], v[h], r, mean, old, d_weight[h]);
+      }
     }
     for (std::int64_t pack = beyond; pack < b.packs; pack += blockDim.x) {
-      float more_g[N], more_v[N], more_d[N], unused = 0;
-      b.template load_pack_of<N>(row, pack, more_g, more_v, unused);
+      float w[N], more_g[N], more_v[N], more_d[N], more_old[N], unused = 0;
+      load<N>(b.weight + pack * N, w);
+      b.template load_old<N>(row, pack, more_old);
+      b.template load_pack_of<N>(row, pack, w, more_g, more_v, unused);
       load<N>(partial + pack * N, more_d);
-      b.template finish<N>(row, pack, more_g, more_v, r, mean, more_d);
+      b.template finish<N>(row, pack, w, more_g, more_v, r, mean, more_old, more_d);
       save<N>(partial + pack * N, more_d);
     }
   }
