@@ -114,6 +114,8 @@ HeatScale expertScale(ExpertMode mode, const std::vector<float>& values, const E
       mean /= std::max(1, e.layers);
       // The fair load lies in the middle of the colours, so that the map reads the same at any
       // batch; twice the fair load or the largest, whichever is more, is the bright end.
+      s.centred = mean > 0;
+      s.centre = mean;
       s.high = std::max({most, 2 * mean, 1.0});
       s.title = translated("Load");
       s.unit = translated("tokens a step");

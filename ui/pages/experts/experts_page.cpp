@@ -19,6 +19,7 @@
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
 #include "ui/widgets/chart/heat_map.h"
+#include "ui/widgets/chart/run_curves.h"
 #include "ui/widgets/chart/run_picker.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
@@ -174,6 +175,7 @@ void ExpertsPage::setRun(const QString& id) {
   m_shownStep = m_baseStep = m_baseWanted = -1;
   m_fanLayer = -1;
   m_fan->setValues({}, 0, {}, {});
+  if (m_source) disconnect(&m_source->feed(), nullptr, this, nullptr);  // others may keep it
   m_source.reset();
   m_baseSource.reset();
   if (const std::shared_ptr<RunFeed> feed = id.isEmpty() ? nullptr : studio().runs.feed(id)) {
@@ -362,14 +364,8 @@ void ExpertsPage::baseReady(std::int64_t step, const ExpertsFrame& frame) {
 }
 
 QStringList ExpertsPage::layerNames(const RunFeed& feed) const {
-  QStringList names;
   const RunSpec* spec = feed.spec();
-  const std::int64_t first = spec ? spec->model.first_k_dense_replace : 0;
-  const std::int64_t last = spec ? spec->model.num_hidden_layers : feed.history().moeLayers;
-  for (int i = 0; i < feed.history().moeLayers; ++i) {
-    names << (first + i < last ? tr("layer %1").arg(first + i) : tr("MTP"));
-  }
-  return names;
+  return spec ? moeLayerNames(spec->model) : QStringList();
 }
 
 }  // namespace tessera::ui

@@ -78,6 +78,8 @@ void ExpertsPage::refreshMap() {
     m_baseMap->setReader([this](int layer, int expert) {
       return m_base ? readoutOf(*m_base, layer, expert) : QString();
     });
+    const QSignalBlocker blocker(m_baseMap);
+    m_baseMap->setCell(m_map->row(), m_map->column());
   }
   m_map->setValues(e.layers, e.experts, std::move(values), scale);
   QString title;

@@ -88,6 +88,7 @@ void ChartsTab::readFeed() {
   m_curves->update(m_feed->history(), m_feed);
   if (!m_stages && m_feed->spec()) {
     m_curves->setStages(stagesOf(*m_feed->spec()));
+    m_curves->setLayerNames(moeLayerNames(m_feed->spec()->model));
     m_stages = true;
   }
   m_group.dataChanged();

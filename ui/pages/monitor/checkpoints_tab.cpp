@@ -38,6 +38,7 @@ CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->horizontalHeader()->setDefaultSectionSize(120);
   m_table->setTabKeyNavigation(false);
+  m_table->setColumnWidth(CheckpointsModel::When, 170);
   auto* empty = new EmptyState(
       tr("No checkpoint yet: checkpoint.every_steps says how often a run saves itself."),
       tr("Save one now"), QStringLiteral("save"), this);

@@ -256,8 +256,11 @@ void RunHeader::refreshNumbers() {
   }
   const RunStatus& s = m_feed->status();
   const RunHistory& h = m_feed->history();
-  m_steps->setText(tr("Step %1").arg(numbers::progress(s.step + 1, s.total_steps)));
-  const double share = s.total_steps > 0 ? double(s.step + 1) / double(s.total_steps) : 0;
+  // The last event may name the next step, as checkpoints do.
+  std::int64_t done = h.rows() > 0 ? h.step.back() + 1 : s.step + 1;
+  if (s.total_steps > 0) done = std::min(done, s.total_steps);
+  m_steps->setText(tr("Step %1").arg(numbers::progress(done, s.total_steps)));
+  const double share = s.total_steps > 0 ? double(done) / double(s.total_steps) : 0;
   m_progress->setValue(int(std::lround(share * 1000)));
   const bool live = isLive(s.state);
   const double left = secondsLeft(h, s.total_steps);

@@ -62,6 +62,7 @@ SpecTab::SpecTab(Studio&, QWidget* parent)
   m_differences->verticalHeader()->hide();
   m_differences->verticalHeader()->setDefaultSectionSize(theme::kRowHeight - 4);
   m_differences->horizontalHeader()->setStretchLastSection(true);
+  m_differences->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_differences->horizontalHeader()->setDefaultSectionSize(190);
   auto* right = new QWidget(this);
   auto* rightColumn = new QVBoxLayout(right);
@@ -70,12 +71,13 @@ SpecTab::SpecTab(Studio&, QWidget* parent)
   m_note->setWrapped();
   rightColumn->addWidget(m_note);
   rightColumn->addWidget(m_differences, 1);
+  rightColumn->addStretch(0);
   auto* splitter = new QSplitter(Qt::Horizontal, this);
   splitter->addWidget(m_text);
   splitter->addWidget(right);
   splitter->setChildrenCollapsible(false);
-  splitter->setStretchFactor(0, 1);
-  splitter->setStretchFactor(1, 1);
+  splitter->setStretchFactor(0, 3);
+  splitter->setStretchFactor(1, 2);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, theme::kGrid, 0, 0);
   column->addWidget(splitter);
@@ -114,6 +116,7 @@ void SpecTab::load() {
             m_differences->setItem(row, column, item);
           }
         }
+        m_differences->setVisible(!l.differences.empty());
         m_note->setTone(l.error.isEmpty() ? TextLabel::Tone::Plain : TextLabel::Tone::Bad);
         if (!l.error.isEmpty()) {
           m_note->setText(l.error);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ui/widgets/chart/chart_group.h"
 
+#include <QTimer>
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ui/theme/theme.h"
 
@@ -127,6 +129,28 @@ void ChartGroup::showPicked(const QString& runId, std::int64_t step) {
 void ChartGroup::pick(const QString& runId, std::int64_t step) {
   showPicked(runId, step);
   Q_EMIT stepPicked(runId, step);
+}
+
+bool ChartGroup::mayDraw(QWidget* panel) {
+  constexpr double kTurnMs = 16;
+  if (m_spentMs < kTurnMs) return true;
+  m_waiting.emplace_back(panel);
+  return false;
+}
+
+void ChartGroup::drew(double milliseconds) {
+  m_spentMs += milliseconds;
+  if (m_turnQueued) return;
+  m_turnQueued = true;
+  QTimer::singleShot(0, this, [this] { nextTurn(); });
+}
+
+void ChartGroup::nextTurn() {
+  m_turnQueued = false;
+  m_spentMs = 0;
+  for (const QPointer<QWidget>& panel : std::exchange(m_waiting, {})) {
+    if (panel) panel->update();
+  }
 }
 
 int ChartGroup::dashOf(const RunCurves& run) const {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <QObject>
+#include <QPointer>
+#include <QWidget>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -61,6 +63,15 @@ class ChartGroup : public QObject {
   /// By the user in a panel: also says stepPicked().
   void pick(const QString& runId, std::int64_t step);
 
+  /// Panels ask before they draw curves. Where this turn of the event loop has drawn for long
+  /// enough, the answer is no: the panel shows what it has, moved to where it belongs, and is told
+  /// to draw in a later turn. So the window keeps moving however much there is to draw.
+  bool mayDraw(QWidget* panel);
+  /// Processor time that drawing took.
+  void drew(double milliseconds);
+  /// Panels that wait for their turn.
+  bool drawing() const { return !m_waiting.empty(); }
+
   /// Lines of runs with the same colour differ in their dashes.
   int dashOf(const RunCurves& run) const;
 
@@ -77,11 +88,15 @@ class ChartGroup : public QObject {
 
  private:
   void measure();
+  void nextTurn();
   Runs m_runs;
   ChartOptions m_options;
   chart::Range m_everything;
   std::optional<chart::Range> m_view;
   std::optional<double> m_cursor;
+  std::vector<QPointer<QWidget>> m_waiting;
+  double m_spentMs = 0;
+  bool m_turnQueued = false;
   QString m_hovered, m_pickedRun;
   std::int64_t m_pickedStep = -1;
 };

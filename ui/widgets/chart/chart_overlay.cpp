@@ -109,7 +109,7 @@ void ChartPanel::paintPicked(QPainter& painter) {
 }
 
 void ChartPanel::paintReadout(QPainter& painter, const std::vector<Reading>& all) {
-  if (!m_group.cursor()) return;
+  if (!m_group.cursor() || !m_drawn.any || !m_group.view().contains(*m_group.cursor())) return;
   std::vector<Reading> shown;
   for (const Reading& r : all) {
     if (r.at) shown.push_back(r);

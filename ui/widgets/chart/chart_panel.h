@@ -11,6 +11,7 @@
 #pragma once
 
 #include <QImage>
+#include <QPointer>
 #include <QWidget>
 #include <map>
 #include <optional>
@@ -93,6 +94,7 @@ class ChartPanel : public QWidget {
   chart::Scene scene() const;
   QRectF plotArea(const QSizeF& size, double legendHeight) const;
   void renderBase();
+  void paintMoved(QPainter& painter);
   void paintHeader(QPainter& painter);
   void paintLegend(QPainter& painter, const std::vector<Reading>& readings);
   void paintCursor(QPainter& painter, const std::vector<Reading>& readings);
@@ -110,6 +112,7 @@ class ChartPanel : public QWidget {
   void openMenu(const QPoint& globalPos);
 
   ChartGroup& m_group;
+  QPointer<ChartGroup> m_alive;  ///< null while a page that owns both is taken down
   ChartPanelSpec m_spec;
   bool m_log;
   bool m_wheelZooms = false;

@@ -55,8 +55,8 @@ class Drawer {
       chooseHeights();
     }
     if (m_drawn.plot.width() < 8 || m_drawn.plot.height() < 8) return m_drawn;
-    drawAxes();
     if (m_drawn.any) {
+      drawAxes();
       m_painter.end();  // the raster writes into the same bytes
       drawCurves();
       m_painter.begin(&m_image);
@@ -68,7 +68,7 @@ class Drawer {
       m_painter.setFont(theme::font(theme::TextSize::Body));
       m_painter.drawText(m_drawn.plot, Qt::AlignCenter | Qt::TextWordWrap, m_scene.emptyText);
     }
-    drawMarks();
+    if (m_drawn.any) drawMarks();
     return m_drawn;
   }
 
@@ -134,10 +134,14 @@ class Drawer {
       y = {fromZero ? 0 : y.low - pad, y.high + pad};
     }
     m_drawn.y = {y, log, m_drawn.plot.bottom(), m_drawn.plot.top()};
+    m_yFoot = m_drawn.y.from * m_ratio;
+    m_yZero = log ? std::log(y.low) : y.low;
+    const double span = log ? std::log(y.high / y.low) : y.span();
+    m_yScale = (m_drawn.y.to - m_drawn.y.from) * m_ratio / span;
   }
 
   std::vector<Tick> heightTicks() const {
-    const int most = std::clamp(static_cast<int>(m_drawn.plot.height() / 36), 2, 8);
+    const int most = std::clamp(static_cast<int>(m_drawn.plot.height() / 28), 2, 8);
     return ticksFor(m_drawn.y.range, m_drawn.y.log, most, m_scene.kind);
   }
 
@@ -167,7 +171,7 @@ class Drawer {
                          Qt::AlignRight | Qt::AlignVCenter, t.text);
     }
     const bool clock = m_scene.axis == XAxis::WallTime || m_scene.axis == XAxis::RelativeTime;
-    const int most = std::clamp(static_cast<int>(plot.width() / (clock ? 84 : 68)), 2, 10);
+    const int most = std::clamp(static_cast<int>(plot.width() / (clock ? 84 : 60)), 2, 10);
     const QFontMetricsF metrics(m_painter.font());
     for (const Tick& t : ticksFor(m_scene.view, most, m_scene.axis)) {
       const double x = snapped(m_drawn.x.toPixel(t.value));
@@ -182,7 +186,9 @@ class Drawer {
 
   /// Device pixels from the top of the image; values that a log axis cannot show at its foot.
   double yPixel(float value) const {
-    return std::clamp(m_drawn.y.toPixel(value) * m_ratio, -1e6, 1e6);
+    const double t =
+        m_drawn.y.log ? (value > 0 ? double(std::log(value)) : m_yZero) : double(value);
+    return std::clamp(m_yFoot + (t - m_yZero) * m_yScale, -1e6, 1e6);
   }
 
   void drawCurves() {
@@ -205,7 +211,7 @@ class Drawer {
     const double width = (p.lit ? 2.4 : 1.5) * m_ratio;
     if (m_lines.size() <= kFewLines || p.lit) drawBand(raster, plot, p, raw);
     drawSpikes(raster, plot, p, raw);
-    const int dash = dashPixels(p.line->dash, m_ratio);
+    const int dash = p.lit ? 0 : dashPixels(p.line->dash, m_ratio);
     connect(raster, plot, p, &Column::last, smooth ? m_ratio : width, raw, dash);
     if (m_scene.mean && !p.faint) {
       connect(raster, plot, p, &Column::mean, m_ratio, mixed(color, paper, 0.8),
@@ -242,26 +248,51 @@ class Drawer {
     }
   }
 
-  /// What of a column reaches beyond both of its neighbours, at full strength with a ring at the
-  /// tip: one sample in a million stays in sight.
+  /// What of a column reaches beyond both of its neighbours is drawn at full strength: one sample
+  /// in a million stays in sight.
   void drawSpikes(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
-    const double least = 8 * m_ratio;
     const auto& columns = p.columns;
     for (std::size_t i = 1; i + 1 < columns.size(); ++i) {
       const Column& c = columns[i];
-      if (c.values == 0) continue;
       const Column& a = columns[i - 1];
       const Column& b = columns[i + 1];
-      if (a.values == 0 || b.values == 0) continue;
+      if (c.values < 2 || a.values == 0 || b.values == 0) continue;
       const int x = plot.left() + static_cast<int>(std::floor(c.x));
       const double top = yPixel(c.high), roof = std::min(yPixel(a.high), yPixel(b.high));
       const double foot = yPixel(c.low), ground = std::max(yPixel(a.low), yPixel(b.low));
-      // Only where the neighbours agree with each other: otherwise it is noise, or a slope.
-      const double usual = 2 + 1.5 * std::abs(yPixel(a.high) - yPixel(b.high));
-      if (c.values > 1 && roof - top > 2) raster.column(x, top, roof, color, 1);
-      if (c.values > 1 && foot - ground > 2) raster.column(x, ground, foot, color, 1);
-      if (roof - top > std::max(least, 2 * usual)) addTip(p, c.x, top, roof - top);
-      if (foot - ground > std::max(least, 2 * usual)) addTip(p, c.x, foot, foot - ground);
+      if (roof - top > 2) raster.column(x, top, roof, color, 1);
+      if (foot - ground > 2) raster.column(x, ground, foot, color, 1);
+    }
+    if (!p.line->points && (m_lines.size() <= kFewLines || p.lit)) {
+      findTips(p, plot, true);
+      findTips(p, plot, false);
+    }
+  }
+
+  /// A tip is where a column stands out from all of those around it by more than these differ
+  /// among themselves: a spike, not noise and not a slope.
+  void findTips(const Prepared& p, const QRect& plot, bool up) {
+    constexpr std::size_t kAround = 12, kLeast = 3;
+    std::vector<double> ends;  // pixels, growing away from the rest
+    std::vector<const Column*> of;
+    for (const Column& c : p.columns) {
+      if (c.values == 0) continue;
+      ends.push_back(up ? -yPixel(c.high) : yPixel(c.low));
+      of.push_back(&c);
+    }
+    for (std::size_t i = kLeast; i + kLeast < ends.size(); ++i) {
+      if (ends[i] <= ends[i - 1] || ends[i] <= ends[i + 1]) continue;
+      double most = -1e9, least = 1e9;
+      for (std::size_t k = i > kAround ? i - kAround : 0; k <= i + kAround && k < ends.size();
+           ++k) {
+        if (k == i) continue;
+        most = std::max(most, ends[k]);
+        least = std::min(least, ends[k]);
+      }
+      const double by = ends[i] - most;
+      if (by < std::max(8 * m_ratio, 0.8 * (most - least))) continue;
+      const double y = up ? -ends[i] : ends[i];
+      if (y >= plot.top() && y <= plot.bottom()) addTip(p, of[i]->x, y, by);
     }
   }
 
@@ -269,7 +300,6 @@ class Drawer {
     const QRect plot = plotPixels();
     const double at = (plot.left() + double(x)) / m_ratio;
     if (at < m_drawn.plot.left() || at > m_drawn.plot.right()) return;
-    if (y < plot.top() || y > plot.bottom()) return;  // counted as outside instead
     m_tips.push_back({QPointF(at, y / m_ratio), prominence, p.line->color});
   }
 
@@ -293,10 +323,8 @@ class Drawer {
     std::stable_sort(m_tips.begin(), m_tips.end(),
                      [](const Tip& a, const Tip& b) { return a.prominence > b.prominence; });
     m_painter.setBrush(Qt::NoBrush);
-    // Many tips mean noise, not spikes: those that stand out are ringed.
-    const double least = m_tips.size() > 24 ? m_tips[m_tips.size() / 2].prominence * 4 : 0;
     for (const Tip& tip : m_tips) {
-      if (tip.prominence < least || m_drawn.spikes >= kMostSigns) break;
+      if (m_drawn.spikes >= kMostSigns) break;
       m_painter.setPen(QPen(tip.color, 1.5));
       m_painter.drawEllipse(tip.at, 4, 4);
       ++m_drawn.spikes;
@@ -380,6 +408,8 @@ class Drawer {
   Drawn m_drawn;
   std::vector<Prepared> m_lines;
   std::vector<Tip> m_tips;
+  // yPixel() is called for millions of values: what of Scale::toPixel() is the same for all.
+  double m_yFoot = 0, m_yZero = 0, m_yScale = 1;
 };
 }  // namespace
 

@@ -9,6 +9,32 @@ namespace tessera::ui::chart {
 namespace {
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
+/// Short stretches are quicker read through than gathered from the pyramid.
+constexpr std::size_t kShort = 96;
+
+void scan(const Series& series, std::size_t from, std::size_t to, Column& c) {
+  const float* values = series.values().data();
+  float low = std::numeric_limits<float>::infinity(), high = -low;
+  double sum = 0;
+  std::uint32_t finite = 0;
+  for (std::size_t i = from; i < to; ++i) {
+    const float v = values[i];
+    const bool ok = std::abs(v) <= std::numeric_limits<float>::max();  // false for NaN
+    low = ok && v < low ? v : low;
+    high = ok && v > high ? v : high;
+    sum += ok ? static_cast<double>(v) : 0.0;
+    finite += ok ? 1 : 0;
+  }
+  c.values = finite;
+  c.missing = static_cast<std::uint32_t>(to - from) - finite;
+  c.low = finite ? low : kNone;
+  c.high = finite ? high : kNone;
+  c.mean = finite ? static_cast<float>(sum / finite) : kNone;
+  c.last = kNone;
+  for (std::size_t i = to; i > from && !std::isfinite(c.last); --i) c.last = values[i - 1];
+  if (!finite) c.last = kNone;
+}
+
 Column columnOf(const Series& series, std::size_t from, std::size_t to,
                 const std::vector<float>* smooth) {
   Column c;
@@ -18,6 +44,8 @@ Column columnOf(const Series& series, std::size_t from, std::size_t to,
     c.low = c.high = c.last = c.mean = finite ? v : kNone;
     c.values = finite;
     c.missing = !finite;
+  } else if (to - from <= kShort) {
+    scan(series, from, to, c);
   } else {
     const Bucket b = series.bucket(from, to);
     c.low = b.min;

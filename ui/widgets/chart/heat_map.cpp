@@ -20,7 +20,8 @@ constexpr double kHead = 26, kFoot = 34, kBars = 84, kLegend = 84, kGap = 12;
 }
 
 double HeatScale::position(double value) const {
-  if (!diverging) return std::clamp((value - low) / std::max(high - low, 1e-300), 0.0, 1.0);
+  if (!diverging && !centred)
+    return std::clamp((value - low) / std::max(high - low, 1e-300), 0.0, 1.0);
   double t;
   if (logarithmic) {
     const double ratio = std::max(value, 1e-9) / centre;
@@ -121,8 +122,9 @@ void HeatMap::arrange() {
   if (m_columns > 0 && width / m_columns >= 3) {
     m_map.setWidth(std::floor(width / m_columns) * m_columns);
   }
+  const double tallest = std::clamp(2 * m_map.width() / std::max(1, m_columns), 40.0, 72.0);
   if (m_rows > 0 && height / m_rows >= 3) {
-    m_map.setHeight(std::min(std::floor(height / m_rows), 40.0) * m_rows);
+    m_map.setHeight(std::min(std::floor(height / m_rows), tallest) * m_rows);
   }
   m_barArea = QRectF(m_map.right() + kGap, m_map.top(), bars > 0 ? kBars : 0, m_map.height());
   m_legend = QRectF(this->width() - kLegend, kHead + 18, 14, std::max(40.0, height - 18));

@@ -15,6 +15,7 @@ namespace tessera::ui {
 /// How values become colours, and what the legend says.
 struct HeatScale {
   bool diverging = false;    ///< the middle colour stands for `centre`
+  bool centred = false;      ///< `centre` lies in the middle of a sequential map
   bool logarithmic = false;  ///< distances from the centre count as ratios: 1/2 as far as 2
   double low = 0, centre = 0, high = 1;
   QString title;  ///< "Tokens"

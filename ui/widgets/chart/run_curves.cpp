@@ -20,6 +20,16 @@ bool hasValue(const Series& series) {
 }
 }  // namespace
 
+QStringList moeLayerNames(const ModelConfig& model) {
+  QStringList names;
+  if (model.n_routed_experts == 0) return names;
+  for (std::int64_t i = model.first_k_dense_replace; i < model.num_hidden_layers; ++i) {
+    names << translated("layer %1").arg(i);
+  }
+  if (model.num_nextn_predict_layers > 0) names << translated("MTP");
+  return names;
+}
+
 RunCurves::RunCurves(QString id, QString title) : m_id(std::move(id)), m_title(std::move(title)) {}
 
 void RunCurves::update(const RunHistory& history, std::shared_ptr<const void> owner) {
@@ -153,7 +163,9 @@ QString RunCurves::keyTitle(const QString& key) const {
   if (key == QLatin1String("validation")) return translated("validation");
   if (key.startsWith(QLatin1String("validation/"))) return key.mid(11);
   if (key.startsWith(QLatin1String("max_vio/"))) {
-    return translated("MoE layer %1").arg(key.mid(8).toInt() + 1);
+    const int layer = key.mid(8).toInt();
+    if (layer < m_layerNames.size()) return m_layerNames[layer];
+    return translated("MoE layer %1").arg(layer + 1);
   }
   for (std::size_t m = 0; m < kMetrics; ++m) {
     const MetricInfo& info = metricInfo(static_cast<Metric>(m));

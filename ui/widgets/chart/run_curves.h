@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/model/config.h"
 #include "ui/bridge/run_history.h"
 #include "ui/widgets/chart/x_column.h"
 
@@ -24,6 +25,9 @@ struct ChartMark {
   std::int64_t step = 0;
   QString text;
 };
+
+/// Names of a run's MoE layers as logged: by their place in the model, the MTP module last.
+QStringList moeLayerNames(const ModelConfig& model);
 
 class RunCurves {
  public:
@@ -41,6 +45,9 @@ class RunCurves {
   void restart();
   /// Names of stages with the step each begins at.
   void setStages(std::vector<std::pair<std::int64_t, QString>> stages);
+
+  /// What the MoE layers are called: moeLayerNames().
+  void setLayerNames(const QStringList& names) { m_layerNames = names; }
 
   struct Curve {
     const Series* values = nullptr;
@@ -75,6 +82,7 @@ class RunCurves {
   std::map<QString, Series> m_validation;  ///< by key
   std::vector<ChartMark> m_marks;
   std::vector<std::pair<std::int64_t, QString>> m_stages;
+  QStringList m_layerNames;
   std::size_t m_validations = 0;
   int m_revision = 0;
 };

@@ -20,19 +20,26 @@ QString translated(const char* text) {
 
 /// 1.2345 with as many digits as say something, no trailing zeros.
 QString plainNumber(double v, int digits) {
+  const double size = std::abs(v);  // 8000, not 8e+03
+  if (size >= 1 && size < 1e9) digits = std::max(digits, static_cast<int>(std::log10(size)) + 1);
   const QString text = QString::number(v, 'g', digits);
   return text == QLatin1String("-0") ? QStringLiteral("0") : text;
 }
 
-QString withPrefix(double v, int digits) {
+/// The prefix for numbers as large as `size`, with what it stands for.
+std::pair<double, const char*> prefixOf(double size) {
   static constexpr std::array<std::pair<double, const char*>, 4> kPrefixes{
       {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}}};
-  const double size = std::abs(v);
-  if (size < 1e4) return plainNumber(v, digits);
-  for (const auto& [scale, prefix] : kPrefixes) {
-    if (size >= scale) return plainNumber(v / scale, digits) + QLatin1String(prefix);
+  if (size < 1e4) return {1, ""};
+  for (const auto& prefix : kPrefixes) {
+    if (size >= prefix.first) return prefix;
   }
-  return plainNumber(v, digits);
+  return {1, ""};
+}
+
+QString withPrefix(double v, int digits) {
+  const auto [scale, prefix] = prefixOf(std::abs(v));
+  return plainNumber(v / scale, digits) + QLatin1String(prefix);
 }
 
 struct Unit {
@@ -185,8 +192,11 @@ std::vector<Tick> ticksFor(const Range& range, bool log, int most, ValueKind kin
   if (log) return logTicks(range, most, kind);
   std::vector<Tick> ticks;
   const bool bytes = kind == ValueKind::Bytes;
-  const double scale = bytes ? byteUnit(range.high).scale : 1;
-  const QString suffix = bytes ? byteUnit(range.high).suffix : QString();
+  // One unit for all ticks of an axis: 50 k beside 100 k.
+  const double largest = std::max(std::abs(range.low), std::abs(range.high));
+  const auto [prefixScale, prefix] = prefixOf(largest);
+  const double scale = bytes ? byteUnit(largest).scale : prefixScale;
+  const QString suffix = bytes ? byteUnit(largest).suffix : QString::fromLatin1(prefix);
   const Range shown{range.low / scale, range.high / scale};
   const double step = niceStep(shown.span(), most);
   const double size = std::max(std::abs(shown.low), std::abs(shown.high));
@@ -194,7 +204,8 @@ std::vector<Tick> ticksFor(const Range& range, bool log, int most, ValueKind kin
   const int digits = std::clamp(static_cast<int>(std::ceil(std::log10(size / step))) + 1, 3, 9);
   for (const double v : multiples(shown, step)) {
     const double clean = std::abs(v) < step * 1e-6 ? 0 : v;
-    ticks.push_back({clean * scale, withPrefix(clean, digits) + suffix});
+    const QString zero = QStringLiteral("0");
+    ticks.push_back({clean * scale, clean == 0 ? zero : plainNumber(clean, digits) + suffix});
   }
   return ticks;
 }
@@ -205,14 +216,18 @@ std::vector<Tick> ticksFor(const Range& range, int most, XAxis axis) {
     return clockTicks(range, most, axis == XAxis::WallTime);
   }
   std::vector<Tick> ticks;
-  double step = niceStep(range.span(), most);
-  step = std::max(step, 1.0);  // steps and tokens are whole
+  const double step = std::max(niceStep(range.span(), most), 1.0);  // steps and tokens are whole
   const int digits = std::clamp(
-      static_cast<int>(std::ceil(std::log10(std::max(10.0, range.high) / step))) + 1, 3, 9);
+      static_cast<int>(std::ceil(std::log10(std::max(10.0, range.high) / step))) + 1, 3, 12);
+  // 119 920 reads better than 119.92 k.
+  const bool plain = (axis == XAxis::Step && range.high < 1e5) || digits > 4;
+  const auto [scale, prefix] = prefixOf(plain ? 0 : range.high);
   for (const double v : multiples(range, step)) {
-    ticks.push_back({v, axis == XAxis::Step && std::abs(v) < 1e5
-                            ? numbers::whole(static_cast<std::int64_t>(std::llround(v)))
-                            : withPrefix(v, digits)});
+    if (plain || v == 0) {
+      ticks.push_back({v, numbers::whole(static_cast<std::int64_t>(std::llround(v)))});
+    } else {
+      ticks.push_back({v, plainNumber(v / scale, digits) + QLatin1String(prefix)});
+    }
   }
   return ticks;
 }

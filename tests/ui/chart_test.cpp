@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: MIT
+// Charts: no value is lost between the log and the picture, and mouse, keys and exports do what
+// they say.
+// Links: tessera_ui_chart
+// Scales: 1 1.5 2
+#include <QAbstractItemModelTester>
+#include <QFile>
+#include <QMenu>
+#include <QMouseEvent>
+#include <QScrollBar>
+#include <QSignalSpy>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QWheelEvent>
+#include <cmath>
+
+#include "tests/ui/chart_fixture.h"
+#include "tests/ui/harness.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_export.h"
+#include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/chart/chart_table.h"
+#include "ui/widgets/chart/chart_toolbar.h"
+#include "ui/widgets/chart/heat_map.h"
+
+namespace tessera::ui::test {
+
+using chart::Range;
+using chart::XAxis;
+
+namespace {
+ChartPanelSpec specOf(const QString& id) {
+  for (const ChartPanelSpec& spec : standardPanels()) {
+    if (spec.id == id) return spec;
+  }
+  return {};
+}
+
+/// A panel of its own with one run in it, shown.
+struct Shown {
+  explicit Shown(std::shared_ptr<RunHistory> h, const QString& id = QStringLiteral("grad_norm"))
+      : history(std::move(h)), panel(group, specOf(id)) {
+    group.setRuns({makeCurves(QStringLiteral("run-a"), history)});
+    panel.setLogarithmic(false);
+    show(panel, QSize(640, 300));
+    panel.grab();
+  }
+  std::shared_ptr<RunHistory> history;
+  ChartGroup group;
+  ChartPanel panel;
+
+  QPoint at(double x, double y) const {
+    return {int(std::lround(panel.drawn().x.toPixel(x))),
+            int(std::lround(panel.drawn().y.toPixel(y)))};
+  }
+  QPoint middle() const { return panel.drawn().plot.center().toPoint(); }
+};
+
+std::vector<QByteArray> linesOf(const QString& file) {
+  QFile in(file);
+  if (!in.open(QIODevice::ReadOnly)) return {};
+  std::vector<QByteArray> lines;
+  for (const QByteArray& line : in.readAll().split('\n')) {
+    if (!line.isEmpty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+/// NOTE: QTest::mouseMove() without a button only sets the cursor of the screen, where windows of
+/// other tests may lie.
+void moveMouse(QWidget& widget, const QPoint& at) {
+  QMouseEvent event(QEvent::MouseMove, at, widget.mapToGlobal(at), Qt::NoButton, Qt::NoButton, {});
+  QApplication::sendEvent(&widget, &event);
+}
+
+void wheel(QWidget& widget, const QPoint& at, int notches, Qt::KeyboardModifiers modifiers) {
+  QWheelEvent event(at, widget.mapToGlobal(at), {}, {0, notches * 120}, Qt::NoButton, modifiers,
+                    Qt::NoScrollPhase, false);
+  QApplication::sendEvent(&widget, &event);
+}
+}  // namespace
+
+class ChartTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void ticksAreRound() {
+    const auto ticks = chart::ticksFor({0, 0.9}, false, 5, chart::ValueKind::Number);
+    QVERIFY(ticks.size() >= 4);
+    QCOMPARE(ticks[1].text, QStringLiteral("0.2"));
+    const auto log = chart::ticksFor({1e-4, 1}, true, 6, chart::ValueKind::Number);
+    QStringList labels;
+    for (const auto& t : log) {
+      if (!t.text.isEmpty()) labels << t.text;
+    }
+    QVERIFY(labels.contains(QStringLiteral("0.01")));
+    QVERIFY(labels.contains(QStringLiteral("0.0001")));
+    const auto times = chart::ticksFor({0, 5400}, 4, XAxis::RelativeTime);
+    QCOMPARE(times[1].text, QStringLiteral("30 min"));
+    // Neighbouring ticks never read alike, however far from zero.
+    const auto far = chart::ticksFor({1'000'000, 1'000'040}, 5, XAxis::Step);
+    for (std::size_t i = 1; i < far.size(); ++i) QVERIFY(far[i].text != far[i - 1].text);
+  }
+
+  void rowsOfColumnsAreThoseOfTheirRange() {
+    auto history = makeHistory(5000, 3, 7);
+    chart::XColumn x;
+    x.update(history->step, history->tokens, history->time);
+    const Range view{100.5, 30000};
+    const auto& edges = x.edges(XAxis::Step, view, 333);
+    QCOMPARE(edges.size(), std::size_t(334));
+    for (int c = 0; c < 333; ++c) {
+      for (std::uint32_t row = edges[std::size_t(c)]; row < edges[std::size_t(c) + 1]; ++row) {
+        const double at = (double(history->step[row]) - view.low) / view.span() * 333;
+        QVERIFY2(at >= c - 1e-6 && at <= c + 1 + 1e-6, qPrintable(QString::number(at)));
+      }
+    }
+    const auto inside = std::count_if(history->step.begin(), history->step.end(),
+                                      [&](auto s) { return view.contains(double(s)); });
+    QCOMPARE(qlonglong(edges.back() - edges.front()), qlonglong(inside));
+  }
+
+  void extremesOfAMillionValuesAreExact() {
+    auto history = makeHistory(1'000'000);
+    setValue(*history, Metric::Loss, 654'321, 40);
+    setValue(*history, Metric::Loss, 123'456, -3);
+    setValue(*history, Metric::Loss, 777'777, std::nanf(""));
+    auto curves = makeCurves(QStringLiteral("a"), history);
+    const auto curve = curves->curve(QStringLiteral("loss"));
+    std::vector<chart::Column> columns;
+    chart::summarise(*curve.values, *curve.x, XAxis::Step, {0, 999'999}, 700, nullptr, columns);
+    const Range extent = chart::extentOf(columns, 700, false);
+    QCOMPARE(extent.low, -3.0);
+    QCOMPARE(extent.high, 40.0);
+    std::uint64_t values = 0, missing = 0;
+    for (const auto& c : columns) {
+      values += c.values;
+      missing += c.missing;
+    }
+    QCOMPARE(missing, std::uint64_t(1));
+    QCOMPARE(values, std::uint64_t(999'999));
+  }
+
+  void oneSampleSpikesAndNaNAreMarked() {
+    auto history = makeHistory(1'000'000);
+    std::vector<float> calm(1'000'000, 2.0f);
+    calm[400'000] = 9;
+    calm[800'000] = std::nanf("");
+    metricOf(*history, Metric::GradNorm).assign(std::move(calm));
+    Shown s(history);
+    QCOMPARE(s.panel.drawn().spikes, 1);
+    QCOMPARE(s.panel.drawn().missing, 1);
+    // And the spike's own column has the line's colour at half its height.
+    const QImage image = s.panel.grab().toImage();
+    const double ratio = image.devicePixelRatio();
+    const QPoint half = s.at(400'000, 5.5);
+    bool found = false;
+    const QColor line = theme::lineColor(QStringLiteral("run-a"));
+    for (int dx = -3; dx <= 3; ++dx) {
+      const QColor c = image.pixelColor((QPointF(half) * ratio).toPoint() + QPoint(dx, 0));
+      found |= std::abs(c.red() - line.red()) + std::abs(c.green() - line.green()) +
+                   std::abs(c.blue() - line.blue()) <
+               60;
+    }
+    QVERIFY(found);
+  }
+
+  void valuesBeyondTheAxisAreTold() {
+    auto history = makeHistory(4000);
+    std::vector<float> values(4000);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = 2 + 0.3f * std::sin(float(i));
+    values[1000] = values[3000] = 1e6f;
+    metricOf(*history, Metric::GradNorm).assign(std::move(values));
+    Shown s(history);
+    QCOMPARE(s.panel.drawn().above, 0);
+    QVERIFY(s.panel.drawn().y.range.high >= 1e6);
+    ChartOptions options = s.group.options();
+    options.allValues = false;
+    s.group.setOptions(options);
+    s.panel.grab();
+    QCOMPARE(s.panel.drawn().above, 2);
+    QVERIFY(s.panel.drawn().y.range.high < 10);
+  }
+
+  void aLogAxisShowsWhatItCannotPlace() {
+    auto history = makeHistory(100);
+    setValue(*history, Metric::GradNorm, 50, 0);
+    Shown s(history);
+    s.panel.setLogarithmic(true);
+    s.panel.grab();
+    QVERIFY(s.panel.drawn().y.log);
+    QCOMPARE(s.panel.drawn().below, 1);
+    metricOf(*history, Metric::GradNorm).assign(std::vector<float>(100, -1.0f));
+    s.group.runs().front()->restart();
+    s.group.runs().front()->update(*history, history);
+    s.group.dataChanged();
+    s.panel.grab();
+    QVERIFY(s.panel.drawn().fellBackToLinear);
+    QVERIFY(s.panel.drawn().any);
+  }
+
+  void smoothingIsDebiasedAndLeavesRawValuesAlone() {
+    Series series;
+    series.assign({5, std::nanf(""), 5, 5, 9});
+    chart::Smoothing smoothing;
+    smoothing.follow(series, 10, 0, 100);
+    const auto& out = smoothing.values();
+    QCOMPARE(out[0], 5.0f);  // no pull towards zero at the start
+    QVERIFY(std::isnan(out[1]));
+    QCOMPARE(out[3], 5.0f);
+    const double keep = 0.9;
+    const double weights = 1 + keep + keep * keep + keep * keep * keep;
+    QVERIFY(std::abs(double(out[4]) - (9 + 5 * (weights - 1)) / weights) < 1e-5);
+    // In pieces it is the same.
+    chart::Smoothing pieces;
+    while (pieces.values().size() < series.size()) pieces.follow(series, 10, 0, 2);
+    QCOMPARE(pieces.values()[4], out[4]);
+    for (const ChartPanelSpec& spec : standardPanels()) {
+      if (spec.id == QLatin1String("learning_rate")) QVERIFY(!spec.smoothed);
+    }
+  }
+
+  void rawStaysVisibleBehindTheSmoothedLine() {
+    Shown s(makeHistory(400));
+    ChartOptions options = s.group.options();
+    options.smoothing = 50;
+    s.group.setOptions(options);
+    const QImage image = s.panel.grab().toImage();
+    QVERIFY(s.panel.readout().isEmpty());
+    QCOMPARE(metricOf(*s.history, Metric::GradNorm).size(), std::size_t(400));
+    // Both the full colour of the smoothed line and the paler raw one are there.
+    const QColor line = theme::lineColor(QStringLiteral("run-a"));
+    const QColor paper = theme::colors().raised;
+    int full = 0, pale = 0;
+    for (int y = 60 * int(image.devicePixelRatio()); y < image.height(); ++y) {
+      for (int x = 0; x < image.width(); ++x) {
+        const QColor c = image.pixelColor(x, y);
+        if (c == line) ++full;
+        const double share = double(c.red() - paper.red()) / (line.red() - paper.red() + 1e-9);
+        if (std::abs(share - 0.42) < 0.03) ++pale;
+      }
+    }
+    QVERIFY(full > 100);
+    QVERIFY(pale > 100);
+  }
+
+  void wheelDragAndKeysZoomAndPan() {
+    Shown s(makeHistory(1000));
+    const Range all = s.group.view();
+    wheel(s.panel, s.middle(), 1, Qt::ControlModifier);
+    QVERIFY(s.group.zoomed());
+    QVERIFY(s.group.view().span() < 0.85 * all.span());
+    // What was under the mouse stays there.
+    const double before = s.panel.drawn().x.toValue(s.middle().x());
+    s.panel.grab();
+    QVERIFY(std::abs(s.panel.drawn().x.toValue(s.middle().x()) - before) < 2);
+    s.group.reset();
+    s.panel.grab();
+    QCOMPARE(s.group.view(), all);
+
+    // A box.
+    const QPoint from = s.at(200, s.panel.drawn().y.range.high), to = s.at(400, 0.5);
+    QTest::mousePress(&s.panel, Qt::LeftButton, {}, from + QPoint(0, 3));
+    QTest::mouseMove(&s.panel, (from + to) / 2);
+    QTest::mouseMove(&s.panel, to);
+    QTest::mouseRelease(&s.panel, Qt::LeftButton, {}, to);
+    QVERIFY(std::abs(s.group.view().low - 200) < 4);
+    QVERIFY(std::abs(s.group.view().high - 400) < 4);
+    QVERIFY(s.panel.heights().has_value());
+    s.panel.grab();
+
+    // Dragging with Shift pans by what it moved.
+    const Range zoomed = s.group.view();
+    const double step = 100 / s.panel.drawn().plot.width() * zoomed.span();
+    QTest::mousePress(&s.panel, Qt::LeftButton, Qt::ShiftModifier, s.middle());
+    for (int i = 10; i <= 100; i += 10) QTest::mouseMove(&s.panel, s.middle() - QPoint(i, 0));
+    QTest::mouseRelease(&s.panel, Qt::LeftButton, Qt::ShiftModifier, s.middle() - QPoint(100, 0));
+    QVERIFY(std::abs(s.group.view().low - (zoomed.low + step)) < 4);
+    QVERIFY(std::abs(s.group.view().span() - zoomed.span()) < 1e-6);
+
+    QTest::keyClick(&s.panel, Qt::Key_0);
+    QVERIFY(!s.group.zoomed());
+    QVERIFY(!s.panel.heights().has_value());
+    QTest::keyClick(&s.panel, Qt::Key_Plus);
+    QVERIFY(s.group.zoomed());
+    const Range kept = s.group.view();
+    QTest::keyClick(&s.panel, Qt::Key_Right, Qt::ShiftModifier);
+    QVERIFY(s.group.view().low > kept.low);
+    QTest::keyClick(&s.panel, Qt::Key_L);
+    QVERIFY(s.panel.logarithmic());
+    QTest::mouseDClick(&s.panel, Qt::LeftButton, {}, s.middle());
+    QVERIFY(!s.group.zoomed());
+  }
+
+  void theWheelAloneScrollsThePageUntilThePanelHasTheFocus() {
+    Shown s(makeHistory(100));
+    s.panel.clearFocus();
+    wheel(s.panel, s.middle(), 1, {});
+    QVERIFY(!s.group.zoomed());
+    s.panel.activateWindow();
+    s.panel.setFocus();
+    QTRY_VERIFY(s.panel.hasFocus());
+    wheel(s.panel, s.middle(), 1, {});
+    QVERIFY(s.group.zoomed());
+  }
+
+  void theCursorReadsValuesAndPicksSteps() {
+    Shown s(makeHistory(300, 1, 10));
+    QSignalSpy picked(&s.group, &ChartGroup::stepPicked);
+    moveMouse(s.panel, s.at(1500, 1));
+    QVERIFY(s.group.cursor().has_value());
+    const float value = metricOf(*s.history, Metric::GradNorm).at(150);
+    QVERIFY2(s.panel.readout().contains(chart::valueText(double(value), chart::ValueKind::Number)),
+             qPrintable(s.panel.readout()));
+    QTest::mouseClick(&s.panel, Qt::LeftButton, {}, s.at(1500, 1));
+    QCOMPARE(picked.size(), 1);
+    QCOMPARE(picked[0][1].toLongLong(), 1500);
+    QCOMPARE(s.group.pickedStep(), std::int64_t(1500));
+    // By keys: one logged row, exactly.
+    QTest::keyClick(&s.panel, Qt::Key_Right, Qt::ControlModifier);
+    QTest::keyClick(&s.panel, Qt::Key_Return);
+    QCOMPARE(picked[1][1].toLongLong(), 1510);
+    QVERIFY(!s.panel.accessibleDescription().isEmpty());
+  }
+
+  void movingTheCursorDrawsNoCurveAnew() {
+    Shown s(makeHistory(1000));
+    const int before = s.panel.renders();
+    for (int x = 100; x < 300; x += 10) {
+      s.group.setCursor(x);
+      s.panel.grab();
+    }
+    QCOMPARE(s.panel.renders(), before);
+  }
+
+  void manyPanelsTakeTurnsAndAllAreDrawn() {
+    ChartGroup group;
+    ChartGroup::Runs runs;
+    for (int i = 0; i < 40; ++i) {
+      runs.push_back(makeCurves(QStringLiteral("run-%1").arg(i), makeHistory(20'000, unsigned(i))));
+    }
+    group.setRuns(runs);
+    ChartGrid grid(group);
+    std::vector<ChartPanelSpec> many;
+    for (int i = 0; i < 12; ++i) {
+      many.push_back(specOf(QStringLiteral("loss")));
+      many.back().id = QStringLiteral("p%1").arg(i);
+    }
+    grid.setPanels(many);
+    QVERIFY(show(grid, QSize(1500, 900)));
+    group.setView(Range{1000, 9000});
+    QTRY_VERIFY(!group.drawing());
+    for (const ChartPanel* panel : grid.findChildren<ChartPanel*>()) {
+      QCOMPARE(panel->drawn().x.range, (Range{1000, 9000}));
+    }
+    // No event took long, says the watchdog of the application.
+  }
+
+  void hoveringLightsTheSameRunInEveryPanel() {
+    ChartGroup group;
+    auto a = makeHistory(500, 1), b = makeHistory(500, 2);
+    std::vector<float> high(500, 20.0f), low(500, 1.0f);
+    metricOf(*a, Metric::GradNorm).assign(high);
+    metricOf(*b, Metric::GradNorm).assign(low);
+    group.setRuns({makeCurves(QStringLiteral("run-a"), a), makeCurves(QStringLiteral("run-b"), b)});
+    ChartPanel first(group, specOf(QStringLiteral("grad_norm")));
+    ChartPanel second(group, specOf(QStringLiteral("loss")));
+    first.setLogarithmic(false);
+    QVERIFY(show(first, QSize(500, 260)));
+    QVERIFY(show(second, QSize(500, 260)));
+    first.grab();
+    second.grab();
+    const int renders = second.renders();
+    const QPoint onB(int(first.drawn().x.toPixel(250)), int(first.drawn().y.toPixel(1.0)));
+    moveMouse(first, onB);
+    QCOMPARE(group.hovered(), QStringLiteral("run-b"));
+    QVERIFY(group.cursor().has_value());
+    second.grab();
+    QVERIFY(second.renders() > renders);
+    QVERIFY(!second.readout().isEmpty());  // the cursor is shared
+    // The same colour for the same run in both.
+    QCOMPARE(first.lines()[1].color, second.lines()[1].color);
+  }
+
+  void axesKeepWhatIsInSight() {
+    auto history = makeHistory(1000);
+    ChartGroup group;
+    group.setRuns({makeCurves(QStringLiteral("run-a"), history)});
+    group.setView(Range{200, 400});
+    ChartOptions options = group.options();
+    options.axis = XAxis::Tokens;
+    group.setOptions(options);
+    QVERIFY(std::abs(group.view().low - 201 * 4096.0) < 1);
+    QVERIFY(std::abs(group.view().high - 401 * 4096.0) < 1);
+    options.axis = XAxis::RelativeTime;
+    group.setOptions(options);
+    QVERIFY(std::abs(group.view().low - 100) < 1e-6);
+  }
+
+  void aLiveRunGrowsAndARollbackTakesAway() {
+    auto history = makeHistory(100);
+    auto curves = makeCurves(QStringLiteral("run-a"), history);
+    ChartGroup group;
+    group.setRuns({curves});
+    QCOMPARE(group.everything().high, 99.0);
+    for (int step = 100; step < 150; ++step) {
+      StepEvent e;
+      e.step = step;
+      e.tokens = (step + 1) * 4096;
+      e.loss = 3;
+      history->take(Event{0, 1.7e9 + step, e});
+    }
+    curves->update(*history, history);
+    group.dataChanged();
+    QCOMPARE(group.everything().high, 149.0);
+    const int revision = curves->revision();
+    history->truncateAfter(120);
+    curves->restart();
+    curves->update(*history, history);
+    group.dataChanged();
+    QCOMPARE(group.everything().high, 120.0);
+    QVERIFY(curves->revision() > revision);
+    QCOMPARE(curves->curve(QStringLiteral("loss")).values->size(), std::size_t(121));
+  }
+
+  void csvHoldsEveryLoggedPoint() {
+    auto history = makeHistory(12'345);
+    setValue(*history, Metric::Loss, 77, std::nanf(""));
+    auto curves = makeCurves(QStringLiteral("run, \"a\""), history);
+    ChartGroup group;
+    group.setRuns({curves});
+    group.setView(Range{0, 10});  // what is in view does not matter
+    ChartPanel panel(group, specOf(QStringLiteral("loss")));
+    QTemporaryDir folder;
+    const QString file = folder.filePath(QStringLiteral("loss.csv"));
+    QCOMPARE(chart::writeCsv(chart::csvData(panel.lines()), file), QString());
+    const auto lines = linesOf(file);
+    QCOMPARE(lines.size(), std::size_t(12'346));
+    QVERIFY(lines[1].startsWith("\"run, \"\"a\"\"\",loss,0,4096,"));
+    QVERIFY(lines[78].endsWith(",nan"));
+    const Series& loss = history->metric(Metric::Loss);
+    for (const std::size_t i : {std::size_t(0), std::size_t(9999), std::size_t(12'344)}) {
+      QCOMPARE(lines[i + 1].mid(lines[i + 1].lastIndexOf(',') + 1).toFloat(), loss.at(i));
+    }
+    const QString all = folder.filePath(QStringLiteral("all.csv"));
+    QCOMPARE(chart::writeCsv(chart::csvTable(*curves), all), QString());
+    const auto rows = linesOf(all);
+    QCOMPARE(rows.size(), std::size_t(12'346));
+    QVERIFY(rows[0].startsWith("step,tokens,time,loss,"));
+    QVERIFY(!chart::writeCsv(chart::csvTable(*curves), QStringLiteral("/proc/none.csv")).isEmpty());
+  }
+
+  void picturesHaveTheirSizeAndALegend() {
+    ChartGroup group;
+    ChartGroup::Runs runs;
+    for (int i = 0; i < 12; ++i) {
+      runs.push_back(makeCurves(QStringLiteral("a-run-with-a-long-name-%1").arg(i),
+                                makeHistory(300, unsigned(i + 1))));
+    }
+    group.setRuns(runs);
+    ChartPanel panel(group, specOf(QStringLiteral("loss")));
+    const QImage image = panel.picture(QSize(800, 450), 2);
+    QCOMPARE(image.size(), QSize(1600, 900));
+    // Every run's colour stands in the legend, above the plot.
+    for (const auto& run : runs) {
+      const QColor color = theme::lineColor(run->id());
+      bool found = false;
+      for (int y = 60; y < 400 && !found; ++y) {
+        for (int x = 0; x < image.width() && !found; ++x) found = image.pixelColor(x, y) == color;
+      }
+      QVERIFY2(found, qPrintable(run->id()));
+    }
+    if (qEnvironmentVariableIsSet("TESSERA_PICTURES")) {
+      image.save(qEnvironmentVariable("TESSERA_PICTURES") + QStringLiteral("/chart-export.png"));
+    }
+  }
+
+  void tablesShowEveryRowInView() {
+    auto history = makeHistory(500);
+    for (int i = 0; i < 5; ++i) {
+      RunHistory::Validation v;
+      v.step = i * 100;
+      v.tokens = (v.step + 1) * 4096;
+      v.loss = 6 - i;
+      history->validations.push_back(v);
+    }
+    ChartGroup group;
+    group.setRuns({makeCurves(QStringLiteral("run-a"), history)});
+    ChartPanel panel(group, specOf(QStringLiteral("loss")));
+    ChartTableModel model;
+    QAbstractItemModelTester tester(&model);
+    model.show(panel.lines(), XAxis::Step, {100, 299}, chart::ValueKind::Number, group);
+    QCOMPARE(model.rowCount(), 200);
+    QCOMPARE(model.columnCount(), 6);
+    QCOMPARE(model.index(0, 1).data().toString(), QStringLiteral("100"));
+    QCOMPARE(model.index(0, 5).data().toString(), QStringLiteral("5"));
+    QVERIFY(model.index(1, 5).data().toString().isEmpty());
+    QCOMPARE(model.leftOut(), std::int64_t(0));
+  }
+
+  void onlyPanelsInSightExist() {
+    ChartGroup group;
+    group.setRuns({makeCurves(QStringLiteral("run-a"), makeHistory(1000))});
+    ChartGrid grid(group);
+    std::vector<ChartPanelSpec> many;
+    for (int i = 0; i < 24; ++i) {
+      ChartPanelSpec spec = specOf(QStringLiteral("loss"));
+      spec.id = QStringLiteral("p%1").arg(i);
+      spec.title = QStringLiteral("Panel %1").arg(i);
+      many.push_back(spec);
+    }
+    grid.setPanels(many);
+    QVERIFY(show(grid, QSize(800, 500)));
+    QTRY_VERIFY(grid.panel(QStringLiteral("p0")));
+    QVERIFY(grid.built() < 10);
+    QVERIFY(!grid.panel(QStringLiteral("p23")));
+    grid.panel(QStringLiteral("p0"))->setLogarithmic(true);
+    grid.verticalScrollBar()->setValue(grid.verticalScrollBar()->maximum());
+    QVERIFY(grid.panel(QStringLiteral("p23")));
+    QVERIFY(!grid.panel(QStringLiteral("p0")));
+    grid.verticalScrollBar()->setValue(0);
+    QVERIFY(grid.panel(QStringLiteral("p0"))->logarithmic());  // what was set is remembered
+    grid.setFilter(QStringLiteral("panel 23"));
+    QCOMPARE(grid.shownPanels(), std::size_t(1));
+    grid.setFilter({});
+    grid.enlarge(QStringLiteral("p7"));
+    QCOMPARE(grid.built(), 1);
+    QVERIFY(grid.panel(QStringLiteral("p7"))->height() > 400);
+    QTest::keyClick(grid.panel(QStringLiteral("p7")), Qt::Key_Escape);
+    QVERIFY(grid.enlarged().isEmpty());
+  }
+
+  void validationSourcesAreSeriesOfTheirOwn() {
+    auto history = makeHistory(200);
+    for (int i = 0; i < 4; ++i) {
+      RunHistory::Validation v;
+      v.step = i * 50;
+      v.loss = 5;
+      v.sources = {{"web", 4.5}};
+      if (i >= 2) v.sources["code"] = 3.0;
+      history->validations.push_back(v);
+    }
+    auto curves = makeCurves(QStringLiteral("run-a"), history);
+    QCOMPARE(curves->keys(QStringLiteral("validation/*")),
+             (QStringList{QStringLiteral("validation/code"), QStringLiteral("validation/web")}));
+    const auto code = curves->curve(QStringLiteral("validation/code"));
+    QVERIFY(code.points);
+    QCOMPARE(code.values->size(), std::size_t(4));
+    QVERIFY(std::isnan(code.values->at(1)));
+    QCOMPARE(code.values->at(2), 3.0f);
+  }
+
+  void heatMapsMoveByKeysAndReadOut() {
+    HeatMap map;
+    HeatScale scale;
+    scale.diverging = scale.logarithmic = true;
+    scale.low = 0.25;
+    scale.centre = 1;
+    scale.high = 4;
+    QCOMPARE(scale.position(1), 0.5);
+    QCOMPARE(scale.position(2), 0.75);
+    QCOMPARE(scale.position(0.5), 0.25);
+    QCOMPARE(scale.position(0), 0.0);
+    map.setValues(3, 64, std::vector<float>(192, 1), scale);
+    map.setReader([](int r, int c) { return QStringLiteral("%1/%2").arg(r).arg(c); });
+    QVERIFY(show(map, QSize(700, 300)));
+    QSignalSpy moved(&map, &HeatMap::cellChanged);
+    map.grab();
+    QTest::mouseClick(&map, Qt::LeftButton, {}, map.cellRect(1, 20).center());
+    QCOMPARE(map.readout(), QStringLiteral("1/20"));
+    QTest::keyClick(&map, Qt::Key_Right);
+    QTest::keyClick(&map, Qt::Key_Down);
+    QTest::keyClick(&map, Qt::Key_Down);  // the last row is the end
+    QCOMPARE(map.readout(), QStringLiteral("2/21"));
+    QCOMPARE(map.accessibleDescription(), QStringLiteral("2/21"));
+    QTest::keyClick(&map, Qt::Key_Home, Qt::ControlModifier);
+    QCOMPARE(map.readout(), QStringLiteral("0/0"));
+    QCOMPARE(moved.size(), 4);
+  }
+
+  void looks() {
+    if (!qEnvironmentVariableIsSet("TESSERA_PICTURES")) return;
+    WatchPause pause;
+    for (const auto scheme : {theme::Scheme::Light, theme::Scheme::Dark}) {
+      theme::apply(application(), scheme);
+      const QString suffix = theme::isDark() ? QStringLiteral("-dark") : QStringLiteral("-light");
+      ChartGroup group;
+      auto history = makeHistory(200'000);
+      setValue(*history, Metric::Loss, 120'000, 7.6f);
+      setValue(*history, Metric::Loss, 150'000, std::nanf(""));
+      for (int i = 0; i < 30; ++i) {
+        RunHistory::Validation v;
+        v.step = i * 6666;
+        v.loss = 4.1 + 4 * std::exp(-i / 5.0);
+        v.sources = {{"web", v.loss - 0.2}, {"code", v.loss - 0.9}, {"chinese", v.loss + 0.6}};
+        history->validations.push_back(v);
+      }
+      for (int i = 1; i < 5; ++i) {
+        history->checkpoints.push_back(Event{0, 0, CheckpointEvent{.step = i * 40'000}});
+      }
+      history->spikes.push_back(Event{0, 0, SpikeEvent{120'000, 7.6, 4.1, 0.1}});
+      history->story.push_back(Event{0, 0, ResumeEvent{.step = 80'000}});
+      auto curves = makeCurves(QStringLiteral("demo-20261124-0125-21a9"), history);
+      curves->setStages({{0, QStringLiteral("main")}, {160'000, QStringLiteral("anneal")}});
+      group.setRuns({curves});
+      ChartOptions options;
+      options.smoothing = 200;
+      group.setOptions(options);
+      QWidget page;
+      ChartGrid grid(group, &page);
+      ChartToolbar bar(group, grid, &page);
+      grid.setPanels(standardPanels());
+      page.resize(1100, 700);
+      bar.setGeometry(0, 0, 1100, 36);
+      grid.setGeometry(0, 40, 1100, 660);
+      QVERIFY(show(page, QSize(1100, 700)));
+      QTest::qWait(200);
+      group.showPicked(curves->id(), 120'000);
+      if (ChartPanel* loss = grid.panel(QStringLiteral("loss"))) {
+        moveMouse(*loss, loss->drawn().plot.center().toPoint());
+        QTest::qWait(50);
+      }
+      picture(page, QStringLiteral("charts") + suffix);
+      group.setView(Range{119'900, 120'100});
+      grid.enlarge(QStringLiteral("loss"));
+      QTest::qWait(50);
+      picture(page, QStringLiteral("charts-zoomed") + suffix);
+      ChartGroup::Runs runs;
+      for (int i = 0; i < 50; ++i) {
+        runs.push_back(
+            makeCurves(QStringLiteral("sweep-%1").arg(i), makeHistory(4000, unsigned(i))));
+      }
+      grid.enlarge({});
+      group.setView({});
+      options.smoothing = 0;
+      group.setOptions(options);
+      group.setRuns(runs);
+      QTest::qWait(100);
+      group.setHovered(QStringLiteral("sweep-7"));
+      picture(page, QStringLiteral("charts-50-runs") + suffix);
+    }
+    theme::apply(application(), theme::Scheme::Light);
+  }
+};
+
+}  // namespace tessera::ui::test
+
+using tessera::ui::test::ChartTest;
+TESSERA_UI_MAIN(ChartTest)
+#include "chart_test.moc"

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+// Monitor: what it says of a run is what the log says, its buttons do what they say, and a picked
+// step leads everywhere.
+// Links: tessera_ui_page_monitor
+// Scales: 1 1.5 2
+#include <QAction>
+#include <QDateTime>
+#include <QListView>
+#include <QListWidget>
+#include <QMenu>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QTabWidget>
+#include <QTableView>
+#include <QTableWidget>
+#include <QTest>
+#include <fstream>
+
+#include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
+#include "ui/bridge/run_store.h"
+#include "ui/pages/monitor/charts_tab.h"
+#include "ui/pages/monitor/checkpoints_tab.h"
+#include "ui/pages/monitor/logs_tab.h"
+#include "ui/pages/monitor/monitor_page.h"
+#include "ui/pages/monitor/ranks_tab.h"
+#include "ui/pages/monitor/run_header.h"
+#include "ui/pages/monitor/samples_tab.h"
+#include "ui/pages/monitor/spec_tab.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/log_view.h"
+
+namespace tessera::ui::test {
+
+namespace {
+std::filesystem::path runsOf(const TemporaryHome& home) {
+  return home.runs().toStdString();
+}
+
+/// The page with a run in it, its log read.
+struct Shown {
+  explicit Shown(std::unique_ptr<TemporaryHome> home, const QString& run)
+      : fixture(makeStudio(std::move(home))), page(*fixture->studio) {
+    waitUntil([&] { return fixture->runs->loaded(); });
+    page.open({QStringLiteral("monitor"), run, {}});
+    show(page, QSize(1024, 700));
+    page.setActivity(true, true);
+    waitUntil([&] {
+      const auto feed = fixture->runs->feed(run);
+      return feed && feed->loaded() && page.charts().grid().panel(QStringLiteral("loss"));
+    });
+    page.grab();
+  }
+  ~Shown() { page.hide(); }
+  RecordingNavigator& navigator() { return fixture->navigator; }
+  std::unique_ptr<StudioFixture> fixture;
+  MonitorPage page;
+};
+
+/// Waits for a request to the run, and that it is this one alone.
+bool askedFor(const WrittenRun& run, Control control) {
+  std::vector<Control> requests;
+  waitUntil([&] {
+    requests = take_requests(run.folder);
+    return !requests.empty();
+  });
+  return requests == std::vector<Control>{control};
+}
+
+void writeLog(const WrittenRun& run, double from, int lines) {
+  std::filesystem::create_directories(run.folder.log_path(0).parent_path());
+  std::ofstream out(run.folder.log_path(0));
+  for (int i = 0; i < lines; ++i) {
+    out << logTime(from + i).toStdString() << " info: line " << i << "\n";
+  }
+}
+}  // namespace
+
+class MonitorPageTest : public QObject {
+  Q_OBJECT
+ private Q_SLOTS:
+  void withoutARunItSaysSo() {
+    auto fixture = makeStudio();
+    MonitorPage page(*fixture->studio);
+    QVERIFY(show(page));
+    QVERIFY(labelWith(&page, QStringLiteral("Pick a run")));
+    QVERIFY(click(button(&page, QStringLiteral("Choose a run"))));
+    QCOMPARE(fixture->navigator.opened.back().page, QStringLiteral("runs"));
+    picture(page, QStringLiteral("monitor-empty"));
+  }
+
+  void aFinishedRunIsToldAndForked() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = finishedRun(runsOf(*home), "small");
+    Shown s(std::move(home), run.id());
+    QVERIFY(labelWith(&s.page, QStringLiteral("Step 20\u00A0of")));
+    RunHeader& header = s.page.header();
+    QVERIFY(!header.stopButton()->isEnabled());
+    QVERIFY(
+        header.stopButton()->toolTip().contains(QStringLiteral("Finished"), Qt::CaseInsensitive));
+    QVERIFY(!header.resumeButton()->isEnabled());
+    QVERIFY(!header.resumeButton()->toolTip().isEmpty());
+    QVERIFY(click(header.forkButton()));
+    const Location to = s.navigator().opened.back();
+    QCOMPARE(to.page, QStringLiteral("configure"));
+    QCOMPARE(to.arguments.value(QStringLiteral("fork")), run.id());
+    QVERIFY(click(header.chatButton()));
+    QCOMPARE(s.navigator().opened.back().subject, run.id());
+  }
+
+  void aLiveRunGrowsAndIsAskedToStop() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "live");
+    const RunLock lock(run.folder);
+    run.state(RunState::Running);
+    run.steps(0, 30);
+    run.log->sync();
+    Shown s(std::move(home), run.id());
+    RunHeader& header = s.page.header();
+    QTRY_VERIFY(header.stopButton()->isEnabled());
+    QVERIFY(!header.forkButton()->isEnabled());  // nothing is saved yet
+    QVERIFY(!header.forkButton()->toolTip().isEmpty());
+    run.steps(30, 45);
+    run.log->sync();
+    QTRY_VERIFY(labelWith(&s.page, QStringLiteral("Step 45\u00A0of")));
+    QTRY_COMPARE(s.page.charts().group().everything().high, 44.0);
+
+    QVERIFY(click(header.pauseButton()));
+    QVERIFY(askedFor(run, Control::Pause));
+    QVERIFY(!header.stopButton()->isEnabled());  // one wish at a time
+    run.state(RunState::Paused);
+    run.log->sync();
+    QTRY_COMPARE(header.pauseButton()->text(), QStringLiteral("Continue"));
+    QTRY_VERIFY(header.stopButton()->isEnabled());
+    QAction* stop = header.stopButton()->menu()->actions().front();
+    QVERIFY(stop->text().contains(QStringLiteral("Save")));
+    stop->trigger();
+    QVERIFY(askedFor(run, Control::StopSaving));
+  }
+
+  /// Flow D: the spike is seen, clicked, and followed to experts and log.
+  void aSpikeLeadsToExpertsAndLog() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "spiky");
+    run.state(RunState::Running);
+    run.steps(0, 60);
+    run.log->append(stepEvent(60, 40));
+    run.log->append(SpikeEvent{60, 40, 9.1, 0.1});
+    run.steps(61, 120);
+    run.state(RunState::Stopped);
+    run.log->sync();
+    const double now = double(QDateTime::currentSecsSinceEpoch());
+    writeLog(run, now - 300, 200);
+    Shown s(std::move(home), run.id());
+    ChartPanel* loss = s.page.charts().grid().panel(QStringLiteral("loss"));
+    QVERIFY(loss);
+    loss->grab();
+    QCOMPARE(loss->drawn().spikes, 1);
+    const QPoint tip(int(std::lround(loss->drawn().x.toPixel(60))),
+                     int(std::lround(loss->drawn().y.toPixel(40))) + 3);
+    QVERIFY(click(loss, tip));
+    QCOMPARE(s.fixture->selection->step(), std::int64_t(60));
+    QWidget* bar = s.page.findChild<QWidget*>(QStringLiteral("picked-bar"));
+    QVERIFY(bar && bar->isVisible());
+    QVERIFY(labelWith(bar, QStringLiteral("a spike: usually 9.1")));
+    picture(s.page, QStringLiteral("monitor-spike"));
+    QVERIFY(click(button(bar, QStringLiteral("Experts here"))));
+    QCOMPARE(s.navigator().opened.back().page, QStringLiteral("experts"));
+    QCOMPARE(s.navigator().opened.back().arguments.value(QStringLiteral("step")),
+             QStringLiteral("60"));
+    QVERIFY(click(button(bar, QStringLiteral("Log here"))));
+    QTRY_VERIFY(s.page.logs().isVisible());
+    QTRY_COMPARE(s.page.logs().view().model().rowCount(), 200);
+    const auto* list = s.page.logs().findChild<QListView*>();
+    QTRY_COMPARE(list->currentIndex().row(), 199);  // all were written before the step was logged
+    picture(s.page, QStringLiteral("monitor-logs"));
+    // And picked elsewhere, it is shown here.
+    s.fixture->selection->setStep(70);
+    QCOMPARE(s.page.charts().group().pickedStep(), std::int64_t(70));
+    QVERIFY(labelWith(bar, QStringLiteral("Step 70")));
+    QVERIFY(click(button(bar, QStringLiteral("Pick no step"))));
+    QVERIFY(!bar->isVisible());
+  }
+
+  void theLogIsFoundByTime() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "logged");
+    run.state(RunState::Running);
+    run.steps(0, 10);
+    run.state(RunState::Stopped);
+    run.log->sync();
+    writeLog(run, double(QDateTime::currentSecsSinceEpoch()) - 20, 60);  // goes on after the run
+    Shown s(std::move(home), run.id());
+    s.page.open({QStringLiteral("monitor"),
+                 run.id(),
+                 {{QStringLiteral("tab"), QStringLiteral("logs")},
+                  {QStringLiteral("step"), QStringLiteral("5")}}});
+    const auto* list = s.page.logs().findChild<QListView*>();
+    QTRY_VERIFY(list->currentIndex().row() >= 18 && list->currentIndex().row() <= 23);
+  }
+
+  void tabsShowWhatTheLogHolds() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = finishedRun(runsOf(*home), "small");
+    Shown s(std::move(home), run.id());
+    QTabWidget& tabs = *s.page.tabs();
+    tabs.setCurrentWidget(&s.page.checkpoints());
+    QCOMPARE(s.page.checkpoints().table()->model()->rowCount(), 1);
+    QVERIFY(click(s.page.checkpoints().chatButton()));
+    QCOMPARE(s.navigator().opened.back().arguments.value(QStringLiteral("checkpoint")),
+             QStringLiteral("step-20"));
+    QVERIFY(click(s.page.checkpoints().forkButton()));
+    QCOMPARE(s.navigator().opened.back().page, QStringLiteral("configure"));
+    QCOMPARE(s.navigator().opened.back().arguments.value(QStringLiteral("step")),
+             QStringLiteral("19"));
+    picture(s.page, QStringLiteral("monitor-checkpoints"));
+    tabs.setCurrentWidget(&s.page.samples());
+    QVERIFY(s.page.samples().text()->toPlainText().contains(QStringLiteral("upon")));
+    picture(s.page, QStringLiteral("monitor-samples"));
+    tabs.setCurrentWidget(&s.page.ranks());
+    QVERIFY(labelWith(&s.page, QStringLiteral("single rank")));
+    QCOMPARE(s.page.ranks().table()->item(0, 0)->text(), QStringLiteral("0"));
+    picture(s.page, QStringLiteral("monitor-ranks"));
+  }
+
+  void theSpecIsThatOfTheRun() {
+    auto home = std::make_unique<TemporaryHome>();
+    RunSpec spec = smallSpec("changed");
+    spec.run.preset = "demo";
+    spec.optimiser.clip = 0.25;
+    const RunFolder folder = RunFolder::create(runsOf(*home), spec);
+    EventWriter log(folder.events_path());
+    log.append(stepEvent(0, 5));
+    log.sync();
+    const QString id = QString::fromStdString(folder.id());
+    Shown s(std::move(home), id);
+    s.page.tabs()->setCurrentWidget(&s.page.spec());
+    QTRY_COMPARE(s.page.spec().differences()->rowCount(), 1);
+    QCOMPARE(s.page.spec().differences()->item(0, 0)->text(), QStringLiteral("optimiser.clip"));
+    QCOMPARE(s.page.spec().differences()->item(0, 1)->text(), QStringLiteral("0.25"));
+    QVERIFY(s.page.spec().text()->toPlainText().contains(QStringLiteral("clip = 0.25")));
+    QVERIFY(s.page.spec().text()->isReadOnly());
+    picture(s.page, QStringLiteral("monitor-spec"));
+  }
+
+  void placesAreLinks() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = finishedRun(runsOf(*home), "small");
+    Shown s(std::move(home), run.id());
+    s.page.open({QStringLiteral("monitor"),
+                 run.id(),
+                 {{QStringLiteral("tab"), QStringLiteral("samples")},
+                  {QStringLiteral("step"), QStringLiteral("7")}}});
+    const Location at = s.page.location();
+    QCOMPARE(at.arguments.value(QStringLiteral("tab")), QStringLiteral("samples"));
+    QCOMPARE(at.arguments.value(QStringLiteral("step")), QStringLiteral("7"));
+    QCOMPARE(at.subject, run.id());
+    QVERIFY(s.page.commands().size() >= 7);
+  }
+
+  void timeLeftFollowsThePace() {
+    RunHistory history;
+    for (int i = 0; i < 10; ++i) {
+      history.step.push_back(i * 10);
+      history.tokens.push_back(i);
+      history.time.push_back(1000 + i * 20);
+    }
+    QCOMPARE(secondsLeft(history, 191), 200.0);  // 100 steps at 2 s each
+    QVERIFY(std::isnan(secondsLeft(RunHistory(), 100)));
+  }
+
+  void looks() {
+    if (!qEnvironmentVariableIsSet("TESSERA_PICTURES")) return;
+    const QString demo = qEnvironmentVariable("TESSERA_DEMO_RUN");
+    if (demo.isEmpty()) return;
+    WatchPause pause;
+    for (const auto scheme : {theme::Scheme::Light, theme::Scheme::Dark}) {
+      theme::apply(application(), scheme);
+      auto home = std::make_unique<TemporaryHome>();
+      const QString id = demo.section(QLatin1Char('/'), -1);
+      std::filesystem::create_directories(runsOf(*home));
+      std::filesystem::create_directory_symlink(demo.toStdString(),
+                                                runsOf(*home) / id.toStdString());
+      Shown s(std::move(home), id);
+      const QString suffix = theme::isDark() ? QStringLiteral("-dark") : QStringLiteral("-light");
+      QTest::qWait(300);
+      picture(s.page, QStringLiteral("monitor") + suffix);
+      s.page.resize(1700, 950);
+      s.fixture->selection->setStep(400);
+      QTest::qWait(300);
+      picture(s.page, QStringLiteral("monitor-wide") + suffix);
+      for (const char* tab : {"ranks", "logs", "checkpoints", "samples", "spec"}) {
+        s.page.resize(1024, 700);
+        s.page.open({QStringLiteral("monitor"), id, {{QStringLiteral("tab"), QLatin1String(tab)}}});
+        QTest::qWait(500);
+        picture(s.page, QStringLiteral("monitor-demo-%1").arg(QLatin1String(tab)) + suffix);
+      }
+    }
+    theme::apply(application(), theme::Scheme::Light);
+  }
+};
+
+}  // namespace tessera::ui::test
+
+using tessera::ui::test::MonitorPageTest;
+TESSERA_UI_MAIN(MonitorPageTest)
+#include "monitor_page_test.moc"
