@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/bench.h"
 #include "app/commands.h"
 #include "app/terminal.h"
+#include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/plan/measurements.h"
 #include "core/run/paths.h"
 #include "core/train/prepare.h"
 #include "core/train/trainer.h"
@@ -18,29 +21,6 @@
 #include "kernels/product/product.h"
 
 namespace tessera::app {
-
-namespace {
-struct Options {
-  std::string preset = "demo", precision, op;
-  std::vector<std::string> settings;
-  std::int64_t steps = 8, warmup = 2;
-};
-
-/// Real text of the preset's sources, built once per vocabulary and kept.
-PreparedData bench_data(const RunSpec& spec, const std::string& preset) {
-  PrepareOptions prepare;
-  prepare.shards = home_folder() / "bench" / std::filesystem::path(preset).stem();
-  prepare.tokenizer_file = prepare.shards / "tokenizer.model";
-  std::filesystem::create_directories(prepare.shards);
-  try {
-    return prepare_data(spec, prepare);
-  } catch (const Error&) {
-    // Of other text or another version: the folder is a cache of this command alone.
-    std::filesystem::remove_all(prepare.shards);
-    std::filesystem::create_directories(prepare.shards);
-    return prepare_data(spec, prepare);
-  }
-}
 
 void print_shares(const Profile& profile, double seconds) {
   std::vector<std::pair<std::string, Profile::Entry>> entries(profile.entries().begin(),
@@ -61,6 +41,29 @@ void print_shares(const Profile& profile, double seconds) {
   std::fputs(table({"operation", "share", "each", "calls"}, rows).c_str(), stdout);
 }
 
+namespace {
+struct Options {
+  std::string preset = "demo", precision, op, shape, device = "cpu";
+  std::vector<std::string> settings;
+  std::int64_t steps = 8, warmup = 2, sequences = 8, length = 4096;
+};
+
+/// Real text of the preset's sources, built once per vocabulary and kept.
+PreparedData bench_data(const RunSpec& spec, const std::string& preset) {
+  PrepareOptions prepare;
+  prepare.shards = home_folder() / "bench" / std::filesystem::path(preset).stem();
+  prepare.tokenizer_file = prepare.shards / "tokenizer.model";
+  std::filesystem::create_directories(prepare.shards);
+  try {
+    return prepare_data(spec, prepare);
+  } catch (const Error&) {
+    // Of other text or another version: the folder is a cache of this command alone.
+    std::filesystem::remove_all(prepare.shards);
+    std::filesystem::create_directories(prepare.shards);
+    return prepare_data(spec, prepare);
+  }
+}
+
 /// What training the MTP modules adds: their weights and the shared head once more.
 double mtp_flops(const RunSpec& spec, double tokens) {
   if (spec.model.num_nextn_predict_layers == 0) return 0;
@@ -73,16 +76,62 @@ double mtp_flops(const RunSpec& spec, double tokens) {
                    training_flops_per_token(spec.model, length) + 6 * (join + head));
 }
 
+/// For plans of later runs on this machine.
+void keep_measurement(const RunSpec& spec, const Options& options, double tokens_per_second,
+                      double product_flops) {
+  Measurement m;
+  m.name = std::filesystem::path(options.preset).stem();
+  m.date = today();
+  m.host = host_name();
+  m.device = spec.host.device;
+  m.operand = Precision::of(spec.precision.recipe).operand;
+  m.model = model_fingerprint(spec.model);
+  m.recipe = std::string(name_of(spec.precision.recipe));
+  m.sequence_length = spec.curriculum.front().sequence_length;
+  m.tokens_per_second = tokens_per_second;
+  m.flops_per_token = training_flops_per_token(spec.model, m.sequence_length);
+  m.product_flops = product_flops;
+  add_measurement(m);
+}
+
+void bench_product() {
+  for (const DType operand : {DType::F32, DType::BF16}) {
+    const double flops = kernels::measure_product_flops(operand);
+    std::printf("%s: %.1f GFLOP/s (product of order 1024)\n", std::string(name_of(operand)).c_str(),
+                flops / 1e9);
+    add_measurement({.kind = "product",
+                     .date = today(),
+                     .host = host_name(),
+                     .operand = operand,
+                     .product_flops = flops});
+  }
+}
+
+Device device_of(const Options& options) {
+  return options.device == "cuda" ? Device::Cuda : Device::Cpu;
+}
+
 void bench_train(const Options& options) {
+  if (!options.shape.empty()) {
+    return bench_shape({.shape = options.shape,
+                        .precision = options.precision.empty() ? "bf16" : options.precision,
+                        .device = device_of(options),
+                        .sequences = options.sequences,
+                        .length = options.length,
+                        .steps = options.steps});
+  }
   log::set_console_level(log::Level::Warning);
   std::vector<std::string> settings = options.settings;
   if (!options.precision.empty()) settings.push_back("precision.recipe=" + options.precision);
+  if (options.device == "cuda") settings.push_back("host.device=cuda");
   RunSpec spec = load_spec(options.preset, settings);
+  require_device(spec.host.device);
   make_paths_absolute(spec, resources_folder());
   const PreparedData data = bench_data(spec, options.preset);
   SingleProcess ranks;
   Trainer trainer(spec, data.dataset, data.tokenizer->specials(), ranks);
-  const double peak = kernels::measure_product_flops(trainer.model().precision().operand);
+  const double peak =
+      kernels::measure_product_flops(trainer.model().precision().operand, spec.host.device);
   for (std::int64_t i = 0; i < options.warmup; ++i) trainer.step();
 
   Profile profile;
@@ -95,6 +144,7 @@ void bench_train(const Options& options) {
     tokens += step_tokens;
     flops += step_tokens * training_flops_per_token(spec.model, report.at.sequence_length);
   }
+  keep_measurement(spec, options, tokens / seconds, peak);
   const ParameterCount count_of = count_parameters(spec.model);
   std::printf("%s, %s: %s parameters, %s active, MTP %s; natural routing on the preset's text\n",
               options.preset.c_str(), std::string(name_of(spec.precision.recipe)).c_str(),
@@ -113,13 +163,18 @@ void bench_train(const Options& options) {
 }
 
 void bench_kernels(const Options& options) {
-  const double peak = kernels::measure_product_flops(DType::F32);
-  std::printf("ceiling: %.1f GFLOP/s (F32 product of order 1024)\n", peak / 1e9);
+  const Device device = device_of(options);
+  require_device(device);
+  for (const DType type : {DType::F32, DType::BF16}) {
+    std::printf("ceiling: %.1f GFLOP/s (large %s product)\n",
+                kernels::measure_product_flops(type, device) / 1e9,
+                std::string(name_of(type)).c_str());
+  }
   std::printf("%-28s %-52s %-5s %10s %9s %8s\n", "operation", "case", "type", "ms", "GFLOP/s",
               "GB/s");
   for (const kernels::Case& one : kernels::all_cases()) {
     if (!one.benchmark || (!options.op.empty() && one.op != options.op)) continue;
-    const kernels::CaseTiming t = kernels::time_case(one, Device::Cpu);
+    const kernels::CaseTiming t = kernels::time_case(one, device);
     std::printf("%-28s %-52s %-5s %10.3f %9.1f %8.1f %s\n", t.op.c_str(), t.label.c_str(),
                 kernels::short_name(t.dtype).c_str(), 1e3 * t.seconds, t.gflops_per_s,
                 t.gbytes_per_s, t.message.c_str());
@@ -135,11 +190,26 @@ void add_bench(CLI::App& app) {
   auto* train = command->add_subcommand("train", "Steps of a preset: tokens/s and where time goes");
   train->add_option("--preset", options->preset, "Preset or TOML file")->capture_default_str();
   train->add_option("--precision", options->precision, "Another recipe than the preset's");
+  train->add_option("--shape", options->shape, "A shape on random tokens instead of a preset")
+      ->check(CLI::IsMember({"small", "medium"}));
+  train->add_option("--sequences", options->sequences, "With --shape: sequences of a step")
+      ->capture_default_str();
+  train->add_option("--length", options->length, "With --shape: tokens of a sequence")
+      ->capture_default_str();
+  const auto on_device = [&](CLI::App& one) {
+    one.add_option("--device", options->device, "cpu or cuda")
+        ->check(CLI::IsMember({"cpu", "cuda"}))
+        ->capture_default_str();
+  };
+  on_device(*train);
   train->add_option("--steps", options->steps, "Steps that count")->capture_default_str();
   train->add_option("--set", options->settings, "Override a key")->type_name("KEY=VALUE");
   train->callback([options] { bench_train(*options); });
+  auto* product = command->add_subcommand("product", "Rate of a large product, for plans");
+  product->callback([] { bench_product(); });
   auto* kernels = command->add_subcommand("kernels", "Rates of single operations");
   kernels->add_option("--op", options->op, "Only this operation");
+  on_device(*kernels);
   kernels->callback([options] { bench_kernels(*options); });
 }
 

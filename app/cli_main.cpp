@@ -23,6 +23,7 @@ void add_commands(CLI::App& app) {
   add_generate(app);  // continue a text
   add_serve(app);     // chat for programs: JSON lines
   add_spec(app);      // show, check and describe specs
+  add_plan(app);      // what a run will need
   add_data(app);      // build token shards
   add_verify(app);    // compare a model with recorded outputs
   add_export(app);    // write a checkpoint in the released format

@@ -18,6 +18,7 @@ void add_chat(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_spec(CLI::App& app);
+void add_plan(CLI::App& app);
 void add_data(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_export(CLI::App& app);

@@ -92,11 +92,11 @@ class PlanChecker {
       settings = {{"parallel.micro_batch_sequences", spec::format_value(micro)}};
       break;
     }
-    add(Severity::Error, settings.empty() ? "model" : "parallel.micro_batch_sequences",
+    const bool fits = !settings.empty();
+    add(Severity::Error, fits ? "parallel.micro_batch_sequences" : "model",
         fmt::format("a rank needs {}, and {} are available", gigabytes(plan_.memory.total_bytes),
                     gigabytes(available)),
-        settings.empty() ? "a smaller model, shorter sequences or more ranks" : "",
-        std::move(settings));
+        fits ? "" : "a smaller model, shorter sequences or more ranks", std::move(settings));
   }
 
   void check_heads() {

@@ -136,14 +136,14 @@ TEST(PlanMemory, OfAbsurdSizesIsRefusedAndDoesNotOverflow) {
 
 TEST(PlanMemory, ThatIsMissingIsAProblemWithAFix) {
   PlanOptions options;
-  const MemoryPlan full = plan_memory(preset("demo"));
-  options.memory_bytes = full.total_bytes - full.bytes_of("stash") / 2;
+  options.memory_bytes =
+      plan_memory(preset("demo", {"parallel.micro_batch_sequences=2"})).total_bytes;
   const Plan plan = plan_of(read_preset("demo"), options);
   EXPECT_FALSE(plan.ok());
   const PlanProblem* problem = problem_of(plan, "parallel.micro_batch_sequences");
   ASSERT_TRUE(problem && problem->fix) << plan.problems.front().problem.text();
   const RunSpec fixed = with_fix(preset("demo"), *problem->fix);
-  EXPECT_LT(fixed.parallel.micro_batch_sequences, 8);
+  EXPECT_EQ(fixed.parallel.micro_batch_sequences, 2);
   EXPECT_LE(plan_memory(fixed).total_bytes, *options.memory_bytes);
 }
 

@@ -39,7 +39,7 @@ class PlanAndTrainer : public testing::TestWithParam<const char*> {
 
   RunSpec spec(const std::string& recipe) const {
     SpecReading reading = read_preset(
-        "demo", {"model.vocab_size=512", "tokenizer.vocab_size=300", "model.hidden_size=32",
+        "demo", {"model.vocab_size=512", "tokenizer.vocab_size=512", "model.hidden_size=32",
                  "model.num_hidden_layers=3", "data.filters.on=false",
                  "data.filters.deduplicate=false", "data.filters.deduplicate_near=false",
                  "precision.recipe=" + recipe, "curriculum[0].sequence_length=64",

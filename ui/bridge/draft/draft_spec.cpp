@@ -58,6 +58,7 @@ class DraftSpec::Worker : public QObject {
         draft->m_file = origin.kind == DraftOrigin::Kind::File ? file : QString();
         draft->m_baseline.reset();
         draft->m_spec.reset();
+        draft->m_expected.reset();
         draft->m_undo->clear();
         draft->m_text = text;
         draft->read(0);

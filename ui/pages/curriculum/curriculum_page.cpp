@@ -193,6 +193,7 @@ QWidget* CurriculumPage::makeStagePanel() {
   m_fields->setContentsMargins(theme::kGrid * 2, theme::kHalf, theme::kGrid * 2, theme::kGrid * 2);
   m_fields->setHorizontalSpacing(theme::kGrid * 3);
   m_fields->setVerticalSpacing(0);
+  m_fieldBox->setMaximumWidth(1120);
   scroll->setWidget(m_fieldBox);
   layout->addWidget(scroll, 1);
   panel->setMinimumHeight(140);

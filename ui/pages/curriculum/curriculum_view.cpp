@@ -283,9 +283,11 @@ void CurriculumView::paintCurve(QPainter& painter, Lane lane, const QRectF& rect
     const bool flat = begin == end && most <= begin * (1 + 1e-6);
     const QRectF cell(rect.left() + m_axis.edge(i) + 4, rect.top(),
                       m_axis.edge(i + 1) - m_axis.edge(i) - 8, text);
+    // Up to the end, or down to it from the most on the way.
+    const double from = end >= most * (1 - 1e-6) ? begin : most;
     const QString words =
         flat ? valueText(lane, begin)
-             : valueText(lane, std::max(most, end)) + QStringLiteral(" → ") + valueText(lane, end);
+             : valueText(lane, from) + QStringLiteral(" → ") + valueText(lane, end);
     const QString shown = painter.fontMetrics().horizontalAdvance(words) <= cell.width()
                               ? words
                               : valueText(lane, end);

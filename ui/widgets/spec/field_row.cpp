@@ -119,24 +119,24 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   label->setBuddy(m_editor->field());
   m_help->setTone(TextLabel::Tone::Secondary);
   m_help->setWrapped();
+  const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path ||
+                    key.type == spec::KeyType::TextList || key.type == spec::KeyType::PathList ||
+                    key.type == spec::KeyType::Weights;
   auto* unit = new TextLabel(word(key.unit), theme::TextSize::Caption, this);
   unit->setTone(TextLabel::Tone::Secondary);
-  unit->setFixedWidth(64);
+  unit->setFixedWidth(wide ? 0 : 64);
 
   m_layout->setContentsMargins(0, theme::kHalf, 0, theme::kHalf);
   m_layout->setHorizontalSpacing(theme::kGrid);
   m_layout->setVerticalSpacing(0);
-  const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path ||
-                    key.type == spec::KeyType::TextList || key.type == spec::KeyType::PathList ||
-                    key.type == spec::KeyType::Weights;
-  m_editor->setFixedWidth(wide ? 260 : 150);
+  m_editor->setFixedWidth(wide ? 240 : 150);
   m_layout->addWidget(m_dot, 0, 0, Qt::AlignTop);
   m_layout->addWidget(label, 0, 1, Qt::AlignTop);
   label->setFixedHeight(theme::kRowHeight);
-  m_layout->addWidget(m_editor, 0, 2, 2, 1, Qt::AlignTop | Qt::AlignRight);
+  m_layout->addWidget(m_editor, 0, 2, Qt::AlignTop | Qt::AlignRight);
   m_layout->addWidget(unit, 0, 3);
   m_layout->addWidget(m_reset, 0, 4);
-  m_layout->addWidget(m_help, 1, 1);
+  m_layout->addWidget(m_help, 1, 1, 1, 3);
   m_layout->setColumnStretch(1, 1);
   QSizePolicy keep = m_reset->sizePolicy();
   keep.setRetainSizeWhenHidden(true);

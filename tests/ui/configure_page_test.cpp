@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_page_configure
+// Scales: 1 1.5 2
+// Configure as a person uses it: form and text side by side, problems with their fixes, and from a
+// preset to a running run.
+#include "ui/pages/configure/configure_page.h"
+
+#include <signal.h>
+
+#include <QClipboard>
+#include <QComboBox>
+#include <QFile>
+#include <QFileInfo>
+#include <QGuiApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QScrollBar>
+#include <QToolButton>
+#include <QUndoStack>
+#include <utility>
+
+#include "core/run/run_folder.h"
+#include "core/run/spec_table.h"
+#include "tests/ui/harness.h"
+#include "ui/bridge/draft/draft_spec.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/pages/configure/plan_pane.h"
+#include "ui/pages/configure/spec_form.h"
+#include "ui/pages/configure/spec_text.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/spec/field_editor.h"
+#include "ui/widgets/spec/field_row.h"
+
+namespace tessera::ui {
+
+using namespace test;
+
+class ConfigurePageTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase() {
+    qputenv("PATH", QFileInfo(QStringLiteral(TESSERA_PROGRAM)).absolutePath().toUtf8() + ":" +
+                        qgetenv("PATH"));
+  }
+  void init() {
+    m_studio = makeStudio();
+    m_page = std::make_unique<ConfigurePage>(*m_studio->studio);
+    QVERIFY(test::show(*m_page, QSize(1100, 760)));
+  }
+  void cleanup() {
+    m_page.reset();
+    m_studio.reset();
+  }
+
+  void beginsWithOneSentenceAndOneButton();
+  void reachesEveryKey();
+  void formChangesTextAndBack();
+  void textChangesForm();
+  void keepsTheCursorOfTheText();
+  void undoesChangesOfBothSides();
+  void resetsAFieldToThePreset();
+  void showsProblemsBesideTheirFieldAndFixesThem();
+  void refusesValuesInTheCheckersWords();
+  void survivesTextThatIsNoToml();
+  void renamesASlip();
+  void findsSettings();
+  void addsAndRemovesSources();
+  void copiesTheCommand();
+  void savesAndOpens();
+  void enqueues();
+  void opensAClone();
+  void opensAFork();
+  void fromPresetToMonitor();
+  void pictures();
+
+ private:
+  DraftSpec& draft() { return m_page->draft(); }
+  SpecForm* form() { return m_page->findChild<SpecForm*>(); }
+  SpecText* text() { return m_page->findChild<SpecText*>(); }
+  QString status() {
+    auto* label = m_page->findChild<QLabel*>(QStringLiteral("plan-status"));
+    return label ? label->text() : QString();
+  }
+  bool load(const QString& preset) {
+    m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("preset"), preset}}});
+    return waitUntil([&] { return draft().loaded() && draft().settled(); }) && planned();
+  }
+  bool planned() {
+    return waitUntil([&] { return draft().settled() && status() != QStringLiteral("Planning…"); },
+                     15000);
+  }
+  bool built() {
+    int before = -1;
+    return waitUntil([&] {
+      const int now = static_cast<int>(form()->paths().size());
+      return std::exchange(before, now) == now && now > 0;
+    });
+  }
+  bool section(const QString& name) {
+    auto* list = form()->findChild<QListWidget*>();
+    for (int i = 0; i < list->count(); ++i) {
+      if (!list->item(i)->text().startsWith(name)) continue;
+      const QRect rect = list->visualItemRect(list->item(i));
+      return click(list->viewport(), rect.center()) && built();
+    }
+    return false;
+  }
+  template <class Widget>
+  Widget* field(const char* path) {
+    return form()->findChild<Widget*>(QString::fromLatin1(path));
+  }
+  FieldRow* row(const char* path) { return form()->row(path); }
+  void type(const QString& words) {
+    bool first = true;
+    for (const QString& line : words.split(u'\n', Qt::KeepEmptyParts)) {
+      if (!std::exchange(first, false)) QTest::keyClick(text(), Qt::Key_Return);
+      QTest::keyClicks(text(), line);
+    }
+  }
+  QString makeRun(const RunSpec& spec) {
+    const RunFolder folder = RunFolder::create(m_studio->home->runs().toStdString(), spec);
+    EventWriter writer(folder.events_path());
+    writer.append(StateEvent{.state = RunState::Finished});
+    m_studio->runs->refresh();
+    const QString id = QString::fromStdString(folder.id());
+    return waitUntil([&] { return m_studio->runs->run(id) != nullptr; }) ? id : QString();
+  }
+
+  std::unique_ptr<StudioFixture> m_studio;
+  std::unique_ptr<ConfigurePage> m_page;
+};
+
+void ConfigurePageTest::beginsWithOneSentenceAndOneButton() {
+  QAbstractButton* begin = button(m_page.get(), QStringLiteral("Begin with the demo"));
+  QVERIFY(begin);
+  QVERIFY(!button(m_page.get(), QStringLiteral("Launch"))->isEnabled());
+  QVERIFY(click(begin));
+  QVERIFY(waitUntil([&] { return draft().loaded(); }));
+  QVERIFY(planned());
+  QCOMPARE(status(), QStringLiteral("Ready to launch"));
+}
+
+void ConfigurePageTest::reachesEveryKey() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("All"))));
+  std::set<std::string> reached;
+  for (const FormSection& section_ : formSections()) {
+    QVERIFY2(section(QString::fromLatin1(section_.title)), section_.title);
+    for (const std::string& path : form()->paths()) reached.insert(path);
+  }
+  for (const spec::Entry& entry : spec::flatten(draft().spec())) {
+    std::string path = entry.path;
+    if (const auto at = path.find(".learning_rate["); at != path.npos) {
+      path = path.substr(0, at + std::string(".learning_rate").size());
+    }
+    QVERIFY2(reached.count(path), entry.path.c_str());
+  }
+}
+
+void ConfigurePageTest::formChangesTextAndBack() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  auto* hidden = field<QLineEdit>("model.hidden_size");
+  QVERIFY(hidden);
+  QCOMPARE(hidden->text(), QStringLiteral("128"));
+  QVERIFY(typeInto(hidden, QStringLiteral("192")));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 192; }));
+  QCOMPARE(text()->toPlainText(),
+           QStringLiteral("preset = \"demo\"\n\n[model]\nhidden_size = 192\n"));
+  QVERIFY(row("model.hidden_size")->findChild<DifferenceDot*>()->isOn());
+  QVERIFY(m_page->command().contains(QStringLiteral("--set model.hidden_size=192")));
+}
+
+void ConfigurePageTest::textChangesForm() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(click(text()->viewport()));
+  text()->moveCursor(QTextCursor::End);
+  type(QStringLiteral("[model]\nnum_hidden_layers = 6\n"));
+  QVERIFY(waitUntil([&] { return draft().spec().model.num_hidden_layers == 6; }));
+  QVERIFY(waitUntil(
+      [&] { return field<QLineEdit>("model.num_hidden_layers")->text() == QStringLiteral("6"); }));
+}
+
+void ConfigurePageTest::keepsTheCursorOfTheText() {
+  QVERIFY(load(QStringLiteral("demo")));
+  draft().writeOut();
+  QVERIFY(planned());
+  const QTextCursor place = text()->document()->find(QStringLiteral("weight_decay"));
+  QVERIFY(!place.isNull());
+  text()->setTextCursor(place);
+  text()->centerCursor();
+  const int scroll = text()->verticalScrollBar()->value();
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{1024})));
+  QVERIFY(planned());
+  QCOMPARE(text()->textCursor().selectedText(), QStringLiteral("weight_decay"));
+  QCOMPARE(text()->verticalScrollBar()->value(), scroll);
+  QVERIFY(text()->toPlainText().contains(QStringLiteral("hidden_size = 1024")));
+}
+
+void ConfigurePageTest::undoesChangesOfBothSides() {
+  QVERIFY(load(QStringLiteral("demo")));
+  const QString before = text()->toPlainText();
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(typeInto(field<QLineEdit>("model.hidden_size"), QStringLiteral("64")));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 64; }));
+  QVERIFY(click(text()->viewport()));
+  text()->moveCursor(QTextCursor::End);
+  type(QStringLiteral("vocab_size = 5000"));
+  QVERIFY(waitUntil([&] { return draft().spec().model.vocab_size == 5000; }));
+  QTest::keyClick(text(), Qt::Key_Z, Qt::ControlModifier);
+  QVERIFY(waitUntil([&] { return draft().spec().model.vocab_size == 4096; }));
+  QCOMPARE(draft().spec().model.hidden_size, 64);
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Undo"))));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 128; }));
+  QCOMPARE(text()->toPlainText(), before);
+  QVERIFY(!draft().dirty());
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Redo"))));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 64; }));
+}
+
+void ConfigurePageTest::resetsAFieldToThePreset() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{64})));
+  auto* reset = row("model.hidden_size")->findChild<QToolButton*>();
+  QVERIFY(waitUntil([&] { return reset->isVisible(); }));
+  QVERIFY(click(reset));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 128; }));
+  QVERIFY(!text()->toPlainText().contains(QStringLiteral("hidden_size")));
+  QVERIFY(!reset->isVisible());
+}
+
+void ConfigurePageTest::showsProblemsBesideTheirFieldAndFixesThem() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Curriculum")));
+  QVERIFY(typeInto(field<QLineEdit>("curriculum[0].batch_sequences"), QStringLiteral("9")));
+  QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].batch_sequences == 9; }));
+  QVERIFY(planned());
+  QVERIFY2(status().contains(QStringLiteral("problem")), qPrintable(status()));
+  FieldRow* batch = row("curriculum[0].batch_sequences");
+  QVERIFY(waitUntil([&] {
+    return labelWith(batch, QStringLiteral("9 cannot be split into micro-batches")) != nullptr;
+  }));
+  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
+  QVERIFY(!launch->isEnabled());
+  QVERIFY(launch->toolTip().contains(QStringLiteral("problems")));
+  QVERIFY(!text()->problemIn(draft().lineOf("curriculum[0].batch_sequences")).isEmpty());
+  QAbstractButton* fix = button(batch, QStringLiteral("Fix"));
+  if (!fix) fix = batch->findChild<ProblemLine*>()->findChild<QPushButton*>();
+  QVERIFY(fix && fix->isVisible());
+  QVERIFY(click(fix));
+  QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].batch_sequences == 8; }));
+  QVERIFY(planned());
+  QCOMPARE(status(), QStringLiteral("Ready to launch"));
+  QVERIFY(launch->isEnabled());
+}
+
+void ConfigurePageTest::refusesValuesInTheCheckersWords() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(typeInto(field<QLineEdit>("model.num_hidden_layers"), QStringLiteral("0")));
+  FieldRow* layers = row("model.num_hidden_layers");
+  QVERIFY(waitUntil([&] {
+    return labelWith(layers, QStringLiteral("0 is out of range; expected a whole number from 1")) !=
+           nullptr;
+  }));
+  QCOMPARE(draft().spec().model.num_hidden_layers, 4);
+  QVERIFY(typeInto(field<QLineEdit>("model.num_hidden_layers"), QStringLiteral("many")));
+  QVERIFY(waitUntil([&] { return labelWith(layers, QStringLiteral("is a string")) != nullptr; }));
+}
+
+void ConfigurePageTest::survivesTextThatIsNoToml() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(click(text()->viewport()));
+  text()->moveCursor(QTextCursor::End);
+  type(QStringLiteral("[model"));
+  QVERIFY(waitUntil([&] { return !draft().readable(); }));
+  QVERIFY(planned());
+  QVERIFY(!field<QLineEdit>("model.hidden_size")->isEnabled());
+  QVERIFY(!button(m_page.get(), QStringLiteral("Launch"))->isEnabled());
+  type(QStringLiteral("]\n"));
+  QVERIFY(waitUntil([&] { return draft().readable(); }));
+  QVERIFY(waitUntil([&] { return field<QLineEdit>("model.hidden_size")->isEnabled(); }));
+}
+
+void ConfigurePageTest::renamesASlip() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(click(text()->viewport()));
+  text()->moveCursor(QTextCursor::End);
+  type(QStringLiteral("[model]\nhiden_size = 64\n"));
+  QVERIFY(waitUntil([&] { return !draft().problems().empty(); }));
+  QVERIFY(planned());
+  auto* pane = m_page->findChild<PlanPane*>();
+  QVERIFY(waitUntil([&] { return labelWith(pane, QStringLiteral("unknown key")) != nullptr; }));
+  QAbstractButton* fix = button(pane, QStringLiteral("Fix: Rename to hidden_size"));
+  if (!fix) fix = button(pane, QStringLiteral("Fix"));
+  QVERIFY(fix);
+  QVERIFY(click(fix));
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 64; }));
+  QVERIFY(text()->toPlainText().contains(QStringLiteral("\nhidden_size = 64")));
+}
+
+void ConfigurePageTest::findsSettings() {
+  QVERIFY(load(QStringLiteral("demo")));
+  auto* search = m_page->findChild<QLineEdit*>();
+  for (QLineEdit* line : m_page->findChildren<QLineEdit*>()) {
+    if (line->placeholderText() == QStringLiteral("Find a setting")) search = line;
+  }
+  QVERIFY(typeInto(search, QStringLiteral("decay")));
+  QVERIFY(waitUntil([&] { return row("optimiser.weight_decay") != nullptr; }));
+  QVERIFY(waitUntil([&] { return row("optimiser.beta1") && !row("model.hidden_size"); }));
+  QVERIFY(typeInto(search, QStringLiteral("no such thing")));
+  QVERIFY(waitUntil([&] {
+    return labelWith(form(), QStringLiteral("No setting matches \"no such thing\"")) != nullptr;
+  }));
+}
+
+void ConfigurePageTest::addsAndRemovesSources() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Data")));
+  QAbstractButton* twin = button(form(), QStringLiteral("Duplicate the source"));
+  QVERIFY(twin);
+  QVERIFY(click(twin));
+  QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 6; }));
+  QCOMPARE(draft().spec().data.sources[1].name, std::string("web-2"));
+  QVERIFY(waitUntil([&] { return draft().settled(); }));
+  QVERIFY(built());
+  draft().undoStack().undo();
+  QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 5; }));
+}
+
+void ConfigurePageTest::copiesTheCommand() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Copy the command"))));
+  QCOMPARE(QGuiApplication::clipboard()->text(), QStringLiteral("tessera train demo"));
+  QVERIFY(!draft().setValue("run.name", spec::Value(std::string("a b"))));
+  QCOMPARE(m_page->command(), QStringLiteral("tessera train demo --set 'run.name=\"a b\"'"));
+}
+
+void ConfigurePageTest::savesAndOpens() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{64})));
+  const QString path = m_studio->home->home() + QStringLiteral("/mine.toml");
+  QSignalSpy saved(&draft(), &DraftSpec::saved);
+  draft().save(path);
+  QVERIFY(saved.wait());
+  QVERIFY(!draft().dirty());
+  QFile file(path);
+  QVERIFY(file.open(QIODevice::ReadOnly));
+  QCOMPARE(QString::fromUtf8(file.readAll()), text()->toPlainText());
+  QVERIFY(load(QStringLiteral("small-20m")));
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), path}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().spec().model.hidden_size == 64; }));
+  QCOMPARE(m_page->location().arguments.value(QStringLiteral("spec")), path);
+  QVERIFY(draft().differs("model.hidden_size"));  // from the preset that the file names
+  draft().save(QStringLiteral("/nowhere/at/all.toml"));
+  QVERIFY(waitUntil([&] { return !m_studio->navigator.notices.empty(); }));
+  QVERIFY(m_studio->navigator.notices.back().text.contains(QStringLiteral("/nowhere/at/all.toml")));
+}
+
+void ConfigurePageTest::enqueues() {
+  QVERIFY(load(QStringLiteral("demo")));
+  m_studio->launcher->setQueuePaused(true);
+  QVERIFY(waitUntil([&] { return button(m_page.get(), QStringLiteral("Enqueue"))->isEnabled(); }));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Enqueue"))));
+  QCOMPARE(m_studio->launcher->queue().size(), std::size_t{1});
+  QCOMPARE(m_studio->launcher->queue()[0].name, QStringLiteral("demo"));
+  QVERIFY(m_studio->launcher->queue()[0].spec.contains(QStringLiteral("hidden_size = 128")));
+  QVERIFY(!m_studio->navigator.toasts.empty());
+  m_studio->navigator.toasts.back().undo();
+  QVERIFY(m_studio->launcher->queue().empty());
+}
+
+void ConfigurePageTest::opensAClone() {
+  RunSpec spec = read_preset("demo").spec;
+  spec.model.hidden_size = 96;
+  const QString id = makeRun(spec);
+  QVERIFY(!id.isEmpty());
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("clone"), id}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
+  QCOMPARE(draft().spec().model.hidden_size, 96);
+  QCOMPARE(draft().differenceCount(), 0);
+  QVERIFY(labelWith(m_page.get(), QStringLiteral("clone of ") + id));
+}
+
+void ConfigurePageTest::opensAFork() {
+  const QString id = makeRun(read_preset("demo").spec);
+  QVERIFY(!id.isEmpty());
+  m_page->open({QStringLiteral("configure"),
+                {},
+                {{QStringLiteral("fork"), id}, {QStringLiteral("step"), QStringLiteral("250")}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
+  QVERIFY(labelWith(m_page.get(), QStringLiteral("fork of %1 at step 250").arg(id)));
+  QVERIFY(button(m_page.get(), QStringLiteral("Launch fork")));
+  QVERIFY(!draft().setValue("optimiser.clip", spec::Value(0.5)));
+  QCOMPARE(m_page->command(),
+           QStringLiteral("tessera resume %1 --fork --set optimiser.clip=0.5").arg(id));
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("fork"), QStringLiteral("x")}}});
+  QCOMPARE(m_studio->navigator.notices.back().text, QStringLiteral("There is no run x."));
+}
+
+/// Flow B: preset, the plan turns green, launch, Monitor.
+void ConfigurePageTest::fromPresetToMonitor() {
+  auto* presets = m_page->findChild<QComboBox*>();
+  QVERIFY(waitUntil([&] { return presets->count() > 3; }));
+  QVERIFY(click(presets));
+  const int demo = presets->findText(QStringLiteral("demo"));
+  QVERIFY(demo >= 0);
+  QAbstractItemView* list = presets->view();
+  QVERIFY(waitUntil([&] { return list->isVisible(); }));
+  const QModelIndex index = presets->model()->index(demo, 0);
+  list->scrollTo(index);
+  QTest::qWait(QApplication::doubleClickInterval() + 50);  // a popup lets its first click pass
+  QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, list->visualRect(index).center());
+  QVERIFY(waitUntil([&] { return draft().loaded(); }));
+  QVERIFY(planned());
+  QCOMPARE(status(), QStringLiteral("Ready to launch"));
+  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
+  QVERIFY(click(launch));
+  QVERIFY(waitUntil([&] { return !m_studio->navigator.opened.empty(); }, 30000));
+  const Location monitor = m_studio->navigator.opened.back();
+  QCOMPARE(monitor.page, QStringLiteral("monitor"));
+  QVERIFY(!monitor.subject.isEmpty());
+  const RunFolder folder =
+      RunFolder::open((m_studio->home->runs() + u'/' + monitor.subject).toStdString());
+  QCOMPARE(folder.spec().run.preset, std::string("demo"));
+  std::optional<ProcessId> process;
+  QVERIFY(waitUntil([&] { return (process = status_of(folder).process).has_value(); }, 15000));
+  QCOMPARE(::kill(static_cast<pid_t>(process->pid), SIGKILL), 0);
+  QVERIFY(waitUntil([&] { return liveness_of(*process) == Liveness::Dead; }));
+}
+
+void ConfigurePageTest::pictures() {
+  if (qEnvironmentVariableIsEmpty("TESSERA_PICTURES")) return;
+  const WatchPause pause;
+  for (const auto& [name, scheme] :
+       {std::pair("light", theme::Scheme::Light), std::pair("dark", theme::Scheme::Dark)}) {
+    theme::apply(application(), scheme);
+    for (const QSize size : {QSize(936, 640), QSize(1820, 960)}) {
+      m_page->resize(size);
+      const QString tail = QStringLiteral("-%1-%2").arg(size.width()).arg(QLatin1String(name));
+      if (!draft().loaded()) picture(*m_page, QStringLiteral("configure-empty") + tail);
+      QVERIFY(load(QStringLiteral("demo")));
+      for (const FormSection& one : formSections()) {
+        QVERIFY(section(QString::fromLatin1(one.title)));
+        picture(*m_page,
+                QStringLiteral("configure-") + QString::fromLatin1(one.title).toLower() + tail);
+      }
+      QVERIFY(!draft().setValue("curriculum[0].batch_sequences", spec::Value(std::int64_t{9})));
+      QVERIFY(planned());
+      QVERIFY(section(QStringLiteral("Curriculum")));
+      picture(*m_page, QStringLiteral("configure-problem") + tail);
+      QVERIFY(load(QStringLiteral("v3")));
+      QVERIFY(section(QStringLiteral("Model")));
+      picture(*m_page, QStringLiteral("configure-v3") + tail);
+    }
+  }
+}
+
+}  // namespace tessera::ui
+
+TESSERA_UI_MAIN(tessera::ui::ConfigurePageTest)
+#include "configure_page_test.moc"

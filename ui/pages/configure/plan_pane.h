@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// The plan of the draft: what it will need, how fast it will go, what it will cost, and what stands
+// in the way. The same numbers as `tessera plan`.
+#pragma once
+
+#include <QWidget>
+#include <vector>
+
+#include "ui/bridge/draft/plan_service.h"
+
+class QDoubleSpinBox;
+class QLabel;
+class QPushButton;
+class QVBoxLayout;
+
+namespace tessera::ui {
+
+class BarList;
+class ProblemLine;
+class TextLabel;
+
+class PlanPane : public QWidget {
+  Q_OBJECT
+ public:
+  explicit PlanPane(PlanService& service, QWidget* parent = nullptr);
+
+  double price() const;
+  void setPrice(double perHour);
+  /// 0: this machine's.
+  double memoryGigabytes() const;
+  void setMemoryGigabytes(double gigabytes);
+
+ Q_SIGNALS:
+  void fixed(const tessera::PlanProblem& problem);
+  void goTo(const QString& key);
+  void assumptionsChanged();
+  void measureAsked();
+
+ private:
+  struct Value {
+    TextLabel* value;
+    TextLabel* note;
+  };
+  QVBoxLayout* part(const QString& title, const QString& term);
+  Value value(QVBoxLayout* layout, const QString& name);
+  void show(const PlanPtr& plan);
+  void showStatus();
+  void showProblems(const Plan& plan);
+  void showParameters(const Plan& plan);
+  void showMemory(const Plan& plan);
+  void showSpeed(const Plan& plan);
+  void showStages(const SpeedPlan& speed);
+
+  PlanService& m_service;
+  QVBoxLayout* m_column;
+  QLabel* m_statusIcon;
+  TextLabel* m_status;
+  QWidget* m_numbers;
+  QVBoxLayout* m_problemRows;
+  std::vector<ProblemLine*> m_problems;
+  Value m_total, m_active, m_memory, m_cache, m_operations, m_rate, m_step, m_time, m_cost, m_disk;
+  BarList* m_groups;
+  BarList* m_terms;
+  BarList* m_stages;
+  TextLabel* m_memoryNote;
+  TextLabel* m_rateNote;
+  QPushButton* m_measure;
+  QDoubleSpinBox* m_price;
+  QDoubleSpinBox* m_memoryLimit;
+};
+
+}  // namespace tessera::ui
