@@ -4,6 +4,12 @@ include(GNUInstallDirs)
 install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/resources/ DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera
         PATTERN "translations" EXCLUDE)
+if(TESSERA_HAVE_CUDA)
+  # Where the program looks for it (core/base/backend.cpp), whatever the system calls its folder of
+  # libraries.
+  set_target_properties(tessera_cuda PROPERTIES INSTALL_RPATH /usr/local/cuda/lib64)
+  install(TARGETS tessera_cuda LIBRARY DESTINATION lib/tessera)
+endif()
 if(TESSERA_HAVE_QT)
   install(TARGETS tessera-studio RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/tessera-studio.desktop

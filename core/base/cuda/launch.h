@@ -17,8 +17,8 @@
 //   TESSERA_CUDA_OPERATION(rope)
 //   }
 //
-// Types: F32, and BF16 where the contract in the operation's header says "on the GPU": in the recipe
-// bf16 results of products that are not added to the residual stream stay in BF16 there.
+// Types: F32, and BF16 where the contract in the operation's header says "on the GPU": in the
+// recipe bf16 results of products that are not added to the residual stream stay in BF16 there.
 //
 // Rules: all work goes to stream_of(context); nothing waits for the host (no cudaMemcpy, no
 // cudaMalloc, no synchronisation), so that a step can be captured as a graph; temporaries come from
