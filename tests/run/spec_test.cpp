@@ -206,6 +206,7 @@ TEST(SpecProblems, TextThatTheParserTakesForImpossible) {
   EXPECT_FALSE(reading.complete);
   ASSERT_EQ(reading.problems.size(), 1u);
   EXPECT_FALSE(reading.problems[0].message.empty());
+  EXPECT_FALSE(read_spec_text("seed = 1\u00a1\n", "run.toml").complete);
 }
 
 TEST(SpecProblems, UnknownPresets) {
