@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <QDateTime>
+#include <QElapsedTimer>
 #include <QFile>
+#include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/run/library.h"
@@ -50,11 +53,13 @@ void Launcher::Worker::publishQueue() {
 }
 
 void Launcher::Worker::queueFailed(const QString& message) {
+  if (std::exchange(m_told, message) == message) return;  // a disk that is away stays away
   m_mailbox->post([l = m_launcher, message] { Q_EMIT l->queueFailed(message); });
 }
 
 void Launcher::Worker::changeQueue(const std::function<void(RunQueue&)>& change) {
   ++m_changes;
+  m_told.clear();
   change(m_queue);
   publishQueue();
   advance();
@@ -90,6 +95,8 @@ void Launcher::Worker::forgetBegunEntries() {
 
 void Launcher::Worker::lookAround() {
   std::string running;
+  QElapsedTimer took;
+  took.start();
   try {
     if (!m_library) m_library = std::make_unique<Library>();
     running = m_localRuns.findRunning(m_library->roots());
@@ -97,6 +104,8 @@ void Launcher::Worker::lookAround() {
     queueFailed(QString::fromUtf8(problem.what()));
     return;
   }
+  // With thousands of runs a look takes longer, and comes the less often: one part in a hundred.
+  m_aroundTimer->start(static_cast<int>(std::clamp<qint64>(100 * took.elapsed(), 2000, 15'000)));
   if (running != m_localRun) {
     m_localRun = running;
     m_mailbox->post(

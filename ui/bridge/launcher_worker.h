@@ -81,7 +81,7 @@ class Launcher::Worker : public QObject {
 
   RunQueue m_queue;
   QString m_queueFile;
-  bool m_queueReadable = false;
+  QString m_told;  ///< the failure that was told last
   int m_queueLock = -1;
   quint64 m_changes = 0;
   LocalRuns m_localRuns;

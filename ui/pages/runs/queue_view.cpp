@@ -29,7 +29,7 @@ QueueView::QueueView(Studio& studio, QWidget* parent)
   m_standing = new TextLabel({}, theme::TextSize::Body, this);
   m_stack = new QStackedWidget(this);
   buildView();
-  auto* empty = new EmptyState(tr("No run waits. Configure one and choose “Add to the queue”."),
+  auto* empty = new EmptyState(tr("No run waits. Configure one and choose “Enqueue”."),
                                tr("Configure a run"), QStringLiteral("queue"), this);
   connect(empty, &EmptyState::pressed, this, [this] {
     m_studio.navigator.open({QStringLiteral("configure"), {}, {}});

@@ -34,7 +34,6 @@ RunActions::RunActions(Studio& studio, QWidget* parent)
   connect(&studio.launcher, &Launcher::started, this,
           [this](const QString& asked, const QString& id) {
             if (asked.startsWith("runs/")) m_studio.navigator.toast(tr("%1 goes on").arg(id));
-            m_studio.runs.refresh();
           });
   connect(&studio.runs, &RunStore::removed, this, [this](const QString& id, const QString& name) {
     m_studio.navigator.toast(tr("%1 was moved to the trash").arg(name),

@@ -126,9 +126,6 @@ void RunsPage::connectParts() {
     m_table->select({id});
   });
   connect(&studio().launcher, &Launcher::queueChanged, this, [this] { showCounts(); });
-  connect(&studio().launcher, &Launcher::queueFailed, this, [this](const QString& message) {
-    studio().navigator.notify(QStringLiteral("error"), message);
-  });
   connect(&studio().runs, &RunStore::runsChanged, this, [this] {
     m_actions->refresh();
     showCounts();
