@@ -1005,6 +1005,10 @@
             <source>An answer is being written</source>
             <translation>Eine Antwort wird geschrieben</translation>
         </message>
+        <message>
+            <source>The less likely a token was, the stronger its colour. Click one, or select several, to look into them in the inspector.</source>
+            <translation type="unfinished" />
+        </message>
     </context>
     <context>
         <name>tessera::ui::ChatStore</name>
@@ -2099,14 +2103,6 @@
             <translation type="unfinished" />
         </message>
         <message>
-            <source>layer %1</source>
-            <translation>Schicht %1</translation>
-        </message>
-        <message>
-            <source>MTP</source>
-            <translation>MTP</translation>
-        </message>
-        <message>
             <source>step %1 of %2</source>
             <translation>Schritt %1 von %2</translation>
         </message>
@@ -2952,6 +2948,14 @@ It was set aside as %2, and the queue is empty now.</source>
             <source>Show runs</source>
             <translation>Läufe zeigen</translation>
         </message>
+        <message>
+            <source>%1 waits in the queue and cannot start. %2</source>
+            <translation type="unfinished" />
+        </message>
+        <message>
+            <source>Show the queue</source>
+            <translation type="unfinished" />
+        </message>
     </context>
     <context>
         <name>tessera::ui::MarkdownView</name>
@@ -3577,10 +3581,6 @@ It was set aside as %2, and the queue is empty now.</source>
             <translation>Geht weiter mit %1</translation>
         </message>
         <message>
-            <source>Place</source>
-            <translation>Platz</translation>
-        </message>
-        <message>
             <source>Run</source>
             <translation>Lauf</translation>
         </message>
@@ -3598,10 +3598,6 @@ It was set aside as %2, and the queue is empty now.</source>
         <message>
             <source>Entries survive restarts of the studio. %1</source>
             <translation type="unfinished" />
-        </message>
-        <message>
-            <source>No run waits. Configure one and choose “Add to the queue”.</source>
-            <translation>Kein Lauf wartet. Einen konfigurieren und „Einreihen“ wählen.</translation>
         </message>
         <message>
             <source>Configure a run</source>
@@ -3674,6 +3670,10 @@ It was set aside as %2, and the queue is empty now.</source>
         <message>
             <source>Running here: %1</source>
             <translation>Hier läuft: %1</translation>
+        </message>
+        <message>
+            <source>No run waits. Configure one and choose “Enqueue”.</source>
+            <translation type="unfinished" />
         </message>
     </context>
     <context>

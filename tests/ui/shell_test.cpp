@@ -4,6 +4,8 @@
 #include <QDialog>
 #include <QLineEdit>
 #include <QMenuBar>
+#include <QPushButton>
+#include <QStatusBar>
 #include <QToolButton>
 
 #include "core/run/events.h"

@@ -144,6 +144,7 @@ void HomePage::addPresets(const std::vector<PresetInfo>& presets) {
   for (const PresetInfo& preset : presets) {
     const QString name = QString::fromStdString(preset.name);
     auto* card = new Card;
+    card->setMinimumHeight(theme::kRowHeight + theme::kGrid);
     auto* row = new QHBoxLayout(card);
     row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kHalf, theme::kGrid, theme::kHalf);
     auto* title = new TextLabel(name);

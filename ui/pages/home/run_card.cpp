@@ -2,6 +2,7 @@
 #include "ui/pages/home/run_card.h"
 
 #include <QAction>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QMenu>
 #include <QPushButton>
@@ -175,6 +176,11 @@ void RunCard::showButtons(const RunRow& row) {
   setEnabledBecause(
       m_stop, !lost && row.state != RunState::Stopping,
       lost ? tr("The machine it runs on does not answer") : tr("It is stopping already"));
+}
+
+void RunCard::changeEvent(QEvent* event) {
+  Card::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange) m_curve->setColor(theme::lineColor(m_id));
 }
 
 void RunCard::mouseDoubleClickEvent(QMouseEvent*) {

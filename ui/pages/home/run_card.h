@@ -34,6 +34,7 @@ class RunCard : public Card {
 
  protected:
   void mouseDoubleClickEvent(QMouseEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
  private:
   QWidget* buttons();
