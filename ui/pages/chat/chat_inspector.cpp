@@ -146,7 +146,7 @@ QWidget* ChatInspector::samplingPart() {
   m_maxTokens = whole(1, 1000000, tr("The longest answer, in tokens."), part);
   m_seed = whole(0, 2147483647,
                  tr("The same seed and conversation give the same answer, token by token."), part);
-  m_fresh = new QCheckBox(tr("Another seed every time"), part);
+  m_fresh = new QCheckBox(tr("New seed each time"), part);
   layout->addRow(tr("Temperature"), m_temperature);
   layout->addRow(tr("Top-p"), m_topP);
   layout->addRow(tr("Top-k"), m_topK);
@@ -240,7 +240,7 @@ QWidget* ChatInspector::expertPart() {
   m_spanList = new TextLabel({}, theme::TextSize::Caption, part);
   m_spanList->setTabular()->setWrapped()->setSelectable();
   m_table = new QPushButton(theme::icon(QStringLiteral("copy")), tr("Copy as table"), part);
-  m_record = new QCheckBox(tr("Record the experts of new answers"), part);
+  m_record = new QCheckBox(tr("Record experts of new answers"), part);
   m_record->setChecked(true);
   m_record->setToolTip(tr("What was read without a record is read once more when this is on."));
   for (QWidget* widget : {static_cast<QWidget*>(m_expertNote), static_cast<QWidget*>(m_strip),

@@ -33,7 +33,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kSaveMs = 250, kCountMs = 400, kScanMs = 3000;
+constexpr int kSaveMs = 250, kCountMs = 400, kScanMs = 3000, kPatienceMs = 5000;
 constexpr int kFocusedMs = 50, kUnfocusedMs = 500, kHiddenMs = 1000;
 const QString kSampling = QStringLiteral("chat/sampling"),
               kFresh = QStringLiteral("chat/fresh_seed"), kExperts = QStringLiteral("chat/experts");
@@ -49,7 +49,8 @@ ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& ar
       m_store(new ChatStore({}, this)),
       m_save(new QTimer(this)),
       m_count(new QTimer(this)),
-      m_scan(new QTimer(this)) {
+      m_scan(new QTimer(this)),
+      m_patience(new QTimer(this)) {
   build();
   makeCommands();
   connectTalk();
@@ -60,6 +61,9 @@ ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& ar
   m_save->setSingleShot(true);
   m_save->setInterval(kSaveMs);
   connect(m_save, &QTimer::timeout, this, &ChatPage::saveNow);
+  m_patience->setSingleShot(true);
+  m_patience->setInterval(kPatienceMs);
+  connect(m_patience, &QTimer::timeout, this, [this] { followWanted(true); });
   m_scan->setSingleShot(true);
   connect(m_scan, &QTimer::timeout, this,
           [this] { m_store->listCheckpoints(this->studio().runs.runs()); });
@@ -106,39 +110,54 @@ ChatPage::~ChatPage() {
 void ChatPage::open(const Location& location) {
   if (location.subject.isEmpty() && location.arguments.isEmpty()) return;
   m_wanted = location;
-  followWanted();
+  m_patience->start();
+  followWanted(false);
+  if (m_wanted) takeRunStates();
 }
 
-/// Goes where a link pointed, once the runs are known.
-void ChatPage::followWanted() {
+/// Goes where a link pointed, once the runs are known. A run may be so new that the library has not
+/// seen it: only the `last` try says so.
+void ChatPage::followWanted(bool last) {
   if (!m_wanted || !m_runs) return;
-  const Location wanted = *std::exchange(m_wanted, std::nullopt);
-  const QString chat = wanted.arguments.value(QStringLiteral("chat"));
-  if (!chat.isEmpty() && chat != m_talk->conversation().id) {
-    for (const ChatEntry& entry : m_store->list()) {
-      if (entry.header.id == chat) openChat(entry.file);
-    }
-  }
-  const auto use = [this](int side, const QString& what, const QString& checkpoint) {
+  const QMap<QString, QString> wanted = m_wanted->arguments;
+  const QString subject = m_wanted->subject, beside = wanted.value(QStringLiteral("beside"));
+  const auto first = find(subject, wanted.value(QStringLiteral("checkpoint")));
+  const auto second = find(beside, wanted.value(QStringLiteral("beside_checkpoint")));
+  const bool missing = (!subject.isEmpty() && !first) || (!beside.isEmpty() && !second);
+  if (missing && !last) return;
+  m_wanted.reset();
+  m_patience->stop();
+  openWantedChat(wanted.value(QStringLiteral("chat")));
+  const auto use = [this](int side, const QString& what, const std::optional<ChatCheckpoint>& one) {
     if (what.isEmpty()) return;
-    const std::optional<ChatCheckpoint> found = find(what, checkpoint);
-    if (!found) {
+    if (!one) {
       studio().navigator.notify(QStringLiteral("error"),
                                 tr("%1 has no such checkpoint to talk to").arg(what));
-    } else if (!(*found == m_talk->checkpoint(side)) || !m_talk->engine(side).loaded()) {
-      m_talk->setCheckpoint(side, *found);
+    } else if (!(*one == m_talk->checkpoint(side)) || !m_talk->engine(side).loaded()) {
+      m_talk->setCheckpoint(side, *one);
     }
   };
-  if (chat.isEmpty() && !m_talk->conversation().empty()) newChat();
-  use(0, wanted.subject, wanted.arguments.value(QStringLiteral("checkpoint")));
-  use(1, wanted.arguments.value(QStringLiteral("beside")),
-      wanted.arguments.value(QStringLiteral("beside_checkpoint")));
+  use(0, subject, first);
+  use(1, beside, second);
   showConversation();
+}
+
+/// The conversation that a link names; a link that names none begins a new one.
+void ChatPage::openWantedChat(const QString& id) {
+  if (id.isEmpty()) {
+    if (!m_talk->conversation().empty()) newChat();
+    return;
+  }
+  if (id == m_talk->conversation().id) return;
+  for (const ChatEntry& entry : m_store->list()) {
+    if (entry.header.id == id) openChat(entry.file);
+  }
 }
 
 /// A run's checkpoint ("step-N"; empty: the newest), or a folder.
 std::optional<ChatCheckpoint> ChatPage::find(const QString& runOrFolder,
                                              const QString& checkpoint) const {
+  if (runOrFolder.isEmpty()) return {};
   if (runOrFolder.startsWith(u'/')) return checkpointOfFolder(runOrFolder);
   const auto run = std::find_if(m_runs->begin(), m_runs->end(),
                                 [&](const ChatRun& one) { return one.id == runOrFolder; });
@@ -210,13 +229,15 @@ void ChatPage::takeRunStates() {
   m_talk->setTraining(training);
   showShare();
   // Running runs say something many times a second; their checkpoints are rarer.
-  if (studio().runs.loaded() && !m_scan->isActive()) m_scan->start(m_runs ? kScanMs : 0);
+  if (studio().runs.loaded() && (m_wanted || !m_scan->isActive())) {
+    m_scan->start(m_runs && !m_wanted ? kScanMs : 0);
+  }
 }
 
 void ChatPage::takeRuns(std::shared_ptr<const std::vector<ChatRun>> runs) {
   m_runs = std::move(runs);
   for (CheckpointPicker* picker : m_pickers) picker->setRuns(m_runs);
-  followWanted();
+  followWanted(!m_patience->isActive());
   if (m_talk->checkpoint(0).path.isEmpty() && !m_runs->empty()) {
     const ChatRun& newest = m_runs->front();
     m_talk->setCheckpoint(0, checkpointOf(newest, newest.steps.front()), false);
@@ -333,7 +354,11 @@ void ChatPage::showEngines() {
 void ChatPage::showMeter() {
   const int context = m_talk->engine(0).loaded() ? m_talk->engine(0).model().context : 0;
   const int used = m_talk->contextUsed(0);
-  if (used > 0 || context == 0) m_composer->meter()->setUse(used, context);
+  if (used > 0 || context == 0) {
+    m_composer->meter()->setUse(used, context);
+  } else if (m_talk->conversation().empty() && m_composer->text().isEmpty()) {
+    m_composer->meter()->setUse(0, context);
+  }
   QStringList speeds;
   for (int side = 0; side < m_talk->sides(); ++side) {
     const double speed = m_talk->tokensPerSecond(side);
@@ -372,7 +397,7 @@ void ChatPage::noteLoading(int side) {
 }
 
 void ChatPage::setTokensShown(bool shown) {
-  m_asTokens = shown;
+  m_legend->setVisible(shown);
   for (MessageList* one : m_lists) one->setAsTokens(shown);
 }
 

@@ -65,7 +65,8 @@ class ChatPage : public Page {
   void connectInspector();
 
   void takeRuns(std::shared_ptr<const std::vector<ChatRun>> runs);
-  void followWanted();
+  void followWanted(bool last);
+  void openWantedChat(const QString& id);
   std::optional<ChatCheckpoint> find(const QString& runOrFolder, const QString& checkpoint) const;
   void takeRunStates();
 
@@ -97,7 +98,7 @@ class ChatPage : public Page {
   std::shared_ptr<const std::vector<ChatRun>> m_runs;
   std::optional<Location> m_wanted;
   quint64 m_opening = 0;
-  bool m_visible = false, m_dirty = false, m_asTokens = false;
+  bool m_visible = false, m_dirty = false;
 
   ConversationTree* m_tree = nullptr;
   QSplitter *m_outer = nullptr, *m_columns = nullptr;
@@ -108,12 +109,12 @@ class ChatPage : public Page {
   std::array<Banner*, 2> m_problems{};
   std::array<std::int64_t, 2> m_tasks{-1, -1};
   QVBoxLayout* m_notices = nullptr;
-  TextLabel* m_share = nullptr;
+  TextLabel *m_share = nullptr, *m_legend = nullptr;
   QToolButton *m_tokens = nullptr, *m_systemButton = nullptr;
   QPlainTextEdit* m_system = nullptr;
   Composer* m_composer = nullptr;
   ChatInspector* m_inspector = nullptr;
-  QTimer *m_save, *m_count, *m_scan;
+  QTimer *m_save, *m_count, *m_scan, *m_patience;
   std::vector<QAction*> m_commands;
 };
 

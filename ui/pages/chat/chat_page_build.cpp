@@ -54,6 +54,13 @@ void ChatPage::build() {
   m_share->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, 0);
   m_share->hide();
   column->addWidget(m_share);
+  m_legend = new TextLabel(tr("The less likely a token was, the stronger its colour. Click one, or "
+                              "select several, to look into them in the inspector."),
+                           theme::TextSize::Caption, centre);
+  m_legend->setTone(TextLabel::Tone::Secondary)->setWrapped();
+  m_legend->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, 0);
+  m_legend->hide();
+  column->addWidget(m_legend);
   m_system = new QPlainTextEdit(centre);
   m_system->setPlaceholderText(tr("System prompt: what the model is told before everything else"));
   m_system->setAccessibleName(tr("System prompt"));
@@ -76,6 +83,7 @@ void ChatPage::build() {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(m_outer);
+  setFocusProxy(m_composer->field());
 }
 
 QWidget* ChatPage::buildBar() {
@@ -185,6 +193,7 @@ void ChatPage::connectTalk() {
   connect(m_talk, &ChatTalk::engineChanged, this, [this](int side) {
     noteLoading(side);
     showEngines();
+    if (!m_talk->busy()) m_count->start();
   });
   connect(m_talk, &ChatTalk::failed, this, &ChatPage::showProblem);
   connect(m_talk, &ChatTalk::counted, this, [this](int side, int tokens) {

@@ -95,6 +95,7 @@ void ConversationTree::rebuild() {
     item->setData(id, kId);
     item->setToolTip(item->text() + u'\n' +
                      numbers::ageOf(static_cast<double>(updated.toSecsSinceEpoch())));
+    item->setSizeHint(QSize(0, theme::kRowHeight));
     m_model->appendRow(item);
     if (id != m_current.id) return;
     QFont font = item->font();

@@ -55,8 +55,9 @@ void MessageWidget::buildHeader() {
   row->setSpacing(theme::kHalf);
   m_who = new ElidedLabel({}, this);
   m_who->setFont(theme::font(theme::TextSize::Caption, false, true));
-  m_note = new TextLabel({}, theme::TextSize::Caption, this);
-  m_note->setTone(TextLabel::Tone::Secondary)->setTabular();
+  m_note = new ElidedLabel({}, this);
+  m_note->setFont(theme::font(theme::TextSize::Caption, true));
+  dressNote();
   row->addWidget(m_who);
   row->addSpacing(theme::kGrid);
   row->addWidget(m_note);
@@ -88,6 +89,17 @@ void MessageWidget::buildHeader() {
   m_built = true;
 }
 
+void MessageWidget::dressNote() {
+  QPalette palette;
+  palette.setColor(QPalette::WindowText, theme::colors().textSecondary);
+  m_note->setPalette(palette);
+}
+
+void MessageWidget::changeEvent(QEvent* event) {
+  QFrame::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange && m_note) dressNote();
+}
+
 void MessageWidget::showHeader(const Conversation& conversation) {
   const ChatMessage& message = conversation.at(m_index);
   m_who->setFullText(m_answer ? message.model : tr("You"));
@@ -98,9 +110,9 @@ void MessageWidget::showHeader(const Conversation& conversation) {
   if (message.tokensPerSecond > 0) {
     notes += numbers::rate(message.tokensPerSecond, QStringLiteral("tokens/s"));
   }
-  if (!reasonText(message.reason).isEmpty()) notes += reasonText(message.reason);
-  m_note->setText(notes.join(QStringLiteral(" · ")));
-  m_note->setToolTip(QLocale().toString(message.time, QLocale::ShortFormat));
+  if (m_answer && !reasonText(message.reason).isEmpty()) notes += reasonText(message.reason);
+  m_note->setFullText(notes.join(QStringLiteral(" · ")));
+  setToolTip(QLocale().toString(message.time, QLocale::ShortFormat));
 }
 
 void MessageWidget::showBranches(const Conversation& conversation) {
@@ -159,13 +171,14 @@ void MessageWidget::display(const Conversation& conversation, bool asTokens) {
 }
 
 void MessageWidget::setWaiting(const QString& text) {
+  if (!m_waiting && text.isEmpty()) return;
   if (!m_waiting) {
     m_waiting = new TextLabel({}, theme::TextSize::Body, this);
     m_waiting->setTone(TextLabel::Tone::Secondary)->setWrapped();
     m_layout->insertWidget(1, m_waiting);
   }
   m_waiting->setText(text);
-  m_waiting->setVisible(!text.isEmpty());
+  m_waiting->setVisible(!text.isEmpty() && m_text.isEmpty());
 }
 
 void MessageWidget::setBusy(bool busy, const QString& reason) {

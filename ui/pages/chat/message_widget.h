@@ -45,9 +45,11 @@ class MessageWidget : public QFrame {
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
  private:
   void buildHeader();
+  void dressNote();
   void showHeader(const Conversation& conversation);
   void showBranches(const Conversation& conversation);
   void stopEditing();
@@ -59,7 +61,8 @@ class MessageWidget : public QFrame {
   QString m_text;
   QVBoxLayout* m_layout;
   ElidedLabel* m_who = nullptr;
-  TextLabel *m_note = nullptr, *m_place = nullptr, *m_waiting = nullptr;
+  ElidedLabel* m_note = nullptr;
+  TextLabel *m_place = nullptr, *m_waiting = nullptr;
   QToolButton *m_previous = nullptr, *m_next = nullptr, *m_copy = nullptr, *m_edit = nullptr,
               *m_again = nullptr;
   int m_previousIndex = -1, m_nextIndex = -1;

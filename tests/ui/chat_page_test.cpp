@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: MIT
+// Links: tessera_ui_page_chat tessera_checkpoint tessera_tokenizer
+// The chat page as a person uses it, with the real `tessera serve` and small real models; and with
+// a script in its place for what a healthy program does not do.
+#include <QAbstractItemModelTester>
+#include <QFile>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QScrollBar>
+#include <QStandardItemModel>
+#include <QTableView>
+#include <QTextDocument>
+#include <QToolButton>
+#include <QTreeView>
+#include <ctime>
+
+#include "tests/infer/tiny_model.h"
+#include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
+#include "ui/bridge/run_store.h"
+#include "ui/pages/chat/chat_inspector.h"
+#include "ui/pages/chat/chat_page.h"
+#include "ui/pages/chat/checkpoint_picker.h"
+#include "ui/pages/chat/composer.h"
+#include "ui/pages/chat/conversation_tree.h"
+#include "ui/pages/chat/expert_strip.h"
+#include "ui/pages/chat/markdown_view.h"
+#include "ui/pages/chat/message_list.h"
+#include "ui/pages/chat/message_widget.h"
+#include "ui/pages/chat/token_view.h"
+#include "ui/theme/theme.h"
+#include "ui/widgets/banner.h"
+
+using namespace tessera::ui;  // not of tessera: it has a namespace test too
+using test::click;
+using test::waitUntil;
+
+namespace {
+constexpr int kPatience = 60000;  ///< for a process on a busy machine
+
+/// Two runs with checkpoints, and the page; with the real program or the script.
+struct Scene {
+  std::unique_ptr<test::StudioFixture> studio;
+  QString first, second;
+  std::unique_ptr<QWidget> inspector;
+  std::unique_ptr<ChatPage> page;
+
+  explicit Scene(const QString& fake = {}, bool withRuns = true) {
+    auto home = std::make_unique<test::TemporaryHome>();
+    if (withRuns) {
+      const test::WatchPause pause;
+      const std::filesystem::path runs = home->runs().toStdString();
+      const auto tuned = test::finishedRun(runs, "tuned");
+      tessera::test::write_checkpoint(tuned.folder.path(), 10);
+      tessera::test::write_checkpoint(tuned.folder.path(), 20);
+      const auto base = test::finishedRun(runs, "base");
+      tessera::test::write_checkpoint(base.folder.path(), 5);
+      first = tuned.id();
+      second = base.id();
+    }
+    studio = test::makeStudio(std::move(home));
+    const QString script = QStringLiteral(TESSERA_SOURCE_DIR "/tests/ui/chat_fake.sh");
+    page = fake.isEmpty()
+               ? std::make_unique<ChatPage>(*studio->studio, QStringLiteral(TESSERA_PROGRAM),
+                                            ChatEngine::defaultArguments(), nullptr)
+               : std::make_unique<ChatPage>(*studio->studio, script, QStringList{fake}, nullptr);
+    page->talk().sampling.maxTokens = 24;
+    page->talk().sampling.temperature = 1.0;
+    page->talk().sampling.seed = 3;
+    page->talk().freshSeed = false;
+    page->setActivity(true, true);
+  }
+
+  bool show(const QSize& size = QSize(1024, 700)) {
+    // The inspector belongs to the shell's dock: here it stands alone.
+    inspector.reset(page->inspector());
+    inspector->setParent(nullptr);
+    inspector->resize(300, size.height());
+    inspector->show();
+    return test::show(*page, size);
+  }
+  bool load() {
+    page->open({QStringLiteral("chat"), first, {{QStringLiteral("checkpoint"), "step-10"}}});
+    return waitUntil([&] { return page->talk().engine(0).loaded(); }, kPatience);
+  }
+  bool say(const QString& text) {
+    return test::typeInto(page->composer()->field(), text) && click(page->composer()->button());
+  }
+  bool answered() {
+    return waitUntil([&] { return !page->talk().busy(); }, kPatience);
+  }
+  const Conversation& conversation() const { return page->talk().conversation(); }
+  MessageWidget* widget(int index) const {
+    return page->list(conversation().at(index).side)->widgetOf(index);
+  }
+  bool press(int index, const QString& name) const {
+    QWidget* wanted = test::button(widget(index), name);
+    return wanted && click(wanted);
+  }
+};
+
+double threadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// A long conversation with everything recorded.
+Conversation longConversation(int messages, int tokensEach) {
+  Conversation c = Conversation::create();
+  int parent = -1;
+  for (int m = 0; m < messages; ++m) {
+    ChatMessage message;
+    message.parent = parent;
+    message.role = m % 2 ? ChatMessage::Role::Assistant : ChatMessage::Role::User;
+    message.model = QStringLiteral("tuned, step 10");
+    message.reason = QStringLiteral("stop");
+    if (!message.isAnswer()) message.text = QStringLiteral("Question %1 about rivers?").arg(m);
+    parent = c.add(message);
+    if (m % 2 == 0) continue;
+    std::vector<ChatToken> tokens;
+    for (int t = 0; t < tokensEach; ++t) {
+      ChatToken token{t % 300,
+                      t % 60 == 59 ? QStringLiteral(" end.\n\n") : QStringLiteral(" word"),
+                      {},
+                      0.3f,
+                      {},
+                      {1, 5, 0, 3},
+                      {0.7f, 0.3f, 0.6f, 0.4f}};
+      for (int a = 0; a < 5; ++a) token.alternatives.push_back({a, QStringLiteral("alt"), 0.1f});
+      tokens.push_back(token);
+    }
+    c.appendTokens(parent, tokens, 2);
+  }
+  return c;
+}
+
+const QString kMarkdown = QStringLiteral(
+    "# A heading\n\nSome *emphasis*, **strength** and `code`, with a "
+    "[link](https://example.org).\n\n"
+    "1. first\n2. second\n\n```cpp\nint main() {\n  return 0;  // a comment\n}\n```\n\n"
+    "| layer | experts |\n|---|---|\n| 1 | 8 |\n| 2 | 8 |\n\n> A quotation.\n\nThe end.");
+}  // namespace
+
+class ChatPageTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void emptyStateOffersTheDemo() {
+    Scene scene({}, false);
+    QVERIFY(scene.show());
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Try the demo") != nullptr; }));
+    QVERIFY(!scene.page->composer()->button()->isEnabled());
+    QVERIFY(!scene.page->composer()->button()->toolTip().isEmpty());
+    QVERIFY(click(test::button(scene.page.get(), "Try the demo")));
+    QCOMPARE(scene.studio->navigator.opened.at(0).page, QStringLiteral("home"));
+    test::picture(*scene.page, "chat-empty");
+  }
+
+  void talksToACheckpointPinnedToItsStep() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QCOMPARE(scene.page->talk().engine(0).model().step, 10);
+    QCOMPARE(scene.page->location().arguments.value("checkpoint"), QStringLiteral("step-10"));
+    QVERIFY(scene.page->command().startsWith("tessera chat "));
+    QVERIFY(scene.say(QStringLiteral("The quick brown fox")));
+    QVERIFY(scene.page->talk().busy());
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().size(), 2);
+    const ChatMessage& answer = scene.conversation().at(1);
+    QVERIFY(answer.tokens && !answer.tokens->empty());
+    QCOMPARE(answer.tokens->layers(), 2);
+    QCOMPARE(answer.tokens->topK(), 3);
+    QVERIFY(answer.usage && answer.usage->size() == 16);
+    QVERIFY(answer.model.contains("step 10"));
+    QVERIFY(waitUntil([&] { return scene.widget(1)->textView()->settled(); }));
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "tokens/s") != nullptr; }));
+    QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 1; }));
+    test::picture(*scene.page, "chat-answer");
+  }
+
+  void regeneratingAndEditingMakeBranches() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("rivers")));
+    QVERIFY(scene.answered());
+    const QString first = scene.conversation().at(1).text;
+    QVERIFY(scene.press(1, QStringLiteral("Regenerate as a branch")));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().path(), (std::vector<int>{0, 2}));
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(2), "2/2") != nullptr; }));
+    QVERIFY(scene.press(2, QStringLiteral("Branch before")));
+    QCOMPARE(scene.conversation().path(), (std::vector<int>{0, 1}));
+    QCOMPARE(scene.widget(1)->textView()->fullText(), first);
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "1/2") != nullptr; }));
+
+    QVERIFY(scene.press(0, QStringLiteral("Edit as a branch")));
+    auto* editor = scene.widget(0)->findChild<QPlainTextEdit*>();
+    QVERIFY(editor);
+    QVERIFY(test::typeInto(editor, QStringLiteral("lakes")));
+    QVERIFY(click(test::button(scene.widget(0), "Send as a branch")));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().path(), (std::vector<int>{3, 4}));
+    QCOMPARE(scene.conversation().at(0).text, QStringLiteral("rivers"));
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(3), "2/2") != nullptr; }));
+    // Both beginnings are in the tree, and a click goes back.
+    const QAbstractItemModelTester tester(scene.page->tree()->model());
+    const auto rows = scene.page->tree()->model()->match(scene.page->tree()->model()->index(0, 0),
+                                                         Qt::DisplayRole, "rivers", -1,
+                                                         Qt::MatchExactly | Qt::MatchRecursive);
+    QVERIFY(!rows.isEmpty());
+    QTreeView* tree = scene.page->tree()->view();
+    tree->scrollTo(rows.last());
+    QVERIFY(click(tree->viewport(), tree->visualRect(rows.last()).center()));
+    QCOMPARE(scene.conversation().path(), (std::vector<int>{0, 1}));
+  }
+
+  void aTokenShowsWhatItMightHaveBeenAndRegrows() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("Then it rests")));
+    QVERIFY(scene.answered());
+    QVERIFY(click(test::button(scene.page.get(), "Tokens")));
+    TokenView* view = scene.widget(1)->tokenView();
+    QVERIFY(view && view->isVisible());
+    const TokenRecord before = *scene.conversation().at(1).tokens;
+    QVERIFY(before.size() > 6);
+    int wanted = 4;
+    while (before.length(wanted) == 0) ++wanted;  // half a character cannot be clicked
+    QVERIFY(click(view->viewport(), view->positionOf(wanted)));
+    QCOMPARE(view->picked(), wanted);
+    ChatInspector* inspector = scene.page->chatInspector();
+    const QAbstractItemModelTester tester(inspector->alternatives());
+    QVERIFY(inspector->alternatives()->rowCount() >= 5);
+    QCOMPARE(inspector->strip()->rows().size(), std::size_t{2});
+    QCOMPARE(inspector->strip()->rows()[0].size(), std::size_t{3});
+    QVERIFY(inspector->strip()->rows()[0][0].gate >= inspector->strip()->rows()[0][1].gate);
+    test::picture(*scene.page, "chat-tokens");
+    test::picture(*inspector, "chat-inspector");
+
+    int row = 0;
+    while (inspector->alternatives()->at(row).id == before.id(wanted)) ++row;
+    const ChatAlternative other = inspector->alternatives()->at(row);
+    QTableView* table = inspector->alternativesView();
+    QVERIFY(click(table->viewport(),
+                  table->visualRect(inspector->alternatives()->index(row, 0)).center()));
+    QVERIFY(click(inspector->regrowButton()));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().path(), (std::vector<int>{0, 2}));
+    const ChatMessage& grown = scene.conversation().at(2);
+    QVERIFY(grown.tokens->size() > wanted);
+    for (int i = 0; i < wanted; ++i) QCOMPARE(grown.tokens->id(i), before.id(i));
+    QCOMPARE(grown.tokens->id(wanted), other.id);
+    QCOMPARE(grown.tokens->begin(grown.tokens->size()), static_cast<int>(grown.text.size()));
+    QVERIFY(grown.tokens->hasExperts(0) && !grown.tokens->hasExperts(wanted));
+    QCOMPARE(scene.conversation().at(1).tokens->ids(), before.ids());
+  }
+
+  void aSpanIsComparedWithTheConversation() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("The lazy dog")));
+    QVERIFY(scene.answered());
+    QVERIFY(click(test::button(scene.page.get(), "Tokens")));
+    TokenView* view = scene.widget(1)->tokenView();
+    QVERIFY(view);
+    QVERIFY(scene.page->chatInspector()->usage()->empty());
+    view->setFocus();
+    QTextCursor cursor(view->document());
+    cursor.movePosition(QTextCursor::End);
+    cursor.setPosition(cursor.position() / 2, QTextCursor::KeepAnchor);
+    view->setTextCursor(cursor);
+    QVERIFY(!scene.page->chatInspector()->usage()->empty());
+    const auto rows = scene.page->chatInspector()->usage()->preferred(3);
+    QVERIFY(!rows.empty());
+    QVERIFY(rows[0].layer >= 1 && rows[0].layer <= 2);
+    QVERIFY(rows[0].share > rows[0].everywhere);
+  }
+
+  void twoCheckpointsAnswerSideBySideAndAreExported() {
+    Scene scene;
+    QVERIFY(scene.show());
+    scene.page->open({QStringLiteral("chat"),
+                      scene.first,
+                      {{"checkpoint", "step-20"}, {"beside", scene.second}}});
+    QVERIFY(waitUntil([&] { return scene.page->talk().comparing(); }, kPatience));
+    QVERIFY(scene.say(QStringLiteral("What does the fox do?")));  // while both are being loaded
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().path(0), (std::vector<int>{0, 1}));
+    QCOMPARE(scene.conversation().path(1), (std::vector<int>{0, 2}));
+    QVERIFY(scene.conversation().at(1).model.contains("step 20"));
+    QVERIFY(scene.conversation().at(2).model.contains("base"));
+    QVERIFY(scene.page->list(1)->isVisible());
+    QVERIFY(scene.widget(2)->isVisible());
+    QVERIFY(scene.say(QStringLiteral("And then?")));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().path(0).size(), std::size_t{4});
+    QCOMPARE(scene.conversation().path(1).size(), std::size_t{4});
+    test::picture(*scene.page, "chat-beside");
+    const QString file = scene.studio->home->home() + "/chat.md";
+    scene.page->store().exportTo(scene.conversation(), file);
+    QVERIFY(waitUntil([&] { return !scene.studio->navigator.toasts.empty(); }));
+    QFile text(file);
+    QVERIFY(text.open(QIODevice::ReadOnly));
+    const QByteArray words = text.readAll();
+    QVERIFY(words.contains("## Beside") && words.contains("base, step 5"));
+  }
+
+  void stopsAtOnce() {
+    Scene scene(QStringLiteral("talk"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("go on")));
+    QVERIFY(waitUntil([&] { return scene.conversation().at(1).text.contains("word2"); }));
+    QCOMPARE(scene.page->composer()->button()->text(), QStringLiteral("Stop"));
+    QVERIFY(click(scene.page->composer()->button()));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().at(1).reason, QStringLiteral("cancelled"));
+    QVERIFY(!scene.conversation().at(1).text.isEmpty());
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "stopped") != nullptr; }));
+  }
+
+  void aModelThatNeverLoadsDoesNotHoldTheWindow() {
+    Scene scene(QStringLiteral("hang"));
+    QVERIFY(scene.show());
+    scene.page->open({QStringLiteral("chat"), scene.first, {}});
+    QVERIFY(waitUntil(
+        [&] { return scene.page->talk().engine(0).state() == ChatEngine::State::Loading; }));
+    QVERIFY(scene.say(QStringLiteral("hello?")));
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "to be loaded") != nullptr; }));
+    QVERIFY(click(scene.page->composer()->button()));  // Stop
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().at(1).reason, QStringLiteral("cancelled"));
+    QVERIFY(click(test::button(scene.page.get(), "New chat")));
+    QVERIFY(scene.conversation().empty());
+  }
+
+  void aCrashIsSaidAndMended() {
+    Scene scene(QStringLiteral("crash"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("boom")));
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Restart") != nullptr; }));
+    QCOMPARE(scene.conversation().at(1).reason, QStringLiteral("failed"));
+    QVERIFY(scene.conversation().at(1).text.contains("word0"));
+    QVERIFY(scene.page->findChild<Banner*>()->text().contains("a bad thing happened"));
+    test::picture(*scene.page, "chat-crash");
+    QVERIFY(click(test::button(scene.page.get(), "Restart")));
+    QVERIFY(waitUntil([&] { return scene.page->talk().engine(0).loaded(); }));
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Restart") == nullptr; }));
+  }
+
+  void aMissingProgramAndAMissingModelAreSaid() {
+    Scene scene;
+    QVERIFY(scene.show());
+    scene.page->talk().setCheckpoint(0, checkpointOfFolder(QStringLiteral("/no/such/model")));
+    QVERIFY(waitUntil([&] { return scene.page->findChild<Banner*>() != nullptr; }, kPatience));
+    QVERIFY(!scene.page->findChild<Banner*>()->text().isEmpty());
+    ChatEngine engine(QStringLiteral("/no/such/program"));
+    engine.load(QStringLiteral("x"), 1);
+    QVERIFY(waitUntil([&] { return engine.state() == ChatEngine::State::Failed; }));
+    QVERIFY(engine.problem().contains("/no/such/program"));
+  }
+
+  void conversationsComeBack() {
+    Scene scene(QStringLiteral("talk"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("remember this")));
+    QVERIFY(waitUntil([&] { return scene.conversation().at(1).text.contains("word1"); }));
+    scene.page->talk().stop();
+    QVERIFY(scene.answered());
+    const QString id = scene.conversation().id;
+    QVERIFY(click(test::button(scene.page.get(), "New chat")));
+    QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 1; }));
+    ConversationTree* tree = scene.page->tree();
+    const auto rows = tree->model()->match(tree->model()->index(0, 0), Qt::DisplayRole,
+                                           "remember this", 1, Qt::MatchExactly);
+    QCOMPARE(rows.size(), 1);
+    QVERIFY(click(tree->view()->viewport(), tree->view()->visualRect(rows[0]).center()));
+    QVERIFY(waitUntil([&] { return scene.conversation().id == id; }));
+    QVERIFY(scene.conversation().at(1).tokens->size() > 1);
+    QVERIFY(scene.widget(1));
+  }
+
+  void aTrainingRunGetsTheMachine() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    auto run = test::WrittenRun(home->runs().toStdString(), "busy");
+    run.state(tessera::RunState::Running);
+    const tessera::RunLock lock(run.folder);  // this process holds it: it lives
+    auto studio = test::makeStudio(std::move(home));
+    ChatPage page(*studio->studio, QStringLiteral("/bin/cat"), {}, nullptr);
+    page.setActivity(true, true);
+    QVERIFY(test::show(page));
+    QVERIFY(waitUntil([&] { return page.talk().training(); }));
+    QVERIFY(waitUntil([&] { return test::labelWith(&page, "at low priority") != nullptr; }));
+    QVERIFY(page.talk().threads() <= std::max(1, QThread::idealThreadCount() / 2));
+  }
+
+  void aLongHistoryOpensAtOnce() {
+    Scene scene(QStringLiteral("talk"));
+    QVERIFY(scene.show());
+    QString file;
+    {
+      const test::WatchPause pause;
+      const Conversation c = longConversation(600, 1000);
+      scene.page->store().saveAtOnce(c);
+      file = scene.studio->home->home() + "/chats/" + c.id + ".json";
+      qInfo("300,000 tokens in a file of %.1f MB", double(QFileInfo(file).size()) / 1e6);
+    }
+    QElapsedTimer clock;
+    clock.start();
+    scene.page->store().refresh();
+    QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 1; }));
+    const QModelIndex row = scene.page->tree()->model()->index(1, 0);
+    clock.restart();
+    QVERIFY(click(scene.page->tree()->view()->viewport(),
+                  scene.page->tree()->view()->visualRect(row).center()));
+    QVERIFY(waitUntil([&] { return scene.conversation().size() == 600 && scene.widget(599); },
+                      kPatience));
+    QVERIFY(waitUntil([&] { return scene.widget(599)->textView()->settled(); }, kPatience));
+    qInfo("opened in %lld ms, %d messages built", static_cast<long long>(clock.elapsed()),
+          scene.page->list(0)->built());
+    QVERIFY(scene.page->list(0)->built() < 100);
+    QVERIFY(scene.page->list(0)->atEnd());
+    // Scrolling up builds what comes into view.
+    QVERIFY(waitUntil([&] { return scene.page->list(0)->verticalScrollBar()->maximum() > 200; }));
+    const int before = scene.page->list(0)->built();
+    scene.page->list(0)->verticalScrollBar()->setValue(0);
+    QVERIFY(waitUntil([&] { return scene.page->list(0)->built() > before; }));
+    test::picture(*scene.page, "chat-long");
+  }
+
+  void streamingCostsLittle() {
+    Scene scene(QStringLiteral("fast"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("fast")));
+    QVERIFY(waitUntil([&] { return !scene.conversation().at(1).text.isEmpty(); }));
+    const int from = scene.conversation().at(1).tokens->size();
+    const double cpu = threadSeconds();
+    QElapsedTimer clock;
+    clock.start();
+    QTest::qWait(3000);
+    const double seconds = 1e-3 * static_cast<double>(clock.elapsed());
+    qInfo("%.0f tokens/s with %.1f %% of a core",
+          (scene.conversation().at(1).tokens->size() - from) / seconds,
+          100 * (threadSeconds() - cpu) / seconds);
+    QVERIFY(scene.conversation().at(1).tokens->size() > from + 100);
+    scene.page->talk().stop();
+    QVERIFY(scene.answered());
+  }
+
+  /// However it arrives, the text ends up the same as at once.
+  void growingMarkdownLooksLikeFinishedMarkdown() {
+    MarkdownView whole(MarkdownView::Format::Markdown), grown(MarkdownView::Format::Markdown);
+    whole.resize(600, 100);
+    grown.resize(600, 100);
+    whole.setText(kMarkdown, true);
+    QVERIFY(waitUntil([&] { return whole.settled(); }));
+    for (qsizetype n = 1; n <= kMarkdown.size(); n += 3) {
+      grown.showText(kMarkdown.left(n), false);
+      QTest::qWait(0);
+    }
+    grown.showText(kMarkdown, true);
+    QVERIFY(waitUntil([&] { return grown.settled(); }));
+    QCOMPARE(grown.toPlainText(), whole.toPlainText());
+    QCOMPARE(grown.document()->size().height(), whole.document()->size().height());
+    QVERIFY(whole.toPlainText().contains("return 0;"));
+    QVERIFY(!whole.toPlainText().contains("```"));
+  }
+
+  void textOnProbabilityColoursIsReadable() {
+    for (const auto scheme : {theme::Scheme::Light, theme::Scheme::Dark}) {
+      theme::apply(test::application(), scheme);
+      for (const float p : {1.f, 0.9f, 0.5f, 0.1f, 0.01f, 1e-4f, 0.f}) {
+        const QColor ground = probabilityColor(p);
+        if (ground.alpha() == 0) continue;
+        QVERIFY(theme::contrast(theme::colors().text, ground) >= 4.5);
+      }
+    }
+    theme::apply(test::application(), theme::Scheme::Light);
+  }
+
+  void looksRightInBothThemes() {
+    if (qEnvironmentVariable("TESSERA_PICTURES").isEmpty()) QSKIP("no folder for pictures");
+    for (const auto scheme : {theme::Scheme::Light, theme::Scheme::Dark}) {
+      const test::WatchPause pause;
+      theme::apply(test::application(), scheme);
+      const QString name = scheme == theme::Scheme::Light ? "light" : "dark";
+      Scene scene(QStringLiteral("talk"));
+      QVERIFY(scene.show());
+      QVERIFY(scene.load());
+      test::picture(*scene.page, "chat-ready-" + name);
+      Conversation c = longConversation(5, 150);
+      ChatMessage answer = c.at(3);
+      answer.parent = 4;
+      answer.text = kMarkdown;
+      answer.tokens = nullptr;
+      c.add(answer);
+      scene.page->talk().setConversation(c);
+      QVERIFY(waitUntil([&] { return scene.widget(5) && scene.widget(5)->textView()->settled(); }));
+      QTest::qWait(200);
+      test::picture(*scene.page, "chat-code-" + name);
+      scene.page->list(0)->verticalScrollBar()->setValue(0);
+      QTest::qWait(100);
+      test::picture(*scene.page, "chat-top-" + name);
+    }
+    theme::apply(test::application(), theme::Scheme::Light);
+  }
+};
+
+TESSERA_UI_MAIN(ChatPageTest)
+#include "chat_page_test.moc"
