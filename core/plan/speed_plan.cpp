@@ -58,14 +58,17 @@ Rate measured_rate(const RunSpec& spec, const std::vector<Measurement>& all) {
   return {};
 }
 
-/// The newest rate of one large product in the type of this spec.
+/// The best of the last rates of one large product in the type of this spec: whatever else the
+/// machine did can only have slowed it down.
 const Measurement* product_of(const RunSpec& spec, const std::vector<Measurement>& all) {
-  for (auto m = all.rbegin(); m != all.rend(); ++m) {
-    if (m->product_flops > 0 && m->operand == operand_of(spec) && of_this_machine(*m, spec)) {
-      return &*m;
+  const Measurement* best = nullptr;
+  for (const Measurement& m : all) {
+    if (!(m.product_flops > 0) || m.operand != operand_of(spec) || !of_this_machine(m, spec)) {
+      continue;
     }
+    if (!best || m.product_flops >= best->product_flops) best = &m;
   }
-  return nullptr;
+  return best;
 }
 
 /// The measured training whose operations per token are nearest.

@@ -154,8 +154,8 @@ PlanPane::PlanPane(PlanService& service, QWidget* parent)
 }
 
 QVBoxLayout* PlanPane::part(const QString& title, const QString& term) {
-  QLabel* heading = term.isEmpty() ? new QLabel(title, m_numbers)
-                                   : new GlossaryLabel(term, title, m_numbers);
+  QLabel* heading =
+      term.isEmpty() ? new QLabel(title, m_numbers) : new GlossaryLabel(term, title, m_numbers);
   heading->setFont(theme::font(theme::TextSize::Body, false, true));
   heading->setContentsMargins(0, theme::kGrid * 2, 0, 0);
   m_column->addWidget(heading, 0, Qt::AlignLeft);
@@ -172,7 +172,8 @@ PlanPane::Value PlanPane::value(QVBoxLayout* layout, const QString& name) {
              new TextLabel(name, theme::TextSize::Body, m_numbers)};
   made.value->setTabular()->setSelectable();
   made.value->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
-  made.note->setTone(TextLabel::Tone::Secondary);
+  made.note->setTone(TextLabel::Tone::Secondary)->setWrapped();
+  made.note->setMinimumWidth(40);
   row->addWidget(made.note, 1);
   row->addWidget(made.value);
   layout->addLayout(row);

@@ -34,6 +34,14 @@ std::string rootOf(const std::string& path) {
   return path.substr(0, path.find_first_of(".["));
 }
 
+/// A list of few words, with room around them.
+class SectionList : public QListWidget {
+ public:
+  explicit SectionList(QWidget* parent) : QListWidget(parent) {
+    setViewportMargins(theme::kGrid, theme::kGrid, 0, 0);
+  }
+};
+
 /// "web-2", where "web" is taken.
 template <class List>
 std::string freeName(const std::string& name, const List& all) {
@@ -71,12 +79,14 @@ const std::vector<FormSection>& formSections() {
 SpecForm::SpecForm(DraftSpec& draft, QWidget* parent)
     : QWidget(parent),
       m_draft(draft),
-      m_sections(new QListWidget(this)),
+      m_sections(new SectionList(this)),
       m_scroll(new QScrollArea(this)),
       m_hint(new TextLabel({}, theme::TextSize::Caption, this)),
       m_builder(new QTimer(this)) {
   for (const FormSection& section : formSections()) {
-    m_sections->addItem(QCoreApplication::translate("FormSection", section.title));
+    auto* item = new QListWidgetItem(QCoreApplication::translate("FormSection", section.title));
+    item->setSizeHint(QSize(0, theme::kRowHeight));
+    m_sections->addItem(item);
   }
   m_sections->setFixedWidth(132);
   m_sections->setFrameShape(QFrame::NoFrame);

@@ -2,11 +2,14 @@
 #include "ui/widgets/spec/field_row.h"
 
 #include <QEvent>
+#include <QFontMetrics>
 #include <QGridLayout>
 #include <QLabel>
 #include <QPainter>
 #include <QPushButton>
+#include <QResizeEvent>
 #include <QToolButton>
+#include <algorithm>
 
 #include "core/base/error.h"
 #include "ui/bridge/draft/draft_spec.h"
@@ -47,6 +50,7 @@ ProblemLine::ProblemLine(QWidget* parent)
   m_icon->setFixedSize(16, 16);
   m_text->setWrapped();
   m_text->setSelectable();
+  m_text->setMinimumWidth(40);
   m_fix->setFlat(true);
   layout->addWidget(m_icon, 0, Qt::AlignTop);
   layout->addWidget(m_text, 1);
@@ -138,6 +142,9 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   m_layout->addWidget(m_reset, 0, 4);
   m_layout->addWidget(m_help, 1, 1, 1, 3);
   m_layout->setColumnStretch(1, 1);
+  setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  m_layout->setRowMinimumHeight(0, theme::kRowHeight);
+  m_layout->setRowMinimumHeight(1, QFontMetrics(theme::font(theme::TextSize::Caption)).height());
   QSizePolicy keep = m_reset->sizePolicy();
   keep.setRetainSizeWhenHidden(true);
   m_reset->setSizePolicy(keep);
@@ -148,6 +155,20 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   connect(m_reset, &QToolButton::clicked, this, [this] { m_draft.reset(m_path); });
   m_editor->field()->installEventFilter(this);
   refresh();
+}
+
+QSize FieldRow::sizeHint() const {
+  const int least = m_layout->totalMinimumSize().width();
+  const int height = m_layout->hasHeightForWidth()
+                         ? m_layout->totalHeightForWidth(std::max(least, width()))
+                         : m_layout->totalSizeHint().height();
+  return {least, height};
+}
+
+void FieldRow::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  const bool changed = event->size().width() != event->oldSize().width();
+  if (changed && sizeHint().height() != height()) updateGeometry();
 }
 
 void FieldRow::refresh() {

@@ -68,12 +68,19 @@ class FieldRow : public QWidget {
   void setProblem(const PlanProblem* problem);
   bool matches(const QString& words) const;
 
+  // The height that its width asks for, and nothing less: in a form that is higher than its window
+  // a layout would squeeze rows whose labels wrap.
+  bool hasHeightForWidth() const override { return false; }
+  QSize sizeHint() const override;
+  QSize minimumSizeHint() const override { return sizeHint(); }
+
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
   void focused(const QString& hint);
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   void take(const spec::Value& value);
