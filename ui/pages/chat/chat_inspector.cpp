@@ -130,6 +130,7 @@ QWidget* ChatInspector::samplingPart() {
   auto* layout = new QFormLayout(part);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(theme::kHalf);
+  layout->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
   layout->addRow(heading(tr("Sampling"), part));
   m_temperature = real(0, 5, 0.05,
                        tr("Flattens or sharpens the probabilities before a token is drawn. "

@@ -19,7 +19,9 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kSliceMs = 12, kTailPauseMs = 50;
+constexpr int kSliceMs = 12, kTailPauseMs = 50, kLongestPauseMs = 1000;
+/// The tail may take one part in so many of the time.
+constexpr int kTailShare = 16;
 constexpr qsizetype kPlainSlice = 32 * 1024;
 const QString kCopyScheme = QStringLiteral("copy");
 }  // namespace
@@ -134,6 +136,8 @@ void MarkdownView::dropTail() {
 /// Code only ever grows at its end; text is rendered anew, since its next characters may change
 /// what the ones before mean.
 void MarkdownView::renderTail(const MarkdownPiece& piece) {
+  QElapsedTimer clock;
+  clock.start();
   if (piece.kind == m_tail.kind && piece.end == m_tail.end && !m_tail.text.isEmpty()) return;
   const bool grows = m_tail.kind == MarkdownPiece::Kind::Code && piece.kind == m_tail.kind &&
                      !m_openCode.isNull() && piece.text.startsWith(m_tail.text) &&
@@ -147,7 +151,9 @@ void MarkdownView::renderTail(const MarkdownPiece& piece) {
     insertPiece(piece);
   }
   m_tail = piece;
-  m_pause->start();
+  // A paragraph of thousands of words costs more each time: it is rendered the more rarely.
+  const auto cost = static_cast<int>(clock.nsecsElapsed() / 1'000'000);
+  m_pause->start(std::clamp(kTailShare * cost, kTailPauseMs, kLongestPauseMs));
 }
 
 /// The end of the document, in an empty block.

@@ -31,6 +31,8 @@ QString reasonText(const QString& reason) {
 }
 
 namespace {
+constexpr int kHeaderMs = 400;
+
 QString tokensText(int count) {
   return count == 1 ? MessageWidget::tr("1 token")
                     : MessageWidget::tr("%1 tokens").arg(numbers::whole(count));
@@ -142,8 +144,13 @@ void MessageWidget::display(const Conversation& conversation, bool asTokens) {
   m_answer = message.isAnswer();
   m_text = message.text;
   if (!m_built) buildHeader();
-  showHeader(conversation);
-  showBranches(conversation);
+  // While an answer grows its numbers change with every token: a few times a second will do.
+  const bool growing = m_answer && message.reason.isEmpty() && !m_text.isEmpty();
+  if (!growing || !m_headerClock.isValid() || m_headerClock.elapsed() > kHeaderMs) {
+    m_headerClock.start();
+    showHeader(conversation);
+    showBranches(conversation);
+  }
   const bool tokens = asTokens && m_answer && message.tokens && !message.tokens->empty();
   if (tokens && !m_tokenView) {
     m_tokenView = new TokenView(this);
@@ -203,6 +210,8 @@ void MessageWidget::startEditing() {
   m_layout->addWidget(m_editor);
   m_layout->addWidget(m_editBar);
   m_textView->hide();
+  m_editor->show();  // a layout shows what it is given only later
+  m_editBar->show();
   const auto finish = [this] {
     const QString text = m_editor->toPlainText().trimmed();
     stopEditing();

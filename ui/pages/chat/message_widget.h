@@ -2,6 +2,7 @@
 // One message: who said it, what it says, and what can be done with it.
 #pragma once
 
+#include <QElapsedTimer>
 #include <QFrame>
 #include <QPointer>
 
@@ -59,6 +60,7 @@ class MessageWidget : public QFrame {
   int m_index;
   bool m_answer = false, m_built = false;
   QString m_text;
+  QElapsedTimer m_headerClock;  ///< since the numbers were shown
   QVBoxLayout* m_layout;
   ElidedLabel* m_who = nullptr;
   ElidedLabel* m_note = nullptr;
