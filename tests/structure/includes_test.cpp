@@ -87,6 +87,12 @@ TEST(Includes, are_written_from_the_root) {
   expect_wrong("core/model/moe.cpp", "\"../../ui/theme/theme.h\"", "not a path from the root");
 }
 
+TEST(Includes, of_meta_object_code_are_a_files_own) {
+  expect_right("tests/ui/chart_test.cpp", "\"chart_test.moc\"");
+  expect_wrong("tests/ui/chart_test.cpp", "\"bridge_test.moc\"", "not a path from the root");
+  expect_wrong("core/run/spec.cpp", "\"spec.moc\"", "not a path from the root");
+}
+
 TEST(Includes, of_qt_stay_in_ui) {
   expect_right("ui/pages/monitor.cpp", "<QWidget>");
   expect_right("app/studio_main.cpp", "<QApplication>");
