@@ -123,7 +123,7 @@ class PagesSmokeTest : public QObject {
       QSet<QWidget*> reached;
       QWidget* first = shown->nextInFocusChain();
       for (QWidget* w = first; w; w = w->nextInFocusChain()) {
-        if (shown->isAncestorOf(w) && w->focusPolicy().testFlag(Qt::TabFocus)) reached += w;
+        if (shown->isAncestorOf(w) && (w->focusPolicy() & Qt::TabFocus) != 0) reached += w;
         if (w->nextInFocusChain() == first) break;
       }
       for (auto* button : shown->findChildren<QAbstractButton*>()) {

@@ -187,7 +187,7 @@ class ShellTest : public QObject {
     QTest::keyClicks(window.commandPalette().field(), QStringLiteral("abc"));
     QTest::keyClick(window.commandPalette().field(), Qt::Key_Escape);
     QVERIFY(!window.commandPalette().isVisible());
-    QVERIFY(field->hasFocus());
+    QCOMPARE(window.focusWidget(), static_cast<QWidget*>(field));
     QCOMPARE(field->text(), "");
     window.openPalette();
     QTest::mouseClick(window.page(QStringLiteral("settings")), Qt::LeftButton, {}, {5, 5});

@@ -183,7 +183,7 @@ Palette::Palette(QWidget* window)
 
 void Palette::open(std::vector<PaletteEntry> entries) {
   if (isVisible()) return;
-  m_before = QApplication::focusWidget();
+  m_before = window()->focusWidget();  // also while the window is not in front
   qApp->installEventFilter(this);
   m_model->setEntries(std::move(entries));
   m_field->clear();
