@@ -412,6 +412,7 @@ void SpecForm::buildSome() {
     m_rowsLayout->insertWidget(0, none);
   }
   placeProblems();
+  makeRoom();
   const std::string wanted = std::exchange(m_wanted, {});
   if (wanted.empty()) return;
   QWidget* target = nullptr;
@@ -424,6 +425,16 @@ void SpecForm::buildSome() {
   if (!target) return;
   m_body->layout()->activate();
   m_scroll->ensureWidgetVisible(target, 0, 2 * theme::kRowHeight);
+}
+
+/// The rows' own heights: a column of rows that are built one after another is given less.
+void SpecForm::makeRoom() {
+  int height = 0;
+  for (int i = 0; i < m_rowsLayout->count(); ++i) {
+    const QWidget* widget = m_rowsLayout->itemAt(i)->widget();
+    if (widget && !widget->isHidden()) height += widget->sizeHint().height();
+  }
+  m_rowsLayout->parentWidget()->setMinimumHeight(height);
 }
 
 // ---- Following the draft ------------------------------------------------------------------------
@@ -443,6 +454,7 @@ void SpecForm::setProblems(const std::vector<PlanProblem>& problems) {
   m_problems = problems;
   placeProblems();
   countProblems();
+  makeRoom();
 }
 
 void SpecForm::placeProblems() {

@@ -67,6 +67,7 @@ class SpecForm : public QWidget {
   void changeList(const QString& label, const std::string& list,
                   const std::function<void(RunSpec&)>& edit);
   void placeProblems();
+  void makeRoom();
   void countProblems();
   int sectionOf(const std::string& path) const;
   bool hasBasic(int section) const;
