@@ -432,7 +432,10 @@ void SpecForm::makeRoom() {
   int height = 0;
   for (int i = 0; i < m_rowsLayout->count(); ++i) {
     const QWidget* widget = m_rowsLayout->itemAt(i)->widget();
-    if (widget && !widget->isHidden()) height += widget->sizeHint().height();
+    // NOTE: a row that its layout has yet to show counts as hidden too.
+    const bool hidden =
+        widget && widget->isHidden() && widget->testAttribute(Qt::WA_WState_ExplicitShowHide);
+    if (widget && !hidden) height += widget->sizeHint().height();
   }
   m_rowsLayout->parentWidget()->setMinimumHeight(height);
 }
