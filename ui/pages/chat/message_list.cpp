@@ -48,9 +48,10 @@ MessageList::MessageList(int side, QWidget* parent)
   });
   QScrollBar* bar = verticalScrollBar();
   connect(bar, &QScrollBar::rangeChanged, this, &MessageList::settle);
-  connect(bar, &QScrollBar::valueChanged, this, [this] {
+  connect(bar, &QScrollBar::valueChanged, this, [this, bar] {
     if (m_settling) return;
     m_follow = atEnd();
+    m_fromBottom = bar->maximum() - bar->value();  // the place that settle() keeps
     if (wantsEarlier()) m_fill->start();
   });
 }
