@@ -15,7 +15,7 @@ namespace tessera {
 struct EngineOptions {
   std::int64_t cache_tokens = 8192;  ///< room for all open sequences together
   std::int64_t chunk_tokens = 512;   ///< most new tokens in one pass through the model
-  DType cache_dtype = DType::F32;    ///< F32 or BF16 (F64 for a model in F64); see Precision::narrow
+  DType cache_dtype = DType::F32;  ///< F32 or BF16 (F64 for a model in F64); see Precision::narrow
 };
 
 /// A sequence that the engine holds in its cache. Pages go back when it is destroyed, so it must

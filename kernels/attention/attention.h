@@ -8,8 +8,8 @@
 // starts (sequences + 1) I32: sequence s is the tokens [starts[s], starts[s + 1]); starts[0] = 0,
 // the last is `tokens`; a sequence may be empty. Token i sees the tokens j <= i of its sequence.
 // Types: all F32, or all F64 (lse as the rest). On the GPU also all BF16 with lse F32; P and dS are
-// then rounded to BF16 on Hopper, and dq depends on the order of its sums from run to run unless the
-// context is deterministic.
+// then rounded to BF16 on Hopper, and dq depends on the order of its sums from run to run unless
+// the context is deterministic.
 #pragma once
 
 #include "core/base/op.h"

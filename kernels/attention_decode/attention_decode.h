@@ -11,11 +11,11 @@ namespace tessera::kernels {
 namespace cpu {
 /// o[n, h] = sum_j softmax_j(scale q[n, h] . cache_j) cache_j[0 : d_latent], j < lengths[n].
 /// q (rows, heads, d_latent + d_rope), o (rows, heads, d_latent): F32 or F64, rows and heads may be
-/// strided. cache (pages, page_tokens, d_latent + d_rope): type of q, or BF16 with F32. On the GPU q
-/// and o may also be BF16, with any cache; on Hopper weights are then
-/// rounded to BF16 and the order of a row's sums depends on the size of its batch.
-/// pages (rows, max_pages) I32: position j of row n is in cache[pages[n, j / page_tokens],
-/// j % page_tokens]. lengths (rows) I32 >= 1: how many positions row n sees, its own included.
+/// strided. cache (pages, page_tokens, d_latent + d_rope): type of q, or BF16 with F32. On the GPU
+/// q and o may also be BF16, with any cache; on Hopper weights are then rounded to BF16 and the
+/// order of a row's sums depends on the size of its batch. pages (rows, max_pages) I32: position j
+/// of row n is in cache[pages[n, j / page_tokens], j % page_tokens]. lengths (rows) I32 >= 1: how
+/// many positions row n sees, its own included.
 void attention_decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
                       const Tensor& lengths, float scale, const Tensor& o);
 }  // namespace cpu

@@ -8,9 +8,9 @@ namespace tessera::kernels {
 
 namespace cpu {
 /// gate_up (rows, 2 width): gate in the first half of a row, up in the second; y (rows, width): the
-/// type of gate_up, or BF16 where that is F32. gate_up F32 or F64, contiguous; on the GPU also BF16,
-/// with y BF16.
-/// `live_rows` (1) I32 may be absent; rows from live_rows[0] on are then neither read nor written.
+/// type of gate_up, or BF16 where that is F32. gate_up F32 or F64, contiguous; on the GPU also
+/// BF16, with y BF16. `live_rows` (1) I32 may be absent; rows from live_rows[0] on are then neither
+/// read nor written.
 void swiglu_forward(Context& context, const Tensor& gate_up, const Tensor& live_rows,
                     const Tensor& y);
 

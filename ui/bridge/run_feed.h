@@ -40,8 +40,8 @@ class RunFeed : public QObject {
   /// that is not answered yet.
   void requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toStep, int points);
 
-  /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused. A feed is shared: it goes as
-  /// fast as the most eager of its viewers wants, and an object that is gone wants nothing.
+  /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused. A feed is shared: it goes
+  /// as fast as the most eager of its viewers wants, and an object that is gone wants nothing.
   void setCadence(int hertz, QObject* viewer = nullptr);
 
  Q_SIGNALS:
