@@ -30,6 +30,7 @@ class FlowATest : public QObject {
     app.show({});
     app.window()->resize(1280, 800);
     QVERIFY(app.window()->atFirstStart());
+    QTest::qWait(200);  // pages are made anew in the language
 
     QVERIFY(test::click(test::button(app.window(), "Try the demo")));  // 1
     QVERIFY(test::waitUntil([&] { return app.window()->currentPage() == "monitor"; }, 60'000));
@@ -40,11 +41,11 @@ class FlowATest : public QObject {
     test::picture(*app.window(), "flow-a/watching");
 
     // There is something to talk to as soon as there is a checkpoint.
-    QAbstractButton* chat = test::button(app.window(), "Open in Chat");
-    QVERIFY(chat);
+    const auto chat = [&] { return test::button(app.window(), "Open in Chat"); };
+    QVERIFY(chat());
     app.launcher().control(run, Control::Save);
-    QVERIFY(test::waitUntil([&] { return chat->isEnabled(); }, 300'000));
-    QVERIFY(test::click(chat));  // 2
+    QVERIFY(test::waitUntil([&] { return chat() && chat()->isEnabled(); }, 300'000));
+    QVERIFY(test::click(chat()));  // 2
     QCOMPARE(app.window()->currentPage(), "chat");
     QWidget* field = nullptr;
     for (auto* edit : app.window()->page("chat")->findChildren<QPlainTextEdit*>()) {

@@ -10,6 +10,7 @@
 #include <QElapsedTimer>
 #include <QEvent>
 #include <QLabel>
+#include <QPointer>
 #include <QScrollArea>
 #include <QThread>
 #include <cstdio>
@@ -146,7 +147,9 @@ QString whyNotClickable(QWidget* widget, const QPoint& at) {
           .arg(QString::fromLatin1(widget->metaObject()->className()), widget->objectName());
   if (!widget->isVisible()) return name + QStringLiteral(" is not visible");
   if (!widget->isEnabled()) return name + QStringLiteral(" is disabled: ") + widget->toolTip();
+  const QPointer<QWidget> alive = widget;
   scrollTo(widget);
+  if (!alive) return name + QStringLiteral(" was replaced by another");
   const QPoint point = widget->mapTo(widget->window(), pointOf(widget, at));
   if (!widget->window()->rect().contains(point)) {
     return name + QStringLiteral(" lies outside of its window");
