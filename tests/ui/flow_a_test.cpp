@@ -60,7 +60,11 @@ class FlowATest : public QObject {
         60'000));
     QVERIFY(test::click(test::button(app.window(), "Send")));  // 3
     QVERIFY(test::waitUntil(
-        [&] { return test::button(app.window(), "Regenerate as a branch") != nullptr; }, 120'000));
+        [&] {
+          QAbstractButton* again = test::button(app.window(), "Regenerate as a branch");
+          return again && again->isEnabled();  // the answer is there
+        },
+        120'000));
     test::picture(*app.window(), "flow-a/talking");
 
     app.launcher().control(run, Control::StopNow);
