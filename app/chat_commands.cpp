@@ -103,7 +103,8 @@ std::shared_ptr<Options> add_options(CLI::App& command) {
   command.add_option("--repetition-penalty", sampling.repetition_penalty, "1: none")
       ->capture_default_str();
   command.add_option("--seed", sampling.seed, "Of the choices")->capture_default_str();
-  command.add_option("--precision", options->precision, "fp32 or bf16")->capture_default_str();
+  command.add_option("--precision", options->precision, "fp32, bf16, tensorwise or blockwise")
+      ->capture_default_str();
   command.add_option("--device", options->device, "cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();

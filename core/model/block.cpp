@@ -31,7 +31,7 @@ Tensor residual(Pass& pass, const Tensor& x) {
 }
 }  // namespace
 
-void Block::feed_forward(Pass& pass, const Tensor& h, BlockStash& s, const Tensor& y) const {
+void Block::feed_forward(Pass& pass, const Operand& h, BlockStash& s, const Tensor& y) const {
   if (is_moe_) {
     moe_.forward(pass, h, s.moe, y);
   } else {
@@ -41,16 +41,16 @@ void Block::feed_forward(Pass& pass, const Tensor& h, BlockStash& s, const Tenso
 
 Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
                       BlockStash& s) const {
-  const std::int64_t tokens = x.size(0), hidden = x.size(1);
   s.x = x;
-  s.attention_in = pass.keep.take(pass.precision.operand, {tokens, hidden});
-  s.attention_rstd = attention_norm_.forward(pass, x, s.attention_in);
   s.middle = residual(pass, x);
-  attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
-
-  s.ffn_in = pass.keep.take(pass.precision.operand, {tokens, hidden});
-  s.ffn_rstd = ffn_norm_.forward(pass, s.middle, s.ffn_in);
+  {
+    Arena::Frame frame(pass.scratch());
+    s.attention_in = attention_norm_.input(pass, x, s.attention_rstd);
+    attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
+  }
+  Arena::Frame frame(pass.scratch());
   Tensor y = residual(pass, s.middle);
+  s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_);
   feed_forward(pass, s.ffn_in, s, y);
   return y;
 }
@@ -59,22 +59,30 @@ void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotar
                      const BlockStash& s, const BalanceTerm& balance, const Tensor& dx) const {
   Arena::Frame frame(pass.scratch());
   const Tensor dh = pass.scratch().take(dx.dtype(), {dx.size(0), dx.size(1)});
-  if (is_moe_) {
-    moe_.backward(pass, dx, s.ffn_in, sequences, s.moe, balance, dh);
-  } else {
-    dense_.backward(pass, pass.operand(dx, pass.scratch()), s.ffn_in, s.dense, 0.f, dh);
+  {
+    Arena::Frame of_ffn(pass.scratch());
+    const Operand h = ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_);
+    if (is_moe_) {
+      moe_.backward(pass, dx, h, sequences, s.moe, balance, dh);
+    } else {
+      dense_.backward(pass, pass.gradient(dx), h, s.dense, 0.f, dh);
+    }
   }
   ffn_norm_.backward(pass.context, dh, s.middle, s.ffn_rstd, true, dx);
-  attention_.backward(pass, dx, s.attention_in, sequences, rotary, s.attention, dh);
+  const Operand h = attention_norm_.saved(pass, s.attention_in, s.x, s.attention_rstd);
+  attention_.backward(pass, dx, h, sequences, rotary, s.attention, dh);
   attention_norm_.backward(pass.context, dh, s.x, s.attention_rstd, true, dx);
 }
 
 void Block::forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
                            const Tensor& cache, BlockStash& s, const Tensor& x) const {
-  const Tensor h = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
-  attention_norm_.forward(pass, x, h);
-  attention_.forward_cached(pass, h, tokens, rotary, cache, x);
-  ffn_norm_.forward(pass, x, h);
+  {
+    Arena::Frame frame(pass.scratch());
+    const Operand h = attention_norm_.input(pass, x, s.attention_rstd);
+    attention_.forward_cached(pass, h, tokens, rotary, cache, x);
+  }
+  Arena::Frame frame(pass.scratch());
+  const Operand h = ffn_norm_.input(pass, x, s.ffn_rstd, is_moe_);
   feed_forward(pass, h, s, x);
 }
 

@@ -12,12 +12,14 @@
 namespace tessera {
 
 struct BlockStash {
-  Tensor x;                             ///< (T, H) the block's input
-  Tensor attention_rstd, attention_in;  ///< (T), (T, H) operand type
+  Tensor x;               ///< (T, H) the block's input
+  Tensor attention_rstd;  ///< (T)
+  Operand attention_in;   ///< (T, H)
   MlaStash attention;
-  Tensor middle;            ///< (T, H) after attention
-  Tensor ffn_rstd, ffn_in;  ///< (T), (T, H) operand type
-  FeedForwardStash dense;
+  Tensor middle;    ///< (T, H) after attention
+  Tensor ffn_rstd;  ///< (T)
+  Operand ffn_in;   ///< (T, H)
+  GatedStash dense;
   MoeStash moe;
 };
 
@@ -43,7 +45,7 @@ class Block {
   const Moe& moe() const { return moe_; }
 
  private:
-  void feed_forward(Pass& pass, const Tensor& h, BlockStash& stash, const Tensor& y) const;
+  void feed_forward(Pass& pass, const Operand& h, BlockStash& stash, const Tensor& y) const;
 
   bool is_moe_ = false;
   Norm attention_norm_, ffn_norm_;

@@ -4,13 +4,9 @@
 
 #include <string>
 
-#include "core/model/layers.h"
+#include "core/model/gated.h"
 
 namespace tessera {
-
-struct FeedForwardStash {
-  Tensor gate_up;  ///< (T, 2 width); the activation is computed again in backward
-};
 
 class FeedForward {
  public:
@@ -18,12 +14,13 @@ class FeedForward {
   void declare(ParameterSet& parameters, std::int64_t hidden, std::int64_t width,
                const std::string& prefix);
 
-  /// y += feed-forward of h; h (T, H) operand type, y (T, H) activation type.
-  void forward(Pass& pass, const Tensor& h, FeedForwardStash& stash, const Tensor& y) const;
+  /// y += feed-forward of h; h (T, H), y (T, H) activation type.
+  void forward(Pass& pass, const Operand& h, GatedStash& stash, const Tensor& y) const;
 
-  /// dh = (or += with beta 1) the gradient of h; dy_operand (T, H) operand type.
-  void backward(Pass& pass, const Tensor& dy_operand, const Tensor& h,
-                const FeedForwardStash& stash, float beta, const Tensor& dh) const;
+  /// dh = (or += with beta 1) the gradient of h, from that of y; (T, H). `h` as Pass::saved() has
+  /// it.
+  void backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& stash,
+                float beta, const Tensor& dh) const;
 
  private:
   std::int64_t width_ = 0;

@@ -25,7 +25,7 @@ void Head::normalise(Pass& pass, const Tensor& x, HeadStash& s) const {
 
 void Head::logits(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_t to,
                   const Tensor& out) const {
-  output.forward(pass.context, s.normed.slice(0, from, to), 0.f, out);
+  output.forward(pass.context, {s.normed.slice(0, from, to), {}}, 0.f, out);
 }
 
 void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadStash& s) const {
@@ -51,8 +51,8 @@ void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadSt
       kernels::cross_entropy(context, slice, rows, gradient_scale, losses);
     }
     if (!training) continue;
-    output.input_grad(context, gradient, 0.f, s.dx.slice(0, from, to));
-    output.weight_grad(context, gradient, s.normed.slice(0, from, to));
+    output.input_grad(context, {gradient, {}}, 0.f, s.dx.slice(0, from, to));
+    output.weight_grad(context, {gradient, {}}, {s.normed.slice(0, from, to), {}});
   }
   if (training) norm.backward(context, s.dx, s.x, s.rstd, false, s.dx);
 }

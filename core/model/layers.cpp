@@ -2,36 +2,160 @@
 #include "core/model/layers.h"
 
 #include "kernels/convert/convert.h"
+#include "kernels/grouped_product/grouped_product.h"
 #include "kernels/product/product.h"
+#include "kernels/product_fp8/product_fp8.h"
 #include "kernels/rms_norm/rms_norm.h"
 
 namespace tessera {
 
 using kernels::Transpose;
 
-Tensor Pass::operand(const Tensor& x, Arena& arena) const {
+namespace {
+std::int64_t rounded_up(std::int64_t x, std::int64_t multiple) {
+  return (x + multiple - 1) / multiple * multiple;
+}
+}  // namespace
+
+void take_rows(Arena& arena, std::int64_t rows, std::int64_t cols, kernels::Quantised& to) {
+  to.values = arena.take(DType::F8E4M3, {rows, cols});
+  to.scales = arena.take(DType::F32, {kernels::scale_tiles(cols), rounded_up(rows, 4)});
+}
+
+void take_transposed(Arena& arena, std::int64_t rows, std::int64_t cols, kernels::Quantised& to) {
+  to.values_t = arena.take(DType::F8E4M3, {cols, rounded_up(rows, 16)});
+  to.scales_t = arena.take(DType::F32, {kernels::scale_tiles(rows), rounded_up(cols, 4)});
+}
+
+Tensor Pass::plain(const Tensor& x, Arena& arena) const {
   if (x.dtype() == precision.operand && x.is_contiguous()) return x;
   Tensor copy = arena.take(precision.operand, {x.size(0), x.size(1)});
   kernels::convert(context, x, copy);
   return copy;
 }
 
-void Linear::forward(Context& context, const Tensor& x, float beta, const Tensor& y) const {
-  kernels::product(context, x, weight->operand, Transpose::B, beta, y);
+Operand Pass::input(const Tensor& x, const Tensor& live_rows) const {
+  Operand made;
+  if (!precision.fp8_backward()) made.plain = plain(x, keep);
+  if (!precision.fp8_forward()) return made;
+  take_rows(scratch(), x.size(0), x.size(1), made.tiles);
+  if (precision.fp8_backward()) {
+    kernels::quantise(context, x, live_rows, made.tiles);
+  } else {
+    kernels::quantise_tensor(context, made.plain, live_rows, made.tiles);
+  }
+  return made;
 }
 
-void Linear::input_grad(Context& context, const Tensor& dy, float beta, const Tensor& dx) const {
-  kernels::product(context, dy, weight->operand, Transpose::None, beta, dx);
+Operand Pass::saved(const Operand& kept, const Tensor& x) const {
+  if (!precision.fp8_backward()) return kept;
+  Operand made;
+  take_transposed(scratch(), x.size(0), x.size(1), made.tiles);
+  kernels::quantise(context, x, {}, made.tiles);
+  return made;
 }
 
-void Linear::weight_grad(Context& context, const Tensor& dy, const Tensor& x) const {
-  kernels::product(context, dy, x, Transpose::A, 1.f, weight->grad);
+Operand Pass::gradient(const Tensor& dy) const {
+  Operand made;
+  if (!precision.fp8_backward()) {
+    made.plain = plain(dy, scratch());
+    return made;
+  }
+  take_rows(scratch(), dy.size(0), dy.size(1), made.tiles);
+  take_transposed(scratch(), dy.size(0), dy.size(1), made.tiles);
+  kernels::quantise(context, dy, {}, made.tiles);
+  return made;
+}
+
+void Linear::forward(Context& context, const Operand& x, float beta, const Tensor& y) const {
+  if (weight->fp8.values) {
+    kernels::product_fp8(context, x.tiles, weight->fp8, {}, beta, y);
+  } else {
+    kernels::product(context, x.plain, weight->operand, Transpose::B, beta, y);
+  }
+}
+
+void Linear::input_grad(Context& context, const Operand& dy, float beta, const Tensor& dx) const {
+  if (weight->fp8.values_t) {
+    kernels::product_fp8_input_grad(context, dy.tiles, weight->fp8, {}, beta, dx);
+  } else {
+    kernels::product(context, dy.plain, weight->operand, Transpose::None, beta, dx);
+  }
+}
+
+void Linear::weight_grad(Context& context, const Operand& dy, const Operand& x) const {
+  const Tensor& grad = weight->grad;
+  if (weight->fp8.values_t) {
+    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {},
+                                     grad.reshape({1, grad.size(0), grad.size(1)}));
+  } else {
+    kernels::product(context, dy.plain, x.plain, Transpose::A, 1.f, grad);
+  }
+}
+
+void ExpertLinear::forward(Context& context, const Operand& x, const Tensor& offsets,
+                           const Tensor& y) const {
+  if (weight->fp8.values) {
+    kernels::product_fp8(context, x.tiles, weight->fp8, offsets, 0.f, y);
+  } else {
+    kernels::grouped_product(context, x.plain, weight->operand, offsets, y);
+  }
+}
+
+void ExpertLinear::input_grad(Context& context, const Operand& dy, const Tensor& offsets,
+                              const Tensor& dx) const {
+  if (weight->fp8.values_t) {
+    kernels::product_fp8_input_grad(context, dy.tiles, weight->fp8, offsets, 0.f, dx);
+  } else {
+    kernels::grouped_product_input_grad(context, dy.plain, weight->operand, offsets, dx);
+  }
+}
+
+void ExpertLinear::weight_grad(Context& context, const Operand& dy, const Operand& x,
+                               const Tensor& offsets) const {
+  if (weight->fp8.values_t) {
+    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets, weight->grad);
+  } else {
+    kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets, weight->grad);
+  }
 }
 
 Tensor Norm::forward(Pass& pass, const Tensor& x, const Tensor& y) const {
   Tensor rstd = pass.keep.take(x.dtype(), {x.size(0)});
   kernels::rms_norm_forward(pass.context, x, weight->value, epsilon, y, rstd);
   return rstd;
+}
+
+namespace {
+/// Scratch for the plain part of a normed matrix, where it is wanted.
+Tensor plain_part(Pass& pass, const Tensor& x, bool wanted) {
+  if (!wanted) return {};
+  return pass.scratch().take(pass.precision.operand, {x.size(0), x.size(1)});
+}
+}  // namespace
+
+Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain) const {
+  Operand made;
+  if (!pass.precision.fp8_backward()) {
+    const Tensor y = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
+    rstd = forward(pass, x, y);
+    return pass.input(y);
+  }
+  rstd = pass.keep.take(x.dtype(), {x.size(0)});
+  made.plain = plain_part(pass, x, with_plain);
+  take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
+  kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, rstd, made.tiles);
+  return made;
+}
+
+Operand Norm::saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
+                    bool with_plain) const {
+  if (!pass.precision.fp8_backward()) return kept;
+  Operand made;
+  made.plain = plain_part(pass, x, with_plain);
+  take_transposed(pass.scratch(), x.size(0), x.size(1), made.tiles);
+  kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, rstd, made.tiles);
+  return made;
 }
 
 void Norm::backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& rstd,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two layers that everything is made of, and where their inputs are kept for backward.
+// The layers that everything is made of, what their products read, and where their inputs are kept
+// for backward. The recipes live here: above this file a layer is the same code for all of them.
 #pragma once
 
 #include "core/base/context.h"
@@ -9,6 +10,12 @@ namespace tessera {
 
 class RouterObserver;
 
+/// An activation or a gradient (rows, c) as products read it.
+struct Operand {
+  Tensor plain;              ///< of operand type; absent where tiles are all that products read
+  kernels::Quantised tiles;  ///< E4M3: by rows for products with weights, transposed for weights'
+};
+
 /// Where a forward pass runs and keeps what backward needs.
 struct Pass {
   Context& context;
@@ -17,9 +24,21 @@ struct Pass {
   RouterObserver* observer = nullptr;  ///< is told what the routers of a forward pass decide
 
   Arena& scratch() const { return *context.scratch; }
-  /// x in the type that products read: x itself, or a rounded copy taken from `arena`.
-  Tensor operand(const Tensor& x, Arena& arena) const;
+  /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
+  Tensor plain(const Tensor& x, Arena& arena) const;
+
+  /// x for forward products: plain parts are kept, E4M3 is scratch. `live_rows` (1) I32 may be
+  /// absent: rows from live_rows[0] on are left out.
+  Operand input(const Tensor& x, const Tensor& live_rows = {}) const;
+  /// The same input for the weight gradient: what input() kept, or E4M3 made again from x.
+  Operand saved(const Operand& kept, const Tensor& x) const;
+  /// A gradient for both products of backward; scratch.
+  Operand gradient(const Tensor& dy) const;
 };
+
+/// Room for the layouts of a matrix in E4M3.
+void take_rows(Arena& arena, std::int64_t rows, std::int64_t cols, kernels::Quantised& to);
+void take_transposed(Arena& arena, std::int64_t rows, std::int64_t cols, kernels::Quantised& to);
 
 /// y = x W^T with W (out, in).
 struct Linear {
@@ -27,12 +46,23 @@ struct Linear {
 
   std::int64_t out_features() const { return weight->shape[0]; }
   std::int64_t in_features() const { return weight->shape[1]; }
-  /// x (rows, in) operand type; y (rows, out) activation type; y = x W^T + beta y.
-  void forward(Context& context, const Tensor& x, float beta, const Tensor& y) const;
-  /// dx = dy W + beta dx. dy (rows, out) operand type.
-  void input_grad(Context& context, const Tensor& dy, float beta, const Tensor& dx) const;
-  /// Adds dy^T x to the weight's gradient; both in operand type.
-  void weight_grad(Context& context, const Tensor& dy, const Tensor& x) const;
+  /// y (rows, out) activation or inner type; y = x W^T + beta y.
+  void forward(Context& context, const Operand& x, float beta, const Tensor& y) const;
+  /// dx = dy W + beta dx.
+  void input_grad(Context& context, const Operand& dy, float beta, const Tensor& dx) const;
+  /// Adds dy^T x to the weight's gradient.
+  void weight_grad(Context& context, const Operand& dy, const Operand& x) const;
+};
+
+/// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product.
+struct ExpertLinear {
+  Parameter* weight = nullptr;
+
+  void forward(Context& context, const Operand& x, const Tensor& offsets, const Tensor& y) const;
+  void input_grad(Context& context, const Operand& dy, const Tensor& offsets,
+                  const Tensor& dx) const;
+  void weight_grad(Context& context, const Operand& dy, const Operand& x,
+                   const Tensor& offsets) const;
 };
 
 /// RMSNorm with its weight; what it keeps is the reciprocal root of each row.
@@ -42,6 +72,12 @@ struct Norm {
 
   /// y is (rows, d) of activation or operand type; returns rstd, kept.
   Tensor forward(Pass& pass, const Tensor& x, const Tensor& y) const;
+  /// The normed x as Pass::input() would make it; `rstd` is kept. Blockwise: in one pass over x,
+  /// and nothing but rstd is kept; with `with_plain` the plain part is there too, as scratch.
+  Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false) const;
+  /// As Pass::saved(): blockwise it is computed again from x.
+  Operand saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
+                bool with_plain = false) const;
   void backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& rstd,
                 bool accumulate, const Tensor& dx) const;
 };

@@ -16,7 +16,7 @@ void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
   query_rank_ = c.q_lora_rank;
   const auto epsilon = static_cast<float>(c.rms_norm_eps);
   const auto matrix = [&](const char* name, std::int64_t out, std::int64_t in) {
-    return Linear{&parameters.declare(prefix + name + ".weight", {out, in})};
+    return Linear{&parameters.declare_linear(prefix + name + ".weight", {out, in})};
   };
   const auto norm = [&](const char* name, std::int64_t size) {
     return Norm{&parameters.declare(prefix + name + ".weight", {size}, Init::Ones, false), epsilon};
@@ -32,6 +32,7 @@ void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
   kv_a_ = matrix("kv_a_proj_with_mqa", latent_ + rope_, c.hidden_size);
   kv_norm_ = norm("kv_a_layernorm", latent_);
   kv_b_ = matrix("kv_b_proj", heads_ * (nope_ + value_), latent_);
+  kv_b_.weight->linear = Parameter::Linear::Both;  // the absorbed form reads its parts
   o_ = matrix("o_proj", c.hidden_size, heads_ * value_);
 }
 
@@ -39,40 +40,39 @@ Tensor Mla::rotary_key(const Tensor& kv_a) const {
   return kv_a.slice(1, latent_, latent_ + rope_).split_last(1, rope_);
 }
 
-/// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d) of `type`, not yet rotated.
-Tensor Mla::project_query(Pass& pass, const Tensor& h, DType type, MlaStash& s) const {
-  const std::int64_t tokens = h.size(0), size = heads_ * (nope_ + rope_);
-  Tensor q = pass.keep.take(type, {tokens, size});
+/// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d) inner type, not yet rotated.
+Tensor Mla::project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& s) const {
+  const std::int64_t size = heads_ * (nope_ + rope_);
+  Tensor q = pass.keep.take(pass.precision.inner(), {tokens, size});
   if (query_rank_ == 0) {
     q_.forward(pass.context, h, 0.f, q);
     return q.split_last(heads_, nope_ + rope_);
   }
   s.query_latent = pass.keep.take(pass.precision.activation, {tokens, query_rank_});
-  s.query_latent_normed = pass.keep.take(pass.precision.operand, {tokens, query_rank_});
   q_a_.forward(pass.context, h, 0.f, s.query_latent);
-  s.query_latent_rstd = q_norm_.forward(pass, s.query_latent, s.query_latent_normed);
+  s.query_latent_normed = q_norm_.input(pass, s.query_latent, s.query_latent_rstd);
   q_b_.forward(pass.context, s.query_latent_normed, 0.f, q);
   return q.split_last(heads_, nope_ + rope_);
 }
 
 /// The latent and its norm, and the rotary key, rotated in place.
-void Mla::project_latent(Pass& pass, const Tensor& h, const Tensor& positions, const Rotary& rotary,
-                         MlaStash& s) const {
-  const std::int64_t tokens = h.size(0);
+void Mla::project_latent(Pass& pass, const Operand& h, const Tensor& positions,
+                         const Rotary& rotary, MlaStash& s) const {
+  const std::int64_t tokens = positions.size(0);
   s.kv_a = pass.keep.take(pass.precision.activation, {tokens, latent_ + rope_});
-  s.latent_normed = pass.keep.take(pass.precision.operand, {tokens, latent_});
   kv_a_.forward(pass.context, h, 0.f, s.kv_a);
-  s.latent_rstd = kv_norm_.forward(pass, s.kv_a.slice(1, 0, latent_), s.latent_normed);
+  // The cache takes the plain latent.
+  s.latent_normed = kv_norm_.input(pass, s.kv_a.slice(1, 0, latent_), s.latent_rstd, true);
   kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
 }
 
-void Mla::forward(Pass& pass, const Tensor& h, const Sequences& sequences, const Rotary& rotary,
+void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                   MlaStash& s, const Tensor& y) const {
   Context& context = pass.context;
-  const std::int64_t tokens = h.size(0);
+  const std::int64_t tokens = y.size(0);
   const DType type = pass.precision.inner();
 
-  s.q = project_query(pass, h, type, s);
+  s.q = project_query(pass, h, tokens, s);
   kernels::rope(context, rotary_part(s.q), sequences.positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, sequences.positions, rotary, s);
 
@@ -87,23 +87,27 @@ void Mla::forward(Pass& pass, const Tensor& h, const Sequences& sequences, const
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
   kernels::attention_forward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
-  s.o_operand = pass.operand(s.o.reshape({tokens, heads_ * value_}), pass.keep);
+  s.o_operand = pass.input(s.o.reshape({tokens, heads_ * value_}));
   o_.forward(context, s.o_operand, 1.f, y);
 }
 
-void Mla::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                    const Rotary& rotary, const MlaStash& s, const Tensor& dh) const {
   Context& context = pass.context;
-  const std::int64_t tokens = h.size(0);
+  const std::int64_t tokens = dy.size(0);
   Arena::Frame frame(pass.scratch());
   const auto scratch = [&](std::int64_t width) {
     return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
 
-  const Tensor dy_operand = pass.operand(dy, pass.scratch());
   const Tensor d_o = scratch(heads_ * value_);
-  o_.input_grad(context, dy_operand, 0.f, d_o);
-  o_.weight_grad(context, dy_operand, s.o_operand);
+  {
+    Arena::Frame of_o(pass.scratch());
+    const Operand dy_operand = pass.gradient(dy);
+    o_.input_grad(context, dy_operand, 0.f, d_o);
+    o_.weight_grad(context, dy_operand,
+                   pass.saved(s.o_operand, s.o.reshape({tokens, heads_ * value_})));
+  }
 
   const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
   const Tensor dk = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
@@ -124,35 +128,39 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequence
 
 /// Through W_UK, W_UV and the norm to the latent, and with the rotary key's gradient to dh,
 /// written.
-void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Tensor& h,
+void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Operand& h,
                           const MlaStash& s, const Tensor& dh) const {
   Context& context = pass.context;
-  const Tensor d_kv_operand = pass.operand(d_kv, pass.scratch());
-  const Tensor d_normed = pass.scratch().take(d_kv_a.dtype(), {h.size(0), latent_});
+  Arena::Frame frame(pass.scratch());
+  const Tensor latent = s.kv_a.slice(1, 0, latent_);
+  const Operand d_kv_operand = pass.gradient(d_kv);
+  const Tensor d_normed = pass.scratch().take(d_kv_a.dtype(), {dh.size(0), latent_});
   kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
-  kv_b_.weight_grad(context, d_kv_operand, s.latent_normed);
-  kv_norm_.backward(context, d_normed, s.kv_a.slice(1, 0, latent_), s.latent_rstd, false,
-                    d_kv_a.slice(1, 0, latent_));
-  const Tensor d_kv_a_operand = pass.operand(d_kv_a, pass.scratch());
+  kv_b_.weight_grad(context, d_kv_operand,
+                    kv_norm_.saved(pass, s.latent_normed, latent, s.latent_rstd));
+  kv_norm_.backward(context, d_normed, latent, s.latent_rstd, false, d_kv_a.slice(1, 0, latent_));
+  const Operand d_kv_a_operand = pass.gradient(d_kv_a);
   kv_a_.input_grad(context, d_kv_a_operand, 0.f, dh);
   kv_a_.weight_grad(context, d_kv_a_operand, h);
 }
 
 /// Adds the query's part to dh.
-void Mla::query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const MlaStash& s,
+void Mla::query_backward(Pass& pass, const Tensor& dq, const Operand& h, const MlaStash& s,
                          const Tensor& dh) const {
   Context& context = pass.context;
-  const Tensor dq_operand = pass.operand(dq, pass.scratch());
+  Arena::Frame frame(pass.scratch());
+  const Operand dq_operand = pass.gradient(dq);
   if (query_rank_ == 0) {
     q_.input_grad(context, dq_operand, 1.f, dh);
     q_.weight_grad(context, dq_operand, h);
     return;
   }
-  const Tensor d_normed = pass.scratch().take(dh.dtype(), {h.size(0), query_rank_});
+  const Tensor d_normed = pass.scratch().take(dh.dtype(), {dh.size(0), query_rank_});
   q_b_.input_grad(context, dq_operand, 0.f, d_normed);
-  q_b_.weight_grad(context, dq_operand, s.query_latent_normed);
+  q_b_.weight_grad(context, dq_operand,
+                   q_norm_.saved(pass, s.query_latent_normed, s.query_latent, s.query_latent_rstd));
   q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);
-  const Tensor d_latent_operand = pass.operand(d_normed, pass.scratch());
+  const Operand d_latent_operand = pass.gradient(d_normed);
   q_a_.input_grad(context, d_latent_operand, 1.f, dh);
   q_a_.weight_grad(context, d_latent_operand, h);
 }

@@ -14,14 +14,16 @@ namespace tessera {
 
 /// Kept from forward for backward.
 struct MlaStash {
-  Tensor query_latent, query_latent_rstd, query_latent_normed;  ///< (T, q rank); with a latent only
-  Tensor q;                                                     ///< (T, n, d), rotated
-  Tensor kv_a;                                                  ///< (T, c + r), rotary part rotated
-  Tensor latent_rstd, latent_normed;                            ///< (T), (T, c)
-  Tensor k;                                                     ///< (T, n, d)
-  Tensor kv;                                                    ///< (T, n, d_nope + v)
-  Tensor o, lse;                                                ///< (T, n, v), (n, T)
-  Tensor o_operand;                                             ///< (T, n v) operand type
+  Tensor query_latent, query_latent_rstd;  ///< (T, q rank); with a latent only
+  Operand query_latent_normed;             ///< (T, q rank)
+  Tensor q;                                ///< (T, n, d), rotated
+  Tensor kv_a;                             ///< (T, c + r), rotary part rotated
+  Tensor latent_rstd;                      ///< (T)
+  Operand latent_normed;                   ///< (T, c)
+  Tensor k;                                ///< (T, n, d)
+  Tensor kv;                               ///< (T, n, d_nope + v)
+  Tensor o, lse;                           ///< (T, n, v), (n, T)
+  Operand o_operand;                       ///< (T, n v)
 };
 
 class Mla {
@@ -29,27 +31,29 @@ class Mla {
   /// Declares the weights of `prefix` ("model.layers.3.self_attn.").
   void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
 
-  /// y += attention of h; h (T, H) operand type, y (T, H) activation type.
-  void forward(Pass& pass, const Tensor& h, const Sequences& sequences, const Rotary& rotary,
+  /// y += attention of h; h (T, H), y (T, H) activation type. Leaves scratch behind that the stash
+  /// points to: the caller frames it.
+  void forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                MlaStash& stash, const Tensor& y) const;
 
-  /// dh (T, H), written, from dy (T, H); adds the gradients of the weights.
-  void backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+  /// dh (T, H), written, from dy (T, H); adds the gradients of the weights. `h` as Pass::saved()
+  /// has it.
+  void backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                 const Rotary& rotary, const MlaStash& stash, const Tensor& dh) const;
 
   /// y += attention of the new tokens' h over everything in the cache of this layer, theirs
   /// included, which this call writes. With `tokens.fresh` in the plain form, else in the absorbed
   /// one (section 2.1.1 of the report; appendix of arXiv:2405.04434).
-  void forward_cached(Pass& pass, const Tensor& h, const CachedTokens& tokens, const Rotary& rotary,
-                      const Tensor& cache, const Tensor& y) const;
+  void forward_cached(Pass& pass, const Operand& h, const CachedTokens& tokens,
+                      const Rotary& rotary, const Tensor& cache, const Tensor& y) const;
 
  private:
-  Tensor project_query(Pass& pass, const Tensor& h, DType type, MlaStash& stash) const;
-  void project_latent(Pass& pass, const Tensor& h, const Tensor& positions, const Rotary& rotary,
+  Tensor project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& stash) const;
+  void project_latent(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
-  void query_backward(Pass& pass, const Tensor& dq, const Tensor& h, const MlaStash& stash,
+  void query_backward(Pass& pass, const Tensor& dq, const Operand& h, const MlaStash& stash,
                       const Tensor& dh) const;
-  void latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Tensor& h,
+  void latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Operand& h,
                        const MlaStash& stash, const Tensor& dh) const;
   Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                             const Rotary& rotary, const Tensor& cache) const;

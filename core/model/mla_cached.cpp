@@ -12,23 +12,23 @@ namespace tessera {
 
 using kernels::Transpose;
 
-void Mla::forward_cached(Pass& pass, const Tensor& h, const CachedTokens& tokens,
+void Mla::forward_cached(Pass& pass, const Operand& h, const CachedTokens& tokens,
                          const Rotary& rotary, const Tensor& cache, const Tensor& y) const {
   MlaStash s;
   if (tokens.fresh) {
     forward(pass, h, tokens.sequences, rotary, s, y);
-    kernels::cache_write(pass.context, s.latent_normed, s.kv_a.slice(1, latent_, latent_ + rope_),
-                         tokens.slots, cache);
+    kernels::cache_write(pass.context, s.latent_normed.plain,
+                         s.kv_a.slice(1, latent_, latent_ + rope_), tokens.slots, cache);
     return;
   }
   const Tensor& positions = tokens.sequences.positions;
-  const Tensor q = project_query(pass, h, pass.precision.inner(), s);
+  const Tensor q = project_query(pass, h, positions.size(0), s);
   kernels::rope(pass.context, rotary_part(q), positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, positions, rotary, s);
-  kernels::cache_write(pass.context, s.latent_normed, s.kv_a.slice(1, latent_, latent_ + rope_),
-                       tokens.slots, cache);
+  kernels::cache_write(pass.context, s.latent_normed.plain,
+                       s.kv_a.slice(1, latent_, latent_ + rope_), tokens.slots, cache);
   const Tensor o = absorbed_attention(pass, q, tokens, rotary, cache);
-  o_.forward(pass.context, pass.operand(o, pass.keep), 1.f, y);
+  o_.forward(pass.context, pass.input(o), 1.f, y);
 }
 
 namespace {

@@ -4,10 +4,8 @@
 #include "core/model/router_observer.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
-#include "kernels/grouped_product/grouped_product.h"
 #include "kernels/product/product.h"
 #include "kernels/router/router.h"
-#include "kernels/swiglu/swiglu.h"
 
 namespace tessera {
 
@@ -19,9 +17,10 @@ void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
   router_ = c.router();
   gate_ = &parameters.declare(prefix + "gate.weight", {experts_, c.hidden_size});
   bias_ = &parameters.declare_state(prefix + "gate.e_score_correction_bias", {experts_});
-  gate_up_ =
-      &parameters.declare(prefix + "experts.gate_up_proj", {experts_, 2 * width_, c.hidden_size});
-  down_ = &parameters.declare(prefix + "experts.down_proj", {experts_, c.hidden_size, width_});
+  gate_up_.weight = &parameters.declare_linear(prefix + "experts.gate_up_proj",
+                                               {experts_, 2 * width_, c.hidden_size});
+  down_.weight =
+      &parameters.declare_linear(prefix + "experts.down_proj", {experts_, c.hidden_size, width_});
   std::vector<std::string> gate_up_names, down_names;
   for (std::int64_t e = 0; e < experts_; ++e) {
     const std::string expert = prefix + "experts." + std::to_string(e) + ".";
@@ -29,8 +28,8 @@ void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
     gate_up_names.push_back(expert + "up_proj.weight");
     down_names.push_back(expert + "down_proj.weight");
   }
-  parameters.split(*gate_up_, std::move(gate_up_names));
-  parameters.split(*down_, std::move(down_names));
+  parameters.split(*gate_up_.weight, std::move(gate_up_names));
+  parameters.split(*down_.weight, std::move(down_names));
   has_shared_ = c.n_shared_experts > 0;
   if (has_shared_) {
     shared_.declare(parameters, c.hidden_size, c.n_shared_experts * width_,
@@ -61,70 +60,115 @@ void Moe::route(Pass& pass, const Tensor& wide, MoeStash& s) const {
   s.permutation.counts = pass.keep.take(DType::I64, {experts_});
   s.permutation.offsets = pass.keep.take(DType::I32, {experts_ + 1});
   s.permutation.row_of_slot = pass.keep.take(DType::I32, {tokens, k});
-  s.permutation.slot_of_row =
-      pass.keep.take(DType::I32, {kernels::max_permuted_rows(tokens, k, experts_)});
+  // Products in E4M3 take groups in whole tiles.
+  if (pass.precision.fp8_forward()) s.permutation.alignment = kernels::kScaleTile;
+  s.permutation.slot_of_row = pass.keep.take(
+      DType::I32, {kernels::max_permuted_rows(tokens, k, experts_, s.permutation.alignment)});
   kernels::permute_plan(pass.context, s.picks, s.permutation);
 }
 
-void Moe::run_experts(Pass& pass, const Tensor& h, MoeStash& s) const {
+Operand Moe::dispatch(Pass& pass, const Tensor& h, MoeStash& s) const {
   const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = h.size(1);
-  const DType type = pass.precision.inner(), operand = pass.precision.operand;
-  s.dispatched = pass.keep.take(operand, {rows, hidden});
-  s.gate_up = pass.keep.take(type, {rows, 2 * width_});
-  s.expert_out = pass.keep.take(type, {rows, hidden});
-  Arena::Frame frame(pass.scratch());
-  const Tensor activated = pass.scratch().take(operand, {rows, width_});
-  const Tensor& offsets = s.permutation.offsets;
-  kernels::permute_forward(pass.context, h, s.permutation, s.dispatched);
-  kernels::grouped_product(pass.context, s.dispatched, gate_up_->operand, offsets, s.gate_up);
-  kernels::swiglu_forward(pass.context, s.gate_up, live_rows(s), activated);
-  kernels::grouped_product(pass.context, activated, down_->operand, offsets, s.expert_out);
+  Operand sent;
+  if (pass.precision.fp8_backward()) {
+    take_rows(pass.scratch(), rows, hidden, sent.tiles);
+    take_transposed(pass.keep, rows, hidden, sent.tiles);
+    kernels::permute_quantise(pass.context, h, s.permutation, sent.tiles);
+  } else {
+    sent.plain = pass.keep.take(pass.precision.operand, {rows, hidden});
+    kernels::permute_forward(pass.context, h, s.permutation, sent.plain);
+    sent = pass.input(sent.plain, live_rows(s));
+  }
+  s.dispatched = sent;
+  return sent;
 }
 
-void Moe::forward(Pass& pass, const Tensor& h, MoeStash& s, const Tensor& y) const {
+void Moe::run_experts(Pass& pass, const Tensor& h, MoeStash& s, const Tensor& y) const {
+  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = y.size(1);
+  const DType type = pass.precision.inner();
+  const bool weighs_inside = pass.precision.fp8_backward();
+  const Tensor& offsets = s.permutation.offsets;
+  const Operand sent = dispatch(pass, h, s);
+  const Tensor gate_up = take_gate_up(pass, rows, width_, s.gated);
+  gate_up_.forward(pass.context, sent, offsets, gate_up);
+  if (weighs_inside) {
+    s.row_weights = pass.keep.take(s.weights.dtype(), {rows});
+    kernels::permute_weights(pass.context, s.weights, s.permutation, s.row_weights);
+  }
+  const Operand activated = gated_forward(pass, gate_up, live_rows(s), s.row_weights, s.gated);
+  Arena& arena = weighs_inside ? pass.scratch() : pass.keep;
+  const Tensor out = arena.take(type, {rows, hidden});
+  down_.forward(pass.context, activated, offsets, out);
+  kernels::combine_forward(pass.context, out, weighs_inside ? Tensor() : s.weights, s.permutation,
+                           y);
+  if (!weighs_inside) s.expert_out = out;
+}
+
+void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
   Arena::Frame frame(pass.scratch());
-  const Tensor wide = widened(pass, h);
+  const Tensor wide = widened(pass, h.plain);
   route(pass, wide, s);
   if (pass.observer) pass.observer->routed(s.picks, s.weights);
-  run_experts(pass, pass.precision.narrow ? h : wide, s);
-  kernels::combine_forward(pass.context, s.expert_out, s.weights, s.permutation, y);
+  const bool takes_plain = pass.precision.narrow || pass.precision.fp8_backward();
+  run_experts(pass, takes_plain ? h.plain : wide, s, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
 
-void Moe::backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                    const MoeStash& s, const BalanceTerm& balance, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
+  // In E4M3 the gradient is read several times: rounded once, as the tiles would round it.
+  const Tensor rounded = pass.precision.fp8_backward() ? pass.plain(dy, pass.scratch()) : Tensor();
   if (has_shared_) {
-    shared_.backward(pass, pass.operand(dy, pass.scratch()), h, s.shared, 0.f, dh);
+    Arena::Frame shared(pass.scratch());
+    shared_.backward(pass, pass.gradient(rounded ? rounded : dy), h, s.shared, 0.f, dh);
   } else {
     kernels::fill(context, 0.0, dh);
   }
-  const std::int64_t rows = s.expert_out.size(0), hidden = dy.size(1);
-  const Tensor dy_rows = pass.scratch().take(pass.precision.operand, {rows, hidden});
   const Tensor d_weights = pass.scratch().take(dy.dtype(), {dy.size(0), router_.top_k});
-  kernels::combine_backward(context, dy, s.expert_out, s.weights, s.permutation, dy_rows,
-                            d_weights);
-  experts_backward(pass, dy_rows, s, dh);
-  gate_backward(pass, d_weights, h, sequences, s, balance, dh);
+  experts_backward(pass, rounded ? rounded : dy, s, d_weights, dh);
+  gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
 }
 
-/// Adds to dh what comes back through the routed experts.
-void Moe::experts_backward(Pass& pass, const Tensor& dy_rows, const MoeStash& s,
+Operand Moe::combine_backward(Pass& pass, const Tensor& dy, const MoeStash& s,
+                              const Tensor& d_weights) const {
+  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = dy.size(1);
+  Operand dy_rows;
+  if (pass.precision.fp8_backward()) {
+    take_rows(pass.scratch(), rows, hidden, dy_rows.tiles);
+    take_transposed(pass.scratch(), rows, hidden, dy_rows.tiles);
+    kernels::permute_quantise(pass.context, dy, s.permutation, dy_rows.tiles);
+    return dy_rows;
+  }
+  dy_rows.plain = pass.scratch().take(pass.precision.operand, {rows, hidden});
+  kernels::combine_backward(pass.context, dy, s.expert_out, s.weights, s.permutation, dy_rows.plain,
+                            d_weights);
+  return dy_rows;
+}
+
+/// Adds to dh what comes back through the routed experts, and writes the gate weights' gradients.
+void Moe::experts_backward(Pass& pass, const Tensor& dy, const MoeStash& s, const Tensor& d_weights,
                            const Tensor& dh) const {
   Context& context = pass.context;
-  const std::int64_t rows = dy_rows.size(0), hidden = dy_rows.size(1);
-  const DType type = pass.precision.inner(), operand = pass.precision.operand;
+  Arena::Frame frame(pass.scratch());
+  const std::int64_t rows = s.permutation.slot_of_row.size(0);
+  const DType type = pass.precision.inner();
   const Tensor& offsets = s.permutation.offsets;
+  const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
+  const Operand dy_rows = combine_backward(pass, dy, s, d_weights);
   const Tensor d_activated = pass.scratch().take(type, {rows, width_});
-  const Tensor activated = pass.scratch().take(operand, {rows, width_});
-  const Tensor d_gate_up = pass.scratch().take(operand, {rows, 2 * width_});
-  const Tensor d_dispatched = pass.scratch().take(type, {rows, hidden});
-  kernels::grouped_product_input_grad(context, dy_rows, down_->operand, offsets, d_activated);
-  kernels::swiglu_backward(context, d_activated, s.gate_up, live_rows(s), d_gate_up, activated);
-  kernels::grouped_product_weight_grad(context, dy_rows, activated, offsets, down_->grad);
-  kernels::grouped_product_input_grad(context, d_gate_up, gate_up_->operand, offsets, d_dispatched);
-  kernels::grouped_product_weight_grad(context, d_gate_up, s.dispatched, offsets, gate_up_->grad);
+  down_.input_grad(context, dy_rows, offsets, d_activated);
+  Tensor d_row_weights;
+  if (s.row_weights) d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
+  const GatedGradient g =
+      gated_backward(pass, d_activated, live_rows(s), s.row_weights, s.gated, d_row_weights);
+  if (s.row_weights) {
+    kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
+  }
+  down_.weight_grad(context, dy_rows, g.activated, offsets);
+  gate_up_.input_grad(context, g.d_gate_up, offsets, d_dispatched);
+  gate_up_.weight_grad(context, g.d_gate_up, s.dispatched, offsets);
   kernels::permute_backward(context, d_dispatched, s.permutation, dh);
 }
 

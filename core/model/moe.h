@@ -12,14 +12,15 @@
 
 namespace tessera {
 
-/// Kept from forward for backward. R = max_permuted_rows(T, top-k, experts).
+/// Kept from forward for backward. R = max_permuted_rows(T, top-k, experts, alignment).
 struct MoeStash {
   Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
   kernels::Permutation permutation;
-  Tensor dispatched;  ///< (R, H) operand type
-  Tensor gate_up;     ///< (R, 2 width)
-  Tensor expert_out;  ///< (R, H)
-  FeedForwardStash shared;
+  Operand dispatched;  ///< (R, H): plain, or transposed in E4M3
+  GatedStash gated;    ///< of the experts
+  Tensor expert_out;   ///< (R, H); all recipes but blockwise
+  Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already; blockwise alone
+  GatedStash shared;
 };
 
 /// The sequence-wise balance loss of a micro-batch.
@@ -34,12 +35,13 @@ class Moe {
   /// Declares gate, selection bias, experts and shared experts under `prefix`.
   void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
 
-  /// y += experts of h; h (T, H) operand type, y (T, H) activation type. Slots per expert are left
-  /// in stash.permutation.counts.
-  void forward(Pass& pass, const Tensor& h, MoeStash& stash, const Tensor& y) const;
+  /// y += experts of h; h (T, H) with its plain part, y (T, H) activation type. Slots per expert
+  /// are left in stash.permutation.counts.
+  void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
-  /// dh, written, from dy; both (T, H) activation type.
-  void backward(Pass& pass, const Tensor& dy, const Tensor& h, const Sequences& sequences,
+  /// dh, written, from dy; both (T, H) activation type. `h` as Pass::saved() has it, with its plain
+  /// part.
+  void backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                 const MoeStash& stash, const BalanceTerm& balance, const Tensor& dh) const;
 
   /// The selection bias, (experts) F32.
@@ -47,10 +49,15 @@ class Moe {
   std::int64_t experts() const { return experts_; }
 
  private:
-  void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
-  void run_experts(Pass& pass, const Tensor& h, MoeStash& stash) const;
-  void experts_backward(Pass& pass, const Tensor& dy_rows, const MoeStash& stash,
-                        const Tensor& dh) const;
+  void route(Pass& pass, const Tensor& wide, MoeStash& stash) const;
+  /// The rows of tokens in the order of experts; `h` (T, H) plain or wide.
+  Operand dispatch(Pass& pass, const Tensor& h, MoeStash& stash) const;
+  void run_experts(Pass& pass, const Tensor& h, MoeStash& stash, const Tensor& y) const;
+  /// The gradient of the experts' outputs, from dy; with plain outputs also d_weights.
+  Operand combine_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
+                           const Tensor& d_weights) const;
+  void experts_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
+                        const Tensor& d_weights, const Tensor& dh) const;
   void gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                      const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
                      const Tensor& dh) const;
@@ -60,7 +67,8 @@ class Moe {
 
   std::int64_t experts_ = 0, width_ = 0;
   kernels::RouterConfig router_;
-  Parameter *gate_ = nullptr, *bias_ = nullptr, *gate_up_ = nullptr, *down_ = nullptr;
+  Parameter *gate_ = nullptr, *bias_ = nullptr;
+  ExpertLinear gate_up_, down_;
   bool has_shared_ = false;
   FeedForward shared_;
 };

@@ -11,7 +11,8 @@ void Mtp::declare(ParameterSet& parameters, const ModelConfig& c, const Linear& 
   };
   embedding_norm_ = norm("enorm");
   hidden_norm_ = norm("hnorm");
-  join_.weight = &parameters.declare(prefix + "eh_proj.weight", {c.hidden_size, 2 * c.hidden_size});
+  join_.weight =
+      &parameters.declare_linear(prefix + "eh_proj.weight", {c.hidden_size, 2 * c.hidden_size});
   block_.declare(parameters, c, c.num_hidden_layers, prefix);
   head_ = {norm("shared_head.norm"), output};
 }
@@ -26,7 +27,11 @@ void Mtp::forward(Pass& pass, const Tensor& hidden, const Tensor& embedded,
   s.embedded_rstd = embedding_norm_.forward(pass, embedded, s.joined.slice(1, 0, width));
   s.hidden_rstd = hidden_norm_.forward(pass, hidden, s.joined.slice(1, width, 2 * width));
   const Tensor x = pass.keep.take(pass.precision.activation, {tokens, width});
-  join_.forward(pass.context, s.joined, 0.f, x);
+  {
+    Arena::Frame frame(pass.scratch());
+    s.joined_operand = pass.input(s.joined);
+    join_.forward(pass.context, s.joined_operand, 0.f, x);
+  }
   const Tensor y = block_.forward(pass, x, sequences, rotary, s.block);
   head_.normalise(pass, y, s.head);
   head_.loss(pass, targets, gradient_scale, s.head);
@@ -39,10 +44,10 @@ void Mtp::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
   const Tensor& dx = s.head.dx;
   block_.backward(pass, sequences, rotary, s.block, balance, dx);
   Arena::Frame frame(pass.scratch());
-  const Tensor dx_operand = pass.operand(dx, pass.scratch());
+  const Operand dx_operand = pass.gradient(dx);
   const Tensor d_joined = pass.scratch().take(dx.dtype(), {tokens, 2 * width});
   join_.input_grad(pass.context, dx_operand, 0.f, d_joined);
-  join_.weight_grad(pass.context, dx_operand, s.joined);
+  join_.weight_grad(pass.context, dx_operand, pass.saved(s.joined_operand, s.joined));
   embedding_norm_.backward(pass.context, d_joined.slice(1, 0, width), s.embedded, s.embedded_rstd,
                            false, d_embedded);
   hidden_norm_.backward(pass.context, d_joined.slice(1, width, 2 * width), s.hidden, s.hidden_rstd,

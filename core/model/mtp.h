@@ -18,6 +18,7 @@ struct MtpStash {
   Tensor hidden, embedded;            ///< (T, H) both inputs
   Tensor hidden_rstd, embedded_rstd;  ///< (T)
   Tensor joined;                      ///< (T, 2 H) operand type: [enorm(emb); hnorm(h)]
+  Operand joined_operand;
   BlockStash block;
   HeadStash head;
 };

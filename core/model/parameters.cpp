@@ -59,6 +59,13 @@ Parameter& ParameterSet::declare(std::string name, std::vector<std::int64_t> sha
   return parameters_.emplace_back(std::move(p));
 }
 
+Parameter& ParameterSet::declare_linear(std::string name, std::vector<std::int64_t> shape,
+                                        Parameter::Linear linear) {
+  Parameter& p = declare(std::move(name), std::move(shape));
+  p.linear = linear;
+  return p;
+}
+
 Parameter& ParameterSet::declare_state(std::string name, std::vector<std::int64_t> shape) {
   Parameter& p = declare(std::move(name), std::move(shape), Init::Zeros, false);
   p.trained = false;
@@ -89,11 +96,6 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
   const auto elements = static_cast<std::size_t>(total);
   values_ = buffer(elements * size_of(precision.activation));
   flat_values_ = values_.view(precision.activation, {total});
-  flat_operands_ = flat_values_;
-  if (precision.operand != precision.activation) {
-    operands_ = buffer(elements * size_of(precision.operand));
-    flat_operands_ = operands_.view(precision.operand, {total});
-  }
   if (with_gradients) {
     gradients_ = buffer(elements * size_of(precision.activation));
     flat_gradients_ = gradients_.view(precision.activation, {total});
@@ -107,7 +109,6 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
   for (Parameter& p : parameters_) {
     if (p.trained) {
       p.value = shaped(flat_values_, next, p);
-      p.operand = shaped(flat_operands_, next, p);
       if (with_gradients) p.grad = shaped(flat_gradients_, next, p);
       next += padded(p);
     } else {
@@ -116,6 +117,85 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
     }
     place_parts(p);
   }
+  allocate_operands(precision, device, measuring);
+  allocate_quantised(precision, device, measuring);
+}
+
+void ParameterSet::allocate_operands(const Precision& precision, Device device, bool measuring) {
+  using Linear = Parameter::Linear;
+  const bool copies = precision.operand != precision.activation;
+  const auto is_copied = [&](const Parameter& p) {
+    return copies && p.trained && !(precision.fp8_backward() && p.linear == Linear::Yes);
+  };
+  std::int64_t total = 0;
+  for (Parameter& p : parameters_) {
+    if (p.trained && !copies) p.operand = p.value;
+    total += is_copied(p) ? padded(p) : 0;
+  }
+  if (total == 0) return;
+  const std::size_t bytes = static_cast<std::size_t>(total) * size_of(precision.operand);
+  operands_ = measuring ? Buffer::measuring(bytes, device) : Buffer(bytes, device);
+  const Tensor flat = operands_.view(precision.operand, {total});
+  std::int64_t next = 0;
+  for (Parameter& p : parameters_) {
+    if (!is_copied(p)) continue;
+    p.operand = shaped(flat, next, p);
+    next += padded(p);
+  }
+}
+
+namespace {
+/// The layouts of a weight in E4M3, taken from an arena of bytes by `take`.
+template <class Take>
+kernels::QuantisedWeight quantised_layouts(const Parameter& p, bool both, const Take& take) {
+  const std::size_t rank = p.shape.size();
+  const std::int64_t batch = rank == 3 ? p.shape[0] : 1, n = p.shape[rank - 2],
+                     k = p.shape[rank - 1];
+  require(n % 16 == 0 && k % 16 == 0, "precision",
+          "{} is ({}, {}); products in FP8 take sizes in multiples of 16", p.name, n, k);
+  const std::int64_t down = kernels::scale_tiles(n), across = kernels::scale_tiles(k);
+  kernels::QuantisedWeight w;
+  w.values = take(DType::F8E4M3, batch, n, k);
+  w.scales = take(DType::F32, batch, down, across);
+  if (both) {
+    w.values_t = take(DType::F8E4M3, batch, k, n);
+    w.scales_t = take(DType::F32, batch, across, down);
+  }
+  return w;
+}
+}  // namespace
+
+void ParameterSet::allocate_quantised(const Precision& precision, Device device, bool measuring) {
+  if (!precision.fp8_forward()) return;
+  const bool both = precision.fp8_backward();
+  constexpr std::size_t kAlignBytes = 256;
+  std::size_t total = 0;
+  Tensor all;
+  const auto take = [&](DType type, std::int64_t a, std::int64_t b, std::int64_t c) {
+    const std::size_t bytes = static_cast<std::size_t>(a * b * c) * size_of(type);
+    auto* at = all ? static_cast<std::byte*>(all.raw()) + total : nullptr;
+    total += (bytes + kAlignBytes - 1) / kAlignBytes * kAlignBytes;
+    return Tensor(at, type, {a, b, c}, device);
+  };
+  const auto lay_out = [&] {
+    total = 0;
+    for (Parameter& p : parameters_) {
+      if (p.linear != Parameter::Linear::No) p.fp8 = quantised_layouts(p, both, take);
+    }
+  };
+  lay_out();
+  if (total == 0) return;
+  quantised_ = measuring ? Buffer::measuring(total, device) : Buffer(total, device);
+  all = quantised_.view(DType::U8, {static_cast<std::int64_t>(total)});
+  lay_out();
+}
+
+std::size_t ParameterSet::operand_bytes(const Parameter& p) {
+  std::size_t bytes = p.operand && p.operand.raw() != p.value.raw() ? p.operand.bytes() : 0;
+  for (const Tensor& t : {p.fp8.values, p.fp8.scales, p.fp8.values_t, p.fp8.scales_t}) {
+    if (t) bytes += t.bytes();
+  }
+  return bytes;
 }
 
 namespace {
@@ -157,7 +237,24 @@ void ParameterSet::initialise(std::uint64_t seed, double sigma) {
 }
 
 void ParameterSet::refresh_operands(Context& context) {
-  if (operands_.bytes() > 0) kernels::convert(context, flat_values_, flat_operands_);
+  for (const Parameter& p : parameters_) {
+    if (!p.trained || !p.operand || p.operand.raw() == p.value.raw()) continue;
+    kernels::convert(context, p.value.reshape({count(p)}), p.operand.reshape({count(p)}));
+  }
+  refresh_quantised(context);
+}
+
+void ParameterSet::refresh_quantised(Context& context) {
+  for (const Parameter& p : parameters_) {
+    if (!p.fp8.values) continue;
+    const Tensor& w = p.fp8.values;
+    const Tensor value = p.value.reshape({w.size(0), w.size(1), w.size(2)});
+    if (p.fp8.values_t) {
+      kernels::quantise_weight(context, value, p.fp8);
+    } else {
+      kernels::quantise_weight_tensor(context, value, p.fp8);
+    }
+  }
 }
 
 void ParameterSet::zero_gradients(Context& context) {

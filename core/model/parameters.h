@@ -12,6 +12,7 @@
 #include "core/base/context.h"
 #include "core/base/memory.h"
 #include "core/model/precision.h"
+#include "kernels/quantise/quantise.h"
 
 namespace tessera {
 
@@ -25,10 +26,14 @@ struct Parameter {
   Init init = Init::Normal;
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only
+  /// Of a linear layer: in E4M3 where the recipe has it so. `Both`: products outside of the layer
+  /// read it too, in BF16.
+  enum class Linear : std::uint8_t { No, Yes, Both } linear = Linear::No;
 
   Tensor value;    ///< master weight
   Tensor grad;     ///< same shape and type; absent without gradients
-  Tensor operand;  ///< what products read: value itself, or its BF16 copy
+  Tensor operand;  ///< what products read: value itself, or its BF16 copy; absent where fp8 is all
+  kernels::QuantisedWeight fp8;  ///< what the products of the recipe's linear layers read
 
   /// Views of `value` under their released names, in storage order.
   struct Part {
@@ -46,12 +51,16 @@ class ParameterSet {
   /// `part_names`, the parameter itself is the one released tensor.
   Parameter& declare(std::string name, std::vector<std::int64_t> shape, Init init = Init::Normal,
                      bool decay = true);
+  /// Declares the weights of a linear layer, (out, in) or (experts, out, in).
+  Parameter& declare_linear(std::string name, std::vector<std::int64_t> shape,
+                            Parameter::Linear linear = Parameter::Linear::Yes);
   /// Declares an F32 array that training does not touch through gradients.
   Parameter& declare_state(std::string name, std::vector<std::int64_t> shape);
   /// The parameter is stored as `released_names.size()` equal runs of rows with these names.
   void split(Parameter& parameter, std::vector<std::string> released_names);
 
-  /// `measuring`: sizes and shapes without memory; nothing may then be read or written.
+  /// `measuring`: sizes and shapes without memory; nothing may then be read or written. Throws
+  /// Error where a recipe of FP8 meets weights whose sizes are not multiples of 16.
   void allocate(const Precision& precision, bool with_gradients, Device device,
                 bool measuring = false);
 
@@ -60,6 +69,8 @@ class ParameterSet {
 
   /// Renews the copies that products read. To be called after values change.
   void refresh_operands(Context& context);
+  /// Those in E4M3 alone: AdamW writes the BF16 ones itself.
+  void refresh_quantised(Context& context);
   void zero_gradients(Context& context);
 
   std::deque<Parameter>& all() { return parameters_; }
@@ -69,7 +80,9 @@ class ParameterSet {
   std::size_t value_bytes() const { return values_.bytes(); }
   std::size_t gradient_bytes() const { return gradients_.bytes(); }
   /// Of the copies that products read, where these are not the values themselves.
-  std::size_t operand_bytes() const { return operands_.bytes(); }
+  std::size_t operand_bytes() const { return operands_.bytes() + quantised_.bytes(); }
+  /// The same of one parameter.
+  static std::size_t operand_bytes(const Parameter& parameter);
   std::size_t state_bytes() const { return states_.bytes(); }
 
   /// Throws Error when there is none of this name.
@@ -77,8 +90,10 @@ class ParameterSet {
 
  private:
   std::int64_t flat_size() const;
-  Buffer values_, gradients_, operands_, states_;
-  Tensor flat_values_, flat_gradients_, flat_operands_;
+  void allocate_operands(const Precision& precision, Device device, bool measuring);
+  void allocate_quantised(const Precision& precision, Device device, bool measuring);
+  Buffer values_, gradients_, operands_, quantised_, states_;
+  Tensor flat_values_, flat_gradients_;
   std::deque<Parameter> parameters_;
 };
 

@@ -29,10 +29,7 @@ std::string_view name_of(Recipe recipe) {
 }
 
 Precision Precision::of(Recipe recipe) {
-  if (recipe == Recipe::Fp32) return {DType::F32, DType::F32};
-  if (recipe == Recipe::Bf16) return {DType::F32, DType::BF16};
-  throw Error("precision", fmt::format("the CPU engine does not compute {} yet", name_of(recipe)),
-              "choose fp32 or bf16");
+  return {DType::F32, recipe == Recipe::Fp32 ? DType::F32 : DType::BF16, false, recipe};
 }
 
 }  // namespace tessera

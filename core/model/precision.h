@@ -9,8 +9,11 @@
 namespace tessera {
 
 /// `Fp32`: everything in FP32. `Bf16`: operands of products rounded to BF16, sums and everything
-/// between products in FP32 on the CPU; on the GPU see Precision::narrow. `Tensorwise`,
-/// `Blockwise`: FP8 (see docs of the recipes).
+/// between products in FP32 on the CPU; on the GPU see Precision::narrow. `Tensorwise`: as Bf16,
+/// and the forward products of linear layers in E4M3 with one scale per matrix. `Blockwise`: all
+/// three products of linear layers in E4M3, scaled in tiles of 1 x 128 and blocks of 128 x 128
+/// (DeepSeek-V3 report, section 3.3). In both, embedding, head, gate, norms and attention stay as
+/// in Bf16, and sums are in FP32.
 enum class Recipe : std::uint8_t { Fp32, Bf16, Tensorwise, Blockwise };
 
 /// "fp32", "bf16", "tensorwise", "blockwise". Throws Error for another word.
@@ -26,10 +29,13 @@ struct Precision {
   /// their gradients) are kept as operands are. The residual stream, norms, logits, master weights
   /// and gradients of weights are not. Only the GPU's operations take such tensors.
   bool narrow = false;
+  Recipe recipe = Recipe::Fp32;
 
   DType inner() const { return narrow ? operand : activation; }
+  /// Whether the forward products of linear layers are in E4M3, and the two of backward.
+  bool fp8_forward() const { return recipe == Recipe::Tensorwise || fp8_backward(); }
+  bool fp8_backward() const { return recipe == Recipe::Blockwise; }
 
-  /// Throws Error for recipes that the CPU engine does not compute.
   static Precision of(Recipe recipe);
 };
 

@@ -30,6 +30,27 @@ bool can_be_counted(const ModelConfig& c) {
   return layers * (attention + experts + dense) + tables < 1e15;
 }
 
+std::optional<std::string> odd_fp8_weight(const ModelConfig& c) {
+  const std::int64_t heads = c.num_attention_heads;
+  std::vector<std::pair<const char*, std::int64_t>> sizes = {
+      {"hidden_size", c.hidden_size},
+      {"q_lora_rank", c.q_lora_rank},
+      {"kv_lora_rank", c.kv_lora_rank},
+      {"kv_lora_rank + qk_rope_head_dim", c.kv_lora_rank + c.qk_rope_head_dim},
+      {"num_attention_heads * (qk_nope_head_dim + qk_rope_head_dim)", heads * c.qk_head_dim()},
+      {"num_attention_heads * (qk_nope_head_dim + v_head_dim)",
+       heads * (c.qk_nope_head_dim + c.v_head_dim)},
+      {"num_attention_heads * v_head_dim", heads * c.v_head_dim}};
+  if (c.first_k_dense_replace > 0 || c.n_routed_experts == 0) {
+    sizes.emplace_back("intermediate_size", c.intermediate_size);
+  }
+  if (c.n_routed_experts > 0) sizes.emplace_back("moe_intermediate_size", c.moe_intermediate_size);
+  for (const auto& [name, size] : sizes) {
+    if (size % 16 != 0) return fmt::format("{} is {}", name, size);
+  }
+  return {};
+}
+
 namespace {
 std::int64_t elements(const Parameter& p) {
   return std::accumulate(p.shape.begin(), p.shape.end(), std::int64_t{1}, std::multiplies<>());
@@ -101,14 +122,11 @@ ParameterPlan plan_parameters(const ModelConfig& config) {
   return plan;
 }
 
-Precision planned_precision(const RunSpec& spec, bool* known) {
-  if (known) *known = true;
-  try {
-    return Precision::of(spec.precision.recipe);
-  } catch (const Error&) {
-    if (known) *known = false;
-    return Precision::of(Recipe::Bf16);
-  }
+Precision planned_precision(const RunSpec& spec, bool* fits) {
+  const Precision wanted = Precision::of(spec.precision.recipe);
+  const bool allowed = !wanted.fp8_forward() || !odd_fp8_weight(spec.model);
+  if (fits) *fits = allowed;
+  return allowed ? wanted : Precision::of(Recipe::Bf16);
 }
 
 namespace {
@@ -148,7 +166,10 @@ void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& st
   const bool master = weights.operands > 0;
   plan.terms = {
       {"weights", master ? "master weights (FP32)" : "weights (FP32)", weights.values},
-      {"operands", "copies that products read (BF16)", weights.operands},
+      {"operands",
+       spec.precision.recipe == Recipe::Bf16 ? "copies that products read (BF16)"
+                                             : "copies that products read (FP8, BF16)",
+       weights.operands},
       {"gradients", "gradients (FP32)", weights.gradients},
       {"moments",
        spec.optimiser.moments == DType::BF16 ? "AdamW moments (BF16)" : "AdamW moments (FP32)",
@@ -253,7 +274,7 @@ WeightBytes weights_of(const Model& model, const RunSpec& spec, const PipelinePa
     }
     bytes.values += n * size_of(precision.activation);
     bytes.gradients += n * size_of(precision.activation);
-    if (precision.operand != precision.activation) bytes.operands += n * size_of(precision.operand);
+    bytes.operands += ParameterSet::operand_bytes(p) * n / static_cast<std::size_t>(elements(p));
     bytes.moments += 2 * n * size_of(spec.optimiser.moments);
   }
   return bytes;
@@ -316,11 +337,11 @@ MemoryPlan plan_memory(const RunSpec& spec) {
           tokens);
   const bool alone = spec.parallel.pipeline == 1 && spec.parallel.expert == 1;
   MemoryPlan plan = alone ? plan_one_rank(spec) : plan_ranks(spec);
-  bool known = true;
-  planned_precision(spec, &known);
-  if (!known) {
+  bool fits = true;
+  planned_precision(spec, &fits);
+  if (!fits) {
     plan.exact = false;
-    plan.notes.push_back(fmt::format("{} is counted as bf16, the nearest that the engine computes",
+    plan.notes.push_back(fmt::format("{} is counted as bf16: the sizes of the model are not for it",
                                      name_of(spec.precision.recipe)));
   }
   return plan;

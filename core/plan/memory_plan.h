@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,12 @@ struct MemoryPlan {
 
 ParameterPlan plan_parameters(const ModelConfig& config);
 
-/// The types a run of this spec computes in. A recipe that the engine has not is planned as BF16;
-/// `known` is then false.
-Precision planned_precision(const RunSpec& spec, bool* known = nullptr);
+/// The size of a linear layer that is no multiple of 16, as FP8 wants them: "kv_lora_rank is 24".
+std::optional<std::string> odd_fp8_weight(const ModelConfig& config);
+
+/// The types a run of this spec computes in. FP8 that the sizes of the model do not allow is
+/// planned as BF16; `fits` is then false.
+Precision planned_precision(const RunSpec& spec, bool* fits = nullptr);
 
 /// Throws Error where the spec has problems or is too large to be counted.
 MemoryPlan plan_memory(const RunSpec& spec);

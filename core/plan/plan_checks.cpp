@@ -53,12 +53,13 @@ class PlanChecker {
 
   /// What this version does not do.
   void check_engine() {
-    bool known = true;
-    planned_precision(spec_, &known);
-    if (!known) {
+    bool fits = true;
+    planned_precision(spec_, &fits);
+    if (!fits) {
       add(Severity::Error, "precision.recipe",
-          fmt::format("the engine does not compute {} yet", name_of(spec_.precision.recipe)),
-          "fp32 or bf16", {{"precision.recipe", "\"bf16\""}});
+          fmt::format("{}; {} takes multiples of 16", *odd_fp8_weight(spec_.model),
+                      name_of(spec_.precision.recipe)),
+          "bf16, or other sizes", {{"precision.recipe", "\"bf16\""}});
     }
     const std::int64_t ranks = spec_.parallel.data * spec_.parallel.pipeline;
     if (ranks > 1 || spec_.parallel.expert > 1) {

@@ -60,11 +60,12 @@ void Optimiser::update(Context& context, double learning_rate) {
                                       .weight_decay = p.decay ? options_.weight_decay : 0.0,
                                       .step = steps_};
     const std::int64_t count = p.value.numel();
-    const bool is_copied = p.operand.raw() != p.value.raw();
+    const bool is_copied = p.operand && p.operand.raw() != p.value.raw();
     kernels::adamw(context, config, p.grad.reshape({count}), scale_, p.value.reshape({count}),
                    m_[at], v_[at], is_copied ? p.operand.reshape({count}) : Tensor());
     ++at;
   }
+  parameters_.refresh_quantised(context);
 }
 
 std::vector<Optimiser::Moment> Optimiser::moments() const {

@@ -79,10 +79,10 @@ int choose_width(const GroupedFp8Product& p) {
   return best;
 }
 
-template <int BN, int WN, int STAGES>
+template <int BN, int WN, int STAGES, class Out>
 void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   constexpr int kShared = ForwardLayout<BN, STAGES>::kTotal;
-  const auto kernel = forward_kernel<BN, WN, STAGES>;
+  const auto kernel = forward_kernel<BN, WN, STAGES, Out>;
   static const int blocks =
       resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kForwardName);
   ForwardArguments arguments{};
@@ -92,10 +92,12 @@ void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.experts)},
       {static_cast<uint64_t>(p.k), static_cast<uint64_t>(p.k) * static_cast<uint64_t>(p.n)},
       {kTileK, BN / kCluster, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
-  arguments.c = ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, p.c,
+  constexpr auto kOutType =
+      sizeof(Out) == 4 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  arguments.c = ptx::make_tensor_map<2>(kOutType, p.c,
                                         {static_cast<uint64_t>(p.n), static_cast<uint64_t>(p.rows)},
-                                        {static_cast<uint64_t>(p.n) * 2}, {64, 64},
-                                        CU_TENSOR_MAP_SWIZZLE_128B);
+                                        {static_cast<uint64_t>(p.n) * sizeof(Out)},
+                                        {128 / sizeof(Out), 64}, CU_TENSOR_MAP_SWIZZLE_128B);
   arguments.a_scale =
       scales_map(p.a_scale, (p.k + kTileK - 1) / kTileK, p.rows, p.a_scale_stride, kForwardRows);
   arguments.b_scale = p.b_scale;
@@ -103,8 +105,22 @@ void launch_forward(CUstream_st* stream, const GroupedFp8Product& p) {
   arguments.n = p.n;
   arguments.k = p.k;
   arguments.experts = p.experts;
+  arguments.blocks = static_cast<int>((p.rows + kGroupBlock - 1) / kGroupBlock);
+  arguments.add = p.add;
   kernel<<<blocks, kThreads, kShared, stream>>>(arguments);
   check(cudaGetLastError(), kForwardName);
+}
+
+template <class Out>
+void choose_forward(CUstream_st* stream, const GroupedFp8Product& p) {
+  switch (choose_width(p)) {
+    case 128:
+      return launch_forward<128, 128, 5, Out>(stream, p);
+    case 256:
+      return launch_forward<256, 128, 4, Out>(stream, p);
+    default:
+      return launch_forward<192, 192, 4, Out>(stream, p);
+  }
 }
 
 template <bool ACCUMULATE>
@@ -124,6 +140,7 @@ void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   arguments.m = p.m;
   arguments.n = p.n;
   arguments.experts = p.experts;
+  arguments.blocks = static_cast<int>((p.tokens + kGroupBlock - 1) / kGroupBlock);
   kernel<<<blocks, kThreads, kShared, stream>>>(arguments);
   check(cudaGetLastError(), kWeightGradName);
 }
@@ -144,14 +161,12 @@ void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
   require(p.a_scale_stride % 4 == 0 && p.a_scale_stride >= p.rows, kForwardName,
           "expected a_scale_stride a multiple of 4 and >= {} rows, got {}", p.rows,
           p.a_scale_stride);
+  require(p.is_f32 || !p.add, kForwardName, "additions are into F32 alone");
   if (p.rows == 0) return;
-  switch (choose_width(p)) {
-    case 128:
-      return launch_forward<128, 128, 5>(stream, p);
-    case 256:
-      return launch_forward<256, 128, 4>(stream, p);
-    default:
-      return launch_forward<192, 192, 4>(stream, p);
+  if (p.is_f32) {
+    choose_forward<float>(stream, p);
+  } else {
+    choose_forward<uint16_t>(stream, p);
   }
 }
 

@@ -108,10 +108,13 @@ __device__ inline void release_stage(uint32_t empty_barrier) {
   if (lane < kCluster) ptx::mbarrier_arrive_at_rank(empty_barrier, lane);
 }
 
-// First 128-row block of every expert, as 16-bit numbers: 8 M rows at most.
-__device__ inline void load_starts(uint16_t* starts, const int32_t* offsets, int experts) {
+// First 128-row block of every expert, as 16-bit numbers: 8 M rows at most. Without offsets
+// `blocks` blocks in near-equal parts.
+__device__ inline void load_starts(uint16_t* starts, const int32_t* offsets, int experts,
+                                   int blocks) {
   for (int e = threadIdx.x; e <= experts; e += blockDim.x) {
-    starts[e] = static_cast<uint16_t>(offsets[e] / kGroupBlock);
+    const int64_t part = static_cast<int64_t>(blocks) * e / experts;
+    starts[e] = static_cast<uint16_t>(offsets != nullptr ? offsets[e] / kGroupBlock : part);
   }
 }
 

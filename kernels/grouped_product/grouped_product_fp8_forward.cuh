@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// c (rows, n) BF16 = a (rows, k) b[expert] (n, k)^T with 1 x 128 and 128 x 128 scales: the kernel.
+// c (rows, n) BF16 or F32 = a (rows, k) b[expert] (n, k)^T with 1 x 128 and 128 x 128 scales, or
+// added to c: the kernel.
 // BN columns per tile are multiplied WN at a time: WN / 2 registers of a thread hold partial sums
 // and BN / 2 the FP32 sums.
 #pragma once
@@ -17,6 +18,8 @@ struct ForwardArguments {
   const float* b_scale;
   const int32_t* offsets;
   int n, k, experts;
+  int blocks;  // of 128 rows, where there are no offsets
+  bool add;    // F32 alone
 };
 
 template <int BN>
@@ -152,7 +155,49 @@ __device__ inline void store_results(const ForwardArguments& p, uint32_t out, in
   }
 }
 
-template <int BN, int WN, int STAGES>
+// The same for F32, in panels of 32 columns; the copy engine stores or adds.
+template <int BN>
+__device__ inline void store_floats(const ForwardArguments& p, uint32_t out, int group, int row,
+                                    int column, const float* sums) {
+  constexpr int kColumns = kOutColumns<BN> / 2;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, c = lane % 4;
+  const bool leader = threadIdx.x % 128 == 0;
+  out += group * 64 * kColumns * 4;
+#pragma unroll
+  for (int first = 0; first < BN; first += kColumns) {
+    if (leader) ptx::tma_store_wait_read<0>();
+    ptx::named_barrier_sync(1 + group, 128);
+#pragma unroll
+    for (int j = 0; j < kColumns / 8; ++j) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const uint32_t in_panel = 16 * warp + lane / 4 + 8 * half, unit = 2 * (j % 4) + c / 2;
+        const int at = first / 2 + 4 * j + 2 * half;
+        asm volatile(
+            "st.shared.v2.f32 [%0], {%1, %2};\n" ::"r"(out + j / 4 * 8192 + in_panel * 128 +
+                                                       ((unit ^ (in_panel % 8)) << 4) + c % 2 * 8),
+            "f"(sums[at]), "f"(sums[at + 1])
+            : "memory");
+      }
+    }
+    ptx::fence_writes_for_tma();
+    ptx::named_barrier_sync(1 + group, 128);
+    if (leader) {
+      for (int at = 0; at < kColumns && column + first + at < p.n; at += 32) {
+        const uint32_t from = out + at / 32 * 8192;
+        if (p.add) {
+          ptx::tma_add_2d(&p.c, from, column + first + at, row + 64 * group);
+        } else {
+          ptx::tma_store_2d(&p.c, from, column + first + at, row + 64 * group,
+                            ptx::kCacheEvictFirst);
+        }
+      }
+      ptx::tma_store_commit();
+    }
+  }
+}
+
+template <int BN, int WN, int STAGES, class Out>
 __device__ inline void forward_consume(const ForwardArguments& p, uint32_t shared,
                                        const ForwardWork<BN>& work, int group) {
   using L = ForwardLayout<BN, STAGES>;
@@ -194,21 +239,24 @@ __device__ inline void forward_consume(const ForwardArguments& p, uint32_t share
         promote<WN>(sums + part * (WN / 2), partial, low, high, scale_b + part * (WN / 64));
       }
     }
-    if (tile.live) {
+    if (!tile.live) continue;
+    if constexpr (sizeof(Out) == 4) {
+      store_floats<BN>(p, shared + L::kOut, group, tile.block * kForwardRows, tile.column, sums);
+    } else {
       store_results<BN>(p, shared + L::kOut, group, tile.block * kForwardRows, tile.column, sums);
     }
   }
   if (thread == 0) ptx::tma_store_wait<0>();
 }
 
-template <int BN, int WN, int STAGES>
+template <int BN, int WN, int STAGES, class Out>
 __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     forward_kernel(const __grid_constant__ ForwardArguments p) {
   using L = ForwardLayout<BN, STAGES>;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
-  load_starts(starts, p.offsets, p.experts);
+  load_starts(starts, p.offsets, p.experts, p.blocks);
   if (threadIdx.x == 0) init_barriers<L, STAGES>(shared);
   __syncthreads();
   ptx::cluster_sync();
@@ -219,7 +267,7 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     if (threadIdx.x / 32 % 4 == 0) forward_produce<BN, STAGES>(p, shared, work);
   } else {
     ptx::registers_grow<232>();
-    forward_consume<BN, WN, STAGES>(p, shared, work, group);
+    forward_consume<BN, WN, STAGES, Out>(p, shared, work, group);
   }
   // NOTE: the other block may still multicast into this one or arrive at its barriers.
   __syncthreads();

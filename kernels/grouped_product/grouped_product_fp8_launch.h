@@ -10,6 +10,7 @@
 // Groups: `offsets` (experts + 1) I32, rows of expert e are [offsets[e], offsets[e + 1]).
 // NOTE: every offset is a multiple of 128 (kFp8GroupAlignment): one tile of the kernels, and one
 // scaling tile along tokens, belong to one expert. Padding rows hold zeros. Groups may be empty.
+// `offsets` null: all rows, of any number, in as many near-equal parts as there are experts.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +29,15 @@ struct GroupedFp8Product {
   const void* b;         ///< (experts, n, k) E4M3, contiguous
   const float* b_scale;  ///< (experts, ceil(n / 128), ceil(k / 128)), contiguous
   const int32_t* offsets;
-  void* c;       ///< (rows, n) BF16, contiguous; rows past offsets[experts] keep their values
+  void* c;       ///< (rows, n), contiguous; rows past offsets[experts] keep their values
   int64_t rows;  ///< capacity of a and c
   int64_t
       a_scale_stride;  ///< multiple of 4, at least rows: tokens are contiguous, as cuBLASLt has it
   int n, k;            ///< multiples of 16 and 16
   int experts;
-  int tile_n = 0;  ///< 128, 192 or 256; 0 chooses by shape
+  int tile_n = 0;       ///< 128, 192 or 256; 0 chooses by shape
+  bool is_f32 = false;  ///< c is F32, not BF16
+  bool add = false;     ///< add to c, which is F32
 };
 void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p);
 

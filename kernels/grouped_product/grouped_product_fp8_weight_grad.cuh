@@ -24,6 +24,7 @@ struct WeightGradArguments {
   float* dw;
   const int32_t* offsets;
   int m, n, experts;
+  int blocks;  // of 128 tokens, where there are no offsets
 };
 
 using WeightGradLayout = Layout<kGradRows, kGradColumns, kGradColumns * 4, 0, kGradStages>;
@@ -197,7 +198,7 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
-  load_starts(starts, p.offsets, p.experts);
+  load_starts(starts, p.offsets, p.experts, p.blocks);
   if (threadIdx.x == 0) init_barriers<L, kGradStages>(shared);
   __syncthreads();
   ptx::cluster_sync();

@@ -223,7 +223,6 @@ TESSERA_CUDA_OPERATION(permute_backward)
 
 void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
                      const Permutation& permutation, const Tensor& out) {
-  require(bool(weights), "combine_forward", "weights are absent");
   gather(context, "combine_forward", y, weights, permutation, out);
 }
 TESSERA_CUDA_OPERATION(combine_forward)
@@ -263,5 +262,54 @@ void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, co
   });
 }
 TESSERA_CUDA_OPERATION(combine_backward)
+
+namespace {
+__global__ void __launch_bounds__(256)
+    row_weights_kernel(Rows<const float> weights, int top_k, const std::int32_t* slot_of_row,
+                       std::int64_t rows, float* row_weights) {
+  const std::int64_t row = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (row >= rows) return;
+  const std::int32_t slot = slot_of_row[row];
+  row_weights[row] = slot < 0 ? 0.0f : weights[slot / top_k][slot % top_k];
+}
+
+__global__ void __launch_bounds__(256)
+    slot_weights_kernel(const float* d_row_weights, const std::int32_t* row_of_slot,
+                        std::int64_t slots, int top_k, Rows<float> d_weights) {
+  const std::int64_t slot = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (slot >= slots) return;
+  d_weights[slot / top_k][slot % top_k] = d_row_weights[row_of_slot[slot]];
+}
+}  // namespace
+
+void permute_weights(Context& context, const Tensor& weights, const Permutation& permutation,
+                     const Tensor& row_weights) {
+  const char* where = "permute_weights";
+  const std::int64_t rows = permutation.slot_of_row.size(0);
+  const std::int64_t top_k = permutation.row_of_slot.size(1);
+  expect_shape(where, "weights", weights, {permutation.row_of_slot.size(0), top_k});
+  expect_shape(where, "row_weights", row_weights, {rows});
+  if (rows == 0) return;
+  row_weights_kernel<<<blocks_for(rows, 256), 256, 0, stream_of(context)>>>(
+      read_rows<float>(weights), static_cast<int>(top_k),
+      permutation.slot_of_row.data<std::int32_t>(), rows, row_weights.data<float>());
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(permute_weights)
+
+void permute_weights_backward(Context& context, const Tensor& d_row_weights,
+                              const Permutation& permutation, const Tensor& d_weights) {
+  const char* where = "permute_weights_backward";
+  const std::int64_t top_k = permutation.row_of_slot.size(1);
+  const std::int64_t slots = permutation.row_of_slot.numel();
+  expect_shape(where, "d_row_weights", d_row_weights, {permutation.slot_of_row.size(0)});
+  expect_shape(where, "d_weights", d_weights, {permutation.row_of_slot.size(0), top_k});
+  if (slots == 0) return;
+  slot_weights_kernel<<<blocks_for(slots, 256), 256, 0, stream_of(context)>>>(
+      d_row_weights.data<float>(), permutation.row_of_slot.data<std::int32_t>(), slots,
+      static_cast<int>(top_k), rows_of<float>(d_weights));
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(permute_weights_backward)
 
 }  // namespace tessera::kernels::cuda

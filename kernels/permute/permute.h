@@ -55,7 +55,7 @@ void permute_backward(Context& context, const Tensor& dy, const Permutation& per
                       const Tensor& dx);
 
 /// out[t] += sum_i weights[t, i] y[row_of_slot[t, i]]; y (rows, d), weights (tokens, top_k),
-/// out (tokens, d), F32 or F64; on the GPU y may be BF16 with the others F32.
+/// absent: all 1; out (tokens, d), F32 or F64; on the GPU y may be BF16 with the others F32.
 void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
                      const Permutation& permutation, const Tensor& out);
 
@@ -64,6 +64,15 @@ void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
 /// weights F32. permute_forward there takes x BF16 with y BF16 too.
 void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, const Tensor& weights,
                       const Permutation& permutation, const Tensor& dy, const Tensor& d_weights);
+
+/// row_weights[row] = the weight of the row's slot, 0 where it has none; weights (tokens, top_k),
+/// row_weights (rows), all of it written. F32 or F64.
+void permute_weights(Context& context, const Tensor& weights, const Permutation& permutation,
+                     const Tensor& row_weights);
+
+/// d_weights[t, i] = d_row_weights[row_of_slot[t, i]]; F32 or F64.
+void permute_weights_backward(Context& context, const Tensor& d_row_weights,
+                              const Permutation& permutation, const Tensor& d_weights);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::permute_plan)> permute_plan{"permute_plan", cpu::permute_plan};
@@ -75,5 +84,10 @@ inline const Op<decltype(cpu::combine_forward)> combine_forward{"combine_forward
                                                                 cpu::combine_forward};
 inline const Op<decltype(cpu::combine_backward)> combine_backward{"combine_backward",
                                                                   cpu::combine_backward};
+
+inline const Op<decltype(cpu::permute_weights)> permute_weights{"permute_weights",
+                                                                cpu::permute_weights};
+inline const Op<decltype(cpu::permute_weights_backward)> permute_weights_backward{
+    "permute_weights_backward", cpu::permute_weights_backward};
 
 }  // namespace tessera::kernels

@@ -101,6 +101,47 @@ Case backward_case(const Setting& s, DType dtype) {
           }};
 }
 
+Case weights_case(const Setting& s) {
+  return {.op = "permute_weights",
+          .label = s.text(),
+          .tolerance = 0,
+          .bytes = double(s.tokens * s.top_k) * 8,
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor weights = run.normal({s.tokens, s.top_k});
+            const Tensor rows = run.output("row_weights", {s.rows()});
+            run.execute([&](Context& c) { permute_weights(c, weights, p, rows); });
+          }};
+}
+
+Case weights_backward_case(const Setting& s) {
+  return {.op = "permute_weights_backward",
+          .label = s.text(),
+          .tolerance = 0,
+          .bytes = double(s.tokens * s.top_k) * 12,
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor rows = run.normal({s.rows()});
+            const Tensor d_weights = run.output("d_weights", {s.tokens, s.top_k});
+            run.execute([&](Context& c) { permute_weights_backward(c, rows, p, d_weights); });
+          }};
+}
+
+/// Weights that were applied before: none here.
+Case sum_case(const Setting& s) {
+  return {.op = "combine_forward",
+          .label = s.text() + ", no weights",
+          .tolerance = 1e-6,
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor y = run.normal({s.rows(), s.d});
+            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}));
+            run.execute([&](Context& c) { combine_forward(c, y, {}, p, out); });
+          }};
+}
+
 Case combine_case(const Setting& s, DType dtype) {
   return {
       .op = "combine_forward",
@@ -181,6 +222,9 @@ void register_permute_cases(CaseList& cases) {
     cases.push_back(combine_case(setting, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
+    cases.push_back(weights_case(setting));
+    cases.push_back(weights_backward_case(setting));
+    cases.push_back(sum_case(setting));
     for (Case& the_case : cases_in_bf16(setting)) cases.push_back(the_case);
   }
   const Setting large{", groups of 128", 8192, 8, 64, 1024, 64, 128};

@@ -195,7 +195,6 @@ void permute_backward(Context&, const Tensor& dy, const Permutation& permutation
 
 void combine_forward(Context&, const Tensor& y, const Tensor& weights,
                      const Permutation& permutation, const Tensor& out) {
-  require(bool(weights), "combine_forward", "weights are absent");
   gather("combine_forward", y, weights, permutation, out);
 }
 
@@ -226,6 +225,35 @@ void combine_backward(Context&, const Tensor& d_out, const Tensor& y, const Tens
         }
       });
     });
+  });
+}
+
+void permute_weights(Context&, const Tensor& weights, const Permutation& permutation,
+                     const Tensor& row_weights) {
+  const char* where = "permute_weights";
+  const std::int64_t rows = permutation.slot_of_row.size(0);
+  const std::int64_t top_k = permutation.row_of_slot.size(1);
+  expect_shape(where, "weights", weights, {permutation.row_of_slot.size(0), top_k});
+  expect_shape(where, "row_weights", row_weights, {rows});
+  const auto* slots = permutation.slot_of_row.data<std::int32_t>();
+  with_float(where, "weights", weights, [&]<class T>(T) {
+    T* to = row_weights.data<T>();
+    for (std::int64_t row = 0; row < rows; ++row) {
+      to[row] = slots[row] < 0 ? T(0) : row_of<T>(weights, slots[row] / top_k)[slots[row] % top_k];
+    }
+  });
+}
+
+void permute_weights_backward(Context&, const Tensor& d_row_weights, const Permutation& permutation,
+                              const Tensor& d_weights) {
+  const char* where = "permute_weights_backward";
+  const Plan plan = read_plan(where, permutation, d_row_weights.size(0));
+  expect_shape(where, "d_weights", d_weights, {plan.tokens, plan.top_k});
+  with_float(where, "d_row_weights", d_row_weights, [&]<class T>(T) {
+    const T* from = d_row_weights.data<T>();
+    for (std::int64_t slot = 0; slot < plan.tokens * plan.top_k; ++slot) {
+      row_of<T>(d_weights, slot / plan.top_k)[slot % plan.top_k] = from[plan.row_of_slot[slot]];
+    }
   });
 }
 

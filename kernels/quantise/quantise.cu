@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Quantisation to E4M3 of activations, SwiGLU's results and weights; the tile itself is in
-// quantise_tile.cuh.
+// Quantisation to E4M3 of activations and weights; the tile itself is in quantise_tile.cuh.
 #include "core/base/error.h"
 #include "kernels/quantise/quantise_tile.cuh"
 
@@ -24,48 +23,6 @@ __global__ void __launch_bounds__(kThreads, 3)
       v = load_pairs(x + (place.row + r) * cols + place.column);
     }
     block.set_row(r, v);
-  }
-  quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
-}
-
-__device__ inline float swiglu(float gate, float up) {
-  return __fdividef(gate, 1.0f + __expf(-gate)) * up;
-}
-__device__ inline uint32_t swiglu_pair(uint32_t gate, uint32_t up) {
-  return pack_bf16(swiglu(low_float(gate), low_float(up)),
-                   swiglu(high_float(gate), high_float(up)));
-}
-
-__global__ void __launch_bounds__(kThreads, 3)
-    swiglu_kernel(const uint8_t* gate_up, int64_t rows, int width, const int32_t* live_rows,
-                  uint8_t* y, const QuantisedActivation out) {
-  __shared__ ActivationShared shared;
-  const Place place = place_of(live(rows, live_rows), width);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
-  if (row0 >= place.rows) return;
-  PairBlock block;
-  // Four rows at a time: eight loads in flight, and registers for no more.
-#pragma unroll
-  for (int first = 0; first < 8; first += 4) {
-    uint4 gate[4], up[4];
-#pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      gate[r] = up[r] = make_uint4(0, 0, 0, 0);
-      if (place.has_row(first + r) && place.has_columns()) {
-        const uint8_t* at = gate_up + ((place.row + first + r) * 2 * width + place.column) * 2;
-        gate[r] = load_stream(at);
-        up[r] = load_stream(at + static_cast<int64_t>(width) * 2);
-      }
-    }
-#pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      const uint4 v = make_uint4(swiglu_pair(gate[r].x, up[r].x), swiglu_pair(gate[r].y, up[r].y),
-                                 swiglu_pair(gate[r].z, up[r].z), swiglu_pair(gate[r].w, up[r].w));
-      block.set_row(first + r, v);
-      if (y != nullptr && place.has_row(first + r) && place.has_columns()) {
-        *reinterpret_cast<uint4*>(y + ((place.row + first + r) * width + place.column) * 2) = v;
-      }
-    }
   }
   quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
 }
@@ -191,15 +148,6 @@ void quantise_activation(CUstream_st* stream, const void* x, bool is_bf16, int64
 void quantise_activation(CUstream_st* stream, const void* x, int64_t rows, int cols,
                          const int32_t* live_rows, const QuantisedActivation& out) {
   quantise_activation(stream, x, true, rows, cols, live_rows, out);
-}
-
-void swiglu_quantise(CUstream_st* stream, const void* gate_up, int64_t rows, int width,
-                     const int32_t* live_rows, void* y, const QuantisedActivation& out) {
-  check_activation(rows, width, out, "swiglu_quantise");
-  if (rows == 0 || width == 0) return;
-  swiglu_kernel<<<tiles(rows, width, 1, "swiglu_quantise"), kThreads, 0, stream>>>(
-      static_cast<const uint8_t*>(gate_up), rows, width, live_rows, static_cast<uint8_t*>(y), out);
-  check_launch("swiglu_quantise");
 }
 
 void quantise_weight(CUstream_st* stream, const void* w, bool is_bf16, int batch, int n, int k,

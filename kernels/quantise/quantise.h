@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Quantisation to FP8 E4M3 in tiles: the operands of the recipe `blockwise` (DeepSeek-V3 report,
-// section 3.3.2), alone and fused with the operation that makes them.
+// section 3.3.2), alone and fused with the operation that makes them. The recipe `tensorwise` has
+// one tile, the whole matrix, and stores its scale where the tiles' scales would be.
 //
 // Every value is rounded to BF16 first, whatever type it comes in. Then for every tile, in FP32
 // with IEEE rounding:
@@ -41,6 +42,12 @@ struct QuantisedWeight {
   Tensor scales_t;  ///< (batch, scale_tiles(k), scale_tiles(n))
 };
 
+/// SwiGLU's input in tiles of 1 x 128, gate and up apart: what is kept of it for backward.
+struct QuantisedHalves {
+  Tensor values;  ///< (2, R, C) F8E4M3: gate, up
+  Tensor scales;  ///< (2, scale_tiles(C), R or more) F32
+};
+
 namespace cpu {
 /// x (R, C) F32, BF16 or F64, contiguous. `live_rows` (1) I32 may be absent; rows from live_rows[0]
 /// on are then neither read nor written (in values_t: but for the zeros up to the next 16).
@@ -50,10 +57,29 @@ void quantise(Context& context, const Tensor& x, const Tensor& live_rows, const 
 /// and so are the values: master weights go to FP8 without BF16 in between.
 void quantise_weight(Context& context, const Tensor& w, const QuantisedWeight& out);
 
-/// y = swiglu(gate_up) rounded to BF16, and quantised. gate_up (R, 2 C) BF16 (on the CPU also F32
-/// or F64) as in kernels/swiglu; y (R, C) as gate_up but for BF16 on the GPU, may be absent.
+/// The layout by rows with one scale for all live rows of x, from their largest |x|.
+void quantise_tensor(Context& context, const Tensor& x, const Tensor& live_rows,
+                     const Quantised& out);
+
+/// As quantise_weight with one scale for each matrix of the batch; `values` alone.
+void quantise_weight_tensor(Context& context, const Tensor& w, const QuantisedWeight& out);
+
+/// y = row_weight * swiglu(gate_up) rounded to BF16, and quantised. gate_up (R, 2 C) BF16 (on the
+/// CPU also F32 or F64) as in kernels/swiglu; row_weights (R) F32 may be absent: all 1; y (R, C) as
+/// gate_up but for BF16 on the GPU, may be absent. `kept`, where present, is gate_up rounded to
+/// BF16 and quantised.
 void swiglu_quantise(Context& context, const Tensor& gate_up, const Tensor& live_rows,
-                     const Tensor& y, const Quantised& out);
+                     const Tensor& row_weights, const Tensor& y, const QuantisedHalves& kept,
+                     const Quantised& out);
+
+/// Backward of swiglu_quantise from what it kept. dy (R, C) is the gradient of y, BF16 (on the CPU
+/// also F32 or F64). d_gate_up (R, 2 C): the gradient of gate_up, rounded to BF16 and quantised. y:
+/// the weighted result again, for the weight gradient of the layer that follows. d_row_weights (R)
+/// F32 (F64 on the CPU): dy . swiglu(gate_up) of each live row; present where row_weights are.
+void swiglu_backward_quantise(Context& context, const Tensor& dy, const QuantisedHalves& kept,
+                              const Tensor& live_rows, const Tensor& row_weights,
+                              const Quantised& d_gate_up, const Quantised& y,
+                              const Tensor& d_row_weights);
 
 /// permute_forward's rows of x (tokens, C), quantised; zeros in padding rows; rows (and columns of
 /// values_t) from offsets[experts] on are not written. With values_t the permutation's alignment is
@@ -67,8 +93,9 @@ void combine_backward_quantise(Context& context, const Tensor& d_out, const Tens
                                const Tensor& weights, const Permutation& permutation,
                                const Quantised& out, const Tensor& d_weights);
 
-/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, contiguous; weight (C)
-/// and rstd (R) alike; y (R, C) BF16 (as x for F64) may be absent.
+/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, row stride free (on
+/// the GPU a multiple of 4); weight (C) and rstd (R) alike; y (R, C) BF16 (as x for F64) may be
+/// absent.
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
                        const Tensor& y, const Tensor& rstd, const Quantised& out);
 }  // namespace cpu
@@ -76,8 +103,14 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
 inline const Op<decltype(cpu::quantise)> quantise{"quantise", cpu::quantise};
 inline const Op<decltype(cpu::quantise_weight)> quantise_weight{"quantise_weight",
                                                                 cpu::quantise_weight};
+inline const Op<decltype(cpu::quantise_tensor)> quantise_tensor{"quantise_tensor",
+                                                                cpu::quantise_tensor};
+inline const Op<decltype(cpu::quantise_weight_tensor)> quantise_weight_tensor{
+    "quantise_weight_tensor", cpu::quantise_weight_tensor};
 inline const Op<decltype(cpu::swiglu_quantise)> swiglu_quantise{"swiglu_quantise",
                                                                 cpu::swiglu_quantise};
+inline const Op<decltype(cpu::swiglu_backward_quantise)> swiglu_backward_quantise{
+    "swiglu_backward_quantise", cpu::swiglu_backward_quantise};
 inline const Op<decltype(cpu::permute_quantise)> permute_quantise{"permute_quantise",
                                                                   cpu::permute_quantise};
 inline const Op<decltype(cpu::combine_backward_quantise)> combine_backward_quantise{

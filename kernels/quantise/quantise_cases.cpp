@@ -101,20 +101,123 @@ Case weight_case(std::int64_t batch, std::int64_t n, std::int64_t k, DType dtype
           }};
 }
 
-Case swiglu_case(const Shape& s, DType dtype, bool with_y) {
+enum class Swiglu { Plain, WithY, Weighted };
+
+Tensor space(CaseRun& run, std::initializer_list<std::int64_t> shape, DType dtype) {
+  return run.temporary(shape, {.dtype = dtype, .fixed = true});
+}
+
+Case swiglu_case(const Shape& s, DType dtype, Swiglu what) {
+  const bool with_y = what == Swiglu::WithY, weighted = what == Swiglu::Weighted;
   return {
       .op = "swiglu_quantise",
-      .label = s.text() + (with_y ? " with y" : ""),
+      .label = s.text() + (with_y     ? " with y"
+                           : weighted ? " weighted, kept"
+                                      : ""),
       .dtype = dtype,
       .tolerance = kRounded,
-      .bytes = s.elements() * double(size_of(dtype)) * (with_y ? 3 : 2) + s.written(),
+      .bytes = s.elements() * (double(size_of(dtype)) * (with_y ? 3 : 2) + (weighted ? 2 : 0)) +
+               s.written(),
       .benchmark = s.benchmark(),
       .body = [=](CaseRun& run) {
         const Tensor gate_up = run.normal({s.rows, 2 * s.cols}, {.scale = 2});
         const Tensor y = with_y ? run.output("y", {s.rows, s.cols}, {.tolerance = 3e-3}) : Tensor();
+        Tensor weights;
+        QuantisedHalves kept;
+        if (weighted) {
+          weights = run.uniform({s.rows}, 0.1, 1, {.dtype = DType::F32});
+          kept = {run.output("kept", {2, s.rows, s.cols},
+                             {.dtype = DType::F8E4M3, .fixed = true, .tolerance = kExact}),
+                  run.output("kept scales", {2, scale_tiles(s.cols), s.rows},
+                             {.dtype = DType::F32, .fixed = true, .tolerance = kExact})};
+        }
         const Quantised out = outputs(run, s, kRounded);
-        run.execute([&](Context& c) { swiglu_quantise(c, gate_up, {}, y, out); });
+        run.execute([&](Context& c) { swiglu_quantise(c, gate_up, {}, weights, y, kept, out); });
       }};
+}
+
+/// Named outputs of one matrix.
+Quantised named(CaseRun& run, const std::string& name, const Shape& s) {
+  const TensorOptions values{.dtype = DType::F8E4M3, .fixed = true, .tolerance = kRounded};
+  const TensorOptions scales{.dtype = DType::F32, .fixed = true, .tolerance = kRounded};
+  Quantised out;
+  if (s.by_rows) {
+    out.values = run.output(name, {s.rows, s.cols}, values);
+    out.scales = run.output(name + " scales", {scale_tiles(s.cols), s.rows}, scales);
+  }
+  out.values_t = run.output(name + "_t", {s.cols, (s.rows + 15) / 16 * 16}, values);
+  out.scales_t = run.output(name + "_t scales", {scale_tiles(s.rows), s.cols}, scales);
+  return out;
+}
+
+Case swiglu_backward_case(const Shape& s, DType dtype, bool weighted) {
+  return {.op = "swiglu_backward_quantise",
+          .label = s.text() + (weighted ? " weighted" : ""),
+          .dtype = dtype,
+          .tolerance = kRounded,
+          .bytes = s.elements() * double(size_of(dtype) + 2 + 5),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor dy = run.normal({s.rows, s.cols});
+            const Tensor gate_up = run.normal({s.rows, 2 * s.cols}, {.scale = 2});
+            Tensor weights, d_weights;
+            if (weighted) {
+              const DType wide = run.dtype() == DType::F64 ? DType::F64 : DType::F32;
+              weights = run.uniform({s.rows}, 0.1, 1, {.dtype = wide});
+              d_weights = run.output("d_weights", {s.rows}, {.dtype = wide, .tolerance = 1e-5});
+            }
+            const QuantisedHalves kept{space(run, {2, s.rows, s.cols}, DType::F8E4M3),
+                                       space(run, {2, scale_tiles(s.cols), s.rows}, DType::F32)};
+            const Quantised made{space(run, {s.rows, s.cols}, DType::F8E4M3),
+                                 space(run, {scale_tiles(s.cols), s.rows}, DType::F32),
+                                 {},
+                                 {}};
+            swiglu_quantise(run.context(), gate_up, {}, {}, {}, kept, made);
+            const Quantised d_gate_up = named(run, "d_gate_up", {s.rows, 2 * s.cols});
+            const Quantised y = named(run, "y", {s.rows, s.cols, false});
+            run.execute([&](Context& c) {
+              swiglu_backward_quantise(c, dy, kept, {}, weights, d_gate_up, y, d_weights);
+            });
+          }};
+}
+
+Case tensor_case(const Shape& s, std::int64_t live_rows, DType dtype) {
+  return {.op = "quantise_tensor",
+          .label = fmt::format("({}, {}), {} live", s.rows, s.cols, live_rows),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = s.elements() * double(2 * size_of(dtype) + 1),
+          .benchmark = s.benchmark(),
+          .same_for_any_threads = !s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor x = run.normal({s.rows, s.cols}, {.scale = 3});
+            const Tensor live = run.integers(DType::I32, {1}, {live_rows});
+            const Quantised out = outputs(run, {s.rows, s.cols, true, false}, kExact);
+            run.untouched_from(out.values, live_rows);
+            fill(run.context(), 0, out.scales);
+            run.execute([&](Context& c) { quantise_tensor(c, x, live, out); });
+          }};
+}
+
+Case weight_tensor_case(std::int64_t batch, std::int64_t n, std::int64_t k, DType dtype) {
+  const double elements = double(batch) * double(n) * double(k);
+  return {.op = "quantise_weight_tensor",
+          .label = fmt::format("({}, {}, {})", batch, n, k),
+          .dtype = dtype,
+          .tolerance = kExact,
+          .bytes = elements * double(2 * size_of(dtype) + 1),
+          .benchmark = elements > 1e6,
+          .body = [=](CaseRun& run) {
+            const Tensor w = run.normal({batch, n, k}, {.scale = 0.02});
+            const TensorOptions values{.dtype = DType::F8E4M3, .fixed = true};
+            const TensorOptions scales{.dtype = DType::F32, .fixed = true};
+            const QuantisedWeight out{
+                run.output("values", {batch, n, k}, values),
+                run.output("scales", {batch, scale_tiles(n), scale_tiles(k)}, scales),
+                {},
+                {}};
+            run.execute([&](Context& c) { quantise_weight_tensor(c, w, out); });
+          }};
 }
 
 Case norm_case(const Shape& s, bool with_y) {
@@ -220,13 +323,34 @@ void register_quantise_cases(CaseList& cases) {
         Shape{200, 136, true, false}, Shape{200, 136, false, true}, Shape{4096, 2048}}) {
     cases.push_back(quantise_case(shape, DType::F32));
     cases.push_back(quantise_case(shape, DType::BF16));
-    cases.push_back(on_gpu(swiglu_case(shape, DType::BF16, false)));
-    cases.push_back(on_gpu(swiglu_case(shape, DType::BF16, true)));
+    for (const Swiglu what : {Swiglu::Plain, Swiglu::WithY, Swiglu::Weighted}) {
+      cases.push_back(on_gpu(swiglu_case(shape, DType::BF16, what)));
+    }
     cases.push_back(norm_case(shape, false));
     cases.push_back(norm_case(shape, true));
   }
-  cases.push_back(swiglu_case({33, 40}, DType::F32, true));
-  cases.back().on_cuda = false;
+  for (const Swiglu what : {Swiglu::WithY, Swiglu::Weighted}) {
+    cases.push_back(swiglu_case({33, 40}, DType::F32, what));
+    cases.back().on_cuda = false;
+  }
+  for (const Shape& shape : {Shape{0, 8}, Shape{1, 8}, Shape{33, 40}, Shape{200, 256},
+                             Shape{129, 136}, Shape{4096, 1024}}) {
+    for (const bool weighted : {false, true}) {
+      cases.push_back(on_gpu(swiglu_backward_case(shape, DType::BF16, weighted)));
+      if (shape.benchmark()) continue;
+      cases.push_back(swiglu_backward_case(shape, DType::F32, weighted));
+      cases.back().on_cuda = false;
+    }
+  }
+  for (DType dtype : {DType::F32, DType::BF16}) {
+    cases.push_back(tensor_case({0, 8}, 0, dtype));
+    cases.push_back(tensor_case({5, 8}, 0, dtype));
+    cases.push_back(tensor_case({300, 264}, 130, dtype));
+    cases.push_back(tensor_case({4096, 2048}, 4096, dtype));
+    cases.push_back(weight_tensor_case(1, 16, 16, dtype));
+    cases.push_back(weight_tensor_case(3, 144, 272, dtype));
+    cases.push_back(weight_tensor_case(8, 1024, 1024, dtype));
+  }
   cases.push_back(norm_case({5, 2056}, true));  // more tiles than a cluster of blocks has
   cases.push_back(norm_case({140, 1000}, true));
   for (std::int64_t live_rows : {0, 3, 5}) cases.push_back(special_case(live_rows));

@@ -218,7 +218,94 @@ void quantise_weight(Context&, const Tensor& w, const QuantisedWeight& out) {
   });
 }
 
-void swiglu_quantise(Context&, const Tensor& gate_up, const Tensor& live_rows, const Tensor& y,
+void quantise_tensor(Context&, const Tensor& x, const Tensor& live_rows, const Quantised& out) {
+  const char* where = "quantise_tensor";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t cols = x.size(1), rows = live(where, live_rows, x.size(0));
+  check_layouts(where, out, x.size(0), cols);
+  require(out.values && !out.values_t, where, "one layout is made: that by rows");
+  auto* values = out.values.data<f8e4m3>();
+  with_element(where, "x", x, [&]<class T>(T) {
+    const T* from = x.data<T>();
+    float most = 0;
+#pragma omp parallel for reduction(max : most)
+    for (std::int64_t i = 0; i < rows * cols; ++i) most = larger(most, rounded(to_float(from[i])));
+    const float inverse = inverse_of(most), scale = scale_of(most);
+    parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin * cols; i < end * cols; ++i) {
+        values[i] = f8e4m3(rounded(to_float(from[i])) * inverse);
+      }
+    });
+    for (std::int64_t tile = 0; tile < scale_tiles(cols); ++tile) {
+      std::fill_n(row_of<float>(out.scales, tile), rows, scale);
+    }
+  });
+}
+
+void quantise_weight_tensor(Context&, const Tensor& w, const QuantisedWeight& out) {
+  const char* where = "quantise_weight_tensor";
+  expect_shape(where, "w", w, {-1, -1, -1});
+  expect_contiguous(where, "w", w);
+  const std::int64_t batch = w.size(0), n = w.size(1), k = w.size(2);
+  require(n % 16 == 0 && k % 16 == 0, where, "expected n and k in multiples of 16, got {}",
+          w.describe());
+  require(out.values && !out.values_t, where, "one layout is made: (batch, n, k)");
+  expect_shape(where, "values", out.values, {batch, n, k});
+  expect_shape(where, "scales", out.scales, {batch, scale_tiles(n), scale_tiles(k)});
+  const std::int64_t tiles = scale_tiles(n) * scale_tiles(k);
+  with_element(where, "w", w, [&]<class T>(T) {
+    parallel_for(batch, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t item = begin; item < end; ++item) {
+        const T* from = w.data<T>() + item * n * k;
+        f8e4m3* to = out.values.data<f8e4m3>() + item * n * k;
+        float most = 0;
+        for (std::int64_t i = 0; i < n * k; ++i) most = larger(most, to_float(from[i]));
+        const float inverse = inverse_of(most);
+        for (std::int64_t i = 0; i < n * k; ++i) to[i] = f8e4m3(to_float(from[i]) * inverse);
+        std::fill_n(out.scales.data<float>() + item * tiles, tiles, scale_of(most));
+      }
+    });
+  });
+}
+
+namespace {
+/// The type sums are made in.
+template <class T>
+using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+void check_halves(const char* where, const QuantisedHalves& halves, std::int64_t rows,
+                  std::int64_t cols) {
+  expect_shape(where, "kept values", halves.values, {2, rows, cols});
+  expect_contiguous(where, "kept values", halves.values);
+  expect_shape(where, "kept scales", halves.scales, {2, scale_tiles(cols), -1});
+  require(halves.scales.size(2) >= rows, where, "expected scales of {} rows, got {}", rows,
+          halves.scales.describe());
+}
+
+/// One half as the layout by rows of a matrix (R, C).
+Quantised half_of(const QuantisedHalves& halves, std::int64_t which) {
+  return {halves.values[which], halves.scales[which], {}, {}};
+}
+
+/// The weight of each row, or 1.
+double weight_of(const Tensor& row_weights, std::int64_t row) {
+  if (!row_weights) return 1;
+  return row_weights.dtype() == DType::F64 ? row_weights.data<double>()[row]
+                                           : double(row_weights.data<float>()[row]);
+}
+
+/// One row of a layout by rows, as floats.
+void dequantise_row(const Quantised& from, std::int64_t row, std::int64_t cols, float* to) {
+  const f8e4m3* values = row_of<f8e4m3>(from.values, row);
+  for (std::int64_t c = 0; c < cols; ++c) {
+    to[c] = static_cast<float>(values[c]) * row_of<float>(from.scales, c / kScaleTile)[row];
+  }
+}
+}  // namespace
+
+void swiglu_quantise(Context&, const Tensor& gate_up, const Tensor& live_rows,
+                     const Tensor& row_weights, const Tensor& y, const QuantisedHalves& kept,
                      const Quantised& out) {
   const char* where = "swiglu_quantise";
   expect_shape(where, "gate_up", gate_up, {-1, -1});
@@ -227,14 +314,86 @@ void swiglu_quantise(Context&, const Tensor& gate_up, const Tensor& live_rows, c
   require(gate_up.size(1) % 2 == 0, where, "expected gate and up, got {}", gate_up.describe());
   check_layouts(where, out, rows, width);
   if (y) expect_shape(where, "y", y, {rows, width});
+  if (row_weights) expect_shape(where, "row_weights", row_weights, {rows});
+  if (kept.values) check_halves(where, kept, rows, width);
   with_element(where, "gate_up", gate_up, [&]<class T>(T) {
-    using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
-    quantise_rows(live(where, live_rows, rows), width, out, [&](std::int64_t row, float* to) {
+    const std::int64_t used = live(where, live_rows, rows);
+    for (std::int64_t which = 0; kept.values && which < 2; ++which) {
+      quantise_rows(used, width, half_of(kept, which), [&](std::int64_t row, float* to) {
+        const T* from = row_of<T>(gate_up, row) + which * width;
+        std::transform(from, from + width, to, to_float<T>);
+      });
+    }
+    quantise_rows(used, width, out, [&](std::int64_t row, float* to) {
       const T *gate = row_of<T>(gate_up, row), *up = gate + width;
+      const auto weight = static_cast<Wide<T>>(weight_of(row_weights, row));
       for (std::int64_t c = 0; c < width; ++c) {
-        to[c] = static_cast<float>(silu(static_cast<Wide>(gate[c])) * static_cast<Wide>(up[c]));
+        to[c] = static_cast<float>(silu(static_cast<Wide<T>>(gate[c])) *
+                                   static_cast<Wide<T>>(up[c]) * weight);
       }
       keep(y, row, to);
+    });
+  });
+}
+
+namespace {
+/// Backward of SwiGLU over one row of floats; returns dy . swiglu.
+template <class T>
+T swiglu_backward_row(const T* dy, const float* gate, const float* up, T weight, std::int64_t width,
+                      float* d_gate, float* d_up, float* y) {
+  T dot = 0;
+#pragma omp simd reduction(+ : dot)
+  for (std::int64_t c = 0; c < width; ++c) {
+    const T g = gate[c], u = up[c], s = sigmoid(g), activated = g * s, d = weight * dy[c];
+    dot += dy[c] * (activated * u);
+    y[c] = static_cast<float>(weight * (activated * u));
+    d_gate[c] = static_cast<float>(d * u * (s * (T(1) + g * (T(1) - s))));
+    d_up[c] = static_cast<float>(d * activated);
+  }
+  return dot;
+}
+}  // namespace
+
+void swiglu_backward_quantise(Context&, const Tensor& dy, const QuantisedHalves& kept,
+                              const Tensor& live_rows, const Tensor& row_weights,
+                              const Quantised& d_gate_up, const Quantised& y,
+                              const Tensor& d_row_weights) {
+  const char* where = "swiglu_backward_quantise";
+  expect_shape(where, "dy", dy, {-1, -1});
+  expect_contiguous(where, "dy", dy);
+  const std::int64_t rows = dy.size(0), width = dy.size(1);
+  check_halves(where, kept, rows, width);
+  check_layouts(where, d_gate_up, rows, 2 * width);
+  check_layouts(where, y, rows, width);
+  require(bool(row_weights) == bool(d_row_weights), where,
+          "row_weights and d_row_weights go together");
+  if (row_weights) expect_shape(where, "row_weights", row_weights, {rows});
+  if (row_weights) expect_shape(where, "d_row_weights", d_row_weights, {rows});
+  const std::int64_t used = live(where, live_rows, rows);
+  const auto size = static_cast<std::size_t>(width);
+  with_element(where, "dy", dy, [&]<class T>(T) {
+    /// Calls with the row's dy, gate, up and weight; `pieces` receives d_gate, d_up, y.
+    const auto run = [&](std::int64_t row, float* d_gate, float* d_up, float* of_y) {
+      std::vector<Wide<T>> d(size);
+      std::vector<float> gate(size), up(size);
+      std::transform(row_of<T>(dy, row), row_of<T>(dy, row) + width, d.begin(),
+                     [](T value) { return static_cast<Wide<T>>(value); });
+      dequantise_row(half_of(kept, 0), row, width, gate.data());
+      dequantise_row(half_of(kept, 1), row, width, up.data());
+      return swiglu_backward_row(d.data(), gate.data(), up.data(),
+                                 static_cast<Wide<T>>(weight_of(row_weights, row)), width, d_gate,
+                                 d_up, of_y);
+    };
+    quantise_rows(used, 2 * width, d_gate_up, [&](std::int64_t row, float* to) {
+      std::vector<float> of_y(size);
+      const Wide<T> dot = run(row, to, to + width, of_y.data());
+      if (!d_row_weights) return;
+      with_float(where, "d_row_weights", d_row_weights,
+                 [&]<class W>(W) { d_row_weights.data<W>()[row] = static_cast<W>(dot); });
+    });
+    quantise_rows(used, width, y, [&](std::int64_t row, float* to) {
+      std::vector<float> d_gate(size), d_up(size);
+      run(row, d_gate.data(), d_up.data(), to);
     });
   });
 }
@@ -304,7 +463,6 @@ void rms_norm_quantise(Context&, const Tensor& x, const Tensor& weight, float ep
                        const Tensor& rstd, const Quantised& out) {
   const char* where = "rms_norm_quantise";
   expect_shape(where, "x", x, {-1, -1});
-  expect_contiguous(where, "x", x);
   const std::int64_t rows = x.size(0), cols = x.size(1);
   check_layouts(where, out, rows, cols);
   expect_shape(where, "weight", weight, {cols});

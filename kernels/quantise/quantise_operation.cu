@@ -37,23 +37,4 @@ void quantise_weight(Context& context, const Tensor& w, const kernels::Quantised
 }
 TESSERA_CUDA_OPERATION(quantise_weight)
 
-void swiglu_quantise(Context& context, const Tensor& gate_up, const Tensor& live_rows,
-                     const Tensor& y, const Quantised& out) {
-  const char* where = "swiglu_quantise";
-  expect_shape(where, "gate_up", gate_up, {-1, -1});
-  expect_dtype(where, "gate_up", gate_up, DType::BF16);
-  expect_contiguous(where, "gate_up", gate_up);
-  const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
-  require(gate_up.size(1) % 2 == 0, where, "expected gate and up, got {}", gate_up.describe());
-  if (y) {
-    expect_shape(where, "y", y, {rows, width});
-    expect_dtype(where, "y", y, DType::BF16);
-    expect_contiguous(where, "y", y);
-  }
-  e4m3::swiglu_quantise(stream_of(context), gate_up.raw(), rows, static_cast<int>(width),
-                        e4m3::live_pointer(where, live_rows), y ? y.raw() : nullptr,
-                        e4m3::layouts_of(where, out, rows, width));
-}
-TESSERA_CUDA_OPERATION(swiglu_quantise)
-
 }  // namespace tessera::kernels::cuda

@@ -17,6 +17,7 @@ constexpr int kPortableCluster = 8;
 
 struct Norm {
   const float *x, *weight;
+  int64_t stride;  ///< of rows of x
   float eps;
   __nv_bfloat16* y;  ///< may be null
   float* rstd;
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (int r = 0; r < 8; ++r) {
     uint4 v[2] = {};
     if (place.has_row(r) && place.has_columns()) {
-      const float* from = norm.x + (place.row + r) * cols + place.column;
+      const float* from = norm.x + (place.row + r) * norm.stride + place.column;
       v[0] = load_stream(from);
       v[1] = load_stream(from + 4);
     }
@@ -122,7 +123,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 /// One block per row; cols a multiple of 8.
 __global__ void __launch_bounds__(256) rstd_kernel(const Norm norm, int cols) {
   __shared__ float shared[256 / kWarp];
-  const float* x = norm.x + static_cast<int64_t>(blockIdx.x) * cols;
+  const float* x = norm.x + static_cast<int64_t>(blockIdx.x) * norm.stride;
   float sum = 0;
   for (int c = 4 * static_cast<int>(threadIdx.x); c < cols; c += 4 * 256) {
     float v[4];
@@ -158,8 +159,8 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
                        const Tensor& y, const Tensor& rstd, const Quantised& out) {
   const char* where = "rms_norm_quantise";
   expect_shape(where, "x", x, {-1, -1});
-  expect_contiguous(where, "x", x);
   const std::int64_t rows = x.size(0), cols = x.size(1);
+  require(rows <= 1 || x.stride(0) % 4 == 0, where, "expected rows in multiples of 4 elements");
   expect_shape(where, "weight", weight, {cols});
   expect_shape(where, "rstd", rstd, {rows});
   if (y) {
@@ -168,7 +169,10 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
   }
   const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
   if (rows == 0 || cols == 0) return;
-  const Norm norm{x.data<float>(), weight.data<float>(), eps,
+  const Norm norm{x.data<float>(),
+                  weight.data<float>(),
+                  rows > 1 ? x.stride(0) : cols,
+                  eps,
                   y ? reinterpret_cast<__nv_bfloat16*>(y.data<bf16>()) : nullptr,
                   rstd.data<float>()};
   const dim3 grid = tiles(rows, static_cast<int>(cols), 1, where);

@@ -169,7 +169,8 @@ inline void bench_swiglu(int64_t rows, int width) {
   fill(y, 2, 0.3f);
   const ActivationBuffers b(rows, width);
   const double ms = median_ms([&](int i) {
-    swiglu_quantise(nullptr, (i % 2 == 0 ? x : y).data(), rows, width, nullptr, nullptr, b.out());
+    swiglu_quantise(nullptr, (i % 2 == 0 ? x : y).data(), rows, width, nullptr, nullptr, nullptr,
+                    {}, b.out());
   });
   print_bandwidth(fmt::format("swiglu both {} x {}", rows, width), 6.0 * static_cast<double>(count),
                   ms);

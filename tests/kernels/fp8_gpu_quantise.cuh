@@ -150,7 +150,7 @@ inline void check_swiglu(int64_t rows, int width, int64_t live) {
   y.poison();
   const DeviceArray<int32_t> live_rows(std::vector<int32_t>{static_cast<int32_t>(live)});
   const ActivationBuffers b(rows, width);
-  swiglu_quantise(nullptr, h.data(), rows, width, live_rows.data(), y.data(), b.out());
+  swiglu_quantise(nullptr, h.data(), rows, width, live_rows.data(), nullptr, y.data(), {}, b.out());
   const auto in = to_floats(h.host()), got = to_floats(y.host());
   double worst = 0;
   for (int64_t r = 0; r < live; ++r) {

@@ -244,15 +244,17 @@ TEST(PlanProblems, TellOfFilesThatAreNotThere) {
             "/nowhere/code does not exist");
 }
 
-TEST(PlanProblems, TellOfARecipeThatTheEngineHasNot) {
-  const Plan plan = plan_of(read_preset("demo", {"precision.recipe=blockwise"}));
-  const PlanProblem* problem = problem_of(plan, "precision.recipe");
-  bool known = true;
-  planned_precision(preset("demo", {"precision.recipe=blockwise"}), &known);
-  ASSERT_EQ(problem == nullptr, known);
-  if (known) return;
-  ASSERT_TRUE(problem->fix);
-  EXPECT_TRUE(plan_of({with_fix(preset("demo"), *problem->fix), {}, {}}).ok());
+TEST(PlanProblems, TellOfSizesThatFp8DoesNotTake) {
+  for (const std::string recipe : {"tensorwise", "blockwise"}) {
+    const std::vector<std::string> fits = {"precision.recipe=" + recipe};
+    EXPECT_FALSE(problem_of(plan_of(read_preset("demo", fits)), "precision.recipe"));
+    const std::vector<std::string> odd = {"precision.recipe=" + recipe, "model.kv_lora_rank=24"};
+    const Plan plan = plan_of(read_preset("demo", odd));
+    const PlanProblem* problem = problem_of(plan, "precision.recipe");
+    ASSERT_TRUE(problem);
+    ASSERT_TRUE(problem->fix);
+    EXPECT_TRUE(plan_of({with_fix(preset("demo", odd), *problem->fix), {}, {}}).ok());
+  }
 }
 
 TEST(PlanJson, HoldsWhatIsPrinted) {

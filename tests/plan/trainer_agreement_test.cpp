@@ -81,7 +81,8 @@ TEST_P(PlanAndTrainer, AgreeOnMemory) {
             trainer.memory_bytes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Recipes, PlanAndTrainer, testing::Values("fp32", "bf16"),
+INSTANTIATE_TEST_SUITE_P(Recipes, PlanAndTrainer,
+                         testing::Values("fp32", "bf16", "tensorwise", "blockwise"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 }  // namespace

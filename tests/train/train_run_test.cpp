@@ -183,6 +183,33 @@ TEST_F(TrainRun, ResumeIsBitExact) {
   EXPECT_EQ(last_biases(whole), last_biases(parts));
 }
 
+/// The recipes of FP8: resumed to the last bit, samples written through the latent cache, and
+/// losses near those of FP32.
+TEST_F(TrainRun, Fp8RecipesResumeAndFollowFp32) {
+  RunSpec s = workspace_->spec();
+  s.model.qk_rope_head_dim = 16;
+  s.model.q_lora_rank = 16;
+  const RunFolder reference = workspace_->run(s);
+  Workspace::train(reference);
+  const auto wanted = losses(reference);
+  for (const Recipe recipe : {Recipe::Tensorwise, Recipe::Blockwise}) {
+    s.precision.recipe = recipe;
+    s.samples = {.every_steps = 12, .prompts = {"the river"}, .tokens = 5, .temperature = 0};
+    const RunFolder whole = workspace_->run(s);
+    EXPECT_EQ(Workspace::train(whole), RunState::Finished);
+    const RunFolder parts = workspace_->run(s);
+    EXPECT_EQ(Workspace::train(parts, 5), RunState::Stopped);
+    EXPECT_EQ(Workspace::train(parts), RunState::Finished);
+    const auto all = losses(whole);
+    EXPECT_EQ(all, losses(parts)) << name_of(recipe);
+    EXPECT_EQ(last_biases(whole), last_biases(parts));
+    for (const auto& [step, loss] : all) {
+      EXPECT_NEAR(loss, wanted.at(step), 0.01 * wanted.at(step)) << name_of(recipe) << " " << step;
+    }
+    EXPECT_NE(all, wanted) << name_of(recipe) << " is not in use";
+  }
+}
+
 TEST_F(TrainRun, MicroBatchesDoNotChangeTheStep) {
   RunSpec s = workspace_->spec();
   const RunFolder four = workspace_->run(s);

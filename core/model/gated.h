@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// SwiGLU between the two products of a feed-forward layer or of experts, by recipe: what is kept of
+// its input, and its output and gradients as the products read them. The output is never kept: it
+// is computed again in backward.
+//
+// Blockwise (DeepSeek-V3 report, section 3.3.3): the input is kept in E4M3, tiles of 1 x 128, and
+// backward computes from that. A weight per row multiplies the output there: the gate weights of
+// experts, so that nothing of the experts' outputs needs to be kept.
+#pragma once
+
+#include "core/model/layers.h"
+
+namespace tessera {
+
+struct GatedStash {
+  Tensor gate_up;                 ///< (R, 2 width) inner type; all recipes but blockwise
+  kernels::QuantisedHalves kept;  ///< blockwise
+};
+
+/// Where the product of gate and up goes, (rows, 2 width): kept, or scratch where E4M3 is kept.
+Tensor take_gate_up(Pass& pass, std::int64_t rows, std::int64_t width, GatedStash& stash);
+
+/// silu(gate) * up as the operand of the next product; scratch. `live_rows` (1) I32 may be absent.
+/// `row_weights` (R) F32: blockwise alone, may be absent.
+Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows,
+                      const Tensor& row_weights, GatedStash& stash);
+
+/// What backward gives: both operands of weight gradients and of the input gradient; scratch.
+struct GatedGradient {
+  Operand d_gate_up, activated;
+};
+/// d_activated (R, width) inner type. d_row_weights (R) F32 is written where row_weights are.
+GatedGradient gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live_rows,
+                             const Tensor& row_weights, const GatedStash& stash,
+                             const Tensor& d_row_weights);
+
+}  // namespace tessera
