@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/layers.h"
 
+#include <utility>
+
 #include "kernels/convert/convert.h"
 #include "kernels/grouped_product/grouped_product.h"
 #include "kernels/product/product.h"
@@ -67,6 +69,14 @@ Operand Pass::gradient(const Tensor& dy) const {
   return made;
 }
 
+namespace {
+/// Whether the first product of a step or a later one makes this gradient: beta of that product.
+float beta_of_grad(const Context& context, const Parameter& p) {
+  if (context.dry_run) return 1.f;
+  return std::exchange(p.grad_is_old, false) ? 0.f : 1.f;
+}
+}  // namespace
+
 void Linear::forward(Context& context, const Operand& x, float beta, const Tensor& y) const {
   if (weight->fp8.values) {
     kernels::product_fp8(context, x.tiles, weight->fp8, {}, beta, y);
@@ -86,7 +96,7 @@ void Linear::input_grad(Context& context, const Operand& dy, float beta, const T
 void Linear::weight_grad(Context& context, const Operand& dy, const Operand& x) const {
   const Tensor& grad = weight->grad;
   if (weight->fp8.values_t) {
-    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {},
+    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {}, beta_of_grad(context, *weight),
                                      grad.reshape({1, grad.size(0), grad.size(1)}));
   } else {
     kernels::product(context, dy.plain, x.plain, Transpose::A, 1.f, grad);
@@ -114,7 +124,8 @@ void ExpertLinear::input_grad(Context& context, const Operand& dy, const Tensor&
 void ExpertLinear::weight_grad(Context& context, const Operand& dy, const Operand& x,
                                const Tensor& offsets) const {
   if (weight->fp8.values_t) {
-    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets, weight->grad);
+    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets,
+                                     beta_of_grad(context, *weight), weight->grad);
   } else {
     kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets, weight->grad);
   }

@@ -94,6 +94,7 @@ void Model::backward(Pass& pass, const Microbatch& batch, const Objective& objec
                             balance_of(blocks_[layer]), dx);
   }
   kernels::embedding_backward(context, batch.sequences.tokens, dx, embedding_->grad);
+  parameters_.clear_old_gradients(context);
 }
 
 void Model::logits(Pass& pass, const ModelStash& stash, std::int64_t from, std::int64_t to,

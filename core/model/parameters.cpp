@@ -238,27 +238,51 @@ void ParameterSet::initialise(std::uint64_t seed, double sigma) {
 
 void ParameterSet::refresh_operands(Context& context) {
   for (const Parameter& p : parameters_) {
-    if (!p.trained || !p.operand || p.operand.raw() == p.value.raw()) continue;
-    kernels::convert(context, p.value.reshape({count(p)}), p.operand.reshape({count(p)}));
+    if (p.trained && p.operand && p.operand.raw() != p.value.raw()) {
+      kernels::convert(context, p.value.reshape({count(p)}), p.operand.reshape({count(p)}));
+    }
+    refresh_quantised(context, p);
   }
-  refresh_quantised(context);
 }
 
-void ParameterSet::refresh_quantised(Context& context) {
-  for (const Parameter& p : parameters_) {
-    if (!p.fp8.values) continue;
-    const Tensor& w = p.fp8.values;
-    const Tensor value = p.value.reshape({w.size(0), w.size(1), w.size(2)});
-    if (p.fp8.values_t) {
-      kernels::quantise_weight(context, value, p.fp8);
-    } else {
-      kernels::quantise_weight_tensor(context, value, p.fp8);
-    }
+void ParameterSet::refresh_quantised(Context& context, const Parameter& p) {
+  if (!p.fp8.values) return;
+  const Tensor& w = p.fp8.values;
+  const Tensor value = p.value.reshape({w.size(0), w.size(1), w.size(2)});
+  if (p.fp8.values_t) {
+    kernels::quantise_weight(context, value, p.fp8);
+  } else {
+    kernels::quantise_weight_tensor(context, value, p.fp8);
   }
 }
 
 void ParameterSet::zero_gradients(Context& context) {
-  if (flat_gradients_) kernels::fill(context, 0.0, flat_gradients_);
+  if (!flat_gradients_) return;
+  // Runs of parameters between those that are written; padding is zero and stays so.
+  std::int64_t from = 0, at = 0;
+  const auto clear = [&](std::int64_t to) {
+    if (to > from) kernels::fill(context, 0.0, flat_gradients_.slice(0, from, to));
+  };
+  for (const Parameter& p : parameters_) {
+    if (!p.trained) continue;
+    const std::int64_t end = at + padded(p);
+    p.grad_is_old = bool(p.fp8.values_t);
+    if (p.grad_is_old) {
+      clear(at);
+      from = end;
+    }
+    at = end;
+  }
+  clear(at);
+}
+
+void ParameterSet::clear_old_gradients(Context& context) const {
+  if (context.dry_run) return;
+  for (const Parameter& p : parameters_) {
+    if (!p.grad_is_old) continue;
+    kernels::fill(context, 0.0, p.grad);
+    p.grad_is_old = false;
+  }
 }
 
 Parameter& ParameterSet::find(const std::string& name) {

@@ -30,8 +30,10 @@ struct Parameter {
   /// read it too, in BF16.
   enum class Linear : std::uint8_t { No, Yes, Both } linear = Linear::No;
 
-  Tensor value;    ///< master weight
-  Tensor grad;     ///< same shape and type; absent without gradients
+  Tensor value;  ///< master weight
+  Tensor grad;   ///< same shape and type; absent without gradients
+  /// What is in `grad` is of the last step: the first product writes instead of adding.
+  mutable bool grad_is_old = false;
   Tensor operand;  ///< what products read: value itself, or its BF16 copy; absent where fp8 is all
   kernels::QuantisedWeight fp8;  ///< what the products of the recipe's linear layers read
 
@@ -69,9 +71,13 @@ class ParameterSet {
 
   /// Renews the copies that products read. To be called after values change.
   void refresh_operands(Context& context);
-  /// Those in E4M3 alone: AdamW writes the BF16 ones itself.
-  void refresh_quantised(Context& context);
+  /// Those of one parameter in E4M3 alone, where it has such: AdamW writes the others itself.
+  static void refresh_quantised(Context& context, const Parameter& parameter);
+  /// NOTE: those that one product makes are cleared by being written; until clear_old_gradients()
+  /// what is in them is not to be read.
   void zero_gradients(Context& context);
+  /// Clears what no product of backward has written. Model::backward() ends with it.
+  void clear_old_gradients(Context& context) const;
 
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }

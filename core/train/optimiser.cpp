@@ -61,11 +61,18 @@ void Optimiser::update(Context& context, double learning_rate) {
                                       .step = steps_};
     const std::int64_t count = p.value.numel();
     const bool is_copied = p.operand && p.operand.raw() != p.value.raw();
-    kernels::adamw(context, config, p.grad.reshape({count}), scale_, p.value.reshape({count}),
-                   m_[at], v_[at], is_copied ? p.operand.reshape({count}) : Tensor());
+    const Tensor& w = p.fp8.values;
+    if (p.fp8.values_t && !is_copied) {
+      kernels::adamw_quantise(context, config, p.grad.reshape({count}), scale_,
+                              p.value.reshape({w.size(0), w.size(1), w.size(2)}), m_[at], v_[at],
+                              p.fp8);
+    } else {
+      kernels::adamw(context, config, p.grad.reshape({count}), scale_, p.value.reshape({count}),
+                     m_[at], v_[at], is_copied ? p.operand.reshape({count}) : Tensor());
+      ParameterSet::refresh_quantised(context, p);
+    }
     ++at;
   }
-  parameters_.refresh_quantised(context);
 }
 
 std::vector<Optimiser::Moment> Optimiser::moments() const {

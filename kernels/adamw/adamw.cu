@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // AdamW, gradient norm and clip on the GPU.
-#include "kernels/adamw/adamw.h"
-
-#include <cmath>
-
+#include "kernels/adamw/step.cuh"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
 
 namespace tessera::kernels::cuda {
+
+using adamw_step::Step;
 
 namespace {
 struct Squared {
@@ -24,23 +23,6 @@ __global__ void clip_kernel(const double* sum, double max_norm, double* scale) {
   *scale = factor;
 }
 
-/// The constants of one step; the same formulas as on the CPU.
-struct Step {
-  explicit Step(const AdamWConfig& c)
-      : keep(static_cast<float>(1 - c.learning_rate * c.weight_decay)),
-        new1(static_cast<float>(1 - c.beta1)),
-        beta2(static_cast<float>(c.beta2)),
-        new2(static_cast<float>(1 - c.beta2)),
-        epsilon(static_cast<float>(c.epsilon)) {
-    const double t = static_cast<double>(c.step);
-    size = static_cast<float>(c.learning_rate / (1 - std::pow(c.beta1, t)));
-    root = static_cast<float>(std::sqrt(1 - std::pow(c.beta2, t)));
-  }
-  float keep, new1, beta2, new2, epsilon;
-  float size;  ///< lr / (1 - beta1^t)
-  float root;  ///< sqrt(1 - beta2^t)
-};
-
 template <int N, class M, class V>
 __device__ inline void update(const Step& step, float scale, const float* gradient, float* weight,
                               M* m, V* v, __nv_bfloat16* copy) {
@@ -51,11 +33,7 @@ __device__ inline void update(const Step& step, float scale, const float* gradie
   load<N>(v, second);
 #pragma unroll
   for (int i = 0; i < N; ++i) {
-    const float scaled = g[i] * scale;
-    first[i] = first[i] + step.new1 * (scaled - first[i]);
-    second[i] = second[i] * step.beta2 + step.new2 * scaled * scaled;
-    const float denominator = sqrtf(second[i]) / step.root + step.epsilon;
-    w[i] = w[i] * step.keep - step.size * (first[i] / denominator);
+    w[i] = step.update(g[i] * scale, w[i], first[i], second[i]);
   }
   save<N>(weight, w);
   if (copy != nullptr) save<N>(copy, w);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/op.h"
+#include "kernels/quantise/quantise.h"
 
 namespace tessera::kernels {
 
@@ -31,11 +32,19 @@ void clip_scale(Context& context, const Tensor& sum, double max_norm, const Tens
 /// read. Order of arithmetic follows PyTorch's AdamW, the reference for whole runs.
 void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
            const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy);
+
+/// adamw() without a copy, and quantise_weight() of the new weights, (batch, n, k) F32, which the
+/// GPU then has not to read again. `out` has both layouts. Results are those of the two operations.
+void adamw_quantise(Context& context, const AdamWConfig& config, const Tensor& gradient,
+                    const Tensor& scale, const Tensor& weight, const Tensor& m, const Tensor& v,
+                    const QuantisedWeight& out);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::sum_of_squares)> sum_of_squares{"sum_of_squares",
                                                               cpu::sum_of_squares};
 inline const Op<decltype(cpu::clip_scale)> clip_scale{"clip_scale", cpu::clip_scale};
 inline const Op<decltype(cpu::adamw)> adamw{"adamw", cpu::adamw};
+inline const Op<decltype(cpu::adamw_quantise)> adamw_quantise{"adamw_quantise",
+                                                              cpu::adamw_quantise};
 
 }  // namespace tessera::kernels

@@ -61,6 +61,36 @@ Case step_case(std::int64_t count, DType dtype, DType moments, std::int64_t step
             run.execute([&](Context& c) { adamw(c, config, gradient, scale, weight, m, v, copy); });
           }};
 }
+
+/// A last bit of a weight decides now and then on which side E4M3 rounds: hence the tolerance.
+Case quantise_case(std::int64_t batch, std::int64_t n, std::int64_t k, DType moments) {
+  const double count = double(batch) * double(n) * double(k);
+  return {.op = "adamw_quantise",
+          .label = fmt::format("({}, {}, {}) moments {}", batch, n, k, short_name(moments)),
+          .tolerance = 1e-6,
+          .bytes = count * double(12 + 4 * size_of(moments) + 2),
+          .benchmark = count > 1e6,
+          .body = [=](CaseRun& run) {
+            const double rounding = moments == DType::BF16 ? 3e-3 : 1e-6;
+            const Tensor gradient = run.normal({batch, n, k}, {.scale = 1e-2});
+            const Tensor scale = run.values({1}, {0.5}, kScalar);
+            const Tensor weight = run.in_out("weight", run.normal({batch, n, k}, {.scale = 0.02}));
+            const Tensor m = run.in_out(
+                "m", run.normal({batch, n, k}, {.dtype = moments, .scale = 1e-3}), rounding);
+            const Tensor v =
+                run.in_out("v", run.uniform({batch, n, k}, 0, 1e-4, {.dtype = moments}), rounding);
+            const TensorOptions values{.dtype = DType::F8E4M3, .fixed = true, .tolerance = 1e-2};
+            const TensorOptions scales{.dtype = DType::F32, .fixed = true, .tolerance = 1e-6};
+            const std::int64_t down = scale_tiles(n), across = scale_tiles(k);
+            const QuantisedWeight out{run.output("values", {batch, n, k}, values),
+                                      run.output("scales", {batch, down, across}, scales),
+                                      run.output("values_t", {batch, k, n}, values),
+                                      run.output("scales_t", {batch, across, down}, scales)};
+            const AdamWConfig config{.learning_rate = 1e-3, .step = 5};
+            run.execute(
+                [&](Context& c) { adamw_quantise(c, config, gradient, scale, weight, m, v, out); });
+          }};
+}
 }  // namespace
 
 void register_adamw_cases(CaseList& cases) {
@@ -69,6 +99,11 @@ void register_adamw_cases(CaseList& cases) {
     cases.push_back(step_case(count, DType::F32, DType::F32, 1));
     cases.push_back(step_case(count, DType::F32, DType::BF16, 1000));
     cases.push_back(step_case(count, DType::F32, DType::BF16, 20, true));
+  }
+  for (DType moments : {DType::F32, DType::BF16}) {
+    cases.push_back(quantise_case(1, 16, 16, moments));
+    cases.push_back(quantise_case(3, 144, 272, moments));
+    cases.push_back(quantise_case(16, 1024, 1024, moments));
   }
   cases.push_back(norm_case(40'001, DType::F64));
   cases.push_back(step_case(33, DType::F64, DType::F64, 7));

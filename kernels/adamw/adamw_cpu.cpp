@@ -137,4 +137,11 @@ void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Te
   });
 }
 
+void adamw_quantise(Context& context, const AdamWConfig& config, const Tensor& gradient,
+                    const Tensor& scale, const Tensor& weight, const Tensor& m, const Tensor& v,
+                    const QuantisedWeight& out) {
+  adamw(context, config, gradient, scale, weight, m, v, {});
+  quantise_weight(context, weight, out);
+}
+
 }  // namespace tessera::kernels::cpu

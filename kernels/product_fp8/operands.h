@@ -69,7 +69,8 @@ inline RowsProduct input_grad_of(const Quantised& dc, const QuantisedWeight& b,
 /// Throws Error where the operands of a weight gradient do not go together; returns the number of
 /// tokens that the transposed layouts have room for.
 inline std::int64_t check_weight_grad(const char* where, const Quantised& dc, const Quantised& a,
-                                      const Tensor& offsets, const Tensor& db) {
+                                      const Tensor& offsets, float beta, const Tensor& db) {
+  require(beta == 0 || beta == 1, where, "beta must be 0 or 1, is {}", beta);
   expect_shape(where, "db", db, {-1, -1, -1});
   expect_contiguous(where, "db", db);
   const std::int64_t n = db.size(1), k = db.size(2), tokens = a.values_t.size(1);

@@ -71,7 +71,7 @@ int choose_parts(std::int64_t m, std::int64_t n, std::int64_t tokens) {
 }
 
 __global__ void __launch_bounds__(256)
-    add_parts_kernel(const float4* made, int parts, std::int64_t count, float4* to) {
+    add_parts_kernel(const float4* made, int parts, std::int64_t count, bool add, float4* to) {
   const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (i >= count) return;
   float4 sum = made[i];
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(256)
     sum.z += v.z;
     sum.w += v.w;
   }
-  const float4 old = to[i];
+  const float4 old = add ? to[i] : make_float4(0, 0, 0, 0);
   to[i] = make_float4(old.x + sum.x, old.y + sum.y, old.z + sum.z, old.w + sum.w);
 }
 }  // namespace
@@ -100,11 +100,16 @@ void product_fp8_input_grad(Context& context, const Quantised& dc, const Quantis
 TESSERA_CUDA_OPERATION(product_fp8_input_grad)
 
 void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quantised& a,
-                             const Tensor& offsets, const Tensor& db) {
+                             const Tensor& offsets, float beta, const Tensor& db) {
   const char* where = "product_fp8_weight_grad";
   require_hopper(where);
-  const std::int64_t tokens = fp8::check_weight_grad(where, dc, a, offsets, db);
-  if (db.numel() == 0 || tokens == 0) return;
+  const std::int64_t tokens = fp8::check_weight_grad(where, dc, a, offsets, beta, db);
+  const cudaStream_t stream = stream_of(context);
+  if (db.numel() == 0) return;
+  if (tokens == 0) {
+    if (beta == 0) check(cudaMemsetAsync(db.raw(), 0, db.bytes(), stream), where);
+    return;
+  }
   require(dc.values_t.stride(0) == a.values_t.stride(0), where,
           "expected operands with rows of one stride");
   GroupedFp8WeightGrad p{};
@@ -121,8 +126,7 @@ void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quanti
   p.m = static_cast<int>(db.size(1));
   p.n = static_cast<int>(db.size(2));
   p.experts = static_cast<int>(db.size(0));
-  p.accumulate = true;
-  const cudaStream_t stream = stream_of(context);
+  p.accumulate = beta != 0;
   const int parts = offsets ? 1 : choose_parts(p.m, p.n, tokens);
   if (parts == 1) {
     grouped_weight_grad_fp8(stream, p);
@@ -137,7 +141,7 @@ void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quanti
   grouped_weight_grad_fp8(stream, p);
   check_launch(where);
   add_parts_kernel<<<blocks_for(size / 4, 256), 256, 0, stream>>>(
-      reinterpret_cast<const float4*>(made), parts, size / 4,
+      reinterpret_cast<const float4*>(made), parts, size / 4, beta != 0,
       reinterpret_cast<float4*>(db.data<float>()));
   check_launch(where);
 }

@@ -28,10 +28,10 @@ void product_fp8(Context& context, const Quantised& a, const QuantisedWeight& b,
 void product_fp8_input_grad(Context& context, const Quantised& dc, const QuantisedWeight& b,
                             const Tensor& offsets, float beta, const Tensor& da);
 
-/// db[e] += dc[rows of e]^T a[rows of e]. dc transposed (n, rows), a transposed (k, rows);
-/// db (experts, n, k) F32, or F64. An expert without rows leaves db[e] as it is. Deterministic.
+/// db[e] = dc[rows of e]^T a[rows of e] + beta db[e]. dc transposed (n, rows), a transposed
+/// (k, rows); db (experts, n, k) F32, or F64; beta is 0 or 1. Deterministic.
 void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quantised& a,
-                             const Tensor& offsets, const Tensor& db);
+                             const Tensor& offsets, float beta, const Tensor& db);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::product_fp8)> product_fp8{"product_fp8", cpu::product_fp8};

@@ -120,13 +120,15 @@ Case input_grad_case(const Setting& s, DType dtype) {
   return c;
 }
 
-Case weight_grad_case(const Setting& s) {
+Case weight_grad_case(const Setting& s, bool adds) {
   Case c = base_case(s, "product_fp8_weight_grad", DType::F32);
+  if (!adds) c.label += ", written";
   c.body = [=](CaseRun& run) {
     const Quantised dc = operand(run, s.rows, s.n, true), a = operand(run, s.rows, s.k, true);
     const Tensor offsets = s.offsets(run);
-    const Tensor db = run.in_out("db", run.normal({s.experts(), s.n, s.k}));
-    run.execute([&](Context& x) { product_fp8_weight_grad(x, dc, a, offsets, db); });
+    const Tensor db = adds ? run.in_out("db", run.normal({s.experts(), s.n, s.k}))
+                           : run.output("db", {s.experts(), s.n, s.k});
+    run.execute([&](Context& x) { product_fp8_weight_grad(x, dc, a, offsets, adds ? 1 : 0, db); });
   };
   return c;
 }
@@ -151,7 +153,8 @@ void register_product_fp8_cases(CaseList& cases) {
   for (const Setting& s : settings) {
     cases.push_back(forward_case(s, DType::F32));
     cases.push_back(input_grad_case(s, DType::F32));
-    cases.push_back(weight_grad_case(s));
+    cases.push_back(weight_grad_case(s, true));
+    cases.push_back(weight_grad_case(s, false));
     if (s.accumulates) continue;
     cases.push_back(forward_case(s, DType::BF16));
     cases.push_back(input_grad_case(s, DType::BF16));
@@ -167,8 +170,9 @@ void register_product_fp8_cases(CaseList& cases) {
                            Setting{{}, 32768, 320, 1024}, Setting{{}, 16384, 8192, 2048},
                            Setting{std::vector<std::int64_t>(64, 32), 262144, 1024, 1024},
                            Setting{std::vector<std::int64_t>(64, 8), 65536, 1536, 2048}}) {
-    for (Case c : {forward_case(s, DType::BF16), forward_case(s, DType::F32),
-                   input_grad_case(s, DType::BF16), weight_grad_case(s)}) {
+    for (Case c :
+         {forward_case(s, DType::BF16), forward_case(s, DType::F32),
+          input_grad_case(s, DType::BF16), weight_grad_case(s, true), weight_grad_case(s, false)}) {
       c.timed_only = true;
       c.benchmark = true;
       cases.push_back(c);

@@ -120,20 +120,24 @@ void product_fp8_input_grad(Context&, const Quantised& dc, const QuantisedWeight
 }
 
 void product_fp8_weight_grad(Context&, const Quantised& dc, const Quantised& a,
-                             const Tensor& offsets, const Tensor& db) {
+                             const Tensor& offsets, float beta, const Tensor& db) {
   const char* where = "product_fp8_weight_grad";
-  const std::int64_t tokens = fp8::check_weight_grad(where, dc, a, offsets, db);
+  const std::int64_t tokens = fp8::check_weight_grad(where, dc, a, offsets, beta, db);
   const std::int64_t n = db.size(1), k = db.size(2);
   with_float(where, "db", db, [&]<class T>(T) {
     std::vector<T> of_dc, of_a;
     for (std::int64_t e = 0; e < db.size(0); ++e) {
       const Group group = group_of(where, offsets, e, tokens);
       const std::int64_t count = group.to - group.from;
-      if (count == 0) continue;
+      T* to = db.data<T>() + e * n * k;
+      if (count == 0) {
+        if (beta == 0) std::fill_n(to, n * k, T(0));
+        continue;
+      }
       dequantise_tokens(dc.values_t, dc.scales_t, group, of_dc);
       dequantise_tokens(a.values_t, a.scales_t, group, of_a);
       gemm(Transpose::B, {n, k, count}, T(1), Rows<const T>{of_dc.data(), count},
-           Rows<const T>{of_a.data(), count}, T(1), Rows<T>{db.data<T>() + e * n * k, k});
+           Rows<const T>{of_a.data(), count}, T(beta), Rows<T>{to, k});
     }
   });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Quantisation to E4M3 of activations and weights; the tile itself is in quantise_tile.cuh.
 #include "core/base/error.h"
-#include "kernels/quantise/quantise_tile.cuh"
+#include "kernels/quantise/weight_tile.cuh"
 
 namespace tessera::kernels::cuda::e4m3 {
 
@@ -30,11 +30,6 @@ __global__ void __launch_bounds__(kThreads, 3)
 // ---- weights
 // -------------------------------------------------------------------------------------
 
-struct WeightShared {
-  float largest[kWarps];
-  alignas(16) uint8_t staged[kTile * kTile];
-};
-
 __device__ inline void load_block(const uint8_t* w, const Place& place, PairBlock& block) {
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
@@ -62,49 +57,15 @@ __device__ inline void load_block(const uint8_t* w, const Place& place, FloatBlo
   }
 }
 
-__device__ inline float block_largest(float value, float* of_warps) {
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(0xffffffff, value, step));
-  }
-  if (threadIdx.x % 32 == 0) of_warps[threadIdx.x / 32] = value;
-  __syncthreads();
-  float largest = of_warps[0];
-#pragma unroll
-  for (int w = 1; w < kWarps; ++w) largest = fmaxf(largest, of_warps[w]);
-  return largest;
-}
-
 template <class Block>
 __global__ void __launch_bounds__(kThreads, 2)
     weight_kernel(const uint8_t* w, int element_bytes, int n, int k, const QuantisedWeight out) {
   __shared__ WeightShared shared;
   const Place place = place_of(n, k);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile, batch = blockIdx.z;
-  const int64_t first = batch * n * k;
+  const int64_t batch = blockIdx.z, first = batch * n * k;
   Block block;
   load_block(w + first * element_bytes, place, block);
-  const float largest = block_largest(block.largest(), shared.largest);
-  const float inverse = inverse_of(largest);
-  float inverses[8];
-#pragma unroll
-  for (float& value : inverses) value = inverse;
-  if (threadIdx.x == 0) {
-    if (out.values != nullptr) {
-      out.scales[(batch * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x] = scale_of(largest);
-    }
-    if (out.values_t != nullptr) {
-      out.scales_t[(batch * gridDim.x + blockIdx.x) * gridDim.y + blockIdx.y] = scale_of(largest);
-    }
-  }
-  if (out.values != nullptr) {
-    write_rows(static_cast<uint8_t*>(out.values) + first, block, place, inverses);
-  }
-  if (out.values_t == nullptr) return;
-  stage_block(shared.staged, block, inverses);
-  __syncthreads();
-  write_transposed(shared.staged, static_cast<uint8_t*>(out.values_t) + first, n, row0,
-                   blockIdx.x * kTile, n, k);
+  quantise_weight_tile(block, place, batch, n, k, out, shared);
 }
 
 // ---- launches
