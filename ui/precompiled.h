@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What nearly every source of the studio includes, parsed once. Sources still include what they use:
-// the build is right without this file (-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON), only slower.
+// What nearly every source of the studio includes, parsed once. Sources still include what they
+// use: the build is right without this file (-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON), only slower.
 #pragma once
 
 #include <algorithm>
