@@ -23,11 +23,11 @@ void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h, cons
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
   const Tensor d_activated = pass.scratch().take(pass.precision.inner(), {dh.size(0), width_});
+  const Operand d_gate_up = take_gated_gradient(pass, dh.size(0), width_);
   down_.input_grad(context, dy, 0.f, d_activated);
-  const GatedGradient g = gated_backward(pass, d_activated, {}, {}, s, {});
-  down_.weight_grad(context, dy, g.activated);
-  gate_up_.input_grad(context, g.d_gate_up, beta, dh);
-  gate_up_.weight_grad(context, g.d_gate_up, h);
+  down_.weight_grad(context, dy, gated_backward(pass, d_activated, {}, {}, s, d_gate_up, {}));
+  gate_up_.input_grad(context, d_gate_up, beta, dh);
+  gate_up_.weight_grad(context, d_gate_up, h);
 }
 
 }  // namespace tessera

@@ -29,24 +29,32 @@ Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows
   return pass.input(y, live_rows);
 }
 
-GatedGradient gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live_rows,
-                             const Tensor& row_weights, const GatedStash& s,
-                             const Tensor& d_row_weights) {
-  const std::int64_t rows = d_activated.size(0), width = d_activated.size(1);
-  GatedGradient g;
+Operand take_gated_gradient(Pass& pass, std::int64_t rows, std::int64_t width) {
+  Operand made;
   if (pass.precision.fp8_backward()) {
-    take_rows(pass.scratch(), rows, 2 * width, g.d_gate_up.tiles);
-    take_transposed(pass.scratch(), rows, 2 * width, g.d_gate_up.tiles);
-    take_transposed(pass.scratch(), rows, width, g.activated.tiles);
-    kernels::swiglu_backward_quantise(pass.context, d_activated, s.kept, live_rows, row_weights,
-                                      g.d_gate_up.tiles, g.activated.tiles, d_row_weights);
-    return g;
+    take_rows(pass.scratch(), rows, 2 * width, made.tiles);
+    take_transposed(pass.scratch(), rows, 2 * width, made.tiles);
+  } else {
+    made.plain = pass.scratch().take(pass.precision.operand, {rows, 2 * width});
   }
-  g.d_gate_up.plain = pass.scratch().take(pass.precision.operand, {rows, 2 * width});
-  g.activated.plain = pass.scratch().take(pass.precision.operand, {rows, width});
-  kernels::swiglu_backward(pass.context, d_activated, s.gate_up, live_rows, g.d_gate_up.plain,
-                           g.activated.plain);
-  return g;
+  return made;
+}
+
+Operand gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live_rows,
+                       const Tensor& row_weights, const GatedStash& s, const Operand& d_gate_up,
+                       const Tensor& d_row_weights) {
+  const std::int64_t rows = d_activated.size(0), width = d_activated.size(1);
+  Operand activated;
+  if (pass.precision.fp8_backward()) {
+    take_transposed(pass.scratch(), rows, width, activated.tiles);
+    kernels::swiglu_backward_quantise(pass.context, d_activated, s.kept, live_rows, row_weights,
+                                      d_gate_up.tiles, activated.tiles, d_row_weights);
+    return activated;
+  }
+  activated.plain = pass.scratch().take(pass.precision.operand, {rows, width});
+  kernels::swiglu_backward(pass.context, d_activated, s.gate_up, live_rows, d_gate_up.plain,
+                           activated.plain);
+  return activated;
 }
 
 }  // namespace tessera

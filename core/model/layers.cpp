@@ -160,12 +160,13 @@ Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain) 
 }
 
 Operand Norm::saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
-                    bool with_plain) const {
+                    bool with_plain, bool with_rows) const {
   if (!pass.precision.fp8_backward()) return kept;
   Operand made;
   made.plain = plain_part(pass, x, with_plain);
+  if (with_rows) take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
   take_transposed(pass.scratch(), x.size(0), x.size(1), made.tiles);
-  kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, rstd, made.tiles);
+  kernels::rms_norm_requantise(pass.context, x, weight->value, rstd, made.plain, made.tiles);
   return made;
 }
 

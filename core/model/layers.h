@@ -75,9 +75,10 @@ struct Norm {
   /// The normed x as Pass::input() would make it; `rstd` is kept. Blockwise: in one pass over x,
   /// and nothing but rstd is kept; with `with_plain` the plain part is there too, as scratch.
   Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false) const;
-  /// As Pass::saved(): blockwise it is computed again from x.
+  /// As Pass::saved(): blockwise it is computed again from x. `with_rows`: for a forward product
+  /// that is made again too.
   Operand saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
-                bool with_plain = false) const;
+                bool with_plain = false, bool with_rows = false) const;
   void backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& rstd,
                 bool accumulate, const Tensor& dx) const;
 };

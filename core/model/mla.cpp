@@ -66,6 +66,17 @@ void Mla::project_latent(Pass& pass, const Operand& h, const Tensor& positions,
   kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
 }
 
+void Mla::keys_and_values(Pass& pass, const Operand& latent, Arena& arena, MlaStash& s) const {
+  const std::int64_t tokens = s.kv_a.size(0);
+  const DType type = pass.precision.inner();
+  const Tensor kv = arena.take(type, {tokens, heads_ * (nope_ + value_)});
+  kv_b_.forward(pass.context, latent, 0.f, kv);
+  s.kv = kv.split_last(heads_, nope_ + value_);
+  s.k = arena.take(type, {tokens, heads_, nope_ + rope_});
+  kernels::mla_key_forward(pass.context, s.kv.slice(2, 0, nope_),
+                           s.kv_a.slice(1, latent_, latent_ + rope_), s.k);
+}
+
 void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                   MlaStash& s, const Tensor& y) const {
   Context& context = pass.context;
@@ -76,12 +87,9 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
   kernels::rope(context, rotary_part(s.q), sequences.positions, rotary.cos, rotary.sin, false);
   project_latent(pass, h, sequences.positions, rotary, s);
 
-  const Tensor kv = pass.keep.take(type, {tokens, heads_ * (nope_ + value_)});
-  kv_b_.forward(context, s.latent_normed, 0.f, kv);
-  s.kv = kv.split_last(heads_, nope_ + value_);
-  s.k = pass.keep.take(type, {tokens, heads_, nope_ + rope_});
-  kernels::mla_key_forward(context, s.kv.slice(2, 0, nope_),
-                           s.kv_a.slice(1, latent_, latent_ + rope_), s.k);
+  // The report computes up-projections again in backward (section 3.2.3).
+  keys_and_values(pass, s.latent_normed, pass.precision.fp8_backward() ? pass.scratch() : pass.keep,
+                  s);
 
   s.o = pass.keep.take(type, {tokens, heads_, value_});
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
@@ -92,10 +100,15 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
 }
 
 void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
-                   const Rotary& rotary, const MlaStash& s, const Tensor& dh) const {
+                   const Rotary& rotary, const MlaStash& stash, const Tensor& dh) const {
   Context& context = pass.context;
   const std::int64_t tokens = dy.size(0);
   Arena::Frame frame(pass.scratch());
+  MlaStash s = stash;
+  const bool again = pass.precision.fp8_backward();
+  const Operand latent = kv_norm_.saved(pass, s.latent_normed, s.kv_a.slice(1, 0, latent_),
+                                        s.latent_rstd, false, again);
+  if (again) keys_and_values(pass, latent, pass.scratch(), s);
   const auto scratch = [&](std::int64_t width) {
     return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
@@ -122,22 +135,22 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   kernels::rope(context, rotary_part(dq), sequences.positions, rotary.cos, rotary.sin, true);
   kernels::rope(context, rotary_key(d_kv_a), sequences.positions, rotary.cos, rotary.sin, true);
 
-  latent_backward(pass, d_kv.reshape({tokens, heads_ * (nope_ + value_)}), d_kv_a, h, s, dh);
+  latent_backward(pass, d_kv.reshape({tokens, heads_ * (nope_ + value_)}), d_kv_a, h, latent, s,
+                  dh);
   query_backward(pass, dq.reshape({tokens, heads_ * (nope_ + rope_)}), h, s, dh);
 }
 
 /// Through W_UK, W_UV and the norm to the latent, and with the rotary key's gradient to dh,
 /// written.
 void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Operand& h,
-                          const MlaStash& s, const Tensor& dh) const {
+                          const Operand& normed, const MlaStash& s, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
   const Tensor latent = s.kv_a.slice(1, 0, latent_);
   const Operand d_kv_operand = pass.gradient(d_kv);
   const Tensor d_normed = pass.scratch().take(d_kv_a.dtype(), {dh.size(0), latent_});
   kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
-  kv_b_.weight_grad(context, d_kv_operand,
-                    kv_norm_.saved(pass, s.latent_normed, latent, s.latent_rstd));
+  kv_b_.weight_grad(context, d_kv_operand, normed);
   kv_norm_.backward(context, d_normed, latent, s.latent_rstd, false, d_kv_a.slice(1, 0, latent_));
   const Operand d_kv_a_operand = pass.gradient(d_kv_a);
   kv_a_.input_grad(context, d_kv_a_operand, 0.f, dh);

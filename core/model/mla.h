@@ -51,10 +51,12 @@ class Mla {
   Tensor project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& stash) const;
   void project_latent(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
+  /// Fills kv and k of the stash from the normed latent and the rotary key; in `arena`.
+  void keys_and_values(Pass& pass, const Operand& latent, Arena& arena, MlaStash& stash) const;
   void query_backward(Pass& pass, const Tensor& dq, const Operand& h, const MlaStash& stash,
                       const Tensor& dh) const;
   void latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Operand& h,
-                       const MlaStash& stash, const Tensor& dh) const;
+                       const Operand& latent, const MlaStash& stash, const Tensor& dh) const;
   Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                             const Rotary& rotary, const Tensor& cache) const;
   Tensor rotary_part(const Tensor& q) const { return q.slice(2, nope_, nope_ + rope_); }

@@ -38,23 +38,68 @@ void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
 }
 
 namespace {
-/// The gate reads activations, not rounded operands' type: its product runs in FP32.
+/// Activations of a rounded operand.
 Tensor widened(Pass& pass, const Tensor& h) {
   if (h.dtype() == pass.precision.activation) return h;
   Tensor copy = pass.scratch().take(pass.precision.activation, {h.size(0), h.size(1)});
   kernels::convert(pass.context, h, copy);
   return copy;
 }
+
+/// The gate's weights as six matrices of BF16 one above the other, the first three their sum.
+Tensor gate_terms(Pass& pass, const Tensor& w) {
+  const Tensor terms = pass.scratch().take(DType::BF16, {6, w.size(0), w.size(1)});
+  kernels::split_terms(pass.context, w, kernels::Terms::Right, terms);
+  return terms.reshape({6 * w.size(0), w.size(1)});
+}
 }  // namespace
 
-void Moe::route(Pass& pass, const Tensor& wide, MoeStash& s) const {
-  const std::int64_t tokens = wide.size(0), k = router_.top_k;
+/// The gate's product runs in FP32. On the GPU h is BF16 anyway, and a product of BF16 with the
+/// three parts of the weights has the same error and several times the speed.
+void Moe::gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const {
+  Context& context = pass.context;
+  Arena::Frame frame(pass.scratch());
+  if (!pass.precision.narrow) {
+    kernels::product(context, widened(pass, h), gate_->value, Transpose::B, 0.f, logits);
+    return;
+  }
+  const Tensor terms = gate_terms(pass, gate_->value).slice(0, 0, 3 * experts_);
+  const Tensor parts = pass.scratch().take(logits.dtype(), {h.size(0), 3 * experts_});
+  kernels::product(context, h, terms, Transpose::B, 0.f, parts);
+  // The smallest first.
+  kernels::convert(context, parts.slice(1, 2 * experts_, 3 * experts_), logits);
+  kernels::add(context, parts.slice(1, experts_, 2 * experts_), logits);
+  kernels::add(context, parts.slice(1, 0, experts_), logits);
+}
+
+void Moe::gate_products_backward(Pass& pass, const Tensor& d_logits, const Tensor& h,
+                                 const Tensor& dh) const {
+  Context& context = pass.context;
+  Arena::Frame frame(pass.scratch());
+  if (!pass.precision.narrow) {
+    kernels::product(context, d_logits, gate_->value, Transpose::None, 1.f, dh);
+    kernels::product(context, d_logits, widened(pass, h), Transpose::A, 1.f, gate_->grad);
+    return;
+  }
+  const std::int64_t tokens = d_logits.size(0);
+  const Tensor terms = pass.scratch().take(DType::BF16, {tokens, 6 * experts_});
+  kernels::split_terms(context, d_logits, kernels::Terms::Left,
+                       terms.split_last(6, experts_).transpose(0, 1));
+  kernels::product(context, terms, gate_terms(pass, gate_->value), Transpose::None, 1.f, dh);
+  for (const std::int64_t part : {5, 3, 0}) {  // the third, second and first parts of d_logits
+    kernels::product(context, terms.slice(1, part * experts_, (part + 1) * experts_), h,
+                     Transpose::A, 1.f, gate_->grad);
+  }
+}
+
+void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
+  const std::int64_t tokens = h.size(0), k = router_.top_k;
   const DType type = pass.precision.activation;
   s.logits = pass.keep.take(type, {tokens, experts_});
   s.scores = pass.keep.take(type, {tokens, experts_});
   s.picks = pass.keep.take(DType::I32, {tokens, k});
   s.weights = pass.keep.take(type, {tokens, k});
-  kernels::product(pass.context, wide, gate_->value, Transpose::B, 0.f, s.logits);
+  gate_forward(pass, h, s.logits);
   kernels::router_forward(pass.context, s.logits, bias_->value, router_, s.scores, s.picks,
                           s.weights);
   s.permutation.counts = pass.keep.take(DType::I64, {experts_});
@@ -106,11 +151,10 @@ void Moe::run_experts(Pass& pass, const Tensor& h, MoeStash& s, const Tensor& y)
 
 void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
   Arena::Frame frame(pass.scratch());
-  const Tensor wide = widened(pass, h.plain);
-  route(pass, wide, s);
+  route(pass, h.plain, s);
   if (pass.observer) pass.observer->routed(s.picks, s.weights);
   const bool takes_plain = pass.precision.narrow || pass.precision.fp8_backward();
-  run_experts(pass, takes_plain ? h.plain : wide, s, y);
+  run_experts(pass, takes_plain ? h.plain : widened(pass, h.plain), s, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
 
@@ -155,20 +199,24 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const MoeStash& s, cons
   const std::int64_t rows = s.permutation.slot_of_row.size(0);
   const DType type = pass.precision.inner();
   const Tensor& offsets = s.permutation.offsets;
-  const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
-  const Operand dy_rows = combine_backward(pass, dy, s, d_weights);
-  const Tensor d_activated = pass.scratch().take(type, {rows, width_});
-  down_.input_grad(context, dy_rows, offsets, d_activated);
-  Tensor d_row_weights;
-  if (s.row_weights) d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
-  const GatedGradient g =
-      gated_backward(pass, d_activated, live_rows(s), s.row_weights, s.gated, d_row_weights);
-  if (s.row_weights) {
-    kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
+  const Operand d_gate_up = take_gated_gradient(pass, rows, width_);
+  {
+    Arena::Frame of_down(pass.scratch());
+    const Operand dy_rows = combine_backward(pass, dy, s, d_weights);
+    const Tensor d_activated = pass.scratch().take(type, {rows, width_});
+    down_.input_grad(context, dy_rows, offsets, d_activated);
+    Tensor d_row_weights;
+    if (s.row_weights) d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
+    const Operand activated = gated_backward(pass, d_activated, live_rows(s), s.row_weights,
+                                             s.gated, d_gate_up, d_row_weights);
+    if (s.row_weights) {
+      kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
+    }
+    down_.weight_grad(context, dy_rows, activated, offsets);
   }
-  down_.weight_grad(context, dy_rows, g.activated, offsets);
-  gate_up_.input_grad(context, g.d_gate_up, offsets, d_dispatched);
-  gate_up_.weight_grad(context, g.d_gate_up, s.dispatched, offsets);
+  const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
+  gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);
+  gate_up_.weight_grad(context, d_gate_up, s.dispatched, offsets);
   kernels::permute_backward(context, d_dispatched, s.permutation, dh);
 }
 
@@ -186,9 +234,7 @@ void Moe::gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
   }
   const Tensor d_logits = pass.scratch().take(s.scores.dtype(), {tokens, experts_});
   kernels::router_backward(context, d_weights, d_scores, s.scores, s.picks, router_, d_logits);
-  const Tensor wide = widened(pass, h);
-  kernels::product(context, d_logits, gate_->value, Transpose::None, 1.f, dh);
-  kernels::product(context, d_logits, wide, Transpose::A, 1.f, gate_->grad);
+  gate_products_backward(pass, d_logits, h, dh);
 }
 
 }  // namespace tessera

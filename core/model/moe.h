@@ -49,7 +49,8 @@ class Moe {
   std::int64_t experts() const { return experts_; }
 
  private:
-  void route(Pass& pass, const Tensor& wide, MoeStash& stash) const;
+  void gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const;
+  void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
   /// The rows of tokens in the order of experts; `h` (T, H) plain or wide.
   Operand dispatch(Pass& pass, const Tensor& h, MoeStash& stash) const;
   void run_experts(Pass& pass, const Tensor& h, MoeStash& stash, const Tensor& y) const;
@@ -58,6 +59,9 @@ class Moe {
                            const Tensor& d_weights) const;
   void experts_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
                         const Tensor& d_weights, const Tensor& dh) const;
+  /// Adds to dh and to the gate's gradient.
+  void gate_products_backward(Pass& pass, const Tensor& d_logits, const Tensor& h,
+                              const Tensor& dh) const;
   void gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                      const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
                      const Tensor& dh) const;

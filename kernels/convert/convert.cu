@@ -230,4 +230,46 @@ void fill(Context& context, double value, const Tensor& y) {
 }
 TESSERA_CUDA_OPERATION(fill)
 
+namespace {
+/// Which of the three parts each of the six terms is.
+struct Order {
+  int part[6];
+};
+
+__global__ void __launch_bounds__(256)
+    split_kernel(const float* x, std::int64_t rows, std::int64_t cols, const Order order,
+                 __nv_bfloat16* y, std::int64_t term_stride, std::int64_t row_stride) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (i >= rows * cols) return;
+  float rest = x[i];
+  __nv_bfloat16 parts[3];
+#pragma unroll
+  for (__nv_bfloat16& part : parts) {
+    part = __float2bfloat16_rn(rest);
+    rest -= __bfloat162float(part);
+  }
+  __nv_bfloat16* to = y + i / cols * row_stride + i % cols;
+#pragma unroll
+  for (int j = 0; j < 6; ++j) {
+    const int part = order.part[j];
+    to[j * term_stride] = part == 0 ? parts[0] : part == 1 ? parts[1] : parts[2];
+  }
+}
+}  // namespace
+
+void split_terms(Context& context, const Tensor& x, Terms terms, const Tensor& y) {
+  const char* where = "split_terms";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  expect_shape(where, "y", y, {6, rows, cols});
+  if (x.numel() == 0) return;
+  Order order{};
+  for (int j = 0; j < 6; ++j) order.part[j] = part_of_term(terms, j);
+  split_kernel<<<blocks_for(x.numel(), 256), 256, 0, stream_of(context)>>>(
+      x.data<float>(), rows, cols, order, device_data<bf16>(y), y.stride(0), y.stride(1));
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(split_terms)
+
 }  // namespace tessera::kernels::cuda

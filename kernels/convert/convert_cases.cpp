@@ -44,6 +44,20 @@ Case add_case(const Shape& s, DType dtype) {
           }};
 }
 
+Case split_case(std::int64_t rows, std::int64_t cols, Terms terms, std::int64_t pad) {
+  return {.op = "split_terms",
+          .label = fmt::format("({}, {}) {}", rows, cols, terms == Terms::Left ? "left" : "right"),
+          .tolerance = 0,
+          .bytes = double(rows) * double(cols) * 16,
+          .benchmark = rows * cols > 1'000'000,
+          .body = [=](CaseRun& run) {
+            const Tensor x = run.normal({rows, cols});
+            const Tensor y =
+                run.output("y", {6, rows, cols}, {.dtype = DType::BF16, .fixed = true, .pad = pad});
+            run.execute([&](Context& c) { split_terms(c, x, terms, y); });
+          }};
+}
+
 Case fill_case(DType dtype, std::int64_t count, double value) {
   return {.op = "fill",
           .label = fmt::format("({}) with {}", count, value),
@@ -72,6 +86,11 @@ Case low_rank_case() {
 }  // namespace
 
 void register_convert_cases(CaseList& cases) {
+  for (const Terms terms : {Terms::Left, Terms::Right}) {
+    cases.push_back(split_case(0, 4, terms, 0));
+    cases.push_back(split_case(7, 33, terms, 5));
+    cases.push_back(split_case(32768, 64, terms, 0));
+  }
   const Shape small[] = {{0, 4, 8, 0, 0}, {1, 1, 1, 0, 0}, {3, 5, 7, 0, 0},
                          {3, 5, 7, 2, 3}, {2, 0, 3, 0, 0}, {40, 3, 601, 0, 7}};
   for (const Shape& shape : small) {

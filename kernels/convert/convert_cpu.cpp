@@ -112,4 +112,29 @@ void fill(Context&, double value, const Tensor& y) {
   }
 }
 
+void split_terms(Context&, const Tensor& x, Terms terms, const Tensor& y) {
+  const char* where = "split_terms";
+  expect_shape(where, "x", x, {-1, -1});
+  expect_contiguous(where, "x", x);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  expect_shape(where, "y", y, {6, rows, cols});
+  with_float(where, "x", x, [&]<class T>(T) {
+    parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        for (std::int64_t c = 0; c < cols; ++c) {
+          auto rest = static_cast<float>(x.data<T>()[row * cols + c]);
+          bf16 parts[3];
+          for (bf16& part : parts) {
+            part = bf16(rest);
+            rest -= static_cast<float>(part);
+          }
+          for (int j = 0; j < 6; ++j) {
+            y.data<bf16>()[j * y.stride(0) + row * y.stride(1) + c] = parts[part_of_term(terms, j)];
+          }
+        }
+      }
+    });
+  });
+}
+
 }  // namespace tessera::kernels::cpu

@@ -98,6 +98,10 @@ void combine_backward_quantise(Context& context, const Tensor& d_out, const Tens
 /// absent.
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
                        const Tensor& y, const Tensor& rstd, const Quantised& out);
+
+/// The same from the rstd that forward kept: for backward.
+void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,
+                         const Tensor& rstd, const Tensor& y, const Quantised& out);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::quantise)> quantise{"quantise", cpu::quantise};
@@ -117,5 +121,8 @@ inline const Op<decltype(cpu::combine_backward_quantise)> combine_backward_quant
     "combine_backward_quantise", cpu::combine_backward_quantise};
 inline const Op<decltype(cpu::rms_norm_quantise)> rms_norm_quantise{"rms_norm_quantise",
                                                                     cpu::rms_norm_quantise};
+
+inline const Op<decltype(cpu::rms_norm_requantise)> rms_norm_requantise{"rms_norm_requantise",
+                                                                        cpu::rms_norm_requantise};
 
 }  // namespace tessera::kernels

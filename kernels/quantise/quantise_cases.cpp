@@ -239,6 +239,25 @@ Case norm_case(const Shape& s, bool with_y) {
           }};
 }
 
+Case norm_again_case(const Shape& s, bool with_y) {
+  return {.op = "rms_norm_requantise",
+          .label = s.text() + (with_y ? " with y" : ""),
+          .tolerance = kRounded,
+          .bytes = s.elements() * (with_y ? 6 : 4) + s.written(),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor x = run.normal({s.rows, s.cols}, {.pad = 8, .scale = 3});
+            const Tensor weight = run.normal({s.cols}, {.scale = 0.2, .offset = 1});
+            const Tensor rstd = run.uniform({s.rows}, 0.2, 0.5);
+            Tensor y;
+            if (with_y) {
+              y = run.output("y", {s.rows, s.cols}, {.dtype = DType::BF16, .tolerance = 3e-3});
+            }
+            const Quantised out = outputs(run, s, kRounded);
+            run.execute([&](Context& c) { rms_norm_requantise(c, x, weight, rstd, y, out); });
+          }};
+}
+
 // ---- along a permutation
 
 struct Routing {
@@ -328,6 +347,7 @@ void register_quantise_cases(CaseList& cases) {
     }
     cases.push_back(norm_case(shape, false));
     cases.push_back(norm_case(shape, true));
+    cases.push_back(norm_again_case(shape, shape.transposed));
   }
   for (const Swiglu what : {Swiglu::WithY, Swiglu::Weighted}) {
     cases.push_back(swiglu_case({33, 40}, DType::F32, what));
@@ -360,6 +380,7 @@ void register_quantise_cases(CaseList& cases) {
     cases.push_back(weight_case(8, 1024, 1024, dtype));
   }
   for (Case the_case : {quantise_case({16384, 2048}, DType::BF16), norm_case({16384, 2048}, false),
+                        norm_again_case({16384, 2048, false}, false),
                         norm_case({32768, 1024}, false), norm_case({8192, 7168}, false)}) {
     the_case.timed_only = true;  // more than a GPU's cache holds
     cases.push_back(the_case);

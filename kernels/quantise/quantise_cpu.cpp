@@ -459,24 +459,44 @@ void combine_backward_quantise(Context&, const Tensor& d_out, const Tensor& y,
   });
 }
 
-void rms_norm_quantise(Context&, const Tensor& x, const Tensor& weight, float eps, const Tensor& y,
-                       const Tensor& rstd, const Quantised& out) {
-  const char* where = "rms_norm_quantise";
+namespace {
+void check_norm(const char* where, const Tensor& x, const Tensor& weight, const Tensor& y,
+                const Tensor& rstd, const Quantised& out) {
   expect_shape(where, "x", x, {-1, -1});
+  check_layouts(where, out, x.size(0), x.size(1));
+  expect_shape(where, "weight", weight, {x.size(1)});
+  expect_shape(where, "rstd", rstd, {x.size(0)});
+  if (y) expect_shape(where, "y", y, {x.size(0), x.size(1)});
+}
+}  // namespace
+
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
+  check_norm("rms_norm_quantise", x, weight, y, rstd, out);
   const std::int64_t rows = x.size(0), cols = x.size(1);
-  check_layouts(where, out, rows, cols);
-  expect_shape(where, "weight", weight, {cols});
-  expect_shape(where, "rstd", rstd, {rows});
-  if (y) expect_shape(where, "y", y, {rows, cols});
-  with_float(where, "x", x, [&]<class T>(T) {
+  with_float("rms_norm_quantise", "x", x, [&]<class T>(T) {
+    parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const T* from = row_of<T>(x, row);
+        T sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t c = 0; c < cols; ++c) sum += from[c] * from[c];
+        rstd.data<T>()[row] = T(1) / std::sqrt(sum / static_cast<T>(cols) + static_cast<T>(eps));
+      }
+    });
+  });
+  rms_norm_requantise(context, x, weight, rstd, y, out);
+}
+
+void rms_norm_requantise(Context&, const Tensor& x, const Tensor& weight, const Tensor& rstd,
+                         const Tensor& y, const Quantised& out) {
+  check_norm("rms_norm_requantise", x, weight, y, rstd, out);
+  const std::int64_t rows = x.size(0), cols = x.size(1);
+  with_float("rms_norm_requantise", "x", x, [&]<class T>(T) {
     const T* w = weight.data<T>();
     quantise_rows(rows, cols, out, [&](std::int64_t row, float* to) {
       const T* from = row_of<T>(x, row);
-      T sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t c = 0; c < cols; ++c) sum += from[c] * from[c];
-      const T r = T(1) / std::sqrt(sum / static_cast<T>(cols) + static_cast<T>(eps));
-      rstd.data<T>()[row] = r;
+      const T r = rstd.data<T>()[row];
       for (std::int64_t c = 0; c < cols; ++c) to[c] = static_cast<float>(from[c] * r * w[c]);
       keep(y, row, to);
     });

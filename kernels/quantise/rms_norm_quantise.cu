@@ -155,9 +155,18 @@ void launch_cluster(cudaStream_t stream, dim3 grid, const Norm& norm, int64_t ro
 }
 }  // namespace
 
-void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
-                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
-  const char* where = "rms_norm_quantise";
+namespace {
+/// The operands of both operations, checked.
+struct Operands {
+  Norm norm;
+  std::int64_t rows;
+  int cols;
+  QuantisedActivation layouts;
+  bool empty() const { return rows == 0 || cols == 0; }
+};
+
+Operands operands_of(const char* where, const Tensor& x, const Tensor& weight, float eps,
+                     const Tensor& y, const Tensor& rstd, const Quantised& out) {
   expect_shape(where, "x", x, {-1, -1});
   const std::int64_t rows = x.size(0), cols = x.size(1);
   require(rows <= 1 || x.stride(0) % 4 == 0, where, "expected rows in multiples of 4 elements");
@@ -167,25 +176,43 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
     expect_shape(where, "y", y, {rows, cols});
     expect_contiguous(where, "y", y);
   }
-  const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
-  if (rows == 0 || cols == 0) return;
   const Norm norm{x.data<float>(),
                   weight.data<float>(),
                   rows > 1 ? x.stride(0) : cols,
                   eps,
                   y ? reinterpret_cast<__nv_bfloat16*>(y.data<bf16>()) : nullptr,
                   rstd.data<float>()};
-  const dim3 grid = tiles(rows, static_cast<int>(cols), 1, where);
+  return {norm, rows, static_cast<int>(cols), layouts_of(where, out, rows, cols)};
+}
+}  // namespace
+
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
+  const char* where = "rms_norm_quantise";
+  const Operands o = operands_of(where, x, weight, eps, y, rstd, out);
+  if (o.empty()) return;
+  const dim3 grid = tiles(o.rows, o.cols, 1, where);
   const cudaStream_t stream = stream_of(context);
   if (tessera::cuda::is_hopper() && grid.x <= kMostTilesOfCluster) {
-    launch_cluster(stream, grid, norm, rows, static_cast<int>(cols), layouts, where);
+    launch_cluster(stream, grid, o.norm, o.rows, o.cols, o.layouts, where);
     return check_launch(where);
   }
-  rstd_kernel<<<static_cast<unsigned>(rows), 256, 0, stream>>>(norm, static_cast<int>(cols));
+  rstd_kernel<<<static_cast<unsigned>(o.rows), 256, 0, stream>>>(o.norm, o.cols);
   check_launch(where);
-  norm_kernel<false><<<grid, kThreads, 0, stream>>>(norm, rows, static_cast<int>(cols), layouts);
+  norm_kernel<false><<<grid, kThreads, 0, stream>>>(o.norm, o.rows, o.cols, o.layouts);
   check_launch(where);
 }
 TESSERA_CUDA_OPERATION(rms_norm_quantise)
+
+void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,
+                         const Tensor& rstd, const Tensor& y, const Quantised& out) {
+  const char* where = "rms_norm_requantise";
+  const Operands o = operands_of(where, x, weight, 0, y, rstd, out);
+  if (o.empty()) return;
+  norm_kernel<false><<<tiles(o.rows, o.cols, 1, where), kThreads, 0, stream_of(context)>>>(
+      o.norm, o.rows, o.cols, o.layouts);
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(rms_norm_requantise)
 
 }  // namespace tessera::kernels::cuda
