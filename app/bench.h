@@ -19,6 +19,8 @@ struct ShapeBench {
   Device device = Device::Cuda;
   std::int64_t sequences = 8, length = 4096;  ///< of one step
   std::int64_t steps = 8, warmup = 3;
+  bool deterministic = true;  ///< sums in an order that does not differ from run to run
+  bool graphs = true;         ///< forward and backward as one launch, a CUDA graph
 };
 
 /// Whole optimiser steps on random tokens with natural routing: forward, backward, norm, clip,

@@ -46,6 +46,7 @@ struct Options {
   std::string preset = "demo", precision, op, shape, device = "cpu";
   std::vector<std::string> settings;
   std::int64_t steps = 8, warmup = 2, sequences = 8, length = 4096;
+  bool fast = false, no_graphs = false;
 };
 
 /// Real text of the preset's sources, built once per vocabulary and kept.
@@ -118,7 +119,9 @@ void bench_train(const Options& options) {
                         .device = device_of(options),
                         .sequences = options.sequences,
                         .length = options.length,
-                        .steps = options.steps});
+                        .steps = options.steps,
+                        .deterministic = !options.fast,
+                        .graphs = !options.no_graphs});
   }
   log::set_console_level(log::Level::Warning);
   std::vector<std::string> settings = options.settings;
@@ -196,6 +199,10 @@ void add_bench(CLI::App& app) {
       ->capture_default_str();
   train->add_option("--length", options->length, "With --shape: tokens of a sequence")
       ->capture_default_str();
+  train->add_flag("--not-deterministic", options->fast,
+                  "With --shape: sums in whatever order is quickest");
+  train->add_flag("--no-graphs", options->no_graphs,
+                  "With --shape: every operation launched by itself");
   const auto on_device = [&](CLI::App& one) {
     one.add_option("--device", options->device, "cpu or cuda")
         ->check(CLI::IsMember({"cpu", "cuda"}))

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <memory>
+#include <utility>
+#include <vector>
 
 #include "app/bench.h"
 #include "core/base/backend.h"
@@ -14,6 +15,7 @@
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
 #include "core/train/step_memory.h"
+#include "core/train/step_recordings.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/product/product.h"
@@ -38,18 +40,17 @@ ModelConfig config_of(const ShapeBench& options) {
   return config;
 }
 
-MicrobatchBuffer random_batch(const ShapeBench& options, std::int64_t vocabulary,
-                              std::uint64_t number) {
+/// (sequences, length + 1) I32, each token as likely as any other.
+Buffer random_tokens(const ShapeBench& options, std::int64_t vocabulary, std::uint64_t number) {
   const Random random(number, 17);
   const std::int64_t count = options.sequences * (options.length + 1);
-  const Buffer memory(static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  const Tensor tokens = memory.view(DType::I32, {options.sequences, options.length + 1});
+  Buffer memory(static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  auto* tokens = static_cast<std::int32_t*>(memory.data());
   for (std::int64_t i = 0; i < count; ++i) {
-    tokens.data<std::int32_t>()[i] = static_cast<std::int32_t>(
+    tokens[i] = static_cast<std::int32_t>(
         random.below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(vocabulary)));
   }
-  return MicrobatchBuffer::packed(tokens, 0, options.sequences, options.length, 0, {},
-                                  options.device);
+  return memory;
 }
 
 /// A model and everything that a step of it takes.
@@ -61,6 +62,7 @@ class Bench {
         model_(config_of(options), Precision::of(recipe_from_name(options.precision)), true,
                options.device),
         optimiser_(model_.parameters(), {.moments = DType::BF16}, options.device),
+        stream_(options.device),
         plan_(measure_step_memory(model_, options.sequences, options.length, true)),
         keep_(plan_.keep_bytes + 4096, options.device),
         scratch_(plan_.scratch_bytes + 4096, options.device),
@@ -69,41 +71,48 @@ class Bench {
                    sizeof(std::int64_t),
                options.device) {
     context_.device = options.device;
+    context_.stream = stream_.handle();
     context_.scratch = &scratch_;
+    context_.deterministic = options.deterministic;
+    recordings_.enable(options.graphs);
     model_.initialise(1);
     model_.parameters().refresh_operands(context_);
     for (std::uint64_t i = 0; i < 4; ++i) {
-      batches_.push_back(
-          std::make_unique<MicrobatchBuffer>(random_batch(options, model_.config().vocab_size, i)));
+      tokens_.push_back(random_tokens(options, model_.config().vocab_size, i));
     }
   }
 
   /// Returns the mean loss.
   double step() {
-    const MicrobatchBuffer& micro = *batches_[static_cast<std::size_t>(steps_++) % 4];
-    const Tensor sums = sums_.view(DType::F64, {1 + model_.moe_blocks()});
-    const Tensor loss = sums.slice(0, 0, 1);
+    const Buffer& tokens = tokens_[static_cast<std::size_t>(steps_++) % tokens_.size()];
+    MicrobatchBuffer micro = MicrobatchBuffer::packed(
+        tokens.view(DType::I32, {options_.sequences, options_.length + 1}), 0, options_.sequences,
+        options_.length, 0, {}, options_.device, std::move(micro_memory_));
     const auto targets = static_cast<double>(micro.targets());
-    keep_.reset();
+    const ParameterSet& parameters = model_.parameters();
     model_.parameters().zero_gradients(context_);
-    kernels::fill(context_, 0.0, sums);
-    Pass pass{context_, keep_, model_.precision()};
+    kernels::fill(context_, 0.0, sums_.view(DType::F64, {1 + model_.moe_blocks()}));
     const Objective objective{
         .loss_scale = 1.0 / targets, .balance_alpha = kBalanceAlpha, .balance_scale = 1.0};
-    ModelStash stash;
-    model_.forward_loss(pass, micro.batch(), objective, stash);
-    model_.backward(pass, micro.batch(), objective, stash,
-                    sums.slice(0, 1, 1 + model_.moe_blocks()));
-    kernels::sum(context_, stash.head.losses, loss);
+    const bool first = parameters.has_old_gradients();
+    recordings_.run(
+        context_,
+        {micro.address(), micro.targets(), options_.sequences, options_.length, objective, first},
+        [&] {
+          parameters.mark_gradients(first);
+          forward_backward(micro.batch(), objective);
+        });
+    parameters.mark_gradients(false);
     norm_ = optimiser_.measure(context_).grad_norm;
     optimiser_.update(context_, 1e-4);
-    balance(stash);
-    return host_values<double>(loss)[0] / targets;
+    micro_memory_ = micro.take_memory();
+    return host_values<double>(sums_.view(DType::F64, {1}))[0] / targets;
   }
 
   void set_profile(Profile* profile) { context_.profile = profile; }
   const Model& model() const { return model_; }
   double norm() const { return norm_; }
+  std::int64_t replayed() const { return recordings_.replayed(); }
 
   void print_memory() const {
     const ParameterSet& p = model_.parameters();
@@ -123,6 +132,17 @@ class Bench {
   }
 
  private:
+  void forward_backward(const Microbatch& batch, const Objective& objective) {
+    const Tensor sums = sums_.view(DType::F64, {1 + model_.moe_blocks()});
+    keep_.reset();
+    Pass pass{context_, keep_, model_.precision()};
+    ModelStash stash;
+    model_.forward_loss(pass, batch, objective, stash);
+    model_.backward(pass, batch, objective, stash, sums.slice(0, 1, 1 + model_.moe_blocks()));
+    kernels::sum(context_, stash.head.losses, sums.slice(0, 0, 1));
+    balance(stash);
+  }
+
   void balance(const ModelStash& stash) {
     const std::int64_t experts = model_.config().n_routed_experts;
     const Tensor loads = loads_.view(DType::I64, {model_.moe_blocks(), experts});
@@ -140,10 +160,13 @@ class Bench {
   Context context_;
   Model model_;
   Optimiser optimiser_;
+  Stream stream_;
   StepMemory plan_;
   Arena keep_, scratch_;
   Buffer sums_, loads_;
-  std::vector<std::unique_ptr<MicrobatchBuffer>> batches_;
+  std::vector<Buffer> tokens_;
+  Buffer micro_memory_;
+  StepRecordings recordings_;
   std::int64_t steps_ = 0;
   double norm_ = 0;
 };
@@ -186,6 +209,9 @@ void bench_shape(const ShapeBench& options) {
   std::printf("%.1f TFLOP/s of %.1f that a large product reaches here: %.1f %%\n",
               flops / step / 1e12, peak / 1e12, 100 * flops / step / peak);
   bench.print_memory();
+  std::printf("forward and backward were one launch (a CUDA graph) in %lld of %lld steps\n",
+              static_cast<long long>(bench.replayed()),
+              static_cast<long long>(options.warmup + options.steps));
 
   Profile profile;
   bench.set_profile(&profile);

@@ -28,7 +28,7 @@ struct DeviceInfo {
 /// What the plugin gives the program. Functions throw Error; all act on the current GPU.
 struct CudaBackend {
   /// Raised whenever a type that crosses the border changes in meaning; sizes are compared too.
-  static constexpr std::uint32_t kAbi = 1;
+  static constexpr std::uint32_t kAbi = 2;
 
   std::uint32_t abi = kAbi;
   std::uint32_t tensor_bytes = sizeof(Tensor), context_bytes = sizeof(Context);
@@ -39,6 +39,12 @@ struct CudaBackend {
   /// Streams that wait for, and are waited for by, the copies of `memory`.
   void* (*create_stream)() = nullptr;
   void (*destroy_stream)(void* stream) noexcept = nullptr;
+  /// What is launched on `stream` between the two is recorded and not run; end_recording() returns
+  /// what run_recording() launches as a whole. A recording that failed gives null and its reason.
+  void (*begin_recording)(void* stream) = nullptr;
+  void* (*end_recording)(void* stream, std::string& failure) = nullptr;
+  void (*run_recording)(void* recording, void* stream) = nullptr;
+  void (*destroy_recording)(void* recording) noexcept = nullptr;
   /// Waits for the whole GPU; throws what any operation since the last wait has failed with.
   void (*synchronise)() = nullptr;
   /// Bytes that operations hold for temporaries of their own, beyond the arenas.

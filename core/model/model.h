@@ -37,6 +37,7 @@ struct Objective {
   double mtp_scale = 0.0;      ///< lambda / MTP targets of the whole step
   double balance_alpha = 0.0;  ///< weight of the sequence-wise balance loss; 0: off
   double balance_scale = 0.0;  ///< share of this micro-batch in the step's sequences
+  bool operator==(const Objective&) const = default;
 };
 
 class Model {

@@ -256,6 +256,22 @@ void ParameterSet::refresh_quantised(Context& context, const Parameter& p) {
   }
 }
 
+namespace {
+/// Whether the first product of a step writes the gradient instead of adding to it.
+bool writes_gradient(const Parameter& p) {
+  return p.trained && bool(p.fp8.values_t);
+}
+}  // namespace
+
+bool ParameterSet::has_old_gradients() const {
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [](const Parameter& p) { return p.grad_is_old; });
+}
+
+void ParameterSet::mark_gradients(bool old) const {
+  for (const Parameter& p : parameters_) p.grad_is_old = old && writes_gradient(p);
+}
+
 void ParameterSet::zero_gradients(Context& context) {
   if (!flat_gradients_) return;
   // Runs of parameters between those that are written; padding is zero and stays so.
@@ -266,7 +282,7 @@ void ParameterSet::zero_gradients(Context& context) {
   for (const Parameter& p : parameters_) {
     if (!p.trained) continue;
     const std::int64_t end = at + padded(p);
-    p.grad_is_old = bool(p.fp8.values_t);
+    p.grad_is_old = writes_gradient(p);
     if (p.grad_is_old) {
       clear(at);
       from = end;

@@ -76,6 +76,10 @@ class ParameterSet {
   /// NOTE: those that one product makes are cleared by being written; until clear_old_gradients()
   /// what is in them is not to be read.
   void zero_gradients(Context& context);
+  /// Whether such gradients are still those of the last step.
+  bool has_old_gradients() const;
+  /// Says that they are (`old`), or that they have been written by work that was replayed.
+  void mark_gradients(bool old) const;
   /// Clears what no product of backward has written. Model::backward() ends with it.
   void clear_old_gradients(Context& context) const;
 

@@ -164,6 +164,7 @@ struct RunSpec {
     std::string address;       ///< ssh alias, or the Slurm partition
     std::int64_t threads = 0;  ///< 0: every core
     Device device = Device::Cpu;
+    bool cuda_graphs = true;  ///< micro-batches of equal shapes are replayed as CUDA graphs
   } host;
 };
 

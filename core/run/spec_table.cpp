@@ -627,6 +627,7 @@ const Schema& host_schema() {
       key("threads", &T::threads, "processor threads; 0 is every core").to(4096).in("threads"),
       choice("device", &T::device, "what computes", {{"cpu", Device::Cpu}, {"cuda", Device::Cuda}})
           .shown(),
+      key("cuda_graphs", &T::cuda_graphs, "on a GPU, micro-batches of equal shapes are one launch"),
   });
   return s;
 }

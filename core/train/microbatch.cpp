@@ -2,9 +2,10 @@
 #include "core/train/microbatch.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/base/transfer.h"
 
 namespace tessera {
 
@@ -21,26 +22,27 @@ std::int64_t count_targets(const std::vector<std::int32_t>& targets) {
 }
 }  // namespace
 
-MicrobatchBuffer::MicrobatchBuffer(const Columns& c, std::int64_t max_length, Device device)
-    : targets_(count_targets(c.targets)), mtp_targets_(count_targets(c.mtp_targets)) {
-  const std::vector<const std::vector<std::int32_t>*> all{&c.tokens,     &c.positions,   &c.targets,
-                                                          &c.mtp_tokens, &c.mtp_targets, &c.starts};
-  std::int64_t total = 0;
-  for (const auto* column : all) total += static_cast<std::int64_t>(column->size());
-  memory_ = Buffer(static_cast<std::size_t>(total) * sizeof(std::int32_t), device);
+MicrobatchBuffer::MicrobatchBuffer(const Columns& c, std::int64_t max_length, Device device,
+                                   Buffer memory)
+    : memory_(std::move(memory)),
+      targets_(count_targets(c.targets)),
+      mtp_targets_(count_targets(c.mtp_targets)) {
+  std::vector<std::int32_t> all;
+  for (const auto* column :
+       {&c.tokens, &c.positions, &c.targets, &c.mtp_tokens, &c.mtp_targets, &c.starts}) {
+    all.insert(all.end(), column->begin(), column->end());
+  }
+  const auto total = static_cast<std::int64_t>(all.size());
+  const std::size_t bytes = all.size() * sizeof(std::int32_t);
+  if (memory_.bytes() < bytes) memory_ = Buffer(bytes, device);
   const Tensor flat = memory_.view(DType::I32, {total});
+  copy_from_host(all.data(), flat);
   std::int64_t at = 0;
   const auto place = [&](const std::vector<std::int32_t>& column) {
     if (column.empty()) return Tensor();
-    const auto size = static_cast<std::int64_t>(column.size());
-    const Tensor part = flat.slice(0, at, at + size);
-    at += size;
-    if (device == Device::Cuda) {
-      cuda_memory().copy(part.raw(), column.data(), part.bytes());
-    } else {
-      std::memcpy(part.raw(), column.data(), part.bytes());
-    }
-    return part;
+    const std::int64_t from = at;
+    at += static_cast<std::int64_t>(column.size());
+    return flat.slice(0, from, at);
   };
   batch_.sequences.tokens = place(c.tokens);
   batch_.sequences.positions = place(c.positions);
@@ -53,7 +55,7 @@ MicrobatchBuffer::MicrobatchBuffer(const Columns& c, std::int64_t max_length, De
 
 MicrobatchBuffer MicrobatchBuffer::packed(
     const Tensor& tokens, std::int64_t first, std::int64_t count, std::int64_t length, int extra,
-    const std::vector<std::vector<std::int32_t>>& document_starts, Device device) {
+    const std::vector<std::vector<std::int32_t>>& document_starts, Device device, Buffer memory) {
   require(tokens.rank() == 2 && tokens.size(1) == length + 1 + extra, "microbatch",
           "expected rows of {} tokens, got {}", length + 1 + extra, tokens.describe());
   Columns c;
@@ -75,13 +77,13 @@ MicrobatchBuffer MicrobatchBuffer::packed(
     }
     c.end_sequence();
   }
-  return {c, length, device};
+  return {c, length, device, std::move(memory)};
 }
 
 MicrobatchBuffer MicrobatchBuffer::documents(const Tensor& tokens, std::int64_t first,
                                              std::int64_t count, std::int64_t length, int extra,
-                                             const std::vector<std::int32_t>& valid,
-                                             Device device) {
+                                             const std::vector<std::int32_t>& valid, Device device,
+                                             Buffer memory) {
   require(tokens.rank() == 2 && tokens.size(1) == length + 1 + extra, "microbatch",
           "expected rows of {} tokens, got {}", length + 1 + extra, tokens.describe());
   Columns c;
@@ -98,7 +100,7 @@ MicrobatchBuffer MicrobatchBuffer::documents(const Tensor& tokens, std::int64_t 
     }
     c.end_sequence();
   }
-  return {c, length, device};
+  return {c, length, device, std::move(memory)};
 }
 
 MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) {
@@ -113,7 +115,7 @@ MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) 
     }
     c.end_sequence();
   }
-  return {c, length, device};
+  return {c, length, device, {}};
 }
 
 MicrobatchBuffer MicrobatchBuffer::shapes(std::int64_t count, std::int64_t length, int extra,

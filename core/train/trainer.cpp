@@ -25,7 +25,9 @@ StepReport Trainer::step() {
   const StepTargets targets = count_targets(batch, at);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
   for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
-    accumulate(microbatch(batch, row, std::min(micro, rows - row)), targets, at);
+    MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
+    accumulate(part, targets, at);
+    micro_memory_ = part.take_memory();
   }
   reduce();  // gradients, losses and loads over all ranks
   const OptimiserReport clip = optimiser_.measure(context_);
@@ -73,13 +75,16 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
       model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe), true,
                                      spec.host.device)),
       optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
+      cuda_stream_(spec.host.device),
       keep_(Arena::measuring()),
       scratch_(Arena::measuring()) {
   require(dataset_->vocab_size() <= spec.model.vocab_size, "trainer",
           "the data has a vocabulary of {} tokens, model.vocab_size is {}", dataset_->vocab_size(),
           spec.model.vocab_size);
   context_.device = spec.host.device;
+  context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
+  recordings_.enable(spec.host.cuda_graphs);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
   config_.eos_token_id = specials.eos;
@@ -117,6 +122,7 @@ void Trainer::enter_stage(const StageAt& at) {
   // A few spare bytes: a mapping cannot be empty.
   keep_ = Arena(step_memory_.keep_bytes + 4096, context_.device);
   scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
+  recordings_.clear();
   stage_ = at.stage;
 }
 
@@ -127,16 +133,16 @@ void Trainer::clear_sums() {
 }
 
 MicrobatchBuffer Trainer::microbatch(const data::Batch& batch, std::int64_t first,
-                                     std::int64_t count) const {
+                                     std::int64_t count) {
   static const std::vector<std::vector<std::int32_t>> kWholeRows;
   const auto extra = static_cast<int>(spec_.model.num_nextn_predict_layers);
   if (!spec_.data.packing) {
     return MicrobatchBuffer::documents(batch.tokens, first, count, batch.length, extra, batch.valid,
-                                       context_.device);
+                                       context_.device, std::move(micro_memory_));
   }
   return MicrobatchBuffer::packed(batch.tokens, first, count, batch.length, extra,
                                   spec_.data.document_mask ? batch.document_starts : kWholeRows,
-                                  context_.device);
+                                  context_.device, std::move(micro_memory_));
 }
 
 /// Without packing a row's documents end where they end, so targets are counted over all ranks.
@@ -155,23 +161,37 @@ Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const Stag
 /// Forward and backward of one micro-batch; adds to gradients, sums and loads.
 void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
                          const StageAt& at) {
-  Arena::Frame frame(keep_);
-  Pass pass{context_, keep_, model_->precision()};
   const Objective objective{
       .loss_scale = 1.0 / targets.next,
       .mtp_scale = at.mtp_lambda / targets.mtp,
       .balance_alpha = at.balance_alpha,
       .balance_scale = static_cast<double>(spec_.parallel.micro_batch_sequences) /
                        static_cast<double>(at.batch_sequences)};
+  const ParameterSet& parameters = model_->parameters();
+  const bool first = parameters.has_old_gradients();
+  const Sequences& sequences = micro.batch().sequences;
+  const StepRecordings::Key key{
+      micro.address(),      sequences.count(), sequences.starts.size(0) - 1,
+      sequences.max_length, objective,         first};
+  recordings_.run(context_, key, [&] {
+    parameters.mark_gradients(first);
+    forward_backward(micro.batch(), objective);
+  });
+  parameters.mark_gradients(false);
+}
+
+void Trainer::forward_backward(const Microbatch& batch, const Objective& objective) {
+  Arena::Frame frame(keep_);
+  Pass pass{context_, keep_, model_->precision()};
   ModelStash stash;
-  model_->forward_loss(pass, micro.batch(), objective, stash);
-  model_->backward(pass, micro.batch(), objective, stash, balance_losses_);
+  model_->forward_loss(pass, batch, objective, stash);
+  model_->backward(pass, batch, objective, stash, balance_losses_);
 
   kernels::sum(context_, stash.head.losses, sums_.slice(0, 0, 1));
   if (stash.mtp.head.losses) {
     kernels::sum(context_, stash.mtp.head.losses, sums_.slice(0, 1, 2));
   }
-  if (at.balance_alpha > 0 && balance_losses_.numel() > 0) {
+  if (objective.balance_alpha > 0 && balance_losses_.numel() > 0) {
     kernels::sum(context_, balance_losses_, sums_.slice(0, 2, 3));
   }
   for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
@@ -240,7 +260,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences) {
   const Tensor total = total_memory.view(DType::F64, {1});
   std::int64_t targets = 0;
   for (std::int64_t row = 0; row < rows; row += micro) {
-    const MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
+    MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
     Arena::Frame frame(keep_);
     Pass pass{context_, keep_, model_->precision()};
     Microbatch without_mtp = part.batch();
@@ -249,6 +269,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences) {
     model_->forward_loss(pass, without_mtp, {}, stash);
     kernels::sum(context_, stash.head.losses, total);
     targets += part.targets();
+    micro_memory_ = part.take_memory();
   }
   return host_values<double>(total)[0] / static_cast<double>(targets);
 }

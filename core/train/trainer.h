@@ -8,6 +8,7 @@
 
 #include "core/base/collective.h"
 #include "core/base/profile.h"
+#include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/data/batch_stream.h"
 #include "core/model/model.h"
@@ -16,6 +17,7 @@
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
 #include "core/train/step_memory.h"
+#include "core/train/step_recordings.h"
 
 namespace tessera {
 
@@ -60,6 +62,8 @@ class Trainer {
   const Schedule& schedule() const { return schedule_; }
   const data::BatchStream& stream() const { return stream_; }
   void set_profile(Profile* profile) { context_.profile = profile; }
+  /// Micro-batches that were replayed as CUDA graphs, so far.
+  std::int64_t replayed() const { return recordings_.replayed(); }
 
   /// Weights, gradients, moments and the arenas of the present stage.
   std::size_t memory_bytes() const;
@@ -74,12 +78,12 @@ class Trainer {
   };
   StepTargets count_targets(const data::Batch& batch, const StageAt& at);
   void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const StageAt& at);
+  void forward_backward(const Microbatch& batch, const Objective& objective);
   void reduce();
   void balance_experts(const StageAt& at);
   StepReport report(const StageAt& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
-  MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first,
-                              std::int64_t count) const;
+  MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first, std::int64_t count);
 
   RunSpec spec_;
   Schedule schedule_;
@@ -91,8 +95,11 @@ class Trainer {
   HfConfig config_;
 
   StepMemory step_memory_;
+  Stream cuda_stream_;
   Arena keep_, scratch_;
   Context context_;
+  Buffer micro_memory_;  ///< of the last micro-batch's integers
+  StepRecordings recordings_;
   Buffer sums_memory_, loads_memory_;
   Tensor sums_;            ///< (3) F64: losses, MTP losses, balance losses of the step
   Tensor balance_losses_;  ///< (blocks) F64 of one micro-batch

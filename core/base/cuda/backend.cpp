@@ -134,6 +134,32 @@ void destroy_stream(void* stream) noexcept {
   cudaStreamDestroy(static_cast<cudaStream_t>(stream));
 }
 
+void begin_recording(void* stream) {
+  check(cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal),
+        "recording");
+}
+
+void* end_recording(void* stream, std::string& failure) {
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t recording = nullptr;
+  cudaError_t status = cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph);
+  if (status == cudaSuccess) status = cudaGraphInstantiate(&recording, graph, 0);
+  if (graph) cudaGraphDestroy(graph);
+  if (status == cudaSuccess) return recording;
+  cudaGetLastError();  // the failure is the caller's to tell; later launches are not to find it
+  failure = fmt::format("{} ({})", cudaGetErrorString(status), cudaGetErrorName(status));
+  return nullptr;
+}
+
+void run_recording(void* recording, void* stream) {
+  check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), static_cast<cudaStream_t>(stream)),
+        "a recorded micro-batch");
+}
+
+void destroy_recording(void* recording) noexcept {
+  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording));
+}
+
 void synchronise() {
   check(cudaDeviceSynchronize(), "cuda");
   throw_fault();
@@ -237,6 +263,10 @@ tessera_cuda_backend() {
     b.select_device = cuda::select_device;
     b.create_stream = cuda::create_stream;
     b.destroy_stream = cuda::destroy_stream;
+    b.begin_recording = cuda::begin_recording;
+    b.end_recording = cuda::end_recording;
+    b.run_recording = cuda::run_recording;
+    b.destroy_recording = cuda::destroy_recording;
     b.synchronise = cuda::synchronise;
     b.workspace_bytes = cuda::workspace_bytes;
     return b;
