@@ -2,6 +2,7 @@
 #include "core/model/mla.h"
 
 #include "kernels/attention/attention.h"
+#include "kernels/e5m6/e5m6.h"
 #include "kernels/mla_key/mla_key.h"
 #include "kernels/rope/rope.h"
 
@@ -91,11 +92,19 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
   keys_and_values(pass, s.latent_normed, pass.precision.fp8_backward() ? pass.scratch() : pass.keep,
                   s);
 
-  s.o = pass.keep.take(type, {tokens, heads_, value_});
+  const bool packs = pass.precision.packs_attention;
+  s.o = (packs ? pass.scratch() : pass.keep).take(type, {tokens, heads_, value_});
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
   kernels::attention_forward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
-  s.o_operand = pass.input(s.o.reshape({tokens, heads_ * value_}));
+  const Tensor o = s.o.reshape({tokens, heads_ * value_});
+  if (packs) {
+    const std::int64_t tiles = kernels::e5m6_tiles(heads_ * value_);
+    s.o_packed.values = pass.keep.take(DType::U8, {tokens, tiles, kernels::kE5m6TileBytes});
+    s.o_packed.scales = pass.keep.take(DType::U8, {tokens, tiles});
+    kernels::pack_e5m6(context, o, s.o_packed);
+  }
+  s.o_operand = pass.input(o);
   o_.forward(context, s.o_operand, 1.f, y);
 }
 
@@ -112,6 +121,11 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   const auto scratch = [&](std::int64_t width) {
     return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
+  if (s.o_packed.values) {
+    const Tensor o = scratch(heads_ * value_);
+    kernels::unpack_e5m6(context, s.o_packed, o);
+    s.o = o.split_last(heads_, value_);
+  }
 
   const Tensor d_o = scratch(heads_ * value_);
   {

@@ -9,6 +9,7 @@
 #include "core/model/latent_cache.h"
 #include "core/model/layers.h"
 #include "core/model/sequences.h"
+#include "kernels/e5m6/e5m6.h"
 
 namespace tessera {
 
@@ -23,6 +24,7 @@ struct MlaStash {
   Tensor k;                                ///< (T, n, d)
   Tensor kv;                               ///< (T, n, d_nope + v)
   Tensor o, lse;                           ///< (T, n, v), (n, T)
+  kernels::PackedE5m6 o_packed;            ///< (T, n v): kept instead of o where it is packed
   Operand o_operand;                       ///< (T, n v)
 };
 

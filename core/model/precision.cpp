@@ -29,7 +29,8 @@ std::string_view name_of(Recipe recipe) {
 }
 
 Precision Precision::of(Recipe recipe) {
-  return {DType::F32, recipe == Recipe::Fp32 ? DType::F32 : DType::BF16, false, recipe};
+  return {DType::F32, recipe == Recipe::Fp32 ? DType::F32 : DType::BF16, false, recipe,
+          recipe == Recipe::Blockwise};
 }
 
 }  // namespace tessera

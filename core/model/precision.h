@@ -30,6 +30,8 @@ struct Precision {
   /// and gradients of weights are not. Only the GPU's operations take such tensors.
   bool narrow = false;
   Recipe recipe = Recipe::Fp32;
+  /// The attention's output is kept for backward in 12 bits (kernels/e5m6): in Blockwise.
+  bool packs_attention = false;
 
   DType inner() const { return narrow ? operand : activation; }
   /// Whether the forward products of linear layers are in E4M3, and the two of backward.
