@@ -101,10 +101,23 @@ void register_attention_decode_cases(CaseList& cases) {
   cases.push_back(narrow({{1, 64, 65, 700}, 16, 512, 64, 64}));
   cases.push_back(narrow({{130, 2100}, 70, 512, 64, 128, 8}));
   cases.push_back(narrow({{77, 600, 512}, 8, 256, 64, 64}));
+  // Whole rows in one block, 1 to 11 tiles, the last one full or not; one block of heads and two.
+  const auto lengths_to_704 = [](std::int64_t rows) {
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t i = 0; i < rows; ++i) lengths.push_back(1 + i * 703 / (rows - 1));
+    for (std::int64_t i = 1; i < rows; i += 3) lengths[std::size_t(i)] = (1 + i % 11) * 64;
+    return lengths;
+  };
+  for (const Setting& setting :
+       {Setting{lengths_to_704(66), 16, 512, 64, 64}, Setting{lengths_to_704(40), 128, 512, 64, 64},
+        Setting{lengths_to_704(66), 8, 256, 64, 64}}) {
+    Case c = narrow(setting);
+    c.benchmark = false;
+    cases.push_back(c);
+  }
   // What GPUs are measured with.
   for (const std::int64_t heads : {16, 128}) {
     for (const std::int64_t length : {4096, 32768}) {
-      if (heads == 128 && length > 4096) continue;
       Case c = narrow({std::vector<std::int64_t>(64, length), heads, 512, 64, 64});
       c.timed_only = true;
       cases.push_back(c);

@@ -44,6 +44,14 @@ struct Wgmma<256, A, B> {
       : TESSERA_OUT_256
       : "l"(a), "l"(b), "r"(add), "n"(A == Major::mn ? 1 : 0), "n"(B == Major::mn ? 1 : 0));
   }
+  static __device__ inline void registers(float (&d)[128], const uint32_t *a, uint64_t b, int add) {
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %133, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
+      TESSERA_SUMS_256
+      "}, {%128, %129, %130, %131}, %132, p, 1, 1, %134;\n}\n"
+      : TESSERA_OUT_256
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add), "n"(B == Major::mn ? 1 : 0));
+  }
 };
 #undef TESSERA_SUMS_256
 #undef TESSERA_OUT_256
