@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/mla.h"
 
-#include "kernels/attention/attention.h"
-#include "kernels/e5m6/e5m6.h"
+#include "kernels/convert/convert.h"
 #include "kernels/mla_key/mla_key.h"
 #include "kernels/rope/rope.h"
 
@@ -67,15 +66,31 @@ void Mla::project_latent(Pass& pass, const Operand& h, const Tensor& positions,
   kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
 }
 
+bool Mla::keys_in_parts(const Pass& pass) const {
+  return !pass.precision.narrow || nope_ == kernels::kFirstKeyColumns;
+}
+
+kernels::Keys Mla::keys(const MlaStash& s) const {
+  return s.k_rope ? kernels::Keys(s.kv.slice(2, 0, nope_), s.k_rope) : kernels::Keys(s.k);
+}
+
 void Mla::keys_and_values(Pass& pass, const Operand& latent, Arena& arena, MlaStash& s) const {
   const std::int64_t tokens = s.kv_a.size(0);
   const DType type = pass.precision.inner();
   const Tensor kv = arena.take(type, {tokens, heads_ * (nope_ + value_)});
   kv_b_.forward(pass.context, latent, 0.f, kv);
   s.kv = kv.split_last(heads_, nope_ + value_);
-  s.k = arena.take(type, {tokens, heads_, nope_ + rope_});
-  kernels::mla_key_forward(pass.context, s.kv.slice(2, 0, nope_),
-                           s.kv_a.slice(1, latent_, latent_ + rope_), s.k);
+  const Tensor rope = s.kv_a.slice(1, latent_, latent_ + rope_);
+  if (!keys_in_parts(pass)) {
+    s.k = arena.take(type, {tokens, heads_, nope_ + rope_});
+    kernels::mla_key_forward(pass.context, s.kv.slice(2, 0, nope_), rope, s.k);
+  } else if (type == rope.dtype()) {
+    s.k_rope = rope.split_last(1, rope_);
+  } else {
+    const Tensor rounded = arena.take(type, {tokens, rope_});
+    kernels::convert(pass.context, rope, rounded);
+    s.k_rope = rounded.split_last(1, rope_);
+  }
 }
 
 void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
@@ -95,7 +110,7 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
   const bool packs = pass.precision.packs_attention;
   s.o = (packs ? pass.scratch() : pass.keep).take(type, {tokens, heads_, value_});
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
-  kernels::attention_forward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
+  kernels::attention_forward(context, s.q, keys(s), s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
   const Tensor o = s.o.reshape({tokens, heads_ * value_});
   if (packs) {
@@ -137,14 +152,18 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   }
 
   const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
-  const Tensor dk = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
   const Tensor d_kv = scratch(heads_ * (nope_ + value_)).split_last(heads_, nope_ + value_);
+  const Tensor d_nope = d_kv.slice(2, 0, nope_);
+  const bool in_parts = keys_in_parts(pass);
+  const std::int64_t rest = in_parts ? rope_ : nope_ + rope_;  // what is not written to d_kv
+  const Tensor dk = scratch(heads_ * rest).split_last(heads_, rest);
   const Tensor d_kv_a = pass.scratch().take(pass.precision.activation, {tokens, latent_ + rope_});
-  kernels::attention_backward(context, s.q, s.k, s.kv.slice(2, nope_, nope_ + value_),
+  kernels::attention_backward(context, s.q, keys(s), s.kv.slice(2, nope_, nope_ + value_),
                               sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse,
-                              d_o.split_last(heads_, value_), dq, dk,
+                              d_o.split_last(heads_, value_), dq,
+                              in_parts ? kernels::Keys(d_nope, dk) : kernels::Keys(dk),
                               d_kv.slice(2, nope_, nope_ + value_));
-  kernels::mla_key_backward(context, dk, d_kv.slice(2, 0, nope_),
+  kernels::mla_key_backward(context, dk, in_parts ? Tensor() : d_nope,
                             d_kv_a.slice(1, latent_, latent_ + rope_));
   kernels::rope(context, rotary_part(dq), sequences.positions, rotary.cos, rotary.sin, true);
   kernels::rope(context, rotary_key(d_kv_a), sequences.positions, rotary.cos, rotary.sin, true);

@@ -9,6 +9,7 @@
 #include "core/model/latent_cache.h"
 #include "core/model/layers.h"
 #include "core/model/sequences.h"
+#include "kernels/attention/attention.h"
 #include "kernels/e5m6/e5m6.h"
 
 namespace tessera {
@@ -21,7 +22,8 @@ struct MlaStash {
   Tensor kv_a;                             ///< (T, c + r), rotary part rotated
   Tensor latent_rstd;                      ///< (T)
   Operand latent_normed;                   ///< (T, c)
-  Tensor k;                                ///< (T, n, d)
+  Tensor k;                                ///< (T, n, d), where keys are not read in parts
+  Tensor k_rope;                           ///< (T, 1, r), where they are; of inner type
   Tensor kv;                               ///< (T, n, d_nope + v)
   Tensor o, lse;                           ///< (T, n, v), (n, T)
   kernels::PackedE5m6 o_packed;            ///< (T, n v): kept instead of o where it is packed
@@ -53,7 +55,11 @@ class Mla {
   Tensor project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& stash) const;
   void project_latent(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
-  /// Fills kv and k of the stash from the normed latent and the rotary key; in `arena`.
+  /// Whether attention reads keys in parts: of kv, and the one rotary key.
+  bool keys_in_parts(const Pass& pass) const;
+  kernels::Keys keys(const MlaStash& stash) const;
+  /// Fills kv of the stash from the normed latent, and k with the rotary key where it is needed; in
+  /// `arena`.
   void keys_and_values(Pass& pass, const Operand& latent, Arena& arena, MlaStash& stash) const;
   void query_backward(Pass& pass, const Tensor& dq, const Operand& h, const MlaStash& stash,
                       const Tensor& dh) const;

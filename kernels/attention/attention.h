@@ -16,18 +16,34 @@
 
 namespace tessera::kernels {
 
+/// Keys of all heads, or their gradients: whole, or in two tensors that are read as one. What MLA's
+/// heads share need then not be copied to each of them.
+struct Keys {
+  Tensor rows;  ///< (tokens, heads, d_qk), or their first columns where there is a tail
+  Tensor tail;  ///< the other columns, (tokens, heads, r); of keys also (tokens, 1, r): all heads'
+
+  Keys(const Tensor& all) : rows(all) {}  // NOLINT: whole keys are a tensor
+  Keys(const Tensor& first, const Tensor& others) : rows(first), tail(others) {}
+  std::int64_t width() const { return rows.size(2) + (tail ? tail.size(2) : 0); }
+  bool is_shared() const { return tail && tail.size(1) == 1; }
+};
+
+/// Keys of BF16 are read in parts at full speed where the first has so many columns.
+inline constexpr std::int64_t kFirstKeyColumns = 128;
+
 namespace cpu {
 /// o_i = sum_j softmax_j(scale q_i . k_j) v_j; lse_i = log sum_j exp(scale q_i . k_j).
 /// `max_length`: no sequence is longer. o must not overlap the inputs.
-void attention_forward(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention_forward(Context& context, const Tensor& q, const Keys& k, const Tensor& v,
                        const Tensor& starts, std::int64_t max_length, float scale, const Tensor& o,
                        const Tensor& lse);
 
 /// Gradients of q, k, v from that of o; written, not added to. dq, dk, dv must not overlap inputs
-/// or each other, and have free token and head strides too. Deterministic.
-void attention_backward(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
+/// or each other, and have free token and head strides too. dk is in parts as k is, but for one row
+/// of a shared tail per head: adding them up is the caller's. Deterministic.
+void attention_backward(Context& context, const Tensor& q, const Keys& k, const Tensor& v,
                         const Tensor& starts, std::int64_t max_length, float scale, const Tensor& o,
-                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Tensor& dk,
+                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Keys& dk,
                         const Tensor& dv);
 }  // namespace cpu
 

@@ -100,6 +100,52 @@ Case backward_case(const Setting& s, DType dtype) {
         if (!s.benchmark()) run.check_gradient({{q, dq}, {k, dk}, {v, dv}}, forward, {{o, d_o}});
       }};
 }
+
+/// Keys in parts as MLA has them: the last `rope` columns are one row for all heads, whose gradient
+/// is one row per head.
+Case parts_forward_case(const Setting& s, std::int64_t rope, DType dtype) {
+  Case c = forward_case(s, dtype);
+  c.label += fmt::format(", {} columns shared", rope);
+  c.body = [=](CaseRun& run) {
+    const Tensor q = s.input(run, s.d_qk), first = s.input(run, s.d_qk - rope);
+    const Tensor tail = run.normal({s.tokens(), 1, rope});
+    const Tensor v = s.input(run, s.d_v), starts = s.starts(run);
+    const Tensor o = s.output(run, "o", s.d_v);
+    const Tensor lse = run.output("lse", {s.heads, s.tokens()}, row_type(run));
+    run.execute([&](Context& context) {
+      attention_forward(context, q, {first, tail}, v, starts, s.longest(), s.scale(), o, lse);
+    });
+  };
+  return c;
+}
+
+Case parts_backward_case(const Setting& s, std::int64_t rope, DType dtype) {
+  Case c = backward_case(s, dtype);
+  c.label += fmt::format(", {} columns shared", rope);
+  c.body = [=](CaseRun& run) {
+    const Tensor q = s.input(run, s.d_qk), first = s.input(run, s.d_qk - rope);
+    const Tensor tail = run.normal({s.tokens(), 1, rope}), v = s.input(run, s.d_v);
+    const Tensor starts = s.starts(run), d_o = s.input(run, s.d_v);
+    const Tensor o = run.temporary({s.tokens(), s.heads, s.d_v});
+    const Tensor lse = run.temporary({s.heads, s.tokens()}, row_type(run));
+    const auto forward = [&](Context& context) {
+      attention_forward(context, q, {first, tail}, v, starts, s.longest(), s.scale(), o, lse);
+    };
+    forward(run.context());
+    const Tensor dq = s.output(run, "dq", s.d_qk);
+    const Tensor d_first = s.output(run, "dk", s.d_qk - rope);
+    const Tensor d_tail = run.output("dk tail", {s.tokens(), s.heads, rope});
+    const Tensor dv = s.output(run, "dv", s.d_v);
+    run.execute([&](Context& context) {
+      attention_backward(context, q, {first, tail}, v, starts, s.longest(), s.scale(), o, lse, d_o,
+                         dq, {d_first, d_tail}, dv);
+    });
+    // A shared row's gradient is the sum over heads, which is not this operation's.
+    if (!s.benchmark())
+      run.check_gradient({{q, dq}, {first, d_first}, {v, dv}}, forward, {{o, d_o}});
+  };
+  return c;
+}
 }  // namespace
 
 void register_attention_cases(CaseList& cases) {
@@ -133,6 +179,16 @@ void register_attention_cases(CaseList& cases) {
   for (const Setting& setting : settings) {
     narrow(forward_case(setting, DType::BF16), 4e-3);
     narrow(backward_case(setting, DType::BF16), 8e-3);
+  }
+  const std::pair<Setting, std::int64_t> in_parts[] = {
+      {{{1}, 1, 3, 1}, 2}, {{{17, 5, 40}, 3, 24, 16, 8}, 8}, {{{129, 31, 300}, 2, 192, 128}, 64}};
+  for (const auto& [setting, rope] : in_parts) {
+    for (const Case& c : {parts_forward_case(setting, rope, DType::F32),
+                          parts_backward_case(setting, rope, DType::F32)}) {
+      cases.push_back(c);
+    }
+    narrow(parts_forward_case(setting, rope, DType::BF16), 4e-3);
+    narrow(parts_backward_case(setting, rope, DType::BF16), 8e-3);
   }
   // The shape that GPUs are measured with.
   const Setting measured{std::vector<std::int64_t>(4, 4096), 16, 192, 128};

@@ -51,6 +51,22 @@ Rows<const T> gather(const Tensor& x, std::int64_t head, Block tokens, std::vect
   return {to.data(), d};
 }
 
+/// The same of keys, whose parts are joined.
+template <class T>
+Rows<const T> gather(const Keys& k, std::int64_t head, Block tokens, std::vector<T>& to) {
+  if (!k.tail) return gather(k.rows, head, tokens, to);
+  const std::int64_t d = k.rows.size(2), r = k.tail.size(2);
+  const Rows<const T> from = head_rows<const T>(k.rows, head, tokens.from);
+  const Rows<const T> tail = head_rows<const T>(k.tail, k.is_shared() ? 0 : head, tokens.from);
+  to.resize(std::max(to.size(), static_cast<std::size_t>(tokens.size() * (d + r))));
+  for (std::int64_t i = 0; i < tokens.size(); ++i) {
+    T* row = to.data() + i * (d + r);
+    std::copy_n(from.data + i * from.stride, d, row);
+    std::copy_n(tail.data + i * tail.stride, r, row + d);
+  }
+  return {to.data(), d + r};
+}
+
 /// One head of one sequence.
 struct Unit {
   std::int64_t head;
@@ -102,7 +118,9 @@ Block that_see(Block queries, Block keys) {
 
 template <class T>
 struct Forward {
-  const Tensor &q, &k, &v, &o, &lse;
+  const Tensor& q;
+  const Keys& k;
+  const Tensor &v, &o, &lse;
   T scale;
 
   std::int64_t d_qk() const { return q.size(2); }
@@ -169,7 +187,11 @@ void forward_block(const Forward<T>& f, const BlockTask& task) {
 
 template <class T>
 struct Backward {
-  const Tensor &q, &k, &v, &o, &lse, &d_o, &dq, &dk, &dv;
+  const Tensor& q;
+  const Keys& k;
+  const Tensor &v, &o, &lse, &d_o, &dq;
+  const Keys& dk;
+  const Tensor& dv;
   T scale;
   std::vector<T> d_sums;  // D (heads, tokens)
 
@@ -245,7 +267,13 @@ void add_gradients(const Backward<T>& b, std::int64_t head, Block all_queries, B
   softmax_gradient(b, head, queries, keys, p.data, ds.data);
   if (wanted.key_value) {
     gemm(Transpose::A, {n_k, d_v, n_q}, T(1), p_in, d_o, T(1), head_rows<T>(b.dv, head, keys.from));
-    gemm(Transpose::A, {n_k, d_qk, n_q}, T(1), ds_in, q, T(1), head_rows<T>(b.dk, head, keys.from));
+    const std::int64_t first = b.dk.rows.size(2);
+    gemm(Transpose::A, {n_k, first, n_q}, T(1), ds_in, q, T(1),
+         head_rows<T>(b.dk.rows, head, keys.from));
+    if (first < d_qk) {
+      gemm(Transpose::A, {n_k, d_qk - first, n_q}, T(1), ds_in, {q.data + first, q.stride}, T(1),
+           head_rows<T>(b.dk.tail, head, keys.from));
+    }
   }
   if (wanted.query) {
     gemm(Transpose::None, {n_q, d_qk, n_k}, T(1), ds_in, k, T(1),
@@ -266,7 +294,8 @@ void clear_rows(const Tensor& x, std::int64_t head, Block tokens) {
 /// what it adds to those queries' gradients.
 template <class T>
 void backward_keys(const Backward<T>& b, const Unit& unit, Block keys, Wanted wanted) {
-  clear_rows<T>(b.dk, unit.head, keys);
+  clear_rows<T>(b.dk.rows, unit.head, keys);
+  if (b.dk.tail) clear_rows<T>(b.dk.tail, unit.head, keys);
   clear_rows<T>(b.dv, unit.head, keys);
   for (std::int64_t at = keys.from; at < unit.tokens.to; at += kBackwardQueries) {
     const Block queries{at, std::min(at + kBackwardQueries, unit.tokens.to)};
@@ -335,10 +364,19 @@ void expect_heads(const char* name, const Tensor& x, const Tensor& q, std::int64
   expect_dtype(kWhere, name, x, q.dtype());
 }
 
-void expect_inputs(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& starts,
+/// `heads` of the tail: 1 where it may be shared, and is.
+void expect_keys(const char* name, const Keys& k, const Tensor& q, std::int64_t heads) {
+  const std::int64_t r = k.tail ? k.tail.size(2) : 0;
+  expect_heads(name, k.rows, q, q.size(2) - r);
+  if (!k.tail) return;
+  expect_shape(kWhere, name, k.tail, {q.size(0), heads, r});
+  expect_dtype(kWhere, name, k.tail, q.dtype());
+}
+
+void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& starts,
                    const Tensor& o, const Tensor& lse) {
   expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_heads("k", k, q, q.size(2));
+  expect_keys("k", k, q, k.is_shared() ? 1 : q.size(1));
   expect_heads("v", v, q, -1);
   expect_heads("o", o, q, v.size(2));
   expect_shape(kWhere, "lse", lse, {q.size(1), q.size(0)});
@@ -352,7 +390,7 @@ void expect_inputs(const Tensor& q, const Tensor& k, const Tensor& v, const Tens
 
 }  // namespace
 
-void attention_forward(Context&, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention_forward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
                        const Tensor& starts, std::int64_t, float scale, const Tensor& o,
                        const Tensor& lse) {
   expect_inputs(q, k, v, starts, o, lse);
@@ -367,14 +405,15 @@ void attention_forward(Context&, const Tensor& q, const Tensor& k, const Tensor&
   });
 }
 
-void attention_backward(Context&, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention_backward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
                         const Tensor& starts, std::int64_t, float scale, const Tensor& o,
-                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Tensor& dk,
+                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Keys& dk,
                         const Tensor& dv) {
   expect_inputs(q, k, v, starts, o, lse);
   expect_heads("d_o", d_o, q, v.size(2));
   expect_heads("dq", dq, q, q.size(2));
-  expect_heads("dk", dk, q, q.size(2));
+  require(dk.rows.size(2) == k.rows.size(2), kWhere, "dk is not in parts as k is");
+  expect_keys("dk", dk, q, q.size(1));
   expect_heads("dv", dv, q, v.size(2));
   with_float(kWhere, "q", q, [&]<class T>(T) {
     Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};

@@ -18,10 +18,18 @@ void expect_heads(const char* name, const Tensor& x, const Tensor& q, std::int64
   expect_dtype(kWhere, name, x, q.dtype());
 }
 
-void expect_inputs(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& starts,
+void expect_keys(const char* name, const Keys& k, const Tensor& q, std::int64_t heads) {
+  const std::int64_t r = k.tail ? k.tail.size(2) : 0;
+  expect_heads(name, k.rows, q, q.size(2) - r);
+  if (!k.tail) return;
+  expect_shape(kWhere, name, k.tail, {q.size(0), heads, r});
+  expect_dtype(kWhere, name, k.tail, q.dtype());
+}
+
+void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& starts,
                    const Tensor& o, const Tensor& lse) {
   expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_heads("k", k, q, q.size(2));
+  expect_keys("k", k, q, k.is_shared() ? 1 : q.size(1));
   expect_heads("v", v, q, -1);
   expect_heads("o", o, q, v.size(2));
   expect_shape(kWhere, "lse", lse, {q.size(1), q.size(0)});
@@ -54,10 +62,21 @@ AttentionRows rows_of(const Tensor& x) {
   return rows;
 }
 
-bool hopper_takes(std::initializer_list<const Tensor*> all, const Tensor& q, const Tensor& v) {
+AttentionRows rows_of(const Keys& k) {
+  AttentionRows rows = rows_of(k.rows);
+  if (!k.tail) return rows;
+  rows.tail = k.tail.raw();
+  rows.tail_stride = {k.tail.stride(0), k.is_shared() ? 0 : k.tail.stride(1)};
+  return rows;
+}
+
+bool hopper_takes(std::initializer_list<const Tensor*> all, const Keys& k, const Tensor& q,
+                  const Tensor& v) {
   if (q.dtype() != DType::BF16 || !tessera::cuda::is_hopper()) return false;
   if (q.size(2) > 192 || v.size(2) > 128 || q.size(2) % 8 != 0 || v.size(2) % 8 != 0) return false;
+  if (k.tail && k.rows.size(2) != kFirstKeyColumns) return false;
   for (const Tensor* x : all) {
+    if (!*x) continue;
     if (reinterpret_cast<std::uintptr_t>(x->raw()) % 16 != 0) return false;
     if (x->stride(0) % 8 != 0 || x->stride(1) % 8 != 0) return false;
   }
@@ -73,6 +92,21 @@ using attention_simple::Rows;
 template <class T>
 Rows<device_t<T>> rows_in(const Tensor& x) {
   return {device_data<T>(x), x.stride(0), x.stride(1)};
+}
+template <class T>
+Rows<device_t<T>> rows_in(const Keys& k) {
+  Rows<device_t<T>> rows = rows_in<T>(k.rows);
+  if (!k.tail) return rows;
+  rows.tail = device_data<T>(k.tail);
+  rows.tail_token = k.tail.stride(0);
+  rows.tail_head = k.is_shared() ? 0 : k.tail.stride(1);
+  rows.first = static_cast<int>(k.rows.size(2));
+  return rows;
+}
+template <class T>
+Rows<const device_t<T>> const_rows(const Keys& k) {
+  const Rows<device_t<T>> rows = rows_in<T>(k);
+  return {rows.data, rows.token, rows.head, rows.tail, rows.tail_token, rows.tail_head, rows.first};
 }
 template <class T>
 Rows<const device_t<T>> const_rows(const Tensor& x) {
@@ -136,12 +170,12 @@ void with_element(const Tensor& q, const Body& body) {
 }
 }  // namespace
 
-void attention_forward(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention_forward(Context& context, const Tensor& q, const Keys& k, const Tensor& v,
                        const Tensor& starts, std::int64_t max_length, float scale, const Tensor& o,
                        const Tensor& lse) {
   expect_inputs(q, k, v, starts, o, lse);
   if (q.size(0) == 0 || q.size(1) == 0 || starts.size(0) < 2) return;
-  if (hopper_takes({&q, &k, &v, &o}, q, v)) {
+  if (hopper_takes({&q, &k.rows, &k.tail, &v, &o}, k, q, v)) {
     const AttentionShape s = shape_of(q, v, starts, max_length, scale);
     attention_forward_bf16(stream_of(context), s, rows_of(q), rows_of(k), rows_of(v), rows_of(o),
                            lse.data<float>(), workspace(context, attention_forward_workspace(s)));
@@ -165,17 +199,18 @@ void attention_forward(Context& context, const Tensor& q, const Tensor& k, const
 }
 TESSERA_CUDA_OPERATION(attention_forward)
 
-void attention_backward(Context& context, const Tensor& q, const Tensor& k, const Tensor& v,
+void attention_backward(Context& context, const Tensor& q, const Keys& k, const Tensor& v,
                         const Tensor& starts, std::int64_t max_length, float scale, const Tensor& o,
-                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Tensor& dk,
+                        const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Keys& dk,
                         const Tensor& dv) {
   expect_inputs(q, k, v, starts, o, lse);
   expect_heads("d_o", d_o, q, v.size(2));
   expect_heads("dq", dq, q, q.size(2));
-  expect_heads("dk", dk, q, q.size(2));
+  require(dk.rows.size(2) == k.rows.size(2), kWhere, "dk is not in parts as k is");
+  expect_keys("dk", dk, q, q.size(1));
   expect_heads("dv", dv, q, v.size(2));
   if (q.size(0) == 0 || q.size(1) == 0 || starts.size(0) < 2) return;
-  if (hopper_takes({&q, &k, &v, &o, &d_o, &dq, &dk, &dv}, q, v)) {
+  if (hopper_takes({&q, &k.rows, &k.tail, &v, &o, &d_o, &dq, &dk.rows, &dk.tail, &dv}, k, q, v)) {
     const AttentionShape s = shape_of(q, v, starts, max_length, scale);
     attention_backward_bf16(stream_of(context), s, rows_of(q), rows_of(k), rows_of(v), rows_of(o),
                             lse.data<float>(), rows_of(d_o), rows_of(dq), rows_of(dk), rows_of(dv),

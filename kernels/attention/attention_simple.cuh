@@ -21,8 +21,15 @@ template <class T>
 struct Rows {
   T* data;
   std::int64_t token, head;  // distances
+  T* tail = nullptr;         // where the columns from `first` on are, if elsewhere
+  std::int64_t tail_token = 0, tail_head = 0;
+  int first = 1 << 30;
 
   __device__ T* at(std::int64_t t, int h) const { return data + t * token + h * head; }
+  __device__ T* cell(std::int64_t t, int h, int column) const {
+    if (column < first) return at(t, h) + column;
+    return tail + t * tail_token + h * tail_head + (column - first);
+  }
 };
 
 template <class T>
@@ -81,7 +88,7 @@ __device__ inline void load_rows(float* to, const Rows<const T>& x, int head, st
   for (int i = threadIdx.x; i < TILE * width; i += kThreads) {
     const int row = i / width, column = i % width;
     to[row * (width + 1) + column] =
-        from + row < end ? to_float(x.at(from + row, head)[column]) : 0.0f;
+        from + row < end ? to_float(*x.cell(from + row, head, column)) : 0.0f;
   }
 }
 
@@ -311,7 +318,7 @@ __global__ void __launch_bounds__(kThreads) key_kernel(Backward<T> b) {
   const std::int64_t token = keys.from + at.row;
   if (token >= keys.to) return;
   for (int c = at.lane; c < b.d_qk; c += L::kLanes) {
-    store(b.dk.at(token, head)[c], dk[at.row * (b.d_qk + 1) + c]);
+    store(*b.dk.cell(token, head, c), dk[at.row * (b.d_qk + 1) + c]);
   }
   for (int c = at.lane; c < b.d_v; c += L::kLanes) {
     store(b.dv.at(token, head)[c], dv[at.row * (b.d_v + 1) + c]);

@@ -17,6 +17,7 @@ struct Heads {
 };
 template <class T>
 Heads<device_t<T>> heads_of(const Tensor& t) {
+  if (!t) return {};
   return {device_data<T>(t), t.stride(0), t.rank() == 3 ? t.stride(1) : 0};
 }
 
@@ -74,17 +75,18 @@ __global__ void __launch_bounds__(256)
 template <class Launch>
 void run(const char* where, const Tensor& k, const Tensor& nope, const Tensor& rope,
          Launch&& launch) {
-  require(k.rank() == 3 && nope.rank() == 3 && rope.rank() == 2 && nope.size(0) == k.size(0) &&
-              nope.size(1) == k.size(1) && rope.size(0) == k.size(0) &&
-              k.size(2) == nope.size(2) + rope.size(1),
-          where, "{}, {} and {} do not go together", k.describe(), nope.describe(),
-          rope.describe());
-  expect_dtype(where, "the part without position", nope, k.dtype());
+  const std::int64_t d_nope = nope ? nope.size(2) : 0;
+  require(k.rank() == 3 && rope.rank() == 2 && rope.size(0) == k.size(0) &&
+              (!nope || (nope.size(0) == k.size(0) && nope.size(1) == k.size(1))) &&
+              k.size(2) == d_nope + rope.size(1),
+          where, "{}, {} and {} do not go together", k.describe(),
+          nope ? nope.describe() : "nothing", rope.describe());
+  if (nope) expect_dtype(where, "the part without position", nope, k.dtype());
   if (k.numel() == 0) return;
   const auto with_types = [&]<class T, class R>(T type, R rotary) {
-    with_packs<kPack<T>>({&k, &nope, &rope}, [&](auto n) {
+    with_packs<kPack<T>>({&k, nope ? &nope : &k, &rope}, [&](auto n) {
       constexpr int N = decltype(n)::value;
-      const Sizes size{k.size(0), static_cast<int>(k.size(1)), static_cast<int>(nope.size(2) / N),
+      const Sizes size{k.size(0), static_cast<int>(k.size(1)), static_cast<int>(d_nope / N),
                        static_cast<int>(rope.size(1) / N)};
       const std::int64_t items = size.heads * std::int64_t{size.nope + size.rope};
       const auto threads = std::min<std::int64_t>(256, (items + kWarp - 1) / kWarp * kWarp);

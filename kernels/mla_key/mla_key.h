@@ -15,8 +15,9 @@ namespace cpu {
 void mla_key_forward(Context& context, const Tensor& k_nope, const Tensor& k_rope, const Tensor& k);
 
 /// dk_nope[t, h] = dk[t, h, 0 : d_nope]; dk_rope[t] = sum over heads of dk[t, h, d_nope :].
-/// Both written, with free strides. On the GPU also dk and dk_nope BF16 with dk_rope F32 (summed in
-/// F32).
+/// Both written, with free strides; dk's token and head strides are free too. Without dk_nope dk is
+/// the rotary part alone, (tokens, heads, d_rope). On the GPU also dk and dk_nope BF16 with dk_rope
+/// F32 (summed in F32).
 void mla_key_backward(Context& context, const Tensor& dk, const Tensor& dk_nope,
                       const Tensor& dk_rope);
 }  // namespace cpu

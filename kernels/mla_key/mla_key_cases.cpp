@@ -63,9 +63,26 @@ Case backward_case(const Shape& s, DType dtype) {
       }};
 }
 
+/// The gradient of the rotary parts alone: rows of a wider tensor.
+Case tail_case(const Shape& s, DType dtype) {
+  return {.op = "mla_key_backward",
+          .label = fmt::format("({}, {}, {}) rotary parts alone", s.tokens, s.heads, s.d_rope),
+          .dtype = dtype,
+          .tolerance = 1e-6,
+          .bytes = double(s.tokens) * double(s.heads * s.d_rope) * double(size_of(dtype)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Tensor dk = run.normal({s.tokens, s.heads, s.d_rope}, {.pad = s.pad});
+            const Tensor d_rope = run.output("dk_rope", {s.tokens, s.d_rope},
+                                             {.dtype = rotary(dtype), .pad = 2 * s.pad});
+            run.execute([&](Context& c) { mla_key_backward(c, dk, {}, d_rope); });
+          }};
+}
+
 /// Only the GPU takes these types.
 CaseList cases_in_bf16(const Shape& s) {
-  CaseList cases{forward_case(s, DType::BF16), backward_case(s, DType::BF16)};
+  CaseList cases{forward_case(s, DType::BF16), backward_case(s, DType::BF16),
+                 tail_case(s, DType::BF16)};
   for (Case& the_case : cases) the_case.on_cpu = false;
   return cases;
 }
@@ -76,6 +93,7 @@ void register_mla_key_cases(CaseList& cases) {
                              Shape{70, 8, 32, 16}, Shape{2048, 16, 128, 64}}) {
     cases.push_back(forward_case(shape, DType::F32));
     cases.push_back(backward_case(shape, DType::F32));
+    cases.push_back(tail_case(shape, DType::F32));
     for (Case& the_case : cases_in_bf16(shape)) cases.push_back(the_case);
   }
   for (Case& the_case : cases_in_bf16({32768, 8, 128, 64})) {

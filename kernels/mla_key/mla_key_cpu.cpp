@@ -16,11 +16,12 @@ struct Sizes {
 
   /// `k`, `nope` and `rope` are keys or their gradients.
   Sizes(const Tensor& k, const Tensor& nope, const Tensor& rope)
-      : tokens(k.size(0)), heads(k.size(1)), d_nope(nope.size(2)), d_rope(rope.size(1)) {
-    require(k.rank() == 3 && nope.rank() == 3 && rope.rank() == 2 && nope.size(0) == tokens &&
-                nope.size(1) == heads && rope.size(0) == tokens && k.size(2) == d_nope + d_rope,
-            "mla_key", "{}, {} and {} do not go together", k.describe(), nope.describe(),
-            rope.describe());
+      : tokens(k.size(0)), heads(k.size(1)), d_nope(nope ? nope.size(2) : 0), d_rope(rope.size(1)) {
+    require(k.rank() == 3 && rope.rank() == 2 && rope.size(0) == tokens &&
+                (!nope || (nope.size(0) == tokens && nope.size(1) == heads)) &&
+                k.size(2) == d_nope + d_rope,
+            "mla_key", "{}, {} and {} do not go together", k.describe(),
+            nope ? nope.describe() : "nothing", rope.describe());
   }
   /// Tokens that are worth a thread.
   std::int64_t grain() const { return 1 + 16384 / (1 + heads * (d_nope + d_rope)); }
@@ -46,14 +47,14 @@ template <class T>
 void split(const Tensor& dk, const Tensor& dk_nope, const Tensor& dk_rope) {
   const Sizes s(dk, dk_nope, dk_rope);
   const T* in = dk.data<T>();
-  T *nope = dk_nope.data<T>(), *rope = dk_rope.data<T>();
+  T *nope = dk_nope ? dk_nope.data<T>() : nullptr, *rope = dk_rope.data<T>();
   parallel_for(s.tokens, s.grain(), [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t t = from; t < to; ++t) {
       T* sum = rope + t * dk_rope.stride(0);
       std::fill_n(sum, s.d_rope, T(0));
       for (std::int64_t h = 0; h < s.heads; ++h) {
         const T* key = in + t * dk.stride(0) + h * dk.stride(1);
-        std::copy_n(key, s.d_nope, nope + t * dk_nope.stride(0) + h * dk_nope.stride(1));
+        if (nope) std::copy_n(key, s.d_nope, nope + t * dk_nope.stride(0) + h * dk_nope.stride(1));
 #pragma omp simd
         for (std::int64_t i = 0; i < s.d_rope; ++i) sum[i] += key[s.d_nope + i];
       }

@@ -158,26 +158,27 @@ INSTANTIATE_TEST_SUITE_P(All, RecipeMemory,
                                          Recipe::Blockwise),
                          [](const auto& p) { return std::string(name_of(p.param)); });
 
-/// Forward is the same. Of backward, what reads the attention's output is off by 12 bits' rounding,
-/// at most 2^-7 of a value and 2^-8 and less in the mean; the rest only follows from that.
+/// Forward is the same, and what backward has computed before it comes to attention. The rounding
+/// to 12 bits is 8 times finer than E4M3's, which follows it, so gradients are as near those of
+/// FP32 as without it.
 TEST(RecipeKeeps, AttentionInTwelveBits) {
-  Precision exact = Precision::of(Recipe::Blockwise);
-  ASSERT_TRUE(exact.packs_attention);
-  exact.packs_attention = false;
-  Trial packed(Recipe::Blockwise), reference(exact);
-  packed.step();
-  reference.step();
-  EXPECT_EQ(packed.loss, reference.loss);
-  EXPECT_LT(packed.keep.peak_bytes(), reference.keep.peak_bytes());
-  const Distance d = distance(packed, reference);
-  EXPECT_GT(d.most, 0) << "nothing is packed";
-  EXPECT_LE(d.most, 0x1p-7) << d.where;
-  EXPECT_LE(d.mean, 0x1p-8);
+  ModelConfig c = config();
+  c.n_routed_experts = c.num_experts_per_tok = 4;  // all are picked, so that no pick differs
+  c.n_group = c.topk_group = 1;
+  c.v_head_dim = 128 / c.num_attention_heads;  // whole tiles of 128, which is what saves memory
+  Precision whole = Precision::of(Recipe::Blockwise);
+  ASSERT_TRUE(whole.packs_attention);
+  whole.packs_attention = false;
+  Trial packed(Recipe::Blockwise, c), plain(whole, c), exact(Recipe::Fp32, c);
+  for (Trial* run : {&packed, &plain, &exact}) run->step();
+  EXPECT_EQ(packed.loss, plain.loss);
+  EXPECT_LT(packed.keep.peak_bytes(), plain.keep.peak_bytes());
+  EXPECT_GT(distance(packed, plain).most, 0) << "nothing is packed";
+  EXPECT_LE(distance(packed, exact).mean, 1.1 * distance(plain, exact).mean);
   for (const char* name : {"lm_head.weight", "model.norm.weight"}) {
-    const auto& find = [&](const Trial& t) -> const Parameter& {
-      return t.model.parameters().find(name);
-    };
-    EXPECT_EQ(distance(find(packed), find(reference)), 0) << name;
+    EXPECT_EQ(distance(packed.model.parameters().find(name), plain.model.parameters().find(name)),
+              0)
+        << name;
   }
 }
 
