@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/block.h"
 
-#include "kernels/convert/convert.h"
-
 namespace tessera {
 
 void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t layer,
@@ -22,15 +20,6 @@ void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t
   }
 }
 
-namespace {
-/// A kept copy of x, which a product then adds to.
-Tensor residual(Pass& pass, const Tensor& x) {
-  Tensor y = pass.keep.take(x.dtype(), {x.size(0), x.size(1)});
-  kernels::convert(pass.context, x, y);
-  return y;
-}
-}  // namespace
-
 void Block::feed_forward(Pass& pass, const Operand& h, BlockStash& s, const Tensor& y) const {
   if (is_moe_) {
     moe_.forward(pass, h, s.moe, y);
@@ -41,16 +30,18 @@ void Block::feed_forward(Pass& pass, const Operand& h, BlockStash& s, const Tens
 
 Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
                       BlockStash& s) const {
+  // The stream goes on in copies of x, to which the layers' last products add.
+  const auto next = [&] { return pass.keep.take(x.dtype(), {x.size(0), x.size(1)}); };
   s.x = x;
-  s.middle = residual(pass, x);
+  s.middle = next();
   {
     Arena::Frame frame(pass.scratch());
-    s.attention_in = attention_norm_.input(pass, x, s.attention_rstd);
+    s.attention_in = attention_norm_.input(pass, x, s.attention_rstd, false, s.middle);
     attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
   }
   Arena::Frame frame(pass.scratch());
-  Tensor y = residual(pass, s.middle);
-  s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_);
+  Tensor y = next();
+  s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_, y);
   feed_forward(pass, s.ffn_in, s, y);
   return y;
 }

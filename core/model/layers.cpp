@@ -145,9 +145,11 @@ Tensor plain_part(Pass& pass, const Tensor& x, bool wanted) {
 }
 }  // namespace
 
-Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain) const {
+Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain,
+                    const Tensor& copy) const {
   Operand made;
   if (!pass.precision.fp8_backward()) {
+    if (copy) kernels::convert(pass.context, x, copy);
     const Tensor y = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
     rstd = forward(pass, x, y);
     return pass.input(y);
@@ -155,7 +157,8 @@ Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain) 
   rstd = pass.keep.take(x.dtype(), {x.size(0)});
   made.plain = plain_part(pass, x, with_plain);
   take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
-  kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, rstd, made.tiles);
+  kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, copy, rstd,
+                             made.tiles);
   return made;
 }
 

@@ -73,8 +73,10 @@ struct Norm {
   /// y is (rows, d) of activation or operand type; returns rstd, kept.
   Tensor forward(Pass& pass, const Tensor& x, const Tensor& y) const;
   /// The normed x as Pass::input() would make it; `rstd` is kept. Blockwise: in one pass over x,
-  /// and nothing but rstd is kept; with `with_plain` the plain part is there too, as scratch.
-  Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false) const;
+  /// and nothing but rstd is kept; with `with_plain` the plain part is there too, as scratch. Where
+  /// `copy` is given it is x afterwards.
+  Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false,
+                const Tensor& copy = {}) const;
   /// As Pass::saved(): blockwise it is computed again from x. `with_rows`: for a forward product
   /// that is made again too.
   Operand saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,

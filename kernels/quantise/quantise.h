@@ -95,9 +95,10 @@ void combine_backward_quantise(Context& context, const Tensor& d_out, const Tens
 
 /// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, row stride free (on
 /// the GPU a multiple of 4); weight (C) and rstd (R) alike; y (R, C) BF16 (as x for F64) may be
-/// absent.
+/// absent. copy (R, C), which may be absent too: x again, contiguous, for the residual stream.
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
-                       const Tensor& y, const Tensor& rstd, const Quantised& out);
+                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                       const Quantised& out);
 
 /// The same from the rstd that forward kept: for backward.
 void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,

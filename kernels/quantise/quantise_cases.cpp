@@ -222,9 +222,9 @@ Case weight_tensor_case(std::int64_t batch, std::int64_t n, std::int64_t k, DTyp
 
 Case norm_case(const Shape& s, bool with_y) {
   return {.op = "rms_norm_quantise",
-          .label = s.text() + (with_y ? " with y" : ""),
+          .label = s.text() + (with_y ? " with y and copy" : ""),
           .tolerance = kRounded,
-          .bytes = s.elements() * (with_y ? 6 : 4) + s.written(),
+          .bytes = s.elements() * (with_y ? 10 : 4) + s.written(),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Tensor x = run.normal({s.rows, s.cols}, {.scale = 3});
@@ -233,9 +233,12 @@ Case norm_case(const Shape& s, bool with_y) {
             if (with_y) {
               y = run.output("y", {s.rows, s.cols}, {.dtype = DType::BF16, .tolerance = 3e-3});
             }
+            Tensor copy;
+            if (with_y) copy = run.output("copy", {s.rows, s.cols}, {.tolerance = 0});
             const Tensor rstd = run.output("rstd", {s.rows}, {.tolerance = 1e-6});
             const Quantised out = outputs(run, s, kRounded);
-            run.execute([&](Context& c) { rms_norm_quantise(c, x, weight, 1e-6f, y, rstd, out); });
+            run.execute(
+                [&](Context& c) { rms_norm_quantise(c, x, weight, 1e-6f, y, copy, rstd, out); });
           }};
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/parallel.h"
+#include "kernels/convert/convert.h"
 #include "kernels/dispatch.h"
 #include "kernels/quantise/quantise.h"
 #include "kernels/vector_math.h"
@@ -471,8 +472,10 @@ void check_norm(const char* where, const Tensor& x, const Tensor& weight, const 
 }  // namespace
 
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
-                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
+                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                       const Quantised& out) {
   check_norm("rms_norm_quantise", x, weight, y, rstd, out);
+  if (copy) convert(context, x, copy);
   const std::int64_t rows = x.size(0), cols = x.size(1);
   with_float("rms_norm_quantise", "x", x, [&]<class T>(T) {
     parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// RMSNorm and quantisation in one pass over x. The tiles of 128 rows are a cluster of blocks that
-// exchange the rows' sums through distributed shared memory, while x stays in registers. Where a
-// row is more than 16 tiles long, and before Hopper, a first pass makes the sums.
+// RMSNorm and quantisation in one pass over x. The layout by rows alone needs no tiles: a row stays
+// in the registers of its threads (rows_kernel). With the transposed one, the tiles of 128 rows are
+// a cluster of blocks that exchange the rows' sums through distributed shared memory, while x stays
+// in registers. Where a row is more than 16 tiles long, and before Hopper, a first pass makes the
+// sums.
 #include <cooperative_groups.h>
 
 #include "kernels/cuda/reduce.cuh"
@@ -20,6 +22,7 @@ struct Norm {
   int64_t stride;  ///< of rows of x
   float eps;
   __nv_bfloat16* y;  ///< may be null
+  float* copy;       ///< of x, contiguous; may be null
   float* rstd;
 };
 
@@ -30,6 +33,13 @@ struct NormShared {
 
 __device__ inline float rstd_of(float sum, int cols, float eps) {
   return 1.0f / sqrtf(sum / static_cast<float>(cols) + eps);
+}
+
+__device__ inline void store_copy(const Norm& norm, int64_t row, int cols, int column,
+                                  const uint4 (&v)[2]) {
+  auto* to = reinterpret_cast<uint4*>(norm.copy + row * cols + column);
+  to[0] = v[0];
+  to[1] = v[1];
 }
 
 /// Sums of squares of the tile's rows, from the 8 x 8 values of each thread.
@@ -80,6 +90,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       const float* from = norm.x + (place.row + r) * norm.stride + place.column;
       v[0] = load_stream(from);
       v[1] = load_stream(from + 4);
+      if (norm.copy != nullptr) store_copy(norm, place.row + r, cols, place.column, v);
     }
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
@@ -118,6 +129,106 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
   }
   quantise_tile(pairs, place, row0, blockIdx.x * kTile, out, shared);
+}
+
+constexpr int kRowThreads = 256;
+
+/// The sum over the PER_ROW neighbouring threads of a row, in every one of them.
+template <int PER_ROW>
+__device__ inline float sum_of_row(float sum) {
+#pragma unroll
+  for (int step = (PER_ROW < kWarp ? PER_ROW : kWarp) / 2; step > 0; step /= 2) {
+    sum += __shfl_xor_sync(0xffffffff, sum, step);
+  }
+  if constexpr (PER_ROW > kWarp) {
+    __shared__ float warps[kRowThreads / kWarp];
+    if (threadIdx.x % kWarp == 0) warps[threadIdx.x / kWarp] = sum;
+    __syncthreads();
+    const float* mine = warps + threadIdx.x / PER_ROW * (PER_ROW / kWarp);
+    sum = 0;
+#pragma unroll
+    for (int i = 0; i < PER_ROW / kWarp; ++i) sum += mine[i];
+  }
+  return sum;
+}
+
+/// The layout by rows alone: PER_ROW threads hold 8 columns of a row each, 16 of them a tile.
+template <int PER_ROW>
+__global__ void __launch_bounds__(kRowThreads)
+    rows_kernel(const Norm norm, int64_t rows, int cols, const QuantisedActivation out) {
+  const int64_t row =
+      static_cast<int64_t>(blockIdx.x) * (kRowThreads / PER_ROW) + threadIdx.x / PER_ROW;
+  const int column = 8 * static_cast<int>(threadIdx.x % PER_ROW);
+  const bool live = row < rows && column < cols;
+  uint4 raw[2] = {};
+  float v[8], weight[8] = {};
+  if (live) {
+    const float* from = norm.x + row * norm.stride + column;
+    raw[0] = load_stream(from);
+    raw[1] = load_stream(from + 4);
+    load<4>(norm.weight + column, weight);
+    load<4>(norm.weight + column + 4, weight + 4);
+    if (norm.copy != nullptr) store_copy(norm, row, cols, column, raw);
+  }
+  const uint32_t* bits = reinterpret_cast<const uint32_t*>(raw);
+  float sum = 0;
+#pragma unroll
+  for (int c = 0; c < 8; ++c) {
+    v[c] = __uint_as_float(bits[c]);
+    sum += v[c] * v[c];
+  }
+  const float r = rstd_of(sum_of_row<PER_ROW>(sum), cols, norm.eps);
+  if (column == 0 && row < rows) norm.rstd[row] = r;
+
+  uint32_t pairs[4], largest = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    pairs[i] = pack_bf16(v[2 * i] * r * weight[2 * i], v[2 * i + 1] * r * weight[2 * i + 1]);
+    largest = max_bf16x2(largest, magnitude(pairs[i]));
+  }
+#pragma unroll
+  for (int step = 8; step > 0; step /= 2) {
+    largest = max_bf16x2(largest, __shfl_xor_sync(0xffffffff, largest, step));
+  }
+  if (!live) return;
+  if (norm.y != nullptr) {
+    *reinterpret_cast<uint4*>(norm.y + row * cols + column) =
+        make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+  }
+  const float most = fmaxf(low_float(largest), high_float(largest)), s = inverse_of(most);
+  const auto four = [&](uint32_t a, uint32_t b) {
+    return pack_e4m3(low_float(a) * s, high_float(a) * s, low_float(b) * s, high_float(b) * s);
+  };
+  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(out.values) + row * cols + column) =
+      make_uint2(four(pairs[0], pairs[1]), four(pairs[2], pairs[3]));
+  if (threadIdx.x % 16 == 0) {
+    out.scales[column / kTile * out.scale_stride + row] = scale_of(most);
+  }
+}
+
+template <int PER_ROW>
+void launch_rows(cudaStream_t stream, const Norm& norm, int64_t rows, int cols,
+                 const QuantisedActivation& out) {
+  constexpr int kRows = kRowThreads / PER_ROW;
+  rows_kernel<PER_ROW><<<blocks_for(rows, kRows), kRowThreads, 0, stream>>>(norm, rows, cols, out);
+}
+
+/// False where a row is too long for the threads of a block.
+bool launch_rows(cudaStream_t stream, const Norm& norm, int64_t rows, int cols,
+                 const QuantisedActivation& out) {
+  if (cols > 8 * kRowThreads) return false;
+  if (cols <= 8 * 16) {
+    launch_rows<16>(stream, norm, rows, cols, out);
+  } else if (cols <= 8 * 32) {
+    launch_rows<32>(stream, norm, rows, cols, out);
+  } else if (cols <= 8 * 64) {
+    launch_rows<64>(stream, norm, rows, cols, out);
+  } else if (cols <= 8 * 128) {
+    launch_rows<128>(stream, norm, rows, cols, out);
+  } else {
+    launch_rows<256>(stream, norm, rows, cols, out);
+  }
+  return true;
 }
 
 /// One block per row; cols a multiple of 8.
@@ -166,7 +277,8 @@ struct Operands {
 };
 
 Operands operands_of(const char* where, const Tensor& x, const Tensor& weight, float eps,
-                     const Tensor& y, const Tensor& rstd, const Quantised& out) {
+                     const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                     const Quantised& out) {
   expect_shape(where, "x", x, {-1, -1});
   const std::int64_t rows = x.size(0), cols = x.size(1);
   require(rows <= 1 || x.stride(0) % 4 == 0, where, "expected rows in multiples of 4 elements");
@@ -176,23 +288,31 @@ Operands operands_of(const char* where, const Tensor& x, const Tensor& weight, f
     expect_shape(where, "y", y, {rows, cols});
     expect_contiguous(where, "y", y);
   }
+  if (copy) {
+    expect_shape(where, "copy", copy, {rows, cols});
+    expect_contiguous(where, "copy", copy);
+  }
   const Norm norm{x.data<float>(),
                   weight.data<float>(),
                   rows > 1 ? x.stride(0) : cols,
                   eps,
                   y ? reinterpret_cast<__nv_bfloat16*>(y.data<bf16>()) : nullptr,
+                  copy ? copy.data<float>() : nullptr,
                   rstd.data<float>()};
   return {norm, rows, static_cast<int>(cols), layouts_of(where, out, rows, cols)};
 }
 }  // namespace
 
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
-                       const Tensor& y, const Tensor& rstd, const Quantised& out) {
+                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                       const Quantised& out) {
   const char* where = "rms_norm_quantise";
-  const Operands o = operands_of(where, x, weight, eps, y, rstd, out);
+  const Operands o = operands_of(where, x, weight, eps, y, copy, rstd, out);
   if (o.empty()) return;
-  const dim3 grid = tiles(o.rows, o.cols, 1, where);
   const cudaStream_t stream = stream_of(context);
+  const bool by_rows = out.values && !out.values_t;
+  if (by_rows && launch_rows(stream, o.norm, o.rows, o.cols, o.layouts)) return check_launch(where);
+  const dim3 grid = tiles(o.rows, o.cols, 1, where);
   if (tessera::cuda::is_hopper() && grid.x <= kMostTilesOfCluster) {
     launch_cluster(stream, grid, o.norm, o.rows, o.cols, o.layouts, where);
     return check_launch(where);
@@ -207,7 +327,7 @@ TESSERA_CUDA_OPERATION(rms_norm_quantise)
 void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,
                          const Tensor& rstd, const Tensor& y, const Quantised& out) {
   const char* where = "rms_norm_requantise";
-  const Operands o = operands_of(where, x, weight, 0, y, rstd, out);
+  const Operands o = operands_of(where, x, weight, 0, y, {}, rstd, out);
   if (o.empty()) return;
   norm_kernel<false><<<tiles(o.rows, o.cols, 1, where), kThreads, 0, stream_of(context)>>>(
       o.norm, o.rows, o.cols, o.layouts);
