@@ -166,8 +166,8 @@ __global__ void __launch_bounds__(kRowThreads)
     const float* from = norm.x + row * norm.stride + column;
     raw[0] = load_stream(from);
     raw[1] = load_stream(from + 4);
-    load<4>(norm.weight + column, weight);
-    load<4>(norm.weight + column + 4, weight + 4);
+#pragma unroll
+    for (int c = 0; c < 8; ++c) weight[c] = norm.weight[column + c];
     if (norm.copy != nullptr) store_copy(norm, row, cols, column, raw);
   }
   const uint32_t* bits = reinterpret_cast<const uint32_t*>(raw);
