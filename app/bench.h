@@ -19,13 +19,18 @@ struct ShapeBench {
   Device device = Device::Cuda;
   std::int64_t sequences = 8, length = 4096;  ///< of one step
   std::int64_t steps = 8, warmup = 3;
-  bool deterministic = true;  ///< sums in an order that does not differ from run to run
-  bool graphs = true;         ///< forward and backward as one launch, a CUDA graph
+  bool deterministic = true;    ///< sums in an order that does not differ from run to run
+  bool graphs = true;           ///< forward and backward as one launch, a CUDA graph
+  bool forced_routing = false;  ///< experts in turn instead of by the router's scores
 };
 
 /// Whole optimiser steps on random tokens with natural routing: forward, backward, norm, clip,
 /// AdamW with FP32 master weights and gradients, bias update. Prints rate, share of the product
 /// ceiling, memory as planned and as used, and then the shares of operations in two more steps.
 void bench_shape(const ShapeBench& options);
+
+/// Rates of the benchmark cases of `op` (all where it is empty), each beside the machine's ceiling
+/// and the library's dense product of as much work, measured in the same run. Prints and stores.
+void bench_kernels(const std::string& op, Device device);
 
 }  // namespace tessera::app

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// bench train, bench kernels.
+// bench train, bench product; bench kernels is in bench_kernels.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "app/bench.h"
+#include "app/bench_results.h"
 #include "app/commands.h"
 #include "app/terminal.h"
 #include "core/base/backend.h"
@@ -17,7 +19,6 @@
 #include "core/train/prepare.h"
 #include "core/train/trainer.h"
 #include "distributed/single/single_process.h"
-#include "kernels/cases.h"
 #include "kernels/product/product.h"
 
 namespace tessera::app {
@@ -43,7 +44,7 @@ void print_shares(const Profile& profile, double seconds) {
 
 namespace {
 struct Options {
-  std::string preset = "demo", precision, op, shape, device = "cpu";
+  std::string preset = "demo", precision, op, shape, device = "cpu", routing = "natural";
   std::vector<std::string> settings;
   std::int64_t steps = 8, warmup = 2, sequences = 8, length = 4096;
   bool fast = false, no_graphs = false;
@@ -121,8 +122,10 @@ void bench_train(const Options& options) {
                         .length = options.length,
                         .steps = options.steps,
                         .deterministic = !options.fast,
-                        .graphs = !options.no_graphs});
+                        .graphs = !options.no_graphs,
+                        .forced_routing = options.routing == "forced"});
   }
+  require(options.routing == "natural", "bench", "--routing {} needs --shape", options.routing);
   log::set_console_level(log::Level::Warning);
   std::vector<std::string> settings = options.settings;
   if (!options.precision.empty()) settings.push_back("precision.recipe=" + options.precision);
@@ -148,6 +151,14 @@ void bench_train(const Options& options) {
     flops += step_tokens * training_flops_per_token(spec.model, report.at.sequence_length);
   }
   keep_measurement(spec, options, tokens / seconds, peak);
+  store_result({{"bench", "train"},
+                {"preset", options.preset},
+                {"recipe", name_of(spec.precision.recipe)},
+                {"model", model_fingerprint(spec.model)},
+                {"routing", "natural"},
+                {"tokens_per_s", tokens / seconds},
+                {"share_of_ceiling", flops / seconds / peak}},
+               spec.host.device);
   const ParameterCount count_of = count_parameters(spec.model);
   std::printf("%s, %s: %s parameters, %s active, MTP %s; natural routing on the preset's text\n",
               options.preset.c_str(), std::string(name_of(spec.precision.recipe)).c_str(),
@@ -165,25 +176,6 @@ void bench_train(const Options& options) {
   print_shares(profile, seconds);
 }
 
-void bench_kernels(const Options& options) {
-  const Device device = device_of(options);
-  require_device(device);
-  for (const DType type : {DType::F32, DType::BF16}) {
-    std::printf("ceiling: %.1f GFLOP/s (large %s product)\n",
-                kernels::measure_product_flops(type, device) / 1e9,
-                std::string(name_of(type)).c_str());
-  }
-  std::printf("%-28s %-52s %-5s %10s %9s %8s\n", "operation", "case", "type", "ms", "GFLOP/s",
-              "GB/s");
-  for (const kernels::Case& one : kernels::all_cases()) {
-    if (!one.benchmark || (!options.op.empty() && one.op != options.op)) continue;
-    const kernels::CaseTiming t = kernels::time_case(one, device);
-    std::printf("%-28s %-52s %-5s %10.3f %9.1f %8.1f %s\n", t.op.c_str(), t.label.c_str(),
-                kernels::short_name(t.dtype).c_str(), 1e3 * t.seconds, t.gflops_per_s,
-                t.gbytes_per_s, t.message.c_str());
-    std::fflush(stdout);
-  }
-}
 }  // namespace
 
 void add_bench(CLI::App& app) {
@@ -203,6 +195,9 @@ void add_bench(CLI::App& app) {
                   "With --shape: sums in whatever order is quickest");
   train->add_flag("--no-graphs", options->no_graphs,
                   "With --shape: every operation launched by itself");
+  train->add_option("--routing", options->routing, "With --shape: natural or forced")
+      ->check(CLI::IsMember({"natural", "forced"}))
+      ->capture_default_str();
   const auto on_device = [&](CLI::App& one) {
     one.add_option("--device", options->device, "cpu or cuda")
         ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -217,7 +212,7 @@ void add_bench(CLI::App& app) {
   auto* kernels = command->add_subcommand("kernels", "Rates of single operations");
   kernels->add_option("--op", options->op, "Only this operation");
   on_device(*kernels);
-  kernels->callback([options] { bench_kernels(*options); });
+  kernels->callback([options] { bench_kernels(options->op, device_of(*options)); });
 }
 
 }  // namespace tessera::app

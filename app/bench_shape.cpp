@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "app/bench.h"
+#include "app/bench_results.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -36,6 +38,7 @@ double free_mebibytes(Device device) {
 ModelConfig config_of(const ShapeBench& options) {
   const RunSpec spec = load_spec("numbers-" + options.shape, {});
   ModelConfig config = spec.model;
+  config.experts_in_turn = options.forced_routing;
   config.max_position_embeddings = std::max(config.max_position_embeddings, options.length);
   return config;
 }
@@ -196,13 +199,14 @@ void bench_shape(const ShapeBench& options) {
   }
   std::sort(seconds.begin(), seconds.end());
   const double step = seconds[seconds.size() / 2];
+  const char* routing = options.forced_routing ? "forced" : "natural";
   const auto tokens = static_cast<double>(options.sequences * options.length);
   const double flops = tokens * training_flops_per_token(bench.model().config(), options.length);
   std::printf(
-      "%s, %s, %lld x %lld random tokens, natural routing, FP32 master weights and "
+      "%s, %s, %lld x %lld random tokens, %s routing, FP32 master weights and "
       "gradients, BF16 moments\n",
       options.shape.c_str(), options.precision.c_str(), static_cast<long long>(options.sequences),
-      static_cast<long long>(options.length));
+      static_cast<long long>(options.length), routing);
   std::printf("%.0f tokens/s (median of %zu steps, %.1f ms; %.1f to %.1f); last loss %.4f\n",
               tokens / step, seconds.size(), 1e3 * step, 1e3 * seconds.front(),
               1e3 * seconds.back(), loss);
@@ -212,6 +216,18 @@ void bench_shape(const ShapeBench& options) {
   std::printf("forward and backward were one launch (a CUDA graph) in %lld of %lld steps\n",
               static_cast<long long>(bench.replayed()),
               static_cast<long long>(options.warmup + options.steps));
+  store_result({{"bench", "train"},
+                {"shape", options.shape},
+                {"recipe", options.precision},
+                {"sequences", options.sequences},
+                {"length", options.length},
+                {"routing", routing},
+                {"deterministic", options.deterministic},
+                {"graphs", options.graphs},
+                {"tokens_per_s", tokens / step},
+                {"step_seconds", step},
+                {"share_of_ceiling", flops / step / peak}},
+               options.device);
 
   Profile profile;
   bench.set_profile(&profile);

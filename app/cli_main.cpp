@@ -30,6 +30,7 @@ void add_commands(CLI::App& app) {
   add_import(app);    // make a checkpoint from a released folder
   add_bench(app);     // measure training and operations
   add_selftest(app);  // check every operation on this machine
+  add_devices(app);   // what this machine's processors and GPUs run, and how
 }
 }  // namespace
 

@@ -25,6 +25,7 @@ void add_export(CLI::App& app);
 void add_import(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_selftest(CLI::App& app);
+void add_devices(CLI::App& app);
 
 /// Ends the program with this exit code once the command has said why.
 struct Exit {

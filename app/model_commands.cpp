@@ -7,6 +7,7 @@
 #include <map>
 
 #include "app/commands.h"
+#include "app/devices.h"
 #include "app/terminal.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
@@ -131,6 +132,7 @@ const char* outcome_name(kernels::CaseOutcome outcome) {
 void selftest(const std::string& op, const std::string& device, bool quick) {
   const Device on = device_of(device);
   require_device(on);
+  if (on == Device::Cuda) print_devices();
   std::size_t failed = 0, total = 0;
   std::printf("%-28s %-52s %-5s %10s %10s\n", "operation", "case", "type", "error", "tolerance");
   kernels::CaseList cases = kernels::all_cases();

@@ -21,6 +21,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <initializer_list>
@@ -45,6 +46,9 @@ struct Case {
   /// |ref| + rms(ref), on every element). Integer outputs are compared exactly.
   double tolerance = 1e-6;
   double flops = 0, bytes = 0;  ///< of one call, for the rates in a benchmark
+  /// (m, n, k) of one dense product with as many operations: a benchmark prints the library's rate
+  /// for it beside this one. Zeros: there is none.
+  std::array<std::int64_t, 3> dense = {};
   /// A shape of real models: timed by benchmarks and checked by the self test, not by unit tests.
   bool benchmark = false;
   /// So large that a reference would take minutes: for benchmarks alone.

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -56,7 +57,42 @@ const CudaBackend* open_plugin(const fs::path& path) {
   }
   return backend;
 }
+
+void check_code(const CudaBackend& backend) {
+  const DeviceInfo gpu = backend.devices().front();
+  if (has_code_for(backend.architectures, gpu.major, gpu.minor)) return;
+  throw Error("cuda",
+              fmt::format("the CUDA backend was compiled for {}, and {} has compute capability "
+                          "{}.{}",
+                          backend.architectures, gpu.name, gpu.major, gpu.minor),
+              gpu.major < 8 ? "GPUs before Ampere (8.0) are not supported: run with --device cpu"
+                            : fmt::format("build with -DCMAKE_CUDA_ARCHITECTURES={}{}{}", gpu.major,
+                                          gpu.minor, gpu.major == 9 ? "a" : ""));
+}
+
+/// One of CMake's architectures: "90a", "80-real", "120-virtual".
+bool serves(std::string_view one, int major, int minor) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), number);
+  if (error != std::errc{}) return false;
+  const std::string_view rest = one.substr(static_cast<std::size_t>(end - one.data()));
+  const int wanted = 10 * major + minor;
+  if (rest.starts_with('a')) return number == wanted;  // neither later versions nor PTX
+  if (major == 9) return false;                        // its kernels are in code for 90a alone
+  const bool code = !rest.ends_with("-virtual") && number / 10 == major && number <= wanted;
+  return code || (!rest.ends_with("-real") && number <= wanted);
+}
 }  // namespace
+
+bool has_code_for(std::string_view architectures, int major, int minor) {
+  while (!architectures.empty()) {
+    const std::size_t comma = architectures.find(',');
+    if (serves(architectures.substr(0, comma), major, minor)) return true;
+    if (comma == std::string_view::npos) return false;
+    architectures.remove_prefix(comma + 1);
+  }
+  return false;
+}
 
 void load_cuda_backend() {
   const std::lock_guard lock(g_loading);
@@ -66,6 +102,7 @@ void load_cuda_backend() {
     throw Error("cuda", "there is no GPU that CUDA can use",
                 "check `nvidia-smi`; run with --device cpu meanwhile");
   }
+  check_code(*backend);
   backend->select_device(0);
   cuda_memory() = backend->memory;
   set_cuda_operations(backend->operations);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/memory.h"
@@ -49,6 +50,8 @@ struct CudaBackend {
   void (*synchronise)() = nullptr;
   /// Bytes that operations hold for temporaries of their own, beyond the arenas.
   std::size_t (*workspace_bytes)() = nullptr;
+  /// What the plugin has code for, as CMake spells it: "80,89,90a,120".
+  const char* architectures = nullptr;
 };
 
 /// The one function that the plugin exports under its plain name.
@@ -58,8 +61,13 @@ inline constexpr const char* kCudaBackendEntry = "tessera_cuda_backend";
 /// Loads the plugin and installs its operations and memory; does nothing the second time. It is
 /// looked for in TESSERA_CUDA_PLUGIN (a file) where that is set, else beside the program, then in
 /// ../lib and ../lib/tessera from there. Throws Error with a hint when there is no plugin, no
-/// driver, no GPU, or when the plugin belongs to another version.
+/// driver, no GPU, when the plugin belongs to another version, or has no code for the first GPU.
 void load_cuda_backend();
+
+/// Whether code for `architectures` ("80,89,90a,120": as CMake spells them, commas between) runs on
+/// a GPU of this compute capability: code of its own version, of an older minor one, or PTX. On
+/// Hopper only code for 90a counts, which its kernels are in.
+bool has_code_for(std::string_view architectures, int major, int minor);
 
 /// Null until load_cuda_backend() has succeeded.
 const CudaBackend* cuda_backend();

@@ -13,7 +13,8 @@ kernels::RouterConfig ModelConfig::router() const {
           .top_k = static_cast<int>(num_experts_per_tok),
           .normalise = norm_topk_prob,
           .scale = static_cast<float>(routed_scaling_factor),
-          .transformers_masking = transformers_group_masking};
+          .transformers_masking = transformers_group_masking,
+          .in_turn = experts_in_turn};
 }
 
 namespace {

@@ -48,6 +48,7 @@ struct ModelConfig {
   bool norm_topk_prob = true;
   double routed_scaling_factor = 1.0;
   bool transformers_group_masking = false;  ///< see kernels/router/router.h
+  bool experts_in_turn = false;             ///< likewise: for benchmarks; no key of a spec
 
   // Multi-token prediction (section 2.2): depth 0 or 1 modules after the last layer.
   std::int64_t num_nextn_predict_layers = 0;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
@@ -14,6 +15,7 @@
 #include "core/train/prepare.h"
 #include "core/train/spikes.h"
 #include "core/train/trainer.h"
+#include "kernels/capability.h"
 #include "kernels/product/product.h"
 
 namespace tessera {
@@ -47,6 +49,7 @@ class Run {
  private:
   void prepare();
   void start();
+  void advise();
   void resume_or_fork();
   void one_step();
   void after_step();
@@ -89,6 +92,7 @@ void Run::prepare() {
 
 void Run::start() {
   sink_.state(RunState::Starting);
+  advise();
   trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_);
   spikes_ =
       std::make_unique<SpikeDetector>(spec_.stability.spike_window, spec_.stability.spike_factor);
@@ -107,6 +111,17 @@ void Run::start() {
   sink_.set_step(trainer_->next_step() - 1);
   sink_.state(RunState::Running);
   if (trainer_->next_step() == 0) validate();
+}
+
+/// Says what is slow about the recipe on this GPU, and what to choose instead.
+void Run::advise() {
+  if (spec_.host.device != Device::Cuda) return;
+  const DeviceInfo gpu = devices().at(0);
+  const auto generation = kernels::generation_of(gpu.major, gpu.minor);
+  const std::string advice = kernels::recipe_advice(name_of(spec_.precision.recipe), generation);
+  if (advice.empty()) return;
+  sink_.message("warning", fmt::format("precision.recipe = \"{}\" on {}: {}",
+                                       name_of(spec_.precision.recipe), gpu.name, advice));
 }
 
 void Run::resume_or_fork() {

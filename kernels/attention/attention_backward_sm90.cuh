@@ -12,6 +12,7 @@
 #pragma once
 
 #include "kernels/attention/attention_forward_sm90.cuh"
+#include "kernels/ptx/architecture.cuh"
 
 namespace tessera::kernels::cuda::attention {
 
@@ -563,6 +564,7 @@ __global__ void __launch_bounds__(384, 1)
                               const __grid_constant__ CUtensorMap tail_map,
                               const __grid_constant__ CUtensorMap v_map,
                               const __grid_constant__ CUtensorMap do_map) {
+#ifdef TESSERA_SM90A_CODE
   using L = BackwardShared;
   extern __shared__ char raw[];
   const uint32_t start = shared_address(raw);
@@ -605,6 +607,9 @@ __global__ void __launch_bounds__(384, 1)
       backward_consume<1, ORDERED, DESCENDING>(arguments, shared, base);
     }
   }
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 // ---- before and after --------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kernels/attention/attention_sm90.cuh"
+#include "kernels/ptx/architecture.cuh"
 
 namespace tessera::kernels::cuda::attention {
 
@@ -285,6 +286,7 @@ __global__ void __launch_bounds__(384, 1)
                              const __grid_constant__ CUtensorMap k_map,
                              const __grid_constant__ CUtensorMap tail_map,
                              const __grid_constant__ CUtensorMap v_map) {
+#ifdef TESSERA_SM90A_CODE
   using L = ForwardShared;
   extern __shared__ char raw[];
   const uint32_t start = shared_address(raw);
@@ -319,6 +321,9 @@ __global__ void __launch_bounds__(384, 1)
     ptx::registers_grow<232>();
     forward_consume(arguments, shared, base, warpgroup - 1);
   }
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 }  // namespace tessera::kernels::cuda::attention

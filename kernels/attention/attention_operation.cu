@@ -6,6 +6,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_launch.h"
 #include "kernels/attention/attention_simple.cuh"
+#include "kernels/cuda/has.h"
 #include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
@@ -72,7 +73,7 @@ AttentionRows rows_of(const Keys& k) {
 
 bool hopper_takes(std::initializer_list<const Tensor*> all, const Keys& k, const Tensor& q,
                   const Tensor& v) {
-  if (q.dtype() != DType::BF16 || !tessera::cuda::is_hopper()) return false;
+  if (q.dtype() != DType::BF16 || !has(Feature::Attention)) return false;
   if (q.size(2) > 192 || v.size(2) > 128 || q.size(2) % 8 != 0 || v.size(2) % 8 != 0) return false;
   if (k.tail && k.rows.size(2) != kFirstKeyColumns) return false;
   for (const Tensor* x : all) {

@@ -12,6 +12,7 @@
 #include "kernels/attention_decode/attention_decode_parts.cuh"
 #include "kernels/attention_decode/attention_decode_seesaw_sm90.cuh"
 #include "kernels/attention_decode/attention_decode_sm90.cuh"
+#include "kernels/cuda/has.h"
 #include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
@@ -178,7 +179,7 @@ bool hopper_takes(const Tensor& q, const Tensor& cache, const Tensor& o) {
   };
   const bool sizes =
       (q.size(2) == 576 && o.size(2) == 512) || (q.size(2) == 320 && o.size(2) == 256);
-  return q.dtype() == DType::BF16 && cache.dtype() == DType::BF16 && tessera::cuda::is_hopper() &&
+  return q.dtype() == DType::BF16 && cache.dtype() == DType::BF16 && has(Feature::Decode) &&
          sizes && cache.size(1) % decode_sm90::kPositions == 0 && cache.is_contiguous() &&
          aligned(q) && aligned(cache) && aligned(o);
 }

@@ -418,6 +418,7 @@ __device__ inline void seesaw_consume(const Arguments& p, uint32_t shared, uint8
 
 template <int PANELS, int LATENT, bool WHOLE, bool PAIR, bool SPLIT>
 __global__ void __launch_bounds__(kThreads, 1) seesaw_kernel(const __grid_constant__ Arguments p) {
+#ifdef TESSERA_SM90A_CODE
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   const SeesawBarriers<PANELS> barriers(shared);
@@ -470,6 +471,9 @@ __global__ void __launch_bounds__(kThreads, 1) seesaw_kernel(const __grid_consta
     __syncwarp();
     ptx::cluster_sync();
   }
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 }  // namespace tessera::kernels::cuda::decode_sm90

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/attention_decode/attention_decode_parts.cuh"
+#include "kernels/ptx/architecture.cuh"
 #include "kernels/ptx/mbarrier.cuh"
 #include "kernels/ptx/tma.cuh"
 #include "kernels/ptx/wgmma_bf16_256.cuh"
@@ -275,6 +276,7 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, uint8_t* mem
 
 template <int PANELS, int LATENT, bool WHOLE>
 __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_constant__ Arguments p) {
+#ifdef TESSERA_SM90A_CODE
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   const Barriers<PANELS> barriers(shared);
@@ -303,6 +305,9 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
     ptx::registers_grow<232>();
     consume<PANELS, LATENT, WHOLE>(p, shared, memory, group, row, head, chunk, from, to);
   }
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 }  // namespace tessera::kernels::cuda::decode_sm90

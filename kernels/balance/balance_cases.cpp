@@ -61,6 +61,17 @@ Case bias_case(const char* name, BiasUpdate rule, const std::vector<std::int64_t
             run.execute([&](Context& c) { bias_update(c, counts, 1e-3f, rule, bias); });
           }};
 }
+
+/// Loads as of a step of 2^22 slots: some at the mean exactly, some far from it.
+std::vector<std::int64_t> uneven_counts(std::int64_t experts) {
+  std::vector<std::int64_t> counts;
+  const std::int64_t mean = (std::int64_t{1} << 22) / experts;
+  for (std::int64_t e = 0; e < experts; ++e) {
+    const std::int64_t away = e % 7 == 0 ? 0 : e * 2654435761 % (2 * mean) - mean;
+    counts.push_back(mean + away);
+  }
+  return counts;
+}
 }  // namespace
 
 void register_balance_cases(CaseList& cases) {
@@ -78,6 +89,9 @@ void register_balance_cases(CaseList& cases) {
     cases.push_back(bias_case(name, rule, {7}));
     cases.push_back(bias_case(name, rule, {0, 0, 0}));
     cases.push_back(bias_case(name, rule, {5'000'000'001, 5'000'000'000, 4'999'999'999}));
+    cases.push_back(bias_case(name, rule, uneven_counts(160)));
+    cases.push_back(bias_case(name, rule, uneven_counts(256)));
+    cases.push_back(bias_case(name, rule, uneven_counts(1500)));  // more than a block has threads
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/cuda/element.cuh"
 #include "core/base/cuda/launch.h"
+#include "kernels/cuda/has.h"
 #include "kernels/grouped_product/grouped_product_bf16.cuh"
 #include "kernels/product/simple_gemm.cuh"
 
@@ -27,20 +28,11 @@ struct RowsProduct {
   int experts;
 };
 
-/// Which expert's which row tile a block has; expert = experts where there is none.
-__device__ inline int2 find_tile(const std::int32_t* offsets, int experts, int tile) {
-  for (int e = 0; e < experts; ++e) {
-    const int tiles = (offsets[e + 1] - offsets[e] + kSimpleTile - 1) / kSimpleTile;
-    if (tile < tiles) return make_int2(e, tile);
-    tile -= tiles;
-  }
-  return make_int2(experts, 0);
-}
-
 template <class In, class Out>
 __global__ void __launch_bounds__(kSimpleThreads) simple_rows_product(RowsProduct<In, Out> p) {
   __shared__ int2 found;
-  if (threadIdx.x == 0) found = find_tile(p.offsets, p.experts, static_cast<int>(blockIdx.x));
+  if (threadIdx.x == 0)
+    found = find_simple_tile(p.offsets, p.experts, static_cast<int>(blockIdx.x));
   __syncthreads();
   const int e = found.x;
   if (e == p.experts) return;
@@ -121,8 +113,8 @@ bool takes(const Tensor& x) {
 }
 
 bool on_hopper(const Tensor& x, const Tensor& y, const Tensor& z, std::int64_t experts) {
-  return x.dtype() == DType::BF16 && tessera::cuda::is_hopper() && takes(x) && takes(y) &&
-         takes(z) && experts <= grouped_bf16::kMaxExperts;
+  return x.dtype() == DType::BF16 && has(Feature::Grouped) && takes(x) && takes(y) && takes(z) &&
+         experts <= grouped_bf16::kMaxExperts;
 }
 
 // Boxes of 64 columns x `rows` of (rows, columns) or (experts, rows, columns).

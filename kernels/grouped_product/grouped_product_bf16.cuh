@@ -17,6 +17,7 @@
 
 #include <cstdint>
 
+#include "kernels/ptx/architecture.cuh"
 #include "kernels/ptx/mbarrier.cuh"
 #include "kernels/ptx/tma.cuh"
 #include "kernels/ptx/wgmma_bf16_256.cuh"
@@ -382,6 +383,7 @@ __device__ inline void find_starts(const Arguments& p, int* starts) {
 template <Mode MODE, class Out>
 __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     grouped_kernel(const __grid_constant__ Arguments p) {
+#ifdef TESSERA_SM90A_CODE
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   int* starts = reinterpret_cast<int*>(memory + kStarts);
@@ -407,6 +409,9 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
   // NOTE: the other block may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 }  // namespace tessera::kernels::cuda::grouped_bf16

@@ -45,6 +45,7 @@ Case base_case(const Setting& s, const char* op, DType dtype) {
           .tolerance = 2e-6,
           .flops = s.flops(),
           .bytes = s.bytes(dtype),
+          .dense = {s.used(), s.n, s.k},
           .benchmark = s.benchmark()};
 }
 
@@ -66,6 +67,7 @@ Case forward_case(const Setting& s, DType dtype) {
 
 Case input_grad_case(const Setting& s, DType dtype) {
   Case c = base_case(s, "grouped_product_input_grad", dtype);
+  c.dense = {s.used(), s.k, s.n};
   c.body = [=](CaseRun& run) {
     const Tensor dc = run.normal({s.rows(), s.n}), b = run.normal({s.experts(), s.n, s.k});
     const Tensor offsets = s.offsets(run);
@@ -83,6 +85,7 @@ Case input_grad_case(const Setting& s, DType dtype) {
 
 Case weight_grad_case(const Setting& s, DType dtype) {
   Case c = base_case(s, "grouped_product_weight_grad", dtype);
+  c.dense = {s.n, s.k, s.used()};
   c.body = [=](CaseRun& run) {
     const Tensor dc = run.normal({s.rows(), s.n}), a = run.normal({s.rows(), s.k});
     const Tensor offsets = s.offsets(run);
@@ -104,6 +107,7 @@ Case rounding_case(const Setting& s, bool forward) {
   c.tolerance = 4e-3;
   c.on_cpu = false;
   c.bytes -= 2 * double(s.used() * s.n);
+  if (!forward) c.dense = {s.used(), s.k, s.n};
   c.body = [=](CaseRun& run) {
     const Tensor x = run.normal({s.rows(), forward ? s.k : s.n});
     const Tensor b = run.normal({s.experts(), s.n, s.k}), offsets = s.offsets(run);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/grouped_product/grouped_product_fp8.cuh"
+#include "kernels/ptx/architecture.cuh"
 
 namespace tessera::kernels::cuda::grouped_fp8 {
 
@@ -252,6 +253,7 @@ __device__ inline void forward_consume(const ForwardArguments& p, uint32_t share
 template <int BN, int WN, int STAGES, class Out>
 __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     forward_kernel(const __grid_constant__ ForwardArguments p) {
+#ifdef TESSERA_SM90A_CODE
   using L = ForwardLayout<BN, STAGES>;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
@@ -272,6 +274,9 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
   // NOTE: the other block may still multicast into this one or arrive at its barriers.
   __syncthreads();
   ptx::cluster_sync();
+#else
+  ptx::not_in_this_code();
+#endif
 }
 
 }  // namespace tessera::kernels::cuda::grouped_fp8

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/error.h"
 #include "kernels/cases.h"
 #include "kernels/permute/permute.h"
 
@@ -50,6 +51,14 @@ Permutation planned(CaseRun& run, const Setting& s) {
   return p;
 }
 
+/// No slot is lost or counted twice, on whatever device.
+void check_total(const CaseRun& run, const Setting& s, const Permutation& p) {
+  std::int64_t total = 0;
+  for (std::int64_t e = 0; e < s.experts; ++e) total += run.read_integer(p.counts, e);
+  require(total == s.tokens * s.top_k, "permute_plan",
+          "counts sum to {} for {} tokens with {} each", total, s.tokens, s.top_k);
+}
+
 Case plan_case(const Setting& s) {
   return {.op = "permute_plan",
           .label = s.text(),
@@ -60,6 +69,7 @@ Case plan_case(const Setting& s) {
             const Tensor picks = picks_of(run, s);
             const Permutation p = outputs(run, s);
             run.execute([&](Context& c) { permute_plan(c, picks, p); });
+            if (run.mode() != CaseRun::Mode::Time) check_total(run, s, p);
           }};
 }
 

@@ -48,6 +48,7 @@ Case product_case(const Shape& s, DType dtype, Transpose transpose, float beta) 
           .tolerance = s.k > 1000 ? 4e-6 : 1e-6,
           .flops = s.flops(),
           .bytes = s.bytes(dtype, beta),
+          .dense = {s.batch * s.m, s.n, s.k},
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;

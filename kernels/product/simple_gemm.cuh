@@ -17,19 +17,36 @@ template <class T>
 struct Strided {
   T* data;
   std::int64_t row, column;
+
+  __device__ float at(std::int64_t i, std::int64_t j) const {
+    return to_float(data[i * row + j * column]);
+  }
+  __device__ bool rows_are_contiguous() const { return column == 1; }
+  __device__ bool columns_are_contiguous() const { return row == 1; }
 };
 
-/// c[i0.., j0..] = (or +=) a b, where a is (m, k), b (k, n) and c (m, n).
-template <class In, class Out>
-__device__ inline void simple_gemm_tile(Strided<const In> a, Strided<const In> b, Strided<Out> c,
-                                        std::int64_t m, std::int64_t n, std::int64_t k,
-                                        std::int64_t i0, std::int64_t j0, bool add) {
+/// Which expert's which row tile a block has; expert = experts where there is none.
+__device__ inline int2 find_simple_tile(const std::int32_t* offsets, int experts, int tile) {
+  for (int e = 0; e < experts; ++e) {
+    const int tiles = (offsets[e + 1] - offsets[e] + kSimpleTile - 1) / kSimpleTile;
+    if (tile < tiles) return make_int2(e, tile);
+    tile -= tiles;
+  }
+  return make_int2(experts, 0);
+}
+
+/// c[i0.., j0..] = (or +=) a b, where a is (m, k), b (k, n) and c (m, n). A and B are Strided, or
+/// have the same functions.
+template <class A, class B, class Out>
+__device__ inline void simple_gemm_tile(const A& a, const B& b, Strided<Out> c, std::int64_t m,
+                                        std::int64_t n, std::int64_t k, std::int64_t i0,
+                                        std::int64_t j0, bool add) {
   // One column of padding: both reading orders then fall into different banks.
   __shared__ float as[kSimpleDepth][kSimpleTile + 1], bs[kSimpleDepth][kSimpleTile + 1];
   const int thread = static_cast<int>(threadIdx.x);
   const int ti = thread / 16, tj = thread % 16;
   // Neighbouring threads read along whichever side is contiguous.
-  const bool a_along_k = a.column == 1, b_along_k = b.row == 1;
+  const bool a_along_k = a.rows_are_contiguous(), b_along_k = b.columns_are_contiguous();
   float sums[4][4] = {};
   for (std::int64_t k0 = 0; k0 < k; k0 += kSimpleDepth) {
 #pragma unroll
@@ -38,11 +55,11 @@ __device__ inline void simple_gemm_tile(Strided<const In> a, Strided<const In> b
       const int ak = a_along_k ? at % kSimpleDepth : at / kSimpleTile;
       const int ai = a_along_k ? at / kSimpleDepth : at % kSimpleTile;
       const bool has_a = i0 + ai < m && k0 + ak < k;
-      as[ak][ai] = has_a ? to_float(a.data[(i0 + ai) * a.row + (k0 + ak) * a.column]) : 0.0f;
+      as[ak][ai] = has_a ? a.at(i0 + ai, k0 + ak) : 0.0f;
       const int bk = b_along_k ? at % kSimpleDepth : at / kSimpleTile;
       const int bj = b_along_k ? at / kSimpleDepth : at % kSimpleTile;
       const bool has_b = j0 + bj < n && k0 + bk < k;
-      bs[bk][bj] = has_b ? to_float(b.data[(k0 + bk) * b.row + (j0 + bj) * b.column]) : 0.0f;
+      bs[bk][bj] = has_b ? b.at(k0 + bk, j0 + bj) : 0.0f;
     }
     __syncthreads();
 #pragma unroll

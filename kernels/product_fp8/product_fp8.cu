@@ -1,32 +1,28 @@
 // SPDX-License-Identifier: MIT
-// FP8 products on the GPU: the kernels of kernels/grouped_product, which take a dense product as
-// one group. A weight gradient with fewer tiles than multiprocessors is cut along tokens; the parts
-// are added in order.
+// FP8 products on the GPU: on Hopper the kernels of kernels/grouped_product, which take a dense
+// product as one group, elsewhere product_fp8_plain.cuh. A weight gradient with fewer tiles than
+// multiprocessors is cut along tokens; the parts are added in order.
 #include <algorithm>
 
 #include "core/base/cuda/launch.h"
+#include "kernels/cuda/has.h"
 #include "kernels/grouped_product/grouped_product_fp8_launch.h"
 #include "kernels/product_fp8/operands.h"
+#include "kernels/product_fp8/product_fp8_plain.cuh"
 
 namespace tessera::kernels::cuda {
 
 namespace {
-void require_hopper(const char* where) {
-  if (tessera::cuda::is_hopper()) return;
-  throw Error(where, "FP8 products need a Hopper GPU (compute capability 9.0)",
-              "precision.recipe = \"bf16\"");
-}
-
 const std::int32_t* offsets_pointer(const Tensor& offsets) {
   return offsets ? offsets.data<std::int32_t>() : nullptr;
 }
 
 void multiply(Context& context, const fp8::RowsProduct& p) {
-  require_hopper(p.where);
   const bool is_f32 = p.c.dtype() == DType::F32;
   require(is_f32 || (p.c.dtype() == DType::BF16 && !p.add), p.where,
           "expected a result of F32, or of BF16 without addition, got {}", p.c.describe());
   if (p.c.numel() == 0) return;
+  if (!has(Feature::ProductFp8)) return fp8_plain::multiply(context, p);
   GroupedFp8Product product{};
   product.a = p.values.data<f8e4m3>();
   product.a_scale = p.scales.data<float>();
@@ -102,13 +98,15 @@ TESSERA_CUDA_OPERATION(product_fp8_input_grad)
 void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quantised& a,
                              const Tensor& offsets, float beta, const Tensor& db) {
   const char* where = "product_fp8_weight_grad";
-  require_hopper(where);
   const std::int64_t tokens = fp8::check_weight_grad(where, dc, a, offsets, beta, db);
   const cudaStream_t stream = stream_of(context);
   if (db.numel() == 0) return;
   if (tokens == 0) {
     if (beta == 0) check(cudaMemsetAsync(db.raw(), 0, db.bytes(), stream), where);
     return;
+  }
+  if (!has(Feature::ProductFp8)) {
+    return fp8_plain::weight_grad(context, dc, a, offsets, beta != 0, db);
   }
   require(dc.values_t.stride(0) == a.values_t.stride(0), where,
           "expected operands with rows of one stride");

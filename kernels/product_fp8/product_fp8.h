@@ -32,6 +32,11 @@ void product_fp8_input_grad(Context& context, const Quantised& dc, const Quantis
 /// (k, rows); db (experts, n, k) F32, or F64; beta is 0 or 1. Deterministic.
 void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quantised& a,
                              const Tensor& offsets, float beta, const Tensor& db);
+
+/// c = a b^T of E4M3 numbers with scales of 1, by the library of the device: what benchmarks set
+/// beside the operations above; no layer uses it. a (m, k), b (n, k), multiples of 16; c (m, n)
+/// F32, or F64; on the GPU BF16 too.
+void library_product_fp8(Context& context, const Tensor& a, const Tensor& b, const Tensor& c);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::product_fp8)> product_fp8{"product_fp8", cpu::product_fp8};
@@ -39,5 +44,7 @@ inline const Op<decltype(cpu::product_fp8_input_grad)> product_fp8_input_grad{
     "product_fp8_input_grad", cpu::product_fp8_input_grad};
 inline const Op<decltype(cpu::product_fp8_weight_grad)> product_fp8_weight_grad{
     "product_fp8_weight_grad", cpu::product_fp8_weight_grad};
+inline const Op<decltype(cpu::library_product_fp8)> library_product_fp8{"library_product_fp8",
+                                                                        cpu::library_product_fp8};
 
 }  // namespace tessera::kernels

@@ -93,6 +93,7 @@ Case base_case(const Setting& s, const char* op, DType dtype) {
           .flops = s.flops(),
           .bytes = double(s.used()) * double(s.k + s.n * std::int64_t(size_of(dtype))) +
                    double(s.experts()) * double(s.n) * double(s.k),
+          .dense = {s.used(), s.n, s.k},
           .benchmark = s.benchmark(),
           .on_cpu = dtype != DType::BF16};
 }
@@ -110,6 +111,7 @@ Case forward_case(const Setting& s, DType dtype) {
 
 Case input_grad_case(const Setting& s, DType dtype) {
   Case c = base_case(s, "product_fp8_input_grad", dtype);
+  c.dense = {s.used(), s.k, s.n};
   c.body = [=](CaseRun& run) {
     const Quantised dc = operand(run, s.rows, s.n, false);
     const QuantisedWeight b = weights(run, s);
@@ -122,6 +124,7 @@ Case input_grad_case(const Setting& s, DType dtype) {
 
 Case weight_grad_case(const Setting& s, bool adds) {
   Case c = base_case(s, "product_fp8_weight_grad", DType::F32);
+  c.dense = {s.n, s.k, s.used()};
   if (!adds) c.label += ", written";
   c.body = [=](CaseRun& run) {
     const Quantised dc = operand(run, s.rows, s.n, true), a = operand(run, s.rows, s.k, true);
@@ -131,6 +134,25 @@ Case weight_grad_case(const Setting& s, bool adds) {
     run.execute([&](Context& x) { product_fp8_weight_grad(x, dc, a, offsets, adds ? 1 : 0, db); });
   };
   return c;
+}
+
+/// The library's product of numbers that E4M3 has.
+Case library_case(std::int64_t m, std::int64_t n, std::int64_t k, DType dtype) {
+  const double flops = 2.0 * double(m) * double(n) * double(k);
+  return {.op = "library_product_fp8",
+          .label = fmt::format("({}, {}, {}){}", m, n, k, dtype == DType::BF16 ? " to bf16" : ""),
+          .dtype = dtype,
+          .tolerance = dtype == DType::BF16 ? kRounded : kSums,
+          .flops = flops,
+          .bytes = double(m + n) * double(k) + double(m * n) * double(size_of(dtype)),
+          .benchmark = flops > 1e8,
+          .on_cpu = dtype != DType::BF16,
+          .body = [=](CaseRun& run) {
+            const TensorOptions numbers{.dtype = DType::F8E4M3, .fixed = true};
+            const Tensor a = run.normal({m, k}, numbers), b = run.normal({n, k}, numbers);
+            const Tensor c = run.output("c", {m, n});
+            run.execute([&](Context& x) { library_product_fp8(x, a, b, c); });
+          }};
 }
 }  // namespace
 
@@ -164,12 +186,18 @@ void register_product_fp8_cases(CaseList& cases) {
     cases.push_back(forward_case(s, DType::F32));
     cases.push_back(forward_case(s, DType::BF16));
   }
+  for (const DType dtype : {DType::F32, DType::BF16}) {
+    cases.push_back(library_case(16, 32, 48, dtype));
+    cases.push_back(library_case(272, 144, 400, dtype));
+  }
   // Those of the presets numbers-small and numbers-medium, and the shape that GPUs are measured
   // with.
   for (const Setting& s : {Setting{{}, 32768, 1024, 1024}, Setting{{}, 32768, 1536, 512},
                            Setting{{}, 32768, 320, 1024}, Setting{{}, 16384, 8192, 2048},
                            Setting{std::vector<std::int64_t>(64, 32), 262144, 1024, 1024},
-                           Setting{std::vector<std::int64_t>(64, 8), 65536, 1536, 2048}}) {
+                           Setting{std::vector<std::int64_t>(64, 8), 65536, 1536, 2048},
+                           Setting{std::vector<std::int64_t>(4, 64), 32768, 4096, 7168},
+                           Setting{{}, 32768, 4096, 7168}}) {
     for (Case c :
          {forward_case(s, DType::BF16), forward_case(s, DType::F32),
           input_grad_case(s, DType::BF16), weight_grad_case(s, true), weight_grad_case(s, false)}) {

@@ -142,4 +142,21 @@ void product_fp8_weight_grad(Context&, const Quantised& dc, const Quantised& a,
   });
 }
 
+void library_product_fp8(Context&, const Tensor& a, const Tensor& b, const Tensor& c) {
+  const char* where = "library_product_fp8";
+  expect_shape(where, "a", a, {-1, -1});
+  const std::int64_t m = a.size(0), k = a.size(1), n = b.size(0);
+  expect_shape(where, "b", b, {n, k});
+  expect_shape(where, "c", c, {m, n});
+  for (const Tensor* one : {&a, &b, &c}) expect_contiguous(where, "operand", *one);
+  with_float(where, "c", c, [&]<class T>(T) {
+    std::vector<T> of_a, of_b;
+    const auto one = [](std::int64_t, std::int64_t) { return 1.0f; };
+    dequantise(a.data<f8e4m3>(), k, 0, m, k, one, of_a);
+    dequantise(b.data<f8e4m3>(), k, 0, n, k, one, of_b);
+    gemm(Transpose::B, {m, n, k}, T(1), Rows<const T>{of_a.data(), k},
+         Rows<const T>{of_b.data(), k}, T(0), Rows<T>{c.data<T>(), n});
+  });
+}
+
 }  // namespace tessera::kernels::cpu

@@ -6,6 +6,7 @@
 // sums.
 #include <cooperative_groups.h>
 
+#include "kernels/cuda/has.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/quantise/quantise_operands.cuh"
 
@@ -313,7 +314,7 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
   const bool by_rows = out.values && !out.values_t;
   if (by_rows && launch_rows(stream, o.norm, o.rows, o.cols, o.layouts)) return check_launch(where);
   const dim3 grid = tiles(o.rows, o.cols, 1, where);
-  if (tessera::cuda::is_hopper() && grid.x <= kMostTilesOfCluster) {
+  if (has(Feature::NormCluster) && grid.x <= kMostTilesOfCluster) {
     launch_cluster(stream, grid, o.norm, o.rows, o.cols, o.layouts, where);
     return check_launch(where);
   }

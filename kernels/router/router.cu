@@ -158,10 +158,18 @@ __global__ void __launch_bounds__(kMostWarps* kWarp)
     __syncwarp();
   }
   float sum = 0;  // in the order of picks, as on the CPU
-  select_largest(orders, experts, config.top_k, [&](int i, int expert) {
+  const auto take = [&](int i, int expert) {
     if (lane == 0) picks[i] = expert;
     sum += scores[expert];
-  });
+  };
+  if (config.in_turn) {
+    for (int i = 0; i < config.top_k; ++i) {
+      take(i, pick_in_turn(token, i, config.top_k, experts));
+    }
+    __syncwarp();
+  } else {
+    select_largest(orders, experts, config.top_k, take);
+  }
   if (config.transformers_masking) sum += kTransformersEpsilon;
   if (!config.normalise) sum = 1;
   // NOTE: sigmoid underflows to 0 below about -104; such a token then gets weights of 0, not NaN.

@@ -28,7 +28,14 @@ struct RouterConfig {
   /// The transformers library masks experts of dropped groups with 0 instead of minus infinity (an
   /// expert with s + b < 0 then loses to a masked one) and adds 1e-20 to the sum it divides by.
   bool transformers_masking = false;
+  /// Experts take turns, whatever the logits: the i-th pick of token t is (t top_k + i) mod
+  /// experts. For benchmarks, whose random models balance worse than trained ones.
+  bool in_turn = false;
 };
+
+constexpr std::int32_t pick_in_turn(std::int64_t token, int i, int top_k, std::int64_t experts) {
+  return static_cast<std::int32_t>((token * top_k + i) % experts);
+}
 
 namespace cpu {
 /// From logits (tokens, experts), F32 or F64, and bias (experts) F32, which decides selection only:

@@ -108,6 +108,7 @@ void register_router_cases(CaseList& cases) {
       {"V2", 20, 160, v2},
       {"V3", 40, 256, v3},
       {"V3, transformers", 40, 256, v3_transformers},
+      {"in turn", 29, 12, {.top_k = 5, .scale = 1.5f, .in_turn = true}},
       {"V3", 4096, 256, v3},
   };
   const Setting small_experts{"64 experts", 32768, 64, v3};

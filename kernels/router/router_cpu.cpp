@@ -186,7 +186,13 @@ void router_forward(Context&, const Tensor& logits, const Tensor& bias, const Ro
         T* s = row_of<T>(scores, t);
         auto* chosen = row_of<std::int32_t>(picks, t);
         score(config.scoring, row, experts, s);
-        pick(config, s, b, experts, work, chosen);
+        if (config.in_turn) {
+          for (int i = 0; i < config.top_k; ++i) {
+            chosen[i] = pick_in_turn(t, i, config.top_k, experts);
+          }
+        } else {
+          pick(config, s, b, experts, work, chosen);
+        }
         weigh(config, s, chosen, row_of<T>(weights, t));
       }
     });

@@ -41,7 +41,11 @@ if(TESSERA_CUDA)
   if(NOT DEFINED CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
     set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)  # often not on the PATH
   endif()
+  # All that compile: "80;89;90a;120". Each costs the whole time of nvcc once more.
   set(CMAKE_CUDA_ARCHITECTURES 90a CACHE STRING "GPU generations to compile for")
+  if(CMAKE_CUDA_ARCHITECTURES MATCHES "(^|;)90(-|;|$)")
+    message(FATAL_ERROR "Hopper's kernels need code for 90a: write 90a instead of 90")
+  endif()
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)

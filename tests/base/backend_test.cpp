@@ -52,6 +52,21 @@ TEST(Backend, RefusesAFileThatIsNoLibrary) {
   EXPECT_TRUE(devices().empty());
 }
 
+TEST(Backend, KnowsWhichGpusItsCodeIsFor) {
+  EXPECT_TRUE(has_code_for("90a", 9, 0));
+  EXPECT_FALSE(has_code_for("90a", 8, 0));
+  EXPECT_FALSE(has_code_for("90a", 12, 0)) << "code with an a runs on no other GPU";
+  EXPECT_TRUE(has_code_for("80,89,90a,120", 8, 6)) << "a later minor version runs older code";
+  EXPECT_TRUE(has_code_for("80,89,90a,120", 12, 0));
+  EXPECT_TRUE(has_code_for("80,89,90a,120", 10, 0)) << "from PTX";
+  EXPECT_FALSE(has_code_for("80-real,90a", 10, 0));
+  EXPECT_TRUE(has_code_for("80-real", 8, 9));
+  EXPECT_FALSE(has_code_for("89", 8, 6)) << "older than the code";
+  EXPECT_FALSE(has_code_for("80", 9, 0)) << "Hopper's kernels are not in it";
+  EXPECT_TRUE(has_code_for("80-virtual", 8, 0));
+  EXPECT_FALSE(has_code_for("", 9, 0));
+}
+
 TEST(Backend, ListsGpusWithNamesAndMemory) {
   const std::vector<DeviceInfo> all = devices();
   if (all.empty()) GTEST_SKIP() << "there is no GPU here";

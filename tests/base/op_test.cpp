@@ -61,5 +61,50 @@ TEST(Op, TakesTheFunctionOfALoadedBackend) {
   set_cuda_operations(nullptr);
 }
 
+void take_tensors(Context&, const Tensor&, double, const Tensor&, const Tensor&) {}
+
+Error failure_of(void (*cuda)(Context&, const Tensor&, double, const Tensor&, const Tensor&)) {
+  static void* function = nullptr;
+  function = reinterpret_cast<void*>(cuda);
+  set_cuda_operations([](const char*) { return function; });
+  const Op<decltype(take_tensors)> op{"take_tensors", take_tensors};
+  Context context;
+  context.device = Device::Cuda;
+  float values[6] = {};
+  try {
+    op(context, Tensor(values, DType::F32, {2, 3}), 1.0, {}, Tensor(values, DType::I32, {5}));
+  } catch (const Error& error) {
+    set_cuda_operations(nullptr);
+    return error;
+  }
+  set_cuda_operations(nullptr);
+  throw std::logic_error("did not fail");
+}
+
+TEST(Op, FailuresOfCudaNameTheOperationAndItsOperands) {
+  const Error error = failure_of([](Context&, const Tensor&, double, const Tensor&, const Tensor&) {
+    throw Error("part", "CUDA: unspecified launch failure (cudaErrorLaunchFailure)", "look there");
+  });
+  EXPECT_EQ(std::string(error.what()),
+            "[take_tensors] CUDA: unspecified launch failure (cudaErrorLaunchFailure); operands: "
+            "F32(2, 3), I32(5); hint: look there");
+}
+
+TEST(Op, TooLittleMemoryNamesThemToo) {
+  const Error error = failure_of([](Context&, const Tensor&, double, const Tensor&, const Tensor&) {
+    throw Error("memory", "cannot have 5.0 MiB of GPU memory", "use less");
+  });
+  EXPECT_EQ(error.where(), "take_tensors");
+  EXPECT_EQ(error.what_failed(),
+            "[memory] cannot have 5.0 MiB of GPU memory; operands: F32(2, 3), I32(5)");
+}
+
+TEST(Op, OtherFailuresAreLeftAsTheyAre) {
+  const Error error = failure_of([](Context&, const Tensor&, double, const Tensor&, const Tensor&) {
+    throw Error("take_tensors", "expected x (4), got F32(2, 3)");
+  });
+  EXPECT_EQ(error.what_failed(), "expected x (4), got F32(2, 3)");
+}
+
 }  // namespace
 }  // namespace tessera

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/permute/permute.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "tests/kernels/kernel_fixture.h"
@@ -42,6 +43,29 @@ TEST(Permute, PlanOfASmallExampleWithAnEmptyExpert) {
   wanted[18] = 5;
   wanted[32] = 3;
   EXPECT_EQ(p.slot_of_row, wanted);
+}
+
+/// Every slot is counted once, in a row of its own, whatever the experts.
+TEST(Permute, CountsSumToTokensTimesPicks) {
+  for (const std::int64_t experts : {1, 3, 64, 257}) {
+    for (const std::int64_t tokens : {0, 1, 33, 5000}) {
+      for (const std::int64_t top_k : {1, 3, 8}) {
+        Integers picks;
+        for (std::int64_t slot = 0; slot < tokens * top_k; ++slot) {
+          picks.push_back(static_cast<std::int32_t>(slot * slot % 1009 % experts));
+        }
+        const Planned p(picks, tokens, top_k, experts);
+        EXPECT_EQ(std::accumulate(p.counts.begin(), p.counts.end(), std::int64_t{0}),
+                  tokens * top_k);
+        std::vector<std::int64_t> counted(static_cast<std::size_t>(experts), 0);
+        for (const std::int32_t pick : picks) ++counted[static_cast<std::size_t>(pick)];
+        EXPECT_EQ(p.counts, counted);
+        EXPECT_EQ(std::count_if(p.slot_of_row.begin(), p.slot_of_row.end(),
+                                [](std::int32_t slot) { return slot >= 0; }),
+                  tokens * top_k);
+      }
+    }
+  }
 }
 
 TEST(Permute, NoTokensAtAll) {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "core/base/cuda/injected_fault.h"
 #include "core/base/cuda/launch.h"
 #include "core/base/error.h"
 
@@ -32,7 +33,8 @@ double mebibytes(std::size_t bytes) {
 
 void* allocate(std::size_t bytes) {
   void* data = nullptr;
-  const cudaError_t status = cudaMalloc(&data, bytes);
+  cudaError_t status = injected_allocation();
+  if (status == cudaSuccess) status = cudaMalloc(&data, bytes);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     std::size_t free = 0, total = 0;
@@ -203,17 +205,36 @@ Registration::Registration(const char* name, void* function) {
   operations()[name] = function;
 }
 
+namespace {
+const char* hint_of(cudaError_t status) {
+  switch (status) {
+    case cudaErrorMemoryAllocation:
+      return "use a smaller micro-batch, sequence length or model";
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorNoDevice:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorSystemNotReady:
+    case cudaErrorUnknown:
+      return "the GPU is gone or broken: `nvidia-smi` and the kernel's log say why; the last "
+             "checkpoint is whole, resume from it when the GPU is back";
+    default:
+      return "TESSERA_CUDA_SYNC=1 in the environment names the operation that failed";
+  }
+}
+}  // namespace
+
 void check(cudaError_t status, const char* where) {
+  if (gpu_is_made_away_with()) status = cudaErrorDevicesUnavailable;
   if (status == cudaSuccess) return;
   throw Error(where,
               fmt::format("CUDA: {} ({})", cudaGetErrorString(status), cudaGetErrorName(status)),
-              status == cudaErrorMemoryAllocation
-                  ? "use a smaller micro-batch, sequence length or model"
-                  : "TESSERA_CUDA_SYNC=1 in the environment names the operation that failed");
+              hint_of(status));
 }
 
 void check_launch(const char* where) {
-  check(cudaGetLastError(), where);
+  const cudaError_t status = cudaGetLastError();
+  const cudaError_t injected = injected_launch(where);
+  check(status == cudaSuccess ? injected : status, where);
   if (waits_after_launch()) check(cudaDeviceSynchronize(), where);
 }
 
@@ -233,8 +254,8 @@ int multiprocessors() {
   return properties().multiProcessorCount;
 }
 
-bool is_hopper() {
-  return properties().major == 9;
+ComputeCapability compute_capability() {
+  return {properties().major, properties().minor};
 }
 
 Fault fault(const char* where, const char* what) {
@@ -269,6 +290,7 @@ tessera_cuda_backend() {
     b.destroy_recording = cuda::destroy_recording;
     b.synchronise = cuda::synchronise;
     b.workspace_bytes = cuda::workspace_bytes;
+    b.architectures = TESSERA_CUDA_ARCHITECTURES;
     return b;
   }();
   cuda_memory() = backend.memory;  // the plugin's own copy, for buffers that operations make

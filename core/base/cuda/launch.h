@@ -56,7 +56,10 @@ void* workspace(const Context& context, std::size_t bytes);
 
 /// Of the current GPU.
 int multiprocessors();
-bool is_hopper();
+struct ComputeCapability {
+  int major, minor;  ///< 9, 0 on Hopper
+};
+ComputeCapability compute_capability();
 
 /// Blocks of `threads` that cover `count`, at most `limit` (for loops that stride over the grid).
 inline unsigned blocks_for(std::int64_t count, int threads, std::int64_t limit = 1 << 30) {
