@@ -5,12 +5,10 @@
 // merged in order by a second kernel, so a row's result has the same bits in any batch.
 #include "kernels/attention_decode/attention_decode.h"
 
+#include <algorithm>
 #include <cfloat>
-#include <cstdlib>
-#include <string_view>
 
 #include "kernels/attention_decode/attention_decode_parts.cuh"
-#include "kernels/attention_decode/attention_decode_seesaw_sm90.cuh"
 #include "kernels/attention_decode/attention_decode_sm90.cuh"
 #include "kernels/cuda/has.h"
 #include "kernels/dispatch.h"
@@ -184,39 +182,6 @@ bool hopper_takes(const Tensor& q, const Tensor& cache, const Tensor& o) {
          aligned(q) && aligned(cache) && aligned(o);
 }
 
-template <int PANELS, int LATENT>
-void decode_hopper_old(Context& context, DecodeTask x) {
-  using namespace decode_sm90;
-  // Long chunks where they still fill the GPU: each costs a start without overlap and leaves sums
-  // behind. NOTE: so the order of a row's sums depends on the size of its batch.
-  constexpr int kShort = 512, kLong = 2048;
-  Arguments p{};
-  const std::int64_t blocks = std::int64_t{x.rows} * blocks_for(x.heads, decode_sm90::kHeads) *
-                              ((x.max_positions + kLong - 1) / kLong);
-  p.chunk = 10 * blocks >= 9 * std::int64_t{tessera::cuda::multiprocessors()} ? kLong : kShort;
-  take_parts(context, x, p.chunk);
-  p.task = x;
-  const auto size = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
-  p.q = ptx::make_tensor_map<3>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.q,
-                                {size(x.d), size(x.heads), size(x.rows)},
-                                {size(x.q_head) * 2, size(x.q_row) * 2},
-                                {64, decode_sm90::kHeads, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
-  p.cache =
-      ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.cache,
-                              {size(x.d), size(std::int64_t{x.pages_in_cache} * x.page_tokens)},
-                              {size(x.d) * 2}, {64, kPositions}, CU_TENSOR_MAP_SWIZZLE_128B);
-  constexpr int kShared = Layout<PANELS>::kTotal;
-  const bool whole = x.chunks == 1;
-  const auto kernel = whole ? decode_sm90::decode_kernel<PANELS, LATENT, true>
-                            : decode_sm90::decode_kernel<PANELS, LATENT, false>;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), kWhere);
-  const dim3 grid(static_cast<unsigned>(x.rows), blocks_for(x.heads, decode_sm90::kHeads),
-                  static_cast<unsigned>(x.chunks));
-  kernel<<<grid, decode_sm90::kThreads, kShared, stream_of(context)>>>(p);
-  check_launch(kWhere);
-  if (!whole) merge<__nv_bfloat16>(context, x, p.chunk);
-}
-
 /// Positions of a block: with chunks of this length the last wave of blocks, a start per block and
 /// the merge of what chunks leave behind cost least. NOTE: so the order of a row's sums depends on
 /// the size of its batch.
@@ -239,27 +204,8 @@ int best_chunk(const DecodeTask& x) {
   return best;
 }
 
-template <int PANELS, int LATENT, bool WHOLE, bool PAIR, bool SPLIT>
-void launch_seesaw(Context& context, const decode_sm90::Arguments& p) {
-  constexpr int kShared = decode_sm90::SeesawLayout<PANELS>::kTotal;
-  const auto kernel = decode_sm90::seesaw_kernel<PANELS, LATENT, WHOLE, PAIR, SPLIT>;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), kWhere);
-  cudaLaunchAttribute cluster{};
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {PAIR ? 2u : 1u, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(blocks_for(p.task.heads, decode_sm90::kHeads),
-                        static_cast<unsigned>(p.task.rows), static_cast<unsigned>(p.task.chunks));
-  config.blockDim = dim3(decode_sm90::kThreads);
-  config.dynamicSmemBytes = kShared;
-  config.stream = stream_of(context);
-  config.attrs = &cluster;
-  config.numAttrs = PAIR ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, kernel, p), kWhere);
-}
-
-template <int PANELS, int LATENT, bool PAIR, bool SPLIT>
-void decode_seesaw(Context& context, DecodeTask x) {
+template <int PANELS, int LATENT>
+void decode_hopper(Context& context, DecodeTask x) {
   using namespace decode_sm90;
   Arguments p{};
   p.chunk = best_chunk(x);
@@ -270,34 +216,20 @@ void decode_seesaw(Context& context, DecodeTask x) {
                                 {size(x.d), size(x.heads), size(x.rows)},
                                 {size(x.q_head) * 2, size(x.q_row) * 2},
                                 {64, decode_sm90::kHeads, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
-  p.cache = ptx::make_tensor_map<2>(
-      CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.cache,
-      {size(x.d), size(std::int64_t{x.pages_in_cache} * x.page_tokens)}, {size(x.d) * 2},
-      {64, kPositions / (PAIR ? 2 : 1)}, CU_TENSOR_MAP_SWIZZLE_128B);
-  if (x.chunks == 1) {
-    launch_seesaw<PANELS, LATENT, true, PAIR, SPLIT>(context, p);
-  } else {
-    launch_seesaw<PANELS, LATENT, false, PAIR, SPLIT>(context, p);
-    merge<__nv_bfloat16>(context, x, p.chunk);
-  }
-}
-
-template <int PANELS, int LATENT>
-void decode_hopper(Context& context, const DecodeTask& x) {
-  const char* named = std::getenv("TESSERA_DECODE_VARIANT");
-  const std::string_view variant = named ? named : "new";
-  const bool pairs = blocks_for(x.heads, decode_sm90::kHeads) % 2 == 0;
-  if (variant == "old") {
-    decode_hopper_old<PANELS, LATENT>(context, x);
-  } else if (variant == "pair" && pairs) {
-    decode_seesaw<PANELS, LATENT, true, true>(context, x);
-  } else if (variant == "pair-scores" && pairs) {
-    decode_seesaw<PANELS, LATENT, true, false>(context, x);
-  } else if (variant == "scores") {
-    decode_seesaw<PANELS, LATENT, false, false>(context, x);
-  } else {
-    decode_seesaw<PANELS, LATENT, false, true>(context, x);
-  }
+  p.cache =
+      ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, x.cache,
+                              {size(x.d), size(std::int64_t{x.pages_in_cache} * x.page_tokens)},
+                              {size(x.d) * 2}, {64, kPositions}, CU_TENSOR_MAP_SWIZZLE_128B);
+  constexpr int kShared = Layout<PANELS>::kTotal;
+  const bool whole = x.chunks == 1;
+  const auto kernel = whole ? decode_sm90::decode_kernel<PANELS, LATENT, true>
+                            : decode_sm90::decode_kernel<PANELS, LATENT, false>;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), kWhere);
+  const dim3 grid(blocks_for(x.heads, decode_sm90::kHeads), static_cast<unsigned>(x.rows),
+                  static_cast<unsigned>(x.chunks));
+  kernel<<<grid, decode_sm90::kThreads, kShared, stream_of(context)>>>(p);
+  check_launch(kWhere);
+  if (!whole) merge<__nv_bfloat16>(context, x, p.chunk);
 }
 }  // namespace
 
