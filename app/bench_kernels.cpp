@@ -22,6 +22,7 @@ namespace tessera::app {
 using kernels::Case;
 using kernels::CaseRun;
 using kernels::CaseTiming;
+using kernels::TensorOptions;
 using kernels::Transpose;
 
 namespace {
