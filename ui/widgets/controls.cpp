@@ -4,6 +4,7 @@
 #include <QEvent>
 #include <QPainter>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QStyle>
 #include <QStyleOptionButton>
 #include <QToolButton>
@@ -104,6 +105,22 @@ void Card::paintEvent(QPaintEvent*) {
   painter.setPen(QPen(theme::colors().border, 1));
   painter.setBrush(theme::colors().raised);
   painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
+}
+
+ColumnArea::ColumnArea(QWidget* parent) : QScrollArea(parent) {
+  setFrameShape(QFrame::NoFrame);
+  setWidgetResizable(true);
+  setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+}
+
+QSize ColumnArea::minimumSizeHint() const {
+  const int content = widget() ? widget()->minimumSizeHint().width() : 0;
+  return {content + verticalScrollBar()->sizeHint().width(), 80};
+}
+
+bool ColumnArea::eventFilter(QObject* object, QEvent* event) {
+  if (object == widget() && event->type() == QEvent::LayoutRequest) updateGeometry();
+  return QScrollArea::eventFilter(object, event);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <QFrame>
 #include <QLabel>
+#include <QScrollArea>
 #include <QString>
 
 #include "ui/theme/theme.h"
@@ -64,6 +65,17 @@ class Card : public QFrame {
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+};
+
+/// Scrolls up and down alone: as wide as its content needs, so that nothing is cut off.
+class ColumnArea : public QScrollArea {
+  Q_OBJECT
+ public:
+  explicit ColumnArea(QWidget* parent = nullptr);
+  QSize minimumSizeHint() const override;
+
+ protected:
+  bool eventFilter(QObject* object, QEvent* event) override;
 };
 
 /// A thin line between parts.

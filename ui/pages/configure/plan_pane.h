@@ -16,13 +16,14 @@ class QVBoxLayout;
 namespace tessera::ui {
 
 class BarList;
+class MachineSpeed;
 class ProblemLine;
 class TextLabel;
 
 class PlanPane : public QWidget {
   Q_OBJECT
  public:
-  explicit PlanPane(PlanService& service, QWidget* parent = nullptr);
+  PlanPane(PlanService& service, MachineSpeed& speed, QWidget* parent);
 
   double price() const;
   void setPrice(double perHour);
@@ -41,6 +42,9 @@ class PlanPane : public QWidget {
     TextLabel* value;
     TextLabel* note;
   };
+  void buildNeeds();
+  void buildSpeed(MachineSpeed& speed);
+  void buildCost();
   QVBoxLayout* part(const QString& title, const QString& term);
   Value value(QVBoxLayout* layout, const QString& name);
   void show(const PlanPtr& plan);

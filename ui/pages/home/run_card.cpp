@@ -139,11 +139,20 @@ void RunCard::showRow(const RunRow& row) {
   const bool live = isLive(row.state);
   const QString reason = QString::fromStdString(row.reason);
   m_state->setState(row.state, reason);
-  m_name->setFullText(m_id);
+  // The id repeats the name: what is left of it tells runs of one name apart.
+  const QString name = QString::fromStdString(row.name);
+  const bool repeats = !name.isEmpty() && m_id.startsWith(name + u'-');
+  m_name->setFullText(name.isEmpty() ? m_id : name);
+  m_name->setToolTip(m_id);
   const QString age = numbers::ageOf(row.last_word);
   QString detail = live ? tr("last word %1").arg(age) : tr("ended %1").arg(age);
   if (row.last_word <= 0) detail = tr("made %1").arg(numbers::ageOf(row.created));
-  if (!reason.isEmpty()) detail = reason + QStringLiteral(" \u00b7 ") + detail;
+  const QString dot = QStringLiteral(" \u00b7 ");
+  if (!reason.isEmpty()) {
+    detail = reason + dot + detail;
+  } else if (!name.isEmpty()) {
+    detail = (repeats ? m_id.mid(name.size() + 1) : m_id) + dot + detail;
+  }
   m_detail->setFullText(detail);
   m_curve->setValues(row.sparkline, tr("Loss"));
   m_curve->setColor(theme::lineColor(m_id));
