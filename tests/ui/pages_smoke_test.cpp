@@ -35,7 +35,8 @@ class PagesSmokeTest : public QObject {
 
   static QString cutOffButton(const QWidget* page) {
     for (auto* button : page->findChildren<QAbstractButton*>()) {
-      if (!button->isVisible() || button->text().isEmpty()) continue;
+      // One sign is an icon, with what room it was given.
+      if (!button->isVisible() || button->text().size() < 2) continue;
       // Tool buttons would rather shorten their text than say what they need.
       const QSize needs =
           button->inherits("QToolButton") ? button->sizeHint() : button->minimumSizeHint();

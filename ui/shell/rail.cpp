@@ -2,7 +2,6 @@
 #include "ui/shell/rail.h"
 
 #include <QButtonGroup>
-#include <QFocusEvent>
 #include <QKeySequence>
 #include <QPainter>
 #include <QVBoxLayout>
@@ -32,16 +31,6 @@ void RailButton::setMark(int count) {
   update();
 }
 
-void RailButton::focusInEvent(QFocusEvent* event) {
-  const Qt::FocusReason reason = event->reason();
-  // A window that comes back keeps what it had.
-  if (reason != Qt::ActiveWindowFocusReason && reason != Qt::PopupFocusReason) {
-    m_byKey = reason == Qt::TabFocusReason || reason == Qt::BacktabFocusReason ||
-              reason == Qt::ShortcutFocusReason;
-  }
-  QToolButton::focusInEvent(event);
-}
-
 QSize RailButton::sizeHint() const {
   return {theme::kRailWidth - 1, kHeight};
 }
@@ -51,7 +40,9 @@ void RailButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.setRenderHint(QPainter::Antialiasing);
   const QRect box = rect().adjusted(6, 3, -6, -3);
-  painter.setPen(hasFocus() && m_byKey ? QPen(c.accent, 1) : QPen(Qt::NoPen));
+  painter.setPen(hasFocus() && window()->testAttribute(Qt::WA_KeyboardFocusChange)
+                     ? QPen(c.accent, 1)
+                     : QPen(Qt::NoPen));
   if (isChecked()) {
     painter.setBrush(c.selection);
   } else if (underMouse() && isEnabled()) {

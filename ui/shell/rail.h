@@ -21,11 +21,9 @@ class RailButton : public QToolButton {
 
  protected:
   void paintEvent(QPaintEvent* event) override;
-  void focusInEvent(QFocusEvent* event) override;
 
  private:
   int m_mark = 0;
-  bool m_byKey = false;  ///< the focus came by the keyboard: a ring shows where it is
 };
 
 class Rail : public QWidget {

@@ -276,6 +276,7 @@ void StudioStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* op
     case PE_IndicatorRadioButton:
       return drawIndicator(*option, *painter, true);
     case PE_FrameFocusRect: {
+      if (!has(*option, State_KeyboardFocusChange)) return;  // where nobody moves by keys
       const Painting scope(*painter);
       painter->setPen(QPen(c.accent, 1));
       painter->setBrush(Qt::NoBrush);
@@ -346,6 +347,14 @@ void StudioStyle::drawComplexControl(ComplexControl control, const QStyleOptionC
     if (control == CC_Slider && slider->tickPosition == 0) {
       return drawSlider(*this, *slider, *painter, widget);
     }
+  }
+  if (const auto* tool = qstyleoption_cast<const QStyleOptionToolButton*>(option)) {
+    // A menu that opens at once needs no arrow in the corner: these buttons have icons that say so.
+    QStyleOptionToolButton copy(*tool);
+    if (!copy.features.testFlag(QStyleOptionToolButton::MenuButtonPopup)) {
+      copy.features.setFlag(QStyleOptionToolButton::HasMenu, false);
+    }
+    return QProxyStyle::drawComplexControl(control, &copy, painter, widget);
   }
   QProxyStyle::drawComplexControl(control, option, painter, widget);
   // Fusion draws the outline of these itself, too dark: ours goes over it.
