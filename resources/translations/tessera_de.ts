@@ -22,6 +22,165 @@
         <source>+%1 more</source>
         <translation>+%1 weitere</translation>
     </message>
+    <message>
+        <source>%1 was not written: %2</source>
+        <translation>%1 wurde nicht geschrieben: %2</translation>
+    </message>
+    <message>
+        <source>Checkpoint</source>
+        <translation>Checkpoint</translation>
+    </message>
+    <message>
+        <source>Resumed</source>
+        <translation>Fortgesetzt</translation>
+    </message>
+    <message>
+        <source>Rolled back</source>
+        <translation>Zurückgesprungen</translation>
+    </message>
+    <message>
+        <source>Loss spike</source>
+        <translation>Ausschlag des Loss</translation>
+    </message>
+    <message>
+        <source>Stage begins</source>
+        <translation>Stufe beginnt</translation>
+    </message>
+    <message>
+        <source>Not logged by this run.</source>
+        <translation>Dieser Lauf loggt das nicht.</translation>
+    </message>
+    <message>
+        <source>No step has been logged yet.</source>
+        <translation>Noch kein Schritt ist geloggt.</translation>
+    </message>
+    <message>
+        <source>Loss: training and validation</source>
+        <translation>Loss: Training und Validierung</translation>
+    </message>
+    <message>
+        <source>Validation loss by source</source>
+        <translation>Validierungs-Loss nach Quelle</translation>
+    </message>
+    <message>
+        <source>No validation yet: [validation] every_steps says how often.</source>
+        <translation>Noch keine Validierung: [validation] every_steps sagt, wie oft.</translation>
+    </message>
+    <message>
+        <source>The memory in use was not measured.</source>
+        <translation>Der belegte Speicher wurde nicht gemessen.</translation>
+    </message>
+    <message>
+        <source>A dense model has no experts to balance.</source>
+        <translation>Ein dichtes Modell hat keine Experten auszugleichen.</translation>
+    </message>
+    <message>
+        <source>MaxVio by layer</source>
+        <translation>MaxVio nach Schicht</translation>
+    </message>
+    <message>
+        <source>The model has no multi-token prediction module.</source>
+        <translation>Das Modell hat kein Modul zur Vorhersage mehrerer Tokens.</translation>
+    </message>
+    <message>
+        <source>The sequence-wise balance loss is off.</source>
+        <translation>Der Ausgleichs-Loss je Sequenz ist aus.</translation>
+    </message>
+    <message>
+        <source>layer %1</source>
+        <translation>Schicht %1</translation>
+    </message>
+    <message>
+        <source>MTP</source>
+        <translation>MTP</translation>
+    </message>
+    <message>
+        <source>Loss spike: %1, usually %2</source>
+        <translation>Ausschlag des Loss: %1, üblich %2</translation>
+    </message>
+    <message>
+        <source>Rolled back from step %1</source>
+        <translation>Zurückgesprungen von Schritt %1</translation>
+    </message>
+    <message>
+        <source>Stage: %1</source>
+        <translation>Stufe: %1</translation>
+    </message>
+    <message>
+        <source>validation</source>
+        <translation>Validierung</translation>
+    </message>
+    <message>
+        <source>MoE layer %1</source>
+        <translation>MoE-Schicht %1</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>Schritt</translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation>Tokens</translation>
+    </message>
+    <message>
+        <source>Time of day</source>
+        <translation>Uhrzeit</translation>
+    </message>
+    <message>
+        <source>Time since start</source>
+        <translation>Zeit seit dem Start</translation>
+    </message>
+    <message>
+        <source>step %1</source>
+        <translation>Schritt %1</translation>
+    </message>
+    <message>
+        <source>%1 tokens</source>
+        <translation>%1 Tokens</translation>
+    </message>
+</context>
+<context>
+    <name>Experts</name>
+    <message>
+        <source>Load</source>
+        <translation>Last</translation>
+    </message>
+    <message>
+        <source>tokens a step</source>
+        <translation>Tokens je Schritt</translation>
+    </message>
+    <message>
+        <source>%1 fair</source>
+        <translation>%1 fair</translation>
+    </message>
+    <message>
+        <source>Use ratio</source>
+        <translation>Nutzungsgrad</translation>
+    </message>
+    <message>
+        <source>load / mean</source>
+        <translation>Last / Mittel</translation>
+    </message>
+    <message>
+        <source>1 fair</source>
+        <translation>1 fair</translation>
+    </message>
+    <message>
+        <source>Bias</source>
+        <translation>Bias</translation>
+    </message>
+    <message>
+        <source>Change</source>
+        <translation>Änderung</translation>
+    </message>
+    <message>
+        <source>of affinity</source>
+        <translation>der Affinität</translation>
+    </message>
+    <message>
+        <source>of use ratio</source>
+        <translation>des Nutzungsgrads</translation>
+    </message>
 </context>
 <context>
     <name>FormSection</name>
@@ -370,7 +529,7 @@
     </message>
     <message>
         <source>logged steps</source>
-        <translation>geloggten Schritten</translation>
+        <translation>Schritten</translation>
     </message>
     <message>
         <source>more than</source>

@@ -75,7 +75,12 @@ class FlowLaunchTest : public QObject {
     const QString run = f.studio.pickedRun();
     QVERIFY(run.startsWith("demo-"));
     // It reads its data for a while yet; what is shown is that it lives.
-    QVERIFY(waitUntil([&] { return f.badge(RunState::Starting) || f.badge(RunState::Running); }));
+    const auto shownAlive = [&] {
+      const auto badges = f.studio.page()->findChildren<StateBadge*>();
+      return std::any_of(badges.begin(), badges.end(),
+                         [](StateBadge* one) { return one->isVisible() && isLive(one->state()); });
+    };
+    QVERIFY(waitUntil(shownAlive, kLong));
     QVERIFY(waitUntil([&] { return f.studio.row(run) && isLive(f.studio.row(run)->state); }));
     QVERIFY(f.studio.button("Stop")->isEnabled());
     QCOMPARE(f.studio.runs().feed(run)->spec()->run.preset, std::string("demo"));

@@ -21,7 +21,7 @@
 #include "ui/pages/page.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"
-#include "ui/widgets/state_badge.h"
+#include "ui/widgets/banner.h"
 
 namespace {
 
@@ -137,7 +137,16 @@ void takeChat(StudioApp& app, const QString& run) {
   take(app, QStringLiteral("chat-tokens"), 500);
 }
 
+/// The news stand over every page until somebody has read them.
+void closeNews(MainWindow& window) {
+  while (!window.banners().empty()) {
+    test::click(test::button(window.banners().back(), QStringLiteral("Close this message")));
+    wait(50);
+  }
+}
+
 void takeLive(StudioApp& app, const QString& run, const QString& other) {
+  closeNews(*app.window());
   for (const Location& place : placesOf(run, other)) {
     app.window()->open(place);
     wait(1500);

@@ -313,6 +313,13 @@ void StudioStyle::drawControl(ControlElement element, const QStyleOption* option
       return;
     case CE_Splitter:
       return;
+    case CE_MenuBarItem:
+      QProxyStyle::drawControl(element, option, painter, widget);
+      if (has(*option, State_Selected)) return;
+      // Fusion draws a line under the items alone, which ends where they do.
+      painter->fillRect(QRect(option->rect.left(), option->rect.bottom(), option->rect.width(), 1),
+                        c.window);
+      return;
     case CE_MenuBarEmptyArea:
       painter->fillRect(option->rect, c.window);
       return;

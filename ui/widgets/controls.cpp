@@ -92,7 +92,7 @@ void ElidedLabel::paintEvent(QPaintEvent*) {
   const QString shown = fontMetrics().elidedText(m_full, m_mode, width());
   setToolTip(shown == m_full ? QString() : m_full);
   style()->drawItemText(&painter, rect(), static_cast<int>(Qt::AlignVCenter) | alignment(),
-                        palette(), isEnabled(), shown, QPalette::WindowText);
+                        palette(), isEnabled(), shown, foregroundRole());
 }
 
 Card::Card(QWidget* parent) : QFrame(parent) {
@@ -121,6 +121,21 @@ QSize ColumnArea::minimumSizeHint() const {
 bool ColumnArea::eventFilter(QObject* object, QEvent* event) {
   if (object == widget() && event->type() == QEvent::LayoutRequest) updateGeometry();
   return QScrollArea::eventFilter(object, event);
+}
+
+IconLabel::IconLabel(int size, QWidget* parent) : QWidget(parent) {
+  setFixedSize(size, size);
+}
+
+void IconLabel::setName(const QString& name) {
+  if (name == m_name) return;
+  m_name = name;
+  update();
+}
+
+void IconLabel::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  if (!m_name.isEmpty()) theme::icon(m_name).paint(&painter, rect());
 }
 
 namespace {

@@ -67,6 +67,20 @@ class Card : public QFrame {
   void paintEvent(QPaintEvent* event) override;
 };
 
+/// An icon by itself, in the colours of the moment: a pixmap would keep those of another scheme.
+class IconLabel : public QWidget {
+  Q_OBJECT
+ public:
+  explicit IconLabel(int size, QWidget* parent = nullptr);
+  void setName(const QString& name);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  QString m_name;
+};
+
 /// Scrolls up and down alone: as wide as its content needs, so that nothing is cut off.
 class ColumnArea : public QScrollArea {
   Q_OBJECT

@@ -2,7 +2,6 @@
 #include "ui/pages/configure/plan_pane.h"
 
 #include <QDoubleSpinBox>
-#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -53,12 +52,11 @@ QString basisWord(SpeedBasis basis) {
 }  // namespace
 
 PlanPane::PlanPane(PlanService& service, MachineSpeed& speed, QWidget* parent)
-    : QWidget(parent), m_service(service), m_statusIcon(new QLabel(this)) {
+    : QWidget(parent), m_service(service), m_statusIcon(new IconLabel(theme::kIcon, this)) {
   auto* head = new QHBoxLayout;
   head->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
   m_status = new TextLabel({}, theme::TextSize::Heading, this);
   m_status->setObjectName(QStringLiteral("plan-status"));
-  m_statusIcon->setFixedSize(theme::kIcon, theme::kIcon);
   head->addWidget(m_statusIcon);
   head->addWidget(m_status, 1);
 
@@ -215,8 +213,7 @@ void PlanPane::showStatus() {
   if (!plan || m_service.pending()) {
     m_status->setText(tr("Planning…"));
     m_status->setTone(TextLabel::Tone::Secondary);
-    m_statusIcon->setPixmap(
-        theme::icon(QStringLiteral("refresh")).pixmap(theme::kIcon, theme::kIcon));
+    m_statusIcon->setName(QStringLiteral("refresh"));
     return;
   }
   const auto errors = static_cast<int>(
@@ -224,8 +221,7 @@ void PlanPane::showStatus() {
                     [](const PlanProblem& p) { return p.problem.severity == Severity::Error; }));
   const int warnings = static_cast<int>(plan->problems.size()) - errors;
   const char* icon = errors > 0 ? "error" : warnings > 0 ? "warning" : "check";
-  m_statusIcon->setPixmap(
-      theme::icon(QString::fromLatin1(icon)).pixmap(theme::kIcon, theme::kIcon));
+  m_statusIcon->setName(QString::fromLatin1(icon));
   if (errors > 0) {
     m_status->setText(errors == 1 ? tr("1 problem") : tr("%1 problems").arg(errors));
     m_status->setTone(TextLabel::Tone::Bad);

@@ -16,6 +16,7 @@ class QVBoxLayout;
 namespace tessera::ui {
 
 class BarList;
+class IconLabel;
 class MachineSpeed;
 class ProblemLine;
 class TextLabel;
@@ -57,7 +58,7 @@ class PlanPane : public QWidget {
 
   PlanService& m_service;
   QVBoxLayout* m_column;
-  QLabel* m_statusIcon;
+  IconLabel* m_statusIcon;
   TextLabel* m_status;
   QWidget* m_numbers;
   QVBoxLayout* m_problemRows;
