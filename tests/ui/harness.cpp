@@ -375,7 +375,8 @@ void picture(QWidget& widget, const QString& name) {
   if (folder.isEmpty()) return;
   QDir().mkpath(QFileInfo(folder + u'/' + name).path());
   const WatchPause pause;
-  if (!widget.grab().save(folder + u'/' + name + QStringLiteral(".png"))) {
+  // The quality 0 is the smallest file; it loses nothing.
+  if (!widget.grab().save(folder + u'/' + name + QStringLiteral(".png"), "PNG", 0)) {
     qWarning("the picture %s cannot be written", qPrintable(name));
   }
 }

@@ -150,6 +150,12 @@ void takeLive(StudioApp& app, const QString& run, const QString& other) {
   for (const Location& place : placesOf(run, other)) {
     app.window()->open(place);
     wait(1500);
+    if (place.page == QLatin1String("hosts")) {
+      Page* hosts = app.window()->page(place.page);
+      test::click(test::button(hosts, QStringLiteral("Measure")));
+      test::waitUntil([&] { return test::labelWith(hosts, QStringLiteral("FLOP/s")); },
+                      kPatienceMs);
+    }
     take(app, nameOf(place) + QStringLiteral("-live"), 500);
   }
   takeChat(app, run);

@@ -124,6 +124,11 @@ void MainWindow::showPage(const PageInfo& info, const Location& location) {
   const bool isNew = !target;
   if (isNew) target = makePage(info);
   m_current = id;
+  // A page that is hidden with the focus in it would hand it to whatever is next in the window.
+  const Page* left = page(before);
+  if (left && left != target && left->isAncestorOf(focusWidget()) && m_rail->button(id)) {
+    m_rail->button(id)->setFocus(Qt::OtherFocusReason);
+  }
   m_stack->setCurrentWidget(target);
   if (m_firstStart) {
     m_parts.preferences.finishFirstStart();
