@@ -1,119 +1,119 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
-    <context>
-        <name>tessera::ui::FirstStart</name>
-        <message numerus="yes">
-            <source>%1, %n thread(s)%2</source>
-            <translation>
-                <numerusform>%1, %n thread%2</numerusform>
-                <numerusform>%1, %n threads%2</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::HomePage</name>
-        <message numerus="yes">
-            <source>%n GPU(s)</source>
-            <translation>
-                <numerusform>%n GPU</numerusform>
-                <numerusform>%n GPUs</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n thread(s), %1 memory, %2, %3 free on disk</source>
-            <translation>
-                <numerusform>%n thread, %1 memory, %2, %3 free on disk</numerusform>
-                <numerusform>%n threads, %1 memory, %2, %3 free on disk</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::HostsPage</name>
-        <message numerus="yes">
-            <source>%1, %n thread(s)%2</source>
-            <translation>
-                <numerusform>%1, %n thread%2</numerusform>
-                <numerusform>%1, %n threads%2</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::NumbersExport</name>
-        <message numerus="yes">
-            <source>Exporting %n runs</source>
-            <translation>
-                <numerusform>Exporting %n run</numerusform>
-                <numerusform>Exporting %n runs</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::RunActions</name>
-        <message numerus="yes">
-            <source>Tag for %n runs</source>
-            <translation>
-                <numerusform>Tag for %n run</numerusform>
-                <numerusform>Tag for %n runs</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n runs were archived</source>
-            <translation>
-                <numerusform>%n run was archived</numerusform>
-                <numerusform>%n runs were archived</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n runs were taken out of the archive</source>
-            <translation>
-                <numerusform>%n run was taken out of the archive</numerusform>
-                <numerusform>%n runs were taken out of the archive</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::RunTable</name>
-        <message numerus="yes">
-            <source>%n runs</source>
-            <translation>
-                <numerusform>%n run</numerusform>
-                <numerusform>%n runs</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::SpecForm</name>
-        <message numerus="yes">
-            <source>%n problem(s)</source>
-            <translation>
-                <numerusform>%n problem</numerusform>
-                <numerusform>%n problems</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>tessera::ui::StatusLine</name>
-        <message numerus="yes">
-            <source>%1: %n run(s) going, last word %2</source>
-            <translation>
-                <numerusform>%1: %n run going, last word %2</numerusform>
-                <numerusform>%1: %n runs going, last word %2</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n task(s)</source>
-            <translation>
-                <numerusform>%n task</numerusform>
-                <numerusform>%n tasks</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%n problem(s)</source>
-            <translation>
-                <numerusform>%n problem</numerusform>
-                <numerusform>%n problems</numerusform>
-            </translation>
-        </message>
-    </context>
+<context>
+    <name>tessera::ui::FirstStart</name>
+    <message numerus="yes">
+        <source>%1, %n thread(s)%2</source>
+        <translation>
+            <numerusform>%1, %n thread%2</numerusform>
+            <numerusform>%1, %n threads%2</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::HomePage</name>
+    <message numerus="yes">
+        <source>%n GPU(s)</source>
+        <translation>
+            <numerusform>%n GPU</numerusform>
+            <numerusform>%n GPUs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n thread(s), %1 memory, %2, %3 free on disk</source>
+        <translation>
+            <numerusform>%n thread, %1 memory, %2, %3 free on disk</numerusform>
+            <numerusform>%n threads, %1 memory, %2, %3 free on disk</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::HostsPage</name>
+    <message numerus="yes">
+        <source>%1, %n thread(s)%2</source>
+        <translation>
+            <numerusform>%1, %n thread%2</numerusform>
+            <numerusform>%1, %n threads%2</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::NumbersExport</name>
+    <message numerus="yes">
+        <source>Exporting %n runs</source>
+        <translation>
+            <numerusform>Exporting %n run</numerusform>
+            <numerusform>Exporting %n runs</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::RunActions</name>
+    <message numerus="yes">
+        <source>Tag for %n runs</source>
+        <translation>
+            <numerusform>Tag for %n run</numerusform>
+            <numerusform>Tag for %n runs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs were archived</source>
+        <translation>
+            <numerusform>%n run was archived</numerusform>
+            <numerusform>%n runs were archived</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n runs were taken out of the archive</source>
+        <translation>
+            <numerusform>%n run was taken out of the archive</numerusform>
+            <numerusform>%n runs were taken out of the archive</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::RunTable</name>
+    <message numerus="yes">
+        <source>%n runs</source>
+        <translation>
+            <numerusform>%n run</numerusform>
+            <numerusform>%n runs</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SpecForm</name>
+    <message numerus="yes">
+        <source>%n problem(s)</source>
+        <translation>
+            <numerusform>%n problem</numerusform>
+            <numerusform>%n problems</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::StatusLine</name>
+    <message numerus="yes">
+        <source>%1: %n run(s) going, last word %2</source>
+        <translation>
+            <numerusform>%1: %n run going, last word %2</numerusform>
+            <numerusform>%1: %n runs going, last word %2</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n task(s)</source>
+        <translation>
+            <numerusform>%n task</numerusform>
+            <numerusform>%n tasks</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n problem(s)</source>
+        <translation>
+            <numerusform>%n problem</numerusform>
+            <numerusform>%n problems</numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

@@ -312,6 +312,28 @@ class ChatPageTest : public QObject {
     QVERIFY(words.contains("## Beside") && words.contains("base, step 5"));
   }
 
+  void aSystemPromptIsToldAndKept() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("rivers")));
+    QVERIFY(scene.answered());
+    const auto read = [&](int answer) {
+      const ChatMessage& message = scene.conversation().at(answer);
+      return message.contextUsed - message.tokens->size();
+    };
+    QVERIFY(click(test::button(scene.page.get(), "System")));
+    QPlainTextEdit* system = nullptr;
+    for (auto* edit : scene.page->findChildren<QPlainTextEdit*>()) {
+      if (edit->accessibleName() == QLatin1String("System prompt")) system = edit;
+    }
+    QVERIFY(test::typeInto(system, QStringLiteral("Be brief and speak of rivers.")));
+    QVERIFY(scene.press(1, QStringLiteral("Regenerate as a branch")));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().system, QStringLiteral("Be brief and speak of rivers."));
+    QVERIFY(read(2) > read(1) + 10);  // the model has read it, too
+  }
+
   void stopsAtOnce() {
     Scene scene(QStringLiteral("talk"));
     QVERIFY(scene.show());

@@ -73,6 +73,7 @@ class ConfigurePageTest : public QObject {
   void addsAndRemovesSources();
   void copiesTheCommand();
   void savesAndOpens();
+  void launchesNothingWhileAnotherIsRead();
   void enqueues();
   void opensAClone();
   void opensAFork();
@@ -366,6 +367,24 @@ void ConfigurePageTest::savesAndOpens() {
   QVERIFY(m_studio->navigator.notices.back().text.contains(QStringLiteral("/nowhere/at/all.toml")));
 }
 
+/// A spec that is still being read is not what stands there: neither can be launched.
+void ConfigurePageTest::launchesNothingWhileAnotherIsRead() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("preset"), "small-20m"}}});
+  QVERIFY(!launch->isEnabled());
+  QVERIFY(waitUntil([&] { return draft().origin().name == QStringLiteral("small-20m"); }));
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }, 15000));
+  // One that cannot be read leaves what stood there as it was.
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), "/no/such.toml"}}});
+  QVERIFY(!launch->isEnabled());
+  QVERIFY(waitUntil([&] { return !m_studio->navigator.notices.empty(); }));
+  QVERIFY(m_studio->navigator.notices.back().text.contains(QStringLiteral("/no/such.toml")));
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }, 15000));
+  QCOMPARE(draft().origin().name, QStringLiteral("small-20m"));
+}
+
 void ConfigurePageTest::enqueues() {
   QVERIFY(load(QStringLiteral("demo")));
   m_studio->launcher->setQueuePaused(true);
@@ -411,15 +430,7 @@ void ConfigurePageTest::opensAFork() {
 void ConfigurePageTest::fromPresetToMonitor() {
   auto* presets = m_page->findChild<QComboBox*>();
   QVERIFY(waitUntil([&] { return presets->count() > 3; }));
-  QVERIFY(click(presets));
-  const int demo = presets->findText(QStringLiteral("demo"));
-  QVERIFY(demo >= 0);
-  QAbstractItemView* list = presets->view();
-  QVERIFY(waitUntil([&] { return list->isVisible(); }));
-  const QModelIndex index = presets->model()->index(demo, 0);
-  list->scrollTo(index);
-  QTest::qWait(QApplication::doubleClickInterval() + 50);  // a popup lets its first click pass
-  QTest::mouseClick(list->viewport(), Qt::LeftButton, {}, list->visualRect(index).center());
+  QVERIFY(choose(presets, QStringLiteral("demo")));
   QVERIFY(waitUntil([&] { return draft().loaded(); }));
   QVERIFY(planned());
   QCOMPARE(status(), QStringLiteral("Ready to launch"));

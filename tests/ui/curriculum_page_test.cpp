@@ -58,11 +58,7 @@ class CurriculumPageTest : public QObject {
     return waitUntil(
         [&] { return draft().loaded() && draft().settled() && draft().origin().name == preset; });
   }
-  void drag(const QPoint& from, const QPoint& to) {
-    QTest::mousePress(view(), Qt::LeftButton, {}, from);
-    for (int i = 1; i <= 10; ++i) QTest::mouseMove(view(), from + (to - from) * i / 10);
-    QTest::mouseRelease(view(), Qt::LeftButton, {}, to);
-  }
+  void drag(const QPoint& from, const QPoint& to) { QVERIFY(test::drag(view(), from, to)); }
   bool settled() {
     return waitUntil([&] { return draft().settled(); });
   }

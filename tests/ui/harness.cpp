@@ -6,13 +6,23 @@
 #include <unistd.h>
 
 #include <QAbstractButton>
+#include <QAbstractEventDispatcher>
+#include <QAbstractItemView>
+#include <QClipboard>
+#include <QComboBox>
+#include <QDialogButtonBox>
 #include <QDir>
-#include <QElapsedTimer>
 #include <QEvent>
+#include <QFileDialog>
 #include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMouseEvent>
 #include <QPointer>
+#include <QPushButton>
 #include <QScrollArea>
 #include <QThread>
+#include <QTimer>
 #include <cstdio>
 #include <cstdlib>
 
@@ -41,6 +51,17 @@ TestApplication::TestApplication(int& argc, char** argv) : QApplication(prepared
   m_schedstat = ::open(path.constData(), O_RDONLY | O_CLOEXEC);
   const int limit = qEnvironmentVariableIntValue("TESSERA_STALL_MS");
   if (limit > 0) m_limitMs = limit;
+  // A menu's own loop of events waits within an event: nobody is held up by that.
+  const QAbstractEventDispatcher* loop = QAbstractEventDispatcher::instance();
+  connect(loop, &QAbstractEventDispatcher::aboutToBlock, this, [this] {
+    m_nestedBefore = m_nested;
+    m_idle.start();
+  });
+  connect(loop, &QAbstractEventDispatcher::awake, this, [this] {
+    if (!m_idle.isValid()) return;
+    m_nested = m_nestedBefore + static_cast<double>(m_idle.nsecsElapsed()) * 1e-9;
+    m_idle.invalidate();
+  });
   theme::apply(*this, theme::Scheme::Light);
 }
 
@@ -62,6 +83,7 @@ bool TestApplication::notify(QObject* receiver, QEvent* event) {
   if (QThread::currentThread() != thread() || !m_watching) {
     return QApplication::notify(receiver, event);
   }
+  checkInput(receiver, event);
   const QByteArray name = receiver->metaObject()->className();
   const int type = event->type();
   const double outer = std::exchange(m_nested, 0), waited = waitedSeconds();
@@ -82,6 +104,34 @@ bool TestApplication::notify(QObject* receiver, QEvent* event) {
   return result;
 }
 
+/// NOTE: QTest sends clicks and keys straight to the widget that it is given, seen or not.
+void TestApplication::checkInput(QObject* receiver, QEvent* event) {
+  const QEvent::Type type = event->type();
+  const bool mouse = type == QEvent::MouseButtonPress || type == QEvent::MouseButtonDblClick;
+  if ((!mouse && type != QEvent::KeyPress) || !event->spontaneous()) return;
+  auto* widget = qobject_cast<QWidget*>(receiver);
+  if (!widget) return;
+  QString why;
+  const QWidget* above = activePopupWidget() ? activePopupWidget() : activeModalWidget();
+  if (!widget->isVisible()) {
+    why = QStringLiteral("is not visible");
+  } else if (mouse && above && widget->window() != above && !above->isAncestorOf(widget)) {
+    why = QStringLiteral("is behind ") + QLatin1String(above->metaObject()->className());
+  } else if (mouse) {
+    const QPoint at = static_cast<QMouseEvent*>(event)->position().toPoint();
+    const QPoint point = widget->mapTo(widget->window(), at);
+    const QWidget* top = widget->window()->childAt(point);
+    const bool inside = widget->window()->rect().contains(point);
+    if (inside && top && top != widget && !widget->isAncestorOf(top)) {
+      why = QStringLiteral("is covered by ") + QLatin1String(top->metaObject()->className());
+    }
+  }
+  if (why.isEmpty()) return;
+  m_unreachable += QStringLiteral("%1 \"%2\" %3 (test %4)")
+                       .arg(QLatin1String(widget->metaObject()->className()), widget->objectName(),
+                            why, QLatin1String(QTest::currentTestFunction()));
+}
+
 void TestApplication::forgetStalls() {
   m_stalls.clear();
   m_longestMs = 0;
@@ -96,8 +146,12 @@ int runTests(QObject& tests, int argc, char** argv) {
   for (const QString& stall : application().stalls()) {
     std::printf("FAIL!  : stall: %s\n", qPrintable(stall));
   }
+  for (const QString& input : application().unreachable()) {
+    std::printf("FAIL!  : no person could have done this: %s\n", qPrintable(input));
+  }
   std::printf("longest event: %.1f ms\n", application().longestMs());
-  return failed + static_cast<int>(application().stalls().size());
+  return failed + static_cast<int>(application().stalls().size()) +
+         static_cast<int>(application().unreachable().size());
 }
 
 TemporaryHome::TemporaryHome() {
@@ -176,9 +230,111 @@ bool click(QWidget* widget, const QPoint& at, Qt::MouseButton mouseButton,
   return true;
 }
 
+bool doubleClick(QWidget* widget, const QPoint& at) {
+  if (!click(widget, at)) return false;
+  const QPoint point = pointOf(widget, at);
+  QWidget* top = widget->window()->childAt(widget->mapTo(widget->window(), point));
+  if (!top) top = widget;
+  QTest::mouseDClick(top, Qt::LeftButton, {},
+                     top->mapFrom(widget->window(), widget->mapTo(widget->window(), point)));
+  return true;
+}
+
+bool drag(QWidget* widget, const QPoint& from, const QPoint& to, Qt::KeyboardModifiers modifiers) {
+  const QString why = whyNotClickable(widget, from);
+  if (!why.isEmpty()) {
+    QTest::qFail(qPrintable(why), __FILE__, __LINE__);
+    return false;
+  }
+  constexpr int kSteps = 10;
+  QTest::mousePress(widget, Qt::LeftButton, modifiers, from);
+  for (int i = 1; i <= kSteps; ++i) QTest::mouseMove(widget, from + (to - from) * i / kSteps);
+  QTest::mouseRelease(widget, Qt::LeftButton, modifiers, to);
+  return true;
+}
+
+bool clickItem(QAbstractItemView* view, const QModelIndex& index, Qt::KeyboardModifiers modifiers) {
+  if (!index.isValid()) {
+    QTest::qFail("there is no such row", __FILE__, __LINE__);
+    return false;
+  }
+  view->scrollTo(index);
+  return click(view->viewport(), view->visualRect(index).center(), Qt::LeftButton, modifiers);
+}
+
+bool choose(QComboBox* box, const QString& text) {
+  const int row = box->findText(text);
+  if (row < 0) {
+    QTest::qFail(qPrintable(QStringLiteral("the box has no entry ") + text), __FILE__, __LINE__);
+    return false;
+  }
+  if (!click(box)) return false;
+  QAbstractItemView* list = box->view();
+  if (!waitUntil([&] { return list->isVisible(); })) return false;
+  QTest::qWait(QApplication::doubleClickInterval() + 50);  // a popup lets its first click pass
+  return clickItem(list, box->model()->index(row, box->modelColumn(), box->rootModelIndex()));
+}
+
+bool chooseFromMenu(QAbstractButton* button, const QString& text) {
+  bool chosen = false;
+  QTimer looking;
+  QElapsedTimer waited;
+  waited.start();
+  QObject::connect(&looking, &QTimer::timeout, &looking, [&] {
+    auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+    if (!menu) return;
+    for (QAction* action : menu->actions()) {
+      if (action->text().remove(u'&') != text || !action->isEnabled()) continue;
+      looking.stop();
+      chosen = click(menu, menu->actionGeometry(action).center());
+      return;
+    }
+    if (waited.elapsed() < 3000) return;
+    looking.stop();
+    menu->close();
+  });
+  looking.start(20);
+  if (!click(button)) return false;
+  waitUntil([&] { return chosen || !looking.isActive(); });
+  if (!chosen)
+    QTest::qFail(qPrintable(QStringLiteral("no menu offers ") + text), __FILE__, __LINE__);
+  return chosen;
+}
+
+bool saveInDialog(QWidget* parent, const QString& file) {
+  QFileDialog* dialog = nullptr;
+  const auto look = [&] {
+    for (auto* one : parent->findChildren<QFileDialog*>()) {
+      if (one->isVisible()) dialog = one;
+    }
+    return dialog != nullptr;
+  };
+  if (!waitUntil(look)) {
+    QTest::qFail("no dialog asks for a file", __FILE__, __LINE__);
+    return false;
+  }
+  auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+  if (!name || !click(name)) return false;
+  name->setCompleter(nullptr);  // of Qt's own: it would open over the button, or answer for us
+  QGuiApplication::clipboard()->setText(file);
+  QTest::keyClick(name, Qt::Key_A, Qt::ControlModifier);
+  QTest::keyClick(name, Qt::Key_V, Qt::ControlModifier);
+  const QPointer<QFileDialog> alive = dialog;
+  QPushButton* go = nullptr;
+  const auto* box = dialog->findChild<QDialogButtonBox*>();
+  for (QAbstractButton* one : box->buttons()) {
+    if (box->buttonRole(one) == QDialogButtonBox::AcceptRole) go = qobject_cast<QPushButton*>(one);
+  }
+  waitUntil([&] { return go && go->isEnabled(); });  // it first looks whether the file is there
+  if (!click(go)) return false;
+  return waitUntil([&] { return !alive || !alive->isVisible(); });
+}
+
 bool typeInto(QWidget* field, const QString& text) {
   if (!click(field)) return false;
-  QWidget* target = QApplication::focusWidget() ? QApplication::focusWidget() : field;
+  // Its window may not be the active one: windows of the offscreen platform are not by themselves.
+  QWidget* target = field->window()->focusWidget();
+  if (!target || (target != field && !field->isAncestorOf(target))) target = field;
   QTest::keyClick(target, Qt::Key_A, Qt::ControlModifier);
   QTest::keyClick(target, Qt::Key_Delete);
   QTest::keyClicks(target, text);
@@ -219,7 +375,8 @@ void picture(QWidget& widget, const QString& name) {
   if (folder.isEmpty()) return;
   QDir().mkpath(QFileInfo(folder + u'/' + name).path());
   const WatchPause pause;
-  if (!widget.grab().save(folder + u'/' + name + QStringLiteral(".png"))) {
+  // The quality 0 is the smallest file; it loses nothing.
+  if (!widget.grab().save(folder + u'/' + name + QStringLiteral(".png"), "PNG", 0)) {
     qWarning("the picture %s cannot be written", qPrintable(name));
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What tests of the studio share: an application that notices stalls, a studio in temporary
-// folders, clicks that a person could make, and pictures.
+// What tests of the studio share: an application that notices stalls, and input that no person
+// could have given; a studio in temporary folders; clicks that a person could make; pictures.
 //
 // A test file ends with TESSERA_UI_MAIN(Class) and #include "<file>.moc". Its first lines may name
 // what it links, where that is less than the whole studio: "// Links: tessera_ui_models".
 #pragma once
 
 #include <QApplication>
+#include <QElapsedTimer>
 #include <QSignalSpy>
 #include <QString>
 #include <QStringList>
@@ -20,6 +21,9 @@
 #include "ui/shell_context.h"
 
 class QAbstractButton;
+class QAbstractItemView;
+class QComboBox;
+class QModelIndex;
 
 namespace tessera::ui::test {
 
@@ -36,14 +40,20 @@ class TestApplication : public QApplication {
   bool notify(QObject* receiver, QEvent* event) override;
 
   const QStringList& stalls() const { return m_stalls; }
+  /// Clicks and keys that went to what is hidden or covered, however they were sent.
+  const QStringList& unreachable() const { return m_unreachable; }
   double longestMs() const { return m_longestMs; }
   void forgetStalls();
+  void forgetUnreachable() { m_unreachable.clear(); }
   void setWatching(bool watching) { m_watching = watching; }
 
  private:
   double waitedSeconds() const;
-  QStringList m_stalls;
+  void checkInput(QObject* receiver, QEvent* event);
+  QStringList m_stalls, m_unreachable;
   double m_longestMs = 0, m_limitMs = kStallMs, m_nested = 0;
+  QElapsedTimer m_idle;
+  double m_nestedBefore = 0;
   int m_schedstat = -1;
   bool m_watching = true;
 };
@@ -58,7 +68,8 @@ class WatchPause {
   WatchPause& operator=(const WatchPause&) = delete;
 };
 
-/// Runs the tests of an object; fails also when there was a stall.
+/// Runs the tests of an object; fails also when there was a stall, or input that no person could
+/// have given.
 int runTests(QObject& tests, int argc, char** argv);
 
 // ---- A studio in temporary folders -------------------------------------------------------------
@@ -123,6 +134,20 @@ QString whyNotClickable(QWidget* widget, const QPoint& at);
 /// Use as QVERIFY(click(button)). `at` is the middle where it is not given.
 bool click(QWidget* widget, const QPoint& at = QPoint(-1, -1),
            Qt::MouseButton button = Qt::LeftButton, Qt::KeyboardModifiers modifiers = {});
+/// Twice, as fast as a person does.
+bool doubleClick(QWidget* widget, const QPoint& at = QPoint(-1, -1));
+/// Presses at one place, moves in steps, lets go at another.
+bool drag(QWidget* widget, const QPoint& from, const QPoint& to,
+          Qt::KeyboardModifiers modifiers = {});
+/// Scrolls a row into view and clicks it.
+bool clickItem(QAbstractItemView* view, const QModelIndex& index,
+               Qt::KeyboardModifiers modifiers = {});
+/// Opens a box and clicks the entry that reads `text`.
+bool choose(QComboBox* box, const QString& text);
+/// Opens a button's menu by a click and clicks the entry that reads `text`.
+bool chooseFromMenu(QAbstractButton* button, const QString& text);
+/// Fills in an open file dialog and presses its button.
+bool saveInDialog(QWidget* parent, const QString& file);
 /// Clicks into a field and types; what it held is replaced.
 bool typeInto(QWidget* field, const QString& text);
 /// The visible button below `root` that reads `text` (also as its accessible name); null: none.

@@ -133,9 +133,7 @@ class MonitorPageTest : public QObject {
     run.log->sync();
     QTRY_COMPARE(header.pauseButton()->text(), QStringLiteral("Continue"));
     QTRY_VERIFY(header.stopButton()->isEnabled());
-    QAction* stop = header.stopButton()->menu()->actions().front();
-    QVERIFY(stop->text().contains(QStringLiteral("Save")));
-    stop->trigger();
+    QVERIFY(chooseFromMenu(header.stopButton(), QStringLiteral("Save a checkpoint and stop")));
     QVERIFY(askedFor(run, Control::StopSaving));
   }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Scales: 1 1.5 2
-// Every page, without runs, in both themes: it shows something, nothing is cut off that a person
-// would read, every button has a name, and all of it can be reached by keyboard.
+// Every page, without runs and with one, in both themes and both languages: it shows something,
+// nothing is cut off that a person would read, every button has a name, and all of it can be
+// reached by keyboard.
 #include <QAbstractButton>
 #include <QLabel>
 #include <QScrollArea>
 
 #include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
 #include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
 #include "ui/pages/page.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"
@@ -20,6 +23,7 @@ class PagesSmokeTest : public QObject {
 
   std::unique_ptr<test::TemporaryHome> m_home;
   std::unique_ptr<StudioApp> m_app;
+  QString m_run;
 
   static int colorsIn(const QImage& image) {
     QSet<QRgb> colors;
@@ -31,12 +35,16 @@ class PagesSmokeTest : public QObject {
 
   static QString cutOffButton(const QWidget* page) {
     for (auto* button : page->findChildren<QAbstractButton*>()) {
-      if (!button->isVisible() || button->text().isEmpty()) continue;
-      if (button->width() + 2 < button->minimumSizeHint().width()) {
+      // One sign is an icon, with what room it was given.
+      if (!button->isVisible() || button->text().size() < 2) continue;
+      // Tool buttons would rather shorten their text than say what they need.
+      const QSize needs =
+          button->inherits("QToolButton") ? button->sizeHint() : button->minimumSizeHint();
+      if (button->width() + 2 < needs.width()) {
         return QStringLiteral("\"%1\" is %2 wide and needs %3")
             .arg(button->text())
             .arg(button->width())
-            .arg(button->minimumSizeHint().width());
+            .arg(needs.width());
       }
     }
     return {};
@@ -75,7 +83,37 @@ class PagesSmokeTest : public QObject {
     m_home.reset();
   }
 
-  void page_data() {
+  void pageWithoutRuns_data() { rows(); }
+  void pageWithoutRuns() {
+    QFETCH(QString, id);
+    shows({id, {}, {}});
+  }
+
+  void pageWithARun_data() { rows(); }
+  void pageWithARun() {
+    QFETCH(QString, id);
+    shows({id, writtenRun(), {}});
+  }
+
+ private:
+  /// Made when it is first asked for: the tests before that are of a studio without runs.
+  QString writtenRun() {
+    if (!m_run.isEmpty()) return m_run;
+    test::WrittenRun run(m_home->runs().toStdString(), "written");
+    run.state(tessera::RunState::Running);
+    for (int step = 0; step < 200; ++step) {
+      run.steps(step, step + 1);
+      if (step % 10 == 0) run.experts(step);
+    }
+    run.state(tessera::RunState::Stopped, "asked to stop");
+    run.log->sync();
+    m_run = run.id();
+    m_app->runs().refresh();
+    test::waitUntil([this] { return m_app->runs().run(m_run) != nullptr; });
+    return m_run;
+  }
+
+  static void rows() {
     QTest::addColumn<QString>("id");
     QTest::addColumn<QString>("theme");
     QTest::addColumn<QSize>("size");
@@ -89,17 +127,21 @@ class PagesSmokeTest : public QObject {
     }
   }
 
-  void page() {
-    QFETCH(QString, id);
+  void shows(const Location& place) {
+    const QString id = place.page;
     QFETCH(QString, theme);
     QFETCH(QSize, size);
     MainWindow& window = *m_app->window();
     m_app->preferences().setTheme(theme);
     window.resize(size);
-    window.open({id, {}, {}});
+    window.open(place);
+    // The larger one with the Inspector, where the page has something for it.
+    Page* shown = window.page(id);
+    if (shown->inspector() && shown->inspector()->isVisible() != (size.width() > 1200)) {
+      window.command(QStringLiteral("view.inspector"))->trigger();
+    }
     QTest::qWait(150);
     QCOMPARE(window.currentPage(), id);
-    Page* shown = window.page(id);
     QVERIFY(shown->isVisible());
     // The window is as small as it was asked to be: no page needs more room than the smallest.
     QVERIFY2(window.width() == size.width() && window.height() == size.height(),
@@ -112,10 +154,42 @@ class PagesSmokeTest : public QObject {
     QVERIFY2(cut.isEmpty(), qPrintable(cut));
     QVERIFY2(nameless.isEmpty(), qPrintable(nameless));
     QCOMPARE(Location::fromText(shown->location().text()), shown->location());
-    test::picture(window, QStringLiteral("pages/%1-%2-%3@%4")
-                              .arg(id, theme)
+    if (const QWidget* inspector = shown->inspector(); inspector && inspector->isVisible()) {
+      const QString cutThere = cutOffButton(inspector), namelessThere = namelessButton(inspector);
+      QVERIFY2(cutThere.isEmpty(), qPrintable(cutThere));
+      QVERIFY2(namelessThere.isEmpty(), qPrintable(namelessThere));
+    }
+    test::picture(window, QStringLiteral("pages/%1%2-%3-%4@%5")
+                              .arg(id, place.subject.isEmpty() ? QString() : "-run", theme)
                               .arg(size.width())
                               .arg(window.devicePixelRatio()));
+  }
+
+ private Q_SLOTS:
+  /// German words are longer: nothing may be cut off by them in the smallest window either.
+  void germanFits_data() {
+    QTest::addColumn<QString>("id");
+    for (const PageInfo& info : pages()) {
+      QTest::addRow("%s", info.id) << QString::fromLatin1(info.id);
+    }
+  }
+  void germanFits() {
+    QFETCH(QString, id);
+    if (m_app->preferences().language() != QLatin1String("de")) {
+      m_app->preferences().setLanguage(QStringLiteral("de"));
+      QVERIFY(test::waitUntil([&] {
+        return test::labelWith(m_app->window(), QStringLiteral("Start")) != nullptr ||
+               m_app->window()->windowTitle().contains(QStringLiteral("Start"));
+      }));
+    }
+    MainWindow& window = *m_app->window();
+    window.resize(1024, 700);
+    window.open({id, m_run, {}});
+    QTest::qWait(150);
+    QCOMPARE(window.width(), 1024);
+    const QString cut = cutOffButton(window.page(id));
+    QVERIFY2(cut.isEmpty(), qPrintable(cut));
+    test::picture(window, QStringLiteral("pages/german-") + id);
   }
 
   void tabReachesButtons() {

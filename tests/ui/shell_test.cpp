@@ -190,7 +190,7 @@ class ShellTest : public QObject {
     QCOMPARE(window.focusWidget(), static_cast<QWidget*>(field));
     QCOMPARE(field->text(), "");
     window.openPalette();
-    QTest::mouseClick(window.page(QStringLiteral("settings")), Qt::LeftButton, {}, {5, 5});
+    QVERIFY(test::click(window.page(QStringLiteral("settings")), {5, 5}));
     QVERIFY(!window.commandPalette().isVisible());
   }
 

@@ -20,7 +20,8 @@ class Desktop : public QObject {
   /// Answered by schemeIsDark(), now and when it changes; never where the desktop does not say.
   void askScheme();
   /// `activated` runs when it is clicked.
-  void notify(const QString& title, const QString& text, std::function<void()> activated = {});
+  virtual void notify(const QString& title, const QString& text,
+                      std::function<void()> activated = {});
 
  Q_SIGNALS:
   void schemeIsDark(bool dark);

@@ -124,6 +124,11 @@ void MainWindow::showPage(const PageInfo& info, const Location& location) {
   const bool isNew = !target;
   if (isNew) target = makePage(info);
   m_current = id;
+  // A page that is hidden with the focus in it would hand it to whatever is next in the window.
+  Page* left = page(before);
+  if (left && left != target && left->isAncestorOf(focusWidget()) && m_rail->button(id)) {
+    m_rail->button(id)->setFocus(Qt::OtherFocusReason);
+  }
   m_stack->setCurrentWidget(target);
   if (m_firstStart) {
     m_parts.preferences.finishFirstStart();
@@ -137,7 +142,7 @@ void MainWindow::showPage(const PageInfo& info, const Location& location) {
   const QString last = m_places.value(id);
   target->open(isNew && nowhere && !last.isEmpty() ? Location::fromText(last) : location);
   if (before != id) {
-    if (Page* left = page(before)) left->setActivity(false, false);
+    if (left) left->setActivity(false, false);
     setWindowTitle(tr("%1 - Tessera Studio").arg(pageTitle(info)));
     showInspector(target);
   }

@@ -40,7 +40,9 @@ void RailButton::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.setRenderHint(QPainter::Antialiasing);
   const QRect box = rect().adjusted(6, 3, -6, -3);
-  painter.setPen(hasFocus() ? QPen(c.accent, 1) : QPen(Qt::NoPen));
+  painter.setPen(hasFocus() && window()->testAttribute(Qt::WA_KeyboardFocusChange)
+                     ? QPen(c.accent, 1)
+                     : QPen(Qt::NoPen));
   if (isChecked()) {
     painter.setBrush(c.selection);
   } else if (underMouse() && isEnabled()) {

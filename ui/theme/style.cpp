@@ -276,6 +276,7 @@ void StudioStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* op
     case PE_IndicatorRadioButton:
       return drawIndicator(*option, *painter, true);
     case PE_FrameFocusRect: {
+      if (!has(*option, State_KeyboardFocusChange)) return;  // where nobody moves by keys
       const Painting scope(*painter);
       painter->setPen(QPen(c.accent, 1));
       painter->setBrush(Qt::NoBrush);
@@ -312,6 +313,13 @@ void StudioStyle::drawControl(ControlElement element, const QStyleOption* option
       return;
     case CE_Splitter:
       return;
+    case CE_MenuBarItem:
+      QProxyStyle::drawControl(element, option, painter, widget);
+      if (has(*option, State_Selected)) return;
+      // Fusion draws a line under the items alone, which ends where they do.
+      painter->fillRect(QRect(option->rect.left(), option->rect.bottom(), option->rect.width(), 1),
+                        c.window);
+      return;
     case CE_MenuBarEmptyArea:
       painter->fillRect(option->rect, c.window);
       return;
@@ -346,6 +354,14 @@ void StudioStyle::drawComplexControl(ComplexControl control, const QStyleOptionC
     if (control == CC_Slider && slider->tickPosition == 0) {
       return drawSlider(*this, *slider, *painter, widget);
     }
+  }
+  if (const auto* tool = qstyleoption_cast<const QStyleOptionToolButton*>(option)) {
+    // A menu that opens at once needs no arrow in the corner: these buttons have icons that say so.
+    QStyleOptionToolButton copy(*tool);
+    if (!copy.features.testFlag(QStyleOptionToolButton::MenuButtonPopup)) {
+      copy.features.setFlag(QStyleOptionToolButton::HasMenu, false);
+    }
+    return QProxyStyle::drawComplexControl(control, &copy, painter, widget);
   }
   QProxyStyle::drawComplexControl(control, option, painter, widget);
   // Fusion draws the outline of these itself, too dark: ours goes over it.

@@ -4,6 +4,7 @@
 #include <QEvent>
 #include <QPainter>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QStyle>
 #include <QStyleOptionButton>
 #include <QToolButton>
@@ -91,7 +92,7 @@ void ElidedLabel::paintEvent(QPaintEvent*) {
   const QString shown = fontMetrics().elidedText(m_full, m_mode, width());
   setToolTip(shown == m_full ? QString() : m_full);
   style()->drawItemText(&painter, rect(), static_cast<int>(Qt::AlignVCenter) | alignment(),
-                        palette(), isEnabled(), shown, QPalette::WindowText);
+                        palette(), isEnabled(), shown, foregroundRole());
 }
 
 Card::Card(QWidget* parent) : QFrame(parent) {
@@ -104,6 +105,37 @@ void Card::paintEvent(QPaintEvent*) {
   painter.setPen(QPen(theme::colors().border, 1));
   painter.setBrush(theme::colors().raised);
   painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
+}
+
+ColumnArea::ColumnArea(QWidget* parent) : QScrollArea(parent) {
+  setFrameShape(QFrame::NoFrame);
+  setWidgetResizable(true);
+  setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+}
+
+QSize ColumnArea::minimumSizeHint() const {
+  const int content = widget() ? widget()->minimumSizeHint().width() : 0;
+  return {content + verticalScrollBar()->sizeHint().width(), 80};
+}
+
+bool ColumnArea::eventFilter(QObject* object, QEvent* event) {
+  if (object == widget() && event->type() == QEvent::LayoutRequest) updateGeometry();
+  return QScrollArea::eventFilter(object, event);
+}
+
+IconLabel::IconLabel(int size, QWidget* parent) : QWidget(parent) {
+  setFixedSize(size, size);
+}
+
+void IconLabel::setName(const QString& name) {
+  if (name == m_name) return;
+  m_name = name;
+  update();
+}
+
+void IconLabel::paintEvent(QPaintEvent*) {
+  QPainter painter(this);
+  if (!m_name.isEmpty()) theme::icon(m_name).paint(&painter, rect());
 }
 
 namespace {

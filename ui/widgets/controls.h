@@ -4,6 +4,7 @@
 
 #include <QFrame>
 #include <QLabel>
+#include <QScrollArea>
 #include <QString>
 
 #include "ui/theme/theme.h"
@@ -64,6 +65,31 @@ class Card : public QFrame {
 
  protected:
   void paintEvent(QPaintEvent* event) override;
+};
+
+/// An icon by itself, in the colours of the moment: a pixmap would keep those of another scheme.
+class IconLabel : public QWidget {
+  Q_OBJECT
+ public:
+  explicit IconLabel(int size, QWidget* parent = nullptr);
+  void setName(const QString& name);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  QString m_name;
+};
+
+/// Scrolls up and down alone: as wide as its content needs, so that nothing is cut off.
+class ColumnArea : public QScrollArea {
+  Q_OBJECT
+ public:
+  explicit ColumnArea(QWidget* parent = nullptr);
+  QSize minimumSizeHint() const override;
+
+ protected:
+  bool eventFilter(QObject* object, QEvent* event) override;
 };
 
 /// A thin line between parts.

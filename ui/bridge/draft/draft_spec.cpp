@@ -64,8 +64,11 @@ class DraftSpec::Worker : public QObject {
         draft->read(0);
       });
     } catch (const std::exception& error) {
-      m_mailbox->post(
-          [draft = m_draft, message = messageOf(error)] { Q_EMIT draft->failed(message); });
+      m_mailbox->post([draft = m_draft, message = messageOf(error), generation] {
+        // What was there before stays, and is as good as it was.
+        if (generation == draft->m_generation && draft->loaded()) draft->read(0);
+        Q_EMIT draft->failed(message);
+      });
     }
   }
 
@@ -257,6 +260,7 @@ void DraftSpec::load(const DraftOrigin& origin, const QString& path) {
   tell(m_worker, [worker = m_worker, origin, path, generation = ++m_generation] {
     worker->load(origin, path, generation);
   });
+  if (loaded()) Q_EMIT changed();  // nothing of it may be launched any more
 }
 
 void DraftSpec::loadPreset(const QString& name) {

@@ -2,7 +2,6 @@
 #include "ui/bridge/draft/plan_service.h"
 
 #include <QElapsedTimer>
-#include <QProcess>
 #include <atomic>
 
 #include "core/base/error.h"
@@ -43,8 +42,6 @@ class PlanService::Worker : public QObject {
       Q_EMIT service->ready(plan);
     });
   }
-
-  void forgetMeasurements() { m_library.reset(); }
 
  private:
   std::vector<Measurement> measurements(const RunSpec& spec) {
@@ -87,10 +84,6 @@ PlanService::PlanService(QObject* parent)
 
 PlanService::~PlanService() {
   m_mailbox->close();
-  if (m_process) {
-    m_process->disconnect(this);
-    m_process->kill();
-  }
 }
 
 void PlanService::request(PlanRequest request) {
@@ -109,25 +102,6 @@ void PlanService::send() {
     worker->make(request, generation);
   });
   m_next.reset();
-}
-
-void PlanService::measure(const QString& program) {
-  if (m_process) return;
-  m_process = new QProcess(this);
-  const auto end = [this](const QString& problem) {
-    m_process->deleteLater();
-    m_process = nullptr;
-    tell(m_worker, [worker = m_worker] { worker->forgetMeasurements(); });
-    Q_EMIT measured(problem);
-  };
-  connect(m_process, &QProcess::finished, this, [this, end](int code, QProcess::ExitStatus status) {
-    const bool good = status == QProcess::NormalExit && code == 0;
-    end(good ? QString() : QString::fromUtf8(m_process->readAllStandardError()).trimmed());
-  });
-  connect(m_process, &QProcess::errorOccurred, this, [this, end](QProcess::ProcessError error) {
-    if (error == QProcess::FailedToStart) end(m_process->errorString());
-  });
-  m_process->start(program, {QStringLiteral("bench"), QStringLiteral("product")});
 }
 
 }  // namespace tessera::ui

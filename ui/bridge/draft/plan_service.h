@@ -12,8 +12,6 @@
 
 #include "core/plan/plan.h"
 
-class QProcess;
-
 namespace tessera::ui {
 
 class Mailbox;
@@ -40,14 +38,9 @@ class PlanService : public QObject {
   PlanPtr plan() const { return m_plan; }  ///< the newest; null: none yet
   bool pending() const { return m_pending; }
 
-  /// Runs `tessera bench product`; answered by measured(). Plans then know this machine's speed.
-  void measure(const QString& program);
-  bool measuring() const { return m_process != nullptr; }
-
  Q_SIGNALS:
   void ready(std::shared_ptr<const Plan> plan);
   void pendingChanged(bool pending);
-  void measured(const QString& problem);  ///< empty: it went well
 
  private:
   class Worker;
@@ -58,7 +51,6 @@ class PlanService : public QObject {
   QTimer m_pause;
   std::optional<PlanRequest> m_next;
   PlanPtr m_plan;
-  QProcess* m_process = nullptr;
   std::uint64_t m_generation = 0;
   bool m_pending = false;
 };

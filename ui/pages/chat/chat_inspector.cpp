@@ -9,7 +9,6 @@
 #include <QHeaderView>
 #include <QPainter>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QSpinBox>
 #include <QStyledItemDelegate>
 #include <QTableView>
@@ -63,6 +62,8 @@ QVariant AlternativesModel::headerData(int section, Qt::Orientation orientation,
 }
 
 namespace {
+constexpr int kFieldWidth = 76;
+
 /// A number with a bar behind it.
 class BarDelegate : public QStyledItemDelegate {
  public:
@@ -105,10 +106,7 @@ QWidget* heading(const QString& text, QWidget* parent) {
 ChatInspector::ChatInspector(QWidget* parent) : QWidget(parent) {
   auto* outer = new QVBoxLayout(this);
   outer->setContentsMargins(0, 0, 0, 0);
-  auto* area = new QScrollArea(this);
-  area->setFrameShape(QFrame::NoFrame);
-  area->setWidgetResizable(true);
-  area->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  auto* area = new ColumnArea(this);
   outer->addWidget(area);
   auto* content = new QWidget;
   auto* layout = new QVBoxLayout(content);
@@ -155,9 +153,15 @@ QWidget* ChatInspector::samplingPart() {
   layout->addRow(tr("Repetition penalty"), m_penalty);
   layout->addRow(tr("Most tokens"), m_maxTokens);
   layout->addRow(tr("Seed"), m_seed);
-  layout->addRow({}, m_fresh);
+  // Their ranges are wide; what is written in them is not.
+  for (QAbstractSpinBox* box : std::initializer_list<QAbstractSpinBox*>{
+           m_temperature, m_topP, m_topK, m_minP, m_penalty, m_maxTokens, m_seed}) {
+    box->setMinimumWidth(kFieldWidth);
+    box->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+  }
+  layout->addRow(m_fresh);
   auto* reset = new QPushButton(tr("Reset sampling"), part);
-  layout->addRow({}, reset);
+  layout->addRow(reset);
   for (int row = 0; row < layout->rowCount(); ++row) {
     auto* label = layout->itemAt(row, QFormLayout::LabelRole);
     auto* field = layout->itemAt(row, QFormLayout::FieldRole);

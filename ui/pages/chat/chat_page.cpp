@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/chat/chat_page.h"
 
-#include <QFileDialog>
-#include <QJsonDocument>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSplitter>
@@ -15,7 +13,6 @@
 #include <utility>
 
 #include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
 #include "ui/bridge/tasks.h"
 #include "ui/pages/chat/chat_inspector.h"
@@ -35,8 +32,6 @@ namespace tessera::ui {
 namespace {
 constexpr int kSaveMs = 250, kCountMs = 400, kScanMs = 3000, kPatienceMs = 5000;
 constexpr int kFocusedMs = 50, kUnfocusedMs = 500, kHiddenMs = 1000;
-const QString kSampling = QStringLiteral("chat/sampling"),
-              kFresh = QStringLiteral("chat/fresh_seed"), kExperts = QStringLiteral("chat/experts");
 }  // namespace
 
 ChatPage::ChatPage(Studio& studio, QWidget* parent)
@@ -104,8 +99,7 @@ ChatPage::~ChatPage() {
   if (m_dirty) m_store->saveAtOnce(m_talk->conversation());
 }
 
-// ---- Where
-// ---------------------------------------------------------------------------------------
+// ---- Where --------------------------------------------------------------------------------------
 
 void ChatPage::open(const Location& location) {
   if (location.subject.isEmpty() && location.arguments.isEmpty()) return;
@@ -216,8 +210,7 @@ void ChatPage::setActivity(bool visible, bool focused) {
   if (shown) takeRunStates();
 }
 
-// ---- Runs
-// ----------------------------------------------------------------------------------------
+// ---- Runs ---------------------------------------------------------------------------------------
 
 void ChatPage::takeRunStates() {
   const RunRows rows = studio().runs.runs();
@@ -252,8 +245,7 @@ void ChatPage::showShare() {
                        .arg(QThread::idealThreadCount()));
 }
 
-// ---- What is shown
-// -------------------------------------------------------------------------------
+// ---- What is shown ------------------------------------------------------------------------------
 
 void ChatPage::showConversation() {
   const Conversation& conversation = m_talk->conversation();
@@ -415,110 +407,6 @@ void ChatPage::showSpan(int index, int from, int to) {
   }
   m_inspector->showSpan(message, from, to, experts,
                         m_talk->engine(message.side).model().firstMoeLayer);
-}
-
-// ---- Conversations
-// -------------------------------------------------------------------------------
-
-void ChatPage::newChat() {
-  saveNow();
-  m_talk->setConversation(Conversation::create());
-  m_systemButton->setChecked(false);
-  m_composer->field()->setFocus();
-  Q_EMIT locationChanged();
-}
-
-void ChatPage::openChat(const QString& file) {
-  if (file.isEmpty()) return;
-  saveNow();
-  m_opening = m_store->open(file);
-}
-
-void ChatPage::removeChat(const QString& file, const QString& id) {
-  if (id == m_talk->conversation().id) {
-    m_dirty = false;
-    m_save->stop();
-    m_talk->setConversation(Conversation::create());
-    m_dirty = false;
-    m_save->stop();
-  }
-  if (file.isEmpty()) return;
-  m_store->remove(file);
-  studio().navigator.toast(tr("Removed the chat"),
-                           [store = m_store, file] { store->restore(file); });
-}
-
-void ChatPage::exportChat() {
-  if (m_talk->conversation().empty()) {
-    studio().navigator.toast(tr("There is nothing to export yet"));
-    return;
-  }
-  auto* dialog = new QFileDialog(this, tr("Export the conversation"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setNameFilters({tr("Markdown (*.md)"), tr("JSON with all branches (*.json)")});
-  dialog->setDefaultSuffix(QStringLiteral("md"));
-  connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) {
-    dialog->setDefaultSuffix(filter.contains(QLatin1String("json")) ? QStringLiteral("json")
-                                                                    : QStringLiteral("md"));
-  });
-  connect(dialog, &QFileDialog::fileSelected, this,
-          [this](const QString& file) { m_store->exportTo(m_talk->conversation(), file); });
-  dialog->open();
-}
-
-void ChatPage::pickFolder(int side) {
-  auto* dialog = new QFileDialog(this, tr("A folder with a model"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setFileMode(QFileDialog::Directory);
-  connect(dialog, &QFileDialog::fileSelected, this, [this, side](const QString& folder) {
-    m_talk->setCheckpoint(side, checkpointOfFolder(folder));
-    showConversation();
-    Q_EMIT locationChanged();
-  });
-  dialog->open();
-}
-
-void ChatPage::editLast() {
-  const std::vector<int> path = m_talk->conversation().path();
-  const auto last = std::find_if(path.rbegin(), path.rend(), [this](int index) {
-    return !m_talk->conversation().at(index).isAnswer();
-  });
-  if (last == path.rend() || m_talk->busy()) return;
-  if (MessageWidget* widget = m_lists[0]->widgetOf(*last)) widget->startEditing();
-}
-
-void ChatPage::saveSoon() {
-  m_dirty = true;
-  if (!m_save->isActive()) m_save->start();
-}
-
-void ChatPage::saveNow() {
-  m_save->stop();
-  if (!std::exchange(m_dirty, false) || m_talk->conversation().empty()) return;
-  m_store->save(m_talk->conversation());
-}
-
-void ChatPage::keepSampling() {
-  m_talk->sampling = m_inspector->sampling();
-  m_talk->freshSeed = m_inspector->freshSeed();
-  m_talk->withExperts = m_inspector->recording();
-  Preferences& preferences = studio().preferences;
-  preferences.setValue(
-      kSampling,
-      QString::fromUtf8(QJsonDocument(m_talk->sampling.toJson()).toJson(QJsonDocument::Compact)));
-  preferences.setValue(kFresh, m_talk->freshSeed);
-  preferences.setValue(kExperts, m_talk->withExperts);
-}
-
-void ChatPage::readSampling() {
-  const Preferences& preferences = studio().preferences;
-  const QByteArray json = preferences.value(kSampling, QString()).toString().toUtf8();
-  m_talk->sampling = ChatSampling::fromJson(QJsonDocument::fromJson(json).object());
-  m_talk->freshSeed = preferences.value(kFresh, true).toBool();
-  m_talk->withExperts = preferences.value(kExperts, true).toBool();
-  m_inspector->setSampling(m_talk->sampling, m_talk->freshSeed);
-  m_inspector->setRecording(m_talk->withExperts);
 }
 
 }  // namespace tessera::ui

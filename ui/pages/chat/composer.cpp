@@ -68,8 +68,7 @@ Composer::Composer(QWidget* parent)
       m_button(primaryButton(tr("Send"), this)),
       m_meter(new ContextMeter(this)),
       m_speed(new TextLabel({}, theme::TextSize::Caption, this)),
-      m_hint(new TextLabel(tr("Enter sends · Shift+Enter begins a line"), theme::TextSize::Caption,
-                           this)) {
+      m_hint(new ElidedLabel(tr("Enter sends · Shift+Enter begins a line"), this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, theme::kGrid);
   layout->setSpacing(theme::kHalf);
@@ -84,8 +83,8 @@ Composer::Composer(QWidget* parent)
   layout->addLayout(row);
   auto* notes = new QHBoxLayout;
   m_speed->setTone(TextLabel::Tone::Secondary)->setTabular();
-  m_hint->setTone(TextLabel::Tone::Secondary);
-  m_hint->setMinimumWidth(0);
+  m_hint->setFont(theme::font(theme::TextSize::Caption));
+  m_hint->setForegroundRole(QPalette::PlaceholderText);
   m_hint->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   notes->addWidget(m_meter);
   notes->addSpacing(theme::kGrid);

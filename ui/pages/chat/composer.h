@@ -9,6 +9,7 @@ class QPushButton;
 
 namespace tessera::ui {
 
+class ElidedLabel;
 class TextLabel;
 
 /// A thin bar with words beside it: how much of the context is used.
@@ -61,7 +62,8 @@ class Composer : public QWidget {
   QPlainTextEdit* m_field;
   QPushButton* m_button;
   ContextMeter* m_meter;
-  TextLabel *m_speed, *m_hint;
+  TextLabel* m_speed;
+  ElidedLabel* m_hint;
   QString m_obstacle;
   bool m_busy = false;
 };

@@ -2,22 +2,17 @@
 #include "ui/pages/configure/configure_page.h"
 
 #include <QAction>
-#include <QButtonGroup>
-#include <QClipboard>
 #include <QComboBox>
 #include <QDir>
 #include <QFileDialog>
-#include <QGuiApplication>
-#include <QHBoxLayout>
 #include <QPushButton>
 #include <QSplitter>
 #include <QTimer>
-#include <QToolButton>
-#include <QUndoStack>
 #include <QUuid>
-#include <QVBoxLayout>
+#include <utility>
 
 #include "ui/bridge/draft/draft_spec.h"
+#include "ui/bridge/draft/machine_speed.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
@@ -26,7 +21,6 @@
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
-#include "ui/widgets/empty_state.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/spec/field_row.h"
 
@@ -45,55 +39,17 @@ QString word(const std::string& text) {
 }  // namespace
 
 ConfigurePage::ConfigurePage(Studio& studio, QWidget* parent)
-    : Page(studio, parent),
-      m_draft(DraftSpec::of(studio.preferences)),
-      m_empty(new EmptyState(tr("Choose a preset to begin with, or open a spec of your own."),
-                             tr("Begin with the demo"), QStringLiteral("configure"), this)) {
-  auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  layout->addWidget(makeTop());
-  layout->addWidget(separator(Qt::Horizontal, this));
-
-  m_body = new QWidget(this);
-  auto* body = new QVBoxLayout(m_body);
-  body->setContentsMargins(0, 0, 0, 0);
-  m_plan = new PlanPane(m_plans, m_body);
-  m_down = new QSplitter(Qt::Vertical, m_body);
-  m_down->addWidget(makeFormSide());
-  m_down->addWidget(makeTextSide());
-  m_down->setStretchFactor(0, 3);
-  m_down->setStretchFactor(1, 1);
-  m_down->setChildrenCollapsible(false);
-  m_across = new QSplitter(Qt::Horizontal, m_body);
-  m_across->addWidget(m_down);
-  m_across->addWidget(m_plan);
-  m_across->setStretchFactor(0, 1);
-  m_across->setStretchFactor(1, 0);
-  m_across->setCollapsible(0, false);
-  body->addWidget(m_across);
-  layout->addWidget(m_body, 1);
-  layout->addWidget(m_empty, 1);
-  m_body->hide();
-
+    : DraftPage(studio, tr("Choose a preset to begin with, or open a spec of your own."),
+                QStringLiteral("configure"), parent),
+      m_speed(MachineSpeed::of(studio.preferences)) {
+  build();
   m_keeper = new QTimer(this);
   m_keeper->setSingleShot(true);
   m_keeper->setInterval(kKeepMs);
   connect(m_keeper, &QTimer::timeout, this, &ConfigurePage::keep);
   connect(m_across, &QSplitter::splitterMoved, m_keeper, qOverload<>(&QTimer::start));
   connect(m_down, &QSplitter::splitterMoved, m_keeper, qOverload<>(&QTimer::start));
-  connect(m_empty, &EmptyState::pressed, this,
-          [this] { m_draft.loadPreset(QStringLiteral("demo")); });
-
-  addCommand(tr("Launch"), "play", QKeySequence(Qt::CTRL | Qt::Key_Return), [this] { launch(); });
-  addCommand(tr("Enqueue"), "queue", {}, [this] { enqueue(); });
-  addCommand(tr("Save as spec…"), "save", QKeySequence::Save, [this] { save(); });
-  addCommand(tr("Open spec file…"), "folder", QKeySequence::Open, [this] { openFile(); });
-  addCommand(tr("Undo"), "undo", QKeySequence::Undo, [this] { m_draft.undoStack().undo(); });
-  addCommand(tr("Redo"), "redo", QKeySequence::Redo, [this] { m_draft.undoStack().redo(); });
-  addCommand(tr("Find a setting"), "search", QKeySequence::Find, [this] { m_search->setFocus(); });
-  addCommand(tr("Write every key into the text"), "edit", {}, [this] { m_draft.writeOut(); });
-
+  addCommands();
   connectDraft();
   connectLauncher();
   listPresets();
@@ -103,139 +59,6 @@ ConfigurePage::ConfigurePage(Studio& studio, QWidget* parent)
 }
 
 ConfigurePage::~ConfigurePage() = default;
-
-QAction* ConfigurePage::addCommand(const QString& name, const char* icon, const QKeySequence& keys,
-                                   const std::function<void()>& run) {
-  auto* action = new QAction(theme::icon(QString::fromLatin1(icon)), name, this);
-  action->setShortcut(keys);
-  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-  connect(action, &QAction::triggered, this, run);
-  addAction(action);
-  m_commands.push_back(action);
-  return action;
-}
-
-std::vector<QAction*> ConfigurePage::commands() {
-  return m_commands;
-}
-
-QString ConfigurePage::command() const {
-  return m_draft.loaded() ? m_draft.command() : QString();
-}
-
-// ---- Parts --------------------------------------------------------------------------------------
-
-QWidget* ConfigurePage::makeTop() {
-  auto* top = new QWidget(this);
-  auto* row = new QHBoxLayout(top);
-  row->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
-  row->setSpacing(theme::kGrid);
-  m_presets = new QComboBox(top);
-  m_presets->setAccessibleName(tr("Preset"));
-  m_presets->setPlaceholderText(tr("Choose a preset"));
-  m_presets->setMinimumWidth(150);
-  m_presets->setFocusPolicy(Qt::StrongFocus);
-  QToolButton* file = iconButton(QStringLiteral("folder"), tr("Open spec file"), top);
-  m_origin = new TextLabel({}, theme::TextSize::Caption, top);
-  m_origin->setTone(TextLabel::Tone::Secondary);
-  m_undoButton = iconButton(QStringLiteral("undo"), tr("Undo"), top);
-  m_redoButton = iconButton(QStringLiteral("redo"), tr("Redo"), top);
-  QToolButton* save = iconButton(QStringLiteral("save"), tr("Save as spec"), top);
-  m_enqueue = new QPushButton(theme::icon(QStringLiteral("queue")), tr("Enqueue"), top);
-  m_enqueue->setToolTip(tr("Starts when the runs before it have ended"));
-  m_launch = primaryButton(tr("Launch"), top);
-  row->addWidget(m_presets);
-  row->addWidget(file);
-  row->addWidget(m_origin, 1);
-  row->addWidget(m_undoButton);
-  row->addWidget(m_redoButton);
-  row->addWidget(save);
-  row->addWidget(m_enqueue);
-  row->addWidget(m_launch);
-  connect(m_presets, &QComboBox::activated, this,
-          [this](int index) { m_draft.loadPreset(m_presets->itemData(index).toString()); });
-  connect(file, &QToolButton::clicked, this, &ConfigurePage::openFile);
-  connect(save, &QToolButton::clicked, this, &ConfigurePage::save);
-  connect(m_undoButton, &QToolButton::clicked, this, [this] { m_draft.undoStack().undo(); });
-  connect(m_redoButton, &QToolButton::clicked, this, [this] { m_draft.undoStack().redo(); });
-  connect(m_enqueue, &QPushButton::clicked, this, &ConfigurePage::enqueue);
-  connect(m_launch, &QPushButton::clicked, this, &ConfigurePage::launch);
-  return top;
-}
-
-QWidget* ConfigurePage::makeFormSide() {
-  auto* side = new QWidget(this);
-  auto* layout = new QVBoxLayout(side);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  auto* bar = new QHBoxLayout;
-  bar->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
-  m_search = new SearchField(tr("Find a setting"), 120, side);
-  m_basic = new QPushButton(tr("Basic"), side);
-  m_allKeys = new QPushButton(tr("All"), side);
-  auto* group = new QButtonGroup(side);
-  for (QPushButton* button : {m_basic, m_allKeys}) {
-    button->setCheckable(true);
-    group->addButton(button);
-  }
-  m_basic->setToolTip(tr("The settings that most runs need"));
-  m_allKeys->setToolTip(tr("Every key of the spec"));
-  m_basic->setChecked(true);
-  bar->addWidget(m_search, 1);
-  bar->addWidget(m_basic);
-  bar->addWidget(m_allKeys);
-  layout->addLayout(bar);
-  m_form = new SpecForm(m_draft, side);
-  layout->addWidget(m_form, 1);
-  side->setMinimumHeight(160);
-  connect(m_search, &SearchField::searched, m_form, &SpecForm::setSearch);
-  connect(m_allKeys, &QPushButton::toggled, this, [this](bool all) {
-    m_form->setAll(all);
-    m_keeper->start();
-  });
-  connect(m_form, &SpecForm::fixed, this, &ConfigurePage::fix);
-  connect(m_form, &SpecForm::sectionChanged, this, [this] {
-    if (m_form->all()) m_allKeys->setChecked(true);
-    if (!m_search->text().isEmpty()) m_search->clear();
-    m_keeper->start();
-  });
-  connect(m_form, &SpecForm::curriculumAsked, this, [this] {
-    studio().navigator.open({QStringLiteral("curriculum"), {}, {}});
-  });
-  return side;
-}
-
-QWidget* ConfigurePage::makeTextSide() {
-  auto* side = new QWidget(this);
-  auto* layout = new QVBoxLayout(side);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  layout->addWidget(separator(Qt::Horizontal, side));
-  m_text = new SpecText(m_draft, side);
-  layout->addWidget(m_text, 1);
-  layout->addWidget(separator(Qt::Horizontal, side));
-  layout->addWidget(makeCommandLine());
-  side->setMinimumHeight(110);
-  return side;
-}
-
-QWidget* ConfigurePage::makeCommandLine() {
-  auto* line = new QWidget(this);
-  auto* row = new QHBoxLayout(line);
-  row->setContentsMargins(theme::kGrid * 2, theme::kHalf, theme::kGrid, theme::kHalf);
-  m_command = new ElidedLabel({}, line);
-  m_command->setFont(theme::monospace());
-  m_command->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  m_command->setAccessibleName(tr("The same by command line"));
-  QToolButton* copy = iconButton(QStringLiteral("copy"), tr("Copy the command"), line);
-  row->addWidget(m_command, 1);
-  row->addWidget(copy);
-  connect(copy, &QToolButton::clicked, this, [this] {
-    QGuiApplication::clipboard()->setText(m_draft.command());
-    studio().navigator.toast(tr("Copied: %1").arg(m_draft.command()));
-  });
-  return line;
-}
 
 // ---- Following ----------------------------------------------------------------------------------
 
@@ -248,8 +71,7 @@ void ConfigurePage::connectDraft() {
     showButtons();
   });
   connect(&m_draft, &DraftSpec::draftLoaded, this, [this] {
-    m_body->show();
-    m_empty->hide();
+    showBody();
     showOrigin();
     Q_EMIT locationChanged();
   });
@@ -260,8 +82,6 @@ void ConfigurePage::connectDraft() {
     studio().navigator.toast(tr("Saved as %1").arg(path));
     m_command->setFullText(m_draft.command());
   });
-  connect(&m_draft.undoStack(), &QUndoStack::indexChanged, this, &ConfigurePage::showButtons);
-  connect(&m_draft.undoStack(), &QUndoStack::cleanChanged, this, &ConfigurePage::showButtons);
   connect(&m_plans, &PlanService::ready, this, &ConfigurePage::takePlan);
   connect(m_plan, &PlanPane::fixed, this, &ConfigurePage::fix);
   connect(m_plan, &PlanPane::goTo, this, &ConfigurePage::goTo);
@@ -269,17 +89,19 @@ void ConfigurePage::connectDraft() {
     m_keeper->start();
     requestPlan();
   });
-  connect(m_plan, &PlanPane::measureAsked, this, [this] { m_plans.measure(Launcher::program()); });
-  connect(&m_plans, &PlanService::measured, this, [this](const QString& problem) {
-    if (!problem.isEmpty()) {
+  connect(m_plan, &PlanPane::measureAsked, this, [this] {
+    m_measureAsked = true;
+    m_speed.measure(Launcher::program());
+  });
+  connect(&m_speed, &MachineSpeed::measured, this, [this](const QString& problem) {
+    if (std::exchange(m_measureAsked, false) && !problem.isEmpty()) {
       studio().navigator.notify(QStringLiteral("error"),
                                 tr("This machine could not be measured: %1").arg(problem));
     }
     requestPlan();
   });
   if (m_draft.loaded()) {
-    m_body->show();
-    m_empty->hide();
+    showBody();
     requestPlan();
     m_command->setFullText(m_draft.command());
   }
@@ -333,11 +155,7 @@ void ConfigurePage::showOrigin() {
 }
 
 void ConfigurePage::showButtons() {
-  QUndoStack& undo = m_draft.undoStack();
-  setEnabledBecause(m_undoButton, undo.canUndo(), tr("Nothing to undo"));
-  setEnabledBecause(m_redoButton, undo.canRedo(), tr("Nothing to redo"));
-  if (undo.canUndo()) m_undoButton->setToolTip(tr("Undo: %1").arg(undo.undoText()));
-  if (undo.canRedo()) m_redoButton->setToolTip(tr("Redo: %1").arg(undo.redoText()));
+  showUndo();
   QString why;
   const PlanPtr plan = m_plans.plan();
   if (!m_draft.loaded()) {

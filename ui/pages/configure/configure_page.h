@@ -6,27 +6,24 @@
 #include <vector>
 
 #include "ui/bridge/draft/plan_service.h"
-#include "ui/pages/page.h"
+#include "ui/widgets/spec/draft_page.h"
 
 class QComboBox;
 class QPushButton;
 class QSplitter;
 class QTimer;
-class QToolButton;
 
 namespace tessera::ui {
 
-class Banner;
-class DraftSpec;
 class ElidedLabel;
-class EmptyState;
+class MachineSpeed;
 class PlanPane;
 class SearchField;
 class SpecForm;
 class SpecText;
 class TextLabel;
 
-class ConfigurePage : public Page {
+class ConfigurePage : public DraftPage {
   Q_OBJECT
  public:
   explicit ConfigurePage(Studio& studio, QWidget* parent = nullptr);
@@ -34,20 +31,16 @@ class ConfigurePage : public Page {
 
   void open(const Location& location) override;
   Location location() const override;
-  std::vector<QAction*> commands() override;
-  QString command() const override;
-
-  DraftSpec& draft() { return m_draft; }
 
  private:
+  void build();
   QWidget* makeTop();
   QWidget* makeFormSide();
   QWidget* makeTextSide();
   QWidget* makeCommandLine();
   void connectDraft();
   void connectLauncher();
-  QAction* addCommand(const QString& name, const char* icon, const QKeySequence& keys,
-                      const std::function<void()>& run);
+  void addCommands();
   void listPresets();
   void requestPlan();
   void takePlan(const PlanPtr& plan);
@@ -62,13 +55,12 @@ class ConfigurePage : public Page {
   void restore();
   void keep();
 
-  DraftSpec& m_draft;
+  MachineSpeed& m_speed;
   PlanService m_plans;
   QComboBox* m_presets = nullptr;
   TextLabel* m_origin = nullptr;
   QPushButton* m_launch = nullptr;
   QPushButton* m_enqueue = nullptr;
-  QToolButton *m_undoButton = nullptr, *m_redoButton = nullptr;
   SearchField* m_search = nullptr;
   QPushButton *m_basic = nullptr, *m_allKeys = nullptr;
   SpecForm* m_form = nullptr;
@@ -76,12 +68,9 @@ class ConfigurePage : public Page {
   PlanPane* m_plan = nullptr;
   ElidedLabel* m_command = nullptr;
   QSplitter *m_across = nullptr, *m_down = nullptr;
-  QWidget* m_body = nullptr;
-  EmptyState* m_empty = nullptr;
   QTimer* m_keeper = nullptr;
-  std::vector<QAction*> m_commands;
   QString m_tag;  ///< of the launch that is under way
-  bool m_planIsOfDraft = false;
+  bool m_planIsOfDraft = false, m_measureAsked = false;
 };
 
 }  // namespace tessera::ui

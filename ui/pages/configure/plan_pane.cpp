@@ -2,7 +2,6 @@
 #include "ui/pages/configure/plan_pane.h"
 
 #include <QDoubleSpinBox>
-#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -10,6 +9,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/bridge/draft/machine_speed.h"
 #include "ui/pages/configure/bar_list.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
@@ -51,13 +51,12 @@ QString basisWord(SpeedBasis basis) {
 }
 }  // namespace
 
-PlanPane::PlanPane(PlanService& service, QWidget* parent)
-    : QWidget(parent), m_service(service), m_statusIcon(new QLabel(this)) {
+PlanPane::PlanPane(PlanService& service, MachineSpeed& speed, QWidget* parent)
+    : QWidget(parent), m_service(service), m_statusIcon(new IconLabel(theme::kIcon, this)) {
   auto* head = new QHBoxLayout;
   head->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
   m_status = new TextLabel({}, theme::TextSize::Heading, this);
   m_status->setObjectName(QStringLiteral("plan-status"));
-  m_statusIcon->setFixedSize(theme::kIcon, theme::kIcon);
   head->addWidget(m_statusIcon);
   head->addWidget(m_status, 1);
 
@@ -75,6 +74,29 @@ PlanPane::PlanPane(PlanService& service, QWidget* parent)
   all->addWidget(m_numbers);
   all->addStretch(1);
 
+  buildNeeds();
+  buildSpeed(speed);
+  buildCost();
+
+  auto* scroll = new QScrollArea(this);
+  scroll->setFrameShape(QFrame::NoFrame);
+  scroll->setWidgetResizable(true);
+  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  scroll->setWidget(inside);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addLayout(head);
+  layout->addWidget(scroll, 1);
+  setMinimumWidth(264);
+
+  connect(&m_service, &PlanService::ready, this, &PlanPane::show);
+  connect(&m_service, &PlanService::pendingChanged, this, &PlanPane::showStatus);
+  m_numbers->hide();
+  showStatus();
+}
+
+void PlanPane::buildNeeds() {
   QVBoxLayout* parameters = part(tr("Parameters"), QStringLiteral("parameters"));
   m_total = value(parameters, tr("in all"));
   m_active = value(parameters, tr("active per token"));
@@ -96,20 +118,29 @@ PlanPane::PlanPane(PlanService& service, QWidget* parent)
   m_memoryNote->setTone(TextLabel::Tone::Secondary)->setWrapped();
   memory->addWidget(m_memoryNote);
   m_disk = value(memory, tr("a checkpoint on disk"));
-
+  connect(m_memoryLimit, &QDoubleSpinBox::valueChanged, this, &PlanPane::assumptionsChanged);
   m_cache = value(part(tr("Cache per token"), QStringLiteral("kv-cache")), tr("values"));
+}
 
-  QVBoxLayout* speed = part(tr("Speed"), QStringLiteral("tokens-per-second"));
-  m_operations = value(speed, tr("operations per token"));
-  m_rate = value(speed, tr("tokens/s"));
-  m_step = value(speed, tr("a step"));
+void PlanPane::buildSpeed(MachineSpeed& speed) {
+  QVBoxLayout* rates = part(tr("Speed"), QStringLiteral("tokens-per-second"));
+  m_operations = value(rates, tr("operations per token"));
+  m_rate = value(rates, tr("tokens/s"));
+  m_step = value(rates, tr("a step"));
   m_rateNote = new TextLabel({}, theme::TextSize::Caption, m_numbers);
   m_rateNote->setTone(TextLabel::Tone::Secondary)->setWrapped();
-  speed->addWidget(m_rateNote);
+  rates->addWidget(m_rateNote);
   m_measure = new QPushButton(tr("Measure this machine"), m_numbers);
   m_measure->setToolTip(tr("Times one large product, as `tessera bench product` does: a second"));
-  speed->addWidget(m_measure, 0, Qt::AlignLeft);
+  rates->addWidget(m_measure, 0, Qt::AlignLeft);
+  connect(m_measure, &QPushButton::clicked, this, &PlanPane::measureAsked);
+  connect(&speed, &MachineSpeed::measuringChanged, this, [this](bool measuring) {
+    m_measure->setText(measuring ? tr("Measuring…") : tr("Measure this machine"));
+    setEnabledBecause(m_measure, !measuring, tr("It is being measured"));
+  });
+}
 
+void PlanPane::buildCost() {
   QVBoxLayout* time = part(tr("Time and cost"), {});
   m_time = value(time, tr("the whole run"));
   m_stages = new BarList(tr("Time by stage"), m_numbers);
@@ -123,34 +154,7 @@ PlanPane::PlanPane(PlanService& service, QWidget* parent)
   price->addWidget(m_price);
   time->addLayout(price);
   m_cost = value(time, tr("cost"));
-
-  auto* scroll = new QScrollArea(this);
-  scroll->setFrameShape(QFrame::NoFrame);
-  scroll->setWidgetResizable(true);
-  scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-  scroll->setWidget(inside);
-  auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(0);
-  layout->addLayout(head);
-  layout->addWidget(scroll, 1);
-  setMinimumWidth(264);
-
   connect(m_price, &QDoubleSpinBox::valueChanged, this, &PlanPane::assumptionsChanged);
-  connect(m_memoryLimit, &QDoubleSpinBox::valueChanged, this, &PlanPane::assumptionsChanged);
-  connect(m_measure, &QPushButton::clicked, this, [this] {
-    m_measure->setText(tr("Measuring…"));
-    setEnabledBecause(m_measure, false, tr("It is being measured"));
-    Q_EMIT measureAsked();
-  });
-  connect(&m_service, &PlanService::measured, this, [this] {
-    m_measure->setText(tr("Measure this machine"));
-    setEnabledBecause(m_measure, true, {});
-  });
-  connect(&m_service, &PlanService::ready, this, &PlanPane::show);
-  connect(&m_service, &PlanService::pendingChanged, this, &PlanPane::showStatus);
-  m_numbers->hide();
-  showStatus();
 }
 
 QVBoxLayout* PlanPane::part(const QString& title, const QString& term) {
@@ -209,8 +213,7 @@ void PlanPane::showStatus() {
   if (!plan || m_service.pending()) {
     m_status->setText(tr("Planning…"));
     m_status->setTone(TextLabel::Tone::Secondary);
-    m_statusIcon->setPixmap(
-        theme::icon(QStringLiteral("refresh")).pixmap(theme::kIcon, theme::kIcon));
+    m_statusIcon->setName(QStringLiteral("refresh"));
     return;
   }
   const auto errors = static_cast<int>(
@@ -218,8 +221,7 @@ void PlanPane::showStatus() {
                     [](const PlanProblem& p) { return p.problem.severity == Severity::Error; }));
   const int warnings = static_cast<int>(plan->problems.size()) - errors;
   const char* icon = errors > 0 ? "error" : warnings > 0 ? "warning" : "check";
-  m_statusIcon->setPixmap(
-      theme::icon(QString::fromLatin1(icon)).pixmap(theme::kIcon, theme::kIcon));
+  m_statusIcon->setName(QString::fromLatin1(icon));
   if (errors > 0) {
     m_status->setText(errors == 1 ? tr("1 problem") : tr("%1 problems").arg(errors));
     m_status->setTone(TextLabel::Tone::Bad);

@@ -16,13 +16,15 @@ class QVBoxLayout;
 namespace tessera::ui {
 
 class BarList;
+class IconLabel;
+class MachineSpeed;
 class ProblemLine;
 class TextLabel;
 
 class PlanPane : public QWidget {
   Q_OBJECT
  public:
-  explicit PlanPane(PlanService& service, QWidget* parent = nullptr);
+  PlanPane(PlanService& service, MachineSpeed& speed, QWidget* parent);
 
   double price() const;
   void setPrice(double perHour);
@@ -41,6 +43,9 @@ class PlanPane : public QWidget {
     TextLabel* value;
     TextLabel* note;
   };
+  void buildNeeds();
+  void buildSpeed(MachineSpeed& speed);
+  void buildCost();
   QVBoxLayout* part(const QString& title, const QString& term);
   Value value(QVBoxLayout* layout, const QString& name);
   void show(const PlanPtr& plan);
@@ -53,7 +58,7 @@ class PlanPane : public QWidget {
 
   PlanService& m_service;
   QVBoxLayout* m_column;
-  QLabel* m_statusIcon;
+  IconLabel* m_statusIcon;
   TextLabel* m_status;
   QWidget* m_numbers;
   QVBoxLayout* m_problemRows;

@@ -38,7 +38,7 @@ std::string rootOf(const std::string& path) {
 class SectionList : public QListWidget {
  public:
   explicit SectionList(QWidget* parent) : QListWidget(parent) {
-    setViewportMargins(theme::kGrid, theme::kGrid, 0, 0);
+    setViewportMargins(2 * theme::kGrid, theme::kGrid, 0, 0);
   }
 };
 
@@ -88,7 +88,7 @@ SpecForm::SpecForm(DraftSpec& draft, QWidget* parent)
     item->setSizeHint(QSize(0, theme::kRowHeight));
     m_sections->addItem(item);
   }
-  m_sections->setFixedWidth(132);
+  m_sections->setFixedWidth(140);
   m_sections->setFrameShape(QFrame::NoFrame);
   m_sections->setAccessibleName(tr("Sections"));
   m_sections->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -96,7 +96,7 @@ SpecForm::SpecForm(DraftSpec& draft, QWidget* parent)
   m_scroll->setWidgetResizable(true);
   m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   m_hint->setTone(TextLabel::Tone::Secondary);
-  m_hint->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, theme::kHalf);
+  m_hint->setContentsMargins(2 * theme::kGrid, theme::kHalf, theme::kGrid, theme::kHalf);
 
   auto* columns = new QHBoxLayout;
   columns->setSpacing(0);

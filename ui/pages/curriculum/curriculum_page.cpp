@@ -10,13 +10,11 @@
 #include <QStackedWidget>
 #include <QTableWidget>
 #include <QToolButton>
-#include <QUndoStack>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "core/run/spec_table.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/preferences.h"
 #include "ui/pages/curriculum/curriculum_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
@@ -43,14 +41,11 @@ std::string freeName(const std::string& name, const std::vector<CurriculumStage>
 }  // namespace
 
 CurriculumPage::CurriculumPage(Studio& studio, QWidget* parent)
-    : Page(studio, parent),
-      m_draft(DraftSpec::of(studio.preferences)),
-      m_empty(new EmptyState(tr("There is no spec yet whose curriculum could be shown."),
-                             tr("Begin with the demo"), QStringLiteral("curriculum"), this)) {
+    : DraftPage(studio, tr("There is no spec yet whose curriculum could be shown."),
+                QStringLiteral("curriculum"), parent) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
-  m_body = new QWidget(this);
   auto* body = new QVBoxLayout(m_body);
   body->setContentsMargins(0, 0, 0, 0);
   body->setSpacing(0);
@@ -85,34 +80,16 @@ CurriculumPage::CurriculumPage(Studio& studio, QWidget* parent)
   layout->addWidget(m_body, 1);
   layout->addWidget(m_empty, 1);
 
-  connect(m_empty, &EmptyState::pressed, this,
-          [this] { m_draft.loadPreset(QStringLiteral("demo")); });
   connect(m_view, &CurriculumView::readout, m_readout, &QLabel::setText);
   connect(m_view, &CurriculumView::selectedChanged, this, &CurriculumPage::showStage);
   connect(m_view, &CurriculumView::lengthDragged, this, &CurriculumPage::setLength);
   connect(m_table, &QTableWidget::currentCellChanged, this,
           [this](int row) { m_view->select(row); });
   connect(&m_draft, &DraftSpec::changed, this, &CurriculumPage::refresh);
-  connect(&m_draft.undoStack(), &QUndoStack::indexChanged, this, &CurriculumPage::showButtons);
   addCommand(tr("Add a stage"), "plus", {}, [this] { addStage(); });
-  addCommand(tr("Undo"), "undo", QKeySequence::Undo, [this] { m_draft.undoStack().undo(); });
-  addCommand(tr("Redo"), "redo", QKeySequence::Redo, [this] { m_draft.undoStack().redo(); });
+  addUndoCommands();
   addCommand(tr("Show the curriculum as a table"), "table", {}, [this] { m_asTable->toggle(); });
   refresh();
-}
-
-void CurriculumPage::addCommand(const QString& name, const char* icon, const QKeySequence& keys,
-                                const std::function<void()>& run) {
-  auto* action = new QAction(theme::icon(QString::fromLatin1(icon)), name, this);
-  action->setShortcut(keys);
-  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-  connect(action, &QAction::triggered, this, run);
-  addAction(action);
-  m_commands.push_back(action);
-}
-
-QString CurriculumPage::command() const {
-  return m_draft.loaded() ? m_draft.command() : QString();
 }
 
 void CurriculumPage::open(const Location& location) {
@@ -142,22 +119,17 @@ QWidget* CurriculumPage::makeTop() {
   back->setToolTip(tr("To the whole spec, its plan and Launch"));
   m_summary = new TextLabel({}, theme::TextSize::Body, top);
   m_summary->setTone(TextLabel::Tone::Secondary)->setTabular();
-  m_undo = iconButton(QStringLiteral("undo"), tr("Undo"), top);
-  m_redo = iconButton(QStringLiteral("redo"), tr("Redo"), top);
   m_asTable = iconButton(QStringLiteral("table"), tr("Show as table"), top);
   m_asTable->setCheckable(true);
   m_add = new QPushButton(theme::icon(QStringLiteral("plus")), tr("Add a stage"), top);
   row->addWidget(back);
   row->addWidget(m_summary, 1);
-  row->addWidget(m_undo);
-  row->addWidget(m_redo);
+  addUndoButtons(row);
   row->addWidget(m_asTable);
   row->addWidget(m_add);
   connect(back, &QPushButton::clicked, this, [this] {
     studio().navigator.open({QStringLiteral("configure"), {}, {}});
   });
-  connect(m_undo, &QToolButton::clicked, this, [this] { m_draft.undoStack().undo(); });
-  connect(m_redo, &QToolButton::clicked, this, [this] { m_draft.undoStack().redo(); });
   connect(m_asTable, &QToolButton::toggled, this,
           [this](bool table) { m_stack->setCurrentIndex(table ? 1 : 0); });
   connect(m_add, &QPushButton::clicked, this, &CurriculumPage::addStage);
@@ -207,8 +179,7 @@ QWidget* CurriculumPage::makeStagePanel() {
 // ---- Following the draft ------------------------------------------------------------------------
 
 void CurriculumPage::refresh() {
-  m_body->setVisible(m_draft.loaded());
-  m_empty->setVisible(!m_draft.loaded());
+  showBody();
   if (!m_draft.loaded()) return;
   const bool shown = m_view->setSpec(m_draft.spec());
   if (const Schedule* schedule = m_view->schedule()) {
@@ -308,9 +279,7 @@ void CurriculumPage::showTable() {
 }
 
 void CurriculumPage::showButtons() {
-  QUndoStack& undo = m_draft.undoStack();
-  setEnabledBecause(m_undo, undo.canUndo(), tr("Nothing to undo"));
-  setEnabledBecause(m_redo, undo.canRedo(), tr("Nothing to redo"));
+  showUndo();
   const int stage = m_view->selected(), count = static_cast<int>(m_draft.spec().curriculum.size());
   setEnabledBecause(m_left, stage > 0, tr("It is the first"));
   setEnabledBecause(m_right, stage + 1 < count, tr("It is the last"));

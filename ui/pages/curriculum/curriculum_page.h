@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "ui/pages/page.h"
+#include "ui/widgets/spec/draft_page.h"
 
 class QGridLayout;
 class QPushButton;
@@ -16,27 +16,21 @@ class QToolButton;
 namespace tessera::ui {
 
 class CurriculumView;
-class DraftSpec;
-class EmptyState;
 class FieldRow;
 class RateEditor;
 class TextLabel;
 
-class CurriculumPage : public Page {
+class CurriculumPage : public DraftPage {
   Q_OBJECT
  public:
   explicit CurriculumPage(Studio& studio, QWidget* parent = nullptr);
 
   void open(const Location& location) override;
   Location location() const override;
-  std::vector<QAction*> commands() override { return m_commands; }
-  QString command() const override;
 
  private:
   QWidget* makeTop();
   QWidget* makeStagePanel();
-  void addCommand(const QString& name, const char* icon, const QKeySequence& keys,
-                  const std::function<void()>& run);
   void refresh();
   void showStage();
   void showTable();
@@ -47,22 +41,18 @@ class CurriculumPage : public Page {
   void move(int by);
   void setLength(int stage, std::int64_t length);
 
-  DraftSpec& m_draft;
   CurriculumView* m_view = nullptr;
   QTableWidget* m_table = nullptr;
   QStackedWidget* m_stack = nullptr;
   TextLabel *m_summary = nullptr, *m_readout = nullptr, *m_problem = nullptr,
             *m_stageTitle = nullptr;
-  QToolButton *m_undo = nullptr, *m_redo = nullptr, *m_asTable = nullptr;
+  QToolButton* m_asTable = nullptr;
   QToolButton *m_left = nullptr, *m_right = nullptr, *m_copy = nullptr, *m_remove = nullptr;
   QPushButton* m_add = nullptr;
   QGridLayout* m_fields = nullptr;
   std::vector<FieldRow*> m_rows;
   RateEditor* m_rate = nullptr;
   QWidget* m_fieldBox = nullptr;
-  QWidget* m_body = nullptr;
-  EmptyState* m_empty = nullptr;
-  std::vector<QAction*> m_commands;
   int m_shownStage = -1;
 };
 

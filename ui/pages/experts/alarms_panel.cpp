@@ -59,6 +59,7 @@ AlarmsPanel::AlarmsPanel(Preferences& preferences, QWidget* parent)
   column->addWidget(m_hotTitle);
   column->addLayout(rowOf(this, tr("more than"), m_times, tr("x the mean")));
   column->addWidget(m_hot, 1);
+  column->addStretch();
   m_deadTitle->setToolTip(glossaryTip(QStringLiteral("dead_expert")));
   connect(m_steps, &QSpinBox::valueChanged, this, [this, &preferences](int value) {
     preferences.setValue(QStringLiteral("experts/dead_steps"), value);
@@ -120,6 +121,7 @@ void AlarmsPanel::fill(QListWidget* list, const std::vector<ExpertAlarm>& alarms
     texts << text;
   }
   if (alarms.size() > kMostRows) texts << tr("and %1 more").arg(alarms.size() - kMostRows);
+  list->setVisible(!texts.isEmpty());
   // While playing this runs 15 times a second: rows are only made anew where they differ.
   while (list->count() > texts.size()) delete list->takeItem(list->count() - 1);
   while (list->count() < texts.size()) list->addItem(QString());

@@ -117,10 +117,11 @@ HeatScale expertScale(ExpertMode mode, const std::vector<float>& values, const E
       s.centred = mean > 0;
       s.centre = mean;
       s.high = std::max({most, 2 * mean, 1.0});
-      s.title = translated("Load");
-      s.unit = translated("tokens a step");
+      s.title = translated(QT_TRANSLATE_NOOP("Experts", "Load"));
+      s.unit = translated(QT_TRANSLATE_NOOP("Experts", "tokens a step"));
       s.ticks = {{0, QStringLiteral("0")},
-                 {mean, translated("%1 fair").arg(numbers::count(std::round(mean)))},
+                 {mean, translated(QT_TRANSLATE_NOOP("Experts", "%1 fair"))
+                            .arg(numbers::count(std::round(mean)))},
                  {s.high, numbers::count(s.high)}};
       return s;
     }
@@ -129,11 +130,11 @@ HeatScale expertScale(ExpertMode mode, const std::vector<float>& values, const E
       s.low = 0.25;
       s.centre = 1;
       s.high = 4;
-      s.title = translated("Use ratio");
-      s.unit = translated("load / mean");
+      s.title = translated(QT_TRANSLATE_NOOP("Experts", "Use ratio"));
+      s.unit = translated(QT_TRANSLATE_NOOP("Experts", "load / mean"));
       s.ticks = {{0.25, QStringLiteral("\u2264 1/4")},
                  {0.5, QStringLiteral("1/2")},
-                 {1, translated("1 fair")},
+                 {1, translated(QT_TRANSLATE_NOOP("Experts", "1 fair"))},
                  {2, QStringLiteral("2")},
                  {4, QStringLiteral("\u2265 4")}};
       return s;
@@ -143,8 +144,10 @@ HeatScale expertScale(ExpertMode mode, const std::vector<float>& values, const E
       s.high = extent > 0 ? extent : 1e-3;
       if (mode == ExpertMode::Change) s.high = std::max(s.high, 0.5);
       s.low = -s.high;
-      s.title = mode == ExpertMode::Bias ? translated("Bias") : translated("Change");
-      s.unit = mode == ExpertMode::Bias ? translated("of affinity") : translated("of use ratio");
+      s.title = mode == ExpertMode::Bias ? translated(QT_TRANSLATE_NOOP("Experts", "Bias"))
+                                         : translated(QT_TRANSLATE_NOOP("Experts", "Change"));
+      s.unit = mode == ExpertMode::Bias ? translated(QT_TRANSLATE_NOOP("Experts", "of affinity"))
+                                        : translated(QT_TRANSLATE_NOOP("Experts", "of use ratio"));
       s.ticks = {{s.low, text(s.low)},
                  {0, QStringLiteral("0")},
                  {s.high, QLatin1Char('+') + text(s.high)}};

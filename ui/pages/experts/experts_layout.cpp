@@ -65,6 +65,7 @@ QWidget* ExpertsPage::buildHeader() {
   row->setContentsMargins(0, 0, 0, 0);
   row->setSpacing(theme::kGrid);
   m_picker = new RunPicker(studio().runs, header);
+  m_picker->setPlaceholderText(tr("Choose a run"));
   row->addWidget(m_picker, 1);
   m_modes = new QButtonGroup(this);
   const std::pair<QString, QString> modes[] = {
@@ -87,7 +88,7 @@ QWidget* ExpertsPage::buildHeader() {
   m_compare = new QCheckBox(tr("Compare"), header);
   m_compare->setToolTip(tr("Another step or run beside this one"));
   row->addWidget(m_compare);
-  m_tableButton = new QPushButton(tr("Show as table"), header);
+  m_tableButton = iconButton(QStringLiteral("table"), tr("Show as table"), header);
   row->addWidget(m_tableButton);
   return header;
 }

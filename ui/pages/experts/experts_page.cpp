@@ -10,6 +10,7 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 #include <QStackedWidget>
+#include <QToolButton>
 #include <utility>
 
 #include "ui/bridge/run_store.h"
@@ -57,7 +58,7 @@ void ExpertsPage::connectParts() {
   });
   connect(m_baseHere, &QPushButton::clicked, this, [this] { setBase({}, m_shownStep); });
   connect(m_compare, &QCheckBox::clicked, this, &ExpertsPage::setComparing);
-  connect(m_tableButton, &QPushButton::clicked, this, [this] { showTable(); });
+  connect(m_tableButton, &QToolButton::clicked, this, [this] { showTable(); });
   connect(m_modes, &QButtonGroup::idClicked, this,
           [this](int id) { setMode(static_cast<ExpertMode>(id)); });
   connect(m_scrubber, &TimeScrubber::moved, this, &ExpertsPage::wantIndex);

@@ -14,6 +14,7 @@ class QFormLayout;
 class QPushButton;
 class QSpinBox;
 class QStackedWidget;
+class QToolButton;
 
 namespace tessera::ui {
 
@@ -92,7 +93,8 @@ class ExpertsPage : public Page {
   QCheckBox* m_compare = nullptr;
   QWidget *m_baseRow = nullptr, *m_inspector = nullptr;
   QSpinBox* m_baseSpin = nullptr;
-  QPushButton *m_baseHere = nullptr, *m_tableButton = nullptr;
+  QPushButton* m_baseHere = nullptr;
+  QToolButton* m_tableButton = nullptr;
   TextLabel *m_baseNote = nullptr, *m_readout = nullptr;
   QStackedWidget* m_stack = nullptr;
   EmptyState* m_empty = nullptr;

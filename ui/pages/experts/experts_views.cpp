@@ -184,7 +184,7 @@ void ExpertsPage::wantFan() {
   const QString name = layer < names.size() ? names[layer] : QString::number(layer);
   if (layer != m_fanLayer) {
     m_fan->setValues({}, 0, {}, {});
-    m_fan->setTitles(tr("Biases of %1 over the steps").arg(name), tr("Reading the log."));
+    m_fan->setTitles(tr("Biases of %1").arg(name), tr("Reading the log."));
   }
   m_fanLayer = layer;
   m_fanSteps = std::int64_t(m_source->steps().size());

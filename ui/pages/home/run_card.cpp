@@ -33,7 +33,7 @@ double Pace::secondsLeft(std::int64_t total) const {
 }
 
 namespace {
-constexpr int kButtons = 212;
+constexpr int kButtons = 176;
 
 QVBoxLayout* column(QWidget* above, QWidget* below) {
   auto* box = new QVBoxLayout;
@@ -64,15 +64,15 @@ RunCard::RunCard(Studio& studio, const QString& id, QWidget* parent)
   m_detail->setFont(theme::font(theme::TextSize::Caption));
   auto* row = new QHBoxLayout(this);
   row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kGrid, theme::kGrid, theme::kGrid);
-  row->setSpacing(2 * theme::kGrid);
+  row->setSpacing(theme::kGrid + theme::kHalf);
   auto* state = new QWidget;
-  state->setFixedWidth(120);
+  state->setFixedWidth(112);
   auto* inState = new QHBoxLayout(state);
   inState->setContentsMargins(0, 0, 0, 0);
   inState->addWidget(m_state);
   inState->addStretch();
   row->addWidget(state);
-  row->addLayout(column(m_name, m_detail), 3);
+  row->addLayout(column(m_name, m_detail), 4);
   m_curve->setMinimumWidth(72);
   m_curve->setMaximumWidth(160);
   row->addWidget(m_curve, 1);
@@ -139,11 +139,20 @@ void RunCard::showRow(const RunRow& row) {
   const bool live = isLive(row.state);
   const QString reason = QString::fromStdString(row.reason);
   m_state->setState(row.state, reason);
-  m_name->setFullText(m_id);
+  // The id repeats the name: what is left of it tells runs of one name apart.
+  const QString name = QString::fromStdString(row.name);
+  const bool repeats = !name.isEmpty() && m_id.startsWith(name + u'-');
+  m_name->setFullText(name.isEmpty() ? m_id : name);
+  m_name->setToolTip(m_id);
   const QString age = numbers::ageOf(row.last_word);
   QString detail = live ? tr("last word %1").arg(age) : tr("ended %1").arg(age);
   if (row.last_word <= 0) detail = tr("made %1").arg(numbers::ageOf(row.created));
-  if (!reason.isEmpty()) detail = reason + QStringLiteral(" \u00b7 ") + detail;
+  const QString dot = QStringLiteral(" \u00b7 ");
+  if (!reason.isEmpty()) {
+    detail = reason + dot + detail;
+  } else if (!name.isEmpty()) {
+    detail += dot + (repeats ? m_id.mid(name.size() + 1) : m_id);
+  }
   m_detail->setFullText(detail);
   m_curve->setValues(row.sparkline, tr("Loss"));
   m_curve->setColor(theme::lineColor(m_id));

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/hosts/hosts_page.h"
 
-#include <QDateTime>
+#include <QDate>
 #include <QFileDialog>
 #include <QGridLayout>
 #include <QLocale>
 #include <QPointer>
-#include <QProcess>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QRegularExpression>
 #include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "core/run/paths.h"
+#include "ui/bridge/draft/machine_speed.h"
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
@@ -28,11 +27,6 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kMostWidth = 980;
-constexpr auto kSpeed = "hosts/product_flops";
-constexpr auto kWhen = "hosts/product_measured";
-
-const QStringList kBench{QStringLiteral("bench"), QStringLiteral("kernels"), QStringLiteral("--op"),
-                         QStringLiteral("product")};
 
 QVBoxLayout* cardBox(Card* card, const QString& title) {
   auto* box = new QVBoxLayout(card);
@@ -53,14 +47,10 @@ QWidget* meter(double share) {
 }
 }  // namespace
 
-double ceilingFrom(const QString& output) {
-  static const QRegularExpression pattern(QStringLiteral("ceiling: ([0-9.]+) GFLOP/s"));
-  return 1e9 * pattern.match(output).captured(1).toDouble();
-}
-
 HostsPage::HostsPage(Studio& studio, QWidget* parent)
     : Page(studio, parent),
       m_host(std::make_unique<HostMonitor>(QString::fromStdString(runs_folder().string()))),
+      m_machine(MachineSpeed::of(studio.preferences)),
       m_measure(new QAction(tr("Measure this machine"), this)),
       m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
       m_measureButton(new QPushButton(tr("Measure"))),
@@ -102,17 +92,18 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);
   connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
   connect(empty, &EmptyState::pressed, m_addFolder, &QAction::trigger);
+  connect(&m_machine, &MachineSpeed::changed, this, &HostsPage::showSpeed);
+  connect(&m_machine, &MachineSpeed::measuringChanged, this, &HostsPage::showSpeed);
+  connect(&m_machine, &MachineSpeed::measured, this, &HostsPage::measured);
+  connect(&m_machine, &MachineSpeed::failed, this, [this](const QString& message) {
+    this->studio().navigator.notify(QStringLiteral("warning"), message);
+  });
   showFacts();
   showSpeed();
 }
 
 HostsPage::~HostsPage() {
-  if (!m_process) return;
-  // The measurement is of no use to anybody now; it must not hold up the window's end.
-  m_process->disconnect(this);
-  m_process->setParent(nullptr);
-  connect(m_process, &QProcess::finished, m_process, &QObject::deleteLater);
-  m_process->kill();
+  if (m_task >= 0) studio().tasks.finish(m_task, {});
 }
 
 QWidget* HostsPage::buildMachine() {
@@ -133,7 +124,8 @@ QWidget* HostsPage::buildSpeed() {
   text->addWidget(m_speed);
   text->addWidget(m_speedNote);
   row->addLayout(text, 1);
-  m_measureButton->setToolTip(tr("Runs `tessera bench kernels --op product`, some seconds"));
+  m_measureButton->setToolTip(
+      tr("Times one large product, as `tessera bench product` does: some seconds"));
   row->addWidget(m_measureButton, 0, Qt::AlignBottom);
   box->addLayout(row);
   return card;
@@ -195,59 +187,43 @@ void HostsPage::showFacts() {
 }
 
 void HostsPage::showSpeed() {
-  const Preferences& p = studio().preferences;
-  const double flops = p.value(QLatin1String(kSpeed), 0.0).toDouble();
-  if (flops <= 0) {
-    m_speed->setText(tr("Not measured"));
+  const bool measuring = m_machine.measuring();
+  setEnabledBecause(m_measureButton, !measuring, tr("It is being measured"));
+  m_measure->setEnabled(!measuring);
+  const double fp32 = m_machine.fp32(), bf16 = m_machine.bf16();
+  m_speed->setText(fp32 > 0 ? numbers::flops(fp32) : tr("Not measured"));
+  if (measuring) {
+    m_speedNote->setText(tr("Measuring..."));
+  } else if (fp32 <= 0) {
     m_speedNote->setText(
         tr("How fast this machine multiplies matrices: what a plan's step times come from."));
-    return;
+  } else {
+    const QDate day = QDate::fromString(m_machine.date(), Qt::ISODate);
+    m_speedNote->setText(
+        tr("A product of order 1024 in FP32, and %1 in BF16, measured on %2. Plans use both.")
+            .arg(bf16 > 0 ? numbers::flops(bf16) : numbers::notMeasured(),
+                 QLocale().toString(day, QLocale::ShortFormat)));
   }
-  m_speed->setText(numbers::flops(flops));
-  m_speedNote->setText(tr("An FP32 product of order 1024, measured on %1")
-                           .arg(QLocale().toString(p.value(QLatin1String(kWhen)).toDateTime(),
-                                                   QLocale::ShortFormat)));
 }
 
 void HostsPage::measure() {
-  if (m_process) return;
-  m_process = new QProcess(this);
-  m_process->setProcessChannelMode(QProcess::MergedChannels);
+  if (m_machine.measuring()) return;
   m_task = studio().tasks.begin(tr("Measuring products"), [self = QPointer(this)] {
-    if (self && self->m_process) self->m_process->kill();
+    if (self) self->m_machine.cancel();
   });
-  setEnabledBecause(m_measureButton, false, tr("It is being measured"));
-  m_measure->setEnabled(false);
-  m_speedNote->setText(tr("Measuring..."));
-  connect(m_process, &QProcess::finished, this, &HostsPage::measured);
-  connect(m_process, &QProcess::errorOccurred, this, [this](QProcess::ProcessError error) {
-    if (error == QProcess::FailedToStart) measured(-1);
-  });
-  m_process->start(Launcher::program(), kBench);
+  m_machine.measure(Launcher::program());
 }
 
-void HostsPage::measured(int exitCode) {
-  const QString output = QString::fromUtf8(m_process->readAll());
-  const double flops = exitCode == 0 ? ceilingFrom(output) : 0;
-  QString error;
-  if (flops > 0) {
-    studio().preferences.setValue(QLatin1String(kSpeed), flops);
-    studio().preferences.setValue(QLatin1String(kWhen), QDateTime::currentDateTime());
-  } else {
-    const QString last = output.trimmed().section(u'\n', -1);
-    error = last.isEmpty() ? m_process->errorString() : last;
-    studio().navigator.notify(QStringLiteral("error"),
-                              tr("This machine could not be measured: %1").arg(error),
-                              tr("Try again"), [self = QPointer(this)] {
-                                if (self) self->measure();
-                              });
-  }
-  studio().tasks.finish(m_task, error);
-  m_process->deleteLater();
-  m_process = nullptr;
-  setEnabledBecause(m_measureButton, true, {});
-  m_measure->setEnabled(true);
-  showSpeed();
+void HostsPage::measured(const QString& problem) {
+  if (m_task < 0) return;  // somebody else asked, and is told
+  studio().tasks.finish(m_task, problem);
+  m_task = -1;
+  if (problem.isEmpty()) return;
+  studio().navigator.notify(QStringLiteral("error"),
+                            tr("This machine could not be measured: %1").arg(problem),
+                            tr("Try again"), [self = QPointer(this)] {
+                              if (self) self->measure();
+                            });
 }
 
 void HostsPage::addFolder() {
@@ -263,6 +239,7 @@ void HostsPage::addFolder() {
 
 void HostsPage::open(const Location&) {
   m_host->refresh();
+  m_machine.refresh();  // a terminal may have measured meanwhile
 }
 
 Location HostsPage::location() const {
@@ -270,7 +247,7 @@ Location HostsPage::location() const {
 }
 
 QString HostsPage::command() const {
-  return QStringLiteral("tessera ") + kBench.join(u' ');
+  return QStringLiteral("tessera ") + MachineSpeed::arguments().join(u' ');
 }
 
 void HostsPage::setActivity(bool visible, bool focused) {

@@ -7,7 +7,6 @@
 
 #include "ui/pages/page.h"
 
-class QProcess;
 class QPushButton;
 class QVBoxLayout;
 
@@ -15,6 +14,7 @@ namespace tessera::ui {
 
 class EmptyState;
 class HostMonitor;
+class MachineSpeed;
 class TextLabel;
 
 class HostsPage : public Page {
@@ -35,21 +35,17 @@ class HostsPage : public Page {
   void showFacts();
   void showSpeed();
   void measure();
-  void measured(int exitCode);
+  void measured(const QString& problem);
   void addFolder();
   std::unique_ptr<HostMonitor> m_host;
+  MachineSpeed& m_machine;
   QAction* m_measure;
   QAction* m_addFolder;
   QVBoxLayout* m_facts = nullptr;
   QPushButton* m_measureButton;
   TextLabel* m_speed;
   TextLabel* m_speedNote;
-  QProcess* m_process = nullptr;
-  std::int64_t m_task = 0;
+  std::int64_t m_task = -1;  ///< of a measurement that was asked for here; -1: none
 };
-
-/// The rate in a line of `tessera bench kernels`, "ceiling: 157.1 GFLOP/s (...)"; 0 where there is
-/// none.
-double ceilingFrom(const QString& output);
 
 }  // namespace tessera::ui

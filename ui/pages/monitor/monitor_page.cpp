@@ -121,6 +121,8 @@ QWidget* MonitorPage::buildPickedBar() {
   };
   add(tr("Experts here"), tr("How tokens spread over the experts at this step"),
       [this] { m_header->openExperts(); });
+  add(tr("Ranks here"), tr("What each rank did at this step"),
+      [this] { m_tabs->setCurrentWidget(m_ranks); });
   add(tr("Log here"), tr("What the run wrote at this step"), [this] {
     m_tabs->setCurrentWidget(m_logs);
     m_logs->showStep(studio().selection.step());
@@ -138,6 +140,7 @@ QWidget* MonitorPage::buildPickedBar() {
 
 void MonitorPage::refreshPicked() {
   const std::int64_t step = studio().selection.step();
+  m_ranks->setStep(step);
   const bool shown = step >= 0 && m_feed && m_feed->loaded();
   m_pickedBar->setVisible(shown);
   if (!shown) return;

@@ -15,9 +15,7 @@ namespace tessera::ui {
 
 RanksTab::RanksTab(QWidget* parent)
     : QWidget(parent),
-      m_note(new TextLabel(tr("This run has a single rank: one process trains all of the model. "
-                              "Nothing waits for another rank."),
-                           theme::TextSize::Body, this)),
+      m_note(new TextLabel({}, theme::TextSize::Body, this)),
       m_table(new QTableWidget(1, 8, this)) {
   m_note->setTone(TextLabel::Tone::Secondary);
   m_note->setWrapped();
@@ -54,26 +52,40 @@ void RanksTab::showEvent(QShowEvent* event) {
   refresh();
 }
 
+void RanksTab::setStep(std::int64_t step) {
+  m_step = step;
+  refresh();
+}
+
 void RanksTab::refresh() {
   if (!isVisible()) return;
   m_table->setRowHidden(0, !m_feed);
   if (!m_feed) return;
   const RunStatus& s = m_feed->status();
   const RunHistory& h = m_feed->history();
+  const std::int64_t picked = m_step >= 0 ? h.rowOfStep(m_step) : -1;
+  const std::size_t row = picked >= 0 ? std::size_t(picked) : h.rows() - 1;
   const Series& memory = h.metric(Metric::Memory);
-  double seconds = std::nan("");
-  if (h.rows() >= 2) {
-    const std::size_t last = h.rows() - 1;
-    seconds = (h.time[last] - h.time[last - 1]) /
-              double(std::max<std::int64_t>(1, h.step[last] - h.step[last - 1]));
+  double seconds = std::nan(""), used = std::nan("");
+  if (h.rows() > 0) {
+    if (row > 0) {
+      seconds = (h.time[row] - h.time[row - 1]) /
+                double(std::max<std::int64_t>(1, h.step[row] - h.step[row - 1]));
+    }
+    if (row < memory.size()) used = double(memory.at(row));
   }
-  const double used = memory.empty() ? std::nan("") : double(memory.at(memory.size() - 1));
+  const QString alone =
+      tr("This run has a single rank: one process trains all of the model. "
+         "Nothing waits for another rank.");
+  m_note->setText(picked < 0 ? alone
+                             : tr("At step %1. %2").arg(numbers::whole(h.step[row]), alone));
+  const std::int64_t step = picked >= 0 ? h.step[row] : s.step;
   const QString none = numbers::notMeasured();
   const QString values[] = {QStringLiteral("0"),
                             stateWord(s.state),
                             s.process ? QString::fromStdString(s.process->host) : none,
                             s.process ? QString::number(s.process->pid) : none,
-                            s.step >= 0 ? numbers::whole(s.step) : none,
+                            step >= 0 ? numbers::whole(step) : none,
                             std::isfinite(seconds) ? numbers::duration(seconds) : none,
                             std::isfinite(used) ? numbers::bytes(used) : none,
                             s.last_word > 0 ? numbers::age(s.age_seconds()) : none};

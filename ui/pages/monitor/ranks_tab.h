@@ -18,6 +18,8 @@ class RanksTab : public QWidget {
  public:
   explicit RanksTab(QWidget* parent = nullptr);
   void setFeed(std::shared_ptr<RunFeed> feed);
+  /// Shows each rank as it was at a step; -1: as it is now.
+  void setStep(std::int64_t step);
   QTableWidget* table() const { return m_table; }
 
  protected:
@@ -26,6 +28,7 @@ class RanksTab : public QWidget {
  private:
   void refresh();
   std::shared_ptr<RunFeed> m_feed;
+  std::int64_t m_step = -1;
   TextLabel* m_note;
   QTableWidget* m_table;
 };

@@ -116,6 +116,10 @@ RunHeader::RunHeader(Studio& studio, QWidget* parent)
   column->addLayout(numbers);
   column->addWidget(m_progress);
 
+  connectParts();
+}
+
+void RunHeader::connectParts() {
   m_clock.setInterval(1000);
   connect(&m_clock, &QTimer::timeout, this, [this] {
     if (isVisible() && m_feed && isLive(m_feed->status().state)) refreshNumbers();
@@ -123,7 +127,7 @@ RunHeader::RunHeader(Studio& studio, QWidget* parent)
   m_clock.start();
   connect(m_picker, &RunPicker::picked, this,
           [this](const QString& id) { m_studio.selection.setRun(id); });
-  Launcher& launcher = studio.launcher;
+  Launcher& launcher = m_studio.launcher;
   connect(&launcher, &Launcher::controlFailed, this,
           [this](const QString& id, const QString& message) {
             if (id != m_id) return;

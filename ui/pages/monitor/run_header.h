@@ -49,6 +49,7 @@ class RunHeader : public QWidget {
 
  private:
   void buildButtons();
+  void connectParts();
   void refreshButtons();
   void refreshNumbers();
   void refreshPhase();

@@ -2,6 +2,7 @@
 #include "ui/pages/runs/run_table.h"
 
 #include <QComboBox>
+#include <QCoreApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QItemSelectionModel>
@@ -107,7 +108,9 @@ QWidget* RunTable::buildFilters() {
   m_search->setAccessibleName(tr("Search runs"));
   m_state = new QComboBox(bar);
   m_state->setAccessibleName(tr("State"));
-  for (const StateChoice& choice : stateChoices()) m_state->addItem(tr(choice.title));
+  for (const StateChoice& choice : stateChoices()) {
+    m_state->addItem(QCoreApplication::translate("RunTable", choice.title));
+  }
   m_tag = new QComboBox(bar);
   m_tag->setAccessibleName(tr("Tag"));
   m_tag->setSizeAdjustPolicy(QComboBox::AdjustToContents);

@@ -2,15 +2,14 @@
 #include "ui/pages/runs/runs_page.h"
 
 #include <QFileDialog>
-#include <QHBoxLayout>
 #include <QMenu>
 #include <QPointer>
 #include <QSaveFile>
 #include <QTabWidget>
 #include <QTableView>
-#include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/pages/runs/action_bar.h"
 #include "ui/pages/runs/compare_view.h"
 #include "ui/pages/runs/queue_view.h"
 #include "ui/pages/runs/run_actions.h"
@@ -55,34 +54,11 @@ RunsPage::~RunsPage() {
 }
 
 QWidget* RunsPage::buildButtons(QWidget* parent) {
-  auto* bar = new QWidget(parent);
-  auto* row = new QHBoxLayout(bar);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(theme::kHalf);
-  RunActions& a = *m_actions;
-  for (QAction* action :
-       {a.open, a.compare, a.resume, a.clone, a.fork, a.tag, a.archive, a.trash}) {
-    auto* button = new QToolButton(bar);
-    button->setDefaultAction(action);
-    button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    button->setFocusPolicy(Qt::TabFocus);
-    button->setAutoRaise(true);
-    row->addWidget(button);
-  }
-  row->addStretch();
-  auto* more = new QToolButton(bar);
-  more->setText(tr("More"));
-  more->setAccessibleName(tr("More actions"));
-  more->setIcon(theme::icon(QStringLiteral("more")));
-  more->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-  more->setPopupMode(QToolButton::InstantPopup);
-  more->setFocusPolicy(Qt::TabFocus);
-  more->setAutoRaise(true);
-  auto* menu = new QMenu(more);
-  m_actions->fillMenu(*menu);
-  more->setMenu(menu);
-  row->addWidget(more);
-  return bar;
+  const RunActions& a = *m_actions;
+  auto* menu = new QMenu(parent);
+  a.fillMenu(*menu);
+  return new ActionBar({a.open, a.compare, a.resume, a.clone, a.fork, a.tag, a.archive, a.trash},
+                       menu, parent);
 }
 
 void RunsPage::connectParts() {

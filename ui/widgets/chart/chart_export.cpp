@@ -32,7 +32,8 @@ class Writer {
     flush(true);
     if (m_error.isEmpty() && !m_file.commit()) m_error = m_file.errorString();
     if (m_error.isEmpty()) return {};
-    return translated("%1 was not written: %2").arg(m_file.fileName(), m_error);
+    return translated(QT_TRANSLATE_NOOP("Chart", "%1 was not written: %2"))
+        .arg(m_file.fileName(), m_error);
   }
 
  private:
@@ -142,7 +143,8 @@ QString writeCsv(const CsvTable& table, const QString& file) {
 QString writePicture(const QImage& image, const QString& file) {
   QSaveFile out(file);
   if (out.open(QIODevice::WriteOnly) && image.save(&out, "PNG") && out.commit()) return {};
-  return translated("%1 was not written: %2").arg(file, out.errorString());
+  return translated(QT_TRANSLATE_NOOP("Chart", "%1 was not written: %2"))
+      .arg(file, out.errorString());
 }
 
 }  // namespace tessera::ui::chart

@@ -474,15 +474,15 @@ QString nameOf(ChartMark::Kind kind) {
   };
   switch (kind) {
     case ChartMark::Kind::Checkpoint:
-      return translated("Checkpoint");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint"));
     case ChartMark::Kind::Resume:
-      return translated("Resumed");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Resumed"));
     case ChartMark::Kind::Rollback:
-      return translated("Rolled back");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Rolled back"));
     case ChartMark::Kind::Spike:
-      return translated("Loss spike");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Loss spike"));
     case ChartMark::Kind::Stage:
-      return translated("Stage begins");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Stage begins"));
   }
   return {};
 }

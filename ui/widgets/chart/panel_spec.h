@@ -23,6 +23,6 @@ struct ChartPanelSpec {
 };
 
 /// Everything a run logs, loss first.
-const std::vector<ChartPanelSpec>& standardPanels();
+std::vector<ChartPanelSpec> standardPanels();
 
 }  // namespace tessera::ui

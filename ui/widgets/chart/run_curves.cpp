@@ -24,9 +24,9 @@ QStringList moeLayerNames(const ModelConfig& model) {
   QStringList names;
   if (model.n_routed_experts == 0) return names;
   for (std::int64_t i = model.first_k_dense_replace; i < model.num_hidden_layers; ++i) {
-    names << translated("layer %1").arg(i);
+    names << translated(QT_TRANSLATE_NOOP("Chart", "layer %1")).arg(i);
   }
-  if (model.num_nextn_predict_layers > 0) names << translated("MTP");
+  if (model.num_nextn_predict_layers > 0) names << translated(QT_TRANSLATE_NOOP("Chart", "MTP"));
   return names;
 }
 
@@ -90,27 +90,31 @@ void RunCurves::readMarks() {
   };
   for (const Event& event : m_history->checkpoints) {
     if (const auto* c = std::get_if<CheckpointEvent>(&event.body)) {
-      add(ChartMark::Kind::Checkpoint, c->step, translated("Checkpoint"));
+      add(ChartMark::Kind::Checkpoint, c->step,
+          translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint")));
     }
   }
   for (const Event& event : m_history->spikes) {
     if (const auto* s = std::get_if<SpikeEvent>(&event.body)) {
       add(ChartMark::Kind::Spike, s->step,
-          translated("Loss spike: %1, usually %2")
+          translated(QT_TRANSLATE_NOOP("Chart", "Loss spike: %1, usually %2"))
               .arg(chart::valueText(s->loss, chart::ValueKind::Number))
               .arg(chart::valueText(s->usual, chart::ValueKind::Number)));
     }
   }
   for (const Event& event : m_history->story) {
     if (const auto* r = std::get_if<ResumeEvent>(&event.body)) {
-      add(ChartMark::Kind::Resume, std::max<std::int64_t>(r->step, 0), translated("Resumed"));
+      add(ChartMark::Kind::Resume, std::max<std::int64_t>(r->step, 0),
+          translated(QT_TRANSLATE_NOOP("Chart", "Resumed")));
     } else if (const auto* b = std::get_if<RollbackEvent>(&event.body)) {
       add(ChartMark::Kind::Rollback, std::max<std::int64_t>(b->to_step, 0),
-          translated("Rolled back from step %1").arg(b->from_step));
+          translated(QT_TRANSLATE_NOOP("Chart", "Rolled back from step %1")).arg(b->from_step));
     }
   }
   for (const auto& [step, name] : m_stages) {
-    if (step > 0) add(ChartMark::Kind::Stage, step, translated("Stage: %1").arg(name));
+    if (step > 0)
+      add(ChartMark::Kind::Stage, step,
+          translated(QT_TRANSLATE_NOOP("Chart", "Stage: %1")).arg(name));
   }
   std::stable_sort(m_marks.begin(), m_marks.end(),
                    [](const ChartMark& a, const ChartMark& b) { return a.step < b.step; });
@@ -160,12 +164,13 @@ QStringList RunCurves::keys(const QString& pattern) const {
 }
 
 QString RunCurves::keyTitle(const QString& key) const {
-  if (key == QLatin1String("validation")) return translated("validation");
+  if (key == QLatin1String("validation"))
+    return translated(QT_TRANSLATE_NOOP("Chart", "validation"));
   if (key.startsWith(QLatin1String("validation/"))) return key.mid(11);
   if (key.startsWith(QLatin1String("max_vio/"))) {
     const int layer = key.mid(8).toInt();
     if (layer < m_layerNames.size()) return m_layerNames[layer];
-    return translated("MoE layer %1").arg(layer + 1);
+    return translated(QT_TRANSLATE_NOOP("Chart", "MoE layer %1")).arg(layer + 1);
   }
   for (std::size_t m = 0; m < kMetrics; ++m) {
     const MetricInfo& info = metricInfo(static_cast<Metric>(m));

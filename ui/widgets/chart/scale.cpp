@@ -144,13 +144,13 @@ const char* idOf(XAxis axis) {
 QString titleOf(XAxis axis) {
   switch (axis) {
     case XAxis::Step:
-      return translated("Step");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Step"));
     case XAxis::Tokens:
-      return translated("Tokens");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Tokens"));
     case XAxis::WallTime:
-      return translated("Time of day");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Time of day"));
     case XAxis::RelativeTime:
-      return translated("Time since start");
+      return translated(QT_TRANSLATE_NOOP("Chart", "Time since start"));
   }
   return {};
 }
@@ -263,10 +263,10 @@ QString valueText(double value, ValueKind kind, const QString& unit) {
 QString xText(double value, XAxis axis) {
   switch (axis) {
     case XAxis::Step:
-      return translated("step %1").arg(
-          numbers::whole(static_cast<std::int64_t>(std::llround(value))));
+      return translated(QT_TRANSLATE_NOOP("Chart", "step %1"))
+          .arg(numbers::whole(static_cast<std::int64_t>(std::llround(value))));
     case XAxis::Tokens:
-      return translated("%1 tokens").arg(withPrefix(value, 4));
+      return translated(QT_TRANSLATE_NOOP("Chart", "%1 tokens")).arg(withPrefix(value, 4));
     case XAxis::WallTime:
       return QDateTime::fromMSecsSinceEpoch(qint64(value * 1000))
           .toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));

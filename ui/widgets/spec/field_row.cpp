@@ -41,13 +41,12 @@ QString problemText(const Problem& problem, bool withKey) {
 
 ProblemLine::ProblemLine(QWidget* parent)
     : QWidget(parent),
-      m_icon(new QLabel(this)),
+      m_icon(new IconLabel(16, this)),
       m_text(new TextLabel({}, theme::TextSize::Caption, this)),
       m_fix(new QPushButton(this)) {
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(theme::kHalf);
-  m_icon->setFixedSize(16, 16);
   m_text->setWrapped();
   m_text->setSelectable();
   m_text->setMinimumWidth(40);
@@ -62,7 +61,7 @@ void ProblemLine::show(const PlanProblem& problem, bool withKey) {
   m_problem = problem;
   const bool error = problem.problem.severity == Severity::Error;
   const QString severity = error ? QStringLiteral("error") : QStringLiteral("warning");
-  m_icon->setPixmap(theme::icon(severityIcon(severity)).pixmap(16, 16));
+  m_icon->setName(severityIcon(severity));
   m_icon->setAccessibleName(severityWord(severity));
   m_icon->setToolTip(severityWord(severity));
   m_text->setTone(error ? TextLabel::Tone::Bad : TextLabel::Tone::Warning);

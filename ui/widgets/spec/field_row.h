@@ -19,6 +19,7 @@ namespace tessera::ui {
 class DraftSpec;
 class FieldEditor;
 class GlossaryLabel;
+class IconLabel;
 class TextLabel;
 
 /// What is wrong, with a Fix link where one is known.
@@ -34,7 +35,7 @@ class ProblemLine : public QWidget {
   void goTo(const QString& key);
 
  private:
-  QLabel* m_icon;
+  IconLabel* m_icon;
   TextLabel* m_text;
   QPushButton* m_fix;
   PlanProblem m_problem;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// What is said when a run finishes, fails or falls silent: over the page, under Problems, and on
+// the desktop while the window is not in front; and that it is not said where it is not wanted.
+#include <fstream>
+
+#include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
+#include "ui/bridge/launcher.h"
+#include "ui/bridge/preferences.h"
+#include "ui/bridge/run_store.h"
+#include "ui/bridge/tasks.h"
+#include "ui/shell/desktop.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/problems.h"
+#include "ui/widgets/banner.h"
+
+using namespace tessera;
+using namespace tessera::ui;
+using test::waitUntil;
+using test::WrittenRun;
+
+class NewsTest : public QObject {
+  Q_OBJECT
+
+  struct RecordingDesktop : Desktop {
+    struct Notice {
+      QString title, text;
+      std::function<void()> activated;
+    };
+    std::vector<Notice> notices;
+    void notify(const QString& title, const QString& text,
+                std::function<void()> activated) override {
+      notices.push_back({title, text, std::move(activated)});
+    }
+  };
+
+  /// A window with another one in front of it, and a run that trains: this process is its trainer.
+  struct Fixture {
+    test::TemporaryHome home;
+    RunStore runs;
+    Launcher launcher;
+    Tasks tasks;
+    Preferences preferences;
+    RecordingDesktop desktop;
+    std::unique_ptr<MainWindow> window;
+    QWidget front;
+    WrittenRun run{home.runs().toStdString(), "lucky"};
+    std::optional<RunLock> trainer{std::in_place, run.folder};
+
+    bool open() {
+      preferences.finishFirstStart();
+      window =
+          std::make_unique<MainWindow>(StudioParts{runs, launcher, tasks, preferences, desktop});
+      window->restoreSession();
+      window->show();
+      run.state(RunState::Running);
+      run.steps(0, 5);
+      run.log->sync();
+      return toFront(front) && waitUntil([this] { return is(RunState::Running); });
+    }
+    static bool toFront(QWidget& widget) {
+      return test::show(widget) && waitUntil([&] { return widget.isActiveWindow(); });
+    }
+    bool is(RunState state) const {
+      const RunRow* row = runs.run(run.id());
+      return row && row->state == state;
+    }
+    void end(RunState state, const std::string& reason = {}) {
+      run.state(state, reason);
+      run.log->sync();
+      trainer.reset();
+      runs.refresh();
+    }
+    bool hasProblem(const QString& words) const {
+      for (const ShellProblem& one : window->problems().all()) {
+        if (one.text.contains(words)) return true;
+      }
+      return false;
+    }
+  };
+
+ private Q_SLOTS:
+  void aRunThatFinishes() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.desktop.notices.empty() && f.window->banners().empty());
+    f.end(RunState::Finished);
+    QVERIFY(waitUntil([&] { return !f.desktop.notices.empty(); }));
+    QCOMPARE(f.desktop.notices[0].title, "Run finished");
+    QVERIFY(f.desktop.notices[0].text.startsWith("lucky finished: loss"));
+    QCOMPARE(f.window->banners().size(), 1u);
+    QVERIFY(f.window->problems().all().empty());
+    f.desktop.notices[0].activated();
+    QCOMPARE(f.window->currentPage(), "monitor");
+    QCOMPARE(f.window->studio().selection.run(), f.run.id());
+  }
+
+  void aRunThatFailsAndIsResumed() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.end(RunState::Failed, "no room on the disk");
+    QVERIFY(waitUntil([&] { return !f.desktop.notices.empty(); }));
+    QCOMPARE(f.desktop.notices[0].title, "Run failed");
+    QVERIFY(f.desktop.notices[0].text.contains("no room on the disk"));
+    QCOMPARE(f.window->banners().front()->severity(), "error");
+    QVERIFY(f.hasProblem("no room on the disk"));
+    f.trainer.emplace(f.run.folder);
+    f.run.state(RunState::Running);
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.window->problems().all().empty(); }));
+  }
+
+  void aRunThatFallsSilent() {
+    Fixture f;
+    QVERIFY(f.open());
+    const WrittenRun far(f.home.runs().toStdString(), "far");
+    const auto process = far.folder.path() / "process.json";
+    std::ofstream(process)
+        << R"({"pid":1,"start_ticks":1,"host":"elsewhere","boot_id":"b","pid_namespace":"n"})";
+    std::filesystem::last_write_time(
+        process, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return !f.desktop.notices.empty(); }));
+    QCOMPARE(f.desktop.notices[0].title, "Run needs attention");
+    QVERIFY(f.desktop.notices[0].text.contains("Lost contact with far"));
+    QVERIFY(f.hasProblem("Lost contact with far"));
+  }
+
+  void nothingIsSaidWhereItIsNotWanted() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.preferences.setNotifies(Preferences::Notice::Finished, false);
+    f.end(RunState::Finished);
+    QVERIFY(waitUntil([&] { return f.is(RunState::Finished); }));
+    QVERIFY(f.desktop.notices.empty() && f.window->banners().empty());
+
+    WrittenRun next(f.home.runs().toStdString(), "next");
+    std::optional<RunLock> trainer(std::in_place, next.folder);
+    next.state(RunState::Running);
+    next.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.runs.run(next.id()); }));
+    f.preferences.setNotifies(Preferences::Notice::Finished, true);
+    f.window->comeToFront();  // who looks at the window reads it there
+    QVERIFY(waitUntil([&] { return f.window->isActiveWindow(); }));
+    next.state(RunState::Finished);
+    next.log->sync();
+    trainer.reset();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.window->banners().size() == 1; }));
+    QVERIFY(f.desktop.notices.empty());
+  }
+};
+
+TESSERA_UI_MAIN(NewsTest)
+#include "news_test.moc"
