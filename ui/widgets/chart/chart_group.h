@@ -88,6 +88,7 @@ class ChartGroup : public QObject {
 
  private:
   void measure();
+  void queueTurn();
   void nextTurn();
   Runs m_runs;
   ChartOptions m_options;
@@ -96,6 +97,7 @@ class ChartGroup : public QObject {
   std::optional<double> m_cursor;
   std::vector<QPointer<QWidget>> m_waiting;
   double m_spentMs = 0;
+  double m_usualMs = 1;  ///< that a panel takes
   bool m_turnQueued = false;
   QString m_hovered, m_pickedRun;
   std::int64_t m_pickedStep = -1;
