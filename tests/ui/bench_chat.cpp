@@ -41,7 +41,8 @@ const char* wordOf(int index) {
   static constexpr const char* kWords[] = {" the",   " river",    " runs",      " under", " old",
                                            " stone", " bridges,", " and",       " then",  " it",
                                            " bends", " towards",  " a **sea**", " of",    " grass"};
-  return index % 60 == 59 ? " end.\\n\\n" : kWords[index % 15];
+  if (index % 60 == 59) return " end.\\n\\n";
+  return index % 60 == 0 ? "Then" : kWords[index % 15];  // a paragraph begins without a space
 }
 
 void sendToken(qint64 request, int index) {

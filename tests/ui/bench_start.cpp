@@ -72,6 +72,7 @@ int idleOnce() {
 int chartsOnce() {
   const auto studio = makeStudioApp();
   MainWindow* window = openWindow(*studio, {2200, 1300});
+  waitUntil([&] { return studio->runs().runs() && !studio->runs().runs()->empty(); }, 60'000);
   const std::string id = studio->runs().runs()->at(0).id;
   window->open({QStringLiteral("monitor"), QString::fromStdString(id), {}});
   const auto feed = feedOf(*studio, QString::fromStdString(id));
