@@ -142,9 +142,15 @@ bool ChartGroup::mayDraw(QWidget* panel) {
     if (known != m_waiting.end()) m_waiting.erase(known);
     return true;
   }
-  if (known == m_waiting.end()) m_waiting.emplace_back(panel);
-  queueTurn();
+  drawSoon(panel);
   return false;
+}
+
+void ChartGroup::drawSoon(QWidget* panel) {
+  if (std::find(m_waiting.begin(), m_waiting.end(), panel) == m_waiting.end()) {
+    m_waiting.emplace_back(panel);
+  }
+  queueTurn();
 }
 
 void ChartGroup::drew(double milliseconds) {

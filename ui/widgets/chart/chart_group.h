@@ -67,6 +67,8 @@ class ChartGroup : public QObject {
   /// enough, the answer is no: the panel shows what it has, moved to where it belongs, and is told
   /// to draw in a later turn. So the window keeps moving however much there is to draw.
   bool mayDraw(QWidget* panel);
+  /// It is to be drawn, and what it shows meanwhile is not wrong: in one of the next turns.
+  void drawSoon(QWidget* panel);
   /// Processor time that drawing took.
   void drew(double milliseconds);
   /// Panels that wait for their turn.

@@ -43,7 +43,13 @@ ChartPanel::ChartPanel(ChartGroup& group, ChartPanelSpec spec, QWidget* parent)
   setAttribute(Qt::WA_OpaquePaintEvent);
   setAccessibleName(tr("Chart: %1").arg(m_spec.title));
   makeButtons();
-  connect(&group, &ChartGroup::dataUpdated, this, &ChartPanel::linesStale);
+  connect(&group, &ChartGroup::dataUpdated, this, [this] {
+    m_stale = true;
+    m_lines.reset();
+    // While all of a run is in sight, its picture is only a little older than the run.
+    if (!m_mouseInside && !hasFocus() && isVisible()) return m_group.drawSoon(this);
+    update();
+  });
   connect(&group, &ChartGroup::runsChanged, this, [this] {
     m_smoothing.clear();
     linesStale();

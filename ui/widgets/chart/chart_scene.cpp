@@ -24,8 +24,9 @@ constexpr float kNext = 1.001f;
 struct Prepared {
   const SceneLine* line = nullptr;
   std::vector<Column> columns;
-  std::vector<float> top, bottom, last;  ///< of each column, in device pixels; NaN without values
-  Range extent;                          ///< of the values in view; low > high: none
+  std::vector<float> last;         ///< of each column, in device pixels; NaN without values
+  std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
+  Range extent;                    ///< of the values in view; low > high: none
   bool lit = false, faint = false;
 };
 
@@ -212,25 +213,28 @@ class Drawer {
 
   std::vector<float> placed(const Prepared& p, float Column::*member) const {
     std::vector<float> y(p.columns.size());
-    for (std::size_t i = 0; i < y.size(); ++i) y[i] = pixelOf(p.columns[i].*member);
+    if (m_drawn.y.log) {
+      for (std::size_t i = 0; i < y.size(); ++i) y[i] = pixelOf(p.columns[i].*member);
+      return y;
+    }
+    const double foot = m_yFoot - m_yZero * m_yScale;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const double at = foot + double(p.columns[i].*member) * m_yScale;
+      y[i] = static_cast<float>(std::clamp(at, -1e6, 1e6));  // NaN stays NaN
+    }
     return y;
   }
-  /// NaN stays NaN: the line breaks where there is no number.
   float pixelOf(float value) const {
     return std::isnan(value) ? value : static_cast<float>(yPixel(value));
   }
+  /// Of many lines only what lies on top of the others is drawn with its band.
+  bool withBand(const Prepared& p) const { return m_lines.size() <= kFewLines || p.lit; }
 
   void place(Prepared& p) const {
-    const std::size_t count = p.columns.size();
-    p.top.resize(count);
-    p.bottom.resize(count);
-    p.last.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const Column& c = p.columns[i];
-      p.last[i] = pixelOf(c.last);
-      p.top[i] = c.high == c.last ? p.last[i] : pixelOf(c.high);
-      p.bottom[i] = c.low == c.last ? p.last[i] : pixelOf(c.low);
-    }
+    p.last = placed(p, &Column::last);
+    if (!withBand(p)) return;
+    p.top = placed(p, &Column::high);
+    p.bottom = placed(p, &Column::low);
   }
 
   void drawCurve(CurveRaster& raster, const QRect& plot, const Prepared& p) {
@@ -240,7 +244,7 @@ class Drawer {
     const bool smooth = m_scene.smoothing && p.line->smooth;
     const QRgb raw = smooth ? mixed(p.line->color.rgb(), paper, 0.42 * strength) : color;
     const double width = (p.lit ? 2.4 : 1.5) * m_ratio;
-    if (m_lines.size() <= kFewLines || p.lit) drawBand(raster, plot, p, raw);
+    if (withBand(p)) drawBand(raster, plot, p, raw);
     drawSpikes(raster, plot, p, raw);
     const int dash = p.lit ? 0 : dashPixels(p.line->dash, m_ratio);
     connect(raster, plot, p, p.last, smooth ? m_ratio : width, raw, dash);
@@ -295,18 +299,20 @@ class Drawer {
   /// What of a column reaches beyond both of its neighbours is drawn at full strength: one sample
   /// in a million stays in sight.
   void drawSpikes(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
-    const std::vector<float>&top = p.top, &bottom = p.bottom;
-    for (std::size_t i = 1; i + 1 < p.columns.size(); ++i) {
-      if (p.columns[i].values < 2 || p.columns[i - 1].values == 0 || p.columns[i + 1].values == 0) {
-        continue;
-      }
-      const float roof = std::min(top[i - 1], top[i + 1]);
-      const float ground = std::max(bottom[i - 1], bottom[i + 1]);
-      const int x = plot.left() + static_cast<int>(std::floor(p.columns[i].x));
-      if (roof - top[i] > 2) raster.column(x, top[i], roof, color);
-      if (bottom[i] - ground > 2) raster.column(x, ground, bottom[i], color);
+    const std::vector<Column>& columns = p.columns;
+    for (std::size_t i = 1; i + 1 < columns.size(); ++i) {
+      const Column &c = columns[i], &a = columns[i - 1], &b = columns[i + 1];
+      if (c.values < 2 || a.values == 0 || b.values == 0) continue;
+      const auto fill = [&](float high, float low) {
+        const float top = pixelOf(high), foot = pixelOf(low);
+        const int x = plot.left() + static_cast<int>(std::floor(c.x));
+        if (foot - top > 2) raster.column(x, top, foot, color);
+      };
+      const float roof = std::max(a.high, b.high), ground = std::min(a.low, b.low);
+      if (c.high > roof) fill(c.high, roof);
+      if (c.low < ground) fill(ground, c.low);
     }
-    if (!p.line->points && (m_lines.size() <= kFewLines || p.lit)) {
+    if (!p.line->points && withBand(p)) {
       findTips(p, plot, true);
       findTips(p, plot, false);
     }
