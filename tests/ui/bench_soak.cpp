@@ -192,8 +192,8 @@ void measureSoak(BudgetRows& rows, double seconds) {
   for (const QString& stall : application().stalls()) fmt::print("  {}\n", stall.toStdString());
   fmt::print(
       "memory after 4 hours {:.0f} MB, after 24 {:.0f} MB, rows take up to {:.0f} of them; "
-      "{:.0f} % of a core with the writer\n",
-      early, late, ofRows, cpu);
+      "{:.0f} % of a core with the writer; {:.2f} s were stolen from the machine\n",
+      early, late, ofRows, cpu, stolenSeconds() - stolen);
   rows.push_back({"a day in five minutes: longest event", application().longestMs(), 50, "ms"});
   rows.push_back(
       {"a day in five minutes: events over 100 ms", double(application().stalls().size()), 0, ""});
