@@ -8,6 +8,7 @@
 #include <QLabel>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScreen>
 #include <QScrollBar>
 #include <QStandardItemModel>
 #include <QTableView>
@@ -477,6 +478,46 @@ class ChatPageTest : public QObject {
     QVERIFY(scene.conversation().at(1).tokens->size() > from + 100);
     scene.page->talk().stop();
     QVERIFY(scene.answered());
+  }
+
+  /// Scrolling moves what is on the screen, and only what is new is painted: it must be what a
+  /// window painted at once would show.
+  void whatIsOnTheScreenIsWhatIsThere() {
+    Scene scene(QStringLiteral("fast"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    const auto compare = [&] {
+      QTest::qWait(400);
+      const QImage shown = scene.page->screen()->grabWindow(scene.page->winId()).toImage();
+      const QImage fresh = scene.page->grab().toImage();
+      QCOMPARE(shown.size(), fresh.size());
+      int different = 0;
+      for (int y = 0; y < fresh.height(); ++y) {
+        for (int x = 0; x < fresh.width(); ++x) different += shown.pixel(x, y) != fresh.pixel(x, y);
+      }
+      QCOMPARE(different, 0);
+    };
+    QVERIFY(scene.say(QStringLiteral("fast")));
+    for (const bool tokens : {false, true}) {
+      const auto size = [&] { return scene.conversation().at(1).tokens->size(); };
+      QVERIFY(waitUntil([&] { return scene.conversation().at(1).tokens != nullptr; }));
+      const int from = size();
+      QVERIFY(waitUntil([&] { return size() > from + 250; }, kPatience));
+      if (tokens) {
+        scene.page->talk().stop();
+        QVERIFY(scene.answered());
+      } else {
+        QVERIFY(click(test::button(scene.page.get(), "Tokens")));
+      }
+    }
+    scene.page->composer()->field()->clearFocus();  // a cursor blinks
+    compare();
+    scene.page->resize(820, 600);
+    compare();
+    scene.page->list(0)->verticalScrollBar()->setValue(40);
+    compare();
+    scene.page->resize(1000, 680);
+    compare();
   }
 
   /// However it arrives, the text ends up the same as at once.

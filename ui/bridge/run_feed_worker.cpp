@@ -14,6 +14,8 @@ namespace tessera::ui {
 namespace {
 constexpr std::size_t kLoadEvents = 4096, kBatchEvents = 8192;
 constexpr qint64 kStatusMs = 1000;
+/// A coarse timer may fire a twentieth early: "at most" means at most.
+constexpr int kSecondMs = 1060;
 constexpr int kCalmMs = 1000;  ///< of runs that have ended, and where nothing can be read
 constexpr std::size_t kMostWanted = 8, kFanSlice = 16;
 
@@ -89,7 +91,9 @@ void RunFeed::Worker::schedule() {
   if (!m_timer) return;
   // What has not been shown yet is loaded even while nobody looks: it may be asked for at any time.
   const bool calm = !m_reader || is_final(m_status.state);
-  const int ms = m_hertz == 0 ? 0 : calm ? std::max(kCalmMs, 1000 / m_hertz) : 1000 / m_hertz;
+  const int ms = m_hertz == 0 ? 0
+                 : calm       ? std::max(kCalmMs, kSecondMs / m_hertz)
+                              : kSecondMs / m_hertz;
   if (ms == 0) {
     m_timer->stop();
   } else if (!m_timer->isActive() || m_timer->interval() != ms) {

@@ -2,6 +2,7 @@
 #include "ui/bridge/series.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace tessera::ui {
@@ -102,6 +103,107 @@ Bucket Series::bucket(std::size_t from, std::size_t to) const {
   }
   left.add(right);
   return left;
+}
+
+namespace {
+/// Fewer values than this are quicker read through than gathered from the pyramid.
+constexpr std::size_t kShort = 96;
+constexpr std::size_t kLanes = 8;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+bool isFinite(float value) {
+  return std::abs(value) <= std::numeric_limits<float>::max();  // false for NaN
+}
+
+/// Extremes of every eighth value, so that the compiler makes vectors of them.
+struct Lanes {
+  alignas(32) std::array<float, kLanes> low, high;
+  alignas(32) std::array<std::uint32_t, kLanes> odd{};  ///< 1: some value is not finite
+
+  Lanes() {
+    low.fill(kInfinity);
+    high.fill(-kInfinity);
+  }
+  void add(const float* next) {
+    for (std::size_t k = 0; k < kLanes; ++k) {
+      const bool ok = isFinite(next[k]);
+      const float below = ok ? next[k] : kInfinity, above = ok ? next[k] : -kInfinity;
+      low[k] = below < low[k] ? below : low[k];
+      high[k] = above > high[k] ? above : high[k];
+      odd[k] |= ok ? 0u : 1u;
+    }
+  }
+  template <std::size_t kHalf>
+  void fold() {
+    for (std::size_t k = 0; k < kHalf; ++k) {
+      low[k] = low[k + kHalf] < low[k] ? low[k + kHalf] : low[k];
+      high[k] = high[k + kHalf] > high[k] ? high[k + kHalf] : high[k];
+      odd[k] |= odd[k + kHalf];
+    }
+  }
+};
+
+void scan(const float* values, std::size_t count, Extremes& e) {
+  if (count < kLanes) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!isFinite(values[i])) continue;
+      e.low = values[i] < e.low ? values[i] : e.low;
+      e.high = values[i] > e.high ? values[i] : e.high;
+      ++e.values;
+    }
+    return;
+  }
+  Lanes lanes;
+  for (std::size_t i = 0; i + kLanes <= count; i += kLanes) lanes.add(values + i);
+  lanes.add(values + count - kLanes);  // some of them twice, which changes nothing
+  lanes.fold<4>();
+  lanes.fold<2>();
+  lanes.fold<1>();
+  e.low = lanes.low[0] < e.low ? lanes.low[0] : e.low;
+  e.high = lanes.high[0] > e.high ? lanes.high[0] : e.high;
+  const auto finite = lanes.odd[0] == 0 ? static_cast<std::ptrdiff_t>(count)
+                                        : std::count_if(values, values + count, isFinite);
+  e.values += static_cast<std::uint32_t>(finite);
+}
+
+/// Empty buckets have NaN as extremes, which no comparison takes.
+void join(const Bucket& bucket, Extremes& e) {
+  e.low = bucket.min < e.low ? bucket.min : e.low;
+  e.high = bucket.max > e.high ? bucket.max : e.high;
+  e.values += bucket.values;
+}
+}  // namespace
+
+Extremes Series::extremes(std::size_t from, std::size_t to) const {
+  to = std::min(to, m_values.size());
+  Extremes e;
+  if (from >= to) return e;
+  const float* values = m_values.data();
+  if (to - from == 1) {
+    const float value = values[from];
+    if (isFinite(value)) e = {value, value, 1};
+    return e;
+  }
+  if (to - from <= kShort) {
+    scan(values + from, to - from, e);
+    return e;
+  }
+  const std::size_t left = (from + kFan - 1) / kFan * kFan, right = to / kFan * kFan;
+  scan(values + from, left - from, e);
+  scan(values + right, to - right, e);
+  from = left / kFan;
+  to = right / kFan;
+  for (const std::vector<Bucket>& level : m_levels) {
+    if (to - from < 2 * kFan) {
+      for (; from < to; ++from) join(level[from], e);
+      break;
+    }
+    for (; from % kFan != 0; ++from) join(level[from], e);
+    for (; to % kFan != 0; --to) join(level[to - 1], e);
+    from /= kFan;
+    to /= kFan;
+  }
+  return e;
 }
 
 }  // namespace tessera::ui

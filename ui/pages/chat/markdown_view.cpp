@@ -6,6 +6,7 @@
 #include <QElapsedTimer>
 #include <QGuiApplication>
 #include <QKeyEvent>
+#include <QScrollBar>
 #include <QTextBlock>
 #include <QTextTable>
 #include <QTimer>
@@ -19,7 +20,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kSliceMs = 12, kTailPauseMs = 50, kLongestPauseMs = 1000;
+constexpr int kSliceMs = 12, kTailPauseMs = 75, kLongestPauseMs = 1000;
 /// The tail may take one part in so many of the time.
 constexpr int kTailShare = 16;
 constexpr qsizetype kPlainSlice = 32 * 1024;
@@ -36,6 +37,10 @@ MarkdownView::MarkdownView(Format format, QWidget* parent)
   setUndoRedoEnabled(false);
   setTextInteractionFlags(Qt::TextBrowserInteraction);
   viewport()->setAutoFillBackground(false);
+  // What is written stays where it is when the view grows: only what is new is painted.
+  for (QWidget* part : {static_cast<QWidget*>(this), viewport()}) {
+    part->setAttribute(Qt::WA_StaticContents);
+  }
   document()->setDocumentMargin(0);
   setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
   setFont(theme::font(theme::TextSize::Body));
@@ -212,7 +217,9 @@ void MarkdownView::insertCode(const MarkdownPiece& piece) {
 
 /// As high as the text is at this width.
 void MarkdownView::fit() {
-  document()->setTextWidth(viewport()->width());
+  // NOTE: it lays out all of the document, also where the width is the one it has.
+  const double width = viewport()->width();
+  if (document()->textWidth() != width) document()->setTextWidth(width);
   const int height = static_cast<int>(document()->size().height()) + 1;
   if (height == m_height) return;
   m_height = height;
@@ -246,8 +253,15 @@ void MarkdownView::changeEvent(QEvent* event) {
 }
 
 void MarkdownView::resizeEvent(QResizeEvent* event) {
+  // NOTE: a resize lays out all of the document too, and a growing text gets higher many times a
+  // second at the same width. All of it is in sight: there is nothing to scroll.
+  if (event->size().width() == event->oldSize().width()) {
+    QAbstractScrollArea::resizeEvent(event);
+    verticalScrollBar()->setRange(0, 0);
+    return;
+  }
   QTextBrowser::resizeEvent(event);
-  if (event->size().width() != event->oldSize().width()) fit();
+  fit();
 }
 
 void MarkdownView::wheelEvent(QWheelEvent* event) {

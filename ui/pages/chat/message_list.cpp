@@ -34,6 +34,9 @@ MessageList::MessageList(int side, QWidget* parent)
   setAccessibleName(tr("Messages"));
   m_layout->setContentsMargins(theme::kGrid, theme::kGrid, theme::kGrid, theme::kGrid);
   m_layout->setSpacing(theme::kGrid);
+  // NOTE: Qt moves what is painted instead of painting it again only where nothing in it is to be
+  // painted; without this, growing at the end makes all of it so.
+  m_content->setAttribute(Qt::WA_StaticContents);
   m_more->setFlat(true);
   m_layout->addWidget(m_more);
   m_layout->addStretch(1);

@@ -44,6 +44,7 @@ MessageWidget::MessageWidget(int index, QWidget* parent)
   m_layout->setContentsMargins(2 * theme::kGrid, theme::kGrid, 2 * theme::kGrid, theme::kGrid);
   m_layout->setSpacing(theme::kHalf);
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  setAttribute(Qt::WA_StaticContents);  // message_list.cpp says why
 }
 
 QToolButton* MessageWidget::action(const QString& icon, const QString& name) {
@@ -236,6 +237,11 @@ void MessageWidget::stopEditing() {
   if (m_editBar) m_editBar->deleteLater();
   m_textView->show();
   Q_EMIT grew();
+}
+
+void MessageWidget::resizeEvent(QResizeEvent* event) {
+  QFrame::resizeEvent(event);
+  if (!m_answer) update();  // its frame has corners on every side
 }
 
 void MessageWidget::paintEvent(QPaintEvent*) {

@@ -4,6 +4,7 @@
 #include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QScrollBar>
 #include <QTextBlock>
 #include <QTimer>
 #include <QToolTip>
@@ -37,6 +38,10 @@ TokenView::TokenView(QWidget* parent) : QTextEdit(parent) {
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
   viewport()->setAutoFillBackground(false);
+  // What is written stays where it is when the view grows: only what is new is painted.
+  for (QWidget* part : {static_cast<QWidget*>(this), viewport()}) {
+    part->setAttribute(Qt::WA_StaticContents);
+  }
   viewport()->setCursor(Qt::PointingHandCursor);
   document()->setDocumentMargin(0);
   setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
@@ -171,7 +176,9 @@ bool TokenView::event(QEvent* event) {
 }
 
 void TokenView::fit() {
-  document()->setTextWidth(viewport()->width());
+  // NOTE: it lays out all of the document, also where the width is the one it has.
+  const double width = viewport()->width();
+  if (document()->textWidth() != width) document()->setTextWidth(width);
   const int height = static_cast<int>(document()->size().height()) + 1;
   if (height == m_height) return;
   m_height = height;
@@ -197,8 +204,15 @@ void TokenView::changeEvent(QEvent* event) {
 }
 
 void TokenView::resizeEvent(QResizeEvent* event) {
+  // NOTE: a resize lays out all of the document too, and a growing text gets higher many times a
+  // second at the same width. All of it is in sight: there is nothing to scroll.
+  if (event->size().width() == event->oldSize().width()) {
+    QAbstractScrollArea::resizeEvent(event);
+    verticalScrollBar()->setRange(0, 0);
+    return;
+  }
   QTextEdit::resizeEvent(event);
-  if (event->size().width() != event->oldSize().width()) fit();
+  fit();
 }
 
 void TokenView::wheelEvent(QWheelEvent* event) {

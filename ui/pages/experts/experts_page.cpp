@@ -145,12 +145,14 @@ QString ExpertsPage::command() const {
 }
 
 void ExpertsPage::setActivity(bool visible, bool focused) {
-  m_visible = visible;
+  m_hertz = !visible ? 0 : focused ? 10 : 2;
+  for (const auto* source : {&m_source, &m_baseSource}) {
+    if (*source) (*source)->feed().setCadence(m_hertz, this);
+  }
   if (!visible) {
     m_scrubber->setPlaying(false);
     return;
   }
-  if (m_source) m_source->feed().setCadence(focused ? 10 : 2);
   feedChanged();
 }
 
@@ -176,11 +178,15 @@ void ExpertsPage::setRun(const QString& id) {
   m_shownStep = m_baseStep = m_baseWanted = -1;
   m_fanLayer = -1;
   m_fan->setValues({}, 0, {}, {});
-  if (m_source) disconnect(&m_source->feed(), nullptr, this, nullptr);  // others may keep it
+  if (m_source) {
+    disconnect(&m_source->feed(), nullptr, this, nullptr);
+    m_source->feed().setCadence(0, this);  // others may go on with it
+  }
   m_source.reset();
   m_baseSource.reset();
   if (const std::shared_ptr<RunFeed> feed = id.isEmpty() ? nullptr : studio().runs.feed(id)) {
     m_source = std::make_unique<ExpertsSource>(feed);
+    feed->setCadence(m_hertz, this);
     connect(m_source.get(), &ExpertsSource::ready, this, &ExpertsPage::frameReady);
     connect(m_source.get(), &ExpertsSource::windowReady, this, [this] {
       m_window = m_source->window();
@@ -339,6 +345,7 @@ void ExpertsPage::wantBase() {
     const std::shared_ptr<RunFeed> feed = studio().runs.feed(id);
     if (!feed) return;
     m_baseSource = std::make_unique<ExpertsSource>(feed);
+    feed->setCadence(m_hertz, this);
     connect(m_baseSource.get(), &ExpertsSource::ready, this, &ExpertsPage::baseReady);
     connect(feed.get(), &RunFeed::changed, m_baseSource.get(), [this] {
       if (!m_base) wantBase();

@@ -119,7 +119,7 @@ class ExpertsPage : public Page {
   std::vector<ExpertsFrame> m_window;
   std::int64_t m_fanSteps = 0;  ///< logged steps when the fan was asked for
   int m_fanLayer = -1;
-  bool m_visible = true;
+  int m_hertz = 10;  ///< how often the run is read
 };
 
 }  // namespace tessera::ui

@@ -173,8 +173,12 @@ void MonitorPage::refreshPicked() {
 void MonitorPage::setRun(const QString& id) {
   if (id == m_run && m_feed) return;
   m_run = id;
-  if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
+  if (m_feed) {
+    disconnect(m_feed.get(), nullptr, this, nullptr);
+    m_feed->setCadence(0, this);  // others may go on with it
+  }
   m_feed = id.isEmpty() ? nullptr : studio().runs.feed(id);
+  if (m_feed) m_feed->setCadence(m_hertz, this);
   m_header->setFeed(id, m_feed);
   m_charts->setFeed(id, m_feed);
   m_ranks->setFeed(m_feed);
@@ -234,7 +238,8 @@ Location MonitorPage::location() const {
 }
 
 void MonitorPage::setActivity(bool visible, bool focused) {
-  if (visible && m_feed) m_feed->setCadence(focused ? 10 : 2);
+  m_hertz = !visible ? 0 : focused ? 10 : 2;
+  if (m_feed) m_feed->setCadence(m_hertz, this);
 }
 
 QString MonitorPage::command() const {

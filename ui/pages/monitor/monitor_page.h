@@ -74,6 +74,7 @@ class MonitorPage : public Page {
   std::vector<QAction*> m_commands;
   QString m_run;
   std::shared_ptr<RunFeed> m_feed;
+  int m_hertz = 10;  ///< how often the run is read
 };
 
 }  // namespace tessera::ui

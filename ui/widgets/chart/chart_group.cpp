@@ -13,6 +13,11 @@ namespace tessera::ui {
 using chart::Range;
 using chart::XAxis;
 
+namespace {
+/// Of drawing in one turn of the event loop: with what else there is to paint, a frame of 33 ms.
+constexpr double kTurnMs = 14;
+}  // namespace
+
 void ChartGroup::setRuns(Runs runs) {
   m_runs = std::move(runs);
   m_hovered.clear();
@@ -132,25 +137,47 @@ void ChartGroup::pick(const QString& runId, std::int64_t step) {
 }
 
 bool ChartGroup::mayDraw(QWidget* panel) {
-  constexpr double kTurnMs = 16;
-  if (m_spentMs < kTurnMs) return true;
-  m_waiting.emplace_back(panel);
+  const auto known = std::find(m_waiting.begin(), m_waiting.end(), panel);
+  if (m_spentMs < kTurnMs) {
+    if (known != m_waiting.end()) m_waiting.erase(known);
+    return true;
+  }
+  drawSoon(panel);
   return false;
+}
+
+void ChartGroup::drawSoon(QWidget* panel) {
+  if (std::find(m_waiting.begin(), m_waiting.end(), panel) == m_waiting.end()) {
+    m_waiting.emplace_back(panel);
+  }
+  queueTurn();
 }
 
 void ChartGroup::drew(double milliseconds) {
   m_spentMs += milliseconds;
+  m_usualMs += 0.2 * (milliseconds - m_usualMs);
+  queueTurn();
+}
+
+void ChartGroup::queueTurn() {
   if (m_turnQueued) return;
   m_turnQueued = true;
   QTimer::singleShot(0, this, [this] { nextTurn(); });
 }
 
+/// Only panels that are likely to be drawn are painted again: the others show what they have.
 void ChartGroup::nextTurn() {
   m_turnQueued = false;
   m_spentMs = 0;
-  for (const QPointer<QWidget>& panel : std::exchange(m_waiting, {})) {
+  const auto fitting = static_cast<std::size_t>(std::max(1.0, kTurnMs / m_usualMs));
+  const auto end =
+      m_waiting.begin() + static_cast<std::ptrdiff_t>(std::min(fitting, m_waiting.size()));
+  const std::vector<QPointer<QWidget>> next(m_waiting.begin(), end);
+  m_waiting.erase(m_waiting.begin(), end);
+  for (const QPointer<QWidget>& panel : next) {
     if (panel) panel->update();
   }
+  if (!m_waiting.empty()) queueTurn();  // those just updated may be out of sight
 }
 
 int ChartGroup::dashOf(const RunCurves& run) const {

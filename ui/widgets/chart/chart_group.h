@@ -67,6 +67,8 @@ class ChartGroup : public QObject {
   /// enough, the answer is no: the panel shows what it has, moved to where it belongs, and is told
   /// to draw in a later turn. So the window keeps moving however much there is to draw.
   bool mayDraw(QWidget* panel);
+  /// It is to be drawn, and what it shows meanwhile is not wrong: in one of the next turns.
+  void drawSoon(QWidget* panel);
   /// Processor time that drawing took.
   void drew(double milliseconds);
   /// Panels that wait for their turn.
@@ -88,6 +90,7 @@ class ChartGroup : public QObject {
 
  private:
   void measure();
+  void queueTurn();
   void nextTurn();
   Runs m_runs;
   ChartOptions m_options;
@@ -96,6 +99,7 @@ class ChartGroup : public QObject {
   std::optional<double> m_cursor;
   std::vector<QPointer<QWidget>> m_waiting;
   double m_spentMs = 0;
+  double m_usualMs = 1;  ///< that a panel takes
   bool m_turnQueued = false;
   QString m_hovered, m_pickedRun;
   std::int64_t m_pickedStep = -1;

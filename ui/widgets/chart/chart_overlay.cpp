@@ -22,7 +22,7 @@ constexpr std::size_t kMostRows = 10;
 
 ChartPanel::Reading ChartPanel::readingOf(const SceneLine& line, double x) const {
   Reading r;
-  r.line = line;
+  r.line = &line;
   r.value = r.smooth = std::numeric_limits<double>::quiet_NaN();
   const XAxis axis = m_group.options().axis;
   const std::vector<double>& at = line.x->values(axis);
@@ -37,9 +37,9 @@ ChartPanel::Reading ChartPanel::readingOf(const SceneLine& line, double x) const
   r.at = true;
   r.x = at[i];
   r.value = static_cast<double>(line.values->at(i));
-  const auto found = m_smoothing.find(line.run + QLatin1Char('\n') + line.key);
-  if (found != m_smoothing.end() && i < found->second.values().size() &&
-      m_group.options().smoothing > 1 && m_spec.smoothed && !line.points) {
+  if (m_group.options().smoothing <= 1 || !m_spec.smoothed || line.points) return r;
+  const auto found = m_smoothing.find({line.run, line.key});
+  if (found != m_smoothing.end() && i < found->second.values().size()) {
     r.smooth = static_cast<double>(found->second.values()[i]);
   }
   return r;
@@ -61,7 +61,7 @@ QString ChartPanel::readout() const {
   QString text = chart::xText(*m_group.cursor(), m_group.options().axis) + QLatin1Char(':');
   for (const Reading& r : readings()) {
     if (!r.at) continue;
-    text += QStringLiteral(" %1 %2,").arg(r.line.title, chart::valueText(r.value, m_spec.kind));
+    text += QStringLiteral(" %1 %2,").arg(r.line->title, chart::valueText(r.value, m_spec.kind));
   }
   text.chop(1);
   return text;
@@ -82,7 +82,7 @@ void ChartPanel::paintCursor(QPainter& painter, const std::vector<Reading>& all)
     const double shown = std::isfinite(r.smooth) ? r.smooth : r.value;
     const QPointF at(m_drawn.x.toPixel(r.x), m_drawn.y.toPixel(shown));
     if (!plot.adjusted(-1, -1, 1, 1).contains(at)) continue;
-    painter.setBrush(r.line.color);
+    painter.setBrush(r.line->color);
     painter.setPen(QPen(theme::colors().raised, 1.5));
     painter.drawEllipse(at, 4, 4);
   }
@@ -147,7 +147,7 @@ void ChartPanel::paintReadout(QPainter& painter, const std::vector<Reading>& all
     }
     values.push_back(value);
     titleWidth =
-        std::max(titleWidth, std::min(180.0, plainMetrics.horizontalAdvance(r.line.title)));
+        std::max(titleWidth, std::min(180.0, plainMetrics.horizontalAdvance(r.line->title)));
     valueWidth = std::max(valueWidth, digitMetrics.horizontalAdvance(value));
   }
   const QString more = total > shown.size() ? tr("%1 more").arg(total - shown.size()) : QString();
@@ -171,7 +171,7 @@ void ChartPanel::paintReadout(QPainter& painter, const std::vector<Reading>& all
   painter.drawText(QRectF(box.left() + kPad, y, width, kRow), Qt::AlignVCenter, head);
   for (std::size_t i = 0; i < shown.size(); ++i) {
     y += kRow;
-    const SceneLine& line = shown[i].line;
+    const SceneLine& line = *shown[i].line;
     double at = box.left() + kPad;
     chart::drawSample(painter, QRectF(at, y, kSample, kRow), line.color, line.dash, line.points);
     at += kSample + 6;

@@ -43,10 +43,16 @@ ChartPanel::ChartPanel(ChartGroup& group, ChartPanelSpec spec, QWidget* parent)
   setAttribute(Qt::WA_OpaquePaintEvent);
   setAccessibleName(tr("Chart: %1").arg(m_spec.title));
   makeButtons();
-  connect(&group, &ChartGroup::dataUpdated, this, &ChartPanel::stale);
+  connect(&group, &ChartGroup::dataUpdated, this, [this] {
+    m_stale = true;
+    m_lines.reset();
+    // While all of a run is in sight, its picture is only a little older than the run.
+    if (!m_mouseInside && !hasFocus() && isVisible()) return m_group.drawSoon(this);
+    update();
+  });
   connect(&group, &ChartGroup::runsChanged, this, [this] {
     m_smoothing.clear();
-    stale();
+    linesStale();
   });
   connect(&group, &ChartGroup::optionsChanged, this, &ChartPanel::stale);
   connect(&group, &ChartGroup::viewChanged, this, &ChartPanel::stale);
@@ -100,12 +106,19 @@ void ChartPanel::setHeights(std::optional<chart::Range> range) {
 
 void ChartPanel::stale() {
   m_stale = true;
-  m_lines.reset();
   update();  // Qt leaves hidden widgets alone
 }
 
+void ChartPanel::linesStale() {
+  m_lines.reset();
+  stale();
+}
+
 const std::vector<SceneLine>& ChartPanel::lines() const {
-  if (!m_lines) m_lines = makeLines();
+  std::size_t generation = 0;
+  for (const auto& run : m_group.runs()) generation = generation * 31 + run->generation();
+  if (!m_lines || generation != m_generation) m_lines = makeLines();
+  m_generation = generation;
   return *m_lines;
 }
 
@@ -159,6 +172,7 @@ Scene ChartPanel::scene() const {
   s.hoveredRun = m_group.hovered();
   s.hoveredKey = m_hoveredKey;
   s.emptyText = m_spec.emptyText;
+  if (m_drawn.plot.left() > 1) s.labels = m_drawn.plot.left() - 1;  // plotArea() begins at 1
   if (m_group.runs().size() == 1 && s.hoveredKey.isEmpty()) s.hoveredRun.clear();
   m_smoothingBehind = false;
   if (s.smoothing) {
@@ -166,7 +180,7 @@ Scene ChartPanel::scene() const {
     for (SceneLine& line : s.lines) {
       if (line.points) continue;  // few values: validation is shown as it is
       const RunCurves* run = m_group.run(line.run);
-      chart::Smoothing& smoothing = m_smoothing[line.run + QLatin1Char('\n') + line.key];
+      chart::Smoothing& smoothing = m_smoothing[{line.run, line.key}];
       const std::size_t done =
           smoothing.follow(*line.values, options.smoothing, run->revision(), budget);
       budget -= done;
@@ -195,10 +209,13 @@ QRectF ChartPanel::plotArea(const QSizeF& size, double legendHeight) const {
 void ChartPanel::renderBase() {
   const double ratio = devicePixelRatioF();
   const QSize pixels = size() * ratio;
-  if (m_base.size() != pixels) m_base = QImage(pixels, QImage::Format_RGB32);
-  m_base.setDevicePixelRatio(ratio);
-  m_base.fill(theme::colors().raised);
+  if (m_base.size() != pixels) {
+    m_base = QImage(pixels, QImage::Format_RGB32);
+    m_base.setDevicePixelRatio(ratio);
+    m_base.fill(theme::colors().raised);
+  }
   m_drawn = chart::draw(scene(), m_base, plotArea(size(), kLegend));
+  paintHeader();
   m_stale = false;
   ++m_renders;
   if (m_smoothingBehind) {
@@ -224,7 +241,6 @@ void ChartPanel::paintEvent(QPaintEvent*) {
   }
   painter.setRenderHint(QPainter::Antialiasing);
   const std::vector<Reading> all = readings();
-  paintHeader(painter);
   paintLegend(painter, all);
   if (m_drawn.any) {
     paintPicked(painter);
@@ -248,12 +264,14 @@ void ChartPanel::paintEvent(QPaintEvent*) {
 
 /// What was drawn last, where it belongs in the present view.
 void ChartPanel::paintMoved(QPainter& painter) {
-  painter.fillRect(rect(), theme::colors().raised);
   const QRectF& plot = m_drawn.plot;
+  const bool fits = m_base.size() == size() * devicePixelRatioF();
+  if (!fits) painter.fillRect(rect(), theme::colors().raised);
   if (m_base.isNull() || plot.isEmpty()) return;
   const chart::Range was = m_drawn.x.range, now = m_group.view();
   const double ratio = m_base.devicePixelRatio();
   painter.drawImage(QPointF(0, 0), m_base);
+  if (was == now) return;
   painter.fillRect(plot, theme::colors().raised);
   const double scale = plot.width() / now.span();
   const QRectF target(plot.left() + (was.low - now.low) * scale, plot.top(), was.span() * scale,
@@ -264,7 +282,10 @@ void ChartPanel::paintMoved(QPainter& painter) {
   painter.restore();
 }
 
-void ChartPanel::paintHeader(QPainter& painter) {
+/// Title and unit, into the drawn picture.
+void ChartPanel::paintHeader() {
+  QPainter painter(&m_base);
+  painter.fillRect(QRectF(0, 0, width(), kHeader), theme::colors().raised);
   const theme::Colors& c = theme::colors();
   const QFont bold = theme::font(theme::TextSize::Body, false, true);
   const QFont caption = theme::font(theme::TextSize::Caption);
@@ -285,13 +306,22 @@ void ChartPanel::paintHeader(QPainter& painter) {
 }
 
 void ChartPanel::paintLegend(QPainter& painter, const std::vector<Reading>& all) {
+  const QRectF box(kEdge, kHeader - 4, width() - 2 * kEdge, kLegend);
+  const auto lit = [this](const Reading* r) {
+    return r->line->run == m_group.hovered() && m_group.runs().size() > 1;
+  };
+  std::vector<const Reading*> shown;
+  for (const Reading& r : all) shown.push_back(&r);
+  std::stable_partition(shown.begin(), shown.end(), lit);
+  // Of fifty runs a few find room: numbers and widths of the others are never asked for.
+  shown.resize(std::min(shown.size(), chart::mostInLegendRow(box.width())));
   std::vector<chart::LegendEntry> entries;
-  for (const Reading& r : all) {
-    QString value = r.at ? chart::valueText(r.value, m_spec.kind) : QString();
-    entries.push_back({r.line.title, value, r.line.color, r.line.dash, r.line.points,
-                       r.line.run == m_group.hovered() && m_group.runs().size() > 1});
+  for (const Reading* r : shown) {
+    QString value = r->at ? chart::valueText(r->value, m_spec.kind) : QString();
+    entries.push_back(
+        {r->line->title, value, r->line->color, r->line->dash, r->line->points, lit(r)});
   }
-  chart::drawLegendRow(painter, QRectF(kEdge, kHeader - 4, width() - 2 * kEdge, kLegend), entries);
+  chart::drawLegendRow(painter, box, entries, all.size() - shown.size());
 }
 
 void ChartPanel::resizeEvent(QResizeEvent*) {
@@ -303,7 +333,10 @@ void ChartPanel::resizeEvent(QResizeEvent*) {
 }
 
 void ChartPanel::changeEvent(QEvent* event) {
-  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) stale();
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) {
+    linesStale();  // colours are in the lines
+    m_base = QImage();
+  }
   QWidget::changeEvent(event);
 }
 

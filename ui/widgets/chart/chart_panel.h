@@ -81,7 +81,7 @@ class ChartPanel : public QWidget {
 
  private:
   struct Reading {
-    chart::SceneLine line;
+    const chart::SceneLine* line = nullptr;
     double x = 0, value = 0, smooth = 0;
     bool at = false;  ///< the line has a row there
   };
@@ -89,13 +89,14 @@ class ChartPanel : public QWidget {
 
   std::vector<chart::SceneLine> makeLines() const;
   void makeButtons();
-  void stale();
+  void stale();       ///< to be drawn anew
+  void linesStale();  ///< to be drawn anew, of other lines
   void showLog();
   chart::Scene scene() const;
   QRectF plotArea(const QSizeF& size, double legendHeight) const;
   void renderBase();
   void paintMoved(QPainter& painter);
-  void paintHeader(QPainter& painter);
+  void paintHeader();
   void paintLegend(QPainter& painter, const std::vector<Reading>& readings);
   void paintCursor(QPainter& painter, const std::vector<Reading>& readings);
   void paintReadout(QPainter& painter, const std::vector<Reading>& readings);
@@ -117,9 +118,10 @@ class ChartPanel : public QWidget {
   bool m_log;
   bool m_wheelZooms = false;
   std::optional<chart::Range> m_heights;
-  mutable std::map<QString, chart::Smoothing> m_smoothing;  ///< by run and key
+  mutable std::map<std::pair<QString, QString>, chart::Smoothing> m_smoothing;  ///< by run and key
   mutable bool m_smoothingBehind = false;
   mutable std::optional<std::vector<chart::SceneLine>> m_lines;  ///< until something changes
+  mutable std::size_t m_generation = 0;                          ///< of the runs, for these lines
   QImage m_base;
   chart::Drawn m_drawn;
   bool m_stale = true;

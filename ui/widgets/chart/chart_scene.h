@@ -43,6 +43,7 @@ struct Scene {
   ValueKind kind = ValueKind::Number;
   QString hoveredRun, hoveredKey;  ///< lit, the others faint; empty: all alike
   QString emptyText;
+  double labels = 56;  ///< width of the y axis's labels, a guess: that of the last drawing
 };
 
 /// What was drawn where, for the mouse, the cursor and tests.

@@ -9,51 +9,22 @@ namespace tessera::ui::chart {
 namespace {
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
-/// Short stretches are quicker read through than gathered from the pyramid.
-constexpr std::size_t kShort = 96;
-
-void scan(const Series& series, std::size_t from, std::size_t to, Column& c) {
-  const float* values = series.values().data();
-  float low = std::numeric_limits<float>::infinity(), high = -low;
-  double sum = 0;
-  std::uint32_t finite = 0;
-  for (std::size_t i = from; i < to; ++i) {
-    const float v = values[i];
-    const bool ok = std::abs(v) <= std::numeric_limits<float>::max();  // false for NaN
-    low = ok && v < low ? v : low;
-    high = ok && v > high ? v : high;
-    sum += ok ? static_cast<double>(v) : 0.0;
-    finite += ok ? 1 : 0;
-  }
-  c.values = finite;
-  c.missing = static_cast<std::uint32_t>(to - from) - finite;
-  c.low = finite ? low : kNone;
-  c.high = finite ? high : kNone;
-  c.mean = finite ? static_cast<float>(sum / finite) : kNone;
-  c.last = kNone;
-  for (std::size_t i = to; i > from && !std::isfinite(c.last); --i) c.last = values[i - 1];
-  if (!finite) c.last = kNone;
-}
-
 Column columnOf(const Series& series, std::size_t from, std::size_t to,
-                const std::vector<float>* smooth) {
+                const std::vector<float>* smooth, bool withMean) {
+  const Extremes e = series.extremes(from, to);
   Column c;
-  if (to - from == 1) {
-    const float v = series.at(from);
-    const bool finite = std::isfinite(v);
-    c.low = c.high = c.last = c.mean = finite ? v : kNone;
-    c.values = finite;
-    c.missing = !finite;
-  } else if (to - from <= kShort) {
-    scan(series, from, to, c);
-  } else {
-    const Bucket b = series.bucket(from, to);
-    c.low = b.min;
-    c.high = b.max;
-    c.last = b.last;
-    c.mean = b.values ? static_cast<float>(b.sum / b.values) : kNone;
-    c.values = b.values;
-    c.missing = b.missing;
+  c.values = e.values;
+  c.missing = static_cast<std::uint32_t>(to - from) - e.values;
+  c.low = c.high = c.last = c.mean = kNone;
+  if (e.values > 0) {
+    c.low = e.low;
+    c.high = e.high;
+    c.last = series.at(to - 1);
+    if (!std::isfinite(c.last)) c.last = series.bucket(from, to).last;
+    if (withMean) {
+      const Bucket b = series.bucket(from, to);
+      c.mean = static_cast<float>(b.sum / b.values);
+    }
   }
   c.smooth = smooth && to <= smooth->size() ? (*smooth)[to - 1] : kNone;
   return c;
@@ -61,7 +32,7 @@ Column columnOf(const Series& series, std::size_t from, std::size_t to,
 }  // namespace
 
 void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view, int width,
-               const std::vector<float>* smooth, std::vector<Column>& out) {
+               const std::vector<float>* smooth, std::vector<Column>& out, bool withMean) {
   out.clear();
   const std::vector<double>& at = x.values(axis);
   const std::size_t rows = std::min(at.size(), series.size());
@@ -71,7 +42,7 @@ void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& 
   const std::size_t first = edges.front(), end = std::min<std::size_t>(edges.back(), rows);
   const bool dense = end > first && end - first > static_cast<std::size_t>(width) / 2;
   const auto single = [&](std::size_t row) {
-    Column c = columnOf(series, row, row + 1, smooth);
+    Column c = columnOf(series, row, row + 1, smooth, withMean);
     c.x = static_cast<float>(std::clamp((at[row] - view.low) * scale, -1e7, 1e7));
     out.push_back(c);
   };
@@ -84,7 +55,7 @@ void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& 
       single(from);
       continue;
     }
-    Column c = columnOf(series, from, to, smooth);
+    Column c = columnOf(series, from, to, smooth, withMean);
     c.x = static_cast<float>(i) + 0.5f;
     out.push_back(c);
   }
@@ -92,16 +63,16 @@ void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& 
 }
 
 Range extentOf(const std::vector<Column>& columns, int width, bool log) {
-  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  Extremes e;
+  const auto right = static_cast<float>(width);
   for (const Column& c : columns) {
-    if (c.values == 0 || c.x < 0 || c.x > static_cast<float>(width)) continue;
-    for (const float v : {c.low, c.high, c.last}) {
-      if (log && !(v > 0)) continue;
-      range.low = std::min<double>(range.low, v);
-      range.high = std::max<double>(range.high, v);
-    }
+    if (c.values == 0 || c.x < 0 || c.x > right) continue;
+    const float low = !log || c.low > 0 ? c.low : c.last;
+    if (log && !(c.high > 0)) continue;
+    e.low = !log || low > 0 ? std::min(e.low, low) : std::min(e.low, c.high);
+    e.high = std::max(e.high, c.high);
   }
-  return range;
+  return {double(e.low), double(e.high)};
 }
 
 Range robustExtentOf(std::vector<float> lows, std::vector<float> highs) {

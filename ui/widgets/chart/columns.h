@@ -14,14 +14,15 @@ namespace tessera::ui::chart {
 struct Column {
   float x =
       0;  ///< pixels from the left edge; before 0 and after the width for the lines that leave
-  float low = 0, high = 0, last = 0, mean = 0;
+  float low = 0, high = 0, last = 0;
+  float mean = 0;    ///< NaN: not asked for
   float smooth = 0;  ///< NaN: none
   std::uint32_t values = 0, missing = 0;
 };
 
 /// `out` gets the columns of the view that hold rows, and the nearest row on each side.
 void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view, int width,
-               const std::vector<float>* smooth, std::vector<Column>& out);
+               const std::vector<float>* smooth, std::vector<Column>& out, bool withMean = false);
 
 /// Extent of the values inside the view; low > high without any. With `log` only values above 0
 /// count.

@@ -17,17 +17,19 @@ QRgb mixed(QRgb a, QRgb b, double share) {
 CurveRaster::CurveRaster(QImage& image, const QRect& clip)
     : m_bits(image.bits()),
       m_stride(image.bytesPerLine()),
-      m_clip(clip.intersected(QRect(QPoint(0, 0), image.size()))) {
+      m_clip(clip.intersected(QRect(QPoint(0, 0), image.size()))),
+      m_top(static_cast<float>(m_clip.top())),
+      m_bottom(static_cast<float>(m_clip.bottom() + 1)) {
   Q_ASSERT(image.format() == QImage::Format_RGB32);
 }
 
-void CurveRaster::blend(QRgb* pixel, QRgb color, double coverage) const {
-  if (coverage >= 0.998) {
+inline void CurveRaster::blend(QRgb* pixel, QRgb color, float coverage) const {
+  if (coverage >= 0.998f) {
     *pixel = color | 0xff000000u;
     return;
   }
   // Red and blue together, green apart: 8 bits each with 8 free above.
-  const auto t = static_cast<quint32>(coverage * 256);
+  const auto t = static_cast<quint32>(coverage * 256.0f);
   const quint32 dst = *pixel;
   const quint32 rb = ((color & 0xff00ffu) * t + (dst & 0xff00ffu) * (256 - t)) >> 8;
   const quint32 g = ((color & 0x00ff00u) * t + (dst & 0x00ff00u) * (256 - t)) >> 8;
@@ -40,8 +42,8 @@ void CurveRaster::line(double x0, double y0, double x1, double y1, double width,
   const double dx = x1 - x0;
   const double half = width / 2;
   if (dx < 1e-9) {
-    column(static_cast<int>(std::floor(x0)), std::min(y0, y1) - half, std::max(y0, y1) + half,
-           color, 1);
+    column(static_cast<int>(std::floor(x0)), static_cast<float>(std::min(y0, y1) - half),
+           static_cast<float>(std::max(y0, y1) + half), color);
     return;
   }
   const double slope = (y1 - y0) / dx;
@@ -65,23 +67,29 @@ void CurveRaster::line(double x0, double y0, double x1, double y1, double width,
       const double centre = py + 0.5;
       double cover = half + 0.5 - std::abs(centre - y) * across;
       cover = std::min({cover, centre - top + 0.5, bottom - centre + 0.5, 1.0});
-      if (cover > 0) blend(reinterpret_cast<QRgb*>(at), color, cover);
+      if (cover > 0) blend(reinterpret_cast<QRgb*>(at), color, static_cast<float>(cover));
     }
   }
 }
 
-void CurveRaster::column(int x, double top, double bottom, QRgb color, double opacity) {
-  if (x < m_clip.left() || x > m_clip.right() || !(bottom > top)) return;
-  const double high = std::max(top, double(m_clip.top()));
-  const double low = std::min(bottom, m_clip.bottom() + 1.0);
+void CurveRaster::column(int x, float top, float bottom, QRgb color, float opacity) {
+  if (x < m_clip.left() || x > m_clip.right()) return;
+  const float high = std::max(top, m_top), low = std::min(bottom, m_bottom);
   if (!(low > high)) return;
-  const int first = static_cast<int>(std::floor(high));
-  const int last = std::min(static_cast<int>(std::ceil(low)) - 1, m_clip.bottom());
+  const int first = static_cast<int>(high);  // the clip does not reach above the image
+  const int last = std::min(static_cast<int>(low), m_clip.bottom());
   uchar* at = m_bits + first * m_stride + qsizetype(x) * 4;
-  for (int py = first; py <= last; ++py, at += m_stride) {
-    const double cover = std::min(low, py + 1.0) - std::max(high, double(py));
-    blend(reinterpret_cast<QRgb*>(at), color, cover * opacity);
+  const auto pixel = [&at] { return reinterpret_cast<QRgb*>(at); };
+  if (first == last) return blend(pixel(), color, (low - high) * opacity);
+  blend(pixel(), color, (static_cast<float>(first + 1) - high) * opacity);
+  at += m_stride;
+  if (opacity >= 1) {
+    const QRgb opaque = color | 0xff000000u;
+    for (int py = first + 1; py < last; ++py, at += m_stride) *pixel() = opaque;
+  } else {
+    for (int py = first + 1; py < last; ++py, at += m_stride) blend(pixel(), color, opacity);
   }
+  blend(pixel(), color, (low - static_cast<float>(last)) * opacity);
 }
 
 }  // namespace tessera::ui::chart

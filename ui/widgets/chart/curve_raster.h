@@ -18,13 +18,14 @@ class CurveRaster {
   /// A segment, x0 <= x1. `dash` > 0: only where (x / dash) is even, a pattern along x.
   void line(double x0, double y0, double x1, double y1, double width, QRgb color, int dash = 0);
   /// One column of pixels from `top` to `bottom`, its ends antialiased, with this opacity.
-  void column(int x, double top, double bottom, QRgb color, double opacity);
+  void column(int x, float top, float bottom, QRgb color, float opacity = 1);
 
  private:
-  void blend(QRgb* pixel, QRgb color, double coverage) const;
+  void blend(QRgb* pixel, QRgb color, float coverage) const;
   uchar* m_bits;
   qsizetype m_stride;
   QRect m_clip;
+  float m_top, m_bottom;  ///< of the clip
 };
 
 /// `share` of `a` over `b`, opaque.

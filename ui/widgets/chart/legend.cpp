@@ -64,12 +64,17 @@ int layOut(double width, const std::vector<LegendEntry>& entries, const Place& p
 }
 }  // namespace
 
-void drawLegendRow(QPainter& painter, const QRectF& box, std::vector<LegendEntry> entries) {
+std::size_t mostInLegendRow(double width) {
+  return static_cast<std::size_t>(std::max(0.0, width) / (kSample + kGap + kBetween)) + 1;
+}
+
+void drawLegendRow(QPainter& painter, const QRectF& box, std::vector<LegendEntry> entries,
+                   std::size_t unlisted) {
   std::stable_partition(entries.begin(), entries.end(), [](const LegendEntry& e) { return e.lit; });
   const QFontMetricsF plain(theme::font(theme::TextSize::Caption));
   double x = box.left();
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const std::size_t left = entries.size() - i;
+    const std::size_t left = entries.size() - i + unlisted;
     const QString more = QCoreApplication::translate("Chart", "+%1 more").arg(left);
     const double kept = left > 1 ? plain.horizontalAdvance(more) + kBetween : 0;
     const Cell cell = cellOf(entries[i], box.width());

@@ -19,8 +19,12 @@ struct LegendEntry {
   bool lit = false;
 };
 
-/// What does not fit is told as "+12 more"; a lit entry comes first.
-void drawLegendRow(QPainter& painter, const QRectF& box, std::vector<LegendEntry> entries);
+/// What does not fit is told as "+12 more"; a lit entry comes first. `unlisted`: how many more
+/// there are behind these entries, which fill the row.
+void drawLegendRow(QPainter& painter, const QRectF& box, std::vector<LegendEntry> entries,
+                   std::size_t unlisted = 0);
+/// How many entries a row of this width takes at the most.
+std::size_t mostInLegendRow(double width);
 double legendHeight(double width, const std::vector<LegendEntry>& entries);
 void drawLegend(QPainter& painter, const QRectF& box, const std::vector<LegendEntry>& entries);
 

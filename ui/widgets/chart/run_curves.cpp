@@ -145,6 +145,12 @@ RunCurves::Curve RunCurves::curve(const QString& key) const {
   return {};
 }
 
+std::size_t RunCurves::generation() const {
+  // Layers are in a vector that may move when the first step of a run is read.
+  const auto layers = m_history ? reinterpret_cast<std::size_t>(m_history->layerMaxVio.data()) : 0;
+  return layers * 31 + static_cast<std::size_t>(m_revision);
+}
+
 QStringList RunCurves::keys(const QString& pattern) const {
   if (!pattern.endsWith(QLatin1String("/*"))) {
     return curve(pattern).values ? QStringList{pattern} : QStringList{};

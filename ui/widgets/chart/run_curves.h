@@ -66,6 +66,8 @@ class RunCurves {
   const RunHistory* history() const { return m_history; }
   /// Counts up when rows that were there are gone, so that what was derived begins anew.
   int revision() const { return m_revision; }
+  /// Changes whenever what curve() gave before may be gone.
+  std::size_t generation() const;
   /// Where a step lies on an axis, between logged rows too; NaN without rows.
   double position(std::int64_t step, chart::XAxis axis) const;
   /// The logged step nearest to an x; -1 without rows.

@@ -41,7 +41,7 @@ class XColumn {
     std::vector<std::uint32_t> rowOf;
   };
   std::array<std::vector<double>, kXAxes> m_values;
-  mutable std::array<Edges, 4> m_edges;  ///< panels of some widths are on the screen together
+  mutable std::array<Edges, 8> m_edges;  ///< panels of some widths are on the screen together
   mutable std::size_t m_next = 0;
 };
 
