@@ -43,19 +43,20 @@ double copy_rate(Device device) {
   return kernels::time_case(copy, device).gbytes_per_s * 1e9;
 }
 
-/// One dense product c = a b^T by the library, results in the type of `dtype`, on the GPU BF16
-/// where operands are E4M3.
-Case library_case(const std::array<std::int64_t, 3>& shape, DType dtype, bool fp8) {
+/// One dense product c = a b^T by the library of the device. Results are in F32 on the CPU; on the
+/// GPU as operands are, in BF16 where those are E4M3.
+Case library_case(const std::array<std::int64_t, 3>& shape, DType dtype, bool fp8, Device device) {
   const auto [m, n, k] = shape;
   Case one{.op = fp8 ? "library_product_fp8" : "product",
            .label = fmt::format("({}, {}, {})", m, n, k),
            .dtype = fp8 ? DType::BF16 : dtype,
            .flops = 2.0 * double(m) * double(n) * double(k)};
-  one.body = [m = m, n = n, k = k, fp8](CaseRun& run) {
+  one.body = [m = m, n = n, k = k, fp8, device](CaseRun& run) {
     const TensorOptions options =
         fp8 ? TensorOptions{.dtype = DType::F8E4M3, .fixed = true} : TensorOptions{};
     const Tensor a = run.normal({m, k}, options), b = run.normal({n, k}, options);
-    const Tensor c = run.temporary({m, n});
+    const TensorOptions f32{.dtype = DType::F32};
+    const Tensor c = run.temporary({m, n}, device == Device::Cpu ? f32 : TensorOptions{});
     run.execute([&](Context& x) {
       if (fp8) {
         kernels::library_product_fp8(x, a, b, c);
@@ -79,7 +80,7 @@ class Ceilings {
     }
     if (device != Device::Cuda) return;
     const CaseTiming fp8 =
-        kernels::time_case(library_case({8192, 8192, 8192}, DType::BF16, true), device);
+        kernels::time_case(library_case({8192, 8192, 8192}, DType::BF16, true, device), device);
     if (!fp8.message.empty()) {
       std::printf("large E4M3 product: %s\n", fp8.message.c_str());
       return;
@@ -100,7 +101,7 @@ class Ceilings {
   std::optional<double> library(const Case& one) {
     if (one.dense[0] * one.dense[1] * one.dense[2] == 0) return {};
     if (is_fp8(one) && device_ == Device::Cpu) return {};
-    const Case dense = library_case(one.dense, one.dtype, is_fp8(one));
+    const Case dense = library_case(one.dense, one.dtype, is_fp8(one), device_);
     const auto key = dense.op + dense.label + kernels::short_name(dense.dtype);
     const auto known = library_.find(key);
     if (known != library_.end()) return known->second;

@@ -122,7 +122,7 @@ std::vector<std::string> describe_capabilities(Generation generation) {
   std::vector<std::string> lines;
   for (const Feature feature : kFeatures) {
     const Capability c = capability(feature, generation);
-    lines.push_back(fmt::format("{:<22} {:<5} {}{}", name_of(feature), c.fast ? "fast" : "plain",
+    lines.push_back(fmt::format("{:<22} {:<5} {}{}", name_of(feature), c.fast ? "fast" : "slow",
                                 c.uses, c.fast ? "" : fmt::format(": {}", c.why)));
   }
   for (const std::string_view recipe : {"fp32", "bf16", "tensorwise", "blockwise"}) {
