@@ -222,7 +222,11 @@ void MainWindow::showInspector(Page* shown) {
 void MainWindow::toggleDock(const QString& name) {
   DockPanel* panel = dock(name);
   if (!panel) return;
-  if (panel->isVisible() && !panel->visibleRegion().isEmpty()) return panel->hide();
+  if (panel->isVisible() && !panel->visibleRegion().isEmpty()) {
+    Page* shown = page(m_current);
+    if (shown && panel->isAncestorOf(focusWidget())) shown->setFocus(Qt::OtherFocusReason);
+    return panel->hide();
+  }
   panel->show();
   panel->raise();
   if (panel->content()) panel->content()->setFocus(Qt::ShortcutFocusReason);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/hosts/hosts_page.h"
 
-#include <QDate>
 #include <QFileDialog>
 #include <QGridLayout>
-#include <QLocale>
 #include <QPointer>
 #include <QProgressBar>
 #include <QPushButton>
@@ -198,11 +196,9 @@ void HostsPage::showSpeed() {
     m_speedNote->setText(
         tr("How fast this machine multiplies matrices: what a plan's step times come from."));
   } else {
-    const QDate day = QDate::fromString(m_machine.date(), Qt::ISODate);
     m_speedNote->setText(
         tr("A product of order 1024 in FP32, and %1 in BF16, measured on %2. Plans use both.")
-            .arg(bf16 > 0 ? numbers::flops(bf16) : numbers::notMeasured(),
-                 QLocale().toString(day, QLocale::ShortFormat)));
+            .arg(bf16 > 0 ? numbers::flops(bf16) : numbers::notMeasured(), m_machine.date()));
   }
 }
 
