@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <QDir>
 #include <QFile>
 #include <QProcess>
 #include <algorithm>
@@ -53,6 +54,38 @@ double ownMs(const std::function<void()>& work) {
   const double began = ownMs();
   work();
   return ownMs() - began;
+}
+
+namespace {
+/// Of all threads.
+double waitedByAll() {
+  double waited = 0;
+  const QDir tasks(QStringLiteral("/proc/self/task"));
+  for (const QString& task : tasks.entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+    QFile file(tasks.filePath(task) + QStringLiteral("/schedstat"));
+    if (!file.open(QIODevice::ReadOnly)) continue;  // it has ended meanwhile
+    waited += 1e-9 * file.readAll().split(' ').value(1).toDouble();
+  }
+  return waited;
+}
+}  // namespace
+
+Stopwatch::Stopwatch() : m_began(secondsNow()), m_waited(waitedByAll()) {}
+
+double Stopwatch::ms() const {
+  return 1e3 * (secondsNow() - m_began - (waitedByAll() - m_waited));
+}
+
+double longestEvent(const std::function<void()>& round, int rounds) {
+  std::vector<double> longest;
+  application().setWatching(true);
+  for (int i = 0; i < rounds; ++i) {
+    application().forgetStalls();
+    round();
+    longest.push_back(application().longestMs());
+  }
+  application().setWatching(false);
+  return median(longest);
 }
 
 double residentMegabytes() {

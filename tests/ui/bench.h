@@ -37,6 +37,19 @@ double median(std::vector<double> values);
 /// Waiting for anything else counts.
 double ownMs();
 double ownMs(const std::function<void()>& work);
+/// The clock less what any thread of this program was ready and had no processor: for what goes
+/// from one thread to another and back.
+class Stopwatch {
+ public:
+  Stopwatch();
+  double ms() const;
+
+ private:
+  double m_began, m_waited;
+};
+/// The longest event of the GUI thread in each of some rounds; the one in the middle, since the
+/// machine under this one may stop it at any time.
+double longestEvent(const std::function<void()>& round, int rounds = 3);
 /// The slowest but one of some durations: what one notices, without the one that the machine
 /// spoilt.
 double slowest(std::vector<double> times);
