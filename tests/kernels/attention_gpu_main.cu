@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "kernels/attention/attention_launch.h"
+#include "tests/kernels/gpu_program.h"
 
 using namespace tessera::kernels::cuda;
 using bf16 = __nv_bfloat16;
@@ -500,6 +501,7 @@ void bench(int sequences, int heads, int length, int repeats, bool only_backward
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 4096);
+  if (!has_gpu()) return kSkipped;
   const std::string mode = argc > 1 ? argv[1] : "check";
   if (mode == "check") return check_all(argc > 2) ? 0 : 1;
   const bool only_backward = mode == "backward";

@@ -7,8 +7,10 @@
 #include <exception>
 
 #include "tests/kernels/fp8_gpu_bench.cuh"
+#include "tests/kernels/gpu_program.h"
 
 int main(int argc, char** argv) {
+  if (!has_gpu()) return kSkipped;
   const char* what = argc > 1 ? argv[1] : "check";
   try {
     if (std::strcmp(what, "check") == 0) {
