@@ -10,6 +10,7 @@
 #include <QProcess>
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "core/base/error.h"
 #include "tests/ui/harness.h"
@@ -27,6 +28,7 @@ double secondsOf(clockid_t clock) {
   ::clock_gettime(clock, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
+}  // namespace
 
 double waitedSeconds() {
   thread_local const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
@@ -36,8 +38,6 @@ double waitedSeconds() {
   const bool read = std::sscanf(text, "%llu %llu", &ran, &waited) == 2;
   return read ? static_cast<double>(waited) * 1e-9 : 0;
 }
-}  // namespace
-
 double secondsNow() {
   return secondsOf(CLOCK_MONOTONIC);
 }
@@ -57,23 +57,29 @@ double ownMs(const std::function<void()>& work) {
 }
 
 namespace {
-/// Of all threads.
-double waitedByAll() {
-  double waited = 0;
+/// Seconds by thread.
+std::map<QString, double> waitedByThread() {
+  std::map<QString, double> waited;
   const QDir tasks(QStringLiteral("/proc/self/task"));
   for (const QString& task : tasks.entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
     QFile file(tasks.filePath(task) + QStringLiteral("/schedstat"));
     if (!file.open(QIODevice::ReadOnly)) continue;  // it has ended meanwhile
-    waited += 1e-9 * file.readAll().split(' ').value(1).toDouble();
+    waited[task] = 1e-9 * file.readAll().split(' ').value(1).toDouble();
   }
   return waited;
 }
 }  // namespace
 
-Stopwatch::Stopwatch() : m_began(secondsNow()), m_waited(waitedByAll()) {}
+Stopwatch::Stopwatch()
+    : m_began(secondsNow()), m_processor(processorSeconds()), m_waited(waitedByThread()) {}
 
 double Stopwatch::ms() const {
-  return 1e3 * (secondsNow() - m_began - (waitedByAll() - m_waited));
+  double most = 0;
+  for (const auto& [thread, waited] : waitedByThread()) {
+    const auto before = m_waited.find(thread);
+    most = std::max(most, waited - (before == m_waited.end() ? 0 : before->second));
+  }
+  return 1e3 * std::max(secondsNow() - m_began - most, processorSeconds() - m_processor);
 }
 
 double longestEvent(const std::function<void()>& round, int rounds) {

@@ -5,6 +5,7 @@
 #include <QSize>
 #include <QString>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -36,16 +37,19 @@ double median(std::vector<double> values);
 /// What passes for this thread: the clock less the time that it was ready and had no processor.
 /// Waiting for anything else counts.
 double ownMs();
+/// For which this thread was ready and had no processor, since it began.
+double waitedSeconds();
 double ownMs(const std::function<void()>& work);
-/// The clock less what any thread of this program was ready and had no processor: for what goes
-/// from one thread to another and back.
+/// For what goes from one thread to another and back: the clock less what the thread that waited
+/// longest was ready and had no processor, and never less than the processor time it took.
 class Stopwatch {
  public:
   Stopwatch();
   double ms() const;
 
  private:
-  double m_began, m_waited;
+  double m_began, m_processor;
+  std::map<QString, double> m_waited;
 };
 /// The longest event of the GUI thread in each of some rounds; the one in the middle, since the
 /// machine under this one may stop it at any time.
