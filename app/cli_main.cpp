@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "app/commands.h"
+#include "app/signals.h"
 #include "core/base/error.h"
 
 namespace {
@@ -35,6 +36,7 @@ void add_commands(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tessera::app::watch_signals();
   CLI::App app("Trains, watches and talks to DeepSeek-V3-family models.", "tessera");
   app.set_version_flag("--version", TESSERA_VERSION);
   app.require_subcommand(1);

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/signals.h"
 #include "app/terminal.h"
 #include "core/run/paths.h"
 #include "core/run/spec.h"

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "app/commands.h"
+#include "app/signals.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/run/library.h"

@@ -2,7 +2,6 @@
 #include "app/terminal.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,28 +62,6 @@ std::string table(const std::vector<std::string>& head,
   add(head, true);
   for (const auto& row : rows) add(row, false);
   return text;
-}
-
-namespace {
-std::atomic<bool> g_stop{false};
-
-void on_signal(int signal) {
-  // A second one of the keyboard's means it.
-  if (g_stop.exchange(true) && signal == SIGINT) _exit(130);
-}
-}  // namespace
-
-const std::atomic<bool>& stop_on_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // A full disk or a file size limit is an error of a write, not the end of the process.
-  signal(SIGXFSZ, SIG_IGN);
-  signal(SIGPIPE, SIG_IGN);
-  return g_stop;
 }
 
 namespace {

@@ -20,9 +20,6 @@ std::string count(double value);
 std::string table(const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows);
 
-/// SIGINT and SIGTERM set the flag that is returned; a second SIGINT ends the program.
-const std::atomic<bool>& stop_on_signals();
-
 /// Shows a run as it goes: one line that is rewritten on a terminal, and a line now and then where
 /// the output goes to a file.
 class RunView {

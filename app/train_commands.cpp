@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/signals.h"
 #include "app/terminal.h"
 #include "app/text_model.h"
 #include "core/base/error.h"
