@@ -3,8 +3,8 @@
 // and shown by `tessera devices` and `tessera selftest --device cuda`.
 //
 // Nothing here needs a GPU. Only Hopper has been run; the rest follows from what the hardware has,
-// and the plain kernels that other GPUs take are tested on Hopper with TESSERA_CUDA_PLAIN=1 in the
-// environment, which makes the table answer as for a GPU without fast kernels.
+// and the plain kernels that other GPUs take can be tested on Hopper with TESSERA_CUDA_PLAIN=1 in
+// the environment, which makes the table answer as for a GPU without fast kernels.
 #pragma once
 
 #include <cstdint>
