@@ -112,23 +112,34 @@ void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
   kernels::permute_plan(pass.context, s.picks, s.permutation);
 }
 
-Operand Moe::dispatch(Pass& pass, const Tensor& h, MoeStash& s) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = h.size(1);
+/// Blockwise sends a token's tiles as they are (DeepSeek-V3 report, section 3.3.3) and keeps
+/// nothing: top-k copies of every token would be a quarter of all that is kept.
+Operand Moe::dispatch(Pass& pass, const Operand& h, MoeStash& s) const {
+  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = h.plain.size(1);
   Operand sent;
   if (pass.precision.fp8_backward()) {
     take_rows(pass.scratch(), rows, hidden, sent.tiles);
-    take_transposed(pass.keep, rows, hidden, sent.tiles);
-    kernels::permute_quantise(pass.context, h, s.permutation, sent.tiles);
-  } else {
-    sent.plain = pass.keep.take(pass.precision.operand, {rows, hidden});
-    kernels::permute_forward(pass.context, h, s.permutation, sent.plain);
-    sent = pass.input(sent.plain, live_rows(s));
+    kernels::permute_tiles(pass.context, h.tiles, s.permutation, sent.tiles);
+    return sent;
   }
+  const Tensor plain = pass.precision.narrow ? h.plain : widened(pass, h.plain);
+  sent.plain = pass.keep.take(pass.precision.operand, {rows, hidden});
+  kernels::permute_forward(pass.context, plain, s.permutation, sent.plain);
+  sent = pass.input(sent.plain, live_rows(s));
   s.dispatched = sent;
   return sent;
 }
 
-void Moe::run_experts(Pass& pass, const Tensor& h, MoeStash& s, const Tensor& y) const {
+/// The dispatched rows for the weight gradient: as they were kept, or made again from h.
+Operand Moe::dispatch_again(Pass& pass, const Tensor& h, const MoeStash& s) const {
+  if (!pass.precision.fp8_backward()) return s.dispatched;
+  Operand sent;
+  take_transposed(pass.scratch(), s.permutation.slot_of_row.size(0), h.size(1), sent.tiles);
+  kernels::permute_quantise(pass.context, h, s.permutation, sent.tiles);
+  return sent;
+}
+
+void Moe::run_experts(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
   const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = y.size(1);
   const DType type = pass.precision.inner();
   const bool weighs_inside = pass.precision.fp8_backward();
@@ -153,8 +164,7 @@ void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) co
   Arena::Frame frame(pass.scratch());
   route(pass, h.plain, s);
   if (pass.observer) pass.observer->routed(s.picks, s.weights);
-  const bool takes_plain = pass.precision.narrow || pass.precision.fp8_backward();
-  run_experts(pass, takes_plain ? h.plain : widened(pass, h.plain), s, y);
+  run_experts(pass, h, s, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
 
@@ -171,7 +181,7 @@ void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
     kernels::fill(context, 0.0, dh);
   }
   const Tensor d_weights = pass.scratch().take(dy.dtype(), {dy.size(0), router_.top_k});
-  experts_backward(pass, rounded ? rounded : dy, s, d_weights, dh);
+  experts_backward(pass, rounded ? rounded : dy, h.plain, s, d_weights, dh);
   gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
 }
 
@@ -192,8 +202,8 @@ Operand Moe::combine_backward(Pass& pass, const Tensor& dy, const MoeStash& s,
 }
 
 /// Adds to dh what comes back through the routed experts, and writes the gate weights' gradients.
-void Moe::experts_backward(Pass& pass, const Tensor& dy, const MoeStash& s, const Tensor& d_weights,
-                           const Tensor& dh) const {
+void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& s,
+                           const Tensor& d_weights, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
   const std::int64_t rows = s.permutation.slot_of_row.size(0);
@@ -214,9 +224,12 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const MoeStash& s, cons
     }
     down_.weight_grad(context, dy_rows, activated, offsets);
   }
+  {
+    Arena::Frame of_gate_up(pass.scratch());
+    gate_up_.weight_grad(context, d_gate_up, dispatch_again(pass, h, s), offsets);
+  }
   const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
   gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);
-  gate_up_.weight_grad(context, d_gate_up, s.dispatched, offsets);
   kernels::permute_backward(context, d_dispatched, s.permutation, dh);
 }
 

@@ -16,7 +16,7 @@ namespace tessera {
 struct MoeStash {
   Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
   kernels::Permutation permutation;
-  Operand dispatched;  ///< (R, H): plain, or transposed in E4M3
+  Operand dispatched;  ///< (R, H) plain; all recipes but blockwise
   GatedStash gated;    ///< of the experts
   Tensor expert_out;   ///< (R, H); all recipes but blockwise
   Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already; blockwise alone
@@ -51,13 +51,14 @@ class Moe {
  private:
   void gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const;
   void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
-  /// The rows of tokens in the order of experts; `h` (T, H) plain or wide.
-  Operand dispatch(Pass& pass, const Tensor& h, MoeStash& stash) const;
-  void run_experts(Pass& pass, const Tensor& h, MoeStash& stash, const Tensor& y) const;
+  /// The rows of tokens in the order of experts; `h` (T, H).
+  Operand dispatch(Pass& pass, const Operand& h, MoeStash& stash) const;
+  Operand dispatch_again(Pass& pass, const Tensor& h, const MoeStash& stash) const;
+  void run_experts(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
   /// The gradient of the experts' outputs, from dy; with plain outputs also d_weights.
   Operand combine_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
                            const Tensor& d_weights) const;
-  void experts_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
+  void experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& stash,
                         const Tensor& d_weights, const Tensor& dh) const;
   /// Adds to dh and to the gate's gradient.
   void gate_products_backward(Pass& pass, const Tensor& d_logits, const Tensor& h,

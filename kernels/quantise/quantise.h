@@ -87,6 +87,11 @@ void swiglu_backward_quantise(Context& context, const Tensor& dy, const Quantise
 void permute_quantise(Context& context, const Tensor& x, const Permutation& permutation,
                       const Quantised& out);
 
+/// What permute_quantise writes by rows, from tokens that are quantised by rows already: a row's
+/// tiles are the same wherever it stands. x (tokens, C) and out (rows, C) by rows.
+void permute_tiles(Context& context, const Quantised& x, const Permutation& permutation,
+                   const Quantised& out);
+
 /// combine_backward's dy, quantised as permute_quantise does. d_out (tokens, C) and y (rows, C)
 /// F32, BF16 or F64, contiguous; weights and d_weights (tokens, top_k) F32 (F64 on the CPU).
 void combine_backward_quantise(Context& context, const Tensor& d_out, const Tensor& y,
@@ -118,6 +123,7 @@ inline const Op<decltype(cpu::swiglu_backward_quantise)> swiglu_backward_quantis
     "swiglu_backward_quantise", cpu::swiglu_backward_quantise};
 inline const Op<decltype(cpu::permute_quantise)> permute_quantise{"permute_quantise",
                                                                   cpu::permute_quantise};
+inline const Op<decltype(cpu::permute_tiles)> permute_tiles{"permute_tiles", cpu::permute_tiles};
 inline const Op<decltype(cpu::combine_backward_quantise)> combine_backward_quantise{
     "combine_backward_quantise", cpu::combine_backward_quantise};
 inline const Op<decltype(cpu::rms_norm_quantise)> rms_norm_quantise{"rms_norm_quantise",

@@ -265,11 +265,14 @@ Case norm_again_case(const Shape& s, bool with_y) {
 
 struct Routing {
   std::int64_t tokens, top_k, experts, cols;
-  bool transposed = true;
+  bool by_rows = true, transposed = true;
   std::string text() const {
     return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, cols,
-                       transposed ? "" : " rows only");
+                       by_rows && transposed ? ""
+                       : by_rows             ? " rows only"
+                                             : " transposed only");
   }
+  double layouts() const { return double(by_rows) + double(transposed); }
   std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts, kScaleTile); }
   double slots() const { return double(tokens) * double(top_k) * double(cols); }
   bool benchmark() const { return slots() > 1e6; }
@@ -304,15 +307,39 @@ Case permute_case(const Routing& s, DType dtype) {
           .label = s.text(),
           .dtype = dtype,
           .tolerance = kExact,
-          .bytes = s.slots() * double(size_of(dtype) + (s.transposed ? 2 : 1)),
+          .bytes = s.slots() * (double(size_of(dtype)) + s.layouts()),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
             const Tensor x = run.normal({s.tokens, s.cols});
-            const Quantised out = outputs(run, {s.rows(), s.cols, true, s.transposed}, kExact);
+            const Quantised out = outputs(run, {s.rows(), s.cols, s.by_rows, s.transposed}, kExact);
             clear(run.context(), out);
             run.execute([&](Context& c) { permute_quantise(c, x, p, out); });
           }};
+}
+
+/// The CPU quantises the permuted rows of the plain matrix: what the operation must be equal to.
+Case permute_tiles_case(const Routing& s) {
+  return {
+      .op = "permute_tiles",
+      .label = s.text(),
+      .dtype = DType::BF16,
+      .tolerance = kExact,
+      .bytes = s.slots() * 2,
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Permutation p = planned(run, s);
+        const Tensor x = run.normal({s.tokens, s.cols}, {.scale = 3});
+        const Quantised tokens{
+            run.temporary({s.tokens, s.cols}, {.dtype = DType::F8E4M3, .fixed = true}),
+            run.temporary({scale_tiles(s.cols), s.tokens}, {.dtype = DType::F32, .fixed = true}),
+            {},
+            {}};
+        quantise(run.context(), x, {}, tokens);
+        const Quantised out = outputs(run, {s.rows(), s.cols, true, false}, kExact);
+        clear(run.context(), out);
+        run.execute([&](Context& c) { permute_tiles(c, tokens, p, out); });
+      }};
 }
 
 Case combine_case(const Routing& s, DType dtype, DType of_tokens) {
@@ -320,7 +347,7 @@ Case combine_case(const Routing& s, DType dtype, DType of_tokens) {
           .label = s.text() + ", d_out " + short_name(of_tokens),
           .dtype = dtype,
           .tolerance = kExact,
-          .bytes = s.slots() * double(size_of(dtype) + size_of(of_tokens) + (s.transposed ? 2 : 1)),
+          .bytes = s.slots() * (double(size_of(dtype) + size_of(of_tokens)) + s.layouts()),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
@@ -330,7 +357,7 @@ Case combine_case(const Routing& s, DType dtype, DType of_tokens) {
             const Tensor weights = run.uniform({s.tokens, s.top_k}, 0.1, 1, {.dtype = wide});
             const Tensor d_weights =
                 run.output("d_weights", {s.tokens, s.top_k}, {.dtype = wide, .tolerance = 2e-6});
-            const Quantised out = outputs(run, {s.rows(), s.cols, true, s.transposed}, kExact);
+            const Quantised out = outputs(run, {s.rows(), s.cols, s.by_rows, s.transposed}, kExact);
             clear(run.context(), out);
             run.execute([&](Context& c) {
               combine_backward_quantise(c, d_out, y, weights, p, out, d_weights);
@@ -388,11 +415,13 @@ void register_quantise_cases(CaseList& cases) {
     the_case.timed_only = true;  // more than a GPU's cache holds
     cases.push_back(the_case);
   }
-  for (const Routing& s :
-       {Routing{0, 2, 4, 8}, Routing{1, 1, 1, 8}, Routing{70, 2, 5, 40},
-        Routing{70, 2, 5, 40, false}, Routing{300, 4, 7, 264}, Routing{4096, 8, 64, 1024}}) {
+  for (const Routing& s : {Routing{0, 2, 4, 8}, Routing{1, 1, 1, 8}, Routing{70, 2, 5, 40},
+                           Routing{70, 2, 5, 40, true, false}, Routing{70, 2, 5, 40, false, true},
+                           Routing{300, 4, 7, 264}, Routing{4096, 8, 64, 1024}}) {
     cases.push_back(permute_case(s, DType::F32));
     cases.push_back(permute_case(s, DType::BF16));
+    if (s.by_rows)
+      cases.push_back(permute_tiles_case({s.tokens, s.top_k, s.experts, s.cols, true, false}));
     cases.push_back(combine_case(s, DType::F32, DType::F32));
     cases.push_back(combine_case(s, DType::BF16, DType::F32));
     cases.push_back(combine_case(s, DType::BF16, DType::BF16));

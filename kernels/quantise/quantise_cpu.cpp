@@ -141,9 +141,9 @@ std::int64_t used_rows(const char* where, const Permutation& p, std::int64_t row
   return used;
 }
 
-std::int64_t rows_of(const char* where, const Quantised& out) {
-  require(bool(out.values), where, "values are absent");
-  return out.values.size(0);
+/// Rows of what a permutation fills; values_t may have more columns than there are rows.
+std::int64_t rows_of(const Permutation& p, const Quantised& out) {
+  return out.values ? out.values.size(0) : p.slot_of_row.size(0);
 }
 }  // namespace
 
@@ -403,7 +403,7 @@ void permute_quantise(Context&, const Tensor& x, const Permutation& p, const Qua
   const char* where = "permute_quantise";
   expect_shape(where, "x", x, {-1, -1});
   expect_contiguous(where, "x", x);
-  const std::int64_t cols = x.size(1), rows = rows_of(where, out);
+  const std::int64_t cols = x.size(1), rows = rows_of(p, out);
   check_layouts(where, out, rows, cols);
   const std::int64_t used = used_rows(where, p, rows, out), top_k = p.row_of_slot.size(1);
   const auto* slots = p.slot_of_row.data<std::int32_t>();
@@ -419,13 +419,40 @@ void permute_quantise(Context&, const Tensor& x, const Permutation& p, const Qua
   });
 }
 
+void permute_tiles(Context&, const Quantised& x, const Permutation& p, const Quantised& out) {
+  const char* where = "permute_tiles";
+  require(x.values && out.values, where, "values are absent");
+  const std::int64_t tokens = p.row_of_slot.size(0), top_k = p.row_of_slot.size(1);
+  const std::int64_t rows = out.values.size(0), cols = out.values.size(1);
+  const Quantised from{x.values, x.scales, {}, {}}, to{out.values, out.scales, {}, {}};
+  check_layouts(where, from, tokens, cols);
+  check_layouts(where, to, rows, cols);
+  const std::int64_t used = used_rows(where, p, rows, to), tiles = scale_tiles(cols);
+  const auto* slots = p.slot_of_row.data<std::int32_t>();
+  parallel_for(used, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t token = slots[row] < 0 ? -1 : slots[row] / top_k;
+      auto* values = row_of<f8e4m3>(to.values, row);
+      if (token < 0) {
+        std::fill_n(values, cols, f8e4m3(0.0f));
+      } else {
+        std::copy_n(row_of<f8e4m3>(from.values, token), cols, values);
+      }
+      for (std::int64_t tile = 0; tile < tiles; ++tile) {
+        row_of<float>(to.scales, tile)[row] =
+            token < 0 ? scale_of(0) : row_of<float>(from.scales, tile)[token];
+      }
+    }
+  });
+}
+
 void combine_backward_quantise(Context&, const Tensor& d_out, const Tensor& y,
                                const Tensor& weights, const Permutation& p, const Quantised& out,
                                const Tensor& d_weights) {
   const char* where = "combine_backward_quantise";
   expect_shape(where, "d_out", d_out, {-1, -1});
   expect_contiguous(where, "d_out", d_out);
-  const std::int64_t tokens = d_out.size(0), cols = d_out.size(1), rows = rows_of(where, out);
+  const std::int64_t tokens = d_out.size(0), cols = d_out.size(1), rows = rows_of(p, out);
   check_layouts(where, out, rows, cols);
   expect_shape(where, "y", y, {-1, cols});
   expect_contiguous(where, "y", y);

@@ -42,6 +42,66 @@ __global__ void __launch_bounds__(kThreads, 3)
   quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
 }
 
+// ---- rows that are in tiles already
+
+constexpr int kCopyRows = 32;  // of a block
+
+/// Rows of `units` parts of type V; `tiles` scales each.
+template <class V>
+struct TiledRows {
+  const V* values;
+  const float* scales;
+  int64_t scale_stride;
+  V* to_values;
+  float* to_scales;
+  int64_t to_scale_stride;
+  int units, tiles;
+};
+
+/// The token of every row of the block, -1 for padding, -2 past the rows in use.
+__device__ inline void load_tokens(const Routes& routes, int64_t first, int (&tokens)[kCopyRows]) {
+  const int64_t row = first + threadIdx.x;
+  if (threadIdx.x < kCopyRows) {
+    const std::int32_t slot = row < *routes.used ? routes.slot_of_row[row] : -2;
+    tokens[threadIdx.x] = slot < 0 ? slot : slot / routes.top_k;
+  }
+  __syncthreads();
+}
+
+template <class V>
+__global__ void __launch_bounds__(kThreads)
+    permute_tiles_kernel(const TiledRows<V> p, const Routes routes) {
+  constexpr int kAtOnce = 8;
+  __shared__ int tokens[kCopyRows];
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * kCopyRows;
+  load_tokens(routes, first, tokens);
+  const int parts = kCopyRows * p.units;
+  for (int at = static_cast<int>(threadIdx.x); at < parts; at += kAtOnce * kThreads) {
+    V held[kAtOnce];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int part = at + i * kThreads, r = part / p.units;
+      held[i] = V{};
+      if (part < parts && tokens[r] >= 0) {
+        held[i] = __ldg(p.values + static_cast<int64_t>(tokens[r]) * p.units + part % p.units);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int part = at + i * kThreads;
+      if (part < parts && tokens[part / p.units] >= -1) {
+        p.to_values[first * p.units + part] = held[i];
+      }
+    }
+  }
+  for (int at = static_cast<int>(threadIdx.x); at < kCopyRows * p.tiles; at += kThreads) {
+    const int r = at % kCopyRows, tile = at / kCopyRows, token = tokens[r];
+    if (token < -1) continue;
+    p.to_scales[tile * p.to_scale_stride + first + r] =
+        token < 0 ? scale_of(0) : __ldg(p.scales + tile * p.scale_stride + token);
+  }
+}
+
 __device__ inline void load_floats(const __nv_bfloat16* from, float (&to)[8]) {
   const uint4 v = load_stream(from);
   const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
@@ -113,12 +173,9 @@ __global__ void __launch_bounds__(256)
 }
 
 Routes routes_of(const char* where, const Permutation& p, const Quantised& out) {
-  require(bool(out.values), where, "values are absent");
   require(!out.values_t || p.alignment % kScaleTile == 0, where,
           "expected groups of rows in multiples of {}, got {}", kScaleTile, p.alignment);
   expect_shape(where, "row_of_slot", p.row_of_slot, {-1, -1});
-  require(out.values.size(0) == p.slot_of_row.size(0), where, "expected values of {} rows, got {}",
-          p.slot_of_row.size(0), out.values.describe());
   return {p.slot_of_row.data<std::int32_t>(),
           p.offsets.data<std::int32_t>() + (p.offsets.size(0) - 1),
           static_cast<int>(p.row_of_slot.size(1))};
@@ -144,7 +201,7 @@ void permute_quantise(Context& context, const Tensor& x, const Permutation& perm
   const char* where = "permute_quantise";
   expect_shape(where, "x", x, {-1, -1});
   const Routes routes = routes_of(where, permutation, out);
-  const std::int64_t rows = out.values.size(0), cols = x.size(1);
+  const std::int64_t rows = permutation.slot_of_row.size(0), cols = x.size(1);
   require(x.size(0) == permutation.row_of_slot.size(0), where, "expected x with {} tokens, got {}",
           permutation.row_of_slot.size(0), x.describe());
   const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
@@ -157,13 +214,47 @@ void permute_quantise(Context& context, const Tensor& x, const Permutation& perm
 }
 TESSERA_CUDA_OPERATION(permute_quantise)
 
+void permute_tiles(Context& context, const Quantised& x, const Permutation& permutation,
+                   const Quantised& out) {
+  const char* where = "permute_tiles";
+  require(x.values && out.values, where, "values are absent");
+  const Quantised by_rows{out.values, out.scales, {}, {}};
+  const Routes routes = routes_of(where, permutation, by_rows);
+  const std::int64_t rows = permutation.slot_of_row.size(0), cols = out.values.size(1);
+  const QuantisedActivation to = layouts_of(where, by_rows, rows, cols);
+  const QuantisedActivation from =
+      layouts_of(where, {x.values, x.scales, {}, {}}, permutation.row_of_slot.size(0), cols);
+  if (rows == 0 || cols == 0) return;
+  const auto launch = [&]<class V>(V) {
+    const TiledRows<V> p{static_cast<const V*>(from.values),
+                         from.scales,
+                         from.scale_stride,
+                         static_cast<V*>(to.values),
+                         to.scales,
+                         to.scale_stride,
+                         static_cast<int>(cols / static_cast<std::int64_t>(sizeof(V))),
+                         static_cast<int>(scale_tiles(cols))};
+    permute_tiles_kernel<<<blocks_for(rows, kCopyRows), kThreads, 0, stream_of(context)>>>(p,
+                                                                                           routes);
+  };
+  const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
+  if (cols % 16 == 0 && aligned(from.values) && aligned(to.values)) {
+    launch(uint4{});
+  } else {
+    launch(uint2{});
+  }
+  check_launch(where);
+}
+TESSERA_CUDA_OPERATION(permute_tiles)
+
 void combine_backward_quantise(Context& context, const Tensor& d_out, const Tensor& y,
                                const Tensor& weights, const Permutation& permutation,
                                const Quantised& out, const Tensor& d_weights) {
   const char* where = "combine_backward_quantise";
   expect_shape(where, "d_out", d_out, {-1, -1});
   const Routes routes = routes_of(where, permutation, out);
-  const std::int64_t rows = out.values.size(0), tokens = d_out.size(0), cols = d_out.size(1);
+  const std::int64_t rows = permutation.slot_of_row.size(0), tokens = d_out.size(0);
+  const std::int64_t cols = d_out.size(1);
   expect_shape(where, "row_of_slot", permutation.row_of_slot, {tokens, -1});
   expect_shape(where, "y", y, {rows, cols});
   expect_shape(where, "weights", weights, {tokens, routes.top_k});
