@@ -35,7 +35,7 @@ void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadSt
   const DType type = pass.precision.activation;
   const bool training = gradient_scale != 0.0;
   s.losses = pass.keep.take(type, {tokens});
-  if (training) s.dx = pass.keep.take(type, {tokens, hidden});
+  if (training) s.dx = pass.keep.take(pass.precision.inner(), {tokens, hidden});
   const std::int64_t step = rows_per_slice(vocabulary, context.device);
   for (std::int64_t from = 0; from < tokens; from += step) {
     const std::int64_t to = std::min(tokens, from + step);

@@ -132,7 +132,7 @@ void ExpertLinear::weight_grad(Context& context, const Operand& dy, const Operan
 }
 
 Tensor Norm::forward(Pass& pass, const Tensor& x, const Tensor& y) const {
-  Tensor rstd = pass.keep.take(x.dtype(), {x.size(0)});
+  Tensor rstd = pass.keep.take(pass.precision.activation, {x.size(0)});
   kernels::rms_norm_forward(pass.context, x, weight->value, epsilon, y, rstd);
   return rstd;
 }
@@ -154,7 +154,7 @@ Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain,
     rstd = forward(pass, x, y);
     return pass.input(y);
   }
-  rstd = pass.keep.take(x.dtype(), {x.size(0)});
+  rstd = pass.keep.take(pass.precision.activation, {x.size(0)});
   made.plain = plain_part(pass, x, with_plain);
   take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
   kernels::rms_norm_quantise(pass.context, x, weight->value, epsilon, made.plain, copy, rstd,

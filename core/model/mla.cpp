@@ -48,7 +48,7 @@ Tensor Mla::project_query(Pass& pass, const Operand& h, std::int64_t tokens, Mla
     q_.forward(pass.context, h, 0.f, q);
     return q.split_last(heads_, nope_ + rope_);
   }
-  s.query_latent = pass.keep.take(pass.precision.activation, {tokens, query_rank_});
+  s.query_latent = pass.keep.take(pass.precision.inner(), {tokens, query_rank_});
   q_a_.forward(pass.context, h, 0.f, s.query_latent);
   s.query_latent_normed = q_norm_.input(pass, s.query_latent, s.query_latent_rstd);
   q_b_.forward(pass.context, s.query_latent_normed, 0.f, q);

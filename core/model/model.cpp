@@ -41,7 +41,7 @@ void Model::set_yarn(const YarnConfig& yarn) {
 }
 
 Tensor Model::embed(Pass& pass, const Tensor& tokens) const {
-  Tensor x = pass.keep.take(precision_.activation, {tokens.size(0), config_.hidden_size});
+  Tensor x = pass.keep.take(precision_.inner(), {tokens.size(0), config_.hidden_size});
   kernels::embedding_forward(pass.context, tokens, embedding_->value, x);
   return x;
 }

@@ -180,7 +180,7 @@ void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   } else {
     kernels::fill(context, 0.0, dh);
   }
-  const Tensor d_weights = pass.scratch().take(dy.dtype(), {dy.size(0), router_.top_k});
+  const Tensor d_weights = pass.scratch().take(s.weights.dtype(), {dy.size(0), router_.top_k});
   experts_backward(pass, rounded ? rounded : dy, h.plain, s, d_weights, dh);
   gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
 }

@@ -26,7 +26,7 @@ void Mtp::forward(Pass& pass, const Tensor& hidden, const Tensor& embedded,
   s.joined = pass.keep.take(pass.precision.operand, {tokens, 2 * width});
   s.embedded_rstd = embedding_norm_.forward(pass, embedded, s.joined.slice(1, 0, width));
   s.hidden_rstd = hidden_norm_.forward(pass, hidden, s.joined.slice(1, width, 2 * width));
-  const Tensor x = pass.keep.take(pass.precision.activation, {tokens, width});
+  const Tensor x = pass.keep.take(pass.precision.inner(), {tokens, width});
   {
     Arena::Frame frame(pass.scratch());
     s.joined_operand = pass.input(s.joined);

@@ -25,9 +25,10 @@ std::string_view name_of(Recipe recipe);
 struct Precision {
   DType activation = DType::F32;  ///< F32, or F64 in tests of gradients
   DType operand = DType::F32;     ///< F32, BF16, or F64 where activations are
-  /// Results of products that stay within a layer (queries, keys, gate and up, experts' outputs and
-  /// their gradients) are kept as operands are. The residual stream, norms, logits, master weights
-  /// and gradients of weights are not. Only the GPU's operations take such tensors.
+  /// Results of layers, the residual stream and the gradients of both are kept as operands are,
+  /// each rounded once where it is made or added to. Latents that the cache takes, logits and
+  /// losses, statistics of norms, master weights and gradients of weights are not. Only the GPU's
+  /// operations take such tensors.
   bool narrow = false;
   Recipe recipe = Recipe::Fp32;
   /// The attention's output is kept for backward in 12 bits (kernels/e5m6): in Blockwise.

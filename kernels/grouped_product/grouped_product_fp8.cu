@@ -161,7 +161,6 @@ void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
   require(p.a_scale_stride % 4 == 0 && p.a_scale_stride >= p.rows, kForwardName,
           "expected a_scale_stride a multiple of 4 and >= {} rows, got {}", p.rows,
           p.a_scale_stride);
-  require(p.is_f32 || !p.add, kForwardName, "additions are into F32 alone");
   if (p.rows == 0) return;
   if (p.is_f32) {
     choose_forward<float>(stream, p);

@@ -20,7 +20,7 @@ struct ForwardArguments {
   const int32_t* offsets;
   int n, k, experts;
   int blocks;  // of 128 rows, where there are no offsets
-  bool add;    // F32 alone
+  bool add;
 };
 
 template <int BN>
@@ -133,6 +133,15 @@ __device__ inline void stage_results(uint32_t out, const float* sums) {
   }
 }
 
+/// A panel of results to c; the copy engine stores or adds.
+__device__ inline void send_panel(const ForwardArguments& p, uint32_t from, int column, int row) {
+  if (p.add) {
+    ptx::tma_add_2d(&p.c, from, column, row);
+  } else {
+    ptx::tma_store_2d(&p.c, from, column, row, ptx::kCacheEvictFirst);
+  }
+}
+
 template <int BN>
 __device__ inline void store_results(const ForwardArguments& p, uint32_t out, int group, int row,
                                      int column, const float* sums) {
@@ -148,15 +157,14 @@ __device__ inline void store_results(const ForwardArguments& p, uint32_t out, in
     ptx::named_barrier_sync(1 + group, 128);
     if (leader) {
       for (int at = 0; at < kColumns && column + first + at < p.n; at += 64) {
-        ptx::tma_store_2d(&p.c, out + at / 64 * 8192, column + first + at, row + 64 * group,
-                          ptx::kCacheEvictFirst);
+        send_panel(p, out + at / 64 * 8192, column + first + at, row + 64 * group);
       }
       ptx::tma_store_commit();
     }
   }
 }
 
-// The same for F32, in panels of 32 columns; the copy engine stores or adds.
+// The same for F32, in panels of 32 columns.
 template <int BN>
 __device__ inline void store_floats(const ForwardArguments& p, uint32_t out, int group, int row,
                                     int column, const float* sums) {
@@ -185,13 +193,7 @@ __device__ inline void store_floats(const ForwardArguments& p, uint32_t out, int
     ptx::named_barrier_sync(1 + group, 128);
     if (leader) {
       for (int at = 0; at < kColumns && column + first + at < p.n; at += 32) {
-        const uint32_t from = out + at / 32 * 8192;
-        if (p.add) {
-          ptx::tma_add_2d(&p.c, from, column + first + at, row + 64 * group);
-        } else {
-          ptx::tma_store_2d(&p.c, from, column + first + at, row + 64 * group,
-                            ptx::kCacheEvictFirst);
-        }
+        send_panel(p, out + at / 32 * 8192, column + first + at, row + 64 * group);
       }
       ptx::tma_store_commit();
     }

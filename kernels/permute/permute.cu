@@ -61,10 +61,10 @@ __global__ void __launch_bounds__(256)
 }
 
 /// out[token] += sum_i weight_i source[row_i], in the order of i; weights may be absent (all 1).
-template <int N, class S>
+template <int N, class S, class O>
 __global__ void __launch_bounds__(256)
     gather_kernel(Rows<const S> source, Rows<const float> weights, const Routes routes,
-                  std::int64_t packs, Rows<float> out) {
+                  std::int64_t packs, Rows<O> out) {
   const std::int64_t token = grid_row(), pack = grid_pack();
   if (token >= routes.tokens || pack >= packs) return;
   float sum[N];
@@ -178,12 +178,14 @@ void gather(Context& context, const char* where, const Tensor& source, const Ten
   if (weights) expect_shape(where, "weights", weights, {tokens, routes.top_k});
   if (out.numel() == 0) return;
   with_real(where, "rows", source, [&]<class S>(S) {
-    // Packs of 16 bytes of the source, which is top_k times as many: two or one of `out`.
-    with_packs<kPack<S>>({&source, &out}, [&](auto n) {
-      constexpr int N = decltype(n)::value;
-      const RowGrid grid(tokens, d / N);
-      gather_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(
-          read_rows<S>(source), read_rows<float>(weights), routes, d / N, rows_of<float>(out));
+    with_real(where, "out", out, [&]<class O>(O) {
+      // Packs of 16 bytes of the source, which is top_k times as many: two or one of `out`.
+      with_packs<kPack<S>>({&source, &out}, [&](auto n) {
+        constexpr int N = decltype(n)::value;
+        const RowGrid grid(tokens, d / N);
+        gather_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(
+            read_rows<S>(source), read_rows<float>(weights), routes, d / N, rows_of<O>(out));
+      });
     });
   });
   check_launch(where);

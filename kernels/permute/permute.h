@@ -49,13 +49,13 @@ void permute_plan(Context& context, const Tensor& picks, const Permutation& perm
 void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
                      const Tensor& y);
 
-/// dx[t] += sum over the picks of t of dy[row]; dy (rows, d), dx (tokens, d), F32 or F64; on the
-/// GPU dy may be BF16 with dx F32.
+/// dx[t] += sum over the picks of t of dy[row], rounded once; dy (rows, d), dx (tokens, d), F32 or
+/// F64; on the GPU each of them F32 or BF16.
 void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
                       const Tensor& dx);
 
 /// out[t] += sum_i weights[t, i] y[row_of_slot[t, i]]; y (rows, d), weights (tokens, top_k),
-/// absent: all 1; out (tokens, d), F32 or F64; on the GPU y may be BF16 with the others F32.
+/// absent: all 1; out (tokens, d), F32 or F64; on the GPU y and out each F32 or BF16. Rounded once.
 void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
                      const Permutation& permutation, const Tensor& out);
 

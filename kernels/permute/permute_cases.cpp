@@ -90,18 +90,23 @@ Case forward_case(const Setting& s, DType dtype, DType out) {
           }};
 }
 
-Case backward_case(const Setting& s, DType dtype) {
+/// Sums of rows of `dtype` in F32 (F64) are exact enough, unless the result is rounded.
+double sum_tolerance(DType result) {
+  return result == DType::BF16 ? 3e-3 : 1e-6;
+}
+
+Case backward_case(const Setting& s, DType dtype, DType result) {
   return {.op = "permute_backward",
-          .label = s.text(),
+          .label = s.text() + " to " + short_name(result),
           .dtype = dtype,
-          .tolerance = 1e-6,
+          .tolerance = sum_tolerance(result),
           .bytes = s.slot_elements() * double(size_of(dtype)) +
-                   2 * s.token_elements() * double(size_of(wide(dtype))),
+                   2 * s.token_elements() * double(size_of(result)),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
             const Tensor dy = run.normal({s.rows(), s.d});
-            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}, {.dtype = wide(dtype)}));
+            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}, {.dtype = result}));
             run.execute([&](Context& c) { permute_backward(c, dy, p, dx); });
             if (s.benchmark()) return;
             const std::int64_t used = run.read_integer(p.offsets, s.experts);
@@ -152,23 +157,22 @@ Case sum_case(const Setting& s) {
           }};
 }
 
-Case combine_case(const Setting& s, DType dtype) {
-  return {
-      .op = "combine_forward",
-      .label = s.text(),
-      .dtype = dtype,
-      .tolerance = 1e-6,
-      .flops = 2 * s.slot_elements(),
-      .bytes = s.slot_elements() * double(size_of(dtype)) +
-               2 * s.token_elements() * double(size_of(wide(dtype))),
-      .benchmark = s.benchmark(),
-      .body = [=](CaseRun& run) {
-        const Permutation p = planned(run, s);
-        const Tensor y = run.normal({s.rows(), s.d});
-        const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
-        const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}, {.dtype = wide(dtype)}));
-        run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
-      }};
+Case combine_case(const Setting& s, DType dtype, DType result) {
+  return {.op = "combine_forward",
+          .label = s.text() + " to " + short_name(result),
+          .dtype = dtype,
+          .tolerance = sum_tolerance(result),
+          .flops = 2 * s.slot_elements(),
+          .bytes = s.slot_elements() * double(size_of(dtype)) +
+                   2 * s.token_elements() * double(size_of(result)),
+          .benchmark = s.benchmark(),
+          .body = [=](CaseRun& run) {
+            const Permutation p = planned(run, s);
+            const Tensor y = run.normal({s.rows(), s.d});
+            const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
+            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}, {.dtype = result}));
+            run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
+          }};
 }
 
 Case combine_backward_case(const Setting& s, DType dtype, DType out) {
@@ -205,8 +209,12 @@ Case combine_backward_case(const Setting& s, DType dtype, DType out) {
 
 /// Only the GPU takes these types.
 CaseList cases_in_bf16(const Setting& s) {
-  CaseList cases{forward_case(s, DType::BF16, DType::BF16), backward_case(s, DType::BF16),
-                 combine_case(s, DType::BF16), combine_backward_case(s, DType::BF16, DType::BF16)};
+  CaseList cases{forward_case(s, DType::BF16, DType::BF16),
+                 combine_backward_case(s, DType::BF16, DType::BF16)};
+  for (DType result : {DType::F32, DType::BF16}) {
+    cases.push_back(backward_case(s, DType::BF16, result));
+    cases.push_back(combine_case(s, DType::BF16, result));
+  }
   for (Case& the_case : cases) the_case.on_cpu = false;
   return cases;
 }
@@ -228,8 +236,8 @@ void register_permute_cases(CaseList& cases) {
     cases.push_back(plan_case(setting));
     cases.push_back(forward_case(setting, DType::F32, DType::F32));
     cases.push_back(forward_case(setting, DType::F32, DType::BF16));
-    cases.push_back(backward_case(setting, DType::F32));
-    cases.push_back(combine_case(setting, DType::F32));
+    cases.push_back(backward_case(setting, DType::F32, DType::F32));
+    cases.push_back(combine_case(setting, DType::F32, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::F32));
     cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
     cases.push_back(weights_case(setting));
@@ -245,8 +253,8 @@ void register_permute_cases(CaseList& cases) {
   cases.push_back(plan_case({", groups of 128", 32768, 8, 64, 64, 64, 128}));
   cases.push_back(plan_case({"", 9000, 8, 64, 1, 64}));
   cases.push_back(forward_case(settings[2], DType::F64, DType::F64));
-  cases.push_back(backward_case(settings[2], DType::F64));
-  cases.push_back(combine_case(settings[2], DType::F64));
+  cases.push_back(backward_case(settings[2], DType::F64, DType::F64));
+  cases.push_back(combine_case(settings[2], DType::F64, DType::F64));
   cases.push_back(combine_backward_case(settings[2], DType::F64, DType::F64));
 }
 

@@ -60,8 +60,8 @@ Case product_case(const Shape& s, DType dtype, Transpose transpose, float beta) 
 }
 
 /// BF16 results of BF16 operands, which only the GPU has.
-Case rounding_case(const Shape& s, Transpose transpose) {
-  Case c = product_case(s, DType::BF16, transpose, 0);
+Case rounding_case(const Shape& s, Transpose transpose, float beta = 0) {
+  Case c = product_case(s, DType::BF16, transpose, beta);
   c.label += " to bf16";
   c.tolerance = 4e-3;
   c.on_cpu = false;
@@ -71,8 +71,9 @@ Case rounding_case(const Shape& s, Transpose transpose) {
     const Tensor a = operand(run, s, a_t ? s.k : s.m, a_t ? s.m : s.k);
     const Tensor b = operand(run, s, b_t ? s.n : s.k, b_t ? s.k : s.n);
     const Tensor y = s.batch > 1 ? run.output("c", {s.batch, s.m, s.n}, {.pad = 2 * s.pad})
-                                 : run.output("c", {s.m, s.n}, {.pad = 2 * s.pad});
-    run.execute([&](Context& x) { product(x, a, b, transpose, 0, y); });
+                     : beta == 0 ? run.output("c", {s.m, s.n}, {.pad = 2 * s.pad})
+                                 : run.in_out("c", run.normal({s.m, s.n}, {.pad = 2 * s.pad}));
+    run.execute([&](Context& x) { product(x, a, b, transpose, beta, y); });
   };
   return c;
 }
@@ -136,6 +137,8 @@ void register_product_cases(CaseList& cases) {
     for (const Shape& s : {Shape{33, 17, 65, 1, 3}, Shape{64, 48, 64, 3}, Shape{256, 768, 512}}) {
       cases.push_back(rounding_case(s, transpose));
     }
+    cases.push_back(rounding_case({33, 17, 65, 1, 3}, transpose, 1));
+    cases.push_back(rounding_case({256, 768, 512}, transpose, 1));
     // Shapes that GPUs are measured with.
     for (const Shape& s : {Shape{4096, 4096, 7168}, Shape{4096, 7168, 2048}}) {
       Case c = rounding_case(s, transpose);

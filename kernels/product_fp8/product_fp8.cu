@@ -19,8 +19,8 @@ const std::int32_t* offsets_pointer(const Tensor& offsets) {
 
 void multiply(Context& context, const fp8::RowsProduct& p) {
   const bool is_f32 = p.c.dtype() == DType::F32;
-  require(is_f32 || (p.c.dtype() == DType::BF16 && !p.add), p.where,
-          "expected a result of F32, or of BF16 without addition, got {}", p.c.describe());
+  require(is_f32 || p.c.dtype() == DType::BF16, p.where, "expected a result of F32 or BF16, got {}",
+          p.c.describe());
   if (p.c.numel() == 0) return;
   if (!has(Feature::ProductFp8)) return fp8_plain::multiply(context, p);
   GroupedFp8Product product{};

@@ -19,7 +19,8 @@ namespace tessera::kernels {
 
 namespace cpu {
 /// c[rows of e] = a[rows of e] b[e]^T + beta c. a by rows (rows, k); b.values (experts, n, k);
-/// c (rows, n) F32, or F64; on the GPU BF16 too, with beta = 0. beta is 0 or 1.
+/// c (rows, n) F32, or F64; on the GPU BF16 too, where the product is rounded before it is added.
+/// beta is 0 or 1.
 void product_fp8(Context& context, const Quantised& a, const QuantisedWeight& b,
                  const Tensor& offsets, float beta, const Tensor& c);
 

@@ -98,9 +98,10 @@ void combine_backward_quantise(Context& context, const Tensor& d_out, const Tens
                                const Tensor& weights, const Permutation& permutation,
                                const Quantised& out, const Tensor& d_weights);
 
-/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, row stride free (on
-/// the GPU a multiple of 4); weight (C) and rstd (R) alike; y (R, C) BF16 (as x for F64) may be
-/// absent. copy (R, C), which may be absent too: x again, contiguous, for the residual stream.
+/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, on the GPU F32 or
+/// BF16, row stride free (on the GPU a multiple of 16 bytes); weight (C) and rstd (R) F32 or F64;
+/// y (R, C) BF16 (as x for F64) may be absent. copy (R, C), which may be absent too: x again,
+/// contiguous, for the residual stream.
 void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
                        const Tensor& y, const Tensor& copy, const Tensor& rstd,
                        const Quantised& out);

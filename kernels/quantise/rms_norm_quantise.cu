@@ -7,6 +7,7 @@
 #include <cooperative_groups.h>
 
 #include "kernels/cuda/has.h"
+#include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/quantise/quantise_operands.cuh"
 
@@ -18,13 +19,43 @@ namespace {
 constexpr int kMostTilesOfCluster = 16;
 constexpr int kPortableCluster = 8;
 
+/// X: float or __nv_bfloat16.
+template <class X>
 struct Norm {
-  const float *x, *weight;
+  const X* x;
+  const float* weight;
   int64_t stride;  ///< of rows of x
   float eps;
   __nv_bfloat16* y;  ///< may be null
-  float* copy;       ///< of x, contiguous; may be null
+  X* copy;           ///< of x, contiguous; may be null
   float* rstd;
+};
+
+/// Eight neighbours of x as they are stored.
+template <class X>
+struct Eight {
+  static constexpr int kParts = sizeof(X) / 2;  ///< of 16 bytes
+  uint4 parts[kParts] = {};
+
+  __device__ void load(const X* from) {
+#pragma unroll
+    for (int i = 0; i < kParts; ++i) parts[i] = load_stream(from + 8 / kParts * i);
+  }
+  __device__ void store(X* to) const {
+#pragma unroll
+    for (int i = 0; i < kParts; ++i) reinterpret_cast<uint4*>(to)[i] = parts[i];
+  }
+  __device__ void floats(float (&to)[8]) const {
+    const uint32_t* words = reinterpret_cast<const uint32_t*>(parts);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if constexpr (kParts == 2) {
+        to[i] = __uint_as_float(words[i]);
+      } else {
+        to[i] = i % 2 == 0 ? low_float(words[i / 2]) : high_float(words[i / 2]);
+      }
+    }
+  }
 };
 
 struct NormShared {
@@ -34,13 +65,6 @@ struct NormShared {
 
 __device__ inline float rstd_of(float sum, int cols, float eps) {
   return 1.0f / sqrtf(sum / static_cast<float>(cols) + eps);
-}
-
-__device__ inline void store_copy(const Norm& norm, int64_t row, int cols, int column,
-                                  const uint4 (&v)[2]) {
-  auto* to = reinterpret_cast<uint4*>(norm.copy + row * cols + column);
-  to[0] = v[0];
-  to[1] = v[1];
 }
 
 /// Sums of squares of the tile's rows, from the 8 x 8 values of each thread.
@@ -57,7 +81,8 @@ __device__ inline void tile_sums(const FloatBlock& block, float* sums) {
 }
 
 /// shared.rstd from the sums of all blocks of the cluster, in the order of their columns.
-__device__ inline void exchange_sums(const Norm& norm, const Place& place, int64_t row0,
+template <class X>
+__device__ inline void exchange_sums(const Norm<X>& norm, const Place& place, int64_t row0,
                                      NormShared& shared) {
 #if __CUDA_ARCH__ >= 900
   namespace cg = cooperative_groups;
@@ -76,9 +101,9 @@ __device__ inline void exchange_sums(const Norm& norm, const Place& place, int64
 #endif
 }
 
-template <bool in_cluster>
+template <bool in_cluster, class X>
 __global__ void __launch_bounds__(kThreads, 2)
-    norm_kernel(const Norm norm, int64_t rows, int cols, const QuantisedActivation out) {
+    norm_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
   __shared__ ActivationShared shared;
   __shared__ NormShared sums;
   const Place place = place_of(rows, cols);
@@ -86,20 +111,12 @@ __global__ void __launch_bounds__(kThreads, 2)
   FloatBlock block;
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
-    uint4 v[2] = {};
+    Eight<X> v;
     if (place.has_row(r) && place.has_columns()) {
-      const float* from = norm.x + (place.row + r) * norm.stride + place.column;
-      v[0] = load_stream(from);
-      v[1] = load_stream(from + 4);
-      if (norm.copy != nullptr) store_copy(norm, place.row + r, cols, place.column, v);
+      v.load(norm.x + (place.row + r) * norm.stride + place.column);
+      if (norm.copy != nullptr) v.store(norm.copy + (place.row + r) * cols + place.column);
     }
-#pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      block.values[r][4 * h] = __uint_as_float(v[h].x);
-      block.values[r][4 * h + 1] = __uint_as_float(v[h].y);
-      block.values[r][4 * h + 2] = __uint_as_float(v[h].z);
-      block.values[r][4 * h + 3] = __uint_as_float(v[h].w);
-    }
+    v.floats(block.values[r]);
   }
   if constexpr (in_cluster) {
     tile_sums(block, sums.sums);
@@ -154,30 +171,25 @@ __device__ inline float sum_of_row(float sum) {
 }
 
 /// The layout by rows alone: PER_ROW threads hold 8 columns of a row each, 16 of them a tile.
-template <int PER_ROW>
+template <int PER_ROW, class X>
 __global__ void __launch_bounds__(kRowThreads)
-    rows_kernel(const Norm norm, int64_t rows, int cols, const QuantisedActivation out) {
+    rows_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
   const int64_t row =
       static_cast<int64_t>(blockIdx.x) * (kRowThreads / PER_ROW) + threadIdx.x / PER_ROW;
   const int column = 8 * static_cast<int>(threadIdx.x % PER_ROW);
   const bool live = row < rows && column < cols;
-  uint4 raw[2] = {};
+  Eight<X> raw;
   float v[8], weight[8] = {};
   if (live) {
-    const float* from = norm.x + row * norm.stride + column;
-    raw[0] = load_stream(from);
-    raw[1] = load_stream(from + 4);
+    raw.load(norm.x + row * norm.stride + column);
 #pragma unroll
     for (int c = 0; c < 8; ++c) weight[c] = norm.weight[column + c];
-    if (norm.copy != nullptr) store_copy(norm, row, cols, column, raw);
+    if (norm.copy != nullptr) raw.store(norm.copy + row * cols + column);
   }
-  const uint32_t* bits = reinterpret_cast<const uint32_t*>(raw);
+  raw.floats(v);
   float sum = 0;
 #pragma unroll
-  for (int c = 0; c < 8; ++c) {
-    v[c] = __uint_as_float(bits[c]);
-    sum += v[c] * v[c];
-  }
+  for (int c = 0; c < 8; ++c) sum += v[c] * v[c];
   const float r = rstd_of(sum_of_row<PER_ROW>(sum), cols, norm.eps);
   if (column == 0 && row < rows) norm.rstd[row] = r;
 
@@ -207,15 +219,16 @@ __global__ void __launch_bounds__(kRowThreads)
   }
 }
 
-template <int PER_ROW>
-void launch_rows(cudaStream_t stream, const Norm& norm, int64_t rows, int cols,
+template <int PER_ROW, class X>
+void launch_rows(cudaStream_t stream, const Norm<X>& norm, int64_t rows, int cols,
                  const QuantisedActivation& out) {
   constexpr int kRows = kRowThreads / PER_ROW;
   rows_kernel<PER_ROW><<<blocks_for(rows, kRows), kRowThreads, 0, stream>>>(norm, rows, cols, out);
 }
 
 /// False where a row is too long for the threads of a block.
-bool launch_rows(cudaStream_t stream, const Norm& norm, int64_t rows, int cols,
+template <class X>
+bool launch_rows(cudaStream_t stream, const Norm<X>& norm, int64_t rows, int cols,
                  const QuantisedActivation& out) {
   if (cols > 8 * kRowThreads) return false;
   if (cols <= 8 * 16) {
@@ -233,9 +246,10 @@ bool launch_rows(cudaStream_t stream, const Norm& norm, int64_t rows, int cols,
 }
 
 /// One block per row; cols a multiple of 8.
-__global__ void __launch_bounds__(256) rstd_kernel(const Norm norm, int cols) {
+template <class X>
+__global__ void __launch_bounds__(256) rstd_kernel(const Norm<X> norm, int cols) {
   __shared__ float shared[256 / kWarp];
-  const float* x = norm.x + static_cast<int64_t>(blockIdx.x) * norm.stride;
+  const X* x = norm.x + static_cast<int64_t>(blockIdx.x) * norm.stride;
   float sum = 0;
   for (int c = 4 * static_cast<int>(threadIdx.x); c < cols; c += 4 * 256) {
     float v[4];
@@ -246,12 +260,13 @@ __global__ void __launch_bounds__(256) rstd_kernel(const Norm norm, int cols) {
   if (threadIdx.x == 0) norm.rstd[blockIdx.x] = rstd_of(sum, cols, norm.eps);
 }
 
-void launch_cluster(cudaStream_t stream, dim3 grid, const Norm& norm, int64_t rows, int cols,
+template <class X>
+void launch_cluster(cudaStream_t stream, dim3 grid, const Norm<X>& norm, int64_t rows, int cols,
                     const QuantisedActivation& out, const char* where) {
   if (grid.x > kPortableCluster) {
-    check(
-        cudaFuncSetAttribute(norm_kernel<true>, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
-        where);
+    check(cudaFuncSetAttribute(norm_kernel<true, X>, cudaFuncAttributeNonPortableClusterSizeAllowed,
+                               1),
+          where);
   }
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
@@ -263,26 +278,30 @@ void launch_cluster(cudaStream_t stream, dim3 grid, const Norm& norm, int64_t ro
   config.stream = stream;
   config.attrs = &cluster;
   config.numAttrs = 1;
-  check(cudaLaunchKernelEx(&config, norm_kernel<true>, norm, rows, cols, out), where);
+  check(cudaLaunchKernelEx(&config, norm_kernel<true, X>, norm, rows, cols, out), where);
 }
 }  // namespace
 
 namespace {
 /// The operands of both operations, checked.
+template <class X>
 struct Operands {
-  Norm norm;
+  Norm<X> norm;
   std::int64_t rows;
   int cols;
   QuantisedActivation layouts;
   bool empty() const { return rows == 0 || cols == 0; }
 };
 
-Operands operands_of(const char* where, const Tensor& x, const Tensor& weight, float eps,
-                     const Tensor& y, const Tensor& copy, const Tensor& rstd,
-                     const Quantised& out) {
+template <class X>
+Operands<device_t<X>> operands_of(const char* where, const Tensor& x, const Tensor& weight,
+                                  float eps, const Tensor& y, const Tensor& copy,
+                                  const Tensor& rstd, const Quantised& out) {
   expect_shape(where, "x", x, {-1, -1});
   const std::int64_t rows = x.size(0), cols = x.size(1);
-  require(rows <= 1 || x.stride(0) % 4 == 0, where, "expected rows in multiples of 4 elements");
+  constexpr std::int64_t kStep = 16 / sizeof(X);
+  require(rows <= 1 || x.stride(0) % kStep == 0, where, "expected rows in multiples of {} elements",
+          kStep);
   expect_shape(where, "weight", weight, {cols});
   expect_shape(where, "rstd", rstd, {rows});
   if (y) {
@@ -293,25 +312,19 @@ Operands operands_of(const char* where, const Tensor& x, const Tensor& weight, f
     expect_shape(where, "copy", copy, {rows, cols});
     expect_contiguous(where, "copy", copy);
   }
-  const Norm norm{x.data<float>(),
-                  weight.data<float>(),
-                  rows > 1 ? x.stride(0) : cols,
-                  eps,
-                  y ? reinterpret_cast<__nv_bfloat16*>(y.data<bf16>()) : nullptr,
-                  copy ? copy.data<float>() : nullptr,
-                  rstd.data<float>()};
+  const Norm<device_t<X>> norm{device_data<X>(x),
+                               weight.data<float>(),
+                               rows > 1 ? x.stride(0) : cols,
+                               eps,
+                               y ? device_data<bf16>(y) : nullptr,
+                               copy ? device_data<X>(copy) : nullptr,
+                               rstd.data<float>()};
   return {norm, rows, static_cast<int>(cols), layouts_of(where, out, rows, cols)};
 }
-}  // namespace
 
-void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
-                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
-                       const Quantised& out) {
-  const char* where = "rms_norm_quantise";
-  const Operands o = operands_of(where, x, weight, eps, y, copy, rstd, out);
-  if (o.empty()) return;
+template <class X>
+void quantise_norm(Context& context, const char* where, const Operands<X>& o, bool by_rows) {
   const cudaStream_t stream = stream_of(context);
-  const bool by_rows = out.values && !out.values_t;
   if (by_rows && launch_rows(stream, o.norm, o.rows, o.cols, o.layouts)) return check_launch(where);
   const dim3 grid = tiles(o.rows, o.cols, 1, where);
   if (has(Feature::NormCluster) && grid.x <= kMostTilesOfCluster) {
@@ -320,19 +333,33 @@ void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, 
   }
   rstd_kernel<<<static_cast<unsigned>(o.rows), 256, 0, stream>>>(o.norm, o.cols);
   check_launch(where);
-  norm_kernel<false><<<grid, kThreads, 0, stream>>>(o.norm, o.rows, o.cols, o.layouts);
+  norm_kernel<false, X><<<grid, kThreads, 0, stream>>>(o.norm, o.rows, o.cols, o.layouts);
   check_launch(where);
+}
+}  // namespace
+
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                       const Quantised& out) {
+  const char* where = "rms_norm_quantise";
+  with_real(where, "x", x, [&]<class X>(X) {
+    const auto o = operands_of<X>(where, x, weight, eps, y, copy, rstd, out);
+    if (!o.empty()) quantise_norm(context, where, o, out.values && !out.values_t);
+  });
 }
 TESSERA_CUDA_OPERATION(rms_norm_quantise)
 
 void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,
                          const Tensor& rstd, const Tensor& y, const Quantised& out) {
   const char* where = "rms_norm_requantise";
-  const Operands o = operands_of(where, x, weight, 0, y, {}, rstd, out);
-  if (o.empty()) return;
-  norm_kernel<false><<<tiles(o.rows, o.cols, 1, where), kThreads, 0, stream_of(context)>>>(
-      o.norm, o.rows, o.cols, o.layouts);
-  check_launch(where);
+  with_real(where, "x", x, [&]<class X>(X) {
+    const auto o = operands_of<X>(where, x, weight, 0, y, {}, rstd, out);
+    if (o.empty()) return;
+    norm_kernel<false, device_t<X>>
+        <<<tiles(o.rows, o.cols, 1, where), kThreads, 0, stream_of(context)>>>(o.norm, o.rows,
+                                                                               o.cols, o.layouts);
+    check_launch(where);
+  });
 }
 TESSERA_CUDA_OPERATION(rms_norm_requantise)
 
