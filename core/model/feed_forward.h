@@ -14,7 +14,7 @@ class FeedForward {
   void declare(ParameterSet& parameters, std::int64_t hidden, std::int64_t width,
                const std::string& prefix);
 
-  /// y += feed-forward of h; h (T, H), y (T, H) activation type.
+  /// y += feed-forward of h; h (T, H), y (T, H) inner type.
   void forward(Pass& pass, const Operand& h, GatedStash& stash, const Tensor& y) const;
 
   /// dh = (or += with beta 1) the gradient of h, from that of y; (T, H). `h` as Pass::saved() has

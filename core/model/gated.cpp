@@ -25,7 +25,7 @@ Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows
     return activated;
   }
   const Tensor y = pass.scratch().take(pass.precision.operand, {rows, width});
-  kernels::swiglu_forward(pass.context, gate_up, live_rows, y);
+  kernels::swiglu_forward(pass.context, gate_up, live_rows, row_weights, y);
   return pass.input(y, live_rows);
 }
 
@@ -52,8 +52,8 @@ Operand gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live
     return activated;
   }
   activated.plain = pass.scratch().take(pass.precision.operand, {rows, width});
-  kernels::swiglu_backward(pass.context, d_activated, s.gate_up, live_rows, d_gate_up.plain,
-                           activated.plain);
+  kernels::swiglu_backward(pass.context, d_activated, s.gate_up, live_rows, row_weights,
+                           d_gate_up.plain, activated.plain, d_row_weights);
   return activated;
 }
 

@@ -4,8 +4,8 @@
 // is computed again in backward.
 //
 // Blockwise (DeepSeek-V3 report, section 3.3.3): the input is kept in E4M3, tiles of 1 x 128, and
-// backward computes from that. A weight per row multiplies the output there: the gate weights of
-// experts, so that nothing of the experts' outputs needs to be kept.
+// backward computes from that. A weight per row multiplies the output: the gate weights of experts,
+// so that nothing of the experts' outputs needs to be kept.
 #pragma once
 
 #include "core/model/layers.h"
@@ -21,7 +21,7 @@ struct GatedStash {
 Tensor take_gate_up(Pass& pass, std::int64_t rows, std::int64_t width, GatedStash& stash);
 
 /// silu(gate) * up as the operand of the next product; scratch. `live_rows` (1) I32 may be absent.
-/// `row_weights` (R) F32: blockwise alone, may be absent.
+/// `row_weights` (R) activation type, may be absent.
 Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows,
                       const Tensor& row_weights, GatedStash& stash);
 
@@ -30,7 +30,7 @@ Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows
 Operand take_gated_gradient(Pass& pass, std::int64_t rows, std::int64_t width);
 
 /// Fills d_gate_up from d_activated (R, width) inner type, and returns the (weighted) output again
-/// as the weight gradient of the next product reads it; scratch. d_row_weights (R) F32 is written
+/// as the weight gradient of the next product reads it; scratch. d_row_weights (R) is written
 /// where row_weights are.
 Operand gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live_rows,
                        const Tensor& row_weights, const GatedStash& stash, const Operand& d_gate_up,

@@ -99,7 +99,8 @@ void Linear::weight_grad(Context& context, const Operand& dy, const Operand& x) 
     kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {}, beta_of_grad(context, *weight),
                                      grad.reshape({1, grad.size(0), grad.size(1)}));
   } else {
-    kernels::product(context, dy.plain, x.plain, Transpose::A, 1.f, grad);
+    kernels::product(context, dy.plain, x.plain, Transpose::A, beta_of_grad(context, *weight),
+                     grad);
   }
 }
 
@@ -127,7 +128,8 @@ void ExpertLinear::weight_grad(Context& context, const Operand& dy, const Operan
     kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets,
                                      beta_of_grad(context, *weight), weight->grad);
   } else {
-    kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets, weight->grad);
+    kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets,
+                                         beta_of_grad(context, *weight), weight->grad);
   }
 }
 

@@ -35,7 +35,7 @@ class Mla {
   /// Declares the weights of `prefix` ("model.layers.3.self_attn.").
   void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
 
-  /// y += attention of h; h (T, H), y (T, H) activation type. Leaves scratch behind that the stash
+  /// y += attention of h; h (T, H), y (T, H) inner type. Leaves scratch behind that the stash
   /// points to: the caller frames it.
   void forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                MlaStash& stash, const Tensor& y) const;

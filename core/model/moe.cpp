@@ -112,52 +112,51 @@ void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
   kernels::permute_plan(pass.context, s.picks, s.permutation);
 }
 
-/// Blockwise sends a token's tiles as they are (DeepSeek-V3 report, section 3.3.3) and keeps
-/// nothing: top-k copies of every token would be a quarter of all that is kept.
-Operand Moe::dispatch(Pass& pass, const Operand& h, MoeStash& s) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = h.plain.size(1);
+/// Rows of x (T, H) in the order of experts, as plain products read them; scratch.
+Tensor Moe::permuted(Pass& pass, const Tensor& x, const MoeStash& s) const {
+  const std::int64_t rows = s.permutation.slot_of_row.size(0);
+  const Tensor y = pass.scratch().take(pass.precision.operand, {rows, x.size(1)});
+  kernels::permute_forward(pass.context, x, s.permutation, y);
+  return y;
+}
+
+/// Nothing of this is kept: top-k copies of every token would be a quarter of all that is.
+/// Blockwise sends a token's tiles as they are (DeepSeek-V3 report, section 3.3.3).
+Operand Moe::dispatch(Pass& pass, const Operand& h, const MoeStash& s) const {
+  if (!pass.precision.fp8_backward()) return pass.input(permuted(pass, h.plain, s), live_rows(s));
   Operand sent;
-  if (pass.precision.fp8_backward()) {
-    take_rows(pass.scratch(), rows, hidden, sent.tiles);
-    kernels::permute_tiles(pass.context, h.tiles, s.permutation, sent.tiles);
-    return sent;
-  }
-  const Tensor plain = pass.precision.narrow ? h.plain : widened(pass, h.plain);
-  sent.plain = pass.keep.take(pass.precision.operand, {rows, hidden});
-  kernels::permute_forward(pass.context, plain, s.permutation, sent.plain);
-  sent = pass.input(sent.plain, live_rows(s));
-  s.dispatched = sent;
+  take_rows(pass.scratch(), s.permutation.slot_of_row.size(0), h.plain.size(1), sent.tiles);
+  kernels::permute_tiles(pass.context, h.tiles, s.permutation, sent.tiles);
   return sent;
 }
 
-/// The dispatched rows for the weight gradient: as they were kept, or made again from h.
-Operand Moe::dispatch_again(Pass& pass, const Tensor& h, const MoeStash& s) const {
-  if (!pass.precision.fp8_backward()) return s.dispatched;
-  Operand sent;
-  take_transposed(pass.scratch(), s.permutation.slot_of_row.size(0), h.size(1), sent.tiles);
-  kernels::permute_quantise(pass.context, h, s.permutation, sent.tiles);
-  return sent;
+/// x (T, H) in the order of experts once more: what weight gradients read, and with `by_rows` what
+/// the input gradient reads too; scratch.
+Operand Moe::permuted_operand(Pass& pass, const Tensor& x, const MoeStash& s, bool by_rows) const {
+  Operand made;
+  if (!pass.precision.fp8_backward()) {
+    made.plain = permuted(pass, x, s);
+    return made;
+  }
+  const std::int64_t rows = s.permutation.slot_of_row.size(0), width = x.size(1);
+  if (by_rows) take_rows(pass.scratch(), rows, width, made.tiles);
+  take_transposed(pass.scratch(), rows, width, made.tiles);
+  kernels::permute_quantise(pass.context, x, s.permutation, made.tiles);
+  return made;
 }
 
 void Moe::run_experts(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = y.size(1);
-  const DType type = pass.precision.inner();
-  const bool weighs_inside = pass.precision.fp8_backward();
+  const std::int64_t rows = s.permutation.slot_of_row.size(0);
   const Tensor& offsets = s.permutation.offsets;
   const Operand sent = dispatch(pass, h, s);
   const Tensor gate_up = take_gate_up(pass, rows, width_, s.gated);
   gate_up_.forward(pass.context, sent, offsets, gate_up);
-  if (weighs_inside) {
-    s.row_weights = pass.keep.take(s.weights.dtype(), {rows});
-    kernels::permute_weights(pass.context, s.weights, s.permutation, s.row_weights);
-  }
+  s.row_weights = pass.keep.take(s.weights.dtype(), {rows});
+  kernels::permute_weights(pass.context, s.weights, s.permutation, s.row_weights);
   const Operand activated = gated_forward(pass, gate_up, live_rows(s), s.row_weights, s.gated);
-  Arena& arena = weighs_inside ? pass.scratch() : pass.keep;
-  const Tensor out = arena.take(type, {rows, hidden});
+  const Tensor out = pass.scratch().take(pass.precision.inner(), {rows, y.size(1)});
   down_.forward(pass.context, activated, offsets, out);
-  kernels::combine_forward(pass.context, out, weighs_inside ? Tensor() : s.weights, s.permutation,
-                           y);
-  if (!weighs_inside) s.expert_out = out;
+  kernels::combine(pass.context, out, s.permutation, y);
 }
 
 void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
@@ -172,33 +171,17 @@ void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
                    const MoeStash& s, const BalanceTerm& balance, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
-  // In E4M3 the gradient is read several times: rounded once, as the tiles would round it.
-  const Tensor rounded = pass.precision.fp8_backward() ? pass.plain(dy, pass.scratch()) : Tensor();
+  // The gradient is read several times: rounded once, as products and tiles would round it.
+  const Tensor rounded = pass.plain(dy, pass.scratch());
   if (has_shared_) {
     Arena::Frame shared(pass.scratch());
-    shared_.backward(pass, pass.gradient(rounded ? rounded : dy), h, s.shared, 0.f, dh);
+    shared_.backward(pass, pass.gradient(rounded), h, s.shared, 0.f, dh);
   } else {
     kernels::fill(context, 0.0, dh);
   }
   const Tensor d_weights = pass.scratch().take(s.weights.dtype(), {dy.size(0), router_.top_k});
-  experts_backward(pass, rounded ? rounded : dy, h.plain, s, d_weights, dh);
+  experts_backward(pass, rounded, h.plain, s, d_weights, dh);
   gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
-}
-
-Operand Moe::combine_backward(Pass& pass, const Tensor& dy, const MoeStash& s,
-                              const Tensor& d_weights) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), hidden = dy.size(1);
-  Operand dy_rows;
-  if (pass.precision.fp8_backward()) {
-    take_rows(pass.scratch(), rows, hidden, dy_rows.tiles);
-    take_transposed(pass.scratch(), rows, hidden, dy_rows.tiles);
-    kernels::permute_quantise(pass.context, dy, s.permutation, dy_rows.tiles);
-    return dy_rows;
-  }
-  dy_rows.plain = pass.scratch().take(pass.precision.operand, {rows, hidden});
-  kernels::combine_backward(pass.context, dy, s.expert_out, s.weights, s.permutation, dy_rows.plain,
-                            d_weights);
-  return dy_rows;
 }
 
 /// Adds to dh what comes back through the routed experts, and writes the gate weights' gradients.
@@ -212,25 +195,22 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const 
   const Operand d_gate_up = take_gated_gradient(pass, rows, width_);
   {
     Arena::Frame of_down(pass.scratch());
-    const Operand dy_rows = combine_backward(pass, dy, s, d_weights);
+    const Operand dy_rows = permuted_operand(pass, dy, s, true);
     const Tensor d_activated = pass.scratch().take(type, {rows, width_});
     down_.input_grad(context, dy_rows, offsets, d_activated);
-    Tensor d_row_weights;
-    if (s.row_weights) d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
+    const Tensor d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
     const Operand activated = gated_backward(pass, d_activated, live_rows(s), s.row_weights,
                                              s.gated, d_gate_up, d_row_weights);
-    if (s.row_weights) {
-      kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
-    }
+    kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
     down_.weight_grad(context, dy_rows, activated, offsets);
   }
   {
     Arena::Frame of_gate_up(pass.scratch());
-    gate_up_.weight_grad(context, d_gate_up, dispatch_again(pass, h, s), offsets);
+    gate_up_.weight_grad(context, d_gate_up, permuted_operand(pass, h, s, false), offsets);
   }
   const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
   gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);
-  kernels::permute_backward(context, d_dispatched, s.permutation, dh);
+  kernels::combine(context, d_dispatched, s.permutation, dh);
 }
 
 /// Adds to dh what comes back through the gate weights and the balance loss.

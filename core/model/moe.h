@@ -16,10 +16,8 @@ namespace tessera {
 struct MoeStash {
   Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
   kernels::Permutation permutation;
-  Operand dispatched;  ///< (R, H) plain; all recipes but blockwise
   GatedStash gated;    ///< of the experts
-  Tensor expert_out;   ///< (R, H); all recipes but blockwise
-  Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already; blockwise alone
+  Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already
   GatedStash shared;
 };
 
@@ -35,11 +33,11 @@ class Moe {
   /// Declares gate, selection bias, experts and shared experts under `prefix`.
   void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
 
-  /// y += experts of h; h (T, H) with its plain part, y (T, H) activation type. Slots per expert
+  /// y += experts of h; h (T, H) with its plain part, y (T, H) inner type. Slots per expert
   /// are left in stash.permutation.counts.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
-  /// dh, written, from dy; both (T, H) activation type. `h` as Pass::saved() has it, with its plain
+  /// dh, written, from dy; both (T, H) inner type. `h` as Pass::saved() has it, with its plain
   /// part.
   void backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                 const MoeStash& stash, const BalanceTerm& balance, const Tensor& dh) const;
@@ -51,13 +49,11 @@ class Moe {
  private:
   void gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const;
   void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
+  Tensor permuted(Pass& pass, const Tensor& x, const MoeStash& stash) const;
   /// The rows of tokens in the order of experts; `h` (T, H).
-  Operand dispatch(Pass& pass, const Operand& h, MoeStash& stash) const;
-  Operand dispatch_again(Pass& pass, const Tensor& h, const MoeStash& stash) const;
+  Operand dispatch(Pass& pass, const Operand& h, const MoeStash& stash) const;
+  Operand permuted_operand(Pass& pass, const Tensor& x, const MoeStash& stash, bool by_rows) const;
   void run_experts(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
-  /// The gradient of the experts' outputs, from dy; with plain outputs also d_weights.
-  Operand combine_backward(Pass& pass, const Tensor& dy, const MoeStash& stash,
-                           const Tensor& d_weights) const;
   void experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& stash,
                         const Tensor& d_weights, const Tensor& dh) const;
   /// Adds to dh and to the gate's gradient.

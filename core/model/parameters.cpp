@@ -259,7 +259,7 @@ void ParameterSet::refresh_quantised(Context& context, const Parameter& p) {
 namespace {
 /// Whether the first product of a step writes the gradient instead of adding to it.
 bool writes_gradient(const Parameter& p) {
-  return p.trained && bool(p.fp8.values_t);
+  return p.trained && p.linear != Parameter::Linear::No;
 }
 }  // namespace
 

@@ -51,18 +51,19 @@ struct WeightProduct {
   Strided<float> db;
   const std::int32_t* offsets;
   std::int64_t db_expert, n, k;
+  bool add;
 };
 
 template <class In>
 __global__ void __launch_bounds__(kSimpleThreads) simple_weight_product(WeightProduct<In> p) {
   const int e = static_cast<int>(blockIdx.z);
   const std::int64_t first = p.offsets[e], rows = p.offsets[e + 1] - first;
-  if (rows == 0) return;
+  if (rows == 0 && p.add) return;
   p.dc.data += first * p.dc.column;
   p.a.data += first * p.a.row;
   p.db.data += e * p.db_expert;
   simple_gemm_tile(p.dc, p.a, p.db, p.n, p.k, rows, std::int64_t{blockIdx.x} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, true);
+                   std::int64_t{blockIdx.y} * kSimpleTile, p.add);
 }
 
 template <class In, class Out>
@@ -85,7 +86,7 @@ void simple_rows(Context& context, const Tensor& x, const Tensor& w, bool w_tran
 
 template <class In>
 void simple_weight(Context& context, const Tensor& dc, const Tensor& a, const Tensor& offsets,
-                   const Tensor& db) {
+                   bool add, const Tensor& db) {
   WeightProduct<device_t<In>> p{};
   p.dc = {device_data<In>(dc), 1, dc.stride(0)};
   p.a = {device_data<In>(a), a.stride(0), 1};
@@ -94,6 +95,7 @@ void simple_weight(Context& context, const Tensor& dc, const Tensor& a, const Te
   p.db_expert = db.stride(0);
   p.n = db.size(1);
   p.k = db.size(2);
+  p.add = add;
   const dim3 grid(blocks_for(p.n, kSimpleTile), blocks_for(p.k, kSimpleTile),
                   static_cast<unsigned>(db.size(0)));
   simple_weight_product<<<grid, kSimpleThreads, 0, stream_of(context)>>>(p);
@@ -183,8 +185,9 @@ void hopper_rows(Context& context, const Tensor& x, const Tensor& w, const Tenso
 }
 
 void hopper_weight(Context& context, const Tensor& dc, const Tensor& a, const Tensor& offsets,
-                   const Tensor& db) {
+                   bool add, const Tensor& db) {
   Arguments p{};
+  p.add = add;
   p.a = map_2d(dc, 64);
   p.b = map_2d(a, 64);
   p.result = db.raw();
@@ -249,17 +252,19 @@ void grouped_product_input_grad(Context& context, const Tensor& dc, const Tensor
 TESSERA_CUDA_OPERATION(grouped_product_input_grad)
 
 void grouped_product_weight_grad(Context& context, const Tensor& dc, const Tensor& a,
-                                 const Tensor& offsets, const Tensor& db) {
+                                 const Tensor& offsets, float beta, const Tensor& db) {
   expect_together(a, db, dc, offsets, dc.size(1), a.size(1));
-  if (db.numel() == 0 || a.size(0) == 0) return;
+  require(beta == 0 || beta == 1, kWhere, "beta must be 0 or 1, is {}", beta);
+  const bool add = beta != 0;
+  if (db.numel() == 0 || (add && a.size(0) == 0)) return;
   require(db.dtype() == DType::F32, kWhere, "expected weight gradients of F32, got {}",
           db.describe());
-  if (on_hopper(dc, a, db, db.size(0)) && a.dtype() == DType::BF16) {
-    hopper_weight(context, dc, a, offsets, db);
+  if (a.size(0) > 0 && a.dtype() == DType::BF16 && on_hopper(dc, a, db, db.size(0))) {
+    hopper_weight(context, dc, a, offsets, add, db);
   } else if (a.dtype() == DType::BF16) {
-    simple_weight<bf16>(context, dc, a, offsets, db);
+    simple_weight<bf16>(context, dc, a, offsets, add, db);
   } else {
-    simple_weight<float>(context, dc, a, offsets, db);
+    simple_weight<float>(context, dc, a, offsets, add, db);
   }
 }
 TESSERA_CUDA_OPERATION(grouped_product_weight_grad)

@@ -21,10 +21,10 @@ void grouped_product(Context& context, const Tensor& a, const Tensor& b, const T
 void grouped_product_input_grad(Context& context, const Tensor& dc, const Tensor& b,
                                 const Tensor& offsets, const Tensor& da);
 
-/// db[e] += dc[rows of e]^T a[rows of e]; dc (rows, n), a (rows, k), db (experts, n, k). An empty
-/// group leaves db[e] as it is.
+/// db[e] = dc[rows of e]^T a[rows of e] + beta db[e]; dc (rows, n), a (rows, k), db (experts, n,
+/// k); beta is 0 or 1. Deterministic.
 void grouped_product_weight_grad(Context& context, const Tensor& dc, const Tensor& a,
-                                 const Tensor& offsets, const Tensor& db);
+                                 const Tensor& offsets, float beta, const Tensor& db);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::grouped_product)> grouped_product{"grouped_product",

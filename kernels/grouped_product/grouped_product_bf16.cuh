@@ -53,6 +53,7 @@ struct Arguments {
   int m, n, k;     // result columns n; k summed (forward, input_grad); m rows of db (weight_grad)
   int64_t stride;  // of rows of the result, elements
   int64_t of_expert;  // weight_grad: elements of one expert of the result
+  bool add;           // weight_grad: to what is there
 };
 
 // One pair of tiles. `row` and `end` are rows of a (or of the result in weight_grad) of this
@@ -246,11 +247,11 @@ __device__ inline void store_whole(const Arguments& p, uint32_t out, int group, 
 
 constexpr int kAddColumns = 32;  // F32 columns that are added at one time: 128 bytes a row
 
-// Adds 64 rows of F32 results to the weight gradient with the copy engine, in two buffers by turns;
+// Adds 64 rows of F32 results to the weight gradient, or writes them, in two buffers by turns;
 // rows and columns past the expert's matrix are left out by it. Each element has one adder, so the
 // result does not depend on the order.
-__device__ inline void add_whole(const Arguments& p, uint32_t shared, int group, int row,
-                                 int column, int expert, const float* sums) {
+__device__ inline void send_whole(const Arguments& p, uint32_t shared, int group, int row,
+                                  int column, int expert, const float* sums) {
   constexpr int kBuffer = 64 * kAddColumns * 4;
   static_assert(kConsumers * 2 * kBuffer <= kBytesOut);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, c = lane % 4;
@@ -277,7 +278,8 @@ __device__ inline void add_whole(const Arguments& p, uint32_t shared, int group,
     ptx::named_barrier_sync(1 + group, 128);
     if (!leader) continue;
     const int first = column + pass * kAddColumns;
-    if (first < p.n) ptx::tma_add_3d(&p.c, buffer, first, row, expert);
+    if (first < p.n && p.add) ptx::tma_add_3d(&p.c, buffer, first, row, expert);
+    if (first < p.n && !p.add) ptx::tma_store_3d(&p.c, buffer, first, row, expert);
     ptx::tma_store_commit();
   }
 }
@@ -288,7 +290,7 @@ __device__ inline void store_results(const Arguments& p, uint32_t shared, int gr
   const int row = t.row + 64 * group;
   if (row >= t.end) return;
   if constexpr (MODE == Mode::weight_grad) {
-    add_whole(p, shared, group, row, t.column, t.expert, sums);
+    send_whole(p, shared, group, row, t.column, t.expert, sums);
   } else if constexpr (sizeof(Out) == 4) {
     float* to = static_cast<float*>(p.result);
     for_each_pair(row, t.end, t.column, p.n, sums, [&](int i, int j, float x, float y) {
@@ -312,8 +314,14 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, const Work<M
   for (int index = work.first(); index < work.tiles(); index += work.step()) {
     const Tile t = work.tile(index);
     const int blocks = (t.steps + 3) / 4;
-    if (blocks == 0) continue;
+    if (blocks == 0 && (MODE != Mode::weight_grad || p.add)) continue;
     float sums[128];
+    if (blocks == 0) {  // the gradient of an expert without tokens is written all the same
+#pragma unroll
+      for (float& sum : sums) sum = 0;
+      store_results<MODE, Out>(p, shared, group, t, sums);
+      continue;
+    }
     uint32_t last = 0;
     const auto begin = [&] {
       ptx::mbarrier_wait(shared + kFull + 8 * ring.stage, ring.parity);

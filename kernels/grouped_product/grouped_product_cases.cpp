@@ -83,18 +83,21 @@ Case input_grad_case(const Setting& s, DType dtype) {
   return c;
 }
 
-Case weight_grad_case(const Setting& s, DType dtype) {
+Case weight_grad_case(const Setting& s, DType dtype, bool adds) {
   Case c = base_case(s, "grouped_product_weight_grad", dtype);
+  if (!adds) c.label += ", written";
   c.dense = {s.n, s.k, s.used()};
   c.body = [=](CaseRun& run) {
     const Tensor dc = run.normal({s.rows(), s.n}), a = run.normal({s.rows(), s.k});
     const Tensor offsets = s.offsets(run);
-    const Tensor db =
-        run.in_out("db", run.normal({s.experts(), s.n, s.k}, {.dtype = result_type(run)}));
-    run.execute([&](Context& x) { grouped_product_weight_grad(x, dc, a, offsets, db); });
+    const TensorOptions result{.dtype = result_type(run)};
+    const Tensor db = adds ? run.in_out("db", run.normal({s.experts(), s.n, s.k}, result))
+                           : run.output("db", {s.experts(), s.n, s.k}, result);
+    const float beta = adds ? 1 : 0;
+    run.execute([&](Context& x) { grouped_product_weight_grad(x, dc, a, offsets, beta, db); });
     if (s.benchmark()) return;
     const Tensor b = run.normal({s.experts(), s.n, s.k}), y = run.temporary({s.rows(), s.n});
-    run.check_gradient({{b, db, true}}, [&](Context& x) { grouped_product(x, a, b, offsets, y); },
+    run.check_gradient({{b, db, adds}}, [&](Context& x) { grouped_product(x, a, b, offsets, y); },
                        {{y.slice(0, 0, s.used()), dc.slice(0, 0, s.used())}});
   };
   return c;
@@ -127,7 +130,7 @@ Case rounding_case(const Setting& s, bool forward) {
 void add(CaseList& cases, const Setting& setting, DType dtype) {
   cases.push_back(forward_case(setting, dtype));
   cases.push_back(input_grad_case(setting, dtype));
-  cases.push_back(weight_grad_case(setting, dtype));
+  for (const bool adds : {true, false}) cases.push_back(weight_grad_case(setting, dtype, adds));
 }
 }  // namespace
 
@@ -155,8 +158,10 @@ void register_grouped_product_cases(CaseList& cases) {
   // The shape that GPUs are measured with: 64 experts of 1024 rows; and those of the small preset.
   for (const auto& [n, k] : {std::pair{1536, 2048}, std::pair{1024, 1024}, std::pair{1024, 512}}) {
     const Setting measured{std::vector<std::int64_t>(64, 64), n, k, 0};
-    for (Case c : {rounding_case(measured, true), rounding_case(measured, false),
-                   forward_case(measured, DType::BF16), weight_grad_case(measured, DType::BF16)}) {
+    for (Case c :
+         {rounding_case(measured, true), rounding_case(measured, false),
+          forward_case(measured, DType::BF16), weight_grad_case(measured, DType::BF16, true),
+          weight_grad_case(measured, DType::BF16, false)}) {
       c.timed_only = true;
       cases.push_back(c);
     }

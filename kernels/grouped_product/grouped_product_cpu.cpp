@@ -80,24 +80,33 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
   });
 }
 
-/// db[e] += dc[rows of e]^T a[rows of e], in tasks of some rows of db[e].
+/// db[e] = dc[rows of e]^T a[rows of e] + beta db[e], in tasks of some rows of db[e].
 template <class In, class Out>
-void add_weight_grad(const Tensor& dc, const Tensor& a, const Tensor& offsets, const Tensor& db) {
+void weight_grad(const Tensor& dc, const Tensor& a, const Tensor& offsets, Out beta,
+                 const Tensor& db) {
   const std::int64_t experts = db.size(0), n = db.size(1), k = db.size(2);
   const auto at = read_offsets(offsets, experts, a.size(0));
   const std::int64_t most = rows_per_task(experts * n);
   std::vector<Task> tasks;
   for (std::size_t e = 0; e + 1 < at.size(); ++e) {
-    if (at[e] < at[e + 1]) append_tasks(tasks, static_cast<std::int64_t>(e), 0, n, most);
+    if (at[e] == at[e + 1] && beta != 0) continue;
+    append_tasks(tasks, static_cast<std::int64_t>(e), 0, n, most);
   }
   parallel_tasks(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
     const Task& task = tasks[static_cast<std::size_t>(i)];
     const std::int64_t first = at[static_cast<std::size_t>(task.expert)];
     const std::int64_t count = at[static_cast<std::size_t>(task.expert) + 1] - first;
+    const auto to = expert_rows<Out>(db, task.expert, task.from);
+    if (count == 0) {
+      for (std::int64_t row = 0; row < task.to - task.from; ++row) {
+        std::fill_n(to.data + row * db.stride(1), k, Out(0));
+      }
+      return;
+    }
     auto columns = rows_of<const In>(dc, first);
     columns.data += task.from;
     gemm(Transpose::A, {task.to - task.from, k, count}, Out(1), columns,
-         rows_of<const In>(a, first), Out(1), expert_rows<Out>(db, task.expert, task.from));
+         rows_of<const In>(a, first), beta, to);
   });
 }
 
@@ -141,15 +150,16 @@ void grouped_product_input_grad(Context&, const Tensor& dc, const Tensor& b, con
 }
 
 void grouped_product_weight_grad(Context&, const Tensor& dc, const Tensor& a, const Tensor& offsets,
-                                 const Tensor& db) {
+                                 float beta, const Tensor& db) {
   check(a, db, dc, dc.size(1), a.size(1));
+  require(beta == 0 || beta == 1, kWhere, "beta must be 0 or 1, is {}", beta);
   switch (a.dtype()) {
     case DType::F32:
-      return add_weight_grad<float, float>(dc, a, offsets, db);
+      return weight_grad<float, float>(dc, a, offsets, beta, db);
     case DType::BF16:
-      return add_weight_grad<bf16, float>(dc, a, offsets, db);
+      return weight_grad<bf16, float>(dc, a, offsets, beta, db);
     case DType::F64:
-      return add_weight_grad<double, double>(dc, a, offsets, db);
+      return weight_grad<double, double>(dc, a, offsets, double(beta), db);
     default:
       no_such_type(a.dtype());
   }

@@ -4,7 +4,6 @@
 #include "kernels/permute/permute.h"
 
 #include "kernels/cuda/pack.cuh"
-#include "kernels/cuda/reduce.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -60,90 +59,31 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-/// out[token] += sum_i weight_i source[row_i], in the order of i; weights may be absent (all 1).
+/// out[token] += sum_i y[row_i], in the order of i.
 template <int N, class S, class O>
 __global__ void __launch_bounds__(256)
-    gather_kernel(Rows<const S> source, Rows<const float> weights, const Routes routes,
-                  std::int64_t packs, Rows<O> out) {
+    combine_kernel(Rows<const S> y, const Routes routes, std::int64_t packs, Rows<O> out) {
   const std::int64_t token = grid_row(), pack = grid_pack();
   if (token >= routes.tokens || pack >= packs) return;
   float sum[N];
   load<N>(out[token] + pack * N, sum);
   for (int first = 0; first < routes.top_k; first += kPicksAtOnce) {
     std::int32_t rows[kPicksAtOnce];
-    float weight[kPicksAtOnce];
     Pack<S, N> loaded[kPicksAtOnce];
     routes.load_rows(token, first, rows);
 #pragma unroll
     for (int i = 0; i < kPicksAtOnce; ++i) {
       if (rows[i] < 0) continue;
-      loaded[i] = load_pack<N>(source[rows[i]] + pack * N);
-      weight[i] = weights ? weights[token][first + i] : 1.0f;
+      loaded[i] = load_pack<N>(y[rows[i]] + pack * N);
     }
 #pragma unroll
     for (int i = 0; i < kPicksAtOnce; ++i) {
       if (rows[i] < 0) continue;
 #pragma unroll
-      for (int c = 0; c < N; ++c) sum[c] += weight[i] * to_float(loaded[i].values[c]);
+      for (int c = 0; c < N; ++c) sum[c] += to_float(loaded[i].values[c]);
     }
   }
   save<N>(out[token] + pack * N, sum);
-}
-
-/// A token per y of the block: dy rows = weight * d_out, d_weights = y . d_out.
-template <int N, class G, class Y, class D>
-__global__ void __launch_bounds__(256)
-    combine_backward_kernel(Rows<const G> d_out, Rows<const Y> y, Rows<const float> weights,
-                            const Routes routes, std::int64_t packs, Rows<D> dy,
-                            Rows<float> d_weights) {
-  __shared__ float shared[kPicksAtOnce][256 / kWarp];
-  const std::int64_t token = grid_row();
-  const bool live = token < routes.tokens;
-  for (int first = 0; first < routes.top_k; first += kPicksAtOnce) {
-    std::int32_t row[kPicksAtOnce];
-    float weight[kPicksAtOnce], dot[kPicksAtOnce] = {};
-    if (live) routes.load_rows(token, first, row);
-#pragma unroll
-    for (int i = 0; i < kPicksAtOnce; ++i) {
-      weight[i] = live && first + i < routes.top_k ? weights[token][first + i] : 0.0f;
-    }
-    for (std::int64_t pack = threadIdx.x; live && pack < packs; pack += blockDim.x) {
-      float d[N];
-      load<N>(d_out[token] + pack * N, d);
-      Pack<Y, N> of_rows[kPicksAtOnce];
-#pragma unroll
-      for (int i = 0; i < kPicksAtOnce; ++i) {
-        if (row[i] >= 0) of_rows[i] = load_pack<N>(y[row[i]] + pack * N);
-      }
-#pragma unroll
-      for (int i = 0; i < kPicksAtOnce; ++i) {
-        if (row[i] < 0) continue;
-        float out[N];
-#pragma unroll
-        for (int c = 0; c < N; ++c) {
-          dot[i] += to_float(of_rows[i].values[c]) * d[c];
-          out[c] = weight[i] * d[c];
-        }
-        save<N>(dy[row[i]] + pack * N, out);
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < kPicksAtOnce; ++i) {
-      dot[i] = warp_sum(dot[i]);
-      if (threadIdx.x % kWarp == 0) {
-        shared[i][(threadIdx.y * blockDim.x + threadIdx.x) / kWarp] = dot[i];
-      }
-    }
-    __syncthreads();
-    const int pick = static_cast<int>(threadIdx.x);
-    if (live && pick < kPicksAtOnce && first + pick < routes.top_k) {
-      const int warps = static_cast<int>(blockDim.x) / kWarp;
-      float total = 0;
-      for (int w = 0; w < warps; ++w) total += shared[pick][threadIdx.y * warps + w];
-      d_weights[token][first + pick] = total;
-    }
-    __syncthreads();
-  }
 }
 
 Routes routes_of(const char* where, const Permutation& p, const Tensor& rows) {
@@ -163,31 +103,6 @@ template <int N, class Y>
 void pad(Context& context, const char* where, const Routes& routes, std::int64_t packs, Rows<Y> y) {
   const RowGrid grid(std::int64_t{routes.experts} * kPaddingBlocks, packs);
   pad_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(routes, packs, y);
-  check_launch(where);
-}
-
-/// The shape both gathers share: out (tokens, d) += rows of `source` (rows, d).
-void gather(Context& context, const char* where, const Tensor& source, const Tensor& weights,
-            const Permutation& permutation, const Tensor& out) {
-  expect_shape(where, "out", out, {-1, -1});
-  const std::int64_t tokens = out.size(0), d = out.size(1);
-  expect_shape(where, "rows", source, {-1, d});
-  const Routes routes = routes_of(where, permutation, source);
-  require(tokens == routes.tokens, where, "expected out with {} tokens, got {}", routes.tokens,
-          out.describe());
-  if (weights) expect_shape(where, "weights", weights, {tokens, routes.top_k});
-  if (out.numel() == 0) return;
-  with_real(where, "rows", source, [&]<class S>(S) {
-    with_real(where, "out", out, [&]<class O>(O) {
-      // Packs of 16 bytes of the source, which is top_k times as many: two or one of `out`.
-      with_packs<kPack<S>>({&source, &out}, [&](auto n) {
-        constexpr int N = decltype(n)::value;
-        const RowGrid grid(tokens, d / N);
-        gather_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(
-            read_rows<S>(source), read_rows<float>(weights), routes, d / N, rows_of<O>(out));
-      });
-    });
-  });
   check_launch(where);
 }
 }  // namespace
@@ -217,53 +132,29 @@ void permute_forward(Context& context, const Tensor& x, const Permutation& permu
 }
 TESSERA_CUDA_OPERATION(permute_forward)
 
-void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
-                      const Tensor& dx) {
-  gather(context, "permute_backward", dy, {}, permutation, dx);
-}
-TESSERA_CUDA_OPERATION(permute_backward)
-
-void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
-                     const Permutation& permutation, const Tensor& out) {
-  gather(context, "combine_forward", y, weights, permutation, out);
-}
-TESSERA_CUDA_OPERATION(combine_forward)
-
-void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, const Tensor& weights,
-                      const Permutation& permutation, const Tensor& dy, const Tensor& d_weights) {
-  const char* where = "combine_backward";
-  expect_shape(where, "d_out", d_out, {-1, -1});
-  const std::int64_t tokens = d_out.size(0), d = d_out.size(1);
+void combine(Context& context, const Tensor& y, const Permutation& permutation, const Tensor& out) {
+  const char* where = "combine";
+  expect_shape(where, "out", out, {-1, -1});
+  const std::int64_t tokens = out.size(0), d = out.size(1);
   expect_shape(where, "y", y, {-1, d});
-  expect_shape(where, "dy", dy, {y.size(0), d});
   const Routes routes = routes_of(where, permutation, y);
-  require(tokens == routes.tokens, where, "expected d_out with {} tokens, got {}", routes.tokens,
-          d_out.describe());
-  expect_shape(where, "weights", weights, {tokens, routes.top_k});
-  expect_shape(where, "d_weights", d_weights, {tokens, routes.top_k});
-  if (tokens == 0) return;
-  with_real(where, "d_out", d_out, [&]<class G>(G) {
-    with_real(where, "y", y, [&]<class T>(T) {
-      with_result_of<G>(where, "dy", dy, [&]<class D>(D) {
-        // Packs of 16 bytes of the rows, which are top_k times as many as those of d_out.
-        with_packs<kPack<T, D>>({&d_out, &y, &dy}, [&](auto n) {
-          constexpr int N = decltype(n)::value;
-          const std::int64_t packs = d / N;
-          const auto across = static_cast<unsigned>(
-              std::clamp<std::int64_t>((packs + kWarp - 1) / kWarp, 1, 8) * kWarp);
-          const dim3 block(across, 256 / across);
-          combine_backward_kernel<N>
-              <<<blocks_for(tokens, static_cast<int>(block.y)), block, 0, stream_of(context)>>>(
-                  read_rows<G>(d_out), read_rows<T>(y), read_rows<float>(weights), routes, packs,
-                  rows_of<D>(dy), rows_of<float>(d_weights));
-          check_launch(where);
-          if (packs > 0) pad<N>(context, where, routes, packs, rows_of<D>(dy));
-        });
+  require(tokens == routes.tokens, where, "expected out with {} tokens, got {}", routes.tokens,
+          out.describe());
+  if (out.numel() == 0) return;
+  with_real(where, "y", y, [&]<class S>(S) {
+    with_real(where, "out", out, [&]<class O>(O) {
+      // Packs of 16 bytes of y, which is top_k times as many: two or one of `out`.
+      with_packs<kPack<S>>({&y, &out}, [&](auto n) {
+        constexpr int N = decltype(n)::value;
+        const RowGrid grid(tokens, d / N);
+        combine_kernel<N><<<grid.grid, grid.block, 0, stream_of(context)>>>(read_rows<S>(y), routes,
+                                                                            d / N, rows_of<O>(out));
       });
     });
   });
+  check_launch(where);
 }
-TESSERA_CUDA_OPERATION(combine_backward)
+TESSERA_CUDA_OPERATION(combine)
 
 namespace {
 __global__ void __launch_bounds__(256)

@@ -45,25 +45,14 @@ namespace cpu {
 void permute_plan(Context& context, const Tensor& picks, const Permutation& permutation);
 
 /// y[row] = x[token of row], zeros in padding rows up to offsets[experts]; rows beyond are not
-/// written. x (tokens, d) F32 or F64; y (rows, d): the type of x, or BF16 from F32.
+/// written. x (tokens, d) F32, BF16 or F64; y (rows, d): the type of x, or BF16 from F32.
 void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
                      const Tensor& y);
 
-/// dx[t] += sum over the picks of t of dy[row], rounded once; dy (rows, d), dx (tokens, d), F32 or
-/// F64; on the GPU each of them F32 or BF16.
-void permute_backward(Context& context, const Tensor& dy, const Permutation& permutation,
-                      const Tensor& dx);
-
-/// out[t] += sum_i weights[t, i] y[row_of_slot[t, i]]; y (rows, d), weights (tokens, top_k),
-/// absent: all 1; out (tokens, d), F32 or F64; on the GPU y and out each F32 or BF16. Rounded once.
-void combine_forward(Context& context, const Tensor& y, const Tensor& weights,
-                     const Permutation& permutation, const Tensor& out);
-
-/// dy[row] = weight of its slot * d_out[token], zeros in padding rows (dy: type of d_out, or BF16
-/// from F32); d_weights[t, i] = y[row] . d_out[t], written. On the GPU y may be BF16 with d_out and
-/// weights F32. permute_forward there takes x BF16 with y BF16 too.
-void combine_backward(Context& context, const Tensor& d_out, const Tensor& y, const Tensor& weights,
-                      const Permutation& permutation, const Tensor& dy, const Tensor& d_weights);
+/// out[t] += sum over the picks of t of y[row], in the order of picks, rounded once: what experts
+/// made of a token, whose gate weights their rows hold already (kernels/swiglu), and the gradient
+/// of permute_forward. y (rows, d), out (tokens, d), F32 or F64; on the GPU each F32 or BF16.
+void combine(Context& context, const Tensor& y, const Permutation& permutation, const Tensor& out);
 
 /// row_weights[row] = the weight of the row's slot, 0 where it has none; weights (tokens, top_k),
 /// row_weights (rows), all of it written. F32 or F64.
@@ -78,13 +67,7 @@ void permute_weights_backward(Context& context, const Tensor& d_row_weights,
 inline const Op<decltype(cpu::permute_plan)> permute_plan{"permute_plan", cpu::permute_plan};
 inline const Op<decltype(cpu::permute_forward)> permute_forward{"permute_forward",
                                                                 cpu::permute_forward};
-inline const Op<decltype(cpu::permute_backward)> permute_backward{"permute_backward",
-                                                                  cpu::permute_backward};
-inline const Op<decltype(cpu::combine_forward)> combine_forward{"combine_forward",
-                                                                cpu::combine_forward};
-inline const Op<decltype(cpu::combine_backward)> combine_backward{"combine_backward",
-                                                                  cpu::combine_backward};
-
+inline const Op<decltype(cpu::combine)> combine{"combine", cpu::combine};
 inline const Op<decltype(cpu::permute_weights)> permute_weights{"permute_weights",
                                                                 cpu::permute_weights};
 inline const Op<decltype(cpu::permute_weights_backward)> permute_weights_backward{

@@ -20,11 +20,6 @@ struct Setting {
   bool benchmark() const { return tokens * d > 1'000'000; }
 };
 
-/// Beside rows of experts in BF16 everything by token is in F32.
-DType wide(DType rows) {
-  return rows == DType::BF16 ? DType::F32 : rows;
-}
-
 /// Distinct experts for each token, as a router gives them.
 Tensor picks_of(CaseRun& run, const Setting& s) {
   const Tensor first = run.integers(DType::I32, {s.tokens, 1}, 0, s.used_experts);
@@ -95,24 +90,26 @@ double sum_tolerance(DType result) {
   return result == DType::BF16 ? 3e-3 : 1e-6;
 }
 
-Case backward_case(const Setting& s, DType dtype, DType result) {
-  return {.op = "permute_backward",
+Case combine_case(const Setting& s, DType dtype, DType result) {
+  return {.op = "combine",
           .label = s.text() + " to " + short_name(result),
           .dtype = dtype,
           .tolerance = sum_tolerance(result),
+          .flops = s.slot_elements(),
           .bytes = s.slot_elements() * double(size_of(dtype)) +
                    2 * s.token_elements() * double(size_of(result)),
           .benchmark = s.benchmark(),
           .body = [=](CaseRun& run) {
             const Permutation p = planned(run, s);
-            const Tensor dy = run.normal({s.rows(), s.d});
-            const Tensor dx = run.in_out("dx", run.normal({s.tokens, s.d}, {.dtype = result}));
-            run.execute([&](Context& c) { permute_backward(c, dy, p, dx); });
+            const Tensor y = run.normal({s.rows(), s.d});
+            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}, {.dtype = result}));
+            run.execute([&](Context& c) { combine(c, y, p, out); });
             if (s.benchmark()) return;
             const std::int64_t used = run.read_integer(p.offsets, s.experts);
-            const Tensor x = run.normal({s.tokens, s.d}), y = run.temporary({s.rows(), s.d});
-            run.check_gradient({{x, dx, true}}, [&](Context& c) { permute_forward(c, x, p, y); },
-                               {{y.slice(0, 0, used), dy.slice(0, 0, used)}});
+            const Tensor x = run.normal({s.tokens, s.d}), rows = run.temporary({s.rows(), s.d});
+            run.check_gradient({{x, out, true}},
+                               [&](Context& c) { permute_forward(c, x, p, rows); },
+                               {{rows.slice(0, 0, used), y.slice(0, 0, used)}});
           }};
 }
 
@@ -144,78 +141,13 @@ Case weights_backward_case(const Setting& s) {
           }};
 }
 
-/// Weights that were applied before: none here.
-Case sum_case(const Setting& s) {
-  return {.op = "combine_forward",
-          .label = s.text() + ", no weights",
-          .tolerance = 1e-6,
-          .body = [=](CaseRun& run) {
-            const Permutation p = planned(run, s);
-            const Tensor y = run.normal({s.rows(), s.d});
-            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}));
-            run.execute([&](Context& c) { combine_forward(c, y, {}, p, out); });
-          }};
-}
-
-Case combine_case(const Setting& s, DType dtype, DType result) {
-  return {.op = "combine_forward",
-          .label = s.text() + " to " + short_name(result),
-          .dtype = dtype,
-          .tolerance = sum_tolerance(result),
-          .flops = 2 * s.slot_elements(),
-          .bytes = s.slot_elements() * double(size_of(dtype)) +
-                   2 * s.token_elements() * double(size_of(result)),
-          .benchmark = s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Permutation p = planned(run, s);
-            const Tensor y = run.normal({s.rows(), s.d});
-            const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
-            const Tensor out = run.in_out("out", run.normal({s.tokens, s.d}, {.dtype = result}));
-            run.execute([&](Context& c) { combine_forward(c, y, weights, p, out); });
-          }};
-}
-
-Case combine_backward_case(const Setting& s, DType dtype, DType out) {
-  return {
-      .op = "combine_backward",
-      .label = s.text() + " to " + short_name(out),
-      .dtype = dtype,
-      .tolerance = out == DType::BF16 ? 3e-3 : 2e-6,
-      .flops = 3 * s.slot_elements(),
-      .bytes = s.slot_elements() * double(size_of(dtype) + size_of(out)) +
-               s.token_elements() * double(size_of(wide(dtype))),
-      .benchmark = s.benchmark(),
-      .body = [=](CaseRun& run) {
-        const Permutation p = planned(run, s);
-        const Tensor d_out = run.normal({s.tokens, s.d}, {.dtype = wide(dtype)});
-        const Tensor y = run.normal({s.rows(), s.d});
-        const Tensor weights = run.normal({s.tokens, s.top_k}, {.dtype = wide(dtype)});
-        const Tensor dy = run.output("dy", {s.rows(), s.d}, {.dtype = out});
-        const Tensor d_weights =
-            run.output("d_weights", {s.tokens, s.top_k}, {.dtype = wide(dtype), .tolerance = 2e-6});
-        const std::int64_t used = run.read_integer(p.offsets, s.experts);
-        run.untouched_from(dy, used);
-        run.execute([&](Context& c) { combine_backward(c, d_out, y, weights, p, dy, d_weights); });
-        if (s.benchmark()) return;
-        const Tensor sum = run.temporary({s.tokens, s.d});
-        const auto forward = [&](Context& c) {
-          std::fill_n(static_cast<double*>(sum.raw()), sum.numel(), 0.0);
-          combine_forward(c, y, weights, p, sum);
-        };
-        run.check_gradient({{y.slice(0, 0, used), dy.slice(0, 0, used)}, {weights, d_weights}},
-                           forward, {{sum, d_out}});
-      }};
-}
-
-/// Only the GPU takes these types.
+/// Sums of BF16 rows, which only the GPU makes.
 CaseList cases_in_bf16(const Setting& s) {
-  CaseList cases{forward_case(s, DType::BF16, DType::BF16),
-                 combine_backward_case(s, DType::BF16, DType::BF16)};
+  CaseList cases;
   for (DType result : {DType::F32, DType::BF16}) {
-    cases.push_back(backward_case(s, DType::BF16, result));
     cases.push_back(combine_case(s, DType::BF16, result));
+    cases.back().on_cpu = false;
   }
-  for (Case& the_case : cases) the_case.on_cpu = false;
   return cases;
 }
 }  // namespace
@@ -236,26 +168,23 @@ void register_permute_cases(CaseList& cases) {
     cases.push_back(plan_case(setting));
     cases.push_back(forward_case(setting, DType::F32, DType::F32));
     cases.push_back(forward_case(setting, DType::F32, DType::BF16));
-    cases.push_back(backward_case(setting, DType::F32, DType::F32));
+    cases.push_back(forward_case(setting, DType::BF16, DType::BF16));
     cases.push_back(combine_case(setting, DType::F32, DType::F32));
-    cases.push_back(combine_backward_case(setting, DType::F32, DType::F32));
-    cases.push_back(combine_backward_case(setting, DType::F32, DType::BF16));
     cases.push_back(weights_case(setting));
     cases.push_back(weights_backward_case(setting));
-    cases.push_back(sum_case(setting));
     for (Case& the_case : cases_in_bf16(setting)) cases.push_back(the_case);
   }
   const Setting large{", groups of 128", 8192, 8, 64, 1024, 64, 128};
-  for (Case& the_case : cases_in_bf16(large)) {
+  CaseList timed = cases_in_bf16(large);
+  timed.push_back(forward_case(large, DType::BF16, DType::BF16));
+  for (Case& the_case : timed) {
     the_case.timed_only = true;
     cases.push_back(the_case);
   }
   cases.push_back(plan_case({", groups of 128", 32768, 8, 64, 64, 64, 128}));
   cases.push_back(plan_case({"", 9000, 8, 64, 1, 64}));
   cases.push_back(forward_case(settings[2], DType::F64, DType::F64));
-  cases.push_back(backward_case(settings[2], DType::F64, DType::F64));
   cases.push_back(combine_case(settings[2], DType::F64, DType::F64));
-  cases.push_back(combine_backward_case(settings[2], DType::F64, DType::F64));
 }
 
 }  // namespace tessera::kernels

@@ -62,31 +62,40 @@ Plan read_plan(const char* where, const Permutation& permutation, std::int64_t r
   return plan;
 }
 
-/// out[0, d) += sum_i weights[i] source[rows[i]], in the order of i; weights may be null (all 1).
+/// out[0, d) += sum_i y[rows[i]], in the order of i.
 template <class T>
-void gather_row(const Tensor& source, const std::int32_t* rows, const T* weights,
-                std::int64_t top_k, std::int64_t d, T* out) {
+void add_rows(const Tensor& y, const std::int32_t* rows, std::int64_t top_k, std::int64_t d,
+              T* out) {
   for (std::int64_t from = 0; from < d; from += kColumnsPerBlock) {
     const std::int64_t to = std::min(d, from + kColumnsPerBlock);
     for (std::int64_t i = 0; i < top_k; ++i) {
-      const T* row = row_of<T>(source, rows[i]);
-      const T weight = weights ? weights[i] : T(1);
+      const T* row = row_of<T>(y, rows[i]);
 #pragma omp simd
-      for (std::int64_t c = from; c < to; ++c) out[c] += weight * row[c];
+      for (std::int64_t c = from; c < to; ++c) out[c] += row[c];
     }
   }
 }
 
-/// dy = weight * d_out; returns y . d_out.
-template <class T, class D>
-T scale_and_dot(const T* d_out, const T* y, T weight, std::int64_t d, D* dy) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t c = 0; c < d; ++c) {
-    sum += y[c] * d_out[c];
-    store(dy[c], weight * d_out[c]);
-  }
-  return sum;
+template <class T, class Y>
+void copy_rows(const Tensor& x, const Plan& plan, const Tensor& y) {
+  const std::int64_t d = x.size(1);
+  parallel_for(plan.used_rows, rows_per_piece(d), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      Y* to = row_of<Y>(y, row);
+      const std::int32_t slot = plan.slot_of_row[row];
+      if (slot < 0) {
+        std::fill_n(to, d, Y());
+        continue;
+      }
+      const T* from = row_of<T>(x, slot / plan.top_k);
+      if constexpr (std::is_same_v<T, Y>) {
+        std::copy_n(from, d, to);
+      } else {
+#pragma omp simd
+        for (std::int64_t c = 0; c < d; ++c) store(to[c], from[c]);
+      }
+    }
+  });
 }
 }  // namespace
 
@@ -141,89 +150,33 @@ void permute_plan(Context&, const Tensor& picks, const Permutation& permutation)
 void permute_forward(Context&, const Tensor& x, const Permutation& permutation, const Tensor& y) {
   const char* where = "permute_forward";
   expect_shape(where, "x", x, {-1, -1});
-  const std::int64_t d = x.size(1);
-  expect_shape(where, "y", y, {-1, d});
+  expect_shape(where, "y", y, {-1, x.size(1)});
   const Plan plan = read_plan(where, permutation, y.size(0));
   require(x.size(0) == plan.tokens, where, "expected x with {} tokens, got {}", plan.tokens,
           x.describe());
+  if (x.dtype() == DType::BF16) {
+    expect_dtype(where, "y", y, DType::BF16);
+    return copy_rows<bf16, bf16>(x, plan, y);
+  }
   with_float(where, "x", x, [&]<class T>(T) {
-    with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
-      parallel_for(plan.used_rows, rows_per_piece(d), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          Y* to = row_of<Y>(y, row);
-          const std::int32_t slot = plan.slot_of_row[row];
-          if (slot < 0) {
-            std::fill_n(to, d, Y());
-            continue;
-          }
-          const T* from = row_of<T>(x, slot / plan.top_k);
-#pragma omp simd
-          for (std::int64_t c = 0; c < d; ++c) store(to[c], from[c]);
-        }
-      });
-    });
+    with_output_of<T>(where, "y", y, [&]<class Y>(Y) { copy_rows<T, Y>(x, plan, y); });
   });
 }
 
-namespace {
-/// The shape both gathers share: out (tokens, d) += rows of `source` (rows, d).
-void gather(const char* where, const Tensor& source, const Tensor& weights,
-            const Permutation& permutation, const Tensor& out) {
+void combine(Context&, const Tensor& y, const Permutation& permutation, const Tensor& out) {
+  const char* where = "combine";
   expect_shape(where, "out", out, {-1, -1});
   const std::int64_t tokens = out.size(0), d = out.size(1);
-  expect_shape(where, "rows", source, {-1, d});
-  const Plan plan = read_plan(where, permutation, source.size(0));
+  expect_shape(where, "y", y, {-1, d});
+  const Plan plan = read_plan(where, permutation, y.size(0));
   require(tokens == plan.tokens, where, "expected out with {} tokens, got {}", plan.tokens,
           out.describe());
-  if (weights) expect_shape(where, "weights", weights, {tokens, plan.top_k});
-  with_float(where, "rows", source, [&]<class T>(T) {
+  with_float(where, "y", y, [&]<class T>(T) {
     const std::int64_t grain = rows_per_piece(d * plan.top_k);
     parallel_for(tokens, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {
-        gather_row(source, plan.row_of_slot + t * plan.top_k,
-                   weights ? row_of<T>(weights, t) : nullptr, plan.top_k, d, row_of<T>(out, t));
+        add_rows(y, plan.row_of_slot + t * plan.top_k, plan.top_k, d, row_of<T>(out, t));
       }
-    });
-  });
-}
-}  // namespace
-
-void permute_backward(Context&, const Tensor& dy, const Permutation& permutation,
-                      const Tensor& dx) {
-  gather("permute_backward", dy, {}, permutation, dx);
-}
-
-void combine_forward(Context&, const Tensor& y, const Tensor& weights,
-                     const Permutation& permutation, const Tensor& out) {
-  gather("combine_forward", y, weights, permutation, out);
-}
-
-void combine_backward(Context&, const Tensor& d_out, const Tensor& y, const Tensor& weights,
-                      const Permutation& permutation, const Tensor& dy, const Tensor& d_weights) {
-  const char* where = "combine_backward";
-  expect_shape(where, "d_out", d_out, {-1, -1});
-  const std::int64_t tokens = d_out.size(0), d = d_out.size(1);
-  expect_shape(where, "y", y, {-1, d});
-  expect_shape(where, "dy", dy, {y.size(0), d});
-  const Plan plan = read_plan(where, permutation, y.size(0));
-  expect_shape(where, "weights", weights, {plan.tokens, plan.top_k});
-  expect_shape(where, "d_weights", d_weights, {tokens, plan.top_k});
-  with_float(where, "d_out", d_out, [&]<class T>(T) {
-    with_output_of<T>(where, "dy", dy, [&]<class D>(D) {
-      // By rows, not by tokens: y and dy are then read and written in order.
-      parallel_for(plan.used_rows, rows_per_piece(d), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-          D* to = row_of<D>(dy, row);
-          const std::int32_t slot = plan.slot_of_row[row];
-          if (slot < 0) {
-            std::fill_n(to, d, D());
-            continue;
-          }
-          const std::int64_t token = slot / plan.top_k, i = slot % plan.top_k;
-          row_of<T>(d_weights, token)[i] = scale_and_dot(row_of<T>(d_out, token), row_of<T>(y, row),
-                                                         row_of<T>(weights, token)[i], d, to);
-        }
-      });
     });
   });
 }

@@ -105,6 +105,13 @@ __device__ inline void tma_store_2d(const CUtensorMap* map, uint32_t from, int x
       "r"(from), "r"(x), "r"(y), "l"(cache)
       : "memory");
 }
+__device__ inline void tma_store_3d(const CUtensorMap* map, uint32_t from, int x, int y, int z) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];\n" ::"l"(
+          map),
+      "r"(from), "r"(x), "r"(y), "r"(z)
+      : "memory");
+}
 // Adds the box to the tensor (the type of the map, FP32 for example).
 __device__ inline void tma_add_2d(const CUtensorMap* map, uint32_t from, int x, int y) {
   asm volatile(

@@ -92,12 +92,6 @@ void permute_quantise(Context& context, const Tensor& x, const Permutation& perm
 void permute_tiles(Context& context, const Quantised& x, const Permutation& permutation,
                    const Quantised& out);
 
-/// combine_backward's dy, quantised as permute_quantise does. d_out (tokens, C) and y (rows, C)
-/// F32, BF16 or F64, contiguous; weights and d_weights (tokens, top_k) F32 (F64 on the CPU).
-void combine_backward_quantise(Context& context, const Tensor& d_out, const Tensor& y,
-                               const Tensor& weights, const Permutation& permutation,
-                               const Quantised& out, const Tensor& d_weights);
-
 /// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, on the GPU F32 or
 /// BF16, row stride free (on the GPU a multiple of 16 bytes); weight (C) and rstd (R) F32 or F64;
 /// y (R, C) BF16 (as x for F64) may be absent. copy (R, C), which may be absent too: x again,
@@ -125,8 +119,6 @@ inline const Op<decltype(cpu::swiglu_backward_quantise)> swiglu_backward_quantis
 inline const Op<decltype(cpu::permute_quantise)> permute_quantise{"permute_quantise",
                                                                   cpu::permute_quantise};
 inline const Op<decltype(cpu::permute_tiles)> permute_tiles{"permute_tiles", cpu::permute_tiles};
-inline const Op<decltype(cpu::combine_backward_quantise)> combine_backward_quantise{
-    "combine_backward_quantise", cpu::combine_backward_quantise};
 inline const Op<decltype(cpu::rms_norm_quantise)> rms_norm_quantise{"rms_norm_quantise",
                                                                     cpu::rms_norm_quantise};
 

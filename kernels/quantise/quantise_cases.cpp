@@ -352,29 +352,6 @@ Case permute_tiles_case(const Routing& s) {
         run.execute([&](Context& c) { permute_tiles(c, tokens, p, out); });
       }};
 }
-
-Case combine_case(const Routing& s, DType dtype, DType of_tokens) {
-  return {.op = "combine_backward_quantise",
-          .label = s.text() + ", d_out " + short_name(of_tokens),
-          .dtype = dtype,
-          .tolerance = kExact,
-          .bytes = s.slots() * (double(size_of(dtype) + size_of(of_tokens)) + s.layouts()),
-          .benchmark = s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Permutation p = planned(run, s);
-            const DType wide = dtype == DType::BF16 ? DType::F32 : dtype;
-            const Tensor d_out = run.normal({s.tokens, s.cols}, {.dtype = of_tokens});
-            const Tensor y = run.normal({s.rows(), s.cols});
-            const Tensor weights = run.uniform({s.tokens, s.top_k}, 0.1, 1, {.dtype = wide});
-            const Tensor d_weights =
-                run.output("d_weights", {s.tokens, s.top_k}, {.dtype = wide, .tolerance = 2e-6});
-            const Quantised out = outputs(run, {s.rows(), s.cols, s.by_rows, s.transposed}, kExact);
-            clear(run.context(), out);
-            run.execute([&](Context& c) {
-              combine_backward_quantise(c, d_out, y, weights, p, out, d_weights);
-            });
-          }};
-}
 }  // namespace
 
 void register_quantise_cases(CaseList& cases) {
@@ -437,9 +414,6 @@ void register_quantise_cases(CaseList& cases) {
     cases.push_back(permute_case(s, DType::BF16));
     if (s.by_rows)
       cases.push_back(permute_tiles_case({s.tokens, s.top_k, s.experts, s.cols, true, false}));
-    cases.push_back(combine_case(s, DType::F32, DType::F32));
-    cases.push_back(combine_case(s, DType::BF16, DType::F32));
-    cases.push_back(combine_case(s, DType::BF16, DType::BF16));
   }
 }
 

@@ -446,47 +446,6 @@ void permute_tiles(Context&, const Quantised& x, const Permutation& p, const Qua
   });
 }
 
-void combine_backward_quantise(Context&, const Tensor& d_out, const Tensor& y,
-                               const Tensor& weights, const Permutation& p, const Quantised& out,
-                               const Tensor& d_weights) {
-  const char* where = "combine_backward_quantise";
-  expect_shape(where, "d_out", d_out, {-1, -1});
-  expect_contiguous(where, "d_out", d_out);
-  const std::int64_t tokens = d_out.size(0), cols = d_out.size(1), rows = rows_of(p, out);
-  check_layouts(where, out, rows, cols);
-  expect_shape(where, "y", y, {-1, cols});
-  expect_contiguous(where, "y", y);
-  const std::int64_t used = used_rows(where, p, std::min(rows, y.size(0)), out);
-  const std::int64_t top_k = p.row_of_slot.size(1);
-  expect_shape(where, "weights", weights, {tokens, top_k});
-  expect_shape(where, "d_weights", d_weights, {tokens, top_k});
-  const auto* slots = p.slot_of_row.data<std::int32_t>();
-  const auto run = [&]<class T, class Y, class W>(T, Y, W) {
-    quantise_rows(used, cols, out, [&](std::int64_t row, float* to) {
-      if (slots[row] < 0) {
-        std::fill_n(to, cols, 0.0f);
-        return;
-      }
-      const std::int64_t token = slots[row] / top_k, pick = slots[row] % top_k;
-      const T* d = row_of<T>(d_out, token);
-      const Y* of_row = row_of<Y>(y, row);
-      const W weight = row_of<W>(weights, token)[pick];
-      W dot = 0;
-      for (std::int64_t c = 0; c < cols; ++c) {
-        const W value = static_cast<W>(to_float(d[c]));
-        dot += static_cast<W>(to_float(of_row[c])) * value;
-        to[c] = static_cast<float>(weight * value);
-      }
-      row_of<W>(d_weights, token)[pick] = dot;
-    });
-  };
-  with_float(where, "weights", weights, [&]<class W>(W w) {
-    with_element(where, "d_out", d_out, [&]<class T>(T t) {
-      with_element(where, "y", y, [&]<class Y>(Y of_row) { run(t, of_row, w); });
-    });
-  });
-}
-
 namespace {
 void check_norm(const char* where, const Tensor& x, const Tensor& weight, const Tensor& y,
                 const Tensor& rstd, const Quantised& out) {

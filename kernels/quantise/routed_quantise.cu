@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Quantisation fused with dispatch and with the gradient of combine. A tile's rows are rows in
-// expert order; their tokens' rows are gathered, so that BF16 in expert order never exists.
+// Quantisation fused with dispatch, of tokens and of the gradient of what experts make. A tile's
+// rows are rows in expert order; their tokens' rows are gathered, so that BF16 in expert order
+// never exists.
 #include "kernels/quantise/quantise_operands.cuh"
 
 namespace tessera::kernels::cuda {
@@ -102,76 +103,6 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-__device__ inline void load_floats(const __nv_bfloat16* from, float (&to)[8]) {
-  const uint4 v = load_stream(from);
-  const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    to[2 * i] = low_float(pairs[i]);
-    to[2 * i + 1] = high_float(pairs[i]);
-  }
-}
-__device__ inline void load_floats(const float* from, float (&to)[8]) {
-  const uint4 a = load_stream(from), b = load_stream(from + 4);
-  const uint32_t words[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
-#pragma unroll
-  for (int i = 0; i < 8; ++i) to[i] = __uint_as_float(words[i]);
-}
-
-/// dots (tiles of columns, rows): y . d_out of each row over the tile's columns.
-template <class G, class Y>
-__global__ void __launch_bounds__(kThreads, 2)
-    combine_kernel(const G* d_out, const Y* y, const float* weights, int64_t weight_stride,
-                   int cols, const Routes routes, const QuantisedActivation out, float* dots,
-                   int64_t rows) {
-  __shared__ ActivationShared shared;
-  const Place place = place_of(*routes.used, cols);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
-  if (row0 >= place.rows) return;
-  PairBlock block;
-  float dot[8];
-#pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    const std::int32_t slot = routes.slot(place, r);
-    float d[8] = {}, of_row[8] = {}, weight = 0;
-    if (slot >= 0 && place.has_columns()) {
-      const int64_t token = slot / routes.top_k;
-      load_floats(d_out + token * cols + place.column, d);
-      load_floats(y + (place.row + r) * cols + place.column, of_row);
-      weight = weights[token * weight_stride + slot % routes.top_k];
-    }
-    dot[r] = 0;
-#pragma unroll
-    for (int c = 0; c < 8; ++c) dot[r] += of_row[c] * d[c];
-    block.set_row(r, make_uint4(pack_bf16(weight * d[0], weight * d[1]),
-                                pack_bf16(weight * d[2], weight * d[3]),
-                                pack_bf16(weight * d[4], weight * d[5]),
-                                pack_bf16(weight * d[6], weight * d[7])));
-  }
-  // The 16 threads of a row are half a warp.
-#pragma unroll
-  for (int r = 0; r < 8; ++r) {
-#pragma unroll
-    for (int step = 8; step > 0; step /= 2) dot[r] += __shfl_xor_sync(0xffffffff, dot[r], step);
-    if (threadIdx.x % 16 == 0 && place.has_row(r)) {
-      dots[static_cast<int64_t>(blockIdx.x) * rows + place.row + r] = dot[r];
-    }
-  }
-  quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
-}
-
-/// d_weights from the dots, tiles in order.
-__global__ void __launch_bounds__(256)
-    sum_dots_kernel(const float* dots, int tiles, int64_t rows, const std::int32_t* row_of_slot,
-                    int64_t slots, int top_k, float* d_weights, int64_t stride) {
-  const int64_t slot = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (slot >= slots) return;
-  const std::int32_t row = row_of_slot[slot];
-  float sum = 0;
-  for (int tile = 0; row >= 0 && tile < tiles; ++tile) sum += dots[tile * rows + row];
-  d_weights[slot / top_k * stride + slot % top_k] = sum;
-}
-
 Routes routes_of(const char* where, const Permutation& p, const Quantised& out) {
   require(!out.values_t || p.alignment % kScaleTile == 0, where,
           "expected groups of rows in multiples of {}, got {}", kScaleTile, p.alignment);
@@ -246,40 +177,5 @@ void permute_tiles(Context& context, const Quantised& x, const Permutation& perm
   check_launch(where);
 }
 TESSERA_CUDA_OPERATION(permute_tiles)
-
-void combine_backward_quantise(Context& context, const Tensor& d_out, const Tensor& y,
-                               const Tensor& weights, const Permutation& permutation,
-                               const Quantised& out, const Tensor& d_weights) {
-  const char* where = "combine_backward_quantise";
-  expect_shape(where, "d_out", d_out, {-1, -1});
-  const Routes routes = routes_of(where, permutation, out);
-  const std::int64_t rows = permutation.slot_of_row.size(0), tokens = d_out.size(0);
-  const std::int64_t cols = d_out.size(1);
-  expect_shape(where, "row_of_slot", permutation.row_of_slot, {tokens, -1});
-  expect_shape(where, "y", y, {rows, cols});
-  expect_shape(where, "weights", weights, {tokens, routes.top_k});
-  expect_shape(where, "d_weights", d_weights, {tokens, routes.top_k});
-  const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
-  if (rows == 0 || cols == 0) return;
-  const auto across = static_cast<int>(scale_tiles(cols));
-  const auto bytes = static_cast<std::size_t>(across * rows) * sizeof(float);
-  auto* dots = static_cast<float*>(workspace(context, bytes));
-  with_type(where, "d_out", d_out, [&]<class G>(G) {
-    with_type(where, "y", y, [&]<class Y>(Y) {
-      combine_kernel<<<tiles(rows, static_cast<int>(cols), 1, where), kThreads, 0,
-                       stream_of(context)>>>(pointer<G>(d_out), pointer<Y>(y),
-                                             weights.data<float>(), weights.stride(0),
-                                             static_cast<int>(cols), routes, layouts, dots, rows);
-    });
-  });
-  check_launch(where);
-  const std::int64_t slots = tokens * routes.top_k;
-  if (slots == 0) return;
-  sum_dots_kernel<<<blocks_for(slots, 256), 256, 0, stream_of(context)>>>(
-      dots, across, rows, permutation.row_of_slot.data<std::int32_t>(), slots, routes.top_k,
-      d_weights.data<float>(), d_weights.stride(0));
-  check_launch(where);
-}
-TESSERA_CUDA_OPERATION(combine_backward_quantise)
 
 }  // namespace tessera::kernels::cuda

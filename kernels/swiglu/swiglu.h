@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// SwiGLU (arXiv:2002.05202): y = silu(gate) * up, with silu(z) = z * sigmoid(z).
+// SwiGLU (arXiv:2002.05202): y = w silu(gate) * up, with silu(z) = z * sigmoid(z) and a weight w
+// per row: the gate weights of experts, which multiply here and not at the experts' outputs so that
+// nothing of the outputs needs to be kept for backward.
 #pragma once
 
 #include "core/base/op.h"
@@ -10,16 +12,18 @@ namespace cpu {
 /// gate_up (rows, 2 width): gate in the first half of a row, up in the second; y (rows, width): the
 /// type of gate_up, or BF16 where that is F32. gate_up F32 or F64, contiguous; on the GPU also
 /// BF16, with y BF16. `live_rows` (1) I32 may be absent; rows from live_rows[0] on are then neither
-/// read nor written.
+/// read nor written. row_weights (rows) F32, or F64 where gate_up is, may be absent: all 1.
 void swiglu_forward(Context& context, const Tensor& gate_up, const Tensor& live_rows,
-                    const Tensor& y);
+                    const Tensor& row_weights, const Tensor& y);
 
 /// d_gate_up from dy (rows, width); d_gate_up may be F32, F64 or BF16 (from F32) and may share the
 /// memory of gate_up when their types are equal. On the GPU dy, gate_up, d_gate_up and y may also
-/// all be BF16. Also writes y again where `y` is present
-/// (recomputed for the weight gradient of the layer that follows; same types as in forward).
+/// all be BF16. Also writes y again where `y` is present (recomputed for the weight gradient of the
+/// layer that follows; same types as in forward), and with row_weights their gradients,
+/// d_row_weights (rows), of live rows.
 void swiglu_backward(Context& context, const Tensor& dy, const Tensor& gate_up,
-                     const Tensor& live_rows, const Tensor& d_gate_up, const Tensor& y);
+                     const Tensor& live_rows, const Tensor& row_weights, const Tensor& d_gate_up,
+                     const Tensor& y, const Tensor& d_row_weights);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::swiglu_forward)> swiglu_forward{"swiglu_forward",

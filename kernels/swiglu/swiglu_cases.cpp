@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/cases.h"
+#include "kernels/convert/convert.h"
 #include "kernels/swiglu/swiglu.h"
 
 namespace tessera::kernels {
@@ -23,9 +24,15 @@ struct Shape {
   }
 };
 
-Case forward_case(const Shape& s, DType dtype, DType out) {
+/// Weights of rows, where they are wanted, are never BF16.
+Tensor row_weights(CaseRun& run, const Shape& s, bool weighted) {
+  const DType wide = run.dtype() == DType::F64 ? DType::F64 : DType::F32;
+  return weighted ? run.uniform({s.rows}, 0.1, 1, {.dtype = wide}) : Tensor();
+}
+
+Case forward_case(const Shape& s, DType dtype, DType out, bool weighted = false) {
   return {.op = "swiglu_forward",
-          .label = s.text() + " to " + short_name(out),
+          .label = s.text() + " to " + short_name(out) + (weighted ? " weighted" : ""),
           .dtype = dtype,
           .tolerance = out == DType::BF16 ? 3e-3 : 5e-7,
           .bytes = s.elements() * double(2 * size_of(dtype) + size_of(out)),
@@ -35,43 +42,55 @@ Case forward_case(const Shape& s, DType dtype, DType out) {
             const Tensor live = s.live_rows(run);
             const Tensor y = run.output("y", {s.rows, s.width}, {.dtype = out});
             s.untouched(run, y);
-            run.execute([&](Context& c) { swiglu_forward(c, gate_up, live, y); });
+            const Tensor weights = row_weights(run, s, weighted);
+            run.execute([&](Context& c) { swiglu_forward(c, gate_up, live, weights, y); });
           }};
 }
 
-Case backward_case(const Shape& s, DType dtype, DType out, bool with_y) {
-  return {.op = "swiglu_backward",
-          .label = s.text() + " to " + short_name(out) + (with_y ? " with y" : ""),
-          .dtype = dtype,
-          .tolerance = out == DType::BF16 ? 3e-3 : 1e-6,
-          .bytes = s.elements() * double(3 * size_of(dtype) + (with_y ? 3 : 2) * size_of(out)),
-          .benchmark = s.benchmark(),
-          .body = [=](CaseRun& run) {
-            const Tensor dy = run.normal({s.rows, s.width});
-            const Tensor gate_up = run.normal({s.rows, 2 * s.width}, {.scale = 4});
-            const Tensor live = s.live_rows(run);
-            const Tensor d = run.output("d_gate_up", {s.rows, 2 * s.width}, {.dtype = out});
-            s.untouched(run, d);
-            Tensor y;
-            if (with_y) {
-              y = run.output("y", {s.rows, s.width}, {.dtype = out});
-              s.untouched(run, y);
-            }
-            run.execute([&](Context& c) { swiglu_backward(c, dy, gate_up, live, d, y); });
-            if (s.benchmark() || s.live != kAllRows) return;
-            const Tensor again = run.temporary({s.rows, s.width});
-            run.check_gradient({{gate_up, d}},
-                               [&](Context& c) { swiglu_forward(c, gate_up, {}, again); },
-                               {{again, dy}});
-          }};
+Case backward_case(const Shape& s, DType dtype, DType out, bool with_y, bool weighted = false) {
+  return {
+      .op = "swiglu_backward",
+      .label = s.text() + " to " + short_name(out) + (with_y ? " with y" : "") +
+               (weighted ? " weighted" : ""),
+      .dtype = dtype,
+      .tolerance = out == DType::BF16 ? 3e-3 : 1e-6,
+      .bytes = s.elements() * double(3 * size_of(dtype) + (with_y ? 3 : 2) * size_of(out)),
+      .benchmark = s.benchmark(),
+      .body = [=](CaseRun& run) {
+        const Tensor dy = run.normal({s.rows, s.width});
+        const Tensor gate_up = run.normal({s.rows, 2 * s.width}, {.scale = 4});
+        const Tensor live = s.live_rows(run);
+        const Tensor d = run.output("d_gate_up", {s.rows, 2 * s.width}, {.dtype = out});
+        s.untouched(run, d);
+        Tensor y;
+        if (with_y) {
+          y = run.output("y", {s.rows, s.width}, {.dtype = out});
+          s.untouched(run, y);
+        }
+        const Tensor weights = row_weights(run, s, weighted);
+        Tensor d_weights;
+        if (weighted) {
+          d_weights =
+              run.output("d_row_weights", {s.rows}, {.dtype = weights.dtype(), .tolerance = 1e-5});
+          fill(run.context(), 0, d_weights);  // rows past the live ones are not written
+        }
+        run.execute(
+            [&](Context& c) { swiglu_backward(c, dy, gate_up, live, weights, d, y, d_weights); });
+        if (s.benchmark() || s.live != kAllRows) return;
+        const Tensor again = run.temporary({s.rows, s.width});
+        const auto forward = [&](Context& c) { swiglu_forward(c, gate_up, {}, weights, again); };
+        run.check_gradient({{gate_up, d}}, forward, {{again, dy}});
+        if (weighted) run.check_gradient({{weights, d_weights}}, forward, {{again, dy}});
+      }};
 }
 
 Case backward_in_place_case() {
-  return {.op = "swiglu_backward", .label = "(6, 50) in place", .body = [](CaseRun& run) {
-            const Tensor dy = run.normal({6, 50}), y = run.output("y", {6, 50});
-            const Tensor gate_up = run.in_out("gate_up", run.normal({6, 100}));
-            run.execute([&](Context& c) { swiglu_backward(c, dy, gate_up, {}, gate_up, y); });
-          }};
+  return {
+      .op = "swiglu_backward", .label = "(6, 50) in place", .body = [](CaseRun& run) {
+        const Tensor dy = run.normal({6, 50}), y = run.output("y", {6, 50});
+        const Tensor gate_up = run.in_out("gate_up", run.normal({6, 100}));
+        run.execute([&](Context& c) { swiglu_backward(c, dy, gate_up, {}, {}, gate_up, y, {}); });
+      }};
 }
 
 /// Gates far out, where sigmoid is 0 or 1 to the last bit.
@@ -80,7 +99,7 @@ Case saturated_case() {
             const Tensor gate_up =
                 run.values({1, 12}, {-1e4, -120, -30, 30, 120, 1e4, 1, 2, 3, 4, 5, 6});
             const Tensor y = run.output("y", {1, 6});
-            run.execute([&](Context& c) { swiglu_forward(c, gate_up, {}, y); });
+            run.execute([&](Context& c) { swiglu_forward(c, gate_up, {}, {}, y); });
           }};
 }
 /// Only the GPU takes these types.
@@ -99,15 +118,21 @@ void register_swiglu_cases(CaseList& cases) {
     cases.push_back(backward_case(shape, DType::F32, DType::BF16, true));
     cases.push_back(on_gpu(forward_case(shape, DType::BF16, DType::BF16)));
     cases.push_back(on_gpu(backward_case(shape, DType::BF16, DType::BF16, true)));
+    cases.push_back(forward_case(shape, DType::F32, DType::F32, true));
+    cases.push_back(backward_case(shape, DType::F32, DType::F32, true, true));
+    cases.push_back(on_gpu(forward_case(shape, DType::BF16, DType::BF16, true)));
+    cases.push_back(on_gpu(backward_case(shape, DType::BF16, DType::BF16, true, true)));
   }
   const Shape large{32768, 512};  // more than a GPU's cache holds
   for (Case the_case : {on_gpu(forward_case(large, DType::BF16, DType::BF16)),
-                        on_gpu(backward_case(large, DType::BF16, DType::BF16, true))}) {
+                        on_gpu(backward_case(large, DType::BF16, DType::BF16, true)),
+                        on_gpu(backward_case(large, DType::BF16, DType::BF16, true, true))}) {
     the_case.timed_only = true;
     cases.push_back(the_case);
   }
   cases.push_back(forward_case({7, 33}, DType::F64, DType::F64));
   cases.push_back(backward_case({7, 33}, DType::F64, DType::F64, true));
+  cases.push_back(backward_case({7, 33}, DType::F64, DType::F64, true, true));
   cases.push_back(backward_in_place_case());
   cases.push_back(saturated_case());
 }

@@ -11,23 +11,27 @@ namespace tessera::kernels::cpu {
 
 namespace {
 template <class T, class Y>
-void forward_row(const T* gate, const T* up, std::int64_t width, Y* y) {
+void forward_row(const T* gate, const T* up, T weight, std::int64_t width, Y* y) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < width; ++i) store(y[i], silu(gate[i]) * up[i]);
+  for (std::int64_t i = 0; i < width; ++i) store(y[i], weight * (silu(gate[i]) * up[i]));
 }
 
-/// d_gate and d_up may be gate and up: elements are read before they are written.
+/// d_gate and d_up may be gate and up: elements are read before they are written. Returns the
+/// gradient of the weight.
 template <bool write_y, class T, class D, class Y>
-void backward_row(const T* dy, const T* gate, const T* up, std::int64_t width, D* d_gate, D* d_up,
-                  Y* y) {
-#pragma omp simd
+T backward_row(const T* dy, const T* gate, const T* up, T weight, std::int64_t width, D* d_gate,
+               D* d_up, Y* y) {
+  T dot = 0;
+#pragma omp simd reduction(+ : dot)
   for (std::int64_t i = 0; i < width; ++i) {
-    const T g = gate[i], u = up[i], d = dy[i];
+    const T g = gate[i], u = up[i], d = weight * dy[i];
     const T s = sigmoid(g), activated = g * s;
+    dot += dy[i] * (activated * u);
     store(d_gate[i], d * u * (s * (T(1) + g * (T(1) - s))));
     store(d_up[i], d * activated);
-    if constexpr (write_y) store(y[i], activated * u);
+    if constexpr (write_y) store(y[i], weight * (activated * u));
   }
+  return dot;
 }
 
 std::int64_t live(const char* where, const Tensor& live_rows, std::int64_t rows) {
@@ -42,34 +46,48 @@ void check(const char* where, const Tensor& gate_up, const char* name, const Ten
   expect_shape(where, "gate_up", gate_up, {half.size(0), 2 * half.size(1)});
 }
 
+void check_weights(const char* where, std::int64_t rows, const Tensor& row_weights) {
+  if (row_weights) expect_shape(where, "row_weights", row_weights, {rows});
+}
+
+/// Of the type of gate_up.
+template <class T>
+T weight_of(const Tensor& row_weights, std::int64_t row) {
+  return row_weights ? row_weights.data<T>()[row] : T(1);
+}
+
 template <class T, class D, class Y>
 void backward_rows(const Tensor& dy, const Tensor& gate_up, std::int64_t rows,
-                   const Tensor& d_gate_up, const Tensor& y) {
+                   const Tensor& row_weights, const Tensor& d_gate_up, const Tensor& y,
+                   const Tensor& d_row_weights) {
   const std::int64_t width = dy.size(1);
   parallel_for(rows, rows_per_piece(width), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T *in = row_of<T>(gate_up, row), *d = row_of<T>(dy, row);
+      const T weight = weight_of<T>(row_weights, row);
       D* out = row_of<D>(d_gate_up, row);
-      if (y) {
-        backward_row<true>(d, in, in + width, width, out, out + width, row_of<Y>(y, row));
-      } else {
-        backward_row<false, T, D, Y>(d, in, in + width, width, out, out + width, nullptr);
-      }
+      const T dot = y ? backward_row<true>(d, in, in + width, weight, width, out, out + width,
+                                           row_of<Y>(y, row))
+                      : backward_row<false, T, D, Y>(d, in, in + width, weight, width, out,
+                                                     out + width, nullptr);
+      if (d_row_weights) d_row_weights.data<T>()[row] = dot;
     }
   });
 }
 }  // namespace
 
-void swiglu_forward(Context&, const Tensor& gate_up, const Tensor& live_rows, const Tensor& y) {
+void swiglu_forward(Context&, const Tensor& gate_up, const Tensor& live_rows,
+                    const Tensor& row_weights, const Tensor& y) {
   const char* where = "swiglu_forward";
   check(where, gate_up, "y", y);
+  check_weights(where, y.size(0), row_weights);
   const std::int64_t width = y.size(1), rows = live(where, live_rows, y.size(0));
   with_float(where, "gate_up", gate_up, [&]<class T>(T) {
     with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
       parallel_for(rows, rows_per_piece(width), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           const T* in = row_of<T>(gate_up, row);
-          forward_row(in, in + width, width, row_of<Y>(y, row));
+          forward_row(in, in + width, weight_of<T>(row_weights, row), width, row_of<Y>(y, row));
         }
       });
     });
@@ -77,18 +95,24 @@ void swiglu_forward(Context&, const Tensor& gate_up, const Tensor& live_rows, co
 }
 
 void swiglu_backward(Context&, const Tensor& dy, const Tensor& gate_up, const Tensor& live_rows,
-                     const Tensor& d_gate_up, const Tensor& y) {
+                     const Tensor& row_weights, const Tensor& d_gate_up, const Tensor& y,
+                     const Tensor& d_row_weights) {
   const char* where = "swiglu_backward";
   check(where, gate_up, "dy", dy);
   check(where, d_gate_up, "dy", dy);
+  check_weights(where, dy.size(0), row_weights);
+  check_weights(where, dy.size(0), d_row_weights);
+  require(bool(row_weights) == bool(d_row_weights), where,
+          "row_weights and d_row_weights go together");
   if (y) expect_shape(where, "y", y, {dy.size(0), dy.size(1)});
   const std::int64_t rows = live(where, live_rows, dy.size(0));
   with_float(where, "dy", dy, [&]<class T>(T) {
     with_output_of<T>(where, "d_gate_up", d_gate_up, [&]<class D>(D) {
-      if (!y) return backward_rows<T, D, T>(dy, gate_up, rows, d_gate_up, y);
-      with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
-        backward_rows<T, D, Y>(dy, gate_up, rows, d_gate_up, y);
-      });
+      const auto run = [&]<class Y>(Y) {
+        backward_rows<T, D, Y>(dy, gate_up, rows, row_weights, d_gate_up, y, d_row_weights);
+      };
+      if (!y) return run(T{});
+      with_output_of<T>(where, "y", y, run);
     });
   });
 }

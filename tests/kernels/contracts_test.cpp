@@ -82,7 +82,7 @@ TEST(Contracts, RmsNormNamesTheWrongTensor) {
 TEST(Contracts, SwigluOfAKnownRow) {
   std::vector<double> gate_up{0, std::log(3.0), 5, 2}, y(2);
   Context context;
-  swiglu_forward(context, view(gate_up, {1, 4}), {}, view(y, {1, 2}));
+  swiglu_forward(context, view(gate_up, {1, 4}), {}, {}, view(y, {1, 2}));
   expect_near(y, {0, std::log(3.0) * 0.75 * 2}, 1e-15);
 }
 

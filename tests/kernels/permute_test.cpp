@@ -89,17 +89,16 @@ TEST(Permute, APickThatIsNoExpertIsAnError) {
   expect_error([] { Planned({-1, 0}, 2, 1, 3); }, "expert -1 of 3");
 }
 
-TEST(Permute, ThereAndBackIsTheSumOfWeights) {
+TEST(Permute, ThereAndBackIsTopKTimes) {
   Planned p({2, 0, 2, 3, 0, 2}, 3, 2, 4);
   std::vector<float> x{1, 2, 3, 4, 5, 6}, y(static_cast<std::size_t>(p.rows() * 2), 9.f);
-  std::vector<float> weights{0.5f, 0.25f, 1, 2, 0, -1}, out(6, 100.f);
+  std::vector<float> out(6, 100.f);
   permute_forward(p.context, view(x, {3, 2}), p.plan, view(y, {p.rows(), 2}));
   EXPECT_EQ(y[2 * 2], 0.f);       // padding of expert 0
   EXPECT_EQ(y[2 * 17 + 1], 4.f);  // expert 2's second row is token 1
   EXPECT_EQ(y[2 * 48], 9.f);      // past the rows used
-  combine_forward(p.context, view(y, {p.rows(), 2}), view(weights, {3, 2}), p.plan,
-                  view(out, {3, 2}));
-  expect_near(out, {100.75, 101.5, 109, 112, 95, 94}, 1e-5);
+  combine(p.context, view(y, {p.rows(), 2}), p.plan, view(out, {3, 2}));
+  expect_near(out, {102, 104, 106, 108, 110, 112}, 0);
 }
 
 TEST(Permute, PlanDoesNotDependOnChunks) {
@@ -115,18 +114,6 @@ TEST(Permute, PlanDoesNotDependOnChunks) {
     ASSERT_EQ(p.row_of_slot[t], next[static_cast<std::size_t>(picks[t])]++);
   }
   EXPECT_EQ(std::accumulate(p.counts.begin(), p.counts.end(), std::int64_t{0}), kTokens);
-}
-
-TEST(Permute, BackwardOfAnEmptyExpertWritesNothingForIt) {
-  Planned p({0, 0}, 2, 1, 2);
-  std::vector<float> d_out{1, 2}, y(static_cast<std::size_t>(p.rows()), 3.f), weights{2, 4};
-  std::vector<float> dy(y.size(), 9.f), d_weights(2);
-  combine_backward(p.context, view(d_out, {2, 1}), view(y, {p.rows(), 1}), view(weights, {2, 1}),
-                   p.plan, view(dy, {p.rows(), 1}), view(d_weights, {2, 1}));
-  EXPECT_EQ(dy[0], 2.f);
-  EXPECT_EQ(dy[1], 8.f);
-  EXPECT_EQ(dy[2], 0.f);  // padding of expert 0; expert 1 has no rows
-  expect_near(d_weights, {3.0, 6.0}, 0);
 }
 
 }  // namespace
