@@ -93,6 +93,27 @@ void Mla::keys_and_values(Pass& pass, const Operand& latent, Arena& arena, MlaSt
   }
 }
 
+namespace {
+/// Pass::input() of o, which is kept for backward in `packed`.
+Operand packed_input(Pass& pass, const Tensor& o, kernels::PackedE5m6& packed) {
+  const std::int64_t tokens = o.size(0), tiles = kernels::e5m6_tiles(o.size(1));
+  packed.values = pass.keep.take(DType::U8, {tokens, tiles, kernels::kE5m6TileBytes});
+  packed.scales = pass.keep.take(DType::U8, {tokens, tiles});
+  Operand made;
+  take_rows(pass.scratch(), tokens, o.size(1), made.tiles);
+  kernels::quantise_pack_e5m6(pass.context, o, packed, made.tiles);
+  return made;
+}
+
+/// Pass::saved() of o, which is written again from `packed`.
+Operand packed_saved(Pass& pass, const kernels::PackedE5m6& packed, const Tensor& o) {
+  Operand made;
+  take_transposed(pass.scratch(), o.size(0), o.size(1), made.tiles);
+  kernels::unpack_quantise_e5m6(pass.context, packed, o, made.tiles);
+  return made;
+}
+}  // namespace
+
 void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                   MlaStash& s, const Tensor& y) const {
   Context& context = pass.context;
@@ -113,13 +134,7 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
   kernels::attention_forward(context, s.q, keys(s), s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
   const Tensor o = s.o.reshape({tokens, heads_ * value_});
-  if (packs) {
-    const std::int64_t tiles = kernels::e5m6_tiles(heads_ * value_);
-    s.o_packed.values = pass.keep.take(DType::U8, {tokens, tiles, kernels::kE5m6TileBytes});
-    s.o_packed.scales = pass.keep.take(DType::U8, {tokens, tiles});
-    kernels::pack_e5m6(context, o, s.o_packed);
-  }
-  s.o_operand = pass.input(o);
+  s.o_operand = packs ? packed_input(pass, o, s.o_packed) : pass.input(o);
   o_.forward(context, s.o_operand, 1.f, y);
 }
 
@@ -136,11 +151,9 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   const auto scratch = [&](std::int64_t width) {
     return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
-  if (s.o_packed.values) {
-    const Tensor o = scratch(heads_ * value_);
-    kernels::unpack_e5m6(context, s.o_packed, o);
-    s.o = o.split_last(heads_, value_);
-  }
+  const bool packed = bool(s.o_packed.values);
+  if (packed) s.o = scratch(heads_ * value_).split_last(heads_, value_);
+  const Tensor o = s.o.reshape({tokens, heads_ * value_});
 
   const Tensor d_o = scratch(heads_ * value_);
   {
@@ -148,7 +161,7 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
     const Operand dy_operand = pass.gradient(dy);
     o_.input_grad(context, dy_operand, 0.f, d_o);
     o_.weight_grad(context, dy_operand,
-                   pass.saved(s.o_operand, s.o.reshape({tokens, heads_ * value_})));
+                   packed ? packed_saved(pass, s.o_packed, o) : pass.saved(s.o_operand, o));
   }
 
   const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "core/base/op.h"
+#include "kernels/quantise/quantise.h"
 
 namespace tessera::kernels {
 
@@ -42,9 +43,23 @@ void pack_e5m6(Context& context, const Tensor& x, const PackedE5m6& out);
 
 /// y (R, C) F32, BF16 or (on the CPU) F64, contiguous.
 void unpack_e5m6(Context& context, const PackedE5m6& packed, const Tensor& y);
+
+/// pack_e5m6 and quantise of the same x, in one pass on the GPU: every bit is as those two make it.
+/// x as for pack_e5m6; `out` has the layout by rows alone.
+void quantise_pack_e5m6(Context& context, const Tensor& x, const PackedE5m6& packed,
+                        const Quantised& out);
+
+/// unpack_e5m6 and quantise of its y, in one pass on the GPU: every bit is as those two make it.
+/// y as for unpack_e5m6; `out` has either layout or both.
+void unpack_quantise_e5m6(Context& context, const PackedE5m6& packed, const Tensor& y,
+                          const Quantised& out);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::pack_e5m6)> pack_e5m6{"pack_e5m6", cpu::pack_e5m6};
 inline const Op<decltype(cpu::unpack_e5m6)> unpack_e5m6{"unpack_e5m6", cpu::unpack_e5m6};
+inline const Op<decltype(cpu::quantise_pack_e5m6)> quantise_pack_e5m6{"quantise_pack_e5m6",
+                                                                      cpu::quantise_pack_e5m6};
+inline const Op<decltype(cpu::unpack_quantise_e5m6)> unpack_quantise_e5m6{
+    "unpack_quantise_e5m6", cpu::unpack_quantise_e5m6};
 
 }  // namespace tessera::kernels

@@ -119,4 +119,17 @@ void unpack_e5m6(Context&, const PackedE5m6& packed, const Tensor& y) {
   });
 }
 
+void quantise_pack_e5m6(Context& context, const Tensor& x, const PackedE5m6& packed,
+                        const Quantised& out) {
+  require(out.values && !out.values_t, "quantise_pack_e5m6", "one layout is made: that by rows");
+  pack_e5m6(context, x, packed);
+  quantise(context, x, {}, out);
+}
+
+void unpack_quantise_e5m6(Context& context, const PackedE5m6& packed, const Tensor& y,
+                          const Quantised& out) {
+  unpack_e5m6(context, packed, y);
+  quantise(context, y, {}, out);
+}
+
 }  // namespace tessera::kernels::cpu
