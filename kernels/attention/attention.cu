@@ -21,41 +21,64 @@ using namespace attention;
 
 constexpr const char* kWhere = "attention";
 constexpr int kCacheBytes = 24 << 20;  // of K and V that one group of heads may hold in L2
+constexpr int kGroupTokens = 32768;
+constexpr std::size_t kMostSharedKeys = 48 << 10;
 
-// Fills the list of tiles, longest work first, and resets the counters. One block.
+// Sequences that begin in the same `tokens` tokens are a group.
+struct Grouping {
+  int tokens, groups, max_tiles;  // max_tiles: of one sequence
+
+  // Where tiles of a sequence begin in the order of the list: group by group, longest first.
+  __device__ int key(int start, int rank) const {
+    return start / tokens * max_tiles + max_tiles - 1 - rank;
+  }
+};
+
+// Fills the list of tiles and resets the counters. One block.
 __global__ void __launch_bounds__(1024)
-    attention_schedule_kernel(const int* starts, int sequences, int max_tiles, Schedule* schedule,
-                              Tile* tiles) {
-  extern __shared__ int at[];  // [rank]: first how many sequences have it, then where they go
-  for (int i = threadIdx.x; i < max_tiles; i += blockDim.x) at[i] = 0;
+    attention_schedule_kernel(const int* starts, int sequences, const Grouping grouping,
+                              Schedule* schedule, Tile* tiles) {
+  extern __shared__ int at[];  // [key]: first how many sequences have it, then where they go
+  const int keys = grouping.groups * grouping.max_tiles;
+  for (int i = threadIdx.x; i < keys; i += blockDim.x) at[i] = 0;
   __syncthreads();
   auto count = [&](int sequence) {
-    return min((starts[sequence + 1] - starts[sequence] + kTile - 1) / kTile, max_tiles);
+    return min((starts[sequence + 1] - starts[sequence] + kTile - 1) / kTile, grouping.max_tiles);
   };
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
   for (int s = warp; s < sequences; s += warps) {
-    for (int rank = lane; rank < count(s); rank += 32) atomicAdd(&at[rank], 1);
+    for (int rank = lane; rank < count(s); rank += 32) {
+      atomicAdd(&at[grouping.key(starts[s], rank)], 1);
+    }
   }
   __syncthreads();
-  if (warp == 0) {  // from the longest rank down
+  if (warp == 0) {
     int before = 0;
-    for (int top = max_tiles - 1; top >= 0; top -= 32) {
-      const int rank = top - lane;
-      const int mine = rank >= 0 ? at[rank] : 0;
+    for (int first = 0; first < keys; first += 32) {
+      const int key = first + lane;
+      const int mine = key < keys ? at[key] : 0;
       int sum = mine;
       for (int distance = 1; distance < 32; distance *= 2) {
         const int other = __shfl_up_sync(0xFFFFFFFFu, sum, distance);
         if (lane >= distance) sum += other;
       }
-      if (rank >= 0) at[rank] = before + sum - mine;
+      if (key < keys) at[key] = before + sum - mine;
       before += __shfl_sync(0xFFFFFFFFu, sum, 31);
     }
-    if (lane == 0) *schedule = {before, 0, 0, 0};
+    __syncwarp();
+    for (int g = lane; g < kMostGroups; g += 32) {
+      schedule->group_end[g] = g + 1 < grouping.groups ? at[(g + 1) * grouping.max_tiles] : before;
+    }
+    if (lane == 0) {
+      schedule->forward_next = schedule->backward_next = 0;
+      schedule->tiles = before;
+    }
   }
   __syncthreads();
   for (int s = warp; s < sequences; s += warps) {
     for (int rank = lane; rank < count(s); rank += 32) {
-      tiles[atomicAdd(&at[rank], 1)] = {starts[s], starts[s + 1] - starts[s], rank, s};
+      tiles[atomicAdd(&at[grouping.key(starts[s], rank)], 1)] = {
+          starts[s], starts[s + 1] - starts[s], rank, s};
     }
   }
 }
@@ -108,10 +131,25 @@ int step_bound(const AttentionShape& s) {
   return s.tokens / kStepRows + s.sequences;
 }
 
+// Groups of sequences: as many tokens as keep all multiprocessors busy with the tiles of one head,
+// and not more, since every tile of a head reads what the others read.
+Grouping grouping(const AttentionShape& s) {
+  const int64_t tokens = std::max<int64_t>(s.tokens, 1);
+  const int max_tiles = std::max(1, (s.max_length + kTile - 1) / kTile);
+  const int64_t in_group =
+      std::max<int64_t>({kGroupTokens, s.max_length, (tokens + kMostGroups - 1) / kMostGroups});
+  const auto groups = static_cast<int>((tokens + in_group - 1) / in_group);
+  if (groups * max_tiles * sizeof(int) > kMostSharedKeys) {
+    return {s.tokens + 1, 1, max_tiles};  // few sequences, all of them long
+  }
+  return {static_cast<int>(in_group), groups, max_tiles};
+}
+
 // How many heads' keys and values stay in the L2 cache while their tiles are worked on.
 int head_group(const AttentionShape& s) {
   if (s.head_group > 0) return std::min(s.head_group, s.heads);
-  const int64_t bytes = 2LL * (kKeySize + kValueSize) * s.tokens;
+  const int64_t tokens = std::min(s.tokens, grouping(s).tokens);
+  const int64_t bytes = 2LL * (kKeySize + kValueSize) * tokens;
   return static_cast<int>(
       std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, s.heads));
 }
@@ -144,9 +182,11 @@ Workspace lay_out(const AttentionShape& s, void* base, bool backward) {
 }
 
 void schedule(cudaStream_t stream, const AttentionShape& s, const Workspace& w) {
-  const int max_tiles = (s.max_length + kTile - 1) / kTile;
-  attention_schedule_kernel<<<1, 1024, sizeof(int) * std::max(max_tiles, 1), stream>>>(
-      s.starts, s.sequences, max_tiles, w.schedule, w.tiles);
+  const Grouping g = grouping(s);
+  const auto bytes = static_cast<unsigned>(sizeof(int)) * static_cast<unsigned>(g.groups) *
+                     static_cast<unsigned>(g.max_tiles);
+  attention_schedule_kernel<<<1, 1024, bytes, stream>>>(s.starts, s.sequences, g, w.schedule,
+                                                        w.tiles);
   check(cudaGetLastError(), "list of tiles");
 }
 

@@ -92,15 +92,11 @@ struct BackwardUnit {
 };
 __device__ inline BackwardUnit find_backward_unit(unsigned index, const Schedule* schedule,
                                                   const Tile* tiles, int heads, int head_group) {
-  const unsigned count = schedule->tiles;
-  if (count == 0 || index >= count * heads) return {make_int4(0, 0, 0, -1), 0};
-  const unsigned group = index / (count * head_group);
-  const unsigned within = index - group * count * head_group;
-  const unsigned group_heads = min(head_group, heads - static_cast<int>(group) * head_group);
-  const Tile t = tiles[within / group_heads];
+  const Unit unit = find_unit(index, schedule, heads, head_group);
+  if (unit.head < 0) return {make_int4(0, 0, 0, -1), 0};
+  const Tile t = tiles[unit.tile];
   const int blocks = (t.length + kTile - 1) / kTile;
-  const int head = group * head_group + within % group_heads;
-  return {make_int4(t.start, t.length, blocks - 1 - t.rank, head), t.sequence};
+  return {make_int4(t.start, t.length, blocks - 1 - t.rank, unit.head), t.sequence};
 }
 
 template <bool DESCENDING>

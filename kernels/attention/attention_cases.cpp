@@ -21,7 +21,10 @@ struct Setting {
     return most;
   }
   std::string text() const {
-    return fmt::format("{} tokens, {} heads of {}/{}{}", fmt::join(lengths, "+"), heads, d_qk, d_v,
+    const std::string of = lengths.size() <= 8
+                               ? fmt::format("{}", fmt::join(lengths, "+"))
+                               : fmt::format("{} in {} sequences", tokens(), lengths.size());
+    return fmt::format("{} tokens, {} heads of {}/{}{}", of, heads, d_qk, d_v,
                        pad ? " strided" : "");
   }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(d_qk)); }
@@ -148,6 +151,15 @@ Case parts_backward_case(const Setting& s, std::int64_t rope, DType dtype) {
 }
 }  // namespace
 
+namespace {
+/// More tokens than the GPU works on at one time, in sequences of many lengths.
+Setting many_sequences() {
+  Setting s{{}, 1, 48, 32};
+  for (std::int64_t i = 0; i < 350; ++i) s.lengths.push_back(i * 37 % 401);
+  return s;
+}
+}  // namespace
+
 void register_attention_cases(CaseList& cases) {
   const Setting settings[] = {
       {{}, 2, 8, 8},
@@ -161,6 +173,7 @@ void register_attention_cases(CaseList& cases) {
       {std::vector<std::int64_t>(8, 256), 8, 48, 32},
       {{2048}, 4, 96, 64},
       {{1024, 1024}, 8, 192, 128},
+      many_sequences(),
   };
   for (const Setting& setting : settings) {
     cases.push_back(forward_case(setting, DType::F32));
@@ -190,12 +203,14 @@ void register_attention_cases(CaseList& cases) {
     narrow(parts_forward_case(setting, rope, DType::BF16), 4e-3);
     narrow(parts_backward_case(setting, rope, DType::BF16), 8e-3);
   }
-  // The shape that GPUs are measured with.
-  const Setting measured{std::vector<std::int64_t>(4, 4096), 16, 192, 128};
-  for (Case c : {forward_case(measured, DType::BF16), backward_case(measured, DType::BF16)}) {
-    c.on_cpu = false;
-    c.timed_only = true;
-    cases.push_back(c);
+  // The shape that GPUs are measured with, and one of more tokens than fit a cache.
+  for (const Setting& s : {Setting{std::vector<std::int64_t>(4, 4096), 16, 192, 128},
+                           Setting{std::vector<std::int64_t>(48, 4096), 8, 192, 128}}) {
+    for (Case c : {forward_case(s, DType::BF16), backward_case(s, DType::BF16)}) {
+      c.on_cpu = false;
+      c.timed_only = true;
+      cases.push_back(c);
+    }
   }
 }
 

@@ -46,20 +46,13 @@ struct ForwardShared {
                        unit_full = 12, unit_empty = 14;
 };
 
-// Unit `index` of the launch as (start, length, block, head); head < 0 behind the last one. Heads
-// are taken in groups whose K and V fit the L2 cache, within a group the longest tiles first.
-__device__ inline int4 find_unit(unsigned index, const Schedule* schedule, const Tile* tiles,
-                                 int heads, int head_group) {
-  const unsigned count = schedule->tiles;
-  const unsigned per_group = count * head_group;
-  if (count == 0 || index >= count * heads) return make_int4(0, 0, 0, -1);
-  const unsigned group = index / per_group;
-  const unsigned within = index - group * per_group;
-  const unsigned group_heads = min(head_group, heads - static_cast<int>(group) * head_group);
-  const unsigned tile = within / group_heads;
-  const int head = group * head_group + (within - tile * group_heads);
-  const Tile t = tiles[tile];
-  return make_int4(t.start, t.length, t.rank, head);
+// Unit `index` of the launch as (start, length, block, head); head < 0 behind the last one.
+__device__ inline int4 find_forward_unit(unsigned index, const Schedule* schedule,
+                                         const Tile* tiles, int heads, int head_group) {
+  const Unit unit = find_unit(index, schedule, heads, head_group);
+  if (unit.head < 0) return make_int4(0, 0, 0, -1);
+  const Tile t = tiles[unit.tile];
+  return make_int4(t.start, t.length, t.rank, unit.head);
 }
 
 __device__ inline void forward_produce(const ForwardArguments& a, const CUtensorMap* q_map,
@@ -73,7 +66,7 @@ __device__ inline void forward_produce(const ForwardArguments& a, const CUtensor
   uint32_t slot = 0, slot_phase = 1, q_phase = 1;
   unsigned next = atomicAdd(&a.schedule->forward_next, 1);
   for (;;) {
-    const int4 unit = find_unit(next, a.schedule, a.tiles, a.heads, a.head_group);
+    const int4 unit = find_forward_unit(next, a.schedule, a.tiles, a.heads, a.head_group);
     mbarrier_wait(barrier(L::unit_empty, slot), slot_phase);
     reinterpret_cast<int4*>(shared + L::units)[slot] = unit;
     mbarrier_arrive(barrier(L::unit_full, slot));

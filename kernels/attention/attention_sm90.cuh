@@ -42,14 +42,39 @@ struct Tile {
   int sequence;
 };
 
-// Head of the workspace; the tiles follow.
+constexpr int kMostGroups = 60;  // of sequences
+
+// Head of the workspace; the tiles follow, those of one group of sequences after those of another.
 struct Schedule {
-  int tiles;              // in the list, over all sequences
   unsigned forward_next;  // next unit of work, handed out in order
   unsigned backward_next;
-  unsigned dq_next;
+  int tiles;                   // in the list, over all sequences
+  int group_end[kMostGroups];  // in the list; `tiles` for the last group and past it
 };
 constexpr int kScheduleBytes = 256;
+static_assert(sizeof(Schedule) <= kScheduleBytes);
+
+// A tile of one head. What is worked on at one time should share keys and values, and in backward
+// queries and their sums, in the L2 cache: a group of sequences, in it a group of heads, in it the
+// longest tiles first.
+struct Unit {
+  int tile, head;  // head is -1 past the last one
+};
+__device__ inline Unit find_unit(unsigned index, const Schedule* schedule, int heads,
+                                 int head_group) {
+  if (index >= static_cast<unsigned>(schedule->tiles) * heads) return {0, -1};
+  int first = 0, end = schedule->group_end[0];
+  for (int g = 1; index >= static_cast<unsigned>(end) * heads; ++g) {
+    first = end;
+    end = schedule->group_end[g];
+  }
+  const unsigned count = end - first, within_group = index - static_cast<unsigned>(first) * heads;
+  const int group = static_cast<int>(within_group / (count * head_group));
+  const unsigned within = within_group - group * count * head_group;
+  const unsigned group_heads = min(head_group, heads - group * head_group);
+  return {first + static_cast<int>(within / group_heads),
+          group * head_group + static_cast<int>(within % group_heads)};
+}
 
 // NOTE: a step of 64 query rows may not straddle sequences, so each sequence's steps begin at its
 // own multiple of 64 in the padded arrays (lse, delta, dq sums).

@@ -12,6 +12,7 @@ namespace tessera::kernels::cuda {
 
 namespace {
 constexpr int kMostWarps = 8;
+constexpr int kTokensPerWarp = 16;
 constexpr std::int64_t kSharedBytes = 48 * 1024;
 
 struct Balance {
@@ -22,11 +23,14 @@ struct Balance {
   double alpha, gradient_scale;
   Rows<float> d_scores;
   std::int32_t* picked;  ///< (sequences, experts): tokens whose top-k holds the expert
-  double* losses;        ///< (tokens): shares of the loss
+  double* losses;        ///< (blocks): shares of the loss
 };
 
-__device__ inline std::int64_t token_of_warp() {
-  return static_cast<std::int64_t>(blockIdx.x) * (blockDim.x / kWarp) + threadIdx.x / kWarp;
+/// The tokens of a block follow each other; its warps take them in turn.
+__device__ inline std::int64_t token_of_warp(int turn) {
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  return static_cast<std::int64_t>(blockIdx.x) * warps * kTokensPerWarp + turn * warps +
+         threadIdx.x / kWarp;
 }
 
 /// The sequence that holds the token: the last one that starts at it or before.
@@ -53,36 +57,40 @@ __global__ void __launch_bounds__(256)
   if (!right) fault.raise(static_cast<unsigned>(s));
 }
 
-/// One warp per token counts its favourites. Integers: their order changes nothing.
+/// Counts favourites, a token at a time per warp: in shared memory for the sequence in which the
+/// block begins, which is that of nearly all its tokens. Integers: their order changes nothing.
 __global__ void __launch_bounds__(kMostWarps* kWarp) count_kernel(const Balance b) {
   extern __shared__ std::uint32_t memory[];
   const int lane = threadIdx.x % kWarp;
-  const std::int64_t token = token_of_warp();
-  if (token >= b.tokens) return;
-  std::uint32_t* orders = memory + threadIdx.x / kWarp * b.experts;
-  for (int e = lane; e < b.experts; e += kWarp) orders[e] = order_of(b.scores[token][e]);
-  __syncwarp();
-  std::int32_t* counts = b.picked + sequence_of(b, token) * b.experts;
-  select_largest(orders, b.experts, b.top_k, [&](int, int expert) {
-    if (lane == 0) atomicAdd(counts + expert, 1);
-  });
+  auto* of_block = reinterpret_cast<std::int32_t*>(memory);
+  std::uint32_t* orders = memory + (1 + threadIdx.x / kWarp) * b.experts;
+  for (int e = static_cast<int>(threadIdx.x); e < b.experts; e += static_cast<int>(blockDim.x)) {
+    of_block[e] = 0;
+  }
+  __syncthreads();
+  const std::int64_t first = token_of_warp(0) - threadIdx.x / kWarp;
+  const std::int64_t home = sequence_of(b, first);
+  for (int turn = 0; turn < kTokensPerWarp; ++turn) {
+    const std::int64_t token = token_of_warp(turn);
+    if (token >= b.tokens) break;
+    for (int e = lane; e < b.experts; e += kWarp) orders[e] = order_of(b.scores[token][e]);
+    __syncwarp();
+    const bool at_home = token < b.starts[home + 1];
+    std::int32_t* counts = at_home ? of_block : b.picked + sequence_of(b, token) * b.experts;
+    select_largest(orders, b.experts, b.top_k, [&](int, int expert) {
+      if (lane == 0) atomicAdd(counts + expert, 1);
+    });
+    __syncwarp();
+  }
+  __syncthreads();
+  for (int e = static_cast<int>(threadIdx.x); e < b.experts; e += static_cast<int>(blockDim.x)) {
+    if (of_block[e] > 0) atomicAdd(b.picked + home * b.experts + e, of_block[e]);
+  }
 }
 
-/// One warp per token. With p_i = s_i / sum_j s_j: the token's share of sum_i f_i P_i is a mean of
-/// sum_i f_i p_i, so P itself is never needed.
-__global__ void __launch_bounds__(kMostWarps* kWarp) token_kernel(const Balance b) {
-  __shared__ int filled;
-  if (threadIdx.x == 0) filled = 0;
-  __syncthreads();
-  int mine = 0;
-  for (std::int64_t s = threadIdx.x; s < b.sequences; s += blockDim.x) {
-    mine += b.starts[s] < b.starts[s + 1] ? 1 : 0;
-  }
-  if (mine > 0) atomicAdd(&filled, mine);
-  __syncthreads();
+/// A token's share of the loss and its gradient, by one warp; the share in every lane.
+__device__ inline double balance_token(const Balance& b, std::int64_t token, int filled) {
   const int lane = threadIdx.x % kWarp;
-  const std::int64_t token = token_of_warp();
-  if (token >= b.tokens) return;
   const std::int64_t s = sequence_of(b, token);
   const double length = b.starts[s + 1] - b.starts[s];
   const double share = static_cast<double>(b.experts) / (b.top_k * length);  // of f per pick
@@ -101,7 +109,31 @@ __global__ void __launch_bounds__(kMostWarps* kWarp) token_kernel(const Balance 
   for (int e = lane; e < b.experts; e += kWarp) {
     b.d_scores[token][e] = static_cast<float>(step * (share * counts[e] - inner));
   }
-  if (lane == 0) b.losses[token] = weight * inner;
+  return weight * inner;
+}
+
+/// A token at a time per warp. With p_i = s_i / sum_j s_j: the token's share of sum_i f_i P_i is a
+/// mean of sum_i f_i p_i, so P itself is never needed.
+__global__ void __launch_bounds__(kMostWarps* kWarp) token_kernel(const Balance b) {
+  __shared__ int filled;
+  if (threadIdx.x == 0) filled = 0;
+  __syncthreads();
+  int mine = 0;
+  for (std::int64_t s = threadIdx.x; s < b.sequences; s += blockDim.x) {
+    mine += b.starts[s] < b.starts[s + 1] ? 1 : 0;
+  }
+  if (mine > 0) atomicAdd(&filled, mine);
+  __syncthreads();
+  double loss = 0;
+  for (int turn = 0; turn < kTokensPerWarp && token_of_warp(turn) < b.tokens; ++turn) {
+    loss += balance_token(b, token_of_warp(turn), filled);
+  }
+  __shared__ double of_warps[kMostWarps];
+  if (threadIdx.x % kWarp == 0) of_warps[threadIdx.x / kWarp] = loss;
+  __syncthreads();
+  if (threadIdx.x > 0) return;
+  for (unsigned w = 1; w < blockDim.x / kWarp; ++w) loss += of_warps[w];
+  b.losses[blockIdx.x] = loss;
 }
 
 /// One block: 128-bit integers as on the CPU, every thread with the whole sum.
@@ -140,12 +172,14 @@ void sequence_balance(Context& context, const Tensor& scores, const Tensor& star
   expect_shape(where, "d_scores", d_scores, {tokens, experts});
   const std::int64_t sequences = starts.size(0) - 1;
   require(sequences > 0 || tokens == 0, where, "{} tokens in no sequence", tokens);
-  require(experts * 4 <= kSharedBytes, where, "{} experts are too many for one GPU block", experts);
+  require(experts * 8 <= kSharedBytes, where, "{} experts are too many for one GPU block", experts);
   const cudaStream_t stream = stream_of(context);
 
   Pieces pieces;
   const auto picked = pieces.reserve<std::int32_t>(sequences * experts);
-  const auto losses = pieces.reserve<double>(tokens);
+  const auto warps = std::min<std::int64_t>(kMostWarps, kSharedBytes / (experts * 4) - 1);
+  const unsigned blocks = blocks_for(tokens, static_cast<int>(warps) * kTokensPerWarp);
+  const auto losses = pieces.reserve<double>(blocks);
   pieces.take(context);
   const Balance operands{read_rows<float>(scores),
                          starts.data<std::int32_t>(),
@@ -168,16 +202,15 @@ void sequence_balance(Context& context, const Tensor& scores, const Tensor& star
                           static_cast<std::size_t>(sequences * experts) * sizeof(std::int32_t),
                           stream),
           where);
-    const auto warps = std::min<std::int64_t>(kMostWarps, kSharedBytes / (experts * 4));
     const auto threads = static_cast<unsigned>(warps * kWarp);
-    const unsigned blocks = blocks_for(tokens, static_cast<int>(warps));
-    count_kernel<<<blocks, threads, static_cast<std::size_t>(warps * experts) * 4, stream>>>(
+    count_kernel<<<blocks, threads, static_cast<std::size_t>((warps + 1) * experts) * 4, stream>>>(
         operands);
     check_launch(where);
     token_kernel<<<blocks, threads, 0, stream>>>(operands);
     check_launch(where);
   }
-  finish_sum<false><<<1, kMostSumBlocks, 0, stream>>>(operands.losses, tokens, loss.data<double>());
+  finish_sum<false><<<1, kMostSumBlocks, 0, stream>>>(operands.losses, tokens > 0 ? blocks : 0,
+                                                      loss.data<double>());
   check_launch(where);
 }
 TESSERA_CUDA_OPERATION(sequence_balance)
