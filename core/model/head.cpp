@@ -12,8 +12,9 @@ namespace {
 /// cache of common processors while products stay large. A GPU wants large products above all: the
 /// gradient of the head's weights is read and written once per slice.
 std::int64_t rows_per_slice(std::int64_t vocabulary, Device device) {
-  const std::int64_t elements = std::int64_t{1} << (device == Device::Cuda ? 27 : 22);
-  return std::clamp<std::int64_t>(elements / vocabulary / 64 * 64, 64, 4096);
+  const bool on_gpu = device == Device::Cuda;
+  const std::int64_t elements = std::int64_t{1} << (on_gpu ? 28 : 22);
+  return std::clamp<std::int64_t>(elements / vocabulary / 64 * 64, 64, on_gpu ? 8192 : 4096);
 }
 }  // namespace
 

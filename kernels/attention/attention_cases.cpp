@@ -22,10 +22,9 @@ struct Setting {
   }
   std::string text() const {
     const std::string of = lengths.size() <= 8
-                               ? fmt::format("{}", fmt::join(lengths, "+"))
-                               : fmt::format("{} in {} sequences", tokens(), lengths.size());
-    return fmt::format("{} tokens, {} heads of {}/{}{}", of, heads, d_qk, d_v,
-                       pad ? " strided" : "");
+                               ? fmt::format("{} tokens", fmt::join(lengths, "+"))
+                               : fmt::format("{} tokens in {} sequences", tokens(), lengths.size());
+    return fmt::format("{}, {} heads of {}/{}{}", of, heads, d_qk, d_v, pad ? " strided" : "");
   }
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(d_qk)); }
   /// Pairs of a query and a key it sees, over all heads.
