@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <numeric>
 
 #include "kernels/cases.h"
@@ -19,6 +20,9 @@ struct Setting {
     return kAlignment * std::accumulate(groups.begin(), groups.end(), std::int64_t{0});
   }
   std::int64_t rows() const { return used() + spare_rows; }
+  std::int64_t largest() const {
+    return kAlignment * *std::max_element(groups.begin(), groups.end());
+  }
   std::string text() const {
     return fmt::format("{} rows of {} experts, n {}, k {}", used(), experts(), n, k);
   }
@@ -37,12 +41,12 @@ struct Setting {
   }
 };
 
-/// Fields that the three operations share.
-Case base_case(const Setting& s, const char* op, DType dtype) {
+/// Fields that the three operations share; sums are of `length` products.
+Case base_case(const Setting& s, const char* op, DType dtype, std::int64_t length) {
   return {.op = op,
           .label = s.text(),
           .dtype = dtype,
-          .tolerance = 2e-6,
+          .tolerance = dtype == DType::BF16 ? bf16_sum_tolerance(2e-6, length) : 2e-6,
           .flops = s.flops(),
           .bytes = s.bytes(dtype),
           .dense = {s.used(), s.n, s.k},
@@ -54,7 +58,7 @@ DType result_type(const CaseRun& run) {
 }
 
 Case forward_case(const Setting& s, DType dtype) {
-  Case c = base_case(s, "grouped_product", dtype);
+  Case c = base_case(s, "grouped_product", dtype, s.k);
   c.body = [=](CaseRun& run) {
     const Tensor a = run.normal({s.rows(), s.k}), b = run.normal({s.experts(), s.n, s.k});
     const Tensor offsets = s.offsets(run);
@@ -66,7 +70,7 @@ Case forward_case(const Setting& s, DType dtype) {
 }
 
 Case input_grad_case(const Setting& s, DType dtype) {
-  Case c = base_case(s, "grouped_product_input_grad", dtype);
+  Case c = base_case(s, "grouped_product_input_grad", dtype, s.n);
   c.dense = {s.used(), s.k, s.n};
   c.body = [=](CaseRun& run) {
     const Tensor dc = run.normal({s.rows(), s.n}), b = run.normal({s.experts(), s.n, s.k});
@@ -84,7 +88,7 @@ Case input_grad_case(const Setting& s, DType dtype) {
 }
 
 Case weight_grad_case(const Setting& s, DType dtype, bool adds) {
-  Case c = base_case(s, "grouped_product_weight_grad", dtype);
+  Case c = base_case(s, "grouped_product_weight_grad", dtype, s.largest());
   if (!adds) c.label += ", written";
   c.dense = {s.n, s.k, s.used()};
   c.body = [=](CaseRun& run) {
@@ -105,7 +109,8 @@ Case weight_grad_case(const Setting& s, DType dtype, bool adds) {
 
 /// BF16 results of BF16 operands, which only the GPU has.
 Case rounding_case(const Setting& s, bool forward) {
-  Case c = base_case(s, forward ? "grouped_product" : "grouped_product_input_grad", DType::BF16);
+  Case c =
+      base_case(s, forward ? "grouped_product" : "grouped_product_input_grad", DType::BF16, s.k);
   c.label += " to bf16";
   c.tolerance = 4e-3;
   c.on_cpu = false;

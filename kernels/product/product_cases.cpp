@@ -41,18 +41,13 @@ Tensor result(CaseRun& run, const Shape& s, float beta) {
                      : run.output("c", {s.m, s.n}, options);
 }
 
-/// Tensor cores cut off what they add instead of rounding it: with operands of BF16 the error grows
-/// with k itself and not with its root (measured on an H100: 1e-9 k).
-double sum_tolerance(DType dtype, std::int64_t k) {
-  if (dtype == DType::BF16) return std::max(1e-6, 2e-9 * double(k));
-  return k > 1000 ? 4e-6 : 1e-6;
-}
-
 Case product_case(const Shape& s, DType dtype, Transpose transpose, float beta) {
   return {.op = "product",
           .label = s.text(transpose, beta),
           .dtype = dtype,
-          .tolerance = sum_tolerance(dtype, s.k),
+          .tolerance = dtype == DType::BF16 ? bf16_sum_tolerance(1e-6, s.k)
+                       : s.k > 1000         ? 4e-6
+                                            : 1e-6,
           .flops = s.flops(),
           .bytes = s.bytes(dtype, beta),
           .dense = {s.batch * s.m, s.n, s.k},
