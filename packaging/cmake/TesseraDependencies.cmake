@@ -8,20 +8,26 @@ find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # headers only: see 
 find_package(CLI11 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 if(TESSERA_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# NOTE: Debian's dnnl-config.cmake asks for OpenCL headers, so the library is found by hand.
-find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-add_library(tessera_dnnl INTERFACE)
-target_include_directories(tessera_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
-target_link_libraries(tessera_dnnl INTERFACE ${DNNL_LIBRARY})
+# tessera_find_library(NAME HEADER): the target tessera_NAME for a library that has no CMake package (or,
+# like Debian's oneDNN, one that asks for OpenCL headers). By hand and not through pkg-config, which
+# a GPU node may not have and whose files name folders that nothing can be carried to.
+function(tessera_find_library name header)
+  string(TOUPPER ${name} upper)
+  find_path(${upper}_INCLUDE_DIR ${header} REQUIRED)
+  find_library(${upper}_LIBRARY ${name} REQUIRED)
+  add_library(tessera_${name} INTERFACE)
+  target_include_directories(tessera_${name} SYSTEM INTERFACE ${${upper}_INCLUDE_DIR})
+  target_link_libraries(tessera_${name} INTERFACE ${${upper}_LIBRARY})
+endfunction()
+tessera_find_library(dnnl oneapi/dnnl/dnnl.hpp)
+tessera_find_library(sentencepiece sentencepiece_processor.h)
+tessera_find_library(sentencepiece_train sentencepiece_trainer.h)
+tessera_find_library(zstd zstd.h)
+tessera_find_library(xxhash xxhash.h)
 
 # Qt where it is: a node that only trains needs none.
 set(TESSERA_HAVE_QT OFF)
