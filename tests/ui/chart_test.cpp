@@ -22,6 +22,7 @@
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_table.h"
 #include "ui/widgets/chart/chart_toolbar.h"
+#include "ui/widgets/chart/curve_raster.h"
 #include "ui/widgets/chart/heat_map.h"
 
 namespace tessera::ui::test {
@@ -173,6 +174,48 @@ class ChartTest : public QObject {
       if (all.values == 0) continue;
       QCOMPARE(found[i].low, all.min);
       QCOMPARE(found[i].high, all.max);
+    }
+  }
+
+  void curvesFrontToBackLookAsBackToFront() {
+    struct Stroke {
+      int x;
+      float top, bottom;
+      QRgb color;
+    };
+    std::mt19937 random(11);
+    std::uniform_real_distribution<float> high(-20, 230), length(0, 90);
+    std::vector<Stroke> strokes(20'000);
+    for (Stroke& s : strokes) {
+      s.x = int(random() % 70) - 3;
+      s.top = high(random);
+      s.bottom = s.top + length(random) * (random() % 2 ? 1.0f : 0.03f);
+      s.color = QRgb(random());
+    }
+    const QRect clip(3, 5, 58, 190);
+    QImage back(64, 200, QImage::Format_RGB32), front = back;
+    const auto draw = [](chart::CurveRaster& raster, const Stroke& s) {
+      raster.column(s.x, s.top, s.bottom, s.color);
+      if (s.x % 9 == 0) {
+        raster.line(s.x, double(s.top), s.x + 7.3, double(s.bottom), 1.5, s.color);
+      }
+    };
+    chart::CurveRaster::Buffers buffers;
+    for (const std::size_t count : {std::size_t(40), strokes.size()}) {
+      back.fill(Qt::white);
+      front.fill(Qt::white);
+      chart::CurveRaster over(back, clip);
+      for (std::size_t i = 0; i < count; ++i) draw(over, strokes[i]);
+      chart::CurveRaster beneath(front, clip, buffers);
+      for (std::size_t i = count; i-- > 0;) draw(beneath, strokes[i]);
+      beneath.finish();
+      for (int y = 0; y < back.height(); ++y) {
+        for (int x = 0; x < back.width(); ++x) {
+          const QColor a = back.pixelColor(x, y), b = front.pixelColor(x, y);
+          QVERIFY(std::abs(a.red() - b.red()) <= 2 && std::abs(a.green() - b.green()) <= 2 &&
+                  std::abs(a.blue() - b.blue()) <= 2);
+        }
+      }
     }
   }
 
