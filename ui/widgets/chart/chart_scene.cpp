@@ -9,6 +9,7 @@
 #include <span>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_text.h"
 #include "ui/widgets/chart/curve_raster.h"
 
 namespace tessera::ui::chart {
@@ -176,11 +177,9 @@ class Drawer {
   }
 
   double labelWidth() const {
-    const QFontMetricsF metrics(theme::font(theme::TextSize::Caption, true));
+    const QFont font = theme::font(theme::TextSize::Caption, true);
     double widest = 20;
-    for (const Tick& t : heightTicks()) {
-      widest = std::max(widest, metrics.horizontalAdvance(t.text));
-    }
+    for (const Tick& t : heightTicks()) widest = std::max(widest, textWidth(font, t.text));
     // In steps, so that it seldom changes and panels share the rows behind their columns.
     constexpr double kStep = 8;
     return std::min(std::ceil((widest + 12) / kStep) * kStep, std::floor(m_area.width() / 2));
@@ -189,7 +188,7 @@ class Drawer {
   void drawAxes() {
     const theme::Colors& c = theme::colors();
     const QRectF& plot = m_drawn.plot;
-    m_painter.setFont(theme::font(theme::TextSize::Caption, true));
+    const QFont font = theme::font(theme::TextSize::Caption, true);
     const double line = 1 / m_ratio;
     const auto snapped = [&](double v) { return std::round(v * m_ratio) / m_ratio; };
     for (const Tick& t : heightTicks()) {
@@ -199,19 +198,19 @@ class Drawer {
       if (t.text.isEmpty()) color = QColor(mixed(color.rgb(), c.raised.rgb(), 0.5));
       m_painter.fillRect(QRectF(plot.left(), y, plot.width(), line), color);
       m_painter.setPen(c.textSecondary);
-      m_painter.drawText(QRectF(m_area.left(), y - 9, plot.left() - m_area.left() - 8, 18),
-                         Qt::AlignRight | Qt::AlignVCenter, t.text);
+      drawText(m_painter, font, QRectF(m_area.left(), y - 9, plot.left() - m_area.left() - 8, 18),
+               t.text, Qt::AlignRight);
     }
     const bool clock = m_scene.axis == XAxis::WallTime || m_scene.axis == XAxis::RelativeTime;
     const int most = std::clamp(static_cast<int>(plot.width() / (clock ? 84 : 60)), 2, 10);
-    const QFontMetricsF metrics(m_painter.font());
+    const double height = QFontMetricsF(font).height();
     for (const Tick& t : ticksFor(m_scene.view, most, m_scene.axis)) {
       const double x = snapped(m_drawn.x.toPixel(t.value));
       m_painter.fillRect(QRectF(x, plot.top(), line, plot.height()), c.gridLine);
-      const double width = metrics.horizontalAdvance(t.text);
+      const double width = textWidth(font, t.text);
       const double left = std::min(x - width / 2, m_area.right() - width - 2);
       m_painter.setPen(c.textSecondary);
-      m_painter.drawText(QPointF(left, plot.bottom() + kMarks + metrics.ascent()), t.text);
+      drawText(m_painter, font, QRectF(left, plot.bottom() + kMarks, width, height), t.text);
     }
     m_painter.fillRect(QRectF(plot.left(), snapped(plot.bottom()), plot.width(), line), c.border);
   }
