@@ -2,8 +2,8 @@
 #include "ui/bridge/series.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstring>
 
 namespace tessera::ui {
 
@@ -107,7 +107,7 @@ Bucket Series::bucket(std::size_t from, std::size_t to) const {
 
 namespace {
 /// Fewer values than this are quicker read through than gathered from the pyramid.
-constexpr std::size_t kShort = 96;
+constexpr std::size_t kShort = 192;
 constexpr std::size_t kLanes = 8;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -115,95 +115,95 @@ bool isFinite(float value) {
   return std::abs(value) <= std::numeric_limits<float>::max();  // false for NaN
 }
 
-/// Extremes of every eighth value, so that the compiler makes vectors of them.
-struct Lanes {
-  alignas(32) std::array<float, kLanes> low, high;
-  alignas(32) std::array<std::uint32_t, kLanes> odd{};  ///< 1: some value is not finite
+// Vectors of GCC and Clang; without registers of that size the compiler splits them. (Of plain
+// loops over eight floats it makes vectors only while nothing near them changes.)
+using Floats = float __attribute__((vector_size(4 * kLanes)));
 
-  Lanes() {
-    low.fill(kInfinity);
-    high.fill(-kInfinity);
-  }
+/// Extremes of every eighth value.
+struct Lanes {
+  Floats low = Floats{} + kInfinity, high = -low;
+  Floats odd{};  ///< NaN: some value is not finite
+
+  /// No comparison takes a NaN; an infinity is taken, and seen in `odd`.
   void add(const float* next) {
-    for (std::size_t k = 0; k < kLanes; ++k) {
-      const bool ok = isFinite(next[k]);
-      const float below = ok ? next[k] : kInfinity, above = ok ? next[k] : -kInfinity;
-      low[k] = below < low[k] ? below : low[k];
-      high[k] = above > high[k] ? above : high[k];
-      odd[k] |= ok ? 0u : 1u;
-    }
+    Floats value;
+    std::memcpy(&value, next, sizeof value);
+    low = value < low ? value : low;
+    high = value > high ? value : high;
+    odd += value * 0.0f;
   }
-  template <std::size_t kHalf>
+  /// To each lane what the lane named for it holds.
+  template <int... kFrom>
   void fold() {
-    for (std::size_t k = 0; k < kHalf; ++k) {
-      low[k] = low[k + kHalf] < low[k] ? low[k + kHalf] : low[k];
-      high[k] = high[k + kHalf] > high[k] ? high[k + kHalf] : high[k];
-      odd[k] |= odd[k + kHalf];
-    }
+    const Floats below = __builtin_shufflevector(low, low, kFrom...);
+    const Floats above = __builtin_shufflevector(high, high, kFrom...);
+    low = below < low ? below : low;
+    high = above > high ? above : high;
+    odd += __builtin_shufflevector(odd, odd, kFrom...);
   }
 };
 
-void scan(const float* values, std::size_t count, Extremes& e) {
-  if (count < kLanes) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!isFinite(values[i])) continue;
-      e.low = values[i] < e.low ? values[i] : e.low;
-      e.high = values[i] > e.high ? values[i] : e.high;
-      ++e.values;
-    }
-    return;
+inline Extremes joined(Extremes a, Extremes b) {
+  return {b.low < a.low ? b.low : a.low, b.high > a.high ? b.high : a.high, a.values + b.values};
+}
+/// Empty buckets have NaN as extremes, which no comparison takes.
+inline Extremes joined(Extremes a, const Bucket& b) {
+  return joined(a, Extremes{b.min, b.max, b.values});
+}
+
+Extremes scanEach(const float* values, std::size_t count) {
+  Extremes e;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (isFinite(values[i])) e = joined(e, Extremes{values[i], values[i], 1});
   }
+  return e;
+}
+
+inline Extremes scan(const float* values, std::size_t count) {
+  if (count < kLanes) return scanEach(values, count);
   Lanes lanes;
   for (std::size_t i = 0; i + kLanes <= count; i += kLanes) lanes.add(values + i);
   lanes.add(values + count - kLanes);  // some of them twice, which changes nothing
-  lanes.fold<4>();
-  lanes.fold<2>();
-  lanes.fold<1>();
-  e.low = lanes.low[0] < e.low ? lanes.low[0] : e.low;
-  e.high = lanes.high[0] > e.high ? lanes.high[0] : e.high;
-  const auto finite = lanes.odd[0] == 0 ? static_cast<std::ptrdiff_t>(count)
-                                        : std::count_if(values, values + count, isFinite);
-  e.values += static_cast<std::uint32_t>(finite);
-}
-
-/// Empty buckets have NaN as extremes, which no comparison takes.
-void join(const Bucket& bucket, Extremes& e) {
-  e.low = bucket.min < e.low ? bucket.min : e.low;
-  e.high = bucket.max > e.high ? bucket.max : e.high;
-  e.values += bucket.values;
+  lanes.fold<4, 5, 6, 7, 0, 1, 2, 3>();
+  lanes.fold<2, 3, 0, 1, 6, 7, 4, 5>();
+  lanes.fold<1, 0, 3, 2, 5, 4, 7, 6>();
+  if (std::isnan(lanes.odd[0])) return scanEach(values, count);
+  return {lanes.low[0], lanes.high[0], static_cast<std::uint32_t>(count)};
 }
 }  // namespace
 
-Extremes Series::extremes(std::size_t from, std::size_t to) const {
-  to = std::min(to, m_values.size());
-  Extremes e;
-  if (from >= to) return e;
+// Inline, so that extremes stay in registers: as the result of a call they go through memory, are
+// written in parts and read as a whole, and the processor waits for that as long as for the scan.
+inline Extremes Series::extremesOf(std::size_t from, std::size_t to) const {
+  if (from >= to) return {};
   const float* values = m_values.data();
-  if (to - from == 1) {
-    const float value = values[from];
-    if (isFinite(value)) e = {value, value, 1};
-    return e;
-  }
-  if (to - from <= kShort) {
-    scan(values + from, to - from, e);
-    return e;
-  }
+  if (to - from <= kShort) return scan(values + from, to - from);
   const std::size_t left = (from + kFan - 1) / kFan * kFan, right = to / kFan * kFan;
-  scan(values + from, left - from, e);
-  scan(values + right, to - right, e);
+  Extremes e = joined(scan(values + from, left - from), scan(values + right, to - right));
   from = left / kFan;
   to = right / kFan;
   for (const std::vector<Bucket>& level : m_levels) {
     if (to - from < 2 * kFan) {
-      for (; from < to; ++from) join(level[from], e);
+      for (; from < to; ++from) e = joined(e, level[from]);
       break;
     }
-    for (; from % kFan != 0; ++from) join(level[from], e);
-    for (; to % kFan != 0; --to) join(level[to - 1], e);
+    for (; from % kFan != 0; ++from) e = joined(e, level[from]);
+    for (; to % kFan != 0; --to) e = joined(e, level[to - 1]);
     from /= kFan;
     to /= kFan;
   }
   return e;
+}
+
+Extremes Series::extremes(std::size_t from, std::size_t to) const {
+  return extremesOf(from, std::min(to, m_values.size()));
+}
+
+void Series::extremes(const std::vector<std::uint32_t>& edges, std::vector<Extremes>& out) const {
+  out.resize(edges.empty() ? 0 : edges.size() - 1);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = extremesOf(edges[i], std::min<std::size_t>(edges[i + 1], m_values.size()));
+  }
 }
 
 }  // namespace tessera::ui

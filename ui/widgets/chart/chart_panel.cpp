@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_text.h"
 #include "ui/widgets/chart/legend.h"
 
 namespace tessera::ui {
@@ -255,11 +256,18 @@ void ChartPanel::paintEvent(QPaintEvent*) {
   } else if (m_mouseInside && m_dragging == Dragging::None) {
     paintReadout(painter, all);
   }
-  painter.setBrush(Qt::NoBrush);
-  const theme::Colors& c = theme::colors();
-  painter.setPen(QPen(hasFocus() ? c.accent : c.border, hasFocus() ? 2 : 1));
-  const double inset = hasFocus() ? 1 : 0.5;
-  painter.drawRect(QRectF(rect()).adjusted(inset, inset, -inset, -inset));
+  paintFrame(painter);
+}
+
+/// Four fills: the outline of a large rectangle costs an antialiased path.
+void ChartPanel::paintFrame(QPainter& painter) {
+  const QColor color = hasFocus() ? theme::colors().accent : theme::colors().border;
+  const double line = hasFocus() ? 2 : 1, w = width(), h = height();
+  for (const QRectF& side :
+       {QRectF(0, 0, w, line), QRectF(0, h - line, w, line), QRectF(0, line, line, h - 2 * line),
+        QRectF(w - line, line, line, h - 2 * line)}) {
+    painter.fillRect(side, color);
+  }
 }
 
 /// What was drawn last, where it belongs in the present view.
@@ -290,19 +298,18 @@ void ChartPanel::paintHeader() {
   const QFont bold = theme::font(theme::TextSize::Body, false, true);
   const QFont caption = theme::font(theme::TextSize::Caption);
   const double right = m_logButton->x() - 4;
-  const QFontMetricsF metrics(bold);
   const QString unit =
       m_drawn.fellBackToLinear ? tr("no value above 0 for a log axis") : m_spec.unit;
-  const double unitWidth = QFontMetricsF(caption).horizontalAdvance(unit);
+  const double unitWidth = chart::textWidth(caption, unit);
   const QString title =
-      metrics.elidedText(m_spec.title, Qt::ElideRight, right - kEdge * 2 - unitWidth);
-  painter.setFont(bold);
+      chart::elided(bold, m_spec.title, Qt::ElideRight, right - kEdge * 2 - unitWidth);
   painter.setPen(c.text);
-  painter.drawText(QRectF(kEdge, 2, right, kHeader - 4), Qt::AlignVCenter, title);
-  painter.setFont(caption);
+  chart::drawText(painter, bold, QRectF(kEdge, 2, right, kHeader - 4), title);
   painter.setPen(c.textSecondary);
-  const double at = kEdge * 2 + metrics.horizontalAdvance(title);
-  painter.drawText(QRectF(at, 2, std::max(0.0, right - at), kHeader - 4), Qt::AlignVCenter, unit);
+  const double at = kEdge * 2 + chart::textWidth(bold, title);
+  const double room = std::max(0.0, right - at);
+  chart::drawText(painter, caption, QRectF(at, 2, room, kHeader - 4),
+                  chart::elided(caption, unit, Qt::ElideRight, room));
 }
 
 void ChartPanel::paintLegend(QPainter& painter, const std::vector<Reading>& all) {

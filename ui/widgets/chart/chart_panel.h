@@ -96,6 +96,7 @@ class ChartPanel : public QWidget {
   QRectF plotArea(const QSizeF& size, double legendHeight) const;
   void renderBase();
   void paintMoved(QPainter& painter);
+  void paintFrame(QPainter& painter);
   void paintHeader();
   void paintLegend(QPainter& painter, const std::vector<Reading>& readings);
   void paintCursor(QPainter& painter, const std::vector<Reading>& readings);

@@ -4,9 +4,12 @@
 #include <QFontMetricsF>
 #include <QPainter>
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/chart_text.h"
 #include "ui/widgets/chart/curve_raster.h"
 
 namespace tessera::ui::chart {
@@ -25,7 +28,25 @@ struct Prepared {
   std::vector<float> last;         ///< of each column, in device pixels; NaN without values
   std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
   Range extent;                    ///< of the values in view; low > high: none
+  std::size_t missing = 0;         ///< rows that are no numbers
   bool lit = false, faint = false;
+};
+
+/// Memory for drawing. It is kept, since that of a panel with 50 lines is a megabyte: to get it
+/// anew from the system, empty pages and all, took a tenth of the time.
+struct Workspace {
+  std::vector<Prepared> lines;
+  std::vector<float> y;
+  CurveRaster::Buffers raster;
+};
+constexpr std::size_t kKeptColumns = 100'000;  ///< of more (a large picture) it is given back
+
+/// How a line is drawn.
+struct Stroke {
+  double width;  ///< of what stands for the line: its smoothed values, where there are such
+  QRgb color, raw;
+  int dash;
+  bool smooth;
 };
 
 bool isLit(const Scene& scene, const SceneLine& line) {
@@ -37,12 +58,16 @@ bool isLit(const Scene& scene, const SceneLine& line) {
 
 class Drawer {
  public:
-  Drawer(const Scene& scene, QImage& image, const QRectF& area)
+  Drawer(const Scene& scene, QImage& image, const QRectF& area, Workspace& work)
       : m_scene(scene),
         m_image(image),
         m_area(area),
         m_ratio(image.devicePixelRatio()),
-        m_painter(&image) {}
+        m_painter(&image),
+        m_work(work) {
+    if (work.lines.size() < scene.lines.size()) work.lines.resize(scene.lines.size());
+    m_lines = std::span(work.lines).first(scene.lines.size());
+  }
 
   Drawn run() {
     const theme::Colors& c = theme::colors();
@@ -86,14 +111,13 @@ class Drawer {
 
   void prepare() {
     const QRect plot = plotPixels();
-    m_lines.resize(m_scene.lines.size());
     for (std::size_t i = 0; i < m_lines.size(); ++i) {
       const SceneLine& line = m_scene.lines[i];
       m_lines[i].line = &line;
       m_lines[i].lit = !m_scene.hoveredRun.isEmpty() && isLit(m_scene, line);
       m_lines[i].faint = !m_scene.hoveredRun.isEmpty() && !m_lines[i].lit;
-      summarise(*line.values, *line.x, m_scene.axis, m_scene.view, plot.width(), line.smooth,
-                m_lines[i].columns, m_scene.mean);
+      m_lines[i].missing = summarise(*line.values, *line.x, m_scene.axis, m_scene.view,
+                                     plot.width(), line.smooth, m_lines[i].columns, m_scene.mean);
     }
     m_drawn.x = {m_scene.view, false, m_drawn.plot.left(), m_drawn.plot.right()};
   }
@@ -142,6 +166,9 @@ class Drawer {
     m_yZero = log ? std::log(y.low) : y.low;
     const double span = log ? std::log(y.high / y.low) : y.span();
     m_yScale = (m_drawn.y.to - m_drawn.y.from) * m_ratio / span;
+    const double least = 1.9 / std::abs(m_yScale);
+    m_outFactor = log ? std::exp(least) : 1;
+    m_outBy = log ? 0 : least;
   }
 
   std::vector<Tick> heightTicks() const {
@@ -150,11 +177,9 @@ class Drawer {
   }
 
   double labelWidth() const {
-    const QFontMetricsF metrics(theme::font(theme::TextSize::Caption, true));
+    const QFont font = theme::font(theme::TextSize::Caption, true);
     double widest = 20;
-    for (const Tick& t : heightTicks()) {
-      widest = std::max(widest, metrics.horizontalAdvance(t.text));
-    }
+    for (const Tick& t : heightTicks()) widest = std::max(widest, textWidth(font, t.text));
     // In steps, so that it seldom changes and panels share the rows behind their columns.
     constexpr double kStep = 8;
     return std::min(std::ceil((widest + 12) / kStep) * kStep, std::floor(m_area.width() / 2));
@@ -163,7 +188,7 @@ class Drawer {
   void drawAxes() {
     const theme::Colors& c = theme::colors();
     const QRectF& plot = m_drawn.plot;
-    m_painter.setFont(theme::font(theme::TextSize::Caption, true));
+    const QFont font = theme::font(theme::TextSize::Caption, true);
     const double line = 1 / m_ratio;
     const auto snapped = [&](double v) { return std::round(v * m_ratio) / m_ratio; };
     for (const Tick& t : heightTicks()) {
@@ -173,19 +198,19 @@ class Drawer {
       if (t.text.isEmpty()) color = QColor(mixed(color.rgb(), c.raised.rgb(), 0.5));
       m_painter.fillRect(QRectF(plot.left(), y, plot.width(), line), color);
       m_painter.setPen(c.textSecondary);
-      m_painter.drawText(QRectF(m_area.left(), y - 9, plot.left() - m_area.left() - 8, 18),
-                         Qt::AlignRight | Qt::AlignVCenter, t.text);
+      drawText(m_painter, font, QRectF(m_area.left(), y - 9, plot.left() - m_area.left() - 8, 18),
+               t.text, Qt::AlignRight);
     }
     const bool clock = m_scene.axis == XAxis::WallTime || m_scene.axis == XAxis::RelativeTime;
     const int most = std::clamp(static_cast<int>(plot.width() / (clock ? 84 : 60)), 2, 10);
-    const QFontMetricsF metrics(m_painter.font());
+    const double height = QFontMetricsF(font).height();
     for (const Tick& t : ticksFor(m_scene.view, most, m_scene.axis)) {
       const double x = snapped(m_drawn.x.toPixel(t.value));
       m_painter.fillRect(QRectF(x, plot.top(), line, plot.height()), c.gridLine);
-      const double width = metrics.horizontalAdvance(t.text);
+      const double width = textWidth(font, t.text);
       const double left = std::min(x - width / 2, m_area.right() - width - 2);
       m_painter.setPen(c.textSecondary);
-      m_painter.drawText(QPointF(left, plot.bottom() + kMarks + metrics.ascent()), t.text);
+      drawText(m_painter, font, QRectF(left, plot.bottom() + kMarks, width, height), t.text);
     }
     m_painter.fillRect(QRectF(plot.left(), snapped(plot.bottom()), plot.width(), line), c.border);
   }
@@ -197,60 +222,90 @@ class Drawer {
     return std::clamp(m_yFoot + (t - m_yZero) * m_yScale, -1e6, 1e6);
   }
 
+  bool many() const { return m_lines.size() > kFewLines; }
+
   void drawCurves() {
     const QRect plot = plotPixels();
-    CurveRaster raster(m_image, plot);
     for (Prepared& p : m_lines) place(p);
+    if (many()) {
+      CurveRaster beneath(m_image, plot, m_work.raster);
+      for (auto p = m_lines.rbegin(); p != m_lines.rend(); ++p) {
+        if (!p->lit) drawCurve(beneath, plot, *p);
+      }
+      beneath.finish();
+    }
+    CurveRaster raster(m_image, plot);
     // Lit lines last, so that they lie on top.
     for (const bool lit : {false, true}) {
-      for (Prepared& p : m_lines) {
-        if (p.lit == lit) drawCurve(raster, plot, p);
+      for (const Prepared& p : m_lines) {
+        if (p.lit == lit && (lit || !many())) drawCurve(raster, plot, p);
       }
     }
   }
 
-  std::vector<float> placed(const Prepared& p, float Column::*member) const {
-    std::vector<float> y(p.columns.size());
+  void placeInto(const Prepared& p, float Column::*member, std::vector<float>& y) const {
+    y.resize(p.columns.size());
     if (m_drawn.y.log) {
       for (std::size_t i = 0; i < y.size(); ++i) y[i] = pixelOf(p.columns[i].*member);
-      return y;
+      return;
     }
     const double foot = m_yFoot - m_yZero * m_yScale;
     for (std::size_t i = 0; i < y.size(); ++i) {
       const double at = foot + double(p.columns[i].*member) * m_yScale;
       y[i] = static_cast<float>(std::clamp(at, -1e6, 1e6));  // NaN stays NaN
     }
-    return y;
+  }
+  const std::vector<float>& placed(const Prepared& p, float Column::*member) {
+    placeInto(p, member, m_work.y);
+    return m_work.y;
   }
   float pixelOf(float value) const {
     return std::isnan(value) ? value : static_cast<float>(yPixel(value));
   }
   /// Of many lines only what lies on top of the others is drawn with its band.
-  bool withBand(const Prepared& p) const { return m_lines.size() <= kFewLines || p.lit; }
+  bool withBand(const Prepared& p) const { return !many() || p.lit; }
 
   void place(Prepared& p) const {
-    p.last = placed(p, &Column::last);
+    placeInto(p, &Column::last, p.last);
     if (!withBand(p)) return;
-    p.top = placed(p, &Column::high);
-    p.bottom = placed(p, &Column::low);
+    placeInto(p, &Column::high, p.top);
+    placeInto(p, &Column::low, p.bottom);
   }
 
-  void drawCurve(CurveRaster& raster, const QRect& plot, const Prepared& p) {
+  Stroke strokeOf(const Prepared& p) const {
     const QRgb paper = theme::colors().raised.rgb();
     const double strength = p.faint ? 0.28 : 1;
-    const QRgb color = mixed(p.line->color.rgb(), paper, strength);
-    const bool smooth = m_scene.smoothing && p.line->smooth;
-    const QRgb raw = smooth ? mixed(p.line->color.rgb(), paper, 0.42 * strength) : color;
-    const double width = (p.lit ? 2.4 : 1.5) * m_ratio;
-    if (withBand(p)) drawBand(raster, plot, p, raw);
-    drawSpikes(raster, plot, p, raw);
-    const int dash = p.lit ? 0 : dashPixels(p.line->dash, m_ratio);
-    connect(raster, plot, p, p.last, smooth ? m_ratio : width, raw, dash);
-    if (m_scene.mean && !p.faint) {
-      connect(raster, plot, p, placed(p, &Column::mean), m_ratio, mixed(color, paper, 0.8),
-              dashPixels(1, m_ratio));
+    Stroke s;
+    s.smooth = m_scene.smoothing && p.line->smooth;
+    s.color = mixed(p.line->color.rgb(), paper, strength);
+    s.raw = s.smooth ? mixed(p.line->color.rgb(), paper, 0.42 * strength) : s.color;
+    s.width = (p.lit ? 2.4 : 1.5) * m_ratio;
+    s.dash = p.lit ? 0 : dashPixels(p.line->dash, m_ratio);
+    return s;
+  }
+
+  enum class Layer : std::uint8_t { Extremes, Raw, Mean, Smooth };  ///< from the lowest
+
+  void drawCurve(CurveRaster& raster, const QRect& plot, const Prepared& p) {
+    const Stroke stroke = strokeOf(p);
+    std::array layers{Layer::Extremes, Layer::Raw, Layer::Mean, Layer::Smooth};
+    if (raster.frontToBack()) std::reverse(layers.begin(), layers.end());
+    for (const Layer layer : layers) drawLayer(raster, plot, p, stroke, layer);
+  }
+
+  void drawLayer(CurveRaster& raster, const QRect& plot, const Prepared& p, const Stroke& s,
+                 Layer layer) {
+    if (layer == Layer::Extremes) {
+      if (withBand(p)) drawBand(raster, plot, p, s.raw);
+      drawSpikes(raster, plot, p, s.raw);
+    } else if (layer == Layer::Raw) {
+      connect(raster, plot, p, p.last, s.smooth ? m_ratio : s.width, s.raw, s.dash);
+    } else if (layer == Layer::Mean && m_scene.mean && !p.faint) {
+      const QRgb pale = mixed(s.color, theme::colors().raised.rgb(), 0.8);
+      connect(raster, plot, p, placed(p, &Column::mean), m_ratio, pale, dashPixels(1, m_ratio));
+    } else if (layer == Layer::Smooth && s.smooth) {
+      connect(raster, plot, p, placed(p, &Column::smooth), s.width, s.color, s.dash);
     }
-    if (smooth) connect(raster, plot, p, placed(p, &Column::smooth), width, color, dash);
   }
 
   /// A line through `y`. Of many lines each column of pixels gets what lies between the halves of
@@ -258,29 +313,32 @@ class Drawer {
   void connect(CurveRaster& raster, const QRect& plot, const Prepared& p,
                const std::vector<float>& y, double width, QRgb color, int dash) {
     const std::vector<Column>& columns = p.columns;
-    const auto half = static_cast<float>(width / 2);
+    const float next = many() ? kNext : 0;
     const double left = plot.left();
-    const float next = m_lines.size() > kFewLines ? kNext : 0;
-    for (std::size_t i = 0; i < y.size(); ++i) {
-      if (std::isnan(y[i])) continue;
-      const float x = columns[i].x;
-      float top = y[i], bottom = y[i];
-      const auto reach = [&](float other) {
-        const float middle = (y[i] + other) / 2;
-        top = std::min(top, middle);
-        bottom = std::max(bottom, middle);
-      };
-      const bool after = i > 0 && !std::isnan(y[i - 1]);
-      const bool near = after && x - columns[i - 1].x <= next;
-      const bool joined = i + 1 < y.size() && columns[i + 1].x - x <= next && !std::isnan(y[i + 1]);
-      if (near) reach(y[i - 1]);
-      if (joined) reach(y[i + 1]);
-      if (after && !near) {
-        raster.line(left + double(columns[i - 1].x), double(y[i - 1]), left + double(x),
-                    double(y[i]), width, color, dash);
+    for (std::size_t i = 0; i < y.size();) {
+      const std::size_t begin = i++;
+      if (std::isnan(y[begin])) continue;
+      while (i < y.size() && columns[i].x - columns[i - 1].x <= next && !std::isnan(y[i])) ++i;
+      const bool after = begin > 0 && !std::isnan(y[begin - 1]);
+      if (after) {
+        raster.line(left + double(columns[begin - 1].x), double(y[begin - 1]),
+                    left + double(columns[begin].x), double(y[begin]), width, color, dash);
       }
-      if (after && !near && !joined) continue;
-      const int pixel = plot.left() + static_cast<int>(std::floor(x));
+      if (after && i == begin + 1) continue;
+      drawRun(raster, plot.left(), std::span(columns).subspan(begin, i - begin), y.data() + begin,
+              static_cast<float>(width / 2), color, dash);
+    }
+  }
+
+  /// Columns that are neighbours, and have values.
+  static void drawRun(CurveRaster& raster, int left, std::span<const Column> columns,
+                      const float* y, float half, QRgb color, int dash) {
+    float before = y[0];
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const float after = i + 1 < columns.size() ? (y[i] + y[i + 1]) / 2 : y[i];
+      const float top = std::min({before, y[i], after}), bottom = std::max({before, y[i], after});
+      before = after;
+      const int pixel = left + static_cast<int>(std::floor(columns[i].x));
       if (dash > 0 && (pixel / dash) % 2 != 0) continue;
       raster.column(pixel, top - half, bottom + half, color);
     }
@@ -300,20 +358,27 @@ class Drawer {
     const std::vector<Column>& columns = p.columns;
     for (std::size_t i = 1; i + 1 < columns.size(); ++i) {
       const Column &c = columns[i], &a = columns[i - 1], &b = columns[i + 1];
-      if (c.values < 2 || a.values == 0 || b.values == 0) continue;
+      const float roof = std::max(a.high, b.high), ground = std::min(a.low, b.low);
+      const bool up = mayStandOut(c.high, roof), down = mayStandOut(ground, c.low);
+      if (!(up | down) || c.values < 2 || a.values == 0 || b.values == 0) continue;
       const auto fill = [&](float high, float low) {
         const float top = pixelOf(high), foot = pixelOf(low);
         const int x = plot.left() + static_cast<int>(std::floor(c.x));
         if (foot - top > 2) raster.column(x, top, foot, color);
       };
-      const float roof = std::max(a.high, b.high), ground = std::min(a.low, b.low);
-      if (c.high > roof) fill(c.high, roof);
-      if (c.low < ground) fill(ground, c.low);
+      if (up) fill(c.high, roof);
+      if (down) fill(ground, c.low);
     }
     if (!p.line->points && withBand(p)) {
       findTips(p, plot, true);
       findTips(p, plot, false);
     }
+  }
+
+  /// False where it is less than the 2 pixels for which a spike is drawn: no logarithm is needed to
+  /// see that of most columns.
+  bool mayStandOut(float high, float low) const {
+    return double(high) > double(low) * m_outFactor + m_outBy;
   }
 
   /// A tip is where a column stands out from all of those around it by more than these differ
@@ -381,6 +446,7 @@ class Drawer {
   }
 
   void drawMissing(const Prepared& p) {
+    if (p.missing == 0) return;
     const double y = m_drawn.plot.top() + 1;
     double last = -100;
     for (const Column& c : p.columns) {
@@ -460,15 +526,20 @@ class Drawer {
   double m_ratio;
   QPainter m_painter;
   Drawn m_drawn;
-  std::vector<Prepared> m_lines;
+  Workspace& m_work;
+  std::span<Prepared> m_lines;
   std::vector<Tip> m_tips;
   // yPixel() is called for millions of values: what of Scale::toPixel() is the same for all.
   double m_yFoot = 0, m_yZero = 0, m_yScale = 1;
+  double m_outFactor = 1, m_outBy = 0;  ///< mayStandOut()
 };
 }  // namespace
 
 Drawn draw(const Scene& scene, QImage& image, const QRectF& area) {
-  return Drawer(scene, image, area).run();
+  thread_local Workspace work;
+  const Drawn drawn = Drawer(scene, image, area, work).run();
+  if (work.lines.size() * static_cast<std::size_t>(image.width()) > kKeptColumns) work = {};
+  return drawn;
 }
 
 }  // namespace tessera::ui::chart

@@ -9,57 +9,73 @@ namespace tessera::ui::chart {
 namespace {
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
-Column columnOf(const Series& series, std::size_t from, std::size_t to,
-                const std::vector<float>* smooth, bool withMean) {
-  const Extremes e = series.extremes(from, to);
-  Column c;
-  c.values = e.values;
-  c.missing = static_cast<std::uint32_t>(to - from) - e.values;
-  c.low = c.high = c.last = c.mean = kNone;
-  if (e.values > 0) {
-    c.low = e.low;
-    c.high = e.high;
-    c.last = series.at(to - 1);
-    if (!std::isfinite(c.last)) c.last = series.bucket(from, to).last;
-    if (withMean) {
-      const Bucket b = series.bucket(from, to);
-      c.mean = static_cast<float>(b.sum / b.values);
+/// Makes columns of one series.
+struct Summary {
+  const Series& series;
+  const std::vector<float>* smooth;
+  bool withMean;
+
+  Column column(float at, std::size_t from, std::size_t to, const Extremes& e) const {
+    Column c;
+    c.x = at;
+    c.values = e.values;
+    c.missing = static_cast<std::uint32_t>(to - from) - e.values;
+    c.low = c.high = c.last = c.mean = kNone;
+    if (e.values > 0) {
+      c.low = e.low;
+      c.high = e.high;
+      c.last = series.at(to - 1);
+      if (!std::isfinite(c.last)) c.last = series.bucket(from, to).last;
+      if (withMean) {
+        const Bucket b = series.bucket(from, to);
+        c.mean = static_cast<float>(b.sum / b.values);
+      }
     }
+    c.smooth = smooth && to <= smooth->size() ? (*smooth)[to - 1] : kNone;
+    return c;
   }
-  c.smooth = smooth && to <= smooth->size() ? (*smooth)[to - 1] : kNone;
-  return c;
-}
+  Column single(double at, std::size_t row) const {
+    return column(static_cast<float>(std::clamp(at, -1e7, 1e7)), row, row + 1,
+                  series.extremes(row, row + 1));
+  }
+};
 }  // namespace
 
-void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view, int width,
-               const std::vector<float>* smooth, std::vector<Column>& out, bool withMean) {
+std::size_t summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view,
+                      int width, const std::vector<float>* smooth, std::vector<Column>& out,
+                      bool withMean) {
   out.clear();
   const std::vector<double>& at = x.values(axis);
   const std::size_t rows = std::min(at.size(), series.size());
-  if (rows == 0 || width <= 0 || !(view.span() > 0)) return;
+  if (rows == 0 || width <= 0 || !(view.span() > 0)) return 0;
   const std::vector<std::uint32_t>& edges = x.edges(axis, view, width);
   const double scale = width / view.span();
   const std::size_t first = edges.front(), end = std::min<std::size_t>(edges.back(), rows);
   const bool dense = end > first && end - first > static_cast<std::size_t>(width) / 2;
-  const auto single = [&](std::size_t row) {
-    Column c = columnOf(series, row, row + 1, smooth, withMean);
-    c.x = static_cast<float>(std::clamp((at[row] - view.low) * scale, -1e7, 1e7));
-    out.push_back(c);
+  const Summary summary{series, smooth, withMean};
+  std::size_t missing = 0;
+  const auto add = [&](const Column& column) {
+    missing += column.missing;
+    out.push_back(column);
   };
-  if (first > 0 && first <= rows) single(first - 1);
-  for (int i = 0; i < width; ++i) {
-    const std::size_t from = edges[static_cast<std::size_t>(i)];
-    const std::size_t to = std::min<std::size_t>(edges[static_cast<std::size_t>(i) + 1], rows);
+  const auto addRow = [&](std::size_t row) {
+    add(summary.single((at[row] - view.low) * scale, row));
+  };
+  out.reserve(static_cast<std::size_t>(width) + 2);
+  std::vector<Extremes> extremes;
+  series.extremes(edges, extremes);
+  if (first > 0 && first <= rows) addRow(first - 1);
+  for (std::size_t i = 0; i < extremes.size(); ++i) {
+    const std::size_t from = edges[i], to = std::min<std::size_t>(edges[i + 1], rows);
     if (from >= to) continue;
     if (!dense && to - from == 1) {
-      single(from);
-      continue;
+      addRow(from);
+    } else {
+      add(summary.column(static_cast<float>(i) + 0.5f, from, to, extremes[i]));
     }
-    Column c = columnOf(series, from, to, smooth, withMean);
-    c.x = static_cast<float>(i) + 0.5f;
-    out.push_back(c);
   }
-  if (end < rows) single(end);
+  if (end < rows) addRow(end);
+  return missing;
 }
 
 Range extentOf(const std::vector<Column>& columns, int width, bool log) {

@@ -21,8 +21,10 @@ struct Column {
 };
 
 /// `out` gets the columns of the view that hold rows, and the nearest row on each side.
-void summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view, int width,
-               const std::vector<float>* smooth, std::vector<Column>& out, bool withMean = false);
+/// Returns how many of the rows are no numbers.
+std::size_t summarise(const Series& series, const XColumn& x, XAxis axis, const Range& view,
+                      int width, const std::vector<float>* smooth, std::vector<Column>& out,
+                      bool withMean = false);
 
 /// Extent of the values inside the view; low > high without any. With `log` only values above 0
 /// count.

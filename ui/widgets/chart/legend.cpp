@@ -2,12 +2,12 @@
 #include "ui/widgets/chart/legend.h"
 
 #include <QCoreApplication>
-#include <QFontMetricsF>
 #include <QPainter>
 #include <algorithm>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_scene.h"
+#include "ui/widgets/chart/chart_text.h"
 
 namespace tessera::ui::chart {
 
@@ -20,14 +20,14 @@ struct Cell {
 };
 
 Cell cellOf(const LegendEntry& e, double most) {
-  const QFontMetricsF plain(theme::font(theme::TextSize::Caption));
-  const QFontMetricsF digits(theme::font(theme::TextSize::Caption, true, true));
+  const QFont plain = theme::font(theme::TextSize::Caption);
+  const QFont digits = theme::font(theme::TextSize::Caption, true, true);
   Cell cell;
   cell.value = e.value;
-  const double valueWidth = e.value.isEmpty() ? 0 : kGap + digits.horizontalAdvance(e.value);
+  const double valueWidth = e.value.isEmpty() ? 0 : kGap + textWidth(digits, e.value);
   const double room = std::max(24.0, std::min(kMostTitle, most - kSample - kGap - valueWidth));
-  cell.title = plain.elidedText(e.title, Qt::ElideMiddle, room);
-  cell.titleWidth = plain.horizontalAdvance(cell.title);
+  cell.title = elided(plain, e.title, Qt::ElideMiddle, room);
+  cell.titleWidth = textWidth(plain, cell.title);
   cell.width = kSample + kGap + cell.titleWidth + valueWidth;
   return cell;
 }
@@ -35,15 +35,14 @@ Cell cellOf(const LegendEntry& e, double most) {
 void drawCell(QPainter& painter, double x, double y, const LegendEntry& e, const Cell& cell) {
   const theme::Colors& c = theme::colors();
   drawSample(painter, QRectF(x, y, kSample, kRow), e.color, e.dash, e.points);
-  painter.setFont(theme::font(theme::TextSize::Caption, false, e.lit));
   painter.setPen(e.lit ? c.text : c.textSecondary);
   x += kSample + kGap;
-  painter.drawText(QRectF(x, y, cell.titleWidth + 8, kRow), Qt::AlignVCenter, cell.title);
+  drawText(painter, theme::font(theme::TextSize::Caption, false, e.lit),
+           QRectF(x, y, cell.titleWidth + 8, kRow), cell.title);
   if (cell.value.isEmpty()) return;
-  painter.setFont(theme::font(theme::TextSize::Caption, true, true));
   painter.setPen(c.text);
-  painter.drawText(QRectF(x + cell.titleWidth + kGap, y, cell.width, kRow), Qt::AlignVCenter,
-                   cell.value);
+  drawText(painter, theme::font(theme::TextSize::Caption, true, true),
+           QRectF(x + cell.titleWidth + kGap, y, cell.width, kRow), cell.value);
 }
 
 /// Calls place(entry, cell, x, row) for each, and returns the rows.
@@ -71,17 +70,16 @@ std::size_t mostInLegendRow(double width) {
 void drawLegendRow(QPainter& painter, const QRectF& box, std::vector<LegendEntry> entries,
                    std::size_t unlisted) {
   std::stable_partition(entries.begin(), entries.end(), [](const LegendEntry& e) { return e.lit; });
-  const QFontMetricsF plain(theme::font(theme::TextSize::Caption));
+  const QFont plain = theme::font(theme::TextSize::Caption);
   double x = box.left();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const std::size_t left = entries.size() - i + unlisted;
     const QString more = QCoreApplication::translate("Chart", "+%1 more").arg(left);
-    const double kept = left > 1 ? plain.horizontalAdvance(more) + kBetween : 0;
+    const double kept = left > 1 ? textWidth(plain, more) + kBetween : 0;
     const Cell cell = cellOf(entries[i], box.width());
     if (i > 0 && x + cell.width > box.right() - kept) {
-      painter.setFont(theme::font(theme::TextSize::Caption));
       painter.setPen(theme::colors().textSecondary);
-      painter.drawText(QRectF(x, box.top(), box.right() - x, kRow), Qt::AlignVCenter, more);
+      drawText(painter, plain, QRectF(x, box.top(), box.right() - x, kRow), more);
       return;
     }
     drawCell(painter, x, box.top(), entries[i], cell);

@@ -16,7 +16,9 @@ QString translated(const char* text) {
 }
 
 bool hasValue(const Series& series) {
-  return !series.empty() && series.bucket(0, series.size()).values > 0;
+  if (series.empty()) return false;
+  return std::isfinite(series.at(series.size() - 1)) ||
+         series.extremes(0, series.size()).values > 0;
 }
 }  // namespace
 
