@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/parallel.h"
+#include "kernels/attention/attention_contract.h"
 #include "kernels/dispatch.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
@@ -20,7 +21,7 @@ namespace tessera::kernels::cpu {
 
 namespace {
 
-constexpr const char* kWhere = "attention";
+using attention_contract::kWhere;
 constexpr std::int64_t kForwardQueries = 128, kForwardKeys = 64;
 constexpr std::int64_t kBackwardQueries = 128, kBackwardKeys = 64;
 
@@ -359,33 +360,12 @@ bool too_few_units(const std::vector<Unit>& units) {
 
 // ---- contracts
 
-void expect_heads(const char* name, const Tensor& x, const Tensor& q, std::int64_t d) {
-  expect_shape(kWhere, name, x, {q.size(0), q.size(1), d});
-  expect_dtype(kWhere, name, x, q.dtype());
-}
-
-/// `heads` of the tail: 1 where it may be shared, and is.
-void expect_keys(const char* name, const Keys& k, const Tensor& q, std::int64_t heads) {
-  const std::int64_t r = k.tail ? k.tail.size(2) : 0;
-  expect_heads(name, k.rows, q, q.size(2) - r);
-  if (!k.tail) return;
-  expect_shape(kWhere, name, k.tail, {q.size(0), heads, r});
-  expect_dtype(kWhere, name, k.tail, q.dtype());
-}
-
 void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& starts,
                    const Tensor& o, const Tensor& lse) {
-  expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_keys("k", k, q, k.is_shared() ? 1 : q.size(1));
-  expect_heads("v", v, q, -1);
-  expect_heads("o", o, q, v.size(2));
-  expect_shape(kWhere, "lse", lse, {q.size(1), q.size(0)});
-  expect_dtype(kWhere, "lse", lse, q.dtype());
-  expect_shape(kWhere, "starts", starts, {-1});
+  attention_contract::expect_inputs(q, k, v, starts, o, lse, q.dtype());
   const std::span at{starts.data<std::int32_t>(), static_cast<std::size_t>(starts.size(0))};
-  require(!at.empty() && at.front() == 0 && at.back() == q.size(0) &&
-              std::is_sorted(at.begin(), at.end()),
-          kWhere, "starts of sequences must rise from 0 to {} tokens", q.size(0));
+  require(at.front() == 0 && at.back() == q.size(0) && std::is_sorted(at.begin(), at.end()), kWhere,
+          "starts of sequences must rise from 0 to {} tokens", q.size(0));
 }
 
 }  // namespace
@@ -410,11 +390,7 @@ void attention_backward(Context&, const Tensor& q, const Keys& k, const Tensor& 
                         const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Keys& dk,
                         const Tensor& dv) {
   expect_inputs(q, k, v, starts, o, lse);
-  expect_heads("d_o", d_o, q, v.size(2));
-  expect_heads("dq", dq, q, q.size(2));
-  require(dk.rows.size(2) == k.rows.size(2), kWhere, "dk is not in parts as k is");
-  expect_keys("dk", dk, q, q.size(1));
-  expect_heads("dv", dv, q, v.size(2));
+  attention_contract::expect_gradients(q, k, v, d_o, dq, dk, dv);
   with_float(kWhere, "q", q, [&]<class T>(T) {
     Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};
     compute_d_sums(b);

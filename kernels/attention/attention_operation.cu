@@ -4,6 +4,7 @@
 // everything else to attention_simple.cuh.
 #include "core/base/cuda/launch.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_contract.h"
 #include "kernels/attention/attention_launch.h"
 #include "kernels/attention/attention_simple.cuh"
 #include "kernels/cuda/has.h"
@@ -12,32 +13,12 @@
 namespace tessera::kernels::cuda {
 
 namespace {
-constexpr const char* kWhere = "attention";
-
-void expect_heads(const char* name, const Tensor& x, const Tensor& q, std::int64_t d) {
-  expect_shape(kWhere, name, x, {q.size(0), q.size(1), d});
-  expect_dtype(kWhere, name, x, q.dtype());
-}
-
-void expect_keys(const char* name, const Keys& k, const Tensor& q, std::int64_t heads) {
-  const std::int64_t r = k.tail ? k.tail.size(2) : 0;
-  expect_heads(name, k.rows, q, q.size(2) - r);
-  if (!k.tail) return;
-  expect_shape(kWhere, name, k.tail, {q.size(0), heads, r});
-  expect_dtype(kWhere, name, k.tail, q.dtype());
-}
+using attention_contract::kWhere;
 
 void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& starts,
                    const Tensor& o, const Tensor& lse) {
-  expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_keys("k", k, q, k.is_shared() ? 1 : q.size(1));
-  expect_heads("v", v, q, -1);
-  expect_heads("o", o, q, v.size(2));
-  expect_shape(kWhere, "lse", lse, {q.size(1), q.size(0)});
+  attention_contract::expect_inputs(q, k, v, starts, o, lse, DType::F32);
   expect_contiguous(kWhere, "lse", lse);
-  expect_dtype(kWhere, "lse", lse, DType::F32);
-  expect_shape(kWhere, "starts", starts, {-1});
-  require(starts.size(0) >= 1, kWhere, "starts of sequences are missing");
 }
 
 // ---- Hopper
@@ -205,11 +186,7 @@ void attention_backward(Context& context, const Tensor& q, const Keys& k, const 
                         const Tensor& lse, const Tensor& d_o, const Tensor& dq, const Keys& dk,
                         const Tensor& dv) {
   expect_inputs(q, k, v, starts, o, lse);
-  expect_heads("d_o", d_o, q, v.size(2));
-  expect_heads("dq", dq, q, q.size(2));
-  require(dk.rows.size(2) == k.rows.size(2), kWhere, "dk is not in parts as k is");
-  expect_keys("dk", dk, q, q.size(1));
-  expect_heads("dv", dv, q, v.size(2));
+  attention_contract::expect_gradients(q, k, v, d_o, dq, dk, dv);
   if (q.size(0) == 0 || q.size(1) == 0 || starts.size(0) < 2) return;
   if (hopper_takes({&q, &k.rows, &k.tail, &v, &o, &d_o, &dq, &dk.rows, &dk.tail, &dv}, k, q, v)) {
     const AttentionShape s = shape_of(q, v, starts, max_length, scale);

@@ -2,12 +2,14 @@
 #include "ui/widgets/controls.h"
 
 #include <QEvent>
+#include <QHBoxLayout>
 #include <QPainter>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QStyle>
 #include <QStyleOptionButton>
 #include <QToolButton>
+#include <QVBoxLayout>
 
 namespace tessera::ui {
 
@@ -160,6 +162,23 @@ class PrimaryButton : public QPushButton {
   }
 };
 }  // namespace
+
+void setCentredBody(QWidget* page, QWidget* body, int mostWidth) {
+  body->setMaximumWidth(mostWidth);
+  auto* centred = new QWidget;
+  auto* across = new QHBoxLayout(centred);
+  across->setContentsMargins(0, 0, 0, 0);
+  across->addStretch(1);
+  across->addWidget(body, 1000);
+  across->addStretch(1);
+  auto* area = new QScrollArea;
+  area->setWidgetResizable(true);
+  area->setFrameShape(QFrame::NoFrame);
+  area->setWidget(centred);
+  auto* all = new QVBoxLayout(page);
+  all->setContentsMargins(0, 0, 0, 0);
+  all->addWidget(area);
+}
 
 QFrame* separator(Qt::Orientation orientation, QWidget* parent) {
   auto* line = new Separator(parent);

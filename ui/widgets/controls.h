@@ -92,6 +92,9 @@ class ColumnArea : public QScrollArea {
   bool eventFilter(QObject* object, QEvent* event) override;
 };
 
+/// Fills `page` with `body`, which scrolls, stands in the middle and is no wider than `mostWidth`.
+void setCentredBody(QWidget* page, QWidget* body, int mostWidth);
+
 /// A thin line between parts.
 QFrame* separator(Qt::Orientation orientation = Qt::Horizontal, QWidget* parent = nullptr);
 

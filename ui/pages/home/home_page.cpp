@@ -2,7 +2,6 @@
 #include "ui/pages/home/home_page.h"
 
 #include <QPushButton>
-#include <QScrollArea>
 #include <QThreadPool>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -53,7 +52,6 @@ HomePage::HomePage(Studio& studio, QWidget* parent)
       m_refresh(new QAction(tr("Look for runs again"), this)) {
   m_loading->setTone(TextLabel::Tone::Secondary);
   auto* body = new QWidget;
-  body->setMaximumWidth(kMostWidth);
   auto* box = new QVBoxLayout(body);
   box->setContentsMargins(2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid);
   box->setSpacing(3 * theme::kGrid);
@@ -74,19 +72,7 @@ HomePage::HomePage(Studio& studio, QWidget* parent)
     box->addWidget(part);
   }
   box->addStretch();
-  auto* centred = new QWidget;
-  auto* across = new QHBoxLayout(centred);
-  across->setContentsMargins(0, 0, 0, 0);
-  across->addStretch(1);
-  across->addWidget(body, 1000);
-  across->addStretch(1);
-  auto* area = new QScrollArea;
-  area->setWidgetResizable(true);
-  area->setFrameShape(QFrame::NoFrame);
-  area->setWidget(centred);
-  auto* all = new QVBoxLayout(this);
-  all->setContentsMargins(0, 0, 0, 0);
-  all->addWidget(area);
+  setCentredBody(this, body, kMostWidth);
 
   connect(m_newRun, &QAction::triggered, this, [this] {
     this->studio().navigator.open({QStringLiteral("configure"), {}, {}});

@@ -6,7 +6,6 @@
 #include <QPointer>
 #include <QProgressBar>
 #include <QPushButton>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "core/run/paths.h"
@@ -55,7 +54,6 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
       m_speed(new TextLabel({}, theme::TextSize::Title)),
       m_speedNote(new TextLabel) {
   auto* body = new QWidget;
-  body->setMaximumWidth(kMostWidth);
   auto* box = new QVBoxLayout(body);
   box->setContentsMargins(2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid);
   box->setSpacing(2 * theme::kGrid);
@@ -72,19 +70,7 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   inside->addWidget(empty);
   box->addWidget(others);
   box->addStretch();
-  auto* centred = new QWidget;
-  auto* across = new QHBoxLayout(centred);
-  across->setContentsMargins(0, 0, 0, 0);
-  across->addStretch(1);
-  across->addWidget(body, 1000);
-  across->addStretch(1);
-  auto* area = new QScrollArea;
-  area->setWidgetResizable(true);
-  area->setFrameShape(QFrame::NoFrame);
-  area->setWidget(centred);
-  auto* all = new QVBoxLayout(this);
-  all->setContentsMargins(0, 0, 0, 0);
-  all->addWidget(area);
+  setCentredBody(this, body, kMostWidth);
   connect(m_host.get(), &HostMonitor::changed, this, &HostsPage::showFacts);
   connect(m_measure, &QAction::triggered, this, &HostsPage::measure);
   connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);

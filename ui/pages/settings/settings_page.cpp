@@ -2,7 +2,6 @@
 #include "ui/pages/settings/settings_page.h"
 
 #include <QHBoxLayout>
-#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "ui/bridge/preferences.h"
@@ -23,7 +22,6 @@ SettingsPage::SettingsPage(Studio& studio, QWidget* parent)
                                QStringLiteral("search"))),
       m_reset(new QAction(tr("Reset all settings"), this)) {
   auto* body = new QWidget;
-  body->setMaximumWidth(kMostWidth);
   m_body = new QVBoxLayout(body);
   m_body->setContentsMargins(2 * theme::kGrid, 2 * theme::kGrid, 2 * theme::kGrid,
                              2 * theme::kGrid);
@@ -38,19 +36,7 @@ SettingsPage::SettingsPage(Studio& studio, QWidget* parent)
   m_nothing->setMinimumHeight(200);
   m_body->addWidget(m_nothing);
   m_body->addStretch();
-  auto* centred = new QWidget;
-  auto* across = new QHBoxLayout(centred);
-  across->setContentsMargins(0, 0, 0, 0);
-  across->addStretch(1);
-  across->addWidget(body, 1000);
-  across->addStretch(1);
-  auto* area = new QScrollArea;
-  area->setWidgetResizable(true);
-  area->setFrameShape(QFrame::NoFrame);
-  area->setWidget(centred);
-  auto* all = new QVBoxLayout(this);
-  all->setContentsMargins(0, 0, 0, 0);
-  all->addWidget(area);
+  setCentredBody(this, body, kMostWidth);
   connect(m_search, &SearchField::searched, this, &SettingsPage::filter);
   connect(m_nothing, &EmptyState::pressed, m_search, &SearchField::clear);
   connect(m_reset, &QAction::triggered, this, &SettingsPage::resetAll);
