@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <numeric>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
 #include "distributed/single/single_process.h"
+#include "tests/train/tiny_run.h"
 
 namespace tessera {
 namespace {
@@ -34,19 +34,7 @@ struct Workspace {
     log::set_console_level(log::Level::Error);
     std::string name = (fs::temp_directory_path() / "tessera-train-XXXXXX").string();
     path = ::mkdtemp(name.data());
-    std::ofstream text(path / "text.jsonl");
-    const char* kWords[] = {"river", "stone", "light",  "under", "morning", "walks",
-                            "a",     "the",   "silent", "green", "and",     "over",
-                            "house", "field", "bright", "cold"};
-    std::uint64_t seed = 1;
-    for (int document = 0; document < 200; ++document) {
-      text << "{\"text\": \"";
-      for (int word = 0; word < 120; ++word) {
-        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-        text << kWords[(seed >> 33) % 16] << (word % 12 == 11 ? ". " : " ");
-      }
-      text << "\"}\n";
-    }
+    tiny_run::write_words(path / "text.jsonl");
   }
   ~Workspace() {
     std::error_code ignored;
@@ -54,29 +42,11 @@ struct Workspace {
   }
 
   RunSpec spec() const {
-    RunSpec s;
+    RunSpec s = tiny_run::tiny_spec(path / "text.jsonl");
     s.run.name = "test";
     s.run.seed = 5;
-    s.model.vocab_size = 512;
-    s.model.hidden_size = 32;
-    s.model.num_hidden_layers = 2;
-    s.model.max_position_embeddings = 64;
-    s.model.num_attention_heads = 2;
-    s.model.kv_lora_rank = 16;
-    s.model.qk_nope_head_dim = 16;
-    s.model.qk_rope_head_dim = 8;
-    s.model.v_head_dim = 16;
-    s.model.intermediate_size = 64;
-    s.model.moe_intermediate_size = 16;
-    s.model.n_routed_experts = 8;
-    s.model.num_experts_per_tok = 2;
     s.model.num_nextn_predict_layers = 1;
     s.model.initializer_range = 0.02;
-    s.tokenizer.vocab_size = 512;
-    s.data.held_out_fraction = 0.1;
-    s.data.filters.deduplicate_near = false;
-    s.data.sources = {
-        {.name = "words", .domain = "web", .paths = {(path / "text.jsonl").string()}}};
     CurriculumStage stage;
     stage.steps = 12;
     stage.sequence_length = 32;
