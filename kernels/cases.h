@@ -41,9 +41,10 @@ class CaseRun;
 
 /// Tolerance of sums of `length` products of BF16 in F32; `least` where they are short. Tensor
 /// cores cut off what they add instead of rounding it, so that the error grows with the length
-/// itself and not with its root: 1e-9 of the result per product, measured on an H100.
+/// itself and not with its root: 0.9e-9 to 1.1e-9 of the result per product for lengths of 256 to
+/// 7,168, measured on an H100, in cuBLASLt's products as in our own.
 inline double bf16_sum_tolerance(double least, std::int64_t length) {
-  return std::max(least, 2e-9 * static_cast<double>(length));
+  return std::max(least, 1.5e-9 * static_cast<double>(length));
 }
 
 struct Case {
