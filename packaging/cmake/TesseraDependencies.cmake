@@ -12,9 +12,9 @@ if(TESSERA_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# tessera_find_library(NAME HEADER): the target tessera_NAME for a library that has no CMake package (or,
-# like Debian's oneDNN, one that asks for OpenCL headers). By hand and not through pkg-config, which
-# a GPU node may not have and whose files name folders that nothing can be carried to.
+# tessera_find_library(NAME HEADER): the target tessera_NAME for a library that has no CMake package
+# (or, like Debian's oneDNN, one that asks for OpenCL headers). By hand and not through pkg-config,
+# which a GPU node may not have and whose files name folders that nothing can be carried to.
 function(tessera_find_library name header)
   string(TOUPPER ${name} upper)
   find_path(${upper}_INCLUDE_DIR ${header} REQUIRED)
