@@ -145,10 +145,19 @@ void take_parts(Context& context, DecodeTask& x, int chunk) {
   x.sums = reinterpret_cast<float*>(memory + states);
 }
 
-template <class Out>
-void merge(Context& context, const DecodeTask& x, int chunk) {
-  const dim3 grid(static_cast<unsigned>(x.rows), static_cast<unsigned>(x.heads));
-  merge_kernel<Out><<<grid, 128, 0, stream_of(context)>>>(x, chunk);
+/// `early`: while the kernel before it, which calls launch_dependents(), still runs.
+template <class Out, int WIDTH>
+void merge(Context& context, const DecodeTask& x, int chunk, bool early) {
+  cudaLaunchAttribute dependent{};
+  dependent.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  dependent.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(x.rows), static_cast<unsigned>(x.heads));
+  config.blockDim = dim3(kMergeThreads);
+  config.stream = stream_of(context);
+  config.attrs = &dependent;
+  config.numAttrs = early ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, merge_kernel<Out, WIDTH>, x, chunk), kWhere);
   check_launch(kWhere);
 }
 
@@ -165,7 +174,7 @@ void decode_simple(Context& context, DecodeTask x) {
                   static_cast<unsigned>(x.chunks));
   kernel<<<grid, kThreads, shared, stream_of(context)>>>(x);
   check_launch(kWhere);
-  merge<device_t<Query>>(context, x, kChunk);
+  merge<device_t<Query>, 1>(context, x, kChunk, false);
 }
 
 // ---- BF16 on Hopper
@@ -230,7 +239,7 @@ void decode_hopper(Context& context, DecodeTask x) {
                   static_cast<unsigned>(x.chunks));
   kernel<<<grid, decode_sm90::kThreads, kShared, stream_of(context)>>>(p);
   check_launch(kWhere);
-  if (!whole) merge<__nv_bfloat16>(context, x, p.chunk);
+  if (!whole) merge<__nv_bfloat16, 4>(context, x, p.chunk, true);
 }
 }  // namespace
 

@@ -7,6 +7,8 @@
 
 #include "core/base/cuda/element.cuh"
 #include "core/base/cuda/launch.h"
+#include "kernels/cuda/pack.cuh"
+#include "kernels/ptx/dependent_launch.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -23,27 +25,35 @@ struct DecodeTask {
   tessera::cuda::Fault bad_page, bad_length;
 };
 
-/// o of one row and head from the row's chunks of `chunk` positions, in their order.
-template <class Out>
-__global__ void __launch_bounds__(128) merge_kernel(DecodeTask x, int chunk) {
+constexpr int kMergeThreads = 128;
+
+/// o of one row and head from the row's chunks of `chunk` positions, in their order. A thread has
+/// WIDTH neighbouring values, which o and d_latent must allow. May be launched early.
+template <class Out, int WIDTH>
+__global__ void __launch_bounds__(kMergeThreads) merge_kernel(DecodeTask x, int chunk) {
+  ptx::wait_for_grid_before();
   const int row = blockIdx.x, head = blockIdx.y;
   const int length = min(x.lengths[row], x.max_positions);
   const int chunks = (length + chunk - 1) / chunk;
   const std::int64_t first = std::int64_t{row} * x.chunks * x.heads + head;
-  float max = -FLT_MAX, sum = 0;
+  float max = -FLT_MAX;
   for (int c = 0; c < chunks; ++c) max = fmaxf(max, x.states[first + c * x.heads].x);
-  for (int c = 0; c < chunks; ++c) {
-    const float2 state = x.states[first + c * x.heads];
-    sum = fmaf(state.y, expf(state.x - max), sum);
-  }
   Out* to = static_cast<Out*>(x.o) + row * x.o_row + head * x.o_head;
-  for (int i = threadIdx.x; i < x.d_latent; i += blockDim.x) {
-    float value = 0;
+  for (int i = WIDTH * threadIdx.x; i < x.d_latent; i += WIDTH * kMergeThreads) {
+    float sum = 0, value[WIDTH] = {};
     for (int c = 0; c < chunks; ++c) {
       const std::int64_t part = first + std::int64_t{c} * x.heads;
-      value = fmaf(expf(x.states[part].x - max), x.sums[part * x.d_latent + i], value);
+      const float2 state = x.states[part];
+      const float factor = expf(state.x - max);
+      sum = fmaf(state.y, factor, sum);
+      float share[WIDTH];
+      load<WIDTH>(x.sums + part * x.d_latent + i, share);
+#pragma unroll
+      for (int j = 0; j < WIDTH; ++j) value[j] = fmaf(factor, share[j], value[j]);
     }
-    store(to[i], value / sum);
+#pragma unroll
+    for (int j = 0; j < WIDTH; ++j) value[j] /= sum;
+    save<WIDTH>(to + i, value);
   }
 }
 

@@ -27,6 +27,7 @@
 
 #include "kernels/attention_decode/attention_decode_parts.cuh"
 #include "kernels/ptx/architecture.cuh"
+#include "kernels/ptx/dependent_launch.cuh"
 #include "kernels/ptx/mbarrier.cuh"
 #include "kernels/ptx/tma.cuh"
 #include "kernels/ptx/wgmma_bf16_256.cuh"
@@ -464,6 +465,8 @@ __global__ void __launch_bounds__(kThreads, 1) decode_kernel(const __grid_consta
     ptx::mbarrier_init_fence();
   }
   __syncthreads();
+  // Once all blocks have started, the merge's may take the places that they leave.
+  if constexpr (!WHOLE) ptx::launch_dependents();
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == 2) {
     ptx::registers_shrink<24>();
