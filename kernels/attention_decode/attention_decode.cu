@@ -191,27 +191,26 @@ bool hopper_takes(const Tensor& q, const Tensor& cache, const Tensor& o) {
          aligned(q) && aligned(cache) && aligned(o);
 }
 
-/// Positions of a block: with chunks of this length, at most the longest row's, the last wave of
-/// blocks, a start per block and the merge of what chunks leave behind cost least. NOTE: so the
-/// order of a row's sums depends on the size of its batch. Rows count as equally long, for the host
-/// does not know their lengths: NOTES.md says what that costs where they are not.
+/// Positions of a block: with chunks of this length the last wave of blocks, a start per block and
+/// the merge of what chunks leave behind cost least. NOTE: so the order of a row's sums depends on
+/// the size of its batch.
 int best_chunk(const DecodeTask& x) {
   constexpr std::int64_t kStart = 4, kMerge = 4;  // in tiles
   const std::int64_t processors = tessera::cuda::multiprocessors();
   const std::int64_t heads = std::int64_t{x.rows} * blocks_for(x.heads, decode_sm90::kHeads);
-  std::int64_t best = 0, least = 0;
-  for (std::int64_t chunk = 256;; chunk *= 2) {
+  int best = 0;
+  std::int64_t least = 0;
+  for (int chunk = 256; chunk <= 4096; chunk *= 2) {
     const std::int64_t chunks = (x.max_positions + chunk - 1) / chunk;
-    const std::int64_t tiles =
-        std::min<std::int64_t>(chunk, x.max_positions) / decode_sm90::kPositions + kStart;
+    const std::int64_t tiles = std::min(chunk, x.max_positions) / decode_sm90::kPositions + kStart;
     const std::int64_t waves = (heads * chunks + processors - 1) / processors;
     const std::int64_t cost = waves * tiles + (chunks > 1 ? kMerge : 0);
     if (best == 0 || cost < least) {
       best = chunk;
       least = cost;
     }
-    if (chunk >= x.max_positions) return static_cast<int>(best);
   }
+  return best;
 }
 
 template <int PANELS, int LATENT>
