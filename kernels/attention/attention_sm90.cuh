@@ -101,8 +101,12 @@ struct Ring {
 __device__ inline int uniform(int x) {
   return __shfl_sync(0xFFFFFFFFu, x, 0);
 }
+// NOTE: read behind a wait, where the compiler takes lanes to be apart; without the barrier it goes
+// on doing so, and nothing is uniform.
 __device__ inline int4 uniform(const int4& x) {
-  return make_int4(uniform(x.x), uniform(x.y), uniform(x.z), uniform(x.w));
+  const int4 same = make_int4(uniform(x.x), uniform(x.y), uniform(x.z), uniform(x.w));
+  __syncwarp();
+  return same;
 }
 
 // ---- arithmetic --------------------------------------------------------------------------------

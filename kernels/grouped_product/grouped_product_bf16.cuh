@@ -315,13 +315,12 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, const Work<M
     const Tile t = work.tile(index);
     const int blocks = (t.steps + 3) / 4;
     if (blocks == 0 && (MODE != Mode::weight_grad || p.add)) continue;
-    float sums[128];
     if (blocks == 0) {  // the gradient of an expert without tokens is written all the same
-#pragma unroll
-      for (float& sum : sums) sum = 0;
-      store_results<MODE, Out>(p, shared, group, t, sums);
+      const float zeros[128] = {};
+      store_results<MODE, Out>(p, shared, group, t, zeros);
       continue;
     }
+    float sums[128];
     uint32_t last = 0;
     const auto begin = [&] {
       ptx::mbarrier_wait(shared + kFull + 8 * ring.stage, ring.parity);
@@ -350,13 +349,10 @@ __device__ inline void consume(const Arguments& p, uint32_t shared, const Work<M
         release(last);
       }
       const Operands<MODE> operands = begin();
-      for (int step = 0; step < t.steps % 4; ++step) {
-        ptx::hold(sums);
-        ptx::wgmma_fence();
-        operands.multiply(sums, step, step > 0 || whole > 0);
-        ptx::wgmma_commit();
-        ptx::wgmma_wait<0>();
-      }
+      operands.multiply(sums, 0, whole > 0);
+      if (t.steps % 4 > 1) operands.multiply(sums, 1, true);
+      if (t.steps % 4 > 2) operands.multiply(sums, 2, true);
+      ptx::wgmma_commit();
       last = shared + kEmpty + 8 * ring.stage;
       ring.advance();
     }

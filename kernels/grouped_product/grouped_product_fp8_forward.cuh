@@ -91,22 +91,33 @@ __device__ inline void forward_produce(const ForwardArguments& p, uint32_t share
   }
 }
 
+// Columns of a tile that share a scale of B: a tile may begin in the middle of 128.
+template <int BN>
+constexpr int kScaledColumns = BN % 128 == 0 ? 128 : 64;
+
 // sums += scale_a scale_b partial, for WN columns. `low` and `high` are the scales of the thread's
-// two rows, scale_b[i] that of columns [64 i, 64 i + 64).
-template <int WN>
+// two rows, scale_b[i] that of the i-th SCALED columns.
+template <int WN, int SCALED>
 __device__ inline void promote(float* sums, const float (&partial)[WN / 2], float low, float high,
                                const float* scale_b) {
 #pragma unroll
-  for (int segment = 0; segment < WN / 64; ++segment) {
+  for (int segment = 0; segment < WN / SCALED; ++segment) {
     const float scale_low = low * scale_b[segment], scale_high = high * scale_b[segment];
 #pragma unroll
-    for (int i = 32 * segment; i < 32 * segment + 32; i += 4) {
+    for (int i = SCALED / 2 * segment; i < SCALED / 2 * (segment + 1); i += 4) {
       sums[i] = fmaf(partial[i], scale_low, sums[i]);
       sums[i + 1] = fmaf(partial[i + 1], scale_low, sums[i + 1]);
       sums[i + 2] = fmaf(partial[i + 2], scale_high, sums[i + 2]);
       sums[i + 3] = fmaf(partial[i + 3], scale_high, sums[i + 3]);
     }
   }
+}
+
+// Scales of B for block `kb` of K. They come from L2: asked for a stage before they are needed.
+template <int COUNT>
+__device__ inline void load_scales(float (&to)[COUNT], const float* const (&from)[COUNT], int kb) {
+#pragma unroll
+  for (int i = 0; i < COUNT; ++i) to[i] = load_read_only(from[i] + kb);
 }
 
 __device__ inline uint32_t pack_bf16(float low, float high) {
@@ -204,6 +215,7 @@ template <int BN, int WN, int STAGES, class Out>
 __device__ inline void forward_consume(const ForwardArguments& p, uint32_t shared,
                                        const ForwardWork<BN>& work, int group) {
   using L = ForwardLayout<BN, STAGES>;
+  constexpr int kScaled = kScaledColumns<BN>, kScales = BN / kScaled;
   const int k_blocks = (p.k + kTileK - 1) / kTileK, n_blocks = (p.n + 127) / 128;
   const int thread = threadIdx.x % 128;
   const uint32_t row_scale =
@@ -211,35 +223,38 @@ __device__ inline void forward_consume(const ForwardArguments& p, uint32_t share
   ConsumerRing<L, STAGES> ring(shared, 64 * group);
   for (int index = work.first(); index < work.tiles(); index += work.step()) {
     const ForwardTile tile = work.tile(index);
-    const float* scale_of[BN / 64];
+    const float* scale_of[kScales];
 #pragma unroll
-    for (int i = 0; i < BN / 64; ++i) {
-      const int block = min((tile.column + 64 * i) / 128, n_blocks - 1);
+    for (int i = 0; i < kScales; ++i) {
+      const int block = min((tile.column + kScaled * i) / 128, n_blocks - 1);
       scale_of[i] = p.b_scale + (static_cast<int64_t>(tile.expert) * n_blocks + block) * k_blocks;
     }
     float sums[BN / 2];
 #pragma unroll
     for (int i = 0; i < BN / 2; ++i) sums[i] = 0;
-    float partial[WN / 2];
+    float partial[WN / 2], next_b[kScales];
+    load_scales(next_b, scale_of, 0);
     for (int kb = 0; kb < k_blocks; ++kb) {
       ring.wait();
-      float low, high, scale_b[BN / 64];
+      const float low = load_shared(row_scale + ring.stage * L::kBytesScaleA);
+      const float high = load_shared(row_scale + ring.stage * L::kBytesScaleA + 32);
+      float scale_b[kScales];
 #pragma unroll
       for (int part = 0; part < BN / WN; ++part) {
         multiply_stage<WN>(partial, ring.descriptor_a(),
                            ring.descriptor_b() + ptx::rows_fp8(part * WN));
         if (part == 0) {
-          low = load_shared(row_scale + ring.stage * L::kBytesScaleA);
-          high = load_shared(row_scale + ring.stage * L::kBytesScaleA + 32);
 #pragma unroll
-          for (int i = 0; i < BN / 64; ++i) scale_b[i] = load_read_only(scale_of[i] + kb);
+          for (int i = 0; i < kScales; ++i) scale_b[i] = next_b[i];
+          load_scales(next_b, scale_of, min(kb + 1, k_blocks - 1));
         }
         const uint32_t empty = ring.empty();
         if (part == BN / WN - 1) ring.advance();
         ptx::wgmma_wait<0>();
         ptx::hold(partial);
         if (part == BN / WN - 1) release_stage(empty);
-        promote<WN>(sums + part * (WN / 2), partial, low, high, scale_b + part * (WN / 64));
+        promote<WN, kScaled>(sums + part * (WN / 2), partial, low, high,
+                             scale_b + part * (WN / kScaled));
       }
     }
     if (!tile.live) continue;
