@@ -139,7 +139,20 @@ __device__ inline uint4 staged_rows(const uint8_t* staged, int column, int rows1
   return (first & 1) != 0 ? make_uint4(v.z, v.w, v.x, v.y) : v;
 }
 
+/// What becomes of bytes that are written: read soon, or not before L2 has seen much else.
+enum class Written { soon_read, streamed };
+
+template <Written WRITTEN, class V>
+__device__ inline void put(uint8_t* to, const V& v) {
+  if constexpr (WRITTEN == Written::streamed) {
+    __stcs(reinterpret_cast<V*>(to), v);
+  } else {
+    *reinterpret_cast<V*>(to) = v;
+  }
+}
+
 // Writes the tile's columns as rows of `to`, the first tile element at (row0, column0).
+template <Written WRITTEN = Written::soon_read>
 __device__ inline void write_transposed(const uint8_t* staged, uint8_t* to, int64_t stride,
                                         int64_t row0, int column0, int64_t rows, int cols) {
 #pragma unroll
@@ -147,8 +160,8 @@ __device__ inline void write_transposed(const uint8_t* staged, uint8_t* to, int6
     const int item = i * kThreads + static_cast<int>(threadIdx.x);
     const int column = item / 8, rows16 = item % 8;
     if (column0 + column < cols && row0 + rows16 * 16 < rows) {
-      *reinterpret_cast<uint4*>(to + (column0 + column) * stride + row0 + rows16 * 16) =
-          staged_rows(staged, column, rows16);
+      put<WRITTEN>(to + (column0 + column) * stride + row0 + rows16 * 16,
+                   staged_rows(staged, column, rows16));
     }
   }
 }
@@ -167,7 +180,7 @@ __device__ inline void stage_block(uint8_t* staged, const Block& block, const fl
   }
 }
 
-template <class Block>
+template <Written WRITTEN = Written::soon_read, class Block>
 __device__ inline void write_rows(uint8_t* to, const Block& block, const Place& place,
                                   const float* inverse) {
   if (!place.has_columns()) return;
@@ -175,9 +188,10 @@ __device__ inline void write_rows(uint8_t* to, const Block& block, const Place& 
   for (int r = 0; r < 8; ++r) {
     const float s = inverse[r];
     if (!place.has_row(r)) continue;
-    *reinterpret_cast<uint2*>(to + (place.row + r) * place.cols + place.column) = make_uint2(
+    const uint2 bytes = make_uint2(
         pack_e4m3(block.at(r, 0) * s, block.at(r, 1) * s, block.at(r, 2) * s, block.at(r, 3) * s),
         pack_e4m3(block.at(r, 4) * s, block.at(r, 5) * s, block.at(r, 6) * s, block.at(r, 7) * s));
+    put<WRITTEN>(to + (place.row + r) * place.cols + place.column, bytes);
   }
 }
 
@@ -251,6 +265,7 @@ __device__ inline void tile_scales(ActivationShared& shared, const QuantisedActi
   }
 }
 
+template <Written WRITTEN = Written::soon_read>
 __device__ inline void quantise_tile(const PairBlock& block, const Place& place, int64_t row0,
                                      int column0, const QuantisedActivation& out,
                                      ActivationShared& shared) {
@@ -259,14 +274,14 @@ __device__ inline void quantise_tile(const PairBlock& block, const Place& place,
   tile_scales(shared, out, row0, column0, place.rows, place.cols);
   __syncthreads();
   if (out.values != nullptr) {
-    write_rows(static_cast<uint8_t*>(out.values), block, place,
-               shared.row_inverse + threadIdx.x / 16 * 8);
+    write_rows<WRITTEN>(static_cast<uint8_t*>(out.values), block, place,
+                        shared.row_inverse + threadIdx.x / 16 * 8);
   }
   if (out.values_t == nullptr) return;
   stage_block(shared.staged, block, shared.column_inverse + threadIdx.x % 16 * 8);
   __syncthreads();
-  write_transposed(shared.staged, static_cast<uint8_t*>(out.values_t), out.stride_t, row0, column0,
-                   place.rows, place.cols);
+  write_transposed<WRITTEN>(shared.staged, static_cast<uint8_t*>(out.values_t), out.stride_t, row0,
+                            column0, place.rows, place.cols);
 }
 
 __device__ inline int64_t live(int64_t rows, const int32_t* live_rows) {

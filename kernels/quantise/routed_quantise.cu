@@ -24,8 +24,10 @@ template <class X>
 __global__ void __launch_bounds__(kThreads, 3)
     permute_kernel(const X* x, int cols, const Routes routes, const QuantisedActivation out) {
   __shared__ ActivationShared shared;
-  const Place place = place_of(*routes.used, cols);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
+  const int64_t row0 = static_cast<int64_t>(blockIdx.x) * kTile;
+  const int column0 = static_cast<int>(blockIdx.y) * kTile;
+  const int thread = static_cast<int>(threadIdx.x);
+  const Place place{row0 + thread / 16 * 8, column0 + thread % 16 * 8, *routes.used, cols};
   if (row0 >= place.rows) return;
   std::int32_t slots[8];
 #pragma unroll
@@ -40,12 +42,14 @@ __global__ void __launch_bounds__(kThreads, 3)
     }
     block.set_row(r, v);
   }
-  quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
+  quantise_tile<Written::streamed>(block, place, row0, column0, out, shared);
 }
 
 // ---- rows that are in tiles already
 
-constexpr int kCopyRows = 32;  // of a block
+constexpr int kCopyRows = 128;     // of a block
+constexpr int kCopyColumns = 256;  // bytes of a row
+static_assert(kCopyColumns % kTile == 0 && kCopyRows <= kThreads);
 
 /// Rows of `units` parts of type V; `tiles` scales each.
 template <class V>
@@ -72,32 +76,35 @@ __device__ inline void load_tokens(const Routes& routes, int64_t first, int (&to
 template <class V>
 __global__ void __launch_bounds__(kThreads)
     permute_tiles_kernel(const TiledRows<V> p, const Routes routes) {
-  constexpr int kAtOnce = 8;
+  constexpr int kUnits = kCopyColumns / static_cast<int>(sizeof(V)), kAtOnce = 8;
+  static_assert(kCopyRows * kUnits % (kAtOnce * kThreads) == 0);
   __shared__ int tokens[kCopyRows];
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kCopyRows;
   load_tokens(routes, first, tokens);
-  const int parts = kCopyRows * p.units;
-  for (int at = static_cast<int>(threadIdx.x); at < parts; at += kAtOnce * kThreads) {
+  const int thread = static_cast<int>(threadIdx.x), unit = blockIdx.y * kUnits + thread % kUnits;
+  const bool has_unit = unit < p.units;
+  for (int at = thread; at < kCopyRows * kUnits; at += kAtOnce * kThreads) {
     V held[kAtOnce];
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      const int part = at + i * kThreads, r = part / p.units;
+      const int token = tokens[(at + i * kThreads) / kUnits];
       held[i] = V{};
-      if (part < parts && tokens[r] >= 0) {
-        held[i] = __ldg(p.values + static_cast<int64_t>(tokens[r]) * p.units + part % p.units);
+      if (has_unit && token >= 0) {
+        held[i] = __ldg(p.values + static_cast<int64_t>(token) * p.units + unit);
       }
     }
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      const int part = at + i * kThreads;
-      if (part < parts && tokens[part / p.units] >= -1) {
-        p.to_values[first * p.units + part] = held[i];
+      const int r = (at + i * kThreads) / kUnits;
+      if (has_unit && tokens[r] >= -1) {
+        __stcs(p.to_values + (first + r) * p.units + unit, held[i]);
       }
     }
   }
-  for (int at = static_cast<int>(threadIdx.x); at < kCopyRows * p.tiles; at += kThreads) {
-    const int r = at % kCopyRows, tile = at / kCopyRows, token = tokens[r];
-    if (token < -1) continue;
+  for (int at = thread; at < kCopyRows * (kCopyColumns / kTile); at += kThreads) {
+    const int r = at % kCopyRows, token = tokens[r];
+    const int tile = blockIdx.y * (kCopyColumns / kTile) + at / kCopyRows;
+    if (tile >= p.tiles || token < -1) continue;
     p.to_scales[tile * p.to_scale_stride + first + r] =
         token < 0 ? scale_of(0) : __ldg(p.scales + tile * p.scale_stride + token);
   }
@@ -138,8 +145,9 @@ void permute_quantise(Context& context, const Tensor& x, const Permutation& perm
   const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
   if (rows == 0 || cols == 0) return;
   with_type(where, "x", x, [&]<class X>(X) {
-    permute_kernel<<<tiles(rows, static_cast<int>(cols), 1, where), kThreads, 0,
-                     stream_of(context)>>>(pointer<X>(x), static_cast<int>(cols), routes, layouts);
+    const dim3 grid(blocks_for(rows, kTile), blocks_for(cols, kTile));
+    permute_kernel<<<grid, kThreads, 0, stream_of(context)>>>(pointer<X>(x), static_cast<int>(cols),
+                                                              routes, layouts);
   });
   check_launch(where);
 }
@@ -165,8 +173,8 @@ void permute_tiles(Context& context, const Quantised& x, const Permutation& perm
                          to.scale_stride,
                          static_cast<int>(cols / static_cast<std::int64_t>(sizeof(V))),
                          static_cast<int>(scale_tiles(cols))};
-    permute_tiles_kernel<<<blocks_for(rows, kCopyRows), kThreads, 0, stream_of(context)>>>(p,
-                                                                                           routes);
+    const dim3 grid(blocks_for(rows, kCopyRows), blocks_for(cols, kCopyColumns));
+    permute_tiles_kernel<<<grid, kThreads, 0, stream_of(context)>>>(p, routes);
   };
   const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
   if (cols % 16 == 0 && aligned(from.values) && aligned(to.values)) {
