@@ -91,6 +91,18 @@ struct CotangentPair {
   Tensor output, cotangent;
 };
 
+/// How long a case takes. A GPU at its power limit lowers its clock within milliseconds, so that
+/// the same kernel differs by 15 % with what ran before; hence two numbers of everything.
+struct CaseTiming {
+  std::string op, label;
+  DType dtype = DType::F32;
+  double seconds = 0;         ///< median of one call, at the end of the budget
+  double seconds_rested = 0;  ///< of the first 40 ms after a pause; on the CPU of the first samples
+  double gflops_per_s = 0, gflops_per_s_rested = 0;
+  double gbytes_per_s = 0;
+  std::string message;  ///< why it could not be timed, or empty
+};
+
 /// What the body of a case works with. Tensors live as long as the CaseRun, on the case's device.
 class CaseRun {
  public:
@@ -167,7 +179,7 @@ class CaseRun {
   Context context_;
   std::deque<Record> records_;
   bool executed_ = false;
-  double seconds_ = 0;
+  CaseTiming timing_;
   double gradient_error_ = 0;
   std::string failure_;
 };
@@ -191,16 +203,8 @@ CaseResult run_case(const Case& the_case, Device device);
 std::vector<CaseResult> run_cases(const CaseList& cases, Device device, std::string_view op,
                                   const std::function<void(const CaseResult&)>& report);
 
-struct CaseTiming {
-  std::string op, label;
-  DType dtype = DType::F32;
-  double seconds = 0;  ///< median of one call
-  double gflops_per_s = 0, gbytes_per_s = 0;
-  std::string message;  ///< why it could not be timed, or empty
-};
-
-/// Repeats the call for about `budget_seconds`.
-CaseTiming time_case(const Case& the_case, Device device, double budget_seconds = 0.5);
+/// Repeats the call for about `budget_seconds`, on a GPU after a pause of a quarter of a second.
+CaseTiming time_case(const Case& the_case, Device device, double budget_seconds = 0.4);
 
 /// Short names for labels: "f32", "bf16", "f64".
 std::string short_name(DType dtype);
