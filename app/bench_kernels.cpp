@@ -3,10 +3,10 @@
 // beside the library's product of the same size, everything else beside a copy.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "app/bench.h"
 #include "app/bench_results.h"
@@ -20,6 +20,7 @@
 namespace tessera::app {
 
 using kernels::Case;
+using kernels::CaseList;
 using kernels::CaseRun;
 using kernels::CaseTiming;
 using kernels::TensorOptions;
@@ -71,41 +72,51 @@ Case library_case(const std::array<std::int64_t, 3>& shape, DType dtype, bool fp
   return one;
 }
 
+/// GFLOP/s; 0: none.
 struct Rate {
-  double sustained, rested;  // GFLOP/s
+  double sustained = 0, rested = 0;
 };
+
+const char* unit_of(Device device) {
+  return device == Device::Cuda ? "TFLOP/s" : "GFLOP/s";
+}
+/// In the device's unit; empty for what has no such rate.
+std::string rate_text(double gflops, Device device) {
+  const double scale = device == Device::Cuda ? 1e-3 : 1;
+  return gflops > 0 ? fmt::format("{:.1f}", scale * gflops) : std::string();
+}
 
 /// What the machine reaches, measured once and when first asked for.
 class Ceilings {
  public:
   explicit Ceilings(Device device) : device_(device), copy_(copy_rate(device)) {
-    std::printf("copy: %.1f GB/s read and written\n", copy_ / 1e9);
+    fmt::print("copy: {:.1f} GB/s read and written\n", copy_ / 1e9);
     for (const DType type : {DType::F32, DType::BF16}) {
       products_[type] = kernels::measure_product_flops(type, device);
-      std::printf("large %s product: %.1f GFLOP/s\n", kernels::short_name(type).c_str(),
-                  products_[type] / 1e9);
+      print_product(kernels::short_name(type), products_[type]);
     }
     if (device != Device::Cuda) return;
     const CaseTiming fp8 =
         kernels::time_case(library_case({8192, 8192, 8192}, DType::BF16, true, device), device);
     if (!fp8.message.empty()) {
-      std::printf("large E4M3 product: %s\n", fp8.message.c_str());
+      fmt::print("large e4m3 product: {}\n", fp8.message);
       return;
     }
     fp8_ = fp8.gflops_per_s * 1e9;
-    std::printf("large E4M3 product: %.1f GFLOP/s\n", fp8_ / 1e9);
+    print_product("e4m3", fp8_);
   }
 
   /// The larger of two shares: of the product's rate and of the copy's.
   double share(const Case& one, const CaseTiming& t) const {
-    const double product = is_fp8(one) ? fp8_ : products_.at(operand_of(one));
+    // On the CPU FP8 operands are multiplied in F32.
+    const double product = is_fp8(one) && fp8_ > 0 ? fp8_ : products_.at(operand_of(one));
     const double of_product = product > 0 ? t.gflops_per_s * 1e9 / product : 0;
     return std::max(of_product, t.gbytes_per_s * 1e9 / copy_);
   }
 
-  /// The library's rate for the dense product of as much work; none where there is no such product
-  /// or the library has none.
-  std::optional<Rate> library(const Case& one) {
+  /// The library's for the dense product of as much work, where there is such a product and the
+  /// library has it.
+  Rate library(const Case& one) {
     if (one.dense[0] * one.dense[1] * one.dense[2] == 0) return {};
     if (is_fp8(one) && device_ == Device::Cpu) return {};
     const Case dense = library_case(one.dense, one.dtype, is_fp8(one), device_);
@@ -113,11 +124,14 @@ class Ceilings {
     const auto known = library_.find(key);
     if (known != library_.end()) return known->second;
     const CaseTiming t = kernels::time_case(dense, device_);
-    if (!t.message.empty()) return library_[key] = std::nullopt;
-    return library_[key] = Rate{t.gflops_per_s, t.gflops_per_s_rested};
+    return library_[key] = {t.gflops_per_s, t.gflops_per_s_rested};
   }
 
  private:
+  void print_product(const std::string& type, double flops) const {
+    fmt::print("large {} product: {} {}\n", type, rate_text(1e-9 * flops, device_),
+               unit_of(device_));
+  }
   static DType operand_of(const Case& one) {
     return one.dtype == DType::BF16 ? DType::BF16 : DType::F32;
   }
@@ -125,10 +139,10 @@ class Ceilings {
   Device device_;
   double copy_, fp8_ = 0;
   std::map<DType, double> products_;
-  std::map<std::string, std::optional<Rate>> library_;
+  std::map<std::string, Rate> library_;
 };
 
-void store(const CaseTiming& t, double share, const std::optional<Rate>& library, Device device) {
+void store(const CaseTiming& t, double share, const Rate& library, Device device) {
   nlohmann::json line{{"bench", "kernels"},
                       {"op", t.op},
                       {"case", t.label},
@@ -139,59 +153,86 @@ void store(const CaseTiming& t, double share, const std::optional<Rate>& library
                       {"gflops_per_s_rested", t.gflops_per_s_rested},
                       {"gbytes_per_s", t.gbytes_per_s},
                       {"share_of_ceiling", share}};
-  if (library) {
-    line["library_gflops_per_s"] = library->sustained;
-    line["library_gflops_per_s_rested"] = library->rested;
+  if (library.sustained > 0) {
+    line["library_gflops_per_s"] = library.sustained;
+    line["library_gflops_per_s_rested"] = library.rested;
   }
   store_result(line, device);
 }
 
-void print_heading(Device device) {
-  std::printf("%-28s %-52s %-5s %10s %9s %8s %7s %9s", "operation", "case", "type", "ms", "GFLOP/s",
-              "GB/s", "ceiling", "library");
-  // What a GPU does before its power limit slows it down.
-  if (device == Device::Cuda) std::printf(" | %9s %9s", "rested", "library");
-  std::printf("\n");
-}
-
-void print_rates(const CaseTiming& t, double share, const std::optional<Rate>& library,
-                 Device device) {
-  const auto text = [&](double Rate::*which) {
-    return library ? fmt::format("{:.1f}", (*library).*which) : std::string();
-  };
-  std::printf(" %10.3f %9.1f %8.1f %5.1f %% %9s", 1e3 * t.seconds, t.gflops_per_s, t.gbytes_per_s,
-              100 * share, text(&Rate::sustained).c_str());
-  if (device == Device::Cuda && t.gflops_per_s > 0) {
-    std::printf(" | %9.1f %9s", t.gflops_per_s_rested, text(&Rate::rested).c_str());
+/// Rows of rates; on a GPU in TFLOP/s, and beside what it does before its power limit slows it
+/// down.
+class Table {
+ public:
+  Table(const CaseList& cases, Device device) : device_(device) {
+    for (const Case& one : cases) {
+      operation_ = std::max(operation_, one.op.size());
+      label_ = std::max(label_, one.label.size());
+    }
   }
-  std::printf("\n");
-  std::fflush(stdout);
+  void heading() const {
+    fmt::print("{:{}}  {:{}}  {:4} {:>10} {:>9} {:>8} {:>8} {:>9}", "operation", operation_, "case",
+               label_, "type", "ms", unit_of(device_), "GB/s", "ceiling", "library");
+    if (device_ == Device::Cuda) fmt::print(" | {:>9} {:>9}", "rested", "library");
+    fmt::print("\n");
+  }
+  void row(const CaseTiming& t, double share, const Rate& library) const {
+    fmt::print("{:{}}  {:{}}  {:4} ", t.op, operation_, t.label, label_,
+               kernels::short_name(t.dtype));
+    if (!t.message.empty()) {
+      fmt::print("{}\n", t.message);
+    } else {
+      fmt::print("{:10.3f} {:>9} {:8.1f} {:6.1f} % {:>9}", 1e3 * t.seconds, rate(t.gflops_per_s),
+                 t.gbytes_per_s, 100 * share, rate(library.sustained));
+      if (device_ == Device::Cuda) {
+        fmt::print(" | {:>9} {:>9}", rate(t.gflops_per_s_rested), rate(library.rested));
+      }
+      fmt::print("\n");
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  std::string rate(double gflops) const { return rate_text(gflops, device_); }
+
+  Device device_;
+  std::size_t operation_ = 9, label_ = 4;
+};
+
+/// Cases with a rate to measure, all or of one operation; of what a device has not, none.
+CaseList cases_of(const std::string& op, Device device) {
+  CaseList cases = kernels::all_cases();
+  std::erase_if(cases, [&](const Case& one) {
+    if (!one.benchmark || (!op.empty() && one.op != op)) return true;
+    return device == Device::Cpu ? !one.on_cpu || one.flops > kMostCpuFlops : !one.on_cuda;
+  });
+  require(!cases.empty(), "bench", "there is no case of \"{}\" to measure on this device", op);
+  return cases;
 }
 }  // namespace
 
 void bench_kernels(const std::string& op, Device device) {
   require_device(device);
+  const CaseList cases = cases_of(op, device);
   Ceilings ceilings(device);
-  print_heading(device);
+  const Table table(cases, device);
+  table.heading();
   std::size_t timed = 0;
-  for (const Case& one : kernels::all_cases()) {
-    if (!one.benchmark || (!op.empty() && one.op != op)) continue;
-    if (device == Device::Cpu && one.flops > kMostCpuFlops) continue;  // made for GPUs
+  double largest = 0;
+  for (const Case& one : cases) {
     const CaseTiming t = kernels::time_case(one, device);
-    std::printf("%-28s %-52s %-5s", t.op.c_str(), t.label.c_str(),
-                kernels::short_name(t.dtype).c_str());
-    if (!t.message.empty()) {
-      std::printf(" %s\n", t.message.c_str());
-      continue;
-    }
-    const double share = ceilings.share(one, t);
-    const std::optional<Rate> library = ceilings.library(one);
-    print_rates(t, share, library, device);
+    const bool measured = t.message.empty();
+    const double share = measured ? ceilings.share(one, t) : 0;
+    const Rate library = measured ? ceilings.library(one) : Rate{};
+    table.row(t, share, library);
+    if (!measured) continue;
     store(t, share, library, device);
+    largest = std::max(largest, share);
     ++timed;
   }
-  require(timed > 0, "bench", "there is no case of \"{}\" to measure on this device", op);
-  std::printf("%zu results appended to bench/results.jsonl in the data folder\n", timed);
+  if (largest > 1)
+    fmt::print("above 100 %: the operands stay in a cache, which the copy's do not\n");
+  fmt::print("{} results appended to bench/results.jsonl in the data folder\n", timed);
 }
 
 }  // namespace tessera::app
