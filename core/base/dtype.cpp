@@ -56,32 +56,6 @@ DType dtype_from_name(std::string_view name) {
               "U8, BOOL");
 }
 
-f8e4m3::f8e4m3(float value) {
-  const std::uint32_t u = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint8_t>((u >> 24) & 0x80u);
-  const float magnitude = std::fabs(value);
-  if (std::isnan(value)) {
-    bits = static_cast<std::uint8_t>(sign | 0x7fu);
-  } else if (magnitude >= 448.f) {
-    bits = static_cast<std::uint8_t>(sign | 0x7eu);
-  } else if (magnitude < 0.015625f) {  // 2^-6: subnormal, steps of 2^-9
-    // nearbyint rounds to nearest even in the default rounding mode.
-
-    bits =
-        static_cast<std::uint8_t>(sign | static_cast<unsigned>(std::nearbyint(magnitude * 512.f)));
-  } else {
-    std::uint32_t m = u & 0x7fffffffu;
-    m += 0x7ffffu + ((m >> 20) & 1u);  // keep 3 of 23 mantissa bits, ties to even
-    const unsigned code = (m >> 20) - ((127u - 7u) << 3);
-    bits = static_cast<std::uint8_t>(sign | (code > 0x7eu ? 0x7eu : code));
-  }
-}
-
-f8e4m3::operator float() const {
-  if ((bits & 0x7fu) == 0x7fu) return std::nanf("");
-  return decode(bits, 4, 3);
-}
-
 f8e5m2::operator float() const {
   const unsigned magnitude = bits & 0x7fu;
   if (magnitude > 0x7cu) return std::nanf("");

@@ -2,10 +2,12 @@
 // Element types: the names of safetensors, their sizes, and BF16 and FP8 E4M3 as C++ types.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 namespace tessera {
@@ -58,9 +60,42 @@ struct f8e4m3 {
   std::uint8_t bits = 0;
 
   f8e4m3() = default;
-  explicit f8e4m3(float value);
+  explicit f8e4m3(float value) {
+    // As in bf16. Below 2^-6 values are multiples of 2^-9, to which adding 2^14 rounds; above, 3 of
+    // 23 bits of the mantissa stay and the exponent's bias becomes 7.
+    constexpr std::uint32_t kNormal = std::bit_cast<std::uint32_t>(0x1p-6f), kLargest = 0x7e;
+    const std::uint32_t u = std::bit_cast<std::uint32_t>(value), magnitude = u & 0x7fffffffu;
+    const std::uint32_t small =
+        std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0x1p14f) -
+        std::bit_cast<std::uint32_t>(0x1p14f);
+    const std::uint32_t kept = (magnitude + 0x7ffffu + ((magnitude >> 20) & 1u)) >> 20;
+    const std::uint32_t normal = kept - ((127u - 7u) << 3);
+    const std::uint32_t code = magnitude < kNormal ? small : normal < kLargest ? normal : kLargest;
+    const bool nan = magnitude > 0x7f800000u;
+    bits = static_cast<std::uint8_t>(((u >> 24) & 0x80u) | (nan ? 0x7fu : code));
+  }
   explicit operator float() const;
 };
+
+namespace detail {
+/// What each code means.
+inline constexpr std::array<float, 256> kE4M3 = [] {
+  std::array<float, 256> values{};
+  for (unsigned code = 0; code < 256; ++code) {
+    const unsigned exponent = (code >> 3) & 15u, mantissa = code & 7u;
+    const float magnitude =
+        exponent == 0 ? 0x1p-9f * static_cast<float>(mantissa)
+                      : std::bit_cast<float>(((exponent + (127u - 7u)) << 23) | (mantissa << 20));
+    values[code] = code & 0x80u ? -magnitude : magnitude;
+    if ((code & 0x7fu) == 0x7fu) values[code] = std::numeric_limits<float>::quiet_NaN();
+  }
+  return values;
+}();
+}  // namespace detail
+
+inline f8e4m3::operator float() const {
+  return detail::kE4M3[bits];
+}
 
 /// FP8 E5M2: infinity and NaN as IEEE, largest finite value 57344. Read only, for checkpoints.
 struct f8e5m2 {

@@ -2,7 +2,6 @@
 // FP8 products on the CPU: operands are dequantised, a matrix of weights and some rows at a time,
 // and multiplied.
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "core/base/parallel.h"
@@ -14,26 +13,11 @@ namespace tessera::kernels::cpu {
 namespace {
 constexpr std::int64_t kRowsAtOnce = 1024;
 
-/// E4M3 by its bits.
-const std::array<float, 256>& numbers() {
-  static const std::array<float, 256> all = [] {
-    std::array<float, 256> made{};
-    for (std::size_t bits = 0; bits < 256; ++bits) {
-      f8e4m3 value;
-      value.bits = static_cast<std::uint8_t>(bits);
-      made[bits] = static_cast<float>(value);
-    }
-    return made;
-  }();
-  return all;
-}
-
 /// Rows [first, first + count) of expert or matrix rows; scale_of(row, tile).
 template <class T, class Scale>
 void dequantise(const f8e4m3* values, std::int64_t stride, std::int64_t from, std::int64_t count,
                 std::int64_t cols, const Scale& scale_of, std::vector<T>& to) {
   to.resize(static_cast<std::size_t>(count * cols));
-  const auto& number = numbers();
   parallel_for(count, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const f8e4m3* row = values + (from + r) * stride;
@@ -42,7 +26,7 @@ void dequantise(const f8e4m3* values, std::int64_t stride, std::int64_t from, st
         const std::int64_t end_of_tile = std::min(cols, c + kScaleTile);
         for (std::int64_t i = c; i < end_of_tile; ++i) {
           to[static_cast<std::size_t>(r * cols + i)] =
-              static_cast<T>(number[row[i].bits]) * static_cast<T>(scale);
+              static_cast<T>(static_cast<float>(row[i])) * static_cast<T>(scale);
         }
       }
     }

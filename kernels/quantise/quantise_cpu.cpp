@@ -2,6 +2,9 @@
 // Quantisation on the CPU: strips of 128 rows are made in FP32, rounded to BF16, then written in
 // both layouts, so that a strip is in the cache when it is read again. In parallel over strips.
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
 #include <vector>
 
 #include "core/base/parallel.h"
@@ -23,10 +26,14 @@ float scale_of(float largest) {
 float inverse_of(float largest) {
   return kLargest / std::max(largest, kSmallestMax);
 }
-/// The larger magnitude; a NaN loses.
-float larger(float most, float x) {
-  const float magnitude = std::fabs(x);
-  return magnitude > most ? magnitude : most;
+/// A magnitude as the integer with its bits, so that maxima become vector code; a NaN is 0 and
+/// loses.
+std::uint32_t magnitude_bits(float x) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(x) & 0x7fffffffu;
+  return bits > 0x7f800000u ? 0 : bits;
+}
+float of_bits(std::uint32_t bits) {
+  return std::bit_cast<float>(bits);
 }
 float rounded(float x) {
   return static_cast<float>(bf16(x));
@@ -63,6 +70,63 @@ void check_layouts(const char* where, const Quantised& out, std::int64_t rows, s
   }
 }
 
+/// The largest magnitude of `count` elements, as bits; make(i) gives one.
+template <class Make>
+std::uint32_t largest_bits(std::int64_t count, const Make& make) {
+  std::uint32_t most = 0;
+#pragma omp simd reduction(max : most)
+  for (std::int64_t i = 0; i < count; ++i) most = std::max(most, magnitude_bits(make(i)));
+  return most;
+}
+
+/// Writes `count` elements; make(i) gives one as a float.
+template <class Make>
+void write_e4m3(std::int64_t count, const Make& make, f8e4m3* to) {
+#pragma omp simd  // as bytes: a loop of structures would not become vector code
+  for (std::int64_t i = 0; i < count; ++i) to[i].bits = f8e4m3(make(i)).bits;
+}
+
+/// Transposes 8 x 8 bytes, a row in each word: halves of four rows change places, then quarters of
+/// two, then bytes.
+void transpose_bytes(std::array<std::uint64_t, 8>& rows) {
+  constexpr std::array<std::uint64_t, 3> kMasks{0x00000000ffffffffu, 0x0000ffff0000ffffu,
+                                                0x00ff00ff00ff00ffu};
+  for (std::size_t step = 0; step < 3; ++step) {
+    const std::size_t apart = 4u >> step;
+    const unsigned bits = 32u >> step;
+    for (std::size_t i = 0; i < 8; ++i) {
+      if (i & apart) continue;
+      std::uint64_t &upper = rows[i], &lower = rows[i + apart];
+      const std::uint64_t change = (upper >> bits ^ lower) & kMasks[step];
+      upper ^= change << bits;
+      lower ^= change;
+    }
+  }
+}
+
+/// Up to 128 rows of 128 values on their way to a layout along tokens.
+struct ByteTile {
+  std::array<std::array<f8e4m3, kScaleTile>, kScaleTile> rows;
+
+  /// Columns as rows of `to`, `stride` apart; height and width are multiples of 8.
+  void write_transposed(std::int64_t height, std::int64_t width, f8e4m3* to,
+                        std::int64_t stride) const {
+    static_assert(std::endian::native == std::endian::little);
+    for (std::int64_t c = 0; c < width; c += 8) {
+      for (std::int64_t r = 0; r < height; r += 8) {
+        std::array<std::uint64_t, 8> words;
+        for (std::size_t i = 0; i < 8; ++i) {
+          std::memcpy(&words[i], &rows[std::size_t(r) + i][std::size_t(c)].bits, 8);
+        }
+        transpose_bytes(words);
+        for (std::int64_t i = 0; i < 8; ++i) {
+          std::memcpy(&to[(c + i) * stride + r].bits, &words[std::size_t(i)], 8);
+        }
+      }
+    }
+  }
+};
+
 /// Rows [first, first + count) of the matrix, `strip` (count, cols), in tiles along rows.
 void write_rows(const float* strip, std::int64_t first, std::int64_t count, std::int64_t cols,
                 const Quantised& out) {
@@ -70,14 +134,13 @@ void write_rows(const float* strip, std::int64_t first, std::int64_t count, std:
   for (std::int64_t r = 0; r < count; ++r) {
     for (std::int64_t tile = 0; tile < scale_tiles(cols); ++tile) {
       const std::int64_t from = tile * kScaleTile, to = std::min(cols, from + kScaleTile);
-      const float* x = strip + r * cols;
-      float most = 0;
-      for (std::int64_t c = from; c < to; ++c) most = larger(most, x[c]);
+      const float* x = strip + r * cols + from;
+      const float most = of_bits(largest_bits(to - from, [x](std::int64_t c) { return x[c]; }));
       const float inverse = inverse_of(most);
       row_of<float>(out.scales, tile)[first + r] = scale_of(most);
-      for (std::int64_t c = from; c < to; ++c) {
-        values[(first + r) * cols + c] = f8e4m3(x[c] * inverse);
-      }
+      write_e4m3(
+          to - from, [=](std::int64_t c) { return x[c] * inverse; },
+          values + (first + r) * cols + from);
     }
   }
 }
@@ -86,14 +149,35 @@ void write_rows(const float* strip, std::int64_t first, std::int64_t count, std:
 void write_columns(const float* strip, std::int64_t first, std::int64_t count, std::int64_t cols,
                    const Quantised& out) {
   float* scales = row_of<float>(out.scales_t, first / kScaleTile);
-  for (std::int64_t c = 0; c < cols; ++c) {
-    float most = 0;
-    for (std::int64_t r = 0; r < count; ++r) most = larger(most, strip[r * cols + c]);
-    const float inverse = inverse_of(most);
-    scales[c] = scale_of(most);
-    f8e4m3* to = row_of<f8e4m3>(out.values_t, c) + first;
-    for (std::int64_t r = 0; r < count; ++r) to[r] = f8e4m3(strip[r * cols + c] * inverse);
-    for (std::int64_t r = count; r < (count + 15) / 16 * 16; ++r) to[r] = f8e4m3(0.0f);
+  const std::int64_t padded = (count + 15) / 16 * 16;
+  ByteTile bytes;
+  for (std::int64_t from = 0; from < cols; from += kScaleTile) {
+    const std::int64_t width = std::min(kScaleTile, cols - from);
+    std::array<std::uint32_t, kScaleTile> most{};
+    std::array<float, kScaleTile> inverse{};
+    for (std::int64_t r = 0; r < count; ++r) {
+      const float* x = strip + r * cols + from;
+#pragma omp simd
+      for (std::int64_t c = 0; c < width; ++c) {
+        most[std::size_t(c)] = std::max(most[std::size_t(c)], magnitude_bits(x[c]));
+      }
+    }
+    for (std::int64_t c = 0; c < width; ++c) {
+      inverse[std::size_t(c)] = inverse_of(of_bits(most[std::size_t(c)]));
+      scales[from + c] = scale_of(of_bits(most[std::size_t(c)]));
+    }
+    for (std::int64_t r = 0; r < padded; ++r) {
+      auto& row = bytes.rows[std::size_t(r)];
+      if (r >= count) {
+        row.fill(f8e4m3(0.0f));
+        continue;
+      }
+      const float *x = strip + r * cols + from, *by = inverse.data();
+      write_e4m3(
+          width, [=](std::int64_t c) { return x[c] * by[c]; }, row.data());
+    }
+    bytes.write_transposed(padded, width, row_of<f8e4m3>(out.values_t, from) + first,
+                           out.values_t.stride(0));
   }
 }
 
@@ -107,6 +191,7 @@ void quantise_rows(std::int64_t rows, std::int64_t cols, const Quantised& out, c
       for (std::int64_t r = 0; r < count; ++r) {
         float* row = strip.data() + r * cols;
         make(first + r, row);
+#pragma omp simd
         for (std::int64_t c = 0; c < cols; ++c) row[c] = rounded(row[c]);
       }
       if (out.values) write_rows(strip.data(), first, count, cols, out);
@@ -168,19 +253,23 @@ struct Block {
 template <class T>
 void quantise_block(const T* w, const Block& b, std::int64_t n, std::int64_t k, f8e4m3* values,
                     f8e4m3* values_t, float& scale) {
-  float most = 0;
+  const std::int64_t width = b.k1 - b.k0;
+  std::uint32_t most = 0;
   for (std::int64_t i = b.n0; i < b.n1; ++i) {
-    for (std::int64_t j = b.k0; j < b.k1; ++j) most = larger(most, to_float(w[i * k + j]));
+    const T* x = w + i * k + b.k0;
+    most = std::max(most, largest_bits(width, [x](std::int64_t j) { return to_float(x[j]); }));
   }
-  const float inverse = inverse_of(most);
-  scale = scale_of(most);
+  const float inverse = inverse_of(of_bits(most));
+  scale = scale_of(of_bits(most));
+  ByteTile bytes;
   for (std::int64_t i = b.n0; i < b.n1; ++i) {
-    for (std::int64_t j = b.k0; j < b.k1; ++j) {
-      const f8e4m3 value(to_float(w[i * k + j]) * inverse);
-      if (values) values[i * k + j] = value;
-      if (values_t) values_t[j * n + i] = value;
-    }
+    const T* x = w + i * k + b.k0;
+    auto& row = bytes.rows[std::size_t(i - b.n0)];
+    write_e4m3(
+        width, [=](std::int64_t j) { return to_float(x[j]) * inverse; }, row.data());
+    if (values) std::copy_n(row.begin(), width, values + i * k + b.k0);
   }
+  if (values_t) bytes.write_transposed(b.n1 - b.n0, width, values_t + b.k0 * n + b.n0, n);
 }
 }  // namespace
 
@@ -229,14 +318,17 @@ void quantise_tensor(Context&, const Tensor& x, const Tensor& live_rows, const Q
   auto* values = out.values.data<f8e4m3>();
   with_element(where, "x", x, [&]<class T>(T) {
     const T* from = x.data<T>();
-    float most = 0;
-#pragma omp parallel for reduction(max : most)
-    for (std::int64_t i = 0; i < rows * cols; ++i) most = larger(most, rounded(to_float(from[i])));
-    const float inverse = inverse_of(most), scale = scale_of(most);
+    std::uint32_t bits = 0;
+#pragma omp parallel for simd reduction(max : bits)
+    for (std::int64_t i = 0; i < rows * cols; ++i) {
+      bits = std::max(bits, magnitude_bits(rounded(to_float(from[i]))));
+    }
+    const float inverse = inverse_of(of_bits(bits)), scale = scale_of(of_bits(bits));
     parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin * cols; i < end * cols; ++i) {
-        values[i] = f8e4m3(rounded(to_float(from[i])) * inverse);
-      }
+      const T* first = from + begin * cols;
+      write_e4m3((end - begin) * cols,
+                 [=](std::int64_t i) { return rounded(to_float(first[i])) * inverse; },
+                 values + begin * cols);
     });
     for (std::int64_t tile = 0; tile < scale_tiles(cols); ++tile) {
       std::fill_n(row_of<float>(out.scales, tile), rows, scale);
@@ -260,10 +352,11 @@ void quantise_weight_tensor(Context&, const Tensor& w, const QuantisedWeight& ou
       for (std::int64_t item = begin; item < end; ++item) {
         const T* from = w.data<T>() + item * n * k;
         f8e4m3* to = out.values.data<f8e4m3>() + item * n * k;
-        float most = 0;
-        for (std::int64_t i = 0; i < n * k; ++i) most = larger(most, to_float(from[i]));
+        const float most =
+            of_bits(largest_bits(n * k, [from](std::int64_t i) { return to_float(from[i]); }));
         const float inverse = inverse_of(most);
-        for (std::int64_t i = 0; i < n * k; ++i) to[i] = f8e4m3(to_float(from[i]) * inverse);
+        write_e4m3(
+            n * k, [=](std::int64_t i) { return to_float(from[i]) * inverse; }, to);
         std::fill_n(out.scales.data<float>() + item * tiles, tiles, scale_of(most));
       }
     });
@@ -299,8 +392,12 @@ double weight_of(const Tensor& row_weights, std::int64_t row) {
 /// One row of a layout by rows, as floats.
 void dequantise_row(const Quantised& from, std::int64_t row, std::int64_t cols, float* to) {
   const f8e4m3* values = row_of<f8e4m3>(from.values, row);
-  for (std::int64_t c = 0; c < cols; ++c) {
-    to[c] = static_cast<float>(values[c]) * row_of<float>(from.scales, c / kScaleTile)[row];
+  for (std::int64_t tile = 0; tile < scale_tiles(cols); ++tile) {
+    const float scale = row_of<float>(from.scales, tile)[row];
+    const std::int64_t end = std::min(cols, (tile + 1) * kScaleTile);
+    for (std::int64_t c = tile * kScaleTile; c < end; ++c) {
+      to[c] = static_cast<float>(values[c]) * scale;
+    }
   }
 }
 }  // namespace
@@ -328,6 +425,7 @@ void swiglu_quantise(Context&, const Tensor& gate_up, const Tensor& live_rows,
     quantise_rows(used, width, out, [&](std::int64_t row, float* to) {
       const T *gate = row_of<T>(gate_up, row), *up = gate + width;
       const auto weight = static_cast<Wide<T>>(weight_of(row_weights, row));
+#pragma omp simd
       for (std::int64_t c = 0; c < width; ++c) {
         to[c] = static_cast<float>(silu(static_cast<Wide<T>>(gate[c])) *
                                    static_cast<Wide<T>>(up[c]) * weight);

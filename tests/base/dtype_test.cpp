@@ -90,6 +90,31 @@ TEST(Float8E4M3, EveryCodeComesBack) {
   }
 }
 
+/// By the definition: the nearest value, of two the one with the even code.
+unsigned nearest_code(float magnitude) {
+  if (magnitude >= 448.f) return 0x7e;
+  unsigned low = 0;
+  for (unsigned step = 64; step > 0; step /= 2) {
+    if (low + step <= 0x7e && value_of(low + step) <= magnitude) low += step;
+  }
+  const double below = double(magnitude) - double(value_of(low));
+  const double above = double(value_of(low + 1)) - double(magnitude);
+  return below < above || (below == above && low % 2 == 0) ? low : low + 1;
+}
+
+TEST(Float8E4M3, EveryNumberGoesToTheNearest) {
+  // All signs, exponents and 11 bits of the mantissa; of the rest matters only whether it is zero.
+  for (std::uint32_t upper = 0; upper < 0x80000; ++upper) {
+    for (const std::uint32_t lower : {0x000u, 0x001u, 0xfffu}) {
+      const std::uint32_t bits = (upper << 12) | lower;
+      const float magnitude = std::bit_cast<float>(bits);
+      const unsigned code = std::isnan(magnitude) ? 0x7f : nearest_code(magnitude);
+      ASSERT_EQ(code_of(magnitude), code) << magnitude;
+      ASSERT_EQ(code_of(std::bit_cast<float>(bits | 0x80000000u)), code | 0x80u) << -magnitude;
+    }
+  }
+}
+
 TEST(Float8E4M3, TiesGoToTheEvenCodeAndTheRestToTheNearest) {
   for (unsigned code = 0; code < 0x7e; ++code) {
     const float low = value_of(code), high = value_of(code + 1);
