@@ -230,8 +230,8 @@ void bench_kernels(const std::string& op, Device device) {
     largest = std::max(largest, share);
     ++timed;
   }
-  if (largest > 1)
-    fmt::print("above 100 %: the operands stay in a cache, which the copy's do not\n");
+  require(timed > 0, "bench", "no case of \"{}\" could be measured on this device", op);
+  if (largest > 1) fmt::print("above 100 %: operands stay in a cache, the copy's do not\n");
   fmt::print("{} results appended to bench/results.jsonl in the data folder\n", timed);
 }
 
