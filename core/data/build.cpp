@@ -37,6 +37,7 @@ class Builder {
   bool find_earlier_build();
   void start_over();
   void remove_unfinished();
+  void remove_state();
   void restore_seen();
   void build_source(std::size_t index);
   std::vector<Item> judge(std::vector<Document> batch, const FilterOptions& filter);
@@ -114,9 +115,15 @@ bool Builder::find_earlier_build() {
   return false;
 }
 
-void Builder::start_over() {
-  for (const char* name : {"manifest.json", "build-state.json", "build-seen.bin"})
+/// What only a build that is not finished needs.
+void Builder::remove_state() {
+  for (const char* name : {"build-state.json", "build-seen.bin"})
     fs::remove(options_.folder / name);
+}
+
+void Builder::start_over() {
+  fs::remove(options_.folder / "manifest.json");
+  remove_state();
   nlohmann::json settings = std::move(state_.manifest.settings);
   state_ = {};
   state_.manifest.settings = std::move(settings);
@@ -270,8 +277,7 @@ void Builder::finish() {
   options_.tokenizer->save(options_.folder);
   write_manifest(options_.folder, state_.manifest);
   seen_file_.reset();
-  fs::remove(options_.folder / "build-state.json");
-  fs::remove(options_.folder / "build-seen.bin");
+  remove_state();
 }
 
 BuildReport Builder::make_report(bool was_complete) const {
@@ -315,6 +321,7 @@ BuildReport Builder::run() {
     weight = options_.sources[at].weight;
   }
   if (complete) {
+    remove_state();  // an end between the manifest and this leaves it
     if (reweighted) write_manifest(options_.folder, state_.manifest);
     return make_report(true);
   }

@@ -321,6 +321,19 @@ TEST(Build, KilledAtAnyMomentEndsWithTheSameBytes) {
   EXPECT_EQ(files_of(options.folder), files_of(reference.folder));
 }
 
+TEST(Build, KilledBehindItsManifestLeavesNothing) {
+  const Folder folder;
+  write_large(folder);
+  const auto options = large_options(folder, "killed");
+  build(options);
+  const auto expected = files_of(options.folder);
+  for (const char* name : {"build-state.json", "build-seen.bin"}) {
+    std::ofstream(options.folder / name) << "as it was";
+  }
+  EXPECT_TRUE(build(options).was_complete);
+  EXPECT_EQ(files_of(options.folder), expected);
+}
+
 TEST(Build, FullDiskIsAnErrorAndTheBuildGoesOnLater) {
   const Folder folder;
   write_large(folder);
