@@ -4,11 +4,9 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <limits>
 #include <span>
-#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/op.h"
@@ -27,10 +25,7 @@ constexpr std::uint64_t kSeed = 671;
 constexpr std::int64_t kInputGrain = 1 << 16;
 constexpr std::int64_t kRandomPeriod = 1000003;  // large benchmark tensors repeat their values
 constexpr std::int64_t kGradientSamples = 24;
-constexpr double kElementFactor = 50;             // see Case::tolerance
-constexpr std::chrono::milliseconds kPause{250};  // before a GPU is timed
-constexpr std::size_t kFewSamples = 21;           // of 2 ms or one call
-constexpr std::size_t kScratchBytes = std::size_t{1} << 30;
+constexpr double kElementFactor = 50;  // see Case::tolerance
 constexpr std::size_t kPoisonedScratchBytes = std::size_t{4} << 20;
 
 bool is_floating(DType dtype) {
@@ -148,13 +143,6 @@ Tensor padded_view(void* data, DType dtype, CaseRun::Shape shape, std::int64_t p
     default:
       return Tensor(data, dtype, shape, device);
   }
-}
-
-double median(std::span<const double> of) {
-  std::vector<double> sorted(of.begin(), of.end());
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  return *middle;
 }
 
 class ThreadCount {
@@ -452,40 +440,6 @@ void CaseRun::check_gradient(std::initializer_list<GradientPair> gradients,
   }
 }
 
-void CaseRun::time(const std::function<void(Context&)>& call) {
-  using Clock = std::chrono::steady_clock;
-  const double budget = timing_.seconds;
-  // A copy from the device waits for all that was started there.
-  const auto wait = [this] {
-    std::byte one;
-    if (context_.device == Device::Cuda && !records_.empty()) {
-      copy_bytes(&one, Device::Cpu, records_.front().memory.data(), Device::Cuda, 1);
-    }
-  };
-  const auto measure = [&](std::int64_t calls) {
-    const auto start = Clock::now();
-    for (std::int64_t i = 0; i < calls; ++i) call(context_);
-    wait();
-    return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(calls);
-  };
-  wait();
-  measure(1);  // first touch, caches, plans of libraries
-  const double once = std::max(measure(1), 1e-7);
-  const auto calls = static_cast<std::int64_t>(std::clamp(2e-3 / once, 1.0, 1e4));
-  if (context_.device == Device::Cuda) std::this_thread::sleep_for(kPause);
-  std::vector<double> samples;
-  const auto end = Clock::now() + std::chrono::duration<double>(budget);
-  const auto latest = end + std::chrono::duration<double>(4 * budget);
-  do {
-    samples.push_back(measure(calls));
-  } while (Clock::now() < end || (samples.size() < 5 && Clock::now() < latest));
-  const std::span all(samples);
-  const std::size_t few = std::min(kFewSamples, all.size());
-  timing_.seconds_rested = median(all.first(few));
-  // On the CPU nothing runs out of power, and more samples say more.
-  timing_.seconds = median(context_.device == Device::Cuda ? all.last(few) : all);
-}
-
 /// Looks at what runs left behind.
 class CaseJudge {
  public:
@@ -498,7 +452,6 @@ class CaseJudge {
 
   static std::string& failure(CaseRun& run) { return run.failure_; }
   static double gradient_error(const CaseRun& run) { return run.gradient_error_; }
-  static CaseTiming& timing(CaseRun& run) { return run.timing_; }
 
   /// The outputs of a run. Fails when bytes have changed that had to stay.
   static std::vector<Values> collect(CaseRun& run) {
@@ -609,8 +562,6 @@ class CaseJudge {
   }
 };
 
-namespace {
-/// Empty when the case can run on the device.
 std::string why_not(const Case& the_case, Device device) {
   if (device == Device::Cpu) return the_case.on_cpu ? "" : "not on the CPU with these types";
   if (!the_case.on_cuda || the_case.dtype == DType::F64) return "not on the GPU with these types";
@@ -622,9 +573,10 @@ std::string why_not(const Case& the_case, Device device) {
   return "";
 }
 
+namespace {
 std::vector<CaseJudge::Values> run_once(const Case& the_case, CaseRun::Mode mode, Device device,
                                         CaseResult& result) {
-  Arena scratch(kScratchBytes, device);
+  Arena scratch(CaseRun::kScratchBytes, device);
   CaseRun run(the_case, mode, device, scratch);
   the_case.body(run);
   auto values = CaseJudge::collect(run);
@@ -682,29 +634,6 @@ std::vector<CaseResult> run_cases(const CaseList& cases, Device device, std::str
     if (report) report(results.back());
   }
   return results;
-}
-
-CaseTiming time_case(const Case& the_case, Device device, double budget_seconds) {
-  CaseTiming timing;
-  timing.op = the_case.op;
-  timing.label = the_case.label;
-  timing.dtype = the_case.dtype;
-  timing.message = why_not(the_case, device);
-  if (!timing.message.empty()) return timing;
-  try {
-    Arena scratch(kScratchBytes, device);
-    CaseRun run(the_case, CaseRun::Mode::Time, device, scratch);
-    CaseJudge::timing(run).seconds = budget_seconds;
-    the_case.body(run);
-    timing.seconds = CaseJudge::timing(run).seconds;
-    timing.seconds_rested = CaseJudge::timing(run).seconds_rested;
-    timing.gflops_per_s = the_case.flops / timing.seconds * 1e-9;
-    timing.gflops_per_s_rested = the_case.flops / timing.seconds_rested * 1e-9;
-    timing.gbytes_per_s = the_case.bytes / timing.seconds * 1e-9;
-  } catch (const std::exception& error) {
-    timing.message = error.what();
-  }
-  return timing;
 }
 
 std::string short_name(DType dtype) {

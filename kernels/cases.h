@@ -108,6 +108,7 @@ class CaseRun {
  public:
   enum class Mode { Test, Reference, Time };
   using Shape = std::initializer_list<std::int64_t>;
+  static constexpr std::size_t kScratchBytes = std::size_t{1} << 30;
 
   CaseRun(const Case& the_case, Mode mode, Device device, Arena& scratch);
   ~CaseRun();
@@ -165,6 +166,7 @@ class CaseRun {
 
  private:
   friend class CaseJudge;
+  friend CaseTiming time_case(const Case& the_case, Device device, double budget_seconds);
   struct Record;
   Record& allocate(Shape shape, DType under_test, const TensorOptions& options);
   Record& find(const Tensor& tensor);
@@ -195,6 +197,9 @@ struct CaseResult {
   double gradient_error = 0;  ///< of the gradient check, where there is one
   std::string message;        ///< why not Passed
 };
+
+/// Why the case cannot run on the device; empty when it can.
+std::string why_not(const Case& the_case, Device device);
 
 /// Never throws for what a case does: that is its result.
 CaseResult run_case(const Case& the_case, Device device);

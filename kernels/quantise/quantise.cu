@@ -16,12 +16,11 @@ __global__ void __launch_bounds__(kThreads, 3)
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
   if (row0 >= place.rows) return;
   PairBlock block;
+  const X* from = x + place.row * cols + place.column;
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
     uint4 v = make_uint4(0, 0, 0, 0);
-    if (place.has_row(r) && place.has_columns()) {
-      v = load_pairs(x + (place.row + r) * cols + place.column);
-    }
+    if (place.has_row(r) && place.has_columns()) v = load_pairs(from + int64_t{r} * cols);
     block.set_row(r, v);
   }
   quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);

@@ -277,14 +277,14 @@ Case norm_again_case(const Shape& s, bool with_y, DType dtype = DType::F32) {
 struct Routing {
   std::int64_t tokens, top_k, experts, cols;
   bool by_rows = true, transposed = true;
+  std::int64_t alignment = kScaleTile;
   std::string text() const {
-    return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, cols,
-                       by_rows && transposed ? ""
-                       : by_rows             ? " rows only"
-                                             : " transposed only");
+    std::string more = by_rows && transposed ? "" : by_rows ? " rows only" : " transposed only";
+    if (alignment != kScaleTile) more += fmt::format(", groups of {}", alignment);
+    return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, cols, more);
   }
   double layouts() const { return double(by_rows) + double(transposed); }
-  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts, kScaleTile); }
+  std::int64_t rows() const { return max_permuted_rows(tokens, top_k, experts, alignment); }
   double slots() const { return double(tokens) * double(top_k) * double(cols); }
   bool benchmark() const { return slots() > 1e6; }
 };
@@ -301,7 +301,7 @@ Permutation planned(CaseRun& run, const Routing& s) {
     return run.temporary(shape, {.dtype = dtype});
   };
   const Permutation p{index({s.experts}, DType::I64), index({s.experts + 1}),
-                      index({s.tokens, s.top_k}), index({s.rows()}), kScaleTile};
+                      index({s.tokens, s.top_k}), index({s.rows()}), s.alignment};
   permute_plan(run.context(), run.integers(DType::I32, {s.tokens, s.top_k}, picks), p);
   return p;
 }
@@ -401,19 +401,25 @@ void register_quantise_cases(CaseList& cases) {
     cases.push_back(weight_case(3, 144, 272, dtype));
     cases.push_back(weight_case(8, 1024, 1024, dtype));
   }
-  for (Case the_case : {quantise_case({16384, 2048}, DType::BF16), norm_case({16384, 2048}, false),
-                        norm_again_case({16384, 2048, false}, false),
-                        norm_case({32768, 1024}, false), norm_case({8192, 7168}, false)}) {
+  for (Case the_case :
+       {quantise_case({16384, 2048}, DType::BF16), norm_case({16384, 2048}, false),
+        norm_again_case({16384, 2048, false}, false), norm_case({32768, 1024}, false),
+        norm_case({8192, 7168}, false), permute_case({16384, 8, 64, 2048}, DType::BF16),
+        permute_case({16384, 8, 64, 2048, false, true}, DType::BF16),
+        permute_tiles_case({16384, 8, 64, 2048, true, false})}) {
     the_case.timed_only = true;  // more than a GPU's cache holds
     cases.push_back(the_case);
   }
   for (const Routing& s : {Routing{0, 2, 4, 8}, Routing{1, 1, 1, 8}, Routing{70, 2, 5, 40},
                            Routing{70, 2, 5, 40, true, false}, Routing{70, 2, 5, 40, false, true},
-                           Routing{300, 4, 7, 264}, Routing{4096, 8, 64, 1024}}) {
+                           Routing{300, 4, 7, 264}, Routing{300, 4, 7, 264, true, false, 16},
+                           Routing{300, 4, 7, 264, true, true, 384}, Routing{2500, 2, 3, 136},
+                           Routing{4096, 8, 64, 1024}}) {
     cases.push_back(permute_case(s, DType::F32));
     cases.push_back(permute_case(s, DType::BF16));
     if (s.by_rows)
-      cases.push_back(permute_tiles_case({s.tokens, s.top_k, s.experts, s.cols, true, false}));
+      cases.push_back(
+          permute_tiles_case({s.tokens, s.top_k, s.experts, s.cols, true, false, s.alignment}));
   }
 }
 

@@ -120,7 +120,11 @@ struct Place {
   int column;    // first of its 8 columns
   int64_t rows;  // live rows
   int cols;
-  __device__ bool has_row(int r) const { return row + r < rows; }
+  __device__ bool has_row(int r) const { return r < rows_here(); }
+  /// Of the thread's rows, those that are live: one comparison of 64 bits for all eight.
+  __device__ int rows_here() const {
+    return static_cast<int>(max(int64_t{0}, min(int64_t{8}, rows - row)));
+  }
   __device__ bool has_columns() const { return column < cols; }
 };
 
@@ -155,14 +159,14 @@ __device__ inline void put(uint8_t* to, const V& v) {
 template <Written WRITTEN = Written::soon_read>
 __device__ inline void write_transposed(const uint8_t* staged, uint8_t* to, int64_t stride,
                                         int64_t row0, int column0, int64_t rows, int cols) {
+  // A thread has the same rows of columns that are kStep apart.
+  constexpr int kStep = kThreads / 8;
+  const int first = static_cast<int>(threadIdx.x) / 8, rows16 = static_cast<int>(threadIdx.x) % 8;
+  const int columns = row0 + rows16 * 16 < rows ? cols - column0 : 0;
+  to += (column0 + first) * stride + row0 + rows16 * 16;
 #pragma unroll
-  for (int i = 0; i < kTile * kTile / 16 / kThreads; ++i) {
-    const int item = i * kThreads + static_cast<int>(threadIdx.x);
-    const int column = item / 8, rows16 = item % 8;
-    if (column0 + column < cols && row0 + rows16 * 16 < rows) {
-      put<WRITTEN>(to + (column0 + column) * stride + row0 + rows16 * 16,
-                   staged_rows(staged, column, rows16));
-    }
+  for (int column = first; column - first < kTile; column += kStep, to += kStep * stride) {
+    if (column < columns) put<WRITTEN>(to, staged_rows(staged, column, rows16));
   }
 }
 
@@ -184,14 +188,15 @@ template <Written WRITTEN = Written::soon_read, class Block>
 __device__ inline void write_rows(uint8_t* to, const Block& block, const Place& place,
                                   const float* inverse) {
   if (!place.has_columns()) return;
+  to += place.row * place.cols + place.column;
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
+  for (int r = 0; r < 8; ++r, to += place.cols) {
     const float s = inverse[r];
     if (!place.has_row(r)) continue;
     const uint2 bytes = make_uint2(
         pack_e4m3(block.at(r, 0) * s, block.at(r, 1) * s, block.at(r, 2) * s, block.at(r, 3) * s),
         pack_e4m3(block.at(r, 4) * s, block.at(r, 5) * s, block.at(r, 6) * s, block.at(r, 7) * s));
-    put<WRITTEN>(to + (place.row + r) * place.cols + place.column, bytes);
+    put<WRITTEN>(to, bytes);
   }
 }
 

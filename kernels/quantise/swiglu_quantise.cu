@@ -114,14 +114,40 @@ struct Backward {
   int width;
   const int32_t* live_rows;
   const float* row_weights;
+};
 
-  __device__ const uint8_t* values(int half, int64_t row, int column) const {
-    return static_cast<const uint8_t*>(kept.values) + (half * rows + row) * width + column;
-  }
-  __device__ float scale(int half, int64_t row, int column) const {
+/// Eight neighbours of dy and of what was kept, as they are in memory; zeros where there are none.
+struct BackwardInput {
+  uint4 dy = {};
+  uint2 gate = {}, up = {};
+  float gate_scale = 0, up_scale = 0, weight = 1;
+};
+
+/// Where they are, for a first row and those that follow it.
+struct BackwardPlace {
+  const __nv_bfloat16* dy;
+  const uint8_t *gate, *up;
+  const float *gate_scale, *up_scale, *weight;
+  int width;
+
+  __device__ BackwardPlace(const Backward& b, int64_t row, int column) : width(b.width) {
     const int tiles = (width + kTile - 1) / kTile;
-    return kept
-        .scales[(static_cast<int64_t>(half) * tiles + column / kTile) * kept.scale_stride + row];
+    const int64_t at = row * width + column;
+    dy = b.dy + at;
+    gate = static_cast<const uint8_t*>(b.kept.values) + at;
+    up = gate + b.rows * width;
+    gate_scale = b.kept.scales + column / kTile * b.kept.scale_stride + row;
+    up_scale = gate_scale + tiles * b.kept.scale_stride;
+    weight = b.row_weights == nullptr ? nullptr : b.row_weights + row;
+  }
+  __device__ BackwardInput input(int r) const {
+    const int64_t at = int64_t{r} * width;
+    const auto load_eight = [&](const uint8_t* from) {
+      return __ldg(reinterpret_cast<const uint2*>(from + at));
+    };
+    return {load_stream(dy + at), load_eight(gate),
+            load_eight(up),       __ldg(gate_scale + r),
+            __ldg(up_scale + r),  weight == nullptr ? 1.0f : __ldg(weight + r)};
   }
 };
 
@@ -141,23 +167,6 @@ __device__ inline void dequantise(uint2 bytes, float scale, float (&to)[8]) {
   }
 }
 
-/// Eight neighbours: gate and up become their gradients, d becomes the weighted result; returns
-/// the share of dy . swiglu.
-__device__ inline float backward_eight(float (&d)[8], float (&gate)[8], float (&up)[8],
-                                       float weight) {
-  float dot = 0;
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const float g = gate[i], u = up[i], s = __fdividef(1.0f, 1.0f + __expf(-g));
-    const float activated = g * s, y = activated * u, dw = weight * d[i];
-    dot += d[i] * y;
-    gate[i] = dw * u * (s * (1.0f + g * (1.0f - s)));
-    up[i] = dw * activated;
-    d[i] = weight * y;
-  }
-  return dot;
-}
-
 __device__ inline void unpack(const uint4& v, float (&to)[8]) {
   const uint32_t words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
@@ -171,6 +180,35 @@ __device__ inline uint4 packed(const float (&v)[8]) {
                     pack_bf16(v[6], v[7]));
 }
 
+__device__ inline float sigmoid(float x) {
+  // NOTE: flushing what is denormal changes nothing: 1 + e is 1 there, and 1 / e is 0.
+  float e, y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(e) : "f"(x * -1.4426950408889634f));
+  asm("rcp.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(1.0f + e));
+  return y;
+}
+
+/// Eight neighbours of the gradients of gate and up, and of the weighted result.
+struct BackwardResult {
+  float gate[8], up[8], y[8];
+  float dot = 0;  ///< share of dy . swiglu
+  __device__ explicit BackwardResult(const BackwardInput& in);
+};
+__device__ inline BackwardResult::BackwardResult(const BackwardInput& in) {
+  unpack(in.dy, y);
+  dequantise(in.gate, in.gate_scale, gate);
+  dequantise(in.up, in.up_scale, up);
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const float g = gate[i], u = up[i], d = y[i], s = sigmoid(g);
+    const float activated = g * s, result = activated * u, dw = in.weight * d;
+    dot += d * result;
+    gate[i] = dw * u * (s * (1.0f + g * (1.0f - s)));
+    up[i] = dw * activated;
+    y[i] = in.weight * result;
+  }
+}
+
 /// dots (tiles of columns, rows): the shares of the row's tiles; null where there are no weights.
 __global__ void __launch_bounds__(kThreads, 2)
     swiglu_backward_kernel(const Backward b, const QuantisedActivation d_gate_up,
@@ -180,28 +218,32 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
   if (row0 >= place.rows) return;
   PairBlock gates, ups, ys;
+  const BackwardPlace from(b, place.row, place.column);
+  // Four rows at a time: their loads in flight together, and registers for no more.
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    float d[8] = {}, gate[8] = {}, up[8] = {}, weight = 1.0f;
-    if (place.has_row(r) && place.has_columns()) {
-      const int64_t row = place.row + r;
-      unpack(load_stream(b.dy + row * b.width + place.column), d);
-      dequantise(*reinterpret_cast<const uint2*>(b.values(0, row, place.column)),
-                 b.scale(0, row, place.column), gate);
-      dequantise(*reinterpret_cast<const uint2*>(b.values(1, row, place.column)),
-                 b.scale(1, row, place.column), up);
-      if (b.row_weights != nullptr) weight = b.row_weights[row];
+  for (int first = 0; first < 8; first += 4) {
+    BackwardInput in[4];
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      if (place.has_row(first + r) && place.has_columns()) {
+        in[r] = from.input(first + r);
+      }
     }
-    float dot = backward_eight(d, gate, up, weight);
-    gates.set_row(r, packed(gate));
-    ups.set_row(r, packed(up));
-    ys.set_row(r, packed(d));
-    if (dots == nullptr) continue;
-      // The 16 threads of a row are half a warp.
 #pragma unroll
-    for (int step = 8; step > 0; step /= 2) dot += __shfl_xor_sync(0xffffffff, dot, step);
-    if (threadIdx.x % 16 == 0 && place.has_row(r)) {
-      dots[static_cast<int64_t>(blockIdx.x) * b.rows + place.row + r] = dot;
+    for (int i = 0; i < 4; ++i) {
+      const int r = first + i;
+      const BackwardResult made(in[i]);
+      gates.set_row(r, packed(made.gate));
+      ups.set_row(r, packed(made.up));
+      ys.set_row(r, packed(made.y));
+      if (dots == nullptr) continue;
+      // The 16 threads of a row are half a warp.
+      float dot = made.dot;
+#pragma unroll
+      for (int step = 8; step > 0; step /= 2) dot += __shfl_xor_sync(0xffffffff, dot, step);
+      if (threadIdx.x % 16 == 0 && place.has_row(r)) {
+        dots[static_cast<int64_t>(blockIdx.x) * b.rows + place.row + r] = dot;
+      }
     }
   }
   const int column0 = blockIdx.x * kTile;
@@ -217,19 +259,14 @@ __global__ void __launch_bounds__(256)
     swiglu_backward_rows(const Backward b, uint8_t* d_gate_up, uint8_t* y, float* d_row_weights) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * 8 + threadIdx.x / 32;
   if (row >= live(b.rows, b.live_rows)) return;
-  const float weight = b.row_weights == nullptr ? 1.0f : b.row_weights[row];
   float dot = 0;
   for (int column = 8 * static_cast<int>(threadIdx.x % 32); column < b.width; column += 256) {
-    float d[8], gate[8], up[8];
-    unpack(load_stream(b.dy + row * b.width + column), d);
-    dequantise(*reinterpret_cast<const uint2*>(b.values(0, row, column)), b.scale(0, row, column),
-               gate);
-    dequantise(*reinterpret_cast<const uint2*>(b.values(1, row, column)), b.scale(1, row, column),
-               up);
-    dot += backward_eight(d, gate, up, weight);
-    *reinterpret_cast<uint4*>(d_gate_up + (row * 2 * b.width + column) * 2) = packed(gate);
-    *reinterpret_cast<uint4*>(d_gate_up + (row * 2 * b.width + b.width + column) * 2) = packed(up);
-    *reinterpret_cast<uint4*>(y + (row * b.width + column) * 2) = packed(d);
+    const BackwardResult made(BackwardPlace(b, row, column).input(0));
+    dot += made.dot;
+    uint8_t* to = d_gate_up + (row * 2 * b.width + column) * 2;
+    *reinterpret_cast<uint4*>(to) = packed(made.gate);
+    *reinterpret_cast<uint4*>(to + 2 * b.width) = packed(made.up);
+    *reinterpret_cast<uint4*>(y + (row * b.width + column) * 2) = packed(made.y);
   }
   if (d_row_weights == nullptr) return;
 #pragma unroll
