@@ -278,9 +278,13 @@ struct Routing {
   std::int64_t tokens, top_k, experts, cols;
   bool by_rows = true, transposed = true;
   std::int64_t alignment = kScaleTile;
+  /// Every 4096 tokens keep to 20 experts of their own, as tokens of a sequence do; else each token
+  /// chooses for itself.
+  bool clustered = false;
   std::string text() const {
     std::string more = by_rows && transposed ? "" : by_rows ? " rows only" : " transposed only";
     if (alignment != kScaleTile) more += fmt::format(", groups of {}", alignment);
+    if (clustered) more += ", clustered";
     return fmt::format("{} tokens, top {} of {}, d {}{}", tokens, top_k, experts, cols, more);
   }
   double layouts() const { return double(by_rows) + double(transposed); }
@@ -293,8 +297,10 @@ Permutation planned(CaseRun& run, const Routing& s) {
   const Tensor first = run.integers(DType::I32, {s.tokens, 1}, 0, s.experts);
   std::vector<std::int64_t> picks;
   for (std::int64_t t = 0; t < s.tokens; ++t) {
+    const std::int64_t chosen = run.read_integer(first, t);
     for (std::int64_t i = 0; i < s.top_k; ++i) {
-      picks.push_back((run.read_integer(first, t) + i * 7 * i) % s.experts);
+      picks.push_back((s.clustered ? t / 4096 * 13 + (chosen + i * 7) % 20 : chosen + i * 7 * i) %
+                      s.experts);
     }
   }
   const auto index = [&](std::initializer_list<std::int64_t> shape, DType dtype = DType::I32) {
@@ -401,12 +407,15 @@ void register_quantise_cases(CaseList& cases) {
     cases.push_back(weight_case(3, 144, 272, dtype));
     cases.push_back(weight_case(8, 1024, 1024, dtype));
   }
+  Routing large{32768, 8, 64, 2048};
+  large.clustered = true;
+  Routing large_by_rows = large, large_transposed = large;
+  large_by_rows.transposed = large_transposed.by_rows = false;
   for (Case the_case :
        {quantise_case({16384, 2048}, DType::BF16), norm_case({16384, 2048}, false),
         norm_again_case({16384, 2048, false}, false), norm_case({32768, 1024}, false),
-        norm_case({8192, 7168}, false), permute_case({16384, 8, 64, 2048}, DType::BF16),
-        permute_case({16384, 8, 64, 2048, false, true}, DType::BF16),
-        permute_tiles_case({16384, 8, 64, 2048, true, false})}) {
+        norm_case({8192, 7168}, false), permute_case(large, DType::BF16),
+        permute_case(large_transposed, DType::BF16), permute_tiles_case(large_by_rows)}) {
     the_case.timed_only = true;  // more than a GPU's cache holds
     cases.push_back(the_case);
   }
