@@ -4,6 +4,9 @@
 // written.
 #include <QDir>
 #include <QFile>
+#include <QPointer>
+#include <QThread>
+#include <atomic>
 #include <cmath>
 #include <random>
 
@@ -11,9 +14,11 @@
 #include "tests/ui/run_files.h"
 #include "ui/bridge/run_history.h"
 #include "ui/bridge/run_store.h"
+#include "ui/bridge/worker_thread.h"
 
 using namespace tessera;
 using namespace tessera::ui;
+using test::application;
 using test::waitUntil;
 using test::WrittenRun;
 
@@ -54,6 +59,19 @@ Event at(double time, EventBody body) {
 std::filesystem::path runsOf(const test::TemporaryHome& home) {
   return home.runs().toStdString();
 }
+
+/// A worker that takes its time to go, in its own thread.
+class SlowToEnd : public QObject {
+ public:
+  explicit SlowToEnd(std::atomic<bool>* gone) : m_gone(gone) {}
+  ~SlowToEnd() override {
+    QThread::msleep(3 * test::kStallMs);
+    *m_gone = true;
+  }
+
+ private:
+  std::atomic<bool>* m_gone;
+};
 }  // namespace
 
 class BridgeTest : public QObject {
@@ -489,6 +507,19 @@ class BridgeTest : public QObject {
     run.steps(3, 9);
     run.log->sync();
     QVERIFY(waitUntil([&] { return store.run(run.id())->step == 8; }));
+  }
+
+  void aWorkerThatIsSlowToEndHoldsUpNothing() {
+    std::atomic<bool> gone = false;
+    QPointer<QThread> thread;
+    {
+      auto* worker = new SlowToEnd(&gone);
+      const WorkerThread running(QStringLiteral("slow"), worker);
+      thread = worker->thread();
+    }
+    QVERIFY(waitUntil([&] { return !thread; }));
+    QVERIFY(gone);
+    QVERIFY2(application().longestMs() < test::kStallMs, "deleting the thread waited for its end");
   }
 
   void aDamagedLibraryIsTold() {

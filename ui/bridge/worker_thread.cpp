@@ -5,6 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <QDeadlineTimer>
+#include <QTimer>
+
 namespace tessera::ui {
 
 namespace {
@@ -14,6 +17,16 @@ constexpr int kNicer = 5, kPatienceMs = 20;
 void yieldToTheWindow() {
   const auto thread = static_cast<id_t>(::syscall(SYS_gettid));
   ::setpriority(PRIO_PROCESS, thread, ::getpriority(PRIO_PROCESS, thread) + kNicer);
+}
+
+/// NOTE: not on its signal finished(): that comes before the thread has ended, and the destructor
+/// would wait for the rest, which takes a busy machine a while as the thread is the nicer one.
+void deleteOnceEnded(QThread* thread) {
+  if (thread->wait(QDeadlineTimer(0))) {
+    delete thread;
+    return;
+  }
+  QTimer::singleShot(kPatienceMs, thread, [thread] { deleteOnceEnded(thread); });
 }
 }  // namespace
 
@@ -27,13 +40,8 @@ WorkerThread::WorkerThread(const QString& name, QObject* worker) : m_thread(new 
 
 WorkerThread::~WorkerThread() {
   m_thread->quit();
-  if (m_thread->wait(kPatienceMs)) {
-    delete m_thread;
-    return;
-  }
-  // It is busy, with a slow disk perhaps: it goes when it is done.
-  QObject::connect(m_thread, &QThread::finished, m_thread, &QObject::deleteLater);
-  if (m_thread->isFinished()) m_thread->deleteLater();
+  m_thread->wait(kPatienceMs);
+  deleteOnceEnded(m_thread);  // it may be busy, with a slow disk perhaps: it goes when it is done
 }
 
 }  // namespace tessera::ui
