@@ -141,7 +141,7 @@ class LauncherTest : public QObject {
     f.launcher.start(f.spec("long", 1'000'000));
     const QString id = f.idOfStart();
     QVERIFY(f.reaches(id, 2));
-    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }));
+    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }, kLong));
     f.launcher.control(id, Control::Pause);
     QVERIFY(waitUntil([&] { return f.status(id).state == RunState::Paused; }, kLong));
     f.launcher.control(id, Control::Resume);
@@ -150,7 +150,7 @@ class LauncherTest : public QObject {
     QVERIFY(waitUntil([&] { return f.ended.size() == 1; }, kLong));
     QCOMPARE(f.status(id).state, RunState::Stopped);
     QVERIFY(f.status(id).can_resume);
-    QVERIFY(waitUntil([&] { return f.launcher.localRun().isEmpty(); }));
+    QVERIFY(waitUntil([&] { return f.launcher.localRun().isEmpty(); }, kLong));
   }
 
   void aKilledTrainerIsFailedAndResumedByOneCall() {
@@ -221,7 +221,7 @@ class LauncherTest : public QObject {
     QVERIFY(!is_final(f.status(id).state));  // running, or saving just now
 
     // The next studio finds it, counts it as running here, and stops it.
-    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }));
+    QVERIFY(waitUntil([&] { return f.launcher.localRun() == id; }, kLong));
     RunStore store;
     QVERIFY(waitUntil([&] { return store.run(id); }));
     QVERIFY(!is_final(store.run(id)->state));
