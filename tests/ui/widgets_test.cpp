@@ -2,7 +2,9 @@
 // Links: tessera_ui_widgets
 // The common widgets: logs, empty states, banners, badges, search.
 #include <QAbstractItemModelTester>
+#include <QFile>
 #include <QListView>
+#include <QLockFile>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QVBoxLayout>
@@ -248,6 +250,40 @@ class WidgetsTest : public QObject {
     QCOMPARE(p.shortcut(QStringLiteral("view.palette"), QStringLiteral("Ctrl+K")), "Ctrl+K");
     p.setValue(QStringLiteral("look/theme"), QStringLiteral("purple"));
     QCOMPARE(p.theme(), "system");
+  }
+
+  void whatIsBelowAPreferenceGoesWithIt() {
+    QTemporaryDir folder;
+    const QString file = folder.filePath(QStringLiteral("studio.ini"));
+    {
+      Preferences p(file);
+      const auto set = [&](const char* key) { p.setValue(QLatin1String(key), 1); };
+      for (const char* key : {"charts/a", "charts/b/c", "charts2", "other"}) set(key);
+      p.remove(QStringLiteral("charts"));
+      QVERIFY(!p.value(QStringLiteral("charts/a")).isValid());
+      p.setValue(QStringLiteral("charts/d"), 2);
+    }
+    const Preferences p(file);
+    QVERIFY(!p.value(QStringLiteral("charts/a")).isValid());
+    QVERIFY(!p.value(QStringLiteral("charts/b/c")).isValid());
+    for (const char* key : {"charts/d", "charts2", "other"}) {
+      QVERIFY(p.value(QLatin1String(key)).isValid());
+    }
+  }
+
+  void aFileThatCannotBeWrittenYetHoldsUpNothing() {
+    QTemporaryDir folder;
+    const QString file = folder.filePath(QStringLiteral("studio.ini"));
+    QLockFile lock(file + QStringLiteral(".lock"));  // as another process holds it that writes
+    QVERIFY(lock.lock());
+    Preferences p(file);
+    p.setTheme(QStringLiteral("dark"));
+    QTest::qWait(3 * test::kStallMs);
+    QCOMPARE(p.theme(), "dark");
+    QVERIFY(!QFile::exists(file));
+    lock.unlock();
+    p.sync();
+    QCOMPARE(Preferences(file).theme(), "dark");
   }
 };
 

@@ -3,6 +3,8 @@
 
 #include <QSettings>
 
+#include "ui/bridge/worker_thread.h"
+
 namespace tessera::ui {
 
 namespace {
@@ -37,13 +39,40 @@ std::unique_ptr<QSettings> settingsOf(const QString& file) {
 }
 }  // namespace
 
-Preferences::Preferences(const QString& file, QObject* parent)
-    : QObject(parent), m_settings(settingsOf(file)) {}
+/// Writes the file, in a thread of its own: homes are on slow disks and on the network.
+class Preferences::Writer : public QObject {
+ public:
+  explicit Writer(QString file) : m_file(std::move(file)) {}
 
-Preferences::~Preferences() = default;
+  void set(const QString& key, const QVariant& value) { open().setValue(key, value); }
+  void remove(const QString& key) { open().remove(key); }
+  void sync() { open().sync(); }
+
+ private:
+  /// Made in the thread that uses it; it writes when that thread has nothing else to do.
+  QSettings& open() {
+    if (!m_settings) m_settings = std::make_unique<QSettings>(m_file, QSettings::IniFormat);
+    return *m_settings;
+  }
+
+  QString m_file;
+  std::unique_ptr<QSettings> m_settings;
+};
+
+Preferences::Preferences(const QString& file, QObject* parent) : QObject(parent) {
+  const auto settings = settingsOf(file);
+  m_file = settings->fileName();
+  for (const QString& key : settings->allKeys()) m_values.insert(key, settings->value(key));
+  m_writer = new Writer(m_file);
+  m_thread = std::make_unique<WorkerThread>(QStringLiteral("preferences"), m_writer);
+}
+
+Preferences::~Preferences() {
+  sync();
+}
 
 QVariant Preferences::value(const QString& key, const QVariant& fallback) const {
-  QVariant value = m_settings->value(key);
+  QVariant value = m_values.value(key);
   if (!value.isValid()) return fallback;
   if (fallback.isValid() && value.metaType() != fallback.metaType() &&
       !value.convert(fallback.metaType())) {
@@ -53,13 +82,18 @@ QVariant Preferences::value(const QString& key, const QVariant& fallback) const 
 }
 
 void Preferences::setValue(const QString& key, const QVariant& value) {
-  if (m_settings->contains(key) && m_settings->value(key) == value) return;
-  m_settings->setValue(key, value);
+  const auto known = m_values.constFind(key);
+  if (known != m_values.constEnd() && *known == value) return;
+  m_values.insert(key, value);
+  tell(m_writer, [writer = m_writer, key, value] { writer->set(key, value); });
   Q_EMIT changed(key);
 }
 
 void Preferences::remove(const QString& key) {
-  m_settings->remove(key);
+  m_values.removeIf([&](const auto& entry) {
+    return entry.key() == key || entry.key().startsWith(key + QLatin1Char('/'));
+  });
+  tell(m_writer, [writer = m_writer, key] { writer->remove(key); });
   Q_EMIT changed(key);
 }
 
@@ -141,11 +175,9 @@ void Preferences::finishFirstStart() {
   setValue(kStarted, true);
 }
 
-QString Preferences::file() const {
-  return m_settings->fileName();
-}
 void Preferences::sync() {
-  m_settings->sync();
+  QMetaObject::invokeMethod(
+      m_writer, [writer = m_writer] { writer->sync(); }, Qt::BlockingQueuedConnection);
 }
 
 }  // namespace tessera::ui

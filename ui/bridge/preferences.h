@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Preferences: what the user likes, over QSettings. Everything else is in files of its own.
+// Preferences: what the user likes, over QSettings. Everything else is in files of its own. They
+// are read once and kept in memory; the file is written in a thread of its own.
 #pragma once
 
+#include <QHash>
 #include <QObject>
 #include <QString>
 #include <QVariant>
 #include <memory>
 #include <vector>
 
-class QSettings;
-
 namespace tessera::ui {
+
+class WorkerThread;
 
 class Preferences : public QObject {
   Q_OBJECT
@@ -57,14 +59,19 @@ class Preferences : public QObject {
   bool firstStart() const;  ///< until finishFirstStart()
   void finishFirstStart();
 
-  QString file() const;
+  QString file() const { return m_file; }
+  /// Waits until all of it is in the file, as the destructor does.
   void sync();
 
  Q_SIGNALS:
   void changed(const QString& key);
 
  private:
-  std::unique_ptr<QSettings> m_settings;
+  class Writer;
+  QString m_file;
+  QHash<QString, QVariant> m_values;
+  Writer* m_writer = nullptr;  ///< lives in m_thread
+  std::unique_ptr<WorkerThread> m_thread;
   std::vector<ShortcutInfo> m_shortcuts;
 };
 
