@@ -304,7 +304,7 @@ bool chooseFromMenu(QAbstractButton* button, const QString& text) {
 bool saveInDialog(QWidget* parent, const QString& file) {
   QFileDialog* dialog = nullptr;
   const auto look = [&] {
-    for (auto* one : parent->findChildren<QFileDialog*>()) {
+    for (auto* one : parent->window()->findChildren<QFileDialog*>()) {
       if (one->isVisible()) dialog = one;
     }
     return dialog != nullptr;
@@ -319,7 +319,6 @@ bool saveInDialog(QWidget* parent, const QString& file) {
   QGuiApplication::clipboard()->setText(file);
   QTest::keyClick(name, Qt::Key_A, Qt::ControlModifier);
   QTest::keyClick(name, Qt::Key_V, Qt::ControlModifier);
-  const QPointer<QFileDialog> alive = dialog;
   QPushButton* go = nullptr;
   const auto* box = dialog->findChild<QDialogButtonBox*>();
   for (QAbstractButton* one : box->buttons()) {
@@ -327,7 +326,7 @@ bool saveInDialog(QWidget* parent, const QString& file) {
   }
   waitUntil([&] { return go && go->isEnabled(); });  // it first looks whether the file is there
   if (!click(go)) return false;
-  return waitUntil([&] { return !alive || !alive->isVisible(); });
+  return waitUntil([&] { return !dialog->isVisible(); });
 }
 
 bool typeInto(QWidget* field, const QString& text) {

@@ -3,6 +3,7 @@
 // The common widgets: logs, empty states, banners, badges, search.
 #include <QAbstractItemModelTester>
 #include <QFile>
+#include <QFileDialog>
 #include <QListView>
 #include <QLockFile>
 #include <QPushButton>
@@ -16,6 +17,7 @@
 #include "ui/widgets/banner.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/log_view.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/sparkline.h"
@@ -250,6 +252,38 @@ class WidgetsTest : public QObject {
     QCOMPARE(p.shortcut(QStringLiteral("view.palette"), QStringLiteral("Ctrl+K")), "Ctrl+K");
     p.setValue(QStringLiteral("look/theme"), QStringLiteral("purple"));
     QCOMPARE(p.theme(), "system");
+  }
+
+  void aFileDialogIsKeptAndAnswersWhoAskedLast() {
+    QTemporaryDir folder;
+    QWidget window;
+    window.show();
+    QStringList first, second;
+    const auto ask = [&](QObject* owner, QStringList& answers, const QString& name) {
+      QFileDialog* dialog = fileDialog(
+          &window, owner, QStringLiteral("Save it"), [&](const QString& file) { answers << file; },
+          folder.filePath(name));
+      dialog->setAcceptMode(QFileDialog::AcceptSave);
+      dialog->setNameFilters({QStringLiteral("Text (*.txt)"), QStringLiteral("JSON (*.json)")});
+      dialog->setDefaultSuffix(QStringLiteral("txt"));
+      dialog->open();
+      return dialog;
+    };
+    QFileDialog* dialog = ask(&window, first, QStringLiteral("a"));
+    QCOMPARE(QFileInfo(dialog->selectedFiles().value(0)).fileName(), "a.txt");
+    dialog->reject();
+    QCOMPARE(ask(&window, second, QStringLiteral("b")), dialog);
+    QVERIFY(test::saveInDialog(&window, folder.filePath(QStringLiteral("c"))));
+    QCOMPARE(first, QStringList());
+    QCOMPARE(second, QStringList{folder.filePath(QStringLiteral("c.txt"))});
+
+    auto owner = std::make_unique<QObject>();
+    ask(owner.get(), first, QStringLiteral("d"));
+    Q_EMIT dialog->filterSelected(QStringLiteral("JSON (*.json)"));
+    QCOMPARE(dialog->defaultSuffix(), "json");
+    owner.reset();
+    QVERIFY(test::saveInDialog(&window, folder.filePath(QStringLiteral("e"))));
+    QCOMPARE(first.size() + second.size(), 1);
   }
 
   void whatIsBelowAPreferenceGoesWithIt() {

@@ -15,6 +15,7 @@
 #include "ui/shell_context.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/demo_starter.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/numbers.h"
 
 namespace tessera::ui {
@@ -169,15 +170,14 @@ void FirstStart::showHardware() {
 }
 
 void FirstStart::chooseFolder() {
-  auto* dialog = new QFileDialog(this, tr("Folder for runs and models"), m_folder->text());
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setFileMode(QFileDialog::Directory);
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& folder) {
+  const auto chosen = [this](const QString& folder) {
     m_studio.preferences.setDataFolder(folder);
     m_folder->setText(folder);
     m_studio.navigator.notify(QStringLiteral("info"),
                               tr("The folder is used when the studio is started again."));
-  });
+  };
+  auto* dialog = fileDialog(this, this, tr("Folder for runs and models"), chosen, m_folder->text());
+  dialog->setFileMode(QFileDialog::Directory);
   dialog->open();
 }
 

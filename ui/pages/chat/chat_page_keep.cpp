@@ -15,6 +15,7 @@
 #include "ui/pages/chat/composer.h"
 #include "ui/pages/chat/message_list.h"
 #include "ui/pages/chat/message_widget.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -56,29 +57,23 @@ void ChatPage::exportChat() {
     studio().navigator.toast(tr("There is nothing to export yet"));
     return;
   }
-  auto* dialog = new QFileDialog(this, tr("Export the conversation"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog = fileDialog(this, this, tr("Export the conversation"), [this](const QString& file) {
+    m_store->exportTo(m_talk->conversation(), file);
+  });
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setNameFilters({tr("Markdown (*.md)"), tr("JSON with all branches (*.json)")});
   dialog->setDefaultSuffix(QStringLiteral("md"));
-  connect(dialog, &QFileDialog::filterSelected, dialog, [dialog](const QString& filter) {
-    dialog->setDefaultSuffix(filter.contains(QLatin1String("json")) ? QStringLiteral("json")
-                                                                    : QStringLiteral("md"));
-  });
-  connect(dialog, &QFileDialog::fileSelected, this,
-          [this](const QString& file) { m_store->exportTo(m_talk->conversation(), file); });
   dialog->open();
 }
 
 void ChatPage::pickFolder(int side) {
-  auto* dialog = new QFileDialog(this, tr("A folder with a model"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog =
+      fileDialog(this, this, tr("A folder with a model"), [this, side](const QString& folder) {
+        m_talk->setCheckpoint(side, checkpointOfFolder(folder));
+        showConversation();
+        Q_EMIT locationChanged();
+      });
   dialog->setFileMode(QFileDialog::Directory);
-  connect(dialog, &QFileDialog::fileSelected, this, [this, side](const QString& folder) {
-    m_talk->setCheckpoint(side, checkpointOfFolder(folder));
-    showConversation();
-    Q_EMIT locationChanged();
-  });
   dialog->open();
 }
 

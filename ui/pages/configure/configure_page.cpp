@@ -21,6 +21,7 @@
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/spec/field_row.h"
 
@@ -238,20 +239,20 @@ void ConfigurePage::save() {
   const QString name = word(m_draft.spec().run.name) + QStringLiteral(".toml");
   const DraftOrigin& origin = m_draft.origin();
   const QString there = origin.kind == DraftOrigin::Kind::File ? origin.name : name;
-  auto* dialog = new QFileDialog(this, tr("Save as spec"), there, tr("Specs (*.toml)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog = fileDialog(
+      this, &m_draft, tr("Save as spec"), [this](const QString& file) { m_draft.save(file); },
+      there);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilter(tr("Specs (*.toml)"));
   dialog->setDefaultSuffix(QStringLiteral("toml"));
-  dialog->selectFile(there);
-  connect(dialog, &QFileDialog::fileSelected, &m_draft, &DraftSpec::save);
   dialog->open();
 }
 
 void ConfigurePage::openFile() {
-  auto* dialog = new QFileDialog(this, tr("Open spec file"), QString(), tr("Specs (*.toml)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog = fileDialog(this, &m_draft, tr("Open spec file"),
+                            [this](const QString& file) { m_draft.loadFile(file); });
+  dialog->setNameFilter(tr("Specs (*.toml)"));
   dialog->setFileMode(QFileDialog::ExistingFile);
-  connect(dialog, &QFileDialog::fileSelected, &m_draft, &DraftSpec::loadFile);
   dialog->open();
 }
 

@@ -17,6 +17,7 @@
 #include "ui/bridge/tasks.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/numbers.h"
 
@@ -209,13 +210,12 @@ void HostsPage::measured(const QString& problem) {
 }
 
 void HostsPage::addFolder() {
-  auto* dialog = new QFileDialog(this, tr("Folder that runs are in"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog =
+      fileDialog(this, this, tr("Folder that runs are in"), [this](const QString& folder) {
+        studio().runs.addRoot(folder);
+        studio().navigator.toast(tr("Looking for runs in %1").arg(folder));
+      });
   dialog->setFileMode(QFileDialog::Directory);
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& folder) {
-    studio().runs.addRoot(folder);
-    studio().navigator.toast(tr("Looking for runs in %1").arg(folder));
-  });
   dialog->open();
 }
 

@@ -13,6 +13,7 @@
 #include "ui/widgets/chart/chart_export.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -101,13 +102,7 @@ void ChartsTab::showEvent(QShowEvent* event) {
 
 void ChartsTab::exportAll() {
   if (!m_curves) return;
-  auto* dialog =
-      new QFileDialog(this, tr("Save everything that was logged"), {}, tr("CSV (*.csv)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setDefaultSuffix(QStringLiteral("csv"));
-  dialog->selectFile(m_id + QStringLiteral(".csv"));
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+  const auto chosen = [this](const QString& file) {
     auto table = std::make_shared<const chart::CsvTable>(chart::csvTable(*m_curves));
     const std::int64_t task = m_studio.tasks.begin(tr("Saving %1").arg(file));
     inBackground(
@@ -116,7 +111,12 @@ void ChartsTab::exportAll() {
           m_studio.tasks.finish(task, error);
           saved(file, error);
         });
-  });
+  };
+  auto* dialog = fileDialog(this, this, tr("Save everything that was logged"), chosen,
+                            m_id + QStringLiteral(".csv"));
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilter(tr("CSV (*.csv)"));
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
   dialog->open();
 }
 

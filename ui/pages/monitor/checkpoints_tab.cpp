@@ -15,6 +15,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -108,13 +109,12 @@ void CheckpointsTab::selectStep(std::int64_t step) {
 void CheckpointsTab::exportSelected() {
   const QString path = m_model.index(row(), 0).data(CheckpointsModel::PathRole).toString();
   if (path.isEmpty()) return;
-  auto* dialog = new QFileDialog(this, tr("Export to a new folder"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog = fileDialog(
+      this, this, tr("Export to a new folder"),
+      [this, path](const QString& folder) { startExport(path, folder); },
+      m_id + QLatin1Char('-') + QFileInfo(path).fileName());
   dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->selectFile(m_id + QLatin1Char('-') + QFileInfo(path).fileName());
   dialog->setLabelText(QFileDialog::Accept, tr("Export"));
-  connect(dialog, &QFileDialog::fileSelected, this,
-          [this, path](const QString& folder) { startExport(path, folder); });
   dialog->open();
 }
 

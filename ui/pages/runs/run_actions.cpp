@@ -15,6 +15,7 @@
 #include "ui/models/runs_model.h"
 #include "ui/pages/runs/compare_view.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
@@ -251,21 +252,21 @@ void RunActions::setArchived(bool archived) {
 void RunActions::exportSelected() {
   const QStringList ids = m_ids;
   const bool single = ids.size() == 1;
-  auto* dialog = new QFileDialog(m_window, single ? tr("Save everything that the run logged")
-                                                  : tr("Folder for one file a run"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  auto* dialog = fileDialog(
+      m_window, this,
+      single ? tr("Save everything that the run logged") : tr("Folder for one file a run"),
+      [this, ids, single](const QString& target) {
+        new NumbersExport(m_studio, ids, target, single, this);
+      },
+      single ? ids[0] + QStringLiteral(".csv") : QString());
   if (single) {
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix(QStringLiteral("csv"));
     dialog->setNameFilter(tr("CSV (*.csv)"));
-    dialog->selectFile(ids[0] + ".csv");
   } else {
     dialog->setFileMode(QFileDialog::Directory);
     dialog->setOption(QFileDialog::ShowDirsOnly);
   }
-  connect(dialog, &QFileDialog::fileSelected, this, [this, ids, single](const QString& target) {
-    new NumbersExport(m_studio, ids, target, single, this);
-  });
   dialog->open();
 }
 

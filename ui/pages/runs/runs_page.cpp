@@ -17,6 +17,7 @@
 #include "ui/pages/runs/run_table.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
+#include "ui/widgets/file_dialog.h"
 #include "ui/widgets/search_field.h"
 
 namespace tessera::ui {
@@ -123,12 +124,7 @@ void RunsPage::showCounts() {
 }
 
 void RunsPage::exportTable() {
-  auto* dialog = new QFileDialog(this, tr("Save the table"), {}, tr("CSV (*.csv)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setDefaultSuffix(QStringLiteral("csv"));
-  dialog->selectFile(QStringLiteral("runs.csv"));
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& name) {
+  const auto chosen = [this](const QString& name) {
     inBackground(
         this,
         [name, text = m_table->asCsv().toUtf8()]() -> QString {
@@ -144,7 +140,11 @@ void RunsPage::exportTable() {
             studio().navigator.notify(QStringLiteral("error"), error);
           }
         });
-  });
+  };
+  auto* dialog = fileDialog(this, this, tr("Save the table"), chosen, QStringLiteral("runs.csv"));
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilter(tr("CSV (*.csv)"));
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
   dialog->open();
 }
 

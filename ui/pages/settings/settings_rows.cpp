@@ -13,6 +13,7 @@
 #include "ui/bridge/preferences.h"
 #include "ui/pages/settings/settings_page.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -94,15 +95,15 @@ QWidget* SettingsPage::folderField() {
   });
   connect(usual, &QToolButton::clicked, this, [&p] { p.setDataFolder({}); });
   connect(change, &QPushButton::clicked, this, [this, path, &p] {
-    auto* dialog = new QFileDialog(this, tr("Folder for runs and models"), path->fullText());
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::Directory);
-    connect(dialog, &QFileDialog::fileSelected, this, [this, &p](const QString& folder) {
+    const auto chosen = [this, &p](const QString& folder) {
       const QString before = p.dataFolder();
       p.setDataFolder(folder);
       studio().navigator.toast(tr("The folder is used when the studio is started again"),
                                [&p, before] { p.setDataFolder(before); });
-    });
+    };
+    auto* dialog =
+        fileDialog(this, this, tr("Folder for runs and models"), chosen, path->fullText());
+    dialog->setFileMode(QFileDialog::Directory);
     dialog->open();
   });
   return field;

@@ -12,6 +12,7 @@
 #include "ui/widgets/chart/chart_export.h"
 #include "ui/widgets/chart/chart_table.h"
 #include "ui/widgets/chart/picture_dialog.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -171,17 +172,17 @@ void ChartGrid::savePicture(ChartPanel* panel) {
 }
 
 void ChartGrid::saveCsv(ChartPanel* panel) {
-  auto* dialog = new QFileDialog(this, tr("Save every logged point"), {}, tr("CSV (*.csv)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setDefaultSuffix(QStringLiteral("csv"));
-  dialog->selectFile(panel->spec().id + QStringLiteral(".csv"));
   auto points = std::make_shared<const chart::CsvData>(chart::csvData(panel->lines()));
-  connect(dialog, &QFileDialog::fileSelected, this, [this, points](const QString& file) {
+  const auto chosen = [this, points](const QString& file) {
     inBackground(
         this, [points, file] { return chart::writeCsv(*points, file); },
         [this, file](const QString& error) { Q_EMIT saved(file, error); });
-  });
+  };
+  auto* dialog = fileDialog(this, this, tr("Save every logged point"), chosen,
+                            panel->spec().id + QStringLiteral(".csv"));
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilter(tr("CSV (*.csv)"));
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
   dialog->open();
 }
 

@@ -13,6 +13,7 @@
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_panel.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -76,15 +77,15 @@ void PictureDialog::preview() {
 }
 
 void PictureDialog::chooseFile() {
-  auto* dialog = new QFileDialog(this, tr("Save picture"), {}, tr("PNG (*.png)"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setDefaultSuffix(QStringLiteral("png"));
-  dialog->selectFile(m_panel.spec().id + QStringLiteral(".png"));
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+  const auto take = [this](const QString& file) {
     Q_EMIT chosen(picture(), file);
     accept();
-  });
+  };
+  auto* dialog =
+      fileDialog(this, this, tr("Save picture"), take, m_panel.spec().id + QStringLiteral(".png"));
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setNameFilter(tr("PNG (*.png)"));
+  dialog->setDefaultSuffix(QStringLiteral("png"));
   dialog->open();
 }
 

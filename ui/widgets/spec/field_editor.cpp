@@ -15,6 +15,7 @@
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
 
@@ -165,13 +166,12 @@ class LineEditor : public FieldEditor {
     QToolButton* browse = iconButton(QStringLiteral("folder"), tr("Choose a file or folder"), this);
     layout->addWidget(browse);
     connect(browse, &QToolButton::clicked, this, [this] {
-      auto* dialog = new QFileDialog(this, tr("Choose"), m_line->text());
-      dialog->setAttribute(Qt::WA_DeleteOnClose);
-      dialog->setFileMode(QFileDialog::AnyFile);
-      connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) {
+      const auto chosen = [this](const QString& path) {
         m_line->setText(path);
         Q_EMIT edited(Value(path.toStdString()));
-      });
+      };
+      auto* dialog = fileDialog(this, this, tr("Choose"), chosen, m_line->text());
+      dialog->setFileMode(QFileDialog::AnyFile);
       dialog->open();
     });
   }
