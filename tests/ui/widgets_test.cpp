@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_widgets
-// The common widgets: logs, empty states, banners, badges, search.
+// The common widgets: logs, empty states, banners, badges, search, file dialogs; preferences.
 #include <QAbstractItemModelTester>
 #include <QFile>
 #include <QFileDialog>

@@ -43,12 +43,10 @@ void propose(QFileDialog* dialog, const QString& at) {
   if (auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"))) name->clear();
   if (at.isEmpty()) return;
   const QFileInfo info(at);
-  if (info.isDir()) {
-    dialog->setDirectory(at);
-    return;
-  }
-  if (at.contains(QLatin1Char('/'))) dialog->setDirectory(info.path());
-  dialog->selectFile(info.fileName());
+  // A name is a name, whatever has it in the folder that the studio was started in.
+  const bool isName = !at.contains(QLatin1Char('/'));
+  if (!isName) dialog->setDirectory(info.isDir() ? at : info.path());
+  if (isName || !info.isDir()) dialog->selectFile(info.fileName());
 }
 }  // namespace
 
