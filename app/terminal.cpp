@@ -20,7 +20,7 @@ std::string duration(double seconds) {
 }
 
 std::string count(double value) {
-  constexpr const char* kUnits[] = {"", " k", " M", " G", " T"};
+  constexpr const char* kUnits[] = {"", " k", " M", " B", " T"};  // B: billions
   int unit = 0;
   while (std::fabs(value) >= 1000 && unit < 4) {
     value /= 1000;

@@ -53,9 +53,16 @@ class Navigator {
   virtual ~Navigator() = default;
   virtual void open(const Location& location) = 0;
   /// A line over the page that stays until it is closed or its button pressed. Severity "error",
-  /// "warning" or "info"; the action may be empty.
+  /// "warning" or "info"; the action may be empty. Errors and warnings are in the Problems dock
+  /// too, where they can still be read after the line was closed.
   virtual void notify(const QString& severity, const QString& text, const QString& action = {},
                       const std::function<void()>& run = {}) = 0;
+  /// Something that is wrong at present, in the Problems dock until it is solved; `place` is where
+  /// it can be mended. One with the same key is replaced.
+  virtual void setProblem(const QString& /*key*/, const QString& /*severity*/,
+                          const QString& /*text*/, const Location& /*place*/) {}
+  /// Solved: the problem with this key goes, and all whose key begins with it and a slash.
+  virtual void clearProblem(const QString& /*key*/) {}
   /// A line below, gone after some seconds, with Undo where there is something to undo.
   virtual void toast(const QString& text, const std::function<void()>& undo = {}) = 0;
 };

@@ -23,7 +23,7 @@ class NumbersTest : public QObject {
     QCOMPARE(plain(numbers::count(999.6)), "1.00 k");
     QCOMPARE(plain(numbers::count(12'345)), "12.3 k");
     QCOMPARE(plain(numbers::count(12'400'000)), "12.4 M");
-    QCOMPARE(plain(numbers::count(999'960'000)), "1.00 G");
+    QCOMPARE(plain(numbers::count(999'960'000)), "1.00 B");
     QCOMPARE(plain(numbers::count(14.8e12)), "14.8 T");
     QCOMPARE(plain(numbers::count(-1500)), "-1.50 k");
     QCOMPARE(plain(numbers::tokens(12.4e6)), "12.4 M tokens");

@@ -34,6 +34,7 @@ class Page : public QWidget {
 
  Q_SIGNALS:
   void locationChanged();
+  void commandChanged();
 
  protected:
   Studio& studio() const { return m_studio; }

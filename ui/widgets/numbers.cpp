@@ -72,7 +72,7 @@ QString fixed(double value, int places) {
 }
 
 QString count(double value) {
-  return scaled(value, std::array{"", "k", "M", "G", "T", "P"});
+  return scaled(value, std::array{"", "k", "M", "B", "T", "P"});
 }
 
 QString tokens(double value) {
@@ -94,6 +94,10 @@ QString rate(double value, const QString& unit) {
   if (!std::isfinite(value)) return notMeasured();
   const QString text = count(value);
   return text + kSpace + unit;
+}
+
+QString operations(double value) {
+  return scaled(value, std::array{"FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"});
 }
 
 QString flops(double value) {

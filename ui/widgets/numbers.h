@@ -17,7 +17,7 @@ QString notMeasured();  ///< an en dash
 QString number(double value, int digits = 4);
 /// Exactly so many places: losses are compared by eye. 4.5260
 QString fixed(double value, int places);
-/// 950, 12.3 k, 12.4 M, 1.50 G, 14.8 T
+/// 950, 12.3 k, 12.4 M, 1.50 B, 14.8 T: B for billions, as sizes of models are told everywhere.
 QString count(double value);
 /// 12.4 M tokens
 QString tokens(double value);
@@ -27,6 +27,8 @@ QString bytes(double value);
 QString percent(double share);
 /// 11.7 k tokens/s
 QString rate(double value, const QString& unit);
+/// Floating-point operations: 4.2 GFLOP
+QString operations(double value);
 /// Floating-point operations a second: 157 GFLOP/s
 QString flops(double value);
 /// 350 ms, 12 s, 3 min 20 s, 3 h 12 min, 2 d 4 h
