@@ -43,8 +43,7 @@ RunState run_state_from_name(std::string_view name);
 /// Finished, Stopped and Failed: nothing more comes unless the run is resumed.
 bool is_final(RunState state);
 
-// ---- Events. Steps count from 0; `tokens` are those trained up to and with that step.
-// ------------
+// ---- Events. Steps count from 0; `tokens` are those trained up to and with that step. -----------
 
 struct StateEvent {
   RunState state = RunState::Draft;
@@ -111,6 +110,8 @@ struct RollbackEvent {
   std::int64_t from_step = 0, to_step = 0;
   std::int64_t skip_steps = 0;
   std::string checkpoint{};
+  std::string reason{};               ///< for people: what was wrong with `from_step`
+  std::int64_t number = 0, most = 0;  ///< this is rollback `number` of `most`; 0: not known
 };
 
 /// A new process continues after `step`; later steps that were logged before no longer count.
@@ -133,14 +134,22 @@ struct MessageEvent {
   int rank = 0;
 };
 
-/// Of a kind that this program does not know: for readers; not written.
+/// What a run does before its first step, and how far it is. Written at most twice a second, and
+/// when a phase begins or ends. A phase ends when the next one begins or the state becomes Running.
+struct PhaseEvent {
+  std::string phase{};               ///< in lower case, for people: "vocabulary", "token shards"
+  std::int64_t done = 0, total = 0;  ///< in `unit`; total 0: not known beforehand
+  std::string unit{};                ///< "bytes", "documents", "steps"; empty: nothing is counted
+};
+
+/// An event whose kind this program does not know. Readers get it; it is never written.
 struct UnknownEvent {
   std::string kind{};
 };
 
 using EventBody = std::variant<StateEvent, StepEvent, ExpertsEvent, ValidationEvent, SampleEvent,
                                CheckpointEvent, SpikeEvent, RollbackEvent, ResumeEvent,
-                               HeartbeatEvent, MessageEvent, UnknownEvent>;
+                               HeartbeatEvent, MessageEvent, PhaseEvent, UnknownEvent>;
 
 struct Event {
   std::uint64_t sequence = 0;

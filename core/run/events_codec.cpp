@@ -94,6 +94,9 @@ void fields(V& v, RollbackEvent& e) {
   v("to_step", e.to_step);
   v("skip_steps", e.skip_steps);
   v("checkpoint", e.checkpoint);
+  v("reason", e.reason);
+  v("number", e.number);
+  v("most", e.most);
 }
 template <class V>
 void fields(V& v, ResumeEvent& e) {
@@ -116,11 +119,18 @@ void fields(V& v, MessageEvent& e) {
   v("rank", e.rank);
 }
 template <class V>
+void fields(V& v, PhaseEvent& e) {
+  v("phase", e.phase);
+  v("done", e.done);
+  v("total", e.total);
+  v("unit", e.unit);
+}
+template <class V>
 void fields(V&, UnknownEvent&) {}
 
 constexpr const char* kKinds[] = {"state",  "step",       "experts", "validation",
                                   "sample", "checkpoint", "spike",   "rollback",
-                                  "resume", "heartbeat",  "message"};
+                                  "resume", "heartbeat",  "message", "phase"};
 static_assert(std::size(kKinds) + 1 == std::variant_size_v<EventBody>, "one name for each event");
 
 /// Puts fields into an object. Arrays become byte strings (CBOR) or lists (JSON).

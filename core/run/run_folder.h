@@ -105,6 +105,7 @@ struct RunStatus {
   double created = 0;                ///< seconds since 1970
   double last_word = 0;              ///< time of the last event; 0: none
   std::optional<ProcessId> process;  ///< that runs or ran it
+  std::optional<PhaseEvent> phase;   ///< what it does before its first step; nothing afterwards
   bool can_resume = false;           ///< it is not running and has a whole checkpoint
 
   double age_seconds() const;  ///< since the last word; 0: none

@@ -38,8 +38,10 @@ struct LogEnd {
     status.reason = e.reason;
     status.rank = e.rank;
     if (e.step >= 0) status.step = e.step;
+    if (e.state != RunState::Starting) status.phase.reset();
     has_state = true;
   }
+  void take_body(const PhaseEvent& e) { status.phase = e; }
   void take_body(const HeartbeatEvent& e) {
     status.state = e.state;
     has_state = true;

@@ -64,10 +64,11 @@ std::vector<EventBody> one_of_each() {
           SampleEvent{4, "Once", "upon\n a \"time\" \xE4\xB8\xAD"},
           CheckpointEvent{10, 20480, "checkpoints/step-10", 1 << 30, 1.5},
           SpikeEvent{11, 9.5, 3.25, 0.125},
-          RollbackEvent{11, 10, 5, "checkpoints/step-10"},
+          RollbackEvent{11, 10, 5, "checkpoints/step-10", "the loss is nan", 1, 4},
           ResumeEvent{10, 20480, "checkpoints/step-10"},
           HeartbeatEvent{4242, "host", "boot", RunState::Saving, 12},
-          MessageEvent{"warning", "slow disk", 2}};
+          MessageEvent{"warning", "slow disk", 2},
+          PhaseEvent{"token shards", 1 << 20, 3 << 20, "bytes"}};
 }
 
 TEST_F(Events, EveryKindComesBackAsItWas) {
@@ -102,6 +103,17 @@ TEST_F(Events, UnknownKindsAndFieldsDoNotStopAReader) {
   };
   EXPECT_EQ(kind_of(decode_payload(1, payload(newer)).body), "weather");
   EXPECT_EQ(std::get<SpikeEvent>(decode_payload(1, payload(wider)).body).step, 3);
+}
+
+TEST_F(Events, LogsOfBeforeAFieldWasAddedAreRead) {
+  const nlohmann::json older = {{"t", 1.0},     {"kind", "rollback"}, {"from_step", 9},
+                                {"to_step", 4}, {"skip_steps", 2},    {"checkpoint", "c"}};
+  const auto bytes = nlohmann::json::to_cbor(older);
+  const Event event = decode_payload(1, std::string(bytes.begin(), bytes.end()));
+  const auto& rollback = std::get<RollbackEvent>(event.body);
+  EXPECT_EQ(rollback.to_step, 4);
+  EXPECT_EQ(rollback.reason, "");
+  EXPECT_EQ(rollback.number, 0);
 }
 
 TEST_F(Events, NonsensePayloadsAreErrors) {
