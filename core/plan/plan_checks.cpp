@@ -122,8 +122,16 @@ class PlanChecker {
 
   void missing(const std::string& key, const std::string& path) {
     std::error_code error;
-    if (path.empty() || fs::exists(resolve_path(path), error)) return;
-    add(Severity::Error, key, fmt::format("{} does not exist", resolve_path(path).string()));
+    if (path.empty()) return;
+    try {
+      const fs::path file = resolve_path(path);
+      if (!fs::exists(file, error)) {
+        add(Severity::Error, key, fmt::format("{} does not exist", file.string()));
+      }
+    } catch (const Error& problem) {
+      add(Severity::Error, key, fmt::format("{}: {}", problem.where(), problem.what_failed()),
+          problem.hint());
+    }
   }
 
   void check_files() {

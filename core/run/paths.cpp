@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/text/generated_text.h"
 
 namespace tessera {
 
@@ -50,7 +51,7 @@ fs::path resources_folder() {
                                  fs::path(TESSERA_RESOURCES_FOLDER)}) {
     if (fs::is_directory(folder / "presets", error)) return folder;
   }
-  throw Error("resources", "presets and sample data were not found beside the program",
+  throw Error("resources", "the presets were not found beside the program",
               "install the program whole, or set TESSERA_RESOURCES to its resources folder");
 }
 
@@ -74,8 +75,50 @@ fs::path runs_folder() {
   return made(home_folder() / "runs", "TESSERA_RUNS");
 }
 
+namespace {
+constexpr std::string_view kResource = "resource:", kSample = "sample:", kGenerated = "generated:";
+
+/// What stands at the end of a sample that was made whole.
+constexpr std::string_view kSampleRecord = "parts.json";
+}  // namespace
+
+std::optional<fs::path> sample_folder() {
+  std::error_code error;
+  if (const fs::path given = from_environment("TESSERA_SAMPLE"); !given.empty()) {
+    if (given == "none") return std::nullopt;
+    if (fs::exists(given / kSampleRecord, error)) return given;
+    throw Error(given.string(), "holds no sample, though TESSERA_SAMPLE names it",
+                "packaging/make-sample --to FOLDER makes one; TESSERA_SAMPLE=none goes without");
+  }
+  fs::path cache = from_environment("XDG_CACHE_HOME");
+  if (!cache.is_absolute()) cache = user_home() / ".cache";
+  for (const fs::path& folder : {cache / "tessera" / "sample", resources_folder() / "sample"}) {
+    if (fs::exists(folder / kSampleRecord, error)) return folder;
+  }
+  return std::nullopt;
+}
+
+std::string settled_path(const std::string& path) {
+  if (!path.starts_with(kSample)) return path;
+  const std::string part = path.substr(kSample.size());
+  std::error_code error;
+  if (const auto sample = sample_folder(); sample && fs::is_directory(*sample / part, error)) {
+    return fs::absolute(*sample / part).string();
+  }
+  return std::string(kGenerated) + part;
+}
+
+bool is_independent_path(const std::string& path) {
+  return path.starts_with('~') || path.starts_with(kResource) || path.starts_with(kSample) ||
+         path.starts_with(kGenerated);
+}
+
 fs::path resolve_path(const std::string& path, const fs::path& base) {
-  constexpr std::string_view kResource = "resource:";
+  if (path.starts_with(kSample)) return resolve_path(settled_path(path), base);
+  if (path.starts_with(kGenerated)) {
+    return text::generated_text(path.substr(kGenerated.size()), resources_folder() / "grammar",
+                                home_folder() / "generated-text");
+  }
   if (path.starts_with(kResource)) return resources_folder() / path.substr(kResource.size());
   if (path == "~" || path.starts_with("~/")) {
     return user_home() / fs::path(path.substr(std::min<std::size_t>(2, path.size())));

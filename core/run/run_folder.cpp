@@ -63,6 +63,16 @@ json lineage_to_json(const Lineage& l) {
 }
 }  // namespace
 
+namespace {
+/// A run says what it is trained on: a sample that is made later must not change that.
+RunSpec settled(RunSpec spec) {
+  for (DataSource& source : spec.data.sources) {
+    std::transform(source.paths.begin(), source.paths.end(), source.paths.begin(), settled_path);
+  }
+  return spec;
+}
+}  // namespace
+
 RunFolder RunFolder::create(const fs::path& runs, const RunSpec& spec,
                             const std::optional<Lineage>& lineage) {
   const RunFolder folder(fs::absolute(make_unique_folder(runs, spec.run.name)));
@@ -74,7 +84,7 @@ RunFolder RunFolder::create(const fs::path& runs, const RunSpec& spec,
   if (lineage) {
     write_file_atomically(folder.path_ / "lineage.json", lineage_to_json(*lineage).dump(1) + "\n");
   }
-  write_file_atomically(folder.spec_path(), write_spec(spec));  // last: it makes it a run
+  write_file_atomically(folder.spec_path(), write_spec(settled(spec)));  // last: makes it a run
   return folder;
 }
 

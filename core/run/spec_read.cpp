@@ -447,7 +447,7 @@ std::vector<PresetInfo> list_presets() {
 
 void make_paths_absolute(RunSpec& run_spec, const fs::path& folder) {
   const auto absolute = [&](const std::string& path) {
-    if (path.empty() || path.starts_with("resource:") || path.starts_with("~")) return path;
+    if (path.empty() || is_independent_path(path)) return path;
     return fs::absolute(folder / path).lexically_normal().string();
   };
   for (const spec::Entry& entry : spec::flatten(run_spec)) {

@@ -57,6 +57,22 @@ void say(const PrepareOptions& options, const std::string& text) {
   if (options.message) options.message(text);
 }
 
+/// Text that the program wrote itself is no text of the world, and whoever trains on it should
+/// know.
+void say_what_is_generated(const RunSpec& spec, const PrepareOptions& options) {
+  std::string names;
+  for (const DataSource& source : spec.data.sources) {
+    for (const std::string& path : source.paths) {
+      if (!settled_path(path).starts_with("generated:")) continue;
+      names += (names.empty() ? "" : ", ") + source.name;
+    }
+  }
+  if (!names.empty()) {
+    say(options,
+        "text written by the program itself, as no sample of other text is here: " + names);
+  }
+}
+
 std::shared_ptr<const Tokenizer> train_vocabulary(const RunSpec& spec,
                                                   const PrepareOptions& options) {
   say(options, fmt::format("training a vocabulary of {} tokens", spec.tokenizer.vocab_size));
@@ -87,6 +103,7 @@ PreparedData prepare_data(const RunSpec& spec, const PrepareOptions& options) {
   const bool own_shards = spec.data.shards.empty();
   const fs::path shards = own_shards ? options.shards : resolve_path(spec.data.shards);
   PreparedData prepared;
+  if (!fs::exists(shards / "manifest.json")) say_what_is_generated(spec, options);
   prepared.tokenizer = find_tokenizer(spec, options, shards);
   if (prepared.tokenizer->vocab_size() > spec.model.vocab_size) {
     throw Error("model.vocab_size",

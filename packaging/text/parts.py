@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import extract
 class Part:
     domain: str
     name: str
-    package: str
+    package: str  # may be a pattern, "golang-1.*-src": the newest package that fits is taken
     files: list  # globs below the unpacked package
     read: Callable = extract.plain
     title: str = ""
@@ -41,6 +42,10 @@ class Part:
         return os.path.join(folder, self.domain, self.name + ".jsonl.zst")
 
 
+class PartError(Exception):
+    """A part, or the package that it comes from, cannot be had."""
+
+
 def fail(what, hint=""):
     print(f"error: {what}", file=sys.stderr)
     if hint:
@@ -51,11 +56,33 @@ def fail(what, hint=""):
 def need_tools():
     for tool, package in (("apt-get", "apt"), ("dpkg-deb", "dpkg"), ("zstd", "zstd")):
         if not shutil.which(tool):
-            fail(f"{tool} is not installed", f"apt-get install {package} (Debian or Ubuntu)")
+            raise PartError(f"{tool} is not installed: apt-get install {package}")
 
 
-def download(packages, folder):
-    """Fetches packages that are not in `folder` yet; gives {package: file}."""
+def _version_key(name):
+    """Sorts python3.9-doc before python3.11-doc."""
+    return [(int(piece), "") if piece.isdigit() else (-1, piece)
+            for piece in re.split(r"(\d+)", name)]
+
+
+def find_packages(patterns):
+    """The newest package that apt knows for each pattern: {pattern: (package, bytes)}."""
+    known = subprocess.run(["apt-cache", "pkgnames"], capture_output=True, text=True).stdout.split()
+    found = {}
+    for pattern in patterns:
+        for name in sorted(fnmatch.filter(known, pattern), key=_version_key, reverse=True):
+            shown = subprocess.run(["apt-cache", "show", "--no-all-versions", name],
+                                   capture_output=True, text=True).stdout
+            size = re.search(r"^Size: (\d+)$", shown, flags=re.M)
+            if size:  # without one it is only a name that other packages mention
+                found[pattern] = (name, int(size.group(1)))
+                break
+    return found
+
+
+def download(packages, folder, seconds=None):
+    """Fetches packages that are not in `folder` yet; gives {package: file}. With a limit in seconds,
+    gives what has come by then."""
     os.makedirs(folder, exist_ok=True)
 
     def have():
@@ -67,10 +94,24 @@ def download(packages, folder):
         # As root, apt would drop to a user of its own who may not write here.
         sandbox = ["-o", "APT::Sandbox::User=root"] if os.getuid() == 0 else []
         command = ["apt-get", "-qq", *sandbox, "download", *missing]
-        if subprocess.run(command, cwd=folder).returncode:
-            fail("apt-get could not download " + " ".join(missing),
-                 "apt-get update (as root) renews the lists; the parts written so far are kept")
+        if seconds is not None:
+            patience = ["-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10",
+                        "-o", "Acquire::https::Timeout=10"]
+            _run_for(["apt-get", "-qq", *sandbox, *patience, "download", *missing], folder, seconds)
+        elif subprocess.run(command, cwd=folder).returncode:
+            raise PartError("apt-get could not download " + " ".join(missing) + "; apt-get update "
+                            "(as root) renews the lists; the parts written so far are kept")
     return have()
+
+
+def _run_for(command, folder, seconds):
+    """Runs it for at most `seconds`; what it says is the caller's to tell, by what is missing."""
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def version_of(deb):
@@ -147,11 +188,11 @@ def write(part, texts, folder, level=9):
         zstd.stdin.close()
         status = zstd.wait()
     if status != 0:
-        fail(f"zstd could not write {temporary}", "is the disk full?")
+        raise PartError(f"zstd could not write {temporary}: is the disk full?")
     if count == 0:
         os.remove(temporary)
-        fail(f"{part.package} gave no text for {part.domain}/{part.name}",
-             "the package's layout has changed; see packaging/text/")
+        raise PartError(f"{part.package} gave no text for {part.key()}: its layout has changed "
+                        "(packaging/text/ reads it)")
     os.replace(temporary, target)
     return count, size
 
@@ -178,11 +219,18 @@ def keep_copyright(package, unpacked, work, folder):
     if os.path.islink(documentation):
         other = os.path.basename(os.readlink(documentation))
         unpacked = os.path.join(unpacked, "linked")
-        subprocess.run(["dpkg-deb", "-x", download({other}, work)[other], unpacked], check=True)
+        unpack(download({other}, work)[other], unpacked)
         documentation = os.path.join(unpacked, "usr/share/doc", other)
+    licence = os.path.join(documentation, "copyright")
+    if not os.path.exists(licence):
+        raise PartError(f"{package} says nothing about its licence")
     os.makedirs(folder, exist_ok=True)
-    shutil.copyfile(os.path.join(documentation, "copyright"),
-                    os.path.join(folder, package + ".txt"))
+    shutil.copyfile(licence, os.path.join(folder, package + ".txt"))
+
+
+def unpack(deb, folder):
+    if subprocess.run(["dpkg-deb", "-x", deb, folder], stderr=subprocess.DEVNULL).returncode:
+        raise PartError(f"{os.path.basename(deb)} cannot be unpacked")
 
 
 def build(parts, folder, work, level=9, copyrights=None):
@@ -194,7 +242,7 @@ def build(parts, folder, work, level=9, copyrights=None):
     for package, deb in sorted(debs.items()):
         unpacked = os.path.join(work, package)
         shutil.rmtree(unpacked, ignore_errors=True)
-        subprocess.run(["dpkg-deb", "-x", deb, unpacked], check=True)
+        unpack(deb, unpacked)
         for part in [p for p in missing if p.package == package]:
             count, size = write(part, documents(part, unpacked), folder, level)
             print(f"    {part.key():30} {count:6} documents {size / 1e6:7.2f} MB   {package}",
@@ -213,10 +261,12 @@ def table(parts, record):
              "|---|---|---|---|---|---|"]
     domains = {}
     for part in parts:
+        if part.key() not in record:
+            continue
         row = record[part.key()]
         domains[part.domain] = domains.get(part.domain, 0) + row["bytes"]
         lines.append(f"| {part.key()} | {row['documents']} | {row['bytes'] / 1e6:.2f} | "
-                     f"{part.package} {row['version']} | {part.title} | {part.licence} |")
+                     f"{row.get('package', part.package)} {row['version']} | {part.title} | {part.licence} |")
     total = sum(domains.values())
     shares = ", ".join(f"{name} {size / 1e6:.1f} MB ({100 * size / total:.0f} %)"
                        for name, size in domains.items())

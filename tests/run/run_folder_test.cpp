@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -46,6 +48,62 @@ class RunFolders : public testing::Test {
 
   test::TemporaryFolder temporary;
 };
+
+/// An environment variable for one test.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Environment() {
+    if (old_) {
+      ::setenv(name_, old_->c_str(), 1);
+    } else {
+      ::unsetenv(name_);
+    }
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+TEST_F(RunFolders, SayWhichTextTheyAreTrainedOn) {
+  RunSpec spec = test::small_spec();
+  spec.data.sources.resize(2);
+  spec.data.sources[0].paths = {"sample:web", "/other"};
+  spec.data.sources[1].paths = {"sample:code"};
+  const auto paths = [&] {
+    const RunSpec made = RunFolder::create(temporary.path() / "runs", spec).spec();
+    return std::vector{made.data.sources[0].paths, made.data.sources[1].paths};
+  };
+  using Paths = std::vector<std::vector<std::string>>;
+  {
+    const Environment none("TESSERA_SAMPLE", "none");
+    EXPECT_EQ(paths(), (Paths{{"generated:web", "/other"}, {"generated:code"}}));
+  }
+  const std::filesystem::path sample = temporary.path() / "cache" / "tessera" / "sample";
+  std::filesystem::create_directories(sample / "web");
+  const Environment cache("XDG_CACHE_HOME", (temporary.path() / "cache").string());
+  const Environment empty("TESSERA_SAMPLE", "");
+  // A sample that was not finished does not count, and a part that it lacks is written.
+  EXPECT_EQ(paths(), (Paths{{"generated:web", "/other"}, {"generated:code"}}));
+  test::write_bytes(sample / "parts.json", "{}");
+  EXPECT_EQ(paths(), (Paths{{(sample / "web").string(), "/other"}, {"generated:code"}}));
+  const Environment wrong("TESSERA_SAMPLE", "/nowhere");
+  EXPECT_THROW(paths(), Error);
+}
+
+TEST_F(RunFolders, GeneratedTextIsWrittenWhereItIsAskedFor) {
+  const Environment home("TESSERA_HOME", (temporary.path() / "home").string());
+  const std::filesystem::path folder = resolve_path("generated:chinese");
+  EXPECT_TRUE(std::filesystem::is_regular_file(folder / "chinese.jsonl"));
+  EXPECT_EQ(folder.parent_path(), temporary.path() / "home" / "generated-text");
+  EXPECT_THROW(resolve_path("generated:music"), Error);
+}
 
 TEST_F(RunFolders, AreMadeOpenedAndFound) {
   const RunFolder folder = make();

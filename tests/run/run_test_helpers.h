@@ -71,9 +71,11 @@ inline void write_bytes(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
+/// The demo on the text that the program writes itself.
 inline RunSpec small_spec(const std::string& name = "small") {
   RunSpec spec = read_preset("demo").spec;
   spec.run.name = name;
+  for (DataSource& source : spec.data.sources) source.paths = {"generated:" + source.name};
   return spec;
 }
 

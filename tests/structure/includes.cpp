@@ -31,8 +31,10 @@ constexpr Area kAreas[] = {
      "core/base/ core/model/config.h core/model/precision.h core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
     {"core/data/", "core/base/ core/tokenizer/"},
+    // Plain, so that a spec may name the text that the program writes, wherever it is read.
+    {"core/text/", "core/base/"},
     {"core/run/",
-     "core/base/ core/model/config.h core/model/precision.h kernels/balance/balance.h"},
+     "core/base/ core/text/ core/model/config.h core/model/precision.h kernels/balance/balance.h"},
     {"core/infer/",
      "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/run/"},
