@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "app/signals.h"
+#include "app/threads.h"
 #include "core/base/error.h"
 
 namespace {
@@ -36,6 +37,7 @@ void add_commands(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tessera::app::prepare_threads(argv);
   tessera::app::watch_signals();
   CLI::App app("Trains, watches and talks to DeepSeek-V3-family models.", "tessera");
   app.set_version_flag("--version", TESSERA_VERSION);

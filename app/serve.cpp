@@ -12,6 +12,7 @@
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/base/processors.h"
 
 namespace tessera::app {
 
@@ -131,7 +132,7 @@ Device device_of(const std::string& name) {
 void use_threads(std::int64_t threads) {
   require(threads >= 0 && threads <= 4096, "threads", "{} threads, expected 0 (all) to 4096",
           threads);
-  omp_set_num_threads(threads > 0 ? static_cast<int>(threads) : omp_get_num_procs());
+  omp_set_num_threads(threads > 0 ? static_cast<int>(threads) : usable_threads());
 }
 
 const char* name_of(StopReason reason) {
@@ -301,7 +302,7 @@ void Server::run() {
        {{"protocol", kServeProtocol},
         {"program", TESSERA_VERSION},
         {"process", ::getpid()},
-        {"threads", omp_get_num_procs()}});
+        {"threads", usable_threads()}});
   while (const std::optional<Request> request = next()) {
     guarded(request->id, [&] { handle(*request); });
   }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// How OpenMP's threads wait for each other, and how many there are by default.
+//
+// At the end of each parallel loop a thread waits for the others by spinning, by default for up to
+// 300,000 turns (GOMP_SPINCOUNT), which is 3 to 13 ms. Alone on a machine that is right, since no
+// wait lasts that long. Beside another busy program it is ruinous: the threads spin away the very
+// time in which the one that they wait for could run. So they spin for a short time and then sleep.
+#pragma once
+
+namespace tessera::app {
+
+/// To be called at the beginning of main(). Sets how long threads spin and, where a quota allows
+/// less than the processors there are, how many there are, and starts the program anew under its
+/// process number: libgomp reads both from the environment before main(). Does nothing where the
+/// environment says how threads wait already, as after that start, or where it cannot be done.
+void prepare_threads(char** argv);
+
+}  // namespace tessera::app
