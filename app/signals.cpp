@@ -12,31 +12,49 @@ namespace tessera::app {
 namespace {
 std::atomic<bool> g_wanted{false}, g_stop{false};
 
-sigset_t watched() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
+bool is_ignored(int number) {
+  struct sigaction action {};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/// What was ignored when the program started is left out: a signal that is waited for is taken even
+/// where it is ignored.
+const sigset_t& watched() {
+  static const sigset_t all = [] {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) {
+      if (!is_ignored(number)) sigaddset(&set, number);
+    }
+    return set;
+  }();
+  return all;
+}
+
+/// Whoever pressed Ctrl+C learns that it was heard, although the present step is finished first.
+void tell_interrupt() {
+  constexpr char kText[] = "\nstopping: saved first; Ctrl+C again ends at once, unsaved\n";
+  if (::isatty(STDERR_FILENO) != 1) return;
+  if (::write(STDERR_FILENO, kText, sizeof kText - 1) < 0) return;  // the terminal is gone
 }
 
 /// As if the signal had met nobody who waits for it.
 [[noreturn]] void end_by(int number) {
   signal(number, SIG_DFL);
-  const sigset_t set = watched();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &watched(), nullptr);
   raise(number);
   _exit(128 + number);
 }
 
 void wait_for_signals() {
-  const sigset_t set = watched();
   for (;;) {
     int number = 0;
-    if (sigwait(&set, &number) != 0) continue;
+    if (sigwait(&watched(), &number) != 0) continue;
     if (!g_wanted) end_by(number);
-    // A second one of the keyboard's means it.
-    if (g_stop.exchange(true) && number == SIGINT) _exit(130);
+    const bool again = g_stop.exchange(true);
+    if (number != SIGINT) continue;
+    if (again) _exit(130);  // whoever presses Ctrl+C twice does not want to wait
+    tell_interrupt();
   }
 }
 }  // namespace
@@ -44,8 +62,7 @@ void wait_for_signals() {
 void watch_signals() {
   static std::once_flag once;
   std::call_once(once, [] {
-    const sigset_t set = watched();
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    pthread_sigmask(SIG_BLOCK, &watched(), nullptr);
     std::thread(wait_for_signals).detach();  // until the process ends
   });
 }

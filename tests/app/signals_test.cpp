@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +18,13 @@
 namespace tessera {
 namespace {
 
-constexpr unsigned long long kBoth = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+
+unsigned long long watched_mask() {
+  unsigned long long mask = 0;
+  for (const int number : kSignals) mask |= 1ull << (number - 1);
+  return mask;
+}
 
 /// A mask of /proc/PID/task/TASK/status: "SigBlk", "SigCgt".
 unsigned long long mask(const std::filesystem::path& task, const std::string& name) {
@@ -62,10 +69,11 @@ TEST(Signals, NoThreadOfTheProgramCatchesOne) {
   // The one that waits for signals, and where there are processors for it a team of OpenMP.
   const long wanted = omp_get_num_procs() > 1 ? 3 : 2;
   ASSERT_TRUE(wait_until([&] { return threads() >= wanted; }));
+  const unsigned long long all = watched_mask();
   int open_to_them = 0;  // the one that waits for them: Linux takes what is waited for off the mask
   for (const auto& task : std::filesystem::directory_iterator(tasks)) {
-    EXPECT_EQ(mask(task, "SigCgt") & kBoth, 0u) << task;
-    open_to_them += (mask(task, "SigBlk") & kBoth) != kBoth ? 1 : 0;
+    EXPECT_EQ(mask(task, "SigCgt") & all, 0u) << task;
+    open_to_them += (mask(task, "SigBlk") & all) != all ? 1 : 0;
   }
   EXPECT_EQ(open_to_them, 1);
   ::kill(child, SIGTERM);
@@ -75,7 +83,7 @@ TEST(Signals, NoThreadOfTheProgramCatchesOne) {
 }
 
 TEST(Signals, SetTheFlagOfACommandThatAsksForIt) {
-  for (const int number : {SIGTERM, SIGINT}) {
+  for (const int number : kSignals) {
     const int status = status_of([&] {
       const std::atomic<bool>& stop = app::stop_on_signals();
       ::kill(::getpid(), number);
@@ -83,6 +91,32 @@ TEST(Signals, SetTheFlagOfACommandThatAsksForIt) {
     });
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << number << ": " << status;
   }
+}
+
+/// As `nohup` starts a program. The ignored signal is sent first and has had its time when the
+/// other one is heard.
+TEST(Signals, WhatIsIgnoredAtTheStartStaysIgnored) {
+  const int status = status_of([&] {
+    ::signal(SIGHUP, SIG_IGN);
+    const std::atomic<bool>& stop = app::stop_on_signals();
+    ::kill(::getpid(), SIGHUP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    if (stop.load()) return 1;
+    ::kill(::getpid(), SIGTERM);
+    return wait_until([&] { return stop.load(); }) ? 0 : 2;
+  });
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(Signals, WritingIntoAClosedPipeIsAnErrorOfTheWrite) {
+  const int status = status_of([&] {
+    app::stop_on_signals();
+    int ends[2];
+    if (::pipe(ends) != 0) return 1;
+    ::close(ends[0]);
+    return ::write(ends[1], "x", 1) == -1 && errno == EPIPE ? 0 : 2;
+  });
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(Signals, ASecondInterruptEndsTheProgram) {
