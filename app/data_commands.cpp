@@ -37,7 +37,9 @@ void build(const Options& options) {
     view.finish_line();
     std::printf("%s\n", text.c_str());
   };
-  prepare.progress = [&](const data::BuildProgress& progress) { view.build(progress); };
+  prepare.progress = [&](const data::BuildProgress& p) {
+    view.phase({"shards", p.bytes_done, p.bytes_total, "bytes"});
+  };
   prepare.stop = &stop_on_signals();
   spec.data.shards.clear();
   const PreparedData data = prepare_data(spec, prepare);

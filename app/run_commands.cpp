@@ -35,11 +35,27 @@ std::string loss_text(double loss) {
   return std::isnan(loss) ? "-" : fmt::format("{:.4f}", loss);
 }
 
+std::string state_text(const RunStatus& status) {
+  std::string text(name_of(status.state));
+  if (status.phase && !is_final(status.state)) {
+    const PhaseEvent& p = *status.phase;
+    text += ", " + phase_text({p.phase, p.done, p.total, p.unit});
+  }
+  return text;
+}
+
+nlohmann::json phase_json(const RunStatus& status) {
+  if (!status.phase || is_final(status.state)) return {};
+  const PhaseEvent& p = *status.phase;
+  return {{"phase", p.phase}, {"done", p.done}, {"total", p.total}, {"unit", p.unit}};
+}
+
 nlohmann::json status_json(const RunRow& row, const RunStatus& status) {
   return {{"id", row.id},
           {"folder", row.folder.string()},
           {"state", name_of(status.state)},
           {"reason", status.reason},
+          {"phase", phase_json(status)},
           {"step", status.step},
           {"total_steps", status.total_steps},
           {"tokens", status.tokens},
@@ -63,7 +79,7 @@ void list_runs(const Options& options) {
     if (row.missing) continue;
     const RunStatus status = status_of(RunFolder::open(row.folder));
     list.push_back(status_json(row, status));
-    rows.push_back({row.id, std::string(name_of(status.state)),
+    rows.push_back({row.id, state_text(status),
                     fmt::format("{}/{}", status.step + 1, status.total_steps),
                     count(static_cast<double>(status.tokens)), loss_text(status.loss),
                     loss_text(status.validation_loss), duration(status.age_seconds()) + " ago",
@@ -97,7 +113,7 @@ void watch(const Options& options) {
         view.event(event.body);
       }
     }
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) break;  // nobody reads any more: `tessera watch RUN | head`
     if (!events.empty()) continue;
     const RunState state = status_of(folder).state;
     if (options.once || is_final(state)) break;
@@ -109,22 +125,29 @@ void watch(const Options& options) {
   }
 }
 
-/// Asks, then waits until the run has stopped or says nothing for a while.
+/// Asks, then waits until the run has stopped: it ends what it cannot leave half done and saves,
+/// and a large checkpoint takes its time. Ctrl+C ends the waiting, not the request.
 void stop_run(const Options& options) {
   const RunFolder folder = options.folder();
   request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
   std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
-  for (int i = 0; i < 600; ++i) {
+  std::fflush(stdout);
+  std::string told;
+  for (int i = 0;; ++i) {
     const RunStatus status = status_of(folder);
     if (is_final(status.state)) {
       std::printf("%s%s%s\n", std::string(name_of(status.state)).c_str(),
                   status.reason.empty() ? "" : ": ", status.reason.c_str());
       return;
     }
+    if (status.state == RunState::LostContact) throw Error(folder.id(), status.reason);
+    if (i >= 100 && i % 50 == 0 && state_text(status) != told) {
+      told = state_text(status);
+      std::printf("it is %s\n", told.c_str());
+      std::fflush(stdout);
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  throw Error(folder.id(), "has not stopped within a minute",
-              "it stops between two steps; look with `tessera watch`");
 }
 
 void control(const Options& options) {

@@ -43,6 +43,18 @@ std::string pad(const std::string& text, std::size_t to, bool right) {
 }
 }  // namespace
 
+std::string phase_text(const PhaseProgress& p) {
+  if (p.total > 0) {
+    const double share = 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total);
+    return fmt::format("{}: {:.0f} % of {} {}", p.phase, share, count(static_cast<double>(p.total)),
+                       p.unit);
+  }
+  if (p.done > 0) {
+    return fmt::format("{}: {} {}", p.phase, count(static_cast<double>(p.done)), p.unit);
+  }
+  return p.phase;
+}
+
 std::string table(const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
@@ -109,49 +121,69 @@ void RunView::step(const StepEvent& e) {
 }
 
 void RunView::event(const EventBody& body) {
-  if (const auto* e = std::get_if<StepEvent>(&body)) {
-    step(*e);
-  } else if (const auto* v = std::get_if<ValidationEvent>(&body)) {
-    if (std::isnan(first_validation_)) first_validation_ = v->loss;
-    last_validation_ = v->loss;
-    std::string text = fmt::format("validation after step {}: {:.4f}", v->step + 1, v->loss);
-    for (const auto& source : v->sources)
-      text += fmt::format("  {} {:.3f}", source.name, source.loss);
-    line(text, true);
-  } else if (const auto* s = std::get_if<SampleEvent>(&body)) {
-    if (show_samples_) {
-      line(is_terminal_ ? fmt::format("sample: {}\033[1m{}\033[0m", s->prompt, s->text)
-                        : fmt::format("sample: {}{}", s->prompt, s->text),
-           true);
-    }
-  } else if (const auto* c = std::get_if<CheckpointEvent>(&body)) {
-    line(fmt::format("checkpoint {} ({:.1f} MiB, {:.1f} s)", c->path,
-                     static_cast<double>(c->bytes) / 1048576.0, c->seconds),
-         true);
-  } else if (const auto* spike = std::get_if<SpikeEvent>(&body)) {
-    line(fmt::format("loss spike at step {}: {:.3f}, usual {:.3f}", spike->step + 1, spike->loss,
-                     spike->usual),
-         true);
-  } else if (const auto* state = std::get_if<StateEvent>(&body)) {
-    if (is_final(state->state)) {
-      line(fmt::format("{}{}{}", name_of(state->state), state->reason.empty() ? "" : ": ",
-                       state->reason),
-           true);
-    }
-  }
+  std::visit([this](const auto& event) { tell(event); }, body);
 }
 
-void RunView::build(const data::BuildProgress& p) {
+void RunView::tell(const ValidationEvent& v) {
+  if (!std::isfinite(v.loss)) {
+    return line(fmt::format("warning: the validation loss after step {} is not a finite number",
+                            v.step + 1),
+                true);
+  }
+  if (std::isnan(first_validation_)) first_validation_ = v.loss;
+  last_validation_ = v.loss;
+  std::string text = fmt::format("validation after step {}: {:.4f}", v.step + 1, v.loss);
+  for (const auto& source : v.sources) text += fmt::format("  {} {:.3f}", source.name, source.loss);
+  line(text, true);
+}
+
+void RunView::tell(const SampleEvent& s) {
+  if (!show_samples_) return;
+  line(is_terminal_ ? fmt::format("sample: {}\033[1m{}\033[0m", s.prompt, s.text)
+                    : fmt::format("sample: {}{}", s.prompt, s.text),
+       true);
+}
+
+void RunView::tell(const CheckpointEvent& c) {
+  line(fmt::format("checkpoint {} ({:.1f} MiB, {:.1f} s)", c.path,
+                   static_cast<double>(c.bytes) / 1048576.0, c.seconds),
+       true);
+}
+
+void RunView::tell(const SpikeEvent& s) {
+  line(fmt::format("loss spike at step {}: {:.3f}, usual {:.3f}", s.step + 1, s.loss, s.usual),
+       true);
+}
+
+void RunView::tell(const RollbackEvent& r) {
+  std::string text = fmt::format("rolled back to {} after step {}", r.checkpoint, r.from_step + 1);
+  if (r.most > 0) text += fmt::format(" ({} of at most {} rollbacks to it)", r.number, r.most);
+  if (r.skip_steps > 0) text += fmt::format("; {} batches are left out", r.skip_steps);
+  if (!r.reason.empty()) text += ": " + r.reason;
+  line(text, true);
+}
+
+void RunView::tell(const MessageEvent& m) {
+  if (m.level != "info") line(fmt::format("{}: {}", m.level, m.text), true);
+}
+
+void RunView::tell(const StateEvent& s) {
+  if (s.state == RunState::Paused) line("paused", true);
+  if (!is_final(s.state)) return;
+  line(fmt::format("{}{}{}", name_of(s.state), s.reason.empty() ? "" : ": ", s.reason), true);
+}
+
+void RunView::tell(const PhaseEvent& p) {
+  phase({p.phase, p.done, p.total, p.unit});
+}
+
+void RunView::phase(const PhaseProgress& p) {
   const double now = now_seconds();
-  if (now - last_shown_ < (is_terminal_ ? 0.2 : 10.0)) return;
+  const bool is_new = p.phase != phase_;
+  if (!is_new && now - last_shown_ < (is_terminal_ ? 0.2 : 10.0)) return;
+  phase_ = p.phase;
   last_shown_ = now;
-  const double share = p.bytes_total > 0 ? 100.0 * static_cast<double>(p.bytes_done) /
-                                               static_cast<double>(p.bytes_total)
-                                         : 100.0;
-  line(fmt::format("tokens: {:.0f} %  {}  {} documents, {} tokens", share, p.source,
-                   count(static_cast<double>(p.documents_kept)),
-                   count(static_cast<double>(p.tokens))),
-       false);
+  line(phase_text(p), false);
 }
 
 }  // namespace tessera::app

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/build.h"
+#include "core/base/progress.h"
 #include "core/run/events.h"
 
 namespace tessera::app {
@@ -15,6 +15,9 @@ namespace tessera::app {
 std::string duration(double seconds);
 /// 12345678 -> "12.3 M".
 std::string count(double value);
+
+/// "shards: 40 % of 12.3 M bytes"; as much of it as is known.
+std::string phase_text(const PhaseProgress& progress);
 
 /// Columns padded to their widest cell; numbers (cells that begin with a digit) to the right.
 std::string table(const std::vector<std::string>& head,
@@ -26,7 +29,7 @@ class RunView {
  public:
   explicit RunView(std::int64_t total_steps, bool show_samples = true);
   void event(const EventBody& body);
-  void build(const data::BuildProgress& progress);
+  void phase(const PhaseProgress& progress);
   void finish_line();
 
   double first_validation() const { return first_validation_; }
@@ -34,6 +37,17 @@ class RunView {
 
  private:
   void step(const StepEvent& event);
+  void tell(const ValidationEvent& event);
+  void tell(const SampleEvent& event);
+  void tell(const CheckpointEvent& event);
+  void tell(const SpikeEvent& event);
+  void tell(const RollbackEvent& event);
+  void tell(const MessageEvent& event);
+  void tell(const StateEvent& event);
+  void tell(const PhaseEvent& event);
+  void tell(const StepEvent& event) { step(event); }
+  template <class Other>
+  void tell(const Other&) {}  // nothing that a person needs to see
   void line(const std::string& text, bool keep);
 
   std::int64_t total_steps_;
@@ -42,6 +56,7 @@ class RunView {
   bool line_open_ = false;
   double first_validation_ = kNotMeasured, last_validation_ = kNotMeasured;
   double seconds_per_step_ = 0, last_shown_ = 0;
+  std::string phase_;
 };
 
 }  // namespace tessera::app

@@ -15,6 +15,7 @@
 #include "core/run/library.h"
 #include "core/run/paths.h"
 #include "core/run/schedule.h"
+#include "core/train/fork.h"
 #include "core/train/train_run.h"
 #include "distributed/single/single_process.h"
 
@@ -45,7 +46,9 @@ void add_run_options(CLI::App& command, RunOptions& options) {
 }
 
 /// Tells people and programs which run this is. Printed at once, also where the output is a file.
+/// From here on signals are heard, and a reader of the output that goes away does not end the run.
 void announce(const RunFolder& folder, const RunOptions& options) {
+  stop_on_signals();
   std::printf("run %s\n", folder.path().c_str());
   std::fflush(stdout);
   if (!options.id_file.empty()) {
@@ -58,8 +61,11 @@ RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_step
   log::set_console_level(log::Level::Warning);
   SingleProcess ranks;
   TrainRunOptions options;
-  options.on_event = [&](const EventBody& body) { view.event(body); };
-  options.on_build = [&](const data::BuildProgress& progress) { view.build(progress); };
+  options.on_event = [&](const EventBody& body) {
+    const auto* state = std::get_if<StateEvent>(&body);
+    // Why a run failed is told by main(), which gets the same text as an error.
+    if (!state || state->state != RunState::Failed) view.event(body);
+  };
   options.stop = &stop_on_signals();
   options.most_steps = most_steps;
   try {
@@ -85,12 +91,21 @@ RunFolder create_run(const RunOptions& options) {
   return RunFolder::create(options.runs_path(), spec);
 }
 
+/// What can be done with a run next.
+void tell_next(const RunFolder& folder, RunState state) {
+  if (state == RunState::Stopped) {
+    std::printf("go on with it:  tessera resume %s\n", folder.path().c_str());
+  }
+  if (find_latest_checkpoint(folder.path())) {
+    std::printf("talk to it:  tessera chat %s\n", folder.path().c_str());
+  }
+}
+
 void train(const RunOptions& options) {
   const RunFolder folder = create_run(options);
   announce(folder, options);
   RunView view = view_of(folder);
-  run_here(folder, view, options.most_steps);
-  std::printf("talk to it:  tessera chat %s\n", folder.path().c_str());
+  tell_next(folder, run_here(folder, view, options.most_steps));
 }
 
 CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
@@ -110,17 +125,13 @@ CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
 }
 
 /// A copy of a run under other settings, from one of its checkpoints.
-RunFolder fork_run(const RunFolder& parent, const RunOptions& options) {
+RunFolder fork(const RunFolder& parent, const RunOptions& options) {
   const CheckpointInfo checkpoint = checkpoint_to_fork(parent, options.fork_step);
   const bool other = !options.fork_spec.empty();
   RunSpec spec =
       load_spec(other ? options.fork_spec : parent.spec_path().string(), options.settings);
   if (other) make_paths_absolute(spec, fs::path(options.fork_spec).parent_path());
-  if (spec.data.shards.empty()) spec.data.shards = parent.shards_path().string();
-  if (spec.tokenizer.path.empty()) spec.tokenizer.path = parent.tokenizer_path().string();
-  return RunFolder::create(
-      options.runs_path(), spec,
-      Lineage{parent.id(), parent.path().string(), checkpoint.path.string(), checkpoint.step});
+  return fork_run(parent, checkpoint, std::move(spec), options.runs_path());
 }
 
 void resume(const RunOptions& options) {
@@ -131,10 +142,10 @@ void resume(const RunOptions& options) {
     throw Error("resume", "--set, --spec and --step would change what the run is",
                 "add --fork: a new run goes on from the checkpoint with the new settings");
   }
-  const RunFolder target = options.fork ? fork_run(folder, options) : folder;
+  const RunFolder target = options.fork ? fork(folder, options) : folder;
   announce(target, options);
   RunView view = view_of(target);
-  run_here(target, view, options.most_steps);
+  tell_next(target, run_here(target, view, options.most_steps));
 }
 
 /// A sample and one answer, as a newcomer should see them.
@@ -167,7 +178,8 @@ void demo(RunOptions options) {
   std::printf("A small mixture-of-experts model, trained on this machine.\n");
   announce(folder, options);
   RunView view = view_of(folder);
-  if (run_here(folder, view, options.most_steps) == RunState::Finished) show_demo(folder, view);
+  const RunState state = run_here(folder, view, options.most_steps);
+  state == RunState::Finished ? show_demo(folder, view) : tell_next(folder, state);
 }
 }  // namespace
 

@@ -156,11 +156,37 @@ std::string_view name_of(Control control) {
   return kControls[static_cast<std::size_t>(control)];
 }
 
+namespace {
+/// What a request's file asks for; nothing where it is no request.
+std::optional<Control> control_of(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  for (std::size_t i = 0; i < std::size(kControls); ++i) {
+    if (extension.substr(std::min<std::size_t>(1, extension.size())) == kControls[i]) {
+      return static_cast<Control>(i);
+    }
+  }
+  return {};
+}
+
+/// Files in control/, oldest first, as their names begin with the time.
+std::vector<fs::path> request_files(const RunFolder& folder) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder.control_path(), error)) {
+    paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+}  // namespace
+
 void request_control(const RunFolder& folder, Control control) {
   const RunStatus status = status_of(folder);
   const bool answers = status.process && !is_final(status.state) && status.state != RunState::Draft;
   if (!answers) {
-    throw Error(folder.id(), fmt::format("is {}: no process would answer", name_of(status.state)));
+    throw Error(
+        folder.id(), fmt::format("is not running: it is {}", name_of(status.state)),
+        status.can_resume ? fmt::format("`tessera resume {}` goes on with it", folder.id()) : "");
   }
   static std::atomic<int> count = 0;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -173,22 +199,22 @@ void request_control(const RunFolder& folder, Control control) {
 }
 
 std::vector<Control> take_requests(const RunFolder& folder) {
-  std::vector<fs::path> paths;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder.control_path(), error)) {
-    paths.push_back(entry.path());
-  }
-  std::sort(paths.begin(), paths.end());
   std::vector<Control> controls;
-  for (const fs::path& path : paths) {
-    const std::string verb = path.extension().string();
-    for (std::size_t i = 0; i < std::size(kControls); ++i) {
-      if (verb.substr(std::min<std::size_t>(1, verb.size())) != kControls[i]) continue;
-      // Only who removes it may act on it.
-      if (fs::remove(path, error)) controls.push_back(static_cast<Control>(i));
-    }
+  std::error_code error;
+  for (const fs::path& path : request_files(folder)) {
+    const std::optional<Control> control = control_of(path);
+    // Only who removes it may act on it.
+    if (control && fs::remove(path, error)) controls.push_back(*control);
   }
   return controls;
+}
+
+bool stop_requested(const RunFolder& folder) {
+  const std::vector<fs::path> files = request_files(folder);
+  return std::any_of(files.begin(), files.end(), [](const fs::path& path) {
+    const std::optional<Control> control = control_of(path);
+    return control == Control::StopSaving || control == Control::StopNow;
+  });
 }
 
 }  // namespace tessera

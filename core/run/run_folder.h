@@ -106,7 +106,8 @@ struct RunStatus {
   double last_word = 0;              ///< time of the last event; 0: none
   std::optional<ProcessId> process;  ///< that runs or ran it
   std::optional<PhaseEvent> phase;   ///< what it does before its first step; nothing afterwards
-  bool can_resume = false;           ///< it is not running and has a whole checkpoint
+  /// It is not running, and has a checkpoint to go on from or was stopped before its first step.
+  bool can_resume = false;
 
   double age_seconds() const;  ///< since the last word; 0: none
 };
@@ -120,7 +121,7 @@ RunStatus status_of(const RunFolder& folder);
 
 /// Requests are files in control/, made under another name and renamed, so that they work over a
 /// network file system, survive a reader that is busy, and are never half seen. The trainer looks
-/// between steps. SIGTERM and SIGINT to the process itself mean StopSaving.
+/// between steps. Signals to the process itself (app/signals.h) mean StopSaving.
 enum class Control : std::uint8_t { Save, Pause, Resume, StopSaving, StopNow };
 std::string_view name_of(Control control);
 
@@ -129,5 +130,7 @@ void request_control(const RunFolder& folder, Control control);
 
 /// The trainer's side: takes the requests, oldest first, and removes them.
 std::vector<Control> take_requests(const RunFolder& folder);
+/// Whether one of them, to be taken yet, is to stop.
+bool stop_requested(const RunFolder& folder);
 
 }  // namespace tessera

@@ -171,6 +171,7 @@ void judge(RunStatus& status, bool has_state, const fs::path& folder) {
     case Liveness::Dead:
       status.state = RunState::Failed;
       status.reason = run_folder::exit_reason(folder, *status.process);
+      if (status.phase) status.reason += " (it was at: " + status.phase->phase + ")";
       return;
     case Liveness::OtherHost:
       if (!has_state) status.state = RunState::Starting;
@@ -195,7 +196,8 @@ RunStatus status_of(const RunFolder& folder) {
   status.process = run_folder::read_process(folder.path() / "process.json", nullptr);
   judge(status, end.has_state, folder.path());
   const bool stands = is_final(status.state) || status.state == RunState::LostContact;
-  status.can_resume = stands && status.state != RunState::Finished && has_checkpoint(folder);
+  const bool has_start = has_checkpoint(folder) || status.state == RunState::Stopped;
+  status.can_resume = stands && status.state != RunState::Finished && has_start;
   return status;
 }
 

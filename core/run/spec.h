@@ -157,6 +157,7 @@ struct RunSpec {
     double spike_factor = 6;         ///< spreads above the usual loss that make a spike
     bool rollback = false;           ///< go back to the newest checkpoint on a spike
     std::int64_t skip_steps = 10;    ///< batches left out after a rollback
+    std::int64_t max_rollbacks = 3;  ///< to one checkpoint; then the run fails
   } stability;
 
   struct Host {

@@ -613,6 +613,9 @@ const Schema& stability_schema() {
           .about("loss-spike"),
       key("rollback", &T::rollback, "a spike goes back to the newest checkpoint").about("rollback"),
       key("skip_steps", &T::skip_steps, "batches left out after a rollback").in("steps"),
+      key("max_rollbacks", &T::max_rollbacks, "rollbacks to one checkpoint; then the run fails")
+          .from(1)
+          .about("rollback"),
   });
   return s;
 }

@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "core/train/event_sink.h"
 
-#include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 
 namespace tessera {
 
+namespace {
+/// Takes room on the disk for a file that is given up when there is no other room left.
+void set_aside(const std::filesystem::path& path) {
+  constexpr off_t kBytes = 64 << 10;
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0 || ::posix_fallocate(file, 0, kBytes) != 0) {
+    log::info("{}: no room could be set aside for the run's last words", path.string());
+  }
+  if (file >= 0) ::close(file);
+}
+}  // namespace
+
 EventSink::EventSink(const RunFolder& folder, std::function<void(const EventBody&)> listener)
-    : listener_(std::move(listener)), writer_(folder.events_path()) {
+    : listener_(std::move(listener)),
+      reserve_(folder.path() / "log" / "reserve"),
+      writer_(folder.events_path()) {
+  set_aside(reserve_);
   if (writer_.cut_bytes() > 0) {
     message("warning", fmt::format("{} bytes of an unfinished event were cut off the log",
                                    writer_.cut_bytes()));
@@ -17,7 +33,9 @@ EventSink::EventSink(const RunFolder& folder, std::function<void(const EventBody
   heart_ = std::jthread([this](const std::stop_token& stop) { beat(stop); });
 }
 
-EventSink::~EventSink() = default;
+EventSink::~EventSink() {
+  ::unlink(reserve_.c_str());
+}
 
 void EventSink::emit(const EventBody& body) {
   const std::lock_guard lock(mutex_);
@@ -39,12 +57,34 @@ void EventSink::state(RunState state, std::string reason) {
 }
 
 void EventSink::message(std::string level, std::string text) {
-  if (level == "info") {
-    log::info("{}", text);
-  } else {
-    log::warning("{}", text);
-  }
+  // Whoever listens shows the event; the log's own line is for its file.
+  log::info("{}{}", level == "info" ? "" : level + ": ", text);
   emit(MessageEvent{std::move(level), std::move(text), 0});
+}
+
+void EventSink::phase(const PhaseProgress& progress) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    const bool ended = progress.total > 0 && progress.done >= progress.total;
+    const bool changed = progress.phase != phase_ || ended != phase_ended_;
+    if (!changed && now - phase_time_ < std::chrono::milliseconds(500)) return;
+    phase_ = progress.phase;
+    phase_ended_ = ended;
+    phase_time_ = now;
+  }
+  emit(PhaseEvent{progress.phase, progress.done, progress.total, progress.unit});
+}
+
+void EventSink::failed(const std::string& reason) {
+  for (const bool again : {false, true}) {
+    try {
+      if (again) ::unlink(reserve_.c_str());
+      return state(RunState::Failed, reason);
+    } catch (const Error& error) {
+      log::error("the log of events: {}", error.what());
+    }
+  }
 }
 
 void EventSink::set_step(std::int64_t step) {

@@ -3,17 +3,23 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
+#include "core/base/progress.h"
 #include "core/base/transfer.h"
 #include "core/infer/chat.h"
 #include "core/infer/generate.h"
+#include "core/run/paths.h"
 #include "core/train/event_sink.h"
+#include "core/train/finite.h"
+#include "core/train/fork.h"
 #include "core/train/prepare.h"
 #include "core/train/spikes.h"
+#include "core/train/stop_watch.h"
 #include "core/train/trainer.h"
 #include "kernels/capability.h"
 #include "kernels/product/product.h"
@@ -27,42 +33,52 @@ enum class Wish { GoOn, StopSaving, StopNow };
 class Run {
  public:
   Run(const RunFolder& folder, Collective& ranks, const TrainRunOptions& options, EventSink& sink)
-      : folder_(folder), spec_(folder.spec()), options_(options), sink_(sink), ranks_(ranks) {
+      : folder_(folder),
+        spec_(folder.spec()),
+        options_(options),
+        sink_(sink),
+        ranks_(ranks),
+        stop_(folder, options.stop) {
     if (spec_.host.threads > 0) omp_set_num_threads(static_cast<int>(spec_.host.threads));
   }
 
   RunState train() {
-    prepare();
-    start();
-    const std::int64_t first = trainer_->next_step();
-    while (!trainer_->finished()) {
-      const Wish wish = look_for_requests();
-      if (wish != Wish::GoOn) return stop(wish);
-      if (options_.most_steps > 0 && trainer_->next_step() - first >= options_.most_steps) {
-        return stop(Wish::StopSaving);
-      }
-      one_step();
+    try {
+      prepare();
+      start();
+    } catch (const Stopped&) {
+      return stop_before_first_step();
     }
-    return finish();
+    first_step_ = trainer_->next_step();
+    return go_on();
   }
 
  private:
   void prepare();
+  RunSpec spec_of_folder() const;
   void start();
   void advise();
-  void resume_or_fork();
+  std::filesystem::path starting_checkpoint() const;
+  void resume_from(const std::filesystem::path& checkpoint);
   void one_step();
   void after_step();
   void handle_spike(const StepReport& report);
+  void roll_back(std::int64_t from_step, const std::string& reason);
+  [[noreturn]] void give_up(const std::string& reason);
   void report_step(const StepReport& report);
   void report_experts(const StepReport& report);
   void validate();
+  void measure_validation();
   void write_samples();
-  void save();
+  bool save();
+  void write_checkpoint(const CheckpointContents& contents);
   Wish look_for_requests();
   Wish wait_while_paused();
+  RunState go_on();
+  RunState stop_before_first_step();
   RunState stop(Wish wish);
   RunState finish();
+  std::string inside_folder(const std::filesystem::path& path) const;
   bool due(std::int64_t every) const {
     return every > 0 && (trainer_->next_step() % every == 0 || trainer_->finished());
   }
@@ -72,11 +88,16 @@ class Run {
   const TrainRunOptions& options_;
   EventSink& sink_;
   Collective& ranks_;
+  StopWatch stop_;
   PreparedData data_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<SpikeDetector> spikes_;
   double peak_flops_ = 0;
+  std::int64_t first_step_ = 0;  ///< of this process
   std::int64_t saved_step_ = -1;
+  std::filesystem::path rolled_back_to_;  ///< the checkpoint of the last rollback,
+  std::int64_t rollbacks_ = 0;            ///< and how many there were to it
+  bool told_no_checkpoint_ = false;
 };
 
 void Run::prepare() {
@@ -84,19 +105,55 @@ void Run::prepare() {
   PrepareOptions options;
   options.tokenizer_file = folder_.tokenizer_path();
   options.shards = folder_.shards_path();
-  options.message = [this](const std::string& text) { sink_.message("info", text); };
-  options.progress = options_.on_build;
-  options.stop = options_.stop;
-  data_ = prepare_data(spec_, options);
+  options.message = [this](const std::string& text) {
+    constexpr std::string_view kWarning = "warning: ";
+    const bool warns = text.starts_with(kWarning);
+    sink_.message(warns ? "warning" : "info", warns ? text.substr(kWarning.size()) : text);
+  };
+  options.progress = [this](const data::BuildProgress& p) {
+    sink_.phase({"shards", p.bytes_done, p.bytes_total, "bytes"});
+  };
+  options.stop = &stop_.flag();
+  data_ = prepare_data(spec_of_folder(), options);
+  if (!std::filesystem::exists(folder_.tokenizer_path())) data_.tokenizer->save(folder_.path());
+  throw_if_stopped(&stop_.flag(), "data");
+}
+
+/// The spec with what an earlier start has put into the folder: vocabulary and shards that are
+/// there win over what they were made from, which may have changed since, or be gone.
+RunSpec Run::spec_of_folder() const {
+  namespace fs = std::filesystem;
+  RunSpec spec = spec_;
+  if (fs::exists(folder_.tokenizer_path())) spec.tokenizer.path = folder_.tokenizer_path();
+  const auto has_shards = [](const fs::path& shards) {
+    return fs::exists(shards / "manifest.json");
+  };
+  if (spec.data.shards.empty()) {
+    if (has_shards(folder_.shards_path())) spec.data.shards = folder_.shards_path();
+  } else if (!has_shards(resolve_path(spec.data.shards)) && !starting_checkpoint().empty()) {
+    throw Error("data.shards",
+                fmt::format("{}, which this run was trained on so far, holds no token shards now",
+                            spec.data.shards),
+                fmt::format("put them back, or name others: `tessera resume --fork {} --set "
+                            "data.shards=FOLDER`",
+                            folder_.id()));
+  }
+  return spec;
 }
 
 void Run::start() {
   sink_.state(RunState::Starting);
   advise();
+  const std::filesystem::path from = starting_checkpoint();
+  // Weights to begin with are wanted at the beginning only, and may be gone by now.
+  if (!from.empty()) spec_.checkpoint.start_from.clear();
+  sink_.phase({.phase = "model", .unit = {}});
   trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_);
   spikes_ =
       std::make_unique<SpikeDetector>(spec_.stability.spike_window, spec_.stability.spike_factor);
+  throw_if_stopped(&stop_.flag(), "model");
   const ParameterCount count = count_parameters(spec_.model);
+  sink_.phase({.phase = "speed of this machine", .unit = {}});
   const DType operand = trainer_->model().precision().operand;
   peak_flops_ = kernels::measure_product_flops(operand, spec_.host.device);
   sink_.message(
@@ -107,7 +164,8 @@ void Run::start() {
                   "this machine's {} products measured now",
                   static_cast<double>(count.total) / 1e6, static_cast<double>(count.active) / 1e6,
                   static_cast<double>(count.mtp) / 1e6, peak_flops_ / 1e9, name_of(operand)));
-  resume_or_fork();
+  if (!from.empty()) resume_from(from);
+  throw_if_stopped(&stop_.flag(), "model");
   sink_.set_step(trainer_->next_step() - 1);
   sink_.state(RunState::Running);
   if (trainer_->next_step() == 0) validate();
@@ -124,28 +182,42 @@ void Run::advise() {
                                        name_of(spec_.precision.recipe), gpu.name, advice));
 }
 
-void Run::resume_or_fork() {
-  std::filesystem::path from;
-  if (const auto own = find_latest_checkpoint(folder_.path())) {
-    from = own->path;
-  } else if (const auto lineage = folder_.lineage()) {
-    from = lineage->checkpoint;
-  } else {
-    return;
-  }
+/// The newest of its own, else the one it was forked from; empty where it begins anew.
+std::filesystem::path Run::starting_checkpoint() const {
+  if (const auto own = find_latest_checkpoint(folder_.path())) return own->path;
+  if (const auto lineage = folder_.lineage()) return checkpoint_of(folder_, *lineage);
+  return {};
+}
+
+void Run::resume_from(const std::filesystem::path& from) {
+  sink_.phase({.phase = "checkpoint", .unit = {}});
   const Checkpoint checkpoint(from);
+  throw_if_stopped(&stop_.flag(), "checkpoint");
   trainer_->restore(checkpoint);
   if (checkpoint.state().contains("spikes")) spikes_->restore(checkpoint.state().at("spikes"));
   saved_step_ = trainer_->next_step();
-  sink_.emit(ResumeEvent{trainer_->next_step() - 1, trainer_->tokens(), from.string()});
+  sink_.emit(ResumeEvent{trainer_->next_step() - 1, trainer_->tokens(), inside_folder(from)});
+}
+
+/// Relative to the run folder where it lies in there, so that a folder that was moved or copied
+/// still tells the truth.
+std::string Run::inside_folder(const std::filesystem::path& path) const {
+  const std::filesystem::path relative = path.lexically_relative(folder_.path());
+  return relative.empty() || *relative.begin() == ".." ? path.string() : relative.string();
 }
 
 void Run::one_step() {
-  const StepReport report = trainer_->step();
+  std::optional<StepReport> report;
+  try {
+    report = trainer_->step_unless(&stop_.flag());
+  } catch (const NotFinite& error) {
+    return roll_back(error.step(), error.what_failed());
+  }
+  if (!report) return;  // asked to stop: look_for_requests() says so too
   sink_.set_step(trainer_->next_step() - 1);
-  if (due(spec_.events.steps_every)) report_step(report);
-  if (due(spec_.events.experts_every)) report_experts(report);
-  handle_spike(report);
+  if (due(spec_.events.steps_every)) report_step(*report);
+  if (due(spec_.events.experts_every)) report_experts(*report);
+  handle_spike(*report);
   after_step();
 }
 
@@ -196,35 +268,75 @@ void Run::handle_spike(const StepReport& report) {
   if (!spike) return;
   sink_.emit(SpikeEvent{report.at.step, spike->loss, spike->usual, spike->spread});
   if (!spec_.stability.rollback) return;
-  const auto latest = find_latest_checkpoint(folder_.path());
-  if (!latest) {
-    sink_.message("warning", "there is no checkpoint yet to go back to; training goes on");
-    return;
+  if (!find_latest_checkpoint(folder_.path())) {
+    if (std::exchange(told_no_checkpoint_, true)) return;
+    return sink_.message(
+        "warning", "there is no checkpoint yet to go back to after a spike: training goes on");
   }
+  roll_back(report.at.step, fmt::format("the loss of step {} was {:.3f}, {:.3f} is usual",
+                                        report.at.step + 1, spike->loss, spike->usual));
+}
+
+/// Back to the newest checkpoint and past the data that led here. Throws Error where the spec does
+/// not allow it, where there is no checkpoint, and where it has been tried often enough.
+void Run::roll_back(std::int64_t from_step, const std::string& reason) {
+  const auto latest = find_latest_checkpoint(folder_.path());
+  if (!latest || !spec_.stability.rollback) give_up(reason);
+  if (latest->path != rolled_back_to_) rollbacks_ = 0;
+  rolled_back_to_ = latest->path;
+  if (rollbacks_ == spec_.stability.max_rollbacks) {
+    give_up(fmt::format("{}, also after {} rollbacks to {}", reason, rollbacks_,
+                        inside_folder(latest->path)));
+  }
+  ++rollbacks_;
   trainer_->restore(Checkpoint(latest->path), /*keep_data_position=*/true);
   trainer_->skip_data(spec_.stability.skip_steps);
   saved_step_ = trainer_->next_step();
   sink_.set_step(trainer_->next_step() - 1);
-  sink_.emit(RollbackEvent{report.at.step, trainer_->next_step() - 1, spec_.stability.skip_steps,
-                           latest->path.string()});
+  sink_.emit(RollbackEvent{from_step, trainer_->next_step() - 1, spec_.stability.skip_steps,
+                           inside_folder(latest->path), reason, rollbacks_,
+                           spec_.stability.max_rollbacks});
+}
+
+/// Nothing is saved: the newest checkpoint is the last state that is known to be good.
+void Run::give_up(const std::string& reason) {
+  const auto latest = find_latest_checkpoint(folder_.path());
+  if (!latest) {
+    throw Error("training", reason,
+                "nothing was saved yet: start anew with a lower curriculum[0].learning_rate");
+  }
+  const std::string more =
+      spec_.stability.rollback ? "" : ", or with --set stability.rollback=true";
+  throw Error("training", fmt::format("{}; {} is whole", reason, inside_folder(latest->path)),
+              fmt::format("`tessera resume --fork {}` with --set and a lower learning rate goes on "
+                          "from there{}",
+                          folder_.id(), more));
 }
 
 void Run::after_step() {
+  if (stop_.look()) return;  // what is due would only hold up the stop, which saves as well
   if (due(spec_.validation.every_steps)) validate();
   if (due(spec_.samples.every_steps)) write_samples();
-  const bool last = trainer_->finished();
-  if (!last && due(spec_.checkpoint.every_steps)) save();
+  if (!trainer_->finished() && due(spec_.checkpoint.every_steps)) save();
 }
 
 void Run::validate() {
   if (spec_.validation.every_steps == 0) return;
+  try {
+    measure_validation();
+  } catch (const Stopped&) {
+    // Half a validation is told to nobody; look_for_requests() sees the request as well.
+  }
+}
+
+void Run::measure_validation() {
   ValidationEvent event;
   event.step = trainer_->next_step() - 1;
   event.tokens = trainer_->tokens();
   double sum = 0, weights = 0;
   for (const DataSource& source : spec_.data.sources) {
     if (data_.dataset->source(source.name).held_out.documents() == 0) continue;
-    const double loss = trainer_->validate(source.name, spec_.validation.sequences);
+    const double loss = trainer_->validate(source.name, spec_.validation.sequences, &stop_.flag());
     event.sources.push_back({source.name, loss});
     sum += source.weight * loss;
     weights += source.weight;
@@ -244,26 +356,40 @@ void Run::write_samples() {
   options.stop = {data_.tokenizer->specials().eos};
   for (const std::string& prompt : spec_.samples.prompts) {
     CachedSequence sequence = engine.open();
+    const auto goes_on = [this](const Choice&) { return !stop_.flag(); };
     const Generated text =
-        generate(engine, sequence, encode_prompt(*data_.tokenizer, prompt), options);
+        generate(engine, sequence, encode_prompt(*data_.tokenizer, prompt), options, goes_on);
+    if (text.reason == StopReason::Cancelled) return;
     sink_.emit(
         SampleEvent{trainer_->next_step() - 1, prompt, data_.tokenizer->decode(text.tokens)});
   }
 }
 
-void Run::save() {
-  if (saved_step_ == trainer_->next_step()) return;
+/// False where the weights are spoilt: the run has then gone back to the newest checkpoint instead.
+bool Run::save() {
+  if (saved_step_ == trainer_->next_step()) return true;
+  CheckpointContents contents = trainer_->contents();
+  if (const std::string spoilt = first_not_finite(contents); !spoilt.empty()) {
+    roll_back(trainer_->next_step() - 1,
+              fmt::format("after step {} {} holds values that are not finite",
+                          trainer_->next_step(), spoilt));
+    return false;
+  }
+  contents.state["spikes"] = spikes_->state();
+  write_checkpoint(contents);
+  return true;
+}
+
+void Run::write_checkpoint(const CheckpointContents& contents) {
   sink_.state(RunState::Saving);
   const auto start = std::chrono::steady_clock::now();
-  CheckpointContents contents = trainer_->contents();
-  contents.state["spikes"] = spikes_->state();
   const SaveOptions options{.keep_last = static_cast<int>(spec_.checkpoint.keep)};
   const std::filesystem::path path = save_checkpoint(folder_.path(), contents, options);
   saved_step_ = trainer_->next_step();
   CheckpointEvent event;
   event.step = trainer_->next_step() - 1;
   event.tokens = trainer_->tokens();
-  event.path = std::filesystem::relative(path, folder_.path()).string();
+  event.path = inside_folder(path);
   event.bytes = static_cast<std::int64_t>(checkpoint_bytes(contents, options));
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   sink_.emit(event);
@@ -271,7 +397,7 @@ void Run::save() {
 }
 
 Wish Run::look_for_requests() {
-  if (options_.stop && options_.stop->load()) return Wish::StopSaving;
+  if (is_set(options_.stop)) return Wish::StopSaving;
   for (const Control request : take_requests(folder_)) {
     if (request == Control::StopSaving) return Wish::StopSaving;
     if (request == Control::StopNow) return Wish::StopNow;
@@ -288,7 +414,7 @@ Wish Run::wait_while_paused() {
   sink_.state(RunState::Paused);
   while (true) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    if (options_.stop && options_.stop->load()) return Wish::StopSaving;
+    if (is_set(options_.stop)) return Wish::StopSaving;
     for (const Control request : take_requests(folder_)) {
       if (request == Control::StopSaving) return Wish::StopSaving;
       if (request == Control::StopNow) return Wish::StopNow;
@@ -301,16 +427,42 @@ Wish Run::wait_while_paused() {
   }
 }
 
+RunState Run::go_on() {
+  while (!trainer_->finished()) {
+    const Wish wish = look_for_requests();
+    if (wish != Wish::GoOn) return stop(wish);
+    if (options_.most_steps > 0 && trainer_->next_step() - first_step_ >= options_.most_steps) {
+      return stop(Wish::StopSaving);
+    }
+    one_step();
+  }
+  return finish();
+}
+
+/// Nothing was trained in this process, so there is nothing to save.
+RunState Run::stop_before_first_step() {
+  sink_.state(RunState::Stopping);
+  const bool has_checkpoint = find_latest_checkpoint(folder_.path()).has_value();
+  sink_.state(RunState::Stopped, has_checkpoint
+                                     ? "stopped on request before it went on from its checkpoint"
+                                     : "stopped on request before its first step");
+  return RunState::Stopped;
+}
+
 RunState Run::stop(Wish wish) {
   sink_.state(RunState::Stopping);
-  if (wish == Wish::StopSaving) save();
-  sink_.state(RunState::Stopped, wish == Wish::StopSaving ? "stopped on request, saved"
-                                                          : "stopped on request, not saved");
+  if (wish == Wish::StopNow) {
+    sink_.state(RunState::Stopped, "stopped on request, not saved");
+  } else if (save()) {
+    sink_.state(RunState::Stopped, "stopped on request, saved");
+  } else {
+    sink_.state(RunState::Stopped, "stopped on request, at the newest checkpoint");
+  }
   return RunState::Stopped;
 }
 
 RunState Run::finish() {
-  if (spec_.checkpoint.on_finish) save();
+  if (spec_.checkpoint.on_finish && !save()) return go_on();
   sink_.state(RunState::Finished);
   return RunState::Finished;
 }
@@ -323,8 +475,8 @@ RunState train_run(const RunFolder& folder, Collective& ranks, const TrainRunOpt
   try {
     return Run(folder, ranks, options, sink).train();
   } catch (const std::exception& error) {
-    log::error("{}", error.what());
-    sink.state(RunState::Failed, error.what());
+    log::info("the run fails: {}", error.what());  // whoever catches it shows it
+    sink.failed(error.what());
     throw;
   }
 }

@@ -8,17 +8,15 @@
 #include <string>
 
 #include "core/base/collective.h"
-#include "core/data/build.h"
 #include "core/run/events.h"
 #include "core/run/run_folder.h"
 
 namespace tessera {
 
 struct TrainRunOptions {
-  /// Called with every event after it is in the log, and with the progress of the data build.
+  /// Called with every event after it is in the log.
   std::function<void(const EventBody&)> on_event;
-  std::function<void(const data::BuildProgress&)> on_build;
-  /// Set by a signal handler: save and stop at the next step.
+  /// Set when a signal comes: the run saves and stops, within seconds, whatever it is doing.
   const std::atomic<bool>* stop = nullptr;
   /// Ends after this many steps of this process, with a checkpoint; 0: when the curriculum ends.
   std::int64_t most_steps = 0;
@@ -27,6 +25,10 @@ struct TrainRunOptions {
 /// Trains until the curriculum ends or somebody asks to stop, from the newest whole checkpoint of
 /// the folder, else from the checkpoint it was forked from, else from the start. Returns Finished
 /// or Stopped. What goes wrong is in the log as Failed with its reason when Error is thrown.
+///
+/// A step that is not finite, and with stability.rollback a spike, is never trained on: the run
+/// goes back to its newest checkpoint, at most stability.max_rollbacks times to the same one, or
+/// fails. Weights that are not finite are never saved.
 RunState train_run(const RunFolder& folder, Collective& ranks, const TrainRunOptions& options);
 
 }  // namespace tessera

@@ -6,25 +6,52 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/progress.h"
 #include "core/base/transfer.h"
 #include "core/checkpoint/model_io.h"
 #include "core/run/events.h"
+#include "core/run/paths.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/reduce/reduce.h"
 
 namespace tessera {
 
+namespace {
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Whether a step that was asked to stop after `done` of its `rows` is better given up than ended:
+/// whoever asks waits for a few seconds only.
+bool is_long_way(Clock::time_point start, std::int64_t done, std::int64_t rows) {
+  constexpr double kPatience_s = 2;
+  const double share = static_cast<double>(rows - done) / static_cast<double>(done);
+  return seconds_since(start) * share > kPatience_s;
+}
+}  // namespace
+
 StepReport Trainer::step() {
-  const auto start = std::chrono::steady_clock::now();
+  return *step_unless(nullptr);
+}
+
+std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop) {
+  const Clock::time_point start = Clock::now();
   const StageAt at = schedule_.at_step(next_step_);
   enter_stage(at);
   clear_sums();
 
+  const nlohmann::json data_before = stream_.state();
   const data::Batch batch = stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
   const StepTargets targets = count_targets(batch, at);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
   for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
+    if (row > 0 && is_set(stop) && is_long_way(start, row, rows)) {
+      stream_.restore(data_before);
+      return {};
+    }
     MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
     accumulate(part, targets, at);
     micro_memory_ = part.take_memory();
@@ -36,7 +63,7 @@ StepReport Trainer::step() {
   balance_experts(at);
 
   ++next_step_;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = seconds_since(start);
   return result;
 }
 
@@ -102,21 +129,25 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
     model_->initialise(static_cast<std::uint64_t>(spec.run.seed));
     model_->parameters().refresh_operands(context_);
   } else {
-    WeightSource source(spec.checkpoint.start_from,
-                        read_hf_config(spec.checkpoint.start_from).fp8_block);
+    const std::filesystem::path folder = resolve_path(spec.checkpoint.start_from);
+    WeightSource source(folder, read_hf_config(folder).fp8_block);
     load_weights(*model_, source, context_);
   }
+}
+
+/// The stage that the model was trained in last. NOTE: at the border of two stages the next step
+/// belongs to the next one already, but what is looked at or saved there is the model so far.
+StageAt Trainer::last_stage() const {
+  return schedule_.at_step(std::max<std::int64_t>(next_step_ - 1, 0));
 }
 
 /// Rotary tables and arenas of a stage, when it begins.
 void Trainer::enter_stage(const StageAt& at) {
   if (at.stage == stage_) return;
   const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
-  const ModelConfig config = stage_model(spec_, stage);
-  if (config.yarn.factor != model_->config().yarn.factor || stage_ < 0) {
-    model_->set_yarn(config.yarn);
-    config_.model.yarn = config.yarn;
-  }
+  const YarnConfig yarn = stage_model(spec_, stage).yarn;
+  model_->set_yarn(yarn);  // unasked: stages may differ in any field of it
+  config_.model.yarn = yarn;
   step_memory_ = measure_step_memory(*model_, spec_.parallel.micro_batch_sequences,
                                      stage.sequence_length, stage.balance_alpha > 0);
   // A few spare bytes: a mapping cannot be empty.
@@ -239,11 +270,8 @@ StepReport Trainer::report(const StageAt& at, const StepTargets& targets,
       .optimiser = optimiser,
       .max_vio = {}};
   if (!std::isfinite(r.loss) || !std::isfinite(optimiser.grad_norm)) {
-    throw Error("trainer",
-                fmt::format("step {}: the loss is {} and the gradient norm {}", at.step, r.loss,
-                            optimiser.grad_norm),
-                "resume from the last checkpoint with a lower learning rate, or with "
-                "stability.rollback = true");
+    throw NotFinite(at.step, fmt::format("in step {} the loss is {} and the gradient norm {}",
+                                         at.step + 1, r.loss, optimiser.grad_norm));
   }
   for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
     r.max_vio.push_back(max_violation(loads.data() + block * loads_.size(1), loads_.size(1)));
@@ -251,8 +279,9 @@ StepReport Trainer::report(const StageAt& at, const StepTargets& targets,
   return r;
 }
 
-double Trainer::validate(const std::string& source, std::int64_t sequences) {
-  const StageAt at = schedule_.at_step(std::min(next_step_, schedule_.total_steps() - 1));
+double Trainer::validate(const std::string& source, std::int64_t sequences,
+                         const std::atomic<bool>* stop) {
+  const StageAt at = last_stage();
   enter_stage(at);
   const data::Batch batch = stream_.validation_batches(source, sequences, at.sequence_length);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
@@ -260,6 +289,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences) {
   const Tensor total = total_memory.view(DType::F64, {1});
   std::int64_t targets = 0;
   for (std::int64_t row = 0; row < rows; row += micro) {
+    throw_if_stopped(stop, "validation");
     MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
     Arena::Frame frame(keep_);
     Pass pass{context_, keep_, model_->precision()};

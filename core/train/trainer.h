@@ -3,10 +3,13 @@
 // report. What a run does around its steps (checkpoints, validation, events) is in train_run.h.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/base/collective.h"
+#include "core/base/error.h"
 #include "core/base/profile.h"
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
@@ -31,21 +34,37 @@ struct StepReport {
   std::vector<float> max_vio;  ///< per MoE block: max load / mean load - 1
 };
 
+/// The loss or the gradients of a step are not finite. The step changed nothing but the position in
+/// the data, which is behind its batch.
+class NotFinite : public Error {
+ public:
+  NotFinite(std::int64_t step, const std::string& what) : Error("trainer", what), step_(step) {}
+  std::int64_t step() const { return step_; }
+
+ private:
+  std::int64_t step_;
+};
+
 class Trainer {
  public:
   /// `dataset` must be of the vocabulary that `specials` belong to. The spec was checked before.
   Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
           const SpecialTokens& specials, Collective& ranks);
 
-  /// One optimiser step. Throws Error when the loss or the gradients are not finite; the weights
-  /// are then as before the step.
+  /// One optimiser step. Throws NotFinite when the loss or the gradients are not.
   StepReport step();
+  /// The same, but when `stop` is set while more than a moment's work is left, the step is given up
+  /// as if it had not begun, and nothing is returned.
+  std::optional<StepReport> step_unless(const std::atomic<bool>* stop);
   bool finished() const { return next_step_ >= schedule_.total_steps(); }
   std::int64_t next_step() const { return next_step_; }
   std::int64_t tokens() const { return schedule_.at_step(next_step_).tokens; }
 
-  /// Mean loss over held-out sequences of a source, at the present stage's length.
-  double validate(const std::string& source, std::int64_t sequences);
+  /// Mean loss over held-out sequences of a source, with the length and the model of the stage that
+  /// was trained last; before the first step, of the first stage. Changes nothing that training or
+  /// a checkpoint depends on. Throws Stopped when `stop` is set on the way.
+  double validate(const std::string& source, std::int64_t sequences,
+                  const std::atomic<bool>* stop = nullptr);
 
   /// Loads (blocks, experts) I64 of the last step, MTP's block last.
   const Tensor& loads() const { return loads_; }
@@ -70,6 +89,7 @@ class Trainer {
   const StepMemory& step_memory() const { return step_memory_; }
 
  private:
+  StageAt last_stage() const;
   void enter_stage(const StageAt& at);
   void clear_sums();
   /// Tokens of a step that have a target: of the next token, and of MTP.

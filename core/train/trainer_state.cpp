@@ -47,6 +47,7 @@ void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position) {
                 "resume from another checkpoint");
   }
   stage_ = -1;
+  enter_stage(last_stage());  // with the rotary table that the checkpoint was written with
 }
 
 }  // namespace tessera

@@ -19,78 +19,13 @@
 #include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
 #include "distributed/single/single_process.h"
-#include "tests/train/tiny_run.h"
+#include "tests/train/workspace.h"
 
 namespace tessera {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that goes with the test, with text to train on.
-struct Workspace {
-  fs::path path;
-
-  Workspace() {
-    log::set_console_level(log::Level::Error);
-    std::string name = (fs::temp_directory_path() / "tessera-train-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-    tiny_run::write_words(path / "text.jsonl");
-  }
-  ~Workspace() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-
-  RunSpec spec() const {
-    RunSpec s = tiny_run::tiny_spec(path / "text.jsonl");
-    s.run.name = "test";
-    s.run.seed = 5;
-    s.model.num_nextn_predict_layers = 1;
-    s.model.initializer_range = 0.02;
-    CurriculumStage stage;
-    stage.steps = 12;
-    stage.sequence_length = 32;
-    stage.batch_sequences = 8;
-    stage.bias_speed = 0.01;
-    stage.balance_alpha = 1e-3;
-    stage.learning_rate = {{.kind = RateKind::Warmup, .steps = 4, .to = 3e-3},
-                           {.kind = RateKind::Cosine, .steps = 8, .to = 3e-4}};
-    s.curriculum = {stage};
-    s.parallel.micro_batch_sequences = 4;
-    s.checkpoint.every_steps = 0;
-    s.validation.every_steps = 0;
-    s.events.experts_every = 1;
-    s.data.shards = (path / "shards").string();
-    s.tokenizer.path = (path / "shards").string();
-    return s;
-  }
-
-  /// The vocabulary and shards that all runs of the workspace share.
-  void build() const {
-    RunSpec s = spec();
-    s.data.shards.clear();
-    s.tokenizer.path.clear();
-    const RunFolder folder = RunFolder::create(path / "build", s);
-    train(folder, 1);
-    fs::rename(folder.shards_path(), path / "shards");
-  }
-
-  static RunState train(const RunFolder& folder, std::int64_t most_steps = 0) {
-    SingleProcess ranks;
-    TrainRunOptions options;
-    options.most_steps = most_steps;
-    return train_run(folder, ranks, options);
-  }
-  RunFolder run(const RunSpec& s) const { return RunFolder::create(path / "runs", s); }
-};
-
-std::map<std::int64_t, double> losses(const RunFolder& folder) {
-  std::map<std::int64_t, double> all;
-  for (const Event& event : read_events(folder.events_path())) {
-    if (const auto* step = std::get_if<StepEvent>(&event.body)) all[step->step] = step->loss;
-  }
-  return all;
-}
+using tiny_run::losses, tiny_run::Workspace;
 
 std::vector<float> last_biases(const RunFolder& folder) {
   std::vector<float> biases;
@@ -234,10 +169,13 @@ TEST(TrainChild, DISABLED_Train) {
 
 TEST_F(TrainRun, StopsOnRequestAndOnSignal) {
   const RunFolder folder = workspace_->run(workspace_->spec());
-  std::atomic<bool> stop{true};
+  std::atomic<bool> stop{false};
   SingleProcess ranks;
   TrainRunOptions options;
   options.stop = &stop;
+  options.on_event = [&](const EventBody& body) {
+    if (std::holds_alternative<StepEvent>(body)) stop = true;
+  };
   EXPECT_EQ(train_run(folder, ranks, options), RunState::Stopped);
   EXPECT_TRUE(find_latest_checkpoint(folder.path()));
   EXPECT_EQ(status_of(folder).state, RunState::Stopped);

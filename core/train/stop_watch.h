@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Whether a run was asked to stop, by a signal or by a request in its folder, as one flag that long
+// work can look at.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "core/run/run_folder.h"
+
+namespace tessera {
+
+/// Looks every quarter of a second, in a thread of its own. Requests stay in the folder: whoever
+/// takes them learns which of the two kinds of stop was asked for.
+class StopWatch {
+ public:
+  /// `signalled` may be null; it and the folder must outlive this.
+  StopWatch(const RunFolder& folder, const std::atomic<bool>* signalled);
+
+  const std::atomic<bool>& flag() const { return flag_; }
+  /// The same, looked up now.
+  bool look();
+
+ private:
+  const RunFolder& folder_;
+  const std::atomic<bool>* signalled_;
+  std::atomic<bool> flag_{false};
+  std::jthread thread_;  // last: it ends before what it uses
+};
+
+}  // namespace tessera
