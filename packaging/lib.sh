@@ -77,6 +77,8 @@ configure() {
   # hand out objects with instructions it lacks, so what the flag stands for is part of the key.
   CCACHE_NAMESPACE=tessera-$(c++ -march=native -Q --help=target | cksum | cut -d' ' -f1)
   export CCACHE_NAMESPACE
+  # One cache serves every clone: paths inside the clone count from the build folder.
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   cmake -S "$root" -B "$build" -G Ninja --no-warn-unused-cli \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache \
     -DTESSERA_TESTS=ON "$@"

@@ -35,6 +35,9 @@ endfunction()
 # tessera_test(name [SLOW] [GPU] SOURCES a_test.cpp ... DEPENDS libraries ...): a GoogleTest program.
 # Its tests read tests/golden/ through TESSERA_SOURCE_DIR, and train on the text that the program
 # writes itself, which is the same everywhere, whatever sample this machine has.
+#
+# Suites named Field* are cases that people ran into. A program with such a suite has a second test,
+# NAME_field with the label "field", that runs them alone: ctest -L field, packaging/test --field.
 function(tessera_test name)
   cmake_parse_arguments(ARG "SLOW;GPU" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -50,6 +53,15 @@ function(tessera_test name)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}"
     ENVIRONMENT "OMP_WAIT_POLICY=passive;TESSERA_SAMPLE=none")
+  foreach(source ${ARG_SOURCES})
+    file(STRINGS ${source} suites REGEX "^TEST(_F|_P)?\\(Field")
+    if(suites)
+      add_test(NAME ${name}_field COMMAND ${name} --gtest_filter=Field*.*:*/Field*.*)
+      set_tests_properties(${name}_field PROPERTIES LABELS field
+        ENVIRONMENT "OMP_WAIT_POLICY=passive;TESSERA_SAMPLE=none")
+      break()
+    endif()
+  endforeach()
 endfunction()
 
 # tessera_cuda_sources(target a.cu ...): how CUDA sources of a target are compiled.
