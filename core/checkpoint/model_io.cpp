@@ -2,6 +2,9 @@
 #include "core/checkpoint/model_io.h"
 
 #include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/checkpoint/internal.h"
+#include "core/checkpoint/model_tensors.h"
 
 namespace tessera {
 
@@ -42,24 +45,46 @@ std::vector<NamedTensor> released_weights(const Model& model) {
 }
 
 namespace {
-/// What a folder may hold beyond the model's own tensors without being another model's.
-void forgive(const Model& model, WeightSource& source) {
-  const std::string mtp = mtp_prefix(model.config());
-  const bool without_mtp = model.config().num_nextn_predict_layers == 0;
-  for (const std::string& name : source.unused()) {
-    const bool repeated =
-        name == mtp + "embed_tokens.weight" || name == mtp + "shared_head.head.weight";
-    const bool tied = name == "lm_head.weight" && model.config().tie_word_embeddings;
-    if (repeated || tied || (without_mtp && name.starts_with(mtp))) source.mark_used(name);
+void clear(const Tensor& tensor) {
+  const std::vector<std::byte> zeros(tensor.bytes());
+  checkpoint_internal::copy_bytes(tensor.device(), tensor.raw(), zeros.data(), zeros.size());
+}
+
+/// Fills every weight from where match_tensors() found it, whose places are in the same order.
+std::vector<std::string> fill_weights(Model& model, const HfConfig& config, WeightSource& source,
+                                      MtpTensors mtp, Context& context) {
+  const ModelTensors found = match_tensors(model, config, source, mtp);
+  std::size_t at = 0;
+  for (const NamedTensor& weight : named_weights(model)) {
+    const TensorPlace& place = found.places.at(at++);
+    if (place.stored.empty()) {
+      clear(weight.data);
+    } else {
+      source.read_part(place.stored, place.first_row, 0, weight.data);
+    }
   }
+  model.parameters().refresh_operands(context);
+  return found.notes;
 }
 }  // namespace
 
+void log_notes(const std::filesystem::path& folder, const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) log::warning("{}: {}", folder.string(), note);
+}
+
 void load_weights(Model& model, WeightSource& source, Context& context) {
-  for (const NamedTensor& weight : named_weights(model)) source.read(weight.name, weight.data);
-  forgive(model, source);
-  source.require_all_used();
-  model.parameters().refresh_operands(context);
+  HfConfig config;
+  config.model = model.config();
+  const std::string folder = source.folder().path().string();
+  HfConfig settled = config;
+  settle_config(settled, source);
+  if (config.model.tie_word_embeddings && !settled.model.tie_word_embeddings) {
+    throw Error(folder, "holds an lm_head.weight of its own, and the model's head is its embedding",
+                "set model.tie_word_embeddings to false");
+  }
+  const bool mtp = config.model.num_nextn_predict_layers > 0;
+  log_notes(folder, fill_weights(model, config, source,
+                                 mtp ? MtpTensors::Repeated : MtpTensors::PassOver, context));
 }
 
 LoadedModel load_model(const std::filesystem::path& folder, const Precision& precision,
@@ -67,10 +92,14 @@ LoadedModel load_model(const std::filesystem::path& folder, const Precision& pre
   LoadedModel loaded;
   loaded.config = read_hf_config(folder);
   WeightSource source(folder, loaded.config.fp8_block);
+  settle_config(loaded.config, source);
   ModelConfig& config = loaded.config.model;
-  if (!for_training || !source.has_prefix(mtp_prefix(config))) config.num_nextn_predict_layers = 0;
+  if (!for_training) config.num_nextn_predict_layers = 0;
   loaded.model = std::make_unique<Model>(config, precision, for_training, context.device);
-  load_weights(*loaded.model, source, context);
+  const bool mtp = config.num_nextn_predict_layers > 0;
+  log_notes(folder, loaded.config.notes);
+  log_notes(folder, fill_weights(*loaded.model, loaded.config, source,
+                                 mtp ? MtpTensors::Repeated : MtpTensors::PassOver, context));
   return loaded;
 }
 

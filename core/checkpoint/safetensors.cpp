@@ -14,6 +14,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/mistaken_file.h"
 #include "core/checkpoint/internal.h"
 
 namespace tessera {
@@ -99,6 +100,11 @@ struct Extent {
   std::uint64_t begin = 0, end = 0;
 };
 
+struct Entry {
+  StoredTensor tensor;
+  Extent extent;
+};
+
 Extent read_entry(const json& entry, const std::string& where, StoredTensor& tensor) {
   const std::string& name = tensor.name;
   if (!entry.is_object()) bad_tensor(where, name, "its entry is not an object");
@@ -173,7 +179,42 @@ void check_cover(const std::vector<StoredTensor>& tensors, std::span<const std::
   }
 }
 
+std::vector<Entry> read_entries(const json& header, const std::string& where,
+                                SafetensorsMetadata& metadata) {
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name == "__metadata__") {
+      metadata = read_metadata(value, where);
+      continue;
+    }
+    Entry& entry = entries.emplace_back();
+    entry.tensor.name = name;
+    entry.extent = read_entry(value, where, entry.tensor);
+  }
+  return entries;
+}
+
+/// A download that ended early is the commonest damage: it is told as such, and not tensor by
+/// tensor.
+void check_length(const std::vector<Entry>& entries, std::uint64_t header_bytes,
+                  std::uint64_t file_bytes, const std::string& where) {
+  std::uint64_t end = 0;
+  for (const Entry& entry : entries) end = std::max(end, entry.extent.end);
+  const std::uint64_t expected = 8 + header_bytes + end;
+  if (expected <= file_bytes) return;
+  damaged(where, fmt::format("is cut short: it has {} bytes, and its header tells of {}",
+                             file_bytes, expected));
+}
+
+/// Throws where the bytes are of another kind of file.
+void refuse_other_kinds(std::span<const std::byte> file, const std::string& where) {
+  constexpr std::size_t kStart = 512;
+  refuse_mistaken_content(
+      where, {reinterpret_cast<const char*>(file.data()), std::min(file.size(), kStart)});
+}
+
 std::uint64_t read_header_length(std::span<const std::byte> file, const std::string& where) {
+  refuse_other_kinds(file, where);
   std::uint64_t length = 0;
   if (file.size() < sizeof(length)) {
     damaged(where, fmt::format("has {} bytes, and a safetensors file at least 8", file.size()));
@@ -197,17 +238,12 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file, const std
   const json header = parse_header({text, length}, where);
   const std::span<const std::byte> data = file.subspan(8 + length);
   SafetensorsContents contents;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") {
-      contents.metadata = read_metadata(entry, where);
-      continue;
-    }
-    StoredTensor tensor;
-    tensor.name = name;
-    const Extent extent = read_entry(entry, where, tensor);
-    check_extent(tensor, extent, data.size(), where);
-    tensor.bytes = data.subspan(extent.begin, extent.end - extent.begin);
-    contents.tensors.push_back(std::move(tensor));
+  const std::vector<Entry> entries = read_entries(header, where, contents.metadata);
+  check_length(entries, length, file.size(), where);
+  for (const Entry& entry : entries) {
+    check_extent(entry.tensor, entry.extent, data.size(), where);
+    StoredTensor& tensor = contents.tensors.emplace_back(entry.tensor);
+    tensor.bytes = data.subspan(entry.extent.begin, entry.extent.end - entry.extent.begin);
   }
   // Empty tensors lie before the one that begins at the same byte.
   std::sort(contents.tensors.begin(), contents.tensors.end(),
@@ -266,6 +302,7 @@ struct SafetensorsFile::Mapping {
   std::size_t bytes = 0;
 
   explicit Mapping(const std::filesystem::path& path) {
+    refuse_dangling_link(path);
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) throw Error(path.string(), fmt::format("cannot open: {}", reason()));
     struct stat status {};

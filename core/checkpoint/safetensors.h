@@ -74,10 +74,13 @@ class SafetensorsFile {
   std::unordered_map<std::string_view, std::size_t> index_;
 };
 
-/// All tensors of a folder: model.safetensors, or model.safetensors.index.json and its shards.
-/// Also takes the path of one .safetensors file.
+/// All tensors of a folder: model.safetensors; or model.safetensors.index.json and its shards; or,
+/// where the index is absent, shards named model-00001-of-00003.safetensors, of which none may
+/// lack. Also takes the path of one .safetensors file.
 class SafetensorsFolder {
  public:
+  /// Throws Error that says what there is instead, where it holds no model, and one that names the
+  /// tensor, where two shards hold different tensors of one name.
   explicit SafetensorsFolder(std::filesystem::path path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -88,12 +91,19 @@ class SafetensorsFolder {
   /// Sorted.
   std::vector<std::string> names() const;
   std::uint64_t total_bytes() const;
+  /// What was passed over when opening, one sentence each.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  void open_shards(const std::filesystem::path& index_file);
+  using Index = std::map<std::string, std::string>;
+  void open_indexed(const std::filesystem::path& index_file);
+  /// Adds all tensors of a file; with an index, those that it places there.
+  void add_file(const std::string& name, const Index* index);
+  void add_tensor(const StoredTensor& tensor, const std::string& file);
   std::filesystem::path path_;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, const StoredTensor*, std::less<>> tensors_;
+  std::vector<std::string> notes_;
 };
 
 /// A tensor to be written, under a name. The view's rows may be strided (experts or halves of a

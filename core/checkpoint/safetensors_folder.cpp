@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Folders of safetensors files and their index.
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 
-#include "core/base/log.h"
+#include "core/base/mistaken_file.h"
 #include "core/checkpoint/internal.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace tessera {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
@@ -19,7 +23,10 @@ constexpr const char* kSingleName = "model.safetensors";
 /// must not make us open other files.
 std::map<std::string, std::string> read_index(const std::filesystem::path& file) {
   const std::string where = file.string();
-  const json index = json::parse(read_text_file(file), nullptr, false);
+  refuse_dangling_link(file);
+  const std::string text = read_text_file(file);
+  refuse_mistaken_content(file, text);
+  const json index = json::parse(text, nullptr, false);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw Error(where, "is not a safetensors index: expected an object with a \"weight_map\"",
                 "the file is damaged or incomplete: fetch or copy it again");
@@ -36,49 +43,176 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& file)
   }
   return shards;
 }
-}  // namespace
 
-SafetensorsFolder::SafetensorsFolder(std::filesystem::path path) : path_(std::move(path)) {
-  std::filesystem::path file = path_;
-  if (std::filesystem::is_directory(path_)) {
-    if (std::filesystem::exists(path_ / kIndexName)) {
-      open_shards(path_ / kIndexName);
-      return;
-    }
-    file = path_ / kSingleName;
-    if (!std::filesystem::exists(file)) {
-      throw Error(path_.string(), fmt::format("holds neither {} nor {}", kSingleName, kIndexName),
-                  "name a folder with a model in the released format");
-    }
-  } else if (!std::filesystem::exists(path_)) {
-    throw Error(path_.string(), "there is no such folder");
+std::vector<std::string> file_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
   }
-  files_.push_back(std::make_unique<SafetensorsFile>(file));
-  for (const StoredTensor& tensor : files_[0]->tensors()) tensors_.emplace(tensor.name, &tensor);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
-void SafetensorsFolder::open_shards(const std::filesystem::path& index_file) {
-  const std::map<std::string, std::string> index = read_index(index_file);
-  std::map<std::string, const SafetensorsFile*> shards;
+/// "a, b and 3 more".
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  if (names.size() <= kShown + 1) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kShown, ", "),
+                     names.size() - kShown);
+}
+
+void require_shards(const fs::path& where, const std::vector<std::string>& missing) {
+  if (missing.empty()) return;
+  throw Error(where.string(),
+              missing.size() == 1
+                  ? fmt::format("the shard {} is missing", missing.front())
+                  : fmt::format("{} shards are missing: {}", missing.size(), some_of(missing)),
+              "fetch or copy all files of the folder");
+}
+
+/// Shards that name their number, where no index tells of them. Empty: there are none.
+std::vector<std::string> loose_shards(const fs::path& folder) {
+  static const std::regex pattern("model-([0-9]{5})-of-([0-9]{5})\\.safetensors");
+  std::vector<std::string> found;
+  std::string total;
+  for (const std::string& name : file_names(folder)) {
+    std::smatch match;
+    if (!std::regex_match(name, match, pattern)) continue;
+    if (!total.empty() && total != match[2]) {
+      throw Error(folder.string(),
+                  fmt::format("holds shards of two sets, of {} and of {}, and no {}", total,
+                              match[2].str(), kIndexName),
+                  "keep the shards of one set");
+    }
+    total = match[2];
+    found.push_back(name);
+  }
+  std::vector<std::string> missing;
+  for (int shard = 1; !total.empty() && shard <= std::stoi(total); ++shard) {
+    const std::string name = fmt::format("model-{:05}-of-{}.safetensors", shard, total);
+    if (std::find(found.begin(), found.end(), name) == found.end()) missing.push_back(name);
+  }
+  require_shards(folder, missing);
+  return found;
+}
+
+/// Kinds of files that people take for a model in safetensors.
+struct OtherKind {
+  const char* ending;
+  const char* hint;
+};
+constexpr std::array<OtherKind, 8> kOtherKinds{{
+    {".bin",
+     "load it with transformers and save it with save_pretrained(), which writes safetensors"},
+    {".pt",
+     "load it with transformers and save it with save_pretrained(), which writes safetensors"},
+    {".pth",
+     "load it with transformers and save it with save_pretrained(), which writes safetensors"},
+    {".ckpt",
+     "load it with transformers and save it with save_pretrained(), which writes safetensors"},
+    {".gguf", "use the model's release in safetensors"},
+    {".incomplete", "the download has not ended: run it again"},
+    {".part", "the download has not ended: run it again"},
+    {".safetensors", "name the file itself, or rename it to model.safetensors"},
+}};
+
+/// Throws Error that says what the folder holds instead of a model.
+[[noreturn]] void refuse_folder(const fs::path& folder) {
+  const std::vector<std::string> names = file_names(folder);
+  for (const std::string& name : names) {
+    if (name.find(".safetensors") != std::string::npos) refuse_dangling_link(folder / name);
+  }
+  const std::string absent = fmt::format("holds neither {} nor {}", kSingleName, kIndexName);
+  if (std::find(names.begin(), names.end(), "adapter_config.json") != names.end()) {
+    throw Error(folder.string(), absent + ": it is a LoRA adapter, and not a whole model",
+                "merge it into its base model with PEFT's merge_and_unload()");
+  }
+  for (const OtherKind& kind : kOtherKinds) {
+    std::vector<std::string> of_kind;
+    for (const std::string& name : names) {
+      if (name.ends_with(kind.ending)) of_kind.push_back(name);
+    }
+    if (of_kind.empty()) continue;
+    throw Error(folder.string(), fmt::format("{}, but {}", absent, some_of(of_kind)), kind.hint);
+  }
+  throw Error(folder.string(), absent, "name a folder with a model in the released format");
+}
+}  // namespace
+
+SafetensorsFolder::SafetensorsFolder(fs::path path) : path_(std::move(path)) {
+  refuse_dangling_link(path_);
+  if (!fs::exists(path_)) throw Error(path_.string(), "there is no such folder");
+  if (!fs::is_directory(path_)) {
+    files_.push_back(std::make_unique<SafetensorsFile>(path_));
+    for (const StoredTensor& tensor : files_[0]->tensors()) tensors_.emplace(tensor.name, &tensor);
+    return;
+  }
+  refuse_dangling_link(path_ / kIndexName);
+  refuse_dangling_link(path_ / kSingleName);
+  if (fs::exists(path_ / kIndexName)) {
+    open_indexed(path_ / kIndexName);
+  } else if (fs::exists(path_ / kSingleName)) {
+    add_file(kSingleName, nullptr);
+  } else {
+    const std::vector<std::string> shards = loose_shards(path_);
+    if (shards.empty()) refuse_folder(path_);
+    for (const std::string& shard : shards) add_file(shard, nullptr);
+  }
+}
+
+void SafetensorsFolder::open_indexed(const fs::path& index_file) {
+  const Index index = read_index(index_file);
+  std::set<std::string> shards;
+  std::vector<std::string> missing;
   for (const auto& [name, shard] : index) {
-    const SafetensorsFile*& file = shards[shard];
-    if (!file) {
-      if (!std::filesystem::exists(path_ / shard)) {
-        throw Error(index_file.string(), fmt::format("the shard {} is missing", shard),
-                    "fetch or copy all files of the folder");
-      }
-      file = files_.emplace_back(std::make_unique<SafetensorsFile>(path_ / shard)).get();
-    }
-    tensors_.emplace(name, &file->at(name));
+    if (!shards.insert(shard).second) continue;
+    refuse_dangling_link(path_ / shard);
+    if (!fs::exists(path_ / shard)) missing.push_back(shard);
   }
-  for (const auto& file : files_) {
-    for (const StoredTensor& tensor : file->tensors()) {
-      if (!index.contains(tensor.name)) {
-        log::warning("{}: tensor \"{}\" is not in the index, and is left out",
-                     file->path().string(), tensor.name);
-      }
+  require_shards(index_file, missing);
+  for (const std::string& shard : shards) add_file(shard, &index);
+  for (const auto& [name, shard] : index) {
+    if (find(name)) continue;
+    throw Error((path_ / shard).string(),
+                fmt::format("holds no tensor \"{}\", which {} places there", name, kIndexName),
+                "fetch or copy the index and all shards again: they are of different versions");
+  }
+  if (!shards.contains(kSingleName) && fs::exists(path_ / kSingleName)) {
+    notes_.push_back(fmt::format("{} is not read: {} names other files", kSingleName, kIndexName));
+  }
+}
+
+void SafetensorsFolder::add_file(const std::string& name, const Index* index) {
+  const SafetensorsFile& file =
+      *files_.emplace_back(std::make_unique<SafetensorsFile>(path_ / name));
+  std::vector<std::string> unlisted;
+  for (const StoredTensor& tensor : file.tensors()) {
+    if (index && !index->contains(tensor.name)) {
+      unlisted.push_back(tensor.name);
+    } else {
+      add_tensor(tensor, name);
     }
   }
+  if (unlisted.empty()) return;
+  notes_.push_back(fmt::format("{} tensors of {} are not in {}, and are left out: {}",
+                               unlisted.size(), name, kIndexName, some_of(unlisted)));
+}
+
+/// Of a tensor that two files hold, one is enough when they are equal. Programs differ in which of
+/// two different ones they take.
+void SafetensorsFolder::add_tensor(const StoredTensor& tensor, const std::string& file) {
+  const auto [place, added] = tensors_.emplace(tensor.name, &tensor);
+  if (added) return;
+  const StoredTensor& other = *place->second;
+  if (other.dtype == tensor.dtype && other.shape == tensor.shape &&
+      std::equal(other.bytes.begin(), other.bytes.end(), tensor.bytes.begin(),
+                 tensor.bytes.end())) {
+    return;
+  }
+  throw Error(path_.string(),
+              fmt::format("the tensor \"{}\" is in {} and in another shard, and the two differ",
+                          tensor.name, file),
+              "keep the shards of one version of the model");
 }
 
 const StoredTensor* SafetensorsFolder::find(std::string_view name) const {

@@ -13,7 +13,7 @@ namespace tessera {
 using checkpoint_internal::Converter;
 
 namespace {
-constexpr const char* kScaleSuffix = "_scale_inv";
+constexpr const char* kScaleSuffixes[] = {"_scale_inv", "_scale"};
 constexpr std::int64_t kGrainElements = 1 << 15;
 
 bool is_fp8(DType dtype) {
@@ -34,14 +34,29 @@ Matrix matrix_of(const StoredTensor& tensor) {
 }
 }  // namespace
 
+/// The scales of one tensor, in F32, and how they lie on it.
+struct WeightSource::Scales {
+  std::string tensor;
+  std::vector<float> values;
+  std::int64_t matrix_rows = 1;  ///< of each matrix of a stack
+  std::int64_t block_rows = 1;   ///< rows and columns that share a scale
+  std::int64_t block_columns = 1;
+  std::int64_t per_column = 1, per_row = 1;  ///< scales of one matrix, down and across
+
+  /// Those of a row, one per block of columns.
+  const float* of_row(std::int64_t row) const {
+    const std::int64_t down = row / matrix_rows * per_column + row % matrix_rows / block_rows;
+    return values.data() + down * per_row;
+  }
+};
+
 /// How the rows of one stored matrix become rows of another type.
 struct WeightSource::Rows {
   const std::byte* data = nullptr;
   std::int64_t columns = 0;
   std::int64_t from_size = 1, to_size = 1;  ///< bytes of an element
   Converter converter = nullptr;            ///< null: the same type, copied
-  std::vector<float> scales;                ///< one per block, row major; empty: none
-  std::int64_t scales_per_row = 0, block = 128;
+  std::shared_ptr<const Scales> scales;     ///< absent: none
 
   void read(std::int64_t row, std::int64_t column, std::int64_t count, std::byte* to) const {
     const std::byte* from = data + (row * columns + column) * from_size;
@@ -49,8 +64,9 @@ struct WeightSource::Rows {
       std::copy_n(from, count * from_size, to);
       return;
     }
-    if (scales.empty()) return converter(from, to, count, 1.f);
-    const float* row_scales = scales.data() + row / block * scales_per_row;
+    if (!scales) return converter(from, to, count, 1.f);
+    const float* row_scales = scales->of_row(row);
+    const std::int64_t block = scales->block_columns;
     for (std::int64_t done = 0; done < count;) {
       const std::int64_t at = (column + done) / block;
       const std::int64_t end = std::min(count, (at + 1) * block - column);
@@ -60,9 +76,10 @@ struct WeightSource::Rows {
   }
 };
 
-WeightSource::WeightSource(std::filesystem::path path, std::int64_t block)
+WeightSource::WeightSource(std::filesystem::path path, ScaleBlock block)
     : folder_(std::move(path)), block_(block) {
-  require(block > 0, "weights", "the edge of the scale blocks is {}", block);
+  require(block.rows > 0 && block.columns > 0, "weights",
+          "scale blocks of {} x {} are not possible", block.rows, block.columns);
 }
 
 const std::vector<std::int64_t>& WeightSource::shape(std::string_view name) const {
@@ -75,34 +92,93 @@ const StoredTensor& WeightSource::use(std::string_view name) {
   return tensor;
 }
 
-void WeightSource::mark_used(std::string_view name) {
-  use(name);
-  std::string scales = std::string(name) + kScaleSuffix;
-  if (has(scales)) used_.insert(std::move(scales));
+std::string WeightSource::scales_name(std::string_view name) const {
+  for (const char* suffix : kScaleSuffixes) {
+    std::string scales = std::string(name) + suffix;
+    if (has(scales)) return scales;
+  }
+  return {};
 }
 
-std::vector<float> WeightSource::scales_of(const StoredTensor& tensor) {
-  const std::string where = folder_.path().string(), name = tensor.name + kScaleSuffix;
-  if (!has(name)) {
+void WeightSource::mark_used(std::string_view name) {
+  if (!is_fp8(use(name).dtype)) return;
+  std::string scales = scales_name(name);
+  if (!scales.empty()) used_.insert(std::move(scales));
+}
+
+void WeightSource::require_scales(std::string_view name) {
+  const StoredTensor& tensor = folder_.at(name);
+  if (is_fp8(tensor.dtype)) scales_of(tensor);
+}
+
+namespace {
+using Shape = std::vector<std::int64_t>;
+
+/// (64, 1) and (64) are the same.
+Shape without_trailing_ones(Shape shape) {
+  while (!shape.empty() && shape.back() == 1) shape.pop_back();
+  return shape;
+}
+}  // namespace
+
+/// Finds by its shape how a tensor of scales lies on its weight; false: not at all.
+bool WeightSource::lay_out(const StoredTensor& tensor, const StoredTensor& stored,
+                           Scales& scales) const {
+  const bool stack = tensor.shape.size() == 3;
+  const Matrix all = matrix_of(tensor);
+  const std::int64_t matrices = stack ? tensor.shape[0] : 1, rows = all.rows / matrices;
+  const std::int64_t down = ceil_div(rows, block_.rows),
+                     across = ceil_div(all.columns, block_.columns);
+  const auto fits = [&](std::initializer_list<std::int64_t> each) {
+    Shape wanted(each);
+    if (stack) wanted.insert(wanted.begin(), matrices);
+    return without_trailing_ones(stored.shape) == without_trailing_ones(wanted);
+  };
+  scales.matrix_rows = rows;
+  scales.block_columns = all.columns;
+  if (fits({down, across})) {
+    scales.block_rows = block_.rows;
+    scales.block_columns = block_.columns;
+    scales.per_column = down;
+    scales.per_row = across;
+  } else if (fits({rows})) {
+    scales.per_column = rows;
+  } else if (fits({})) {
+    scales.block_rows = rows;
+  } else if (stored.numel() == 1) {
+    scales.matrix_rows = scales.block_rows = all.rows;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::shared_ptr<const WeightSource::Scales> WeightSource::scales_of(const StoredTensor& tensor) {
+  if (last_scales_ && last_scales_->tensor == tensor.name) return last_scales_;
+  const std::string where = folder_.path().string(), name = scales_name(tensor.name);
+  if (name.empty()) {
     throw Error(where,
-                fmt::format("\"{}\" is FP8, and its scales \"{}\" are missing", tensor.name, name),
-                "only FP8 with a scale per block of the weight is supported");
+                fmt::format("\"{}\" is FP8, and its scales \"{}_scale_inv\" are missing",
+                            tensor.name, tensor.name),
+                "use a release whose FP8 weights have their scales, or the one in BF16");
   }
   const StoredTensor& stored = use(name);
-  const Matrix matrix = matrix_of(tensor);
-  const std::vector<std::int64_t> wanted{ceil_div(matrix.rows, block_),
-                                         ceil_div(matrix.columns, block_)};
   const Converter converter = checkpoint_internal::converter(stored.dtype, DType::F32);
-  if (tensor.shape.size() != 2 || stored.shape != wanted || !converter) {
-    throw Error(
-        where,
-        fmt::format("\"{}\" is {}, expected F32({}, {}): one scale per {}x{} block of {}", name,
-                    stored.describe(), wanted[0], wanted[1], block_, block_, tensor.describe()),
-        "check weight_block_size in config.json");
+  auto scales = std::make_shared<Scales>();
+  scales->tensor = tensor.name;
+  if (!converter || !lay_out(tensor, stored, *scales)) {
+    const Matrix all = matrix_of(tensor);
+    throw Error(where,
+                fmt::format("\"{}\" is {}, expected F32({}, {}): one scale per {}x{} block of {}",
+                            name, stored.describe(), ceil_div(all.rows, block_.rows),
+                            ceil_div(all.columns, block_.columns), block_.rows, block_.columns,
+                            tensor.describe()),
+                "check weight_block_size in config.json");
   }
-  std::vector<float> scales(static_cast<std::size_t>(stored.numel()));
-  converter(stored.bytes.data(), reinterpret_cast<std::byte*>(scales.data()), stored.numel(), 1.f);
-  return scales;
+  scales->values.resize(static_cast<std::size_t>(stored.numel()));
+  converter(stored.bytes.data(), reinterpret_cast<std::byte*>(scales->values.data()),
+            stored.numel(), 1.f);
+  return last_scales_ = scales;
 }
 
 WeightSource::Rows WeightSource::rows_of(const StoredTensor& tensor, DType to) {
@@ -117,13 +193,13 @@ WeightSource::Rows WeightSource::rows_of(const StoredTensor& tensor, DType to) {
   }
   rows.converter = checkpoint_internal::converter(tensor.dtype, to);
   if (!rows.converter) {
-    throw Error(folder_.path().string(), fmt::format("\"{}\": {} cannot be read as {}", tensor.name,
-                                                     tensor.describe(), name_of(to)));
+    throw Error(
+        folder_.path().string(),
+        fmt::format("\"{}\": {} cannot be read as {}", tensor.name, tensor.describe(), name_of(to)),
+        "weights are read from F64, F32, F16, BF16 and FP8; use such a release");
   }
   if (is_fp8(tensor.dtype)) {
     rows.scales = scales_of(tensor);
-    rows.block = block_;
-    rows.scales_per_row = ceil_div(rows.columns, block_);
   }
   return rows;
 }
@@ -198,12 +274,15 @@ std::vector<std::string> WeightSource::unused() const {
 void WeightSource::require_all_used() const {
   const std::vector<std::string> names = unused();
   if (names.empty()) return;
-  throw Error(
-      folder_.path().string(),
-      fmt::format("holds {} tensors that the model of config.json has no place for, such as "
-                  "\"{}\"",
-                  names.size(), names.front()),
-      "config.json and the weights are of different models");
+  const std::string what =
+      names.size() == 1
+          ? fmt::format("holds a tensor that the model of config.json has no place for: \"{}\"",
+                        names.front())
+          : fmt::format(
+                "holds {} tensors that the model of config.json has no place for, such as "
+                "\"{}\"",
+                names.size(), names.front());
+  throw Error(folder_.path().string(), what, "config.json and the weights are of different models");
 }
 
 }  // namespace tessera

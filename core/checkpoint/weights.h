@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Weights by name from a folder in the released format, converted on the way: F32, BF16, F16 and
-// F64 as they are, FP8 multiplied by its block scales (X.weight_scale_inv, one per 128x128 block;
-// DeepSeek-V3 report, section 3.3, and the released checkpoints).
+// F64 as they are, FP8 multiplied by its scales. These lie beside a tensor X as X_scale_inv
+// (DeepSeek-V3 report, section 3.3, and the released checkpoints: one per 128x128 block) or as
+// X_scale (other programs); their shape tells whether there is one per block, per row, per matrix
+// of a stack, or one for all. Both names hold what the stored value is multiplied by.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/checkpoint/hf_config.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace tessera {
@@ -19,8 +23,8 @@ namespace tessera {
 /// that a folder of another model is noticed. Use from one thread.
 class WeightSource {
  public:
-  /// A folder or one .safetensors file. `block` is the edge of the FP8 scale blocks.
-  explicit WeightSource(std::filesystem::path path, std::int64_t block = 128);
+  /// A folder or one .safetensors file.
+  explicit WeightSource(std::filesystem::path path, ScaleBlock block = {});
 
   bool has(std::string_view name) const { return folder_.find(name) != nullptr; }
   /// Any name begins with this.
@@ -34,7 +38,7 @@ class WeightSource {
   /// FP8 without the scale). Rows of `to` may be strided, so one expert of a stacked tensor is
   /// `stack[e]` or a slice of it. CPU or GPU.
   /// Throws Error for an unknown name, a wrong shape, an FP8 weight without its scales, or scales
-  /// whose shape is not ceil(rows / block) x ceil(columns / block).
+  /// of a shape that fits none of the ways above.
   void read(std::string_view name, const Tensor& to);
 
   /// Fills `to`, (rows, columns), with the part of the stored matrix that begins at (row, column);
@@ -44,19 +48,26 @@ class WeightSource {
 
   /// Counts a tensor (and its scales) as read without reading it.
   void mark_used(std::string_view name);
+  /// Throws Error when the tensor is FP8 and its scales are missing or do not fit.
+  void require_scales(std::string_view name);
+  /// The name of an FP8 tensor's scales; empty: it has none.
+  std::string scales_name(std::string_view name) const;
   /// Names that nobody asked for, sorted.
   std::vector<std::string> unused() const;
   /// Throws Error, listing the first of them, when names were left over.
   void require_all_used() const;
 
  private:
+  struct Scales;
   struct Rows;
   const StoredTensor& use(std::string_view name);
-  std::vector<float> scales_of(const StoredTensor& tensor);
+  bool lay_out(const StoredTensor& tensor, const StoredTensor& stored, Scales& scales) const;
+  std::shared_ptr<const Scales> scales_of(const StoredTensor& tensor);
   Rows rows_of(const StoredTensor& tensor, DType to);
   void fill(const StoredTensor& tensor, std::int64_t row, std::int64_t column, const Tensor& to);
   SafetensorsFolder folder_;
-  std::int64_t block_;
+  ScaleBlock block_;
+  std::shared_ptr<const Scales> last_scales_;  ///< a stack is read part by part
   std::set<std::string, std::less<>> used_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/transfer.h"
+#include "core/eval/recording.h"
 
 namespace tessera {
 
@@ -17,7 +18,9 @@ double element(const Tensor& t, std::int64_t i) {
       return t.data<double>()[i];
     case DType::BF16:
       return static_cast<double>(static_cast<float>(t.data<bf16>()[i]));
-    default:
+    case DType::F16:
+      return static_cast<double>(static_cast<float>(t.data<f16>()[i]));
+    default:  // throws where it is none
       return static_cast<double>(t.data<float>()[i]);
   }
 }
@@ -27,6 +30,19 @@ void require_equal_sizes(const Tensor& ours, const StoredTensor& theirs) {
           "{} is {} here and {} in the record", theirs.name, ours.describe(), theirs.describe());
 }
 }  // namespace
+
+namespace {
+/// Nothing differs where both are zero; otherwise a difference from zeros is without bound.
+double ratio(double difference, double magnitude) {
+  return difference == 0 ? 0 : difference / magnitude;
+}
+}  // namespace
+
+double first_value(const StoredTensor& tensor) {
+  require(tensor.numel() > 0, "verify", "{} is {}, expected a value", tensor.name,
+          tensor.describe());
+  return element(tensor.view(), 0);
+}
 
 double relative(double a, double b) {
   return std::fabs(a - b) / std::fabs(b);
@@ -44,7 +60,7 @@ double largest_difference(const Tensor& given, const StoredTensor& theirs) {
     difference = std::max(difference, d);
     magnitude = std::max(magnitude, std::fabs(b));
   }
-  return difference / magnitude;
+  return ratio(difference, magnitude);
 }
 
 double norm_of_difference(const Tensor& given, const StoredTensor& theirs) {
@@ -67,8 +83,9 @@ RouterDifference compare_picks(const Tensor& given_picks, const Tensor& given_we
                                const StoredTensor& their_picks, const StoredTensor& their_weights) {
   const HostCopy picks_copy(given_picks), weights_copy(given_weights);
   const Tensor &picks = *picks_copy, &weights = *weights_copy;
-  const Tensor expert = their_picks.view(), weight = their_weights.view();
-  require(picks.numel() == expert.numel() && weights.numel() == weight.numel(), "verify",
+  const std::vector<std::int64_t> expert = integers_of(their_picks);
+  const Tensor weight = their_weights.view();
+  require(picks.numel() == their_picks.numel() && weights.numel() == weight.numel(), "verify",
           "picks are {} here and {} in the record", picks.describe(), their_picks.describe());
   RouterDifference result;
   double difference = 0, magnitude = 0;
@@ -77,7 +94,7 @@ RouterDifference compare_picks(const Tensor& given_picks, const Tensor& given_we
     std::map<std::int64_t, double> ours, theirs;
     for (std::int64_t i = t * k; i < (t + 1) * k; ++i) {
       ours[picks.data<std::int32_t>()[i]] = element(weights, i);
-      theirs[expert.data<std::int64_t>()[i]] = element(weight, i);
+      theirs[expert[static_cast<std::size_t>(i)]] = element(weight, i);
     }
     const bool equal = std::equal(ours.begin(), ours.end(), theirs.begin(), theirs.end(),
                                   [](const auto& a, const auto& b) { return a.first == b.first; });
@@ -92,12 +109,6 @@ RouterDifference compare_picks(const Tensor& given_picks, const Tensor& given_we
   }
   result.weight_error = magnitude > 0 ? difference / magnitude : 0;
   return result;
-}
-
-std::vector<std::int32_t> to_ids(const StoredTensor& tensor) {
-  const Tensor view = tensor.view();
-  const std::int64_t* ids = view.data<std::int64_t>();
-  return {ids, ids + view.numel()};
 }
 
 std::vector<GradientPart> gradient_parts(const Parameter& parameter,

@@ -25,12 +25,13 @@ struct RouterDifference {
   std::int64_t tokens_differing = 0;  ///< tokens whose sets of experts differ
   double weight_error = 0;  ///< of the weights, expert by expert, over tokens with equal sets
 };
-/// ours: picks (tokens, k) I32 and weights; theirs I64 and F32, experts of a token in any order.
+/// ours: picks (tokens, k) I32 and weights; theirs integers and F32, experts of a
+/// token in any order.
 RouterDifference compare_picks(const Tensor& picks, const Tensor& weights,
                                const StoredTensor& their_picks, const StoredTensor& their_weights);
 
-/// Ids stored as I64.
-std::vector<std::int32_t> to_ids(const StoredTensor& tensor);
+/// The first element of a tensor of floating-point numbers: the loss.
+double first_value(const StoredTensor& tensor);
 
 /// A gradient under the name that the record gives it: the whole parameter (experts stacked), or
 /// its released parts.

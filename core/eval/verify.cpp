@@ -9,9 +9,11 @@
 
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/transfer.h"
 #include "core/checkpoint/model_io.h"
 #include "core/eval/compare.h"
+#include "core/eval/recording.h"
 #include "core/infer/generate.h"
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
@@ -44,9 +46,10 @@ struct Bench {
         context{.device = options.device, .scratch = &scratch},
         total_memory(sizeof(double), options.device),
         loaded(load_model(options.model, Precision::of(options.recipe), for_training, context)) {
-    // MTP is not part of what the recorded implementation computes.
-    require(loaded.config.model.num_nextn_predict_layers == 0, "verify",
-            "the folder holds MTP layers, the reference none");
+    if (loaded.config.model.num_nextn_predict_layers == 0) return;
+    throw Error(options.model.string(),
+                "holds an MTP layer, of which the recorded gradients know nothing",
+                "leave out --grads and --train");
   }
   Model& model() { return *loaded.model; }
   Pass pass() { return {context, keep, model().precision()}; }
@@ -70,8 +73,7 @@ struct Bench {
   }
 };
 
-void compare_hidden(const SafetensorsFile& reference, const ModelStash& stash,
-                    std::vector<VerifyRow>& rows) {
+void compare_hidden(Recording& reference, const ModelStash& stash, std::vector<VerifyRow>& rows) {
   const auto layers = static_cast<std::int64_t>(stash.blocks.size());
   for (std::int64_t layer = 0; layer <= layers; ++layer) {
     const std::string name = "hidden." + std::to_string(layer);
@@ -83,7 +85,7 @@ void compare_hidden(const SafetensorsFile& reference, const ModelStash& stash,
   }
 }
 
-void compare_logits(const SafetensorsFile& reference, Bench& bench, const ModelStash& stash,
+void compare_logits(Recording& reference, Bench& bench, const ModelStash& stash,
                     std::vector<VerifyRow>& rows) {
   const StoredTensor* wanted = reference.find("logits");
   if (!wanted) return;
@@ -96,8 +98,7 @@ void compare_logits(const SafetensorsFile& reference, Bench& bench, const ModelS
 }
 
 /// Picks are compared as sets; weights token by token through them.
-void compare_router(const SafetensorsFile& reference, const ModelStash& stash,
-                    std::vector<VerifyRow>& rows) {
+void compare_router(Recording& reference, const ModelStash& stash, std::vector<VerifyRow>& rows) {
   for (std::size_t layer = 0; layer < stash.blocks.size(); ++layer) {
     const std::string gate = "model.layers." + std::to_string(layer) + ".mlp.gate.out";
     const StoredTensor *logits = reference.find(gate + "0"), *weights = reference.find(gate + "1"),
@@ -114,17 +115,24 @@ void compare_router(const SafetensorsFile& reference, const ModelStash& stash,
   }
 }
 
-void compare_greedy(const SafetensorsFile& reference, Bench& bench, std::vector<VerifyRow>& rows) {
+void compare_greedy(Recording& reference, Bench& bench, std::vector<VerifyRow>& rows) {
   const StoredTensor* wanted = reference.find("greedy");
   if (!wanted) return;
-  const std::vector<std::int32_t> ids = to_ids(*wanted);
+  const Tensor recorded = reference.token_rows("greedy", bench.model().config().vocab_size,
+                                               bench.model().config().max_position_embeddings);
+  require(recorded.size(0) == 1 && recorded.size(1) > kPromptTokens, "verify",
+          "greedy is {}, expected one row of more than {} tokens", wanted->describe(),
+          kPromptTokens);
+  const std::int64_t* first = recorded.data<std::int64_t>();
+  const std::vector<std::int32_t> ids(first, first + recorded.size(1));
   Engine engine(bench.model(), {.cache_tokens = 1024});
   CachedSequence sequence = engine.open();
   GenerateOptions options;
   options.sampling.temperature = 0;
   options.max_tokens = static_cast<std::int64_t>(ids.size()) - kPromptTokens;
   const Generated answer = generate(engine, sequence, std::span(ids).first(kPromptTokens), options);
-  double differ = 0;
+  double differ = static_cast<double>(options.max_tokens) -
+                  static_cast<double>(answer.tokens.size());  // an early end differs as well
   for (std::size_t i = 0; i < answer.tokens.size(); ++i) {
     differ += answer.tokens[i] != ids[i + kPromptTokens];
   }
@@ -199,25 +207,43 @@ void replay_training(const VerifyOptions& options, std::vector<VerifyRow>& rows)
 }
 }  // namespace
 
+namespace {
+/// A file of other names would pass every comparison that was not made.
+void account_for(const Recording& reference, const std::vector<VerifyRow>& rows) {
+  const std::string where = reference.file().path().string();
+  if (rows.empty()) {
+    throw Error(where, "holds nothing that can be compared",
+                "it should hold input_ids and one or more of logits, loss, hidden.N, greedy and "
+                "the outputs of model.layers.N.mlp.gate");
+  }
+  const std::vector<std::string> left = reference.left_over();
+  if (left.empty()) return;
+  log::warning("{}: {} tensors are not compared, such as \"{}\"", where, left.size(), left.front());
+}
+}  // namespace
+
 std::vector<VerifyRow> verify(const VerifyOptions& options) {
   require_device(options.device);
   std::vector<VerifyRow> rows;
-  const SafetensorsFile reference(options.reference);
+  Recording reference(options.reference);
   const bool gradients = !options.grads.empty();
   {
     Bench bench(options, gradients);
     ModelStash stash;
-    const MicrobatchBuffer batch =
-        MicrobatchBuffer::next_token(reference.at("input_ids").view(), options.device);
+    const ModelConfig& config = bench.model().config();
+    const MicrobatchBuffer batch = MicrobatchBuffer::next_token(
+        reference.token_rows("input_ids", config.vocab_size, config.max_position_embeddings),
+        options.device);
     const double loss = bench.loss(batch, gradients, stash);
     if (const StoredTensor* wanted = reference.find("loss")) {
-      rows.push_back({"loss", "relative", relative(loss, *wanted->view().data<float>()), kLoss});
+      rows.push_back({"loss", "relative", relative(loss, first_value(*wanted)), kLoss});
     }
     compare_hidden(reference, stash, rows);
     compare_router(reference, stash, rows);
     compare_logits(reference, bench, stash, rows);
-    if (gradients) compare_gradients(options.grads, bench.model(), rows);
     compare_greedy(reference, bench, rows);
+    account_for(reference, rows);
+    if (gradients) compare_gradients(options.grads, bench.model(), rows);
   }
   if (!options.train.empty()) replay_training(options, rows);
   if (options.device == Device::Cuda) {

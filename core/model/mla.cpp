@@ -7,6 +7,13 @@
 
 namespace tessera {
 
+namespace {
+/// NOTE: not rms_norm_eps. The released code of V2 and V3 makes these two norms with its default,
+/// whatever config.json says, and transformers does the same; so were the models trained that have
+/// another rms_norm_eps (Moonlight, GLM-4.7-Flash: 1e-5).
+constexpr float kLatentEpsilon = 1e-6f;
+}  // namespace
+
 void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::string& prefix) {
   heads_ = c.num_attention_heads;
   nope_ = c.qk_nope_head_dim;
@@ -14,12 +21,12 @@ void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
   value_ = c.v_head_dim;
   latent_ = c.kv_lora_rank;
   query_rank_ = c.q_lora_rank;
-  const auto epsilon = static_cast<float>(c.rms_norm_eps);
   const auto matrix = [&](const char* name, std::int64_t out, std::int64_t in) {
     return Linear{&parameters.declare_linear(prefix + name + ".weight", {out, in})};
   };
   const auto norm = [&](const char* name, std::int64_t size) {
-    return Norm{&parameters.declare(prefix + name + ".weight", {size}, Init::Ones, false), epsilon};
+    return Norm{&parameters.declare(prefix + name + ".weight", {size}, Init::Ones, false),
+                kLatentEpsilon};
   };
   const std::int64_t query_size = heads_ * c.qk_head_dim();
   if (query_rank_ > 0) {

@@ -114,7 +114,7 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
   recordings_.enable(spec.host.cuda_graphs);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
-  config_.eos_token_id = specials.eos;
+  config_.eos_token_ids = {specials.eos};
   const std::int64_t blocks = model_->moe_blocks();
   const std::int64_t experts = std::max<std::int64_t>(1, spec.model.n_routed_experts);
   sums_memory_ = Buffer(static_cast<std::size_t>(3 + blocks) * sizeof(double), spec.host.device);

@@ -14,7 +14,7 @@ struct SmallCheckpoint {
   explicit SmallCheckpoint(std::int64_t step, std::int64_t rows = 40) {
     const auto seed = static_cast<std::uint64_t>(step) * 10;
     contents.step = step;
-    contents.config.eos_token_id = 2;
+    contents.config.eos_token_ids = {2};
     contents.weights = {{"model.norm.weight", memory.make(DType::F32, {37}, seed + 1)},
                         {"lm_head.weight", memory.make(DType::F32, {rows, 64}, seed + 2)},
                         {"half", memory.make(DType::BF16, {3, 5}, seed + 3)}};
@@ -47,7 +47,7 @@ inline void expect_whole(const fs::path& path, std::int64_t step, std::int64_t r
   const Checkpoint read(path);
   EXPECT_EQ(read.step(), step);
   EXPECT_EQ(read.state(), expected.contents.state);
-  EXPECT_EQ(read.config().eos_token_id, 2);
+  EXPECT_EQ(read.config().eos_token_ids, (std::vector<std::int64_t>{2}));
   expect_read_back(expected.contents.weights, [&](auto& into) { read.read_weights(into); });
   expect_read_back(expected.contents.optimiser, [&](auto& into) { read.read_optimiser(into); });
 }

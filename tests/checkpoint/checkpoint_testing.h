@@ -112,10 +112,4 @@ inline ::testing::AssertionResult contains(const std::string& text, const std::s
   return ::testing::AssertionFailure() << "\"" << text << "\" does not contain \"" << part << "\"";
 }
 
-/// A folder of the reference cases; empty where they are not at hand.
-inline fs::path reference_folder(const std::string& name) {
-  const fs::path folder = fs::path(TESSERA_SOURCE_DIR) / ".." / "shared" / "reference" / name;
-  return fs::exists(folder) ? folder : fs::path{};
-}
-
 }  // namespace tessera::testing

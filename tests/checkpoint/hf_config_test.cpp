@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/checkpoint/checkpoint_testing.h"
+#include "tests/checkpoint/golden_models.h"
 
 namespace tessera {
 namespace {
@@ -102,10 +102,11 @@ TEST(HfConfig, ReadsDeepSeekV3) {
   const HfConfig config = parse(v3());
   const ModelConfig& c = config.model;
   EXPECT_TRUE(config.fp8);
-  EXPECT_EQ(config.fp8_block, 128);
+  EXPECT_EQ(config.fp8_block, ScaleBlock{});
+  EXPECT_TRUE(config.notes.empty());
   EXPECT_EQ(config.dtype, DType::BF16);
   EXPECT_EQ(config.bos_token_id, 0);
-  EXPECT_EQ(config.eos_token_id, 1);
+  EXPECT_EQ(config.eos_token_ids, std::vector<std::int64_t>{1});
   EXPECT_FALSE(config.pad_token_id.has_value());
   EXPECT_EQ(c.q_lora_rank, 1536);
   EXPECT_EQ(c.yarn.factor, 40);
@@ -143,17 +144,16 @@ TEST(HfConfig, GroupsOfV2CountByTheMethodOnly) {
   EXPECT_EQ(parse(object).model.group_score, GroupScore::Max);
 }
 
-TEST(HfConfig, ReadsTheReferenceCases) {
-  if (reference_folder("tiny").empty()) GTEST_SKIP() << "the reference cases are not at hand";
-  const ModelConfig tiny = read_hf_config(reference_folder("tiny")).model;
-  EXPECT_EQ(tiny.q_lora_rank, 64);
-  EXPECT_EQ(tiny.n_group, 4);
-  EXPECT_EQ(tiny.routed_scaling_factor, 2.5);
-  EXPECT_EQ(tiny.scoring_func, Scoring::Sigmoid);
-  EXPECT_EQ(tiny.yarn.factor, 1.0);
-  EXPECT_EQ(tiny.rope_theta, 10000.0);
-  EXPECT_EQ(read_hf_config(reference_folder("tiny-noqlora")).model.q_lora_rank, 0);
-  EXPECT_TRUE(read_hf_config(reference_folder("tiny-fp8")).fp8);
+TEST(HfConfig, ReadsTheGoldenModels) {
+  const ModelConfig v3_model = read_hf_config(golden_models() / "v3").model;
+  EXPECT_EQ(v3_model.q_lora_rank, 16);
+  EXPECT_EQ(v3_model.n_group, 4);
+  EXPECT_EQ(v3_model.routed_scaling_factor, 2.5);
+  EXPECT_EQ(v3_model.scoring_func, Scoring::Sigmoid);
+  EXPECT_EQ(v3_model.yarn.factor, 1.0);
+  EXPECT_EQ(v3_model.rope_theta, 10000.0);
+  EXPECT_EQ(read_hf_config(golden_models() / "moonlight").model.q_lora_rank, 0);
+  EXPECT_TRUE(read_hf_config(golden_models() / "fp8").fp8);
 }
 
 TEST(HfConfig, RotarySettingsInEitherFormAreTheSame) {
@@ -203,11 +203,11 @@ TEST(HfConfig, WrittenFormReadsBackTheSame) {
   for (const ModelConfig& model : configs) {
     HfConfig config;
     config.model = model;
-    config.eos_token_id = 7;
+    config.eos_token_ids = {7, 9};
     config.dtype = DType::BF16;
     const HfConfig read = parse(json::parse(hf_config_json(config).dump()));
     expect_same(read.model, model);
-    EXPECT_EQ(read.eos_token_id, 7);
+    EXPECT_EQ(read.eos_token_ids, config.eos_token_ids);
     EXPECT_FALSE(read.bos_token_id.has_value());
     EXPECT_EQ(read.dtype, DType::BF16);
     EXPECT_FALSE(read.fp8);
@@ -242,7 +242,8 @@ TEST_P(BadValues, AreErrorsThatNameTheKey) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadValues,
     ::testing::Values(
-        BadValue{"model_type", R"({"model_type":"llama"})", "\"deepseek_v3\" or \"deepseek_v2\""},
+        BadValue{"model_type", R"({"model_type":"llama","architectures":null})",
+                 "\"deepseek_v3\", \"deepseek_v2\""},
         BadValue{"model_type", R"({"model_type":null})", "has no model_type"},
         BadValue{"hidden_size", R"({"hidden_size":null})", "has no hidden_size"},
         BadValue{"hidden_size", R"({"hidden_size":"x"})", "expected a whole number"},
@@ -250,41 +251,168 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"hidden_size", R"({"hidden_size":0})", "expected more than 0"},
         BadValue{"hidden_act", R"({"hidden_act":"gelu"})", "expected \"silu\""},
         BadValue{"attention_bias", R"({"attention_bias":true})", "expected false"},
-        BadValue{"attention_dropout", R"({"attention_dropout":0.1})", "expected 0.0"},
+        BadValue{"qk_layernorm", R"({"qk_layernorm":true})", "norms of queries and keys"},
+        BadValue{"sliding_window", R"({"sliding_window":4096})", "attention within a window"},
+        BadValue{"layer_types", R"({"layer_types":["full_attention","sliding_attention"]})",
+                 "sliding_attention"},
+        BadValue{"partial_rotary_factor", R"({"partial_rotary_factor":0.5})", "expected 1.0"},
+        BadValue{"mlp_layer_types", R"({"mlp_layer_types":["dense","sparse"]})", "does not agree"},
+        BadValue{"use_mla", R"({"use_mla":false})", "attention without latents"},
         BadValue{"num_key_value_heads", R"({"num_key_value_heads":8})", "expected 128"},
         BadValue{"rope_interleave", R"({"rope_interleave":false})", "expected true"},
         BadValue{"moe_layer_freq", R"({"moe_layer_freq":2})", "expected 1"},
         BadValue{"scoring_func", R"({"scoring_func":"tanh"})", "\"sigmoid\" or \"softmax\""},
         BadValue{"topk_method", R"({"topk_method":"best"})", "noaux_tc"},
         BadValue{"norm_topk_prob", R"({"norm_topk_prob":1})", "true or false"},
-        BadValue{"torch_dtype", R"({"torch_dtype":"int4"})", "bfloat16"},
         BadValue{"rope_scaling.rope_type", R"({"rope_scaling":{"type":"linear"}})", "\"yarn\""},
         BadValue{"rope_scaling.factor", R"({"rope_scaling":{"factor":null}})", "has no"},
         BadValue{"rope_scaling.factor", R"({"rope_scaling":{"factor":"big"}})", "a number"},
         BadValue{"rope_scaling.spin", R"({"rope_scaling":{"spin":1}})", "unknown key"},
         BadValue{"quantization_config.quant_method",
-                 R"({"quantization_config":{"quant_method":"gptq"}})", "expected \"fp8\""},
+                 R"({"quantization_config":{"quant_method":"gptq"}})", "quantised in a way"},
+        BadValue{"quantization_config.quant_method",
+                 R"({"quantization_config":{"quant_method":null}})", "has no"},
         BadValue{"quantization_config.weight_block_size",
-                 R"({"quantization_config":{"weight_block_size":[64,64]}})", "[128,128]"},
+                 R"({"quantization_config":{"weight_block_size":[128]}})", "two whole numbers"},
         BadValue{"quantization_config.weight_block_size",
-                 R"({"quantization_config":{"weight_block_size":null}})", "has no"},
-        BadValue{"num_nextn_predict_layers", R"({"num_nextn_predict_layers":3})", "0 or 1"},
+                 R"({"quantization_config":{"weight_block_size":[128,0]}})", "two whole numbers"},
+        BadValue{"quantization_config.scale_fmt", R"({"quantization_config":{"scale_fmt":"int"}})",
+                 "quantised in a way"},
+        BadValue{"quantization_config.expert_dtype",
+                 R"({"quantization_config":{"expert_dtype":"fp4"}})", "quantised in a way"},
+        BadValue{"quantization_config.format",
+                 R"({"quantization_config":{"quant_method":"compressed-tensors",
+                     "format":"pack-quantized"}})",
+                 "quantised in a way"},
+        BadValue{"num_nextn_predict_layers", R"({"num_nextn_predict_layers":-1})", "0 or more"},
         BadValue{"n_group", R"({"n_group":7})", "not a multiple"},
         BadValue{"eos_token_id", R"({"eos_token_id":"end"})", "the number of a token"},
-        BadValue{"index_topk", R"({"index_topk":2048})", "unknown key index_topk"},
-        BadValue{"hiden_size", R"({"hiden_size":1})", "nearest name is \"hidden_size\""},
+        BadValue{"eos_token_id", R"({"eos_token_id":[1,"end"]})", "the numbers of tokens"},
+        BadValue{"index_topk", R"({"index_topk":2048})", "sparse attention"},
+        BadValue{"hidden_size", R"({"hidden_size":null,"hiden_size":1})",
+                 "is \"hiden_size\" a misspelling of it?"},
         BadValue{"qk_head_dim", R"({"qk_head_dim":100})", "expected 192"}));
 
-TEST(HfConfig, V2ThatScalesNormalisedWeightsIsRefused) {
+TEST(HfConfig, V2LeavesOutTheScaleOfNormalisedWeights) {
   json object = v2_lite();
   object.update({{"norm_topk_prob", true}, {"routed_scaling_factor", 16.0}});
-  EXPECT_TRUE(contains(error_of([&] { parse(object); }), "routed_scaling_factor is 16.0"));
+  const HfConfig config = parse(object);
+  EXPECT_EQ(config.model.routed_scaling_factor, 1.0);
+  ASSERT_EQ(config.notes.size(), 1u);
+  EXPECT_TRUE(contains(config.notes[0], "routed_scaling_factor 16 has no effect"));
 }
 
-TEST(HfConfig, ScaleFormatOfLaterModelsIsTaken) {
+TEST(HfConfig, UnknownKeysAreNotedOnce) {
   json object = v3();
-  object["quantization_config"]["scale_fmt"] = "ue8m0";
-  EXPECT_TRUE(parse(object).fp8);
+  object.update({{"unsloth_fixed", true},
+                 {"unsloth_version", "2026.9.1"},
+                 {"off", false},
+                 {"nothing", nullptr},
+                 {"hiden_act", "silu"}});
+  const HfConfig config = parse(object);
+  ASSERT_EQ(config.notes.size(), 1u);
+  EXPECT_EQ(config.notes[0],
+            "unknown keys are passed over: hiden_act (a misspelling of hidden_act?), "
+            "unsloth_fixed, unsloth_version");
+}
+
+TEST(HfConfig, WholeNumbersMayBeWrittenAsFloats) {
+  json object = v3();
+  for (const char* key : {"hidden_size", "n_routed_experts", "eos_token_id", "n_group"}) {
+    object[key] = object[key].get<double>();
+  }
+  object["rope_scaling"]["original_max_position_embeddings"] = 4096.0;
+  expect_same(parse(object).model, parse(v3()).model);
+  object["rope_scaling"]["original_max_position_embeddings"] = 4096.5;
+  EXPECT_TRUE(contains(error_of([&] { parse(object); }), "is 4096.5, expected a whole number"));
+  object["rope_scaling"]["original_max_position_embeddings"] = 1e300;
+  EXPECT_TRUE(contains(error_of([&] { parse(object); }), "expected a whole number"));
+}
+
+TEST(HfConfig, SeveralEndsAreKept) {
+  json object = v3();
+  object["eos_token_id"] = {1, 303.0, 1};
+  const HfConfig config = parse(object);
+  EXPECT_EQ(config.eos_token_ids, (std::vector<std::int64_t>{1, 303}));
+  EXPECT_EQ(hf_config_json(config)["eos_token_id"], (json{1, 303}));
+  object["eos_token_id"] = nullptr;
+  EXPECT_TRUE(parse(object).eos_token_ids.empty());
+  EXPECT_TRUE(hf_config_json(parse(object))["eos_token_id"].is_null());
+}
+
+TEST(HfConfig, KnowsTheFamilyByOtherNames) {
+  json object = v3();
+  object["model_type"] = "kimi_k2";
+  expect_same(parse(object).model, parse(v3()).model);
+  object["model_type"] = "glm4_moe_lite";
+  object.erase("routed_scaling_factor");
+  EXPECT_EQ(parse(object).model.routed_scaling_factor, 1.8);
+  object["model_type"] = "my_finetune";
+  const HfConfig config = parse(object);
+  EXPECT_EQ(config.model.routed_scaling_factor, 2.5);
+  ASSERT_EQ(config.notes.size(), 1u);
+  EXPECT_TRUE(contains(config.notes[0], "model_type \"my_finetune\" is read as \"deepseek_v3\""));
+}
+
+TEST(HfConfig, AbsentGroupsMeanWhatTheFamilyTakes) {
+  json object = v3();
+  object.erase("n_group");
+  object.erase("topk_group");
+  EXPECT_EQ(parse(object).model.n_group, 8);
+  EXPECT_EQ(parse(object).model.topk_group, 4);
+}
+
+TEST(HfConfig, TheTextHalfOfAPictureModelIsRead) {
+  json object = {{"model_type", "kimi_vl"}, {"text_config", v3()}, {"vision_config", {{"a", 1}}}};
+  object["text_config"].erase("eos_token_id");
+  object["eos_token_id"] = 163585;
+  const HfConfig config = parse(object);
+  EXPECT_TRUE(config.fp8);
+  EXPECT_EQ(config.eos_token_ids, std::vector<std::int64_t>{163585});
+  expect_same(config.model, parse(v3()).model);
+  object["text_config"]["hidden_act"] = "gelu";
+  EXPECT_TRUE(contains(error_of([&] { parse(object); }), "text_config.hidden_act is \"gelu\""));
+}
+
+TEST(HfConfig, WindowsThatAreNotUsedChangeNothing) {
+  json object = v3();
+  object.update({{"use_sliding_window", false}, {"sliding_window", 4096}});
+  object["layer_types"] = json::array({"full_attention", "full_attention"});
+  EXPECT_TRUE(parse(object).notes.empty());
+}
+
+TEST(HfConfig, DropoutAndUnknownTypesOfWeightsChangeNothing) {
+  json object = v3();
+  object.update({{"attention_dropout", 0.1}, {"torch_dtype", "float8_e4m3fn"}});
+  ASSERT_EQ(parse(object).notes.size(), 1u);
+  EXPECT_TRUE(contains(parse(object).notes[0], "each tensor's own type counts"));
+  object["torch_dtype"] = "torch.float16";
+  EXPECT_EQ(parse(object).dtype, DType::F16);
+}
+
+TEST(HfConfig, RotarySettingsThatAreOffMayHoldNumbers) {
+  json object = v3();
+  object["rope_scaling"] = {{"rope_type", "default"}, {"factor", 4.0}, {"mscale", 1.0}};
+  EXPECT_EQ(parse(object).model.yarn.factor, 1.0);
+}
+
+TEST(HfConfig, Fp8IsReadInItsSpellings) {
+  for (const char* keys : {R"({"quant_method":"fp8","weight_block_size":[128,128],
+                               "scale_fmt":"ue8m0","fmt":"e4m3"})",
+                           R"({"quant_method":"fp8","weight_block_size":[128.0,128.0],
+                               "scale_fmt":"float","expert_dtype":"fp8","dequantize":false,
+                               "modules_to_convert":null,"modules_to_not_convert":["lm_head"]})",
+                           R"({"quant_method":"fp8","activation_scheme":"static",
+                               "ignored_layers":["lm_head"],"weight_block_size":null})"}) {
+    json object = v3();
+    object["quantization_config"] = json::parse(keys);
+    EXPECT_TRUE(parse(object).fp8) << keys;
+    EXPECT_EQ(parse(object).fp8_block, ScaleBlock{});
+    EXPECT_TRUE(parse(object).notes.empty()) << keys;
+  }
+  json object = v3();
+  object["quantization_config"]["weight_block_size"] = {64, 32};
+  EXPECT_EQ(parse(object).fp8_block, (ScaleBlock{64, 32}));
 }
 
 TEST(HfConfig, FilesThatAreNoConfigurationSaySo) {
@@ -294,6 +422,13 @@ TEST(HfConfig, FilesThatAreNoConfigurationSaySo) {
   EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is not JSON"));
   write_file(folder / "config.json", "[]");
   EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is not an object"));
+  write_file(folder / "config.json", "version https://git-lfs.github.com/spec/v1\n");
+  EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is a Git LFS pointer"));
+  write_file(folder / "config.json", "Entry not found");
+  EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "an error message"));
+  fs::remove(folder / "config.json");
+  fs::create_symlink("../gone", folder / "config.json");
+  EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is a link to ../gone"));
 }
 
 }  // namespace

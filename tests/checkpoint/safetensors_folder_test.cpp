@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/safetensors.h"
-#include "tests/checkpoint/checkpoint_testing.h"
+#include "tests/checkpoint/golden_models.h"
 
 namespace tessera {
 namespace {
@@ -84,7 +84,7 @@ TEST_F(BrokenFolder, MissingShardIsNamed) {
 
 TEST_F(BrokenFolder, TensorMissingInItsShardIsNamed) {
   point_at("model-00001-of-00003.safetensors");
-  EXPECT_TRUE(contains(error(), "00001-of-00003.safetensors] holds no tensor \"t.0\""));
+  EXPECT_TRUE(contains(error(), "00001-of-00003.safetensors] holds no tensor \"t.0\", which"));
 }
 
 TEST_F(BrokenFolder, ShardsAreFilesOfTheFolder) {
@@ -111,15 +111,130 @@ TEST_F(BrokenFolder, FolderWithoutAModelSaysSo) {
                        "there is no such folder"));
 }
 
-TEST(SafetensorsFolder, ReadsTheReferenceCases) {
-  if (reference_folder("tiny").empty()) GTEST_SKIP() << "the reference cases are not at hand";
-  for (const char* name : {"tiny", "tiny-noqlora", "tiny-fp8"}) {
-    const SafetensorsFolder model(reference_folder(name));
+TEST_F(BrokenFolder, AllMissingShardsAreCounted) {
+  fs::remove(folder_ / "model-00002-of-00003.safetensors");
+  fs::remove(folder_ / "model-00003-of-00003.safetensors");
+  EXPECT_TRUE(contains(error(), "2 shards are missing: model-00002-of-00003.safetensors, model-"));
+}
+
+TEST_F(BrokenFolder, ShardsAreFoundWithoutTheirIndex) {
+  fs::remove(index_);
+  EXPECT_EQ(SafetensorsFolder(folder_.path()).names().size(), 10u);
+  fs::remove(folder_ / "model-00002-of-00003.safetensors");
+  EXPECT_TRUE(contains(error(), "the shard model-00002-of-00003.safetensors is missing"));
+}
+
+TEST_F(BrokenFolder, ShardsOfTwoSetsAreNotMixed) {
+  fs::remove(index_);
+  write_safetensors(folder_ / "model-00001-of-00002.safetensors",
+                    std::vector<NamedTensor>{{"t.0", memory_.numbers({2}, 1)}});
+  EXPECT_TRUE(contains(error(), "holds shards of two sets"));
+}
+
+TEST_F(BrokenFolder, ATensorInTwoShardsIsTakenWhenEqual) {
+  const std::string shard = "model-00003-of-00003.safetensors";  // t.1 and t.0
+  const SafetensorsFolder whole(folder_.path());
+  const Tensor same = whole.at("t.9").view(), other = memory_.numbers({10, 10}, 99);
+  const auto rewrite = [&](const Tensor& t9) {
+    const std::vector<NamedTensor> tensors{
+        {"t.1", whole.at("t.1").view()}, {"t.0", whole.at("t.0").view()}, {"t.9", t9}};
+    write_safetensors(folder_ / "new", tensors);
+    fs::rename(folder_ / "new", folder_ / shard);  // the old one stays mapped
+  };
+  rewrite(same);
+  EXPECT_EQ(SafetensorsFolder(folder_.path()).names().size(), 10u);
+  rewrite(other);
+  EXPECT_TRUE(contains(error(),
+                       "the tensor \"t.9\" is in model-00003-of-00003.safetensors and in "
+                       "another shard, and the two differ"));
+  fs::remove(index_);
+  EXPECT_TRUE(contains(error(), "\"t.9\""));
+}
+
+TEST_F(BrokenFolder, WhatIsNotReadIsNoted) {
+  point_at("model-00003-of-00003.safetensors");  // which holds t.1 as well
+  write_safetensors(folder_ / "model.safetensors",
+                    std::vector<NamedTensor>{{"t.0", memory_.numbers({2}, 1)}});
+  const SafetensorsFolder read(folder_.path());
+  ASSERT_EQ(read.notes().size(), 2u);
+  EXPECT_TRUE(
+      contains(read.notes()[0], "1 tensors of model-00003-of-00003.safetensors are not in"));
+  EXPECT_TRUE(contains(read.notes()[0], "t.1"));
+  EXPECT_TRUE(contains(read.notes()[1], "model.safetensors is not read"));
+}
+
+TEST_F(BrokenFolder, LinksToNothingAreNamed) {
+  const auto dangle = [&](const std::string& name) {
+    fs::remove(folder_ / name);
+    fs::create_symlink("../blobs/gone", folder_ / name);
+    return error();
+  };
+  EXPECT_TRUE(contains(dangle("model-00002-of-00003.safetensors"),
+                       "model-00002-of-00003.safetensors] is a link to ../blobs/gone"));
+  EXPECT_TRUE(contains(dangle("model.safetensors.index.json"),
+                       "index.json] is a link to ../blobs/gone, which is not there"));
+  fs::remove(index_);
+  EXPECT_TRUE(contains(error(), "model-00002-of-00003.safetensors] is a link"));
+  EXPECT_TRUE(contains(dangle("model.safetensors"), "model.safetensors] is a link"));
+}
+
+TEST_F(BrokenFolder, PointersAndPagesAreToldAsSuch) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 135232\n";
+  write_file(folder_ / "model-00002-of-00003.safetensors", pointer);
+  EXPECT_TRUE(contains(error(), "model-00002-of-00003.safetensors] is a Git LFS pointer"));
+  EXPECT_TRUE(contains(error(), "git lfs pull"));
+  write_file(folder_ / "model-00002-of-00003.safetensors", "<!DOCTYPE html><html>");
+  EXPECT_TRUE(contains(error(), "is a web page"));
+  write_file(index_, pointer);
+  EXPECT_TRUE(contains(error(), "index.json] is a Git LFS pointer"));
+}
+
+TEST_F(BrokenFolder, AShardThatIsCutShortIsToldAsSuch) {
+  const fs::path shard = folder_ / "model-00002-of-00003.safetensors";
+  fs::resize_file(shard, fs::file_size(shard) - 100);
+  EXPECT_TRUE(contains(error(), "is cut short: it has"));
+}
+
+struct OtherFolder {
+  const char* file;
+  const char* message;
+};
+class OtherFolders : public ::testing::TestWithParam<OtherFolder> {};
+
+TEST_P(OtherFolders, SayWhatTheyHold) {
+  const TemporaryFolder folder;
+  write_file(folder / GetParam().file, "x");
+  const std::string message = error_of([&] { SafetensorsFolder opened(folder.path()); });
+  EXPECT_TRUE(contains(message, GetParam().file));
+  EXPECT_TRUE(contains(message, GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, OtherFolders,
+    ::testing::Values(OtherFolder{"pytorch_model.bin", "save_pretrained()"},
+                      OtherFolder{"consolidated.00.pth", "save_pretrained()"},
+                      OtherFolder{"model.Q4_K_M.gguf", "release in safetensors"},
+                      OtherFolder{"model-00001-of-00002.safetensors.incomplete", "has not ended"},
+                      OtherFolder{"weights.safetensors", "rename it to model.safetensors"}));
+
+TEST(SafetensorsFolder, AnAdapterIsNoModel) {
+  const TemporaryFolder folder;
+  write_file(folder / "adapter_config.json", "{}");
+  write_file(folder / "adapter_model.safetensors", "x");
+  EXPECT_TRUE(
+      contains(error_of([&] { SafetensorsFolder opened(folder.path()); }), "it is a LoRA adapter"));
+}
+
+TEST(SafetensorsFolder, ReadsTheGoldenModels) {
+  for (const char* name : {"v3", "moonlight", "fp8"}) {
+    const SafetensorsFolder model(golden_models() / name);
     EXPECT_NE(model.find("model.embed_tokens.weight"), nullptr);
     EXPECT_GT(model.total_bytes(), 0u);
-    const SafetensorsFile reference(reference_folder(name) / "reference.safetensors");
+    EXPECT_TRUE(model.notes().empty());
+    const SafetensorsFile reference(golden_models() / name / "reference.safetensors");
     EXPECT_EQ(reference.at("input_ids").dtype, DType::I64);
-    EXPECT_EQ(reference.at("logits").view().size(-1), 512);
+    EXPECT_EQ(reference.at("logits").view().size(-1), 96);
   }
 }
 
