@@ -11,8 +11,9 @@ namespace tessera::checkpoint_internal {
 HfKeys::HfKeys(const json& object, std::string where, std::string prefix)
     : object_(object), where_(std::move(where)), prefix_(std::move(prefix)) {
   if (object_.is_object()) return;
-  throw Error(where_, prefix_.empty() ? std::string("is not an object of JSON")
-                                      : prefix_.substr(0, prefix_.size() - 1) + " is not an object");
+  throw Error(where_, prefix_.empty()
+                          ? std::string("is not an object of JSON")
+                          : prefix_.substr(0, prefix_.size() - 1) + " is not an object");
 }
 
 const HfKeys::json* HfKeys::find(const char* key) {

@@ -54,7 +54,8 @@ class HfKeys {
   const std::string& prefix() const { return prefix_; }
 
  private:
-  std::string similar_to(const std::string& key, const std::set<std::string, std::less<>>& in) const;
+  std::string similar_to(const std::string& key,
+                         const std::set<std::string, std::less<>>& in) const;
 
   const json& object_;
   std::string where_, prefix_;

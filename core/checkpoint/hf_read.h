@@ -29,8 +29,8 @@ void read_quantisation(HfKeys& keys, HfConfig& config);
 /// Throws Error for a key that changes what a model computes and that we do not compute.
 void refuse_other_architectures(HfKeys& keys);
 
-/// Throws Error unless mlp_layer_types ("dense" or "sparse" of each layer, as transformers writes it
-/// for some models) is absent or says what `model` does.
+/// Throws Error unless mlp_layer_types ("dense" or "sparse" of each layer, as transformers writes
+/// it for some models) is absent or says what `model` does.
 void check_layer_list(HfKeys& keys, const ModelConfig& model);
 
 }  // namespace tessera::checkpoint_internal

@@ -7,8 +7,8 @@
 
 namespace tessera {
 
-using checkpoint_internal::kDTypeNames;
 using checkpoint_internal::DTypeName;
+using checkpoint_internal::kDTypeNames;
 using kernels::GroupScore;
 using kernels::Scoring;
 using nlohmann::json;

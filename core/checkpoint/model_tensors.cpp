@@ -30,7 +30,7 @@ class Naming {
     if (source.has(kEmbedding)) return;
     for (const std::string& name : source.folder().names()) {
       constexpr std::string_view kEnd = "embed_tokens.weight";
-      if (!name.ends_with(kEnd)) continue;
+      if (!name.ends_with(kEnd) || name.find("layers.") != std::string::npos) continue;
       const std::string before = name.substr(0, name.size() - kEnd.size());
       if (before.ends_with("." + std::string(kModel))) {
         outer_ = before.substr(0, before.size() - kModel.size());
@@ -72,8 +72,7 @@ std::int64_t layer_of(std::string_view released) {
 std::int64_t mtp_layers_in(const HfConfig& config, const WeightSource& source,
                            const Naming& naming) {
   std::int64_t count = 0;
-  while (source.has_prefix(
-      naming.stored(layer_prefix(config.model.num_hidden_layers + count)))) {
+  while (source.has_prefix(naming.stored(layer_prefix(config.model.num_hidden_layers + count)))) {
     ++count;
   }
   return count;
@@ -81,8 +80,13 @@ std::int64_t mtp_layers_in(const HfConfig& config, const WeightSource& source,
 
 /// Whether two tensors of one shape hold the same numbers, in whatever types.
 bool equal_values(WeightSource& source, const std::string& a, const std::string& b) {
-  const std::vector<std::int64_t>& shape = source.shape(a);
-  if (shape != source.shape(b) || shape.size() != 2) return false;
+  const StoredTensor &first = source.folder().at(a), &second = source.folder().at(b);
+  const std::vector<std::int64_t>& shape = first.shape;
+  if (shape != second.shape || shape.size() != 2) return false;
+  if (first.dtype == second.dtype && source.scales_name(a).empty() &&
+      source.scales_name(b).empty()) {
+    return std::equal(first.bytes.begin(), first.bytes.end(), second.bytes.begin());
+  }
   const std::size_t row_bytes = static_cast<std::size_t>(shape[1]) * sizeof(float);
   const Buffer memory(std::max<std::size_t>(2 * row_bytes, 1));
   const Tensor rows = memory.view(DType::F32, {2, 1, shape[1]});
@@ -99,20 +103,22 @@ bool has_own_head(WeightSource& source, const Naming& naming) {
   return source.has(head) && source.has(embedding) && !equal_values(source, head, embedding);
 }
 
-/// Why a stored tensor that the model has no place for is no mistake; null: it may be one.
+/// Why a stored tensor that the model has no place for is no mistake; null: it may be one; "": it
+/// is as usual, and nothing to tell.
 const char* harmless_kind(const std::string& released, const StoredTensor& tensor,
                           const HfConfig& config, MtpTensors mtp) {
   const std::int64_t layers = config.model.num_hidden_layers, layer = layer_of(released);
-  if (released.empty()) return "of the model's other parts, such as one that reads pictures,";
+  if (released.empty()) return "of the model's other parts, such as one that reads pictures";
   if (tensor.numel() == 0) return "without elements";
-  for (const char* end : {"rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"}) {
+  for (const char* end :
+       {"rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached"}) {
     if (released.ends_with(end)) return "of rotary tables, which follow from config.json";
   }
   for (const char* end : {".input_scale", ".activation_scale", ".output_scale", ".q_scale",
                           ".k_scale", ".v_scale", ".kv_scale", ".prob_scale"}) {
     if (released.ends_with(end)) return "of scales of activations, which are not rounded here";
   }
-  if (layer >= layers && mtp == MtpTensors::PassOver) return "of MTP layers, which inference skips";
+  if (layer >= layers && mtp == MtpTensors::PassOver) return "";
   if (layer > layers && mtp == MtpTensors::Repeated) return "of MTP layers behind the first one";
   return nullptr;
 }
@@ -155,8 +161,7 @@ class Matcher {
     if (source_.has(naming_.stored(name))) {
       check_shape(name, shape);
       use(name, name, shape, 0);
-    } else if (name.ends_with(kBias) &&
-               config_.model.group_score == kernels::GroupScore::Max) {
+    } else if (name.ends_with(kBias) && config_.model.group_score == kernels::GroupScore::Max) {
       result_.places.push_back({name, shape, {}, 0});  // gates of DeepSeek-V2 have none
     } else {
       missing_.push_back(name);
@@ -217,9 +222,10 @@ class Matcher {
     const std::string what =
         missing_.size() == 1
             ? fmt::format("holds no tensor \"{}\"", missing_.front())
-            : fmt::format("lacks {} tensors of the model that config.json describes, such as "
-                          "\"{}\"",
-                          missing_.size(), missing_.front());
+            : fmt::format(
+                  "lacks {} tensors of the model that config.json describes, such as "
+                  "\"{}\"",
+                  missing_.size(), missing_.front());
     throw Error(where(), what, hint_for_missing());
   }
 
@@ -239,12 +245,13 @@ class Matcher {
     }
     source_.require_all_used();
     for (const auto& [kind, found] : kinds) {
-      result_.notes.push_back(fmt::format("{} tensor{} {} passed over, such as \"{}\"", found.count,
-                                          found.count == 1 ? "" : "s", kind, found.example));
+      result_.notes.push_back(fmt::format("passed over: {} tensor{} {}, such as \"{}\"",
+                                          found.count, found.count == 1 ? "" : "s", kind,
+                                          found.example));
     }
   }
 
-  /// As harmless_kind(); "": what the model has elsewhere, with the same numbers.
+  /// As harmless_kind(); "" also for what the model has elsewhere with the same numbers.
   const char* kind_of(const std::string& stored) {
     const std::string name = naming_.released(stored);
     const StoredTensor& tensor = source_.folder().at(stored);
@@ -260,7 +267,7 @@ class Matcher {
 
   const char* repeated(const std::string& stored, const char* of) {
     if (equal_values(source_, stored, naming_.stored(of))) return "";
-    return "of the MTP layer, which shares the model's embedding and head here,";
+    return "of the MTP layer that are not the model's own embedding and head, which it shares here";
   }
 
   const Model& model_;

@@ -38,9 +38,9 @@ enum class MtpTensors {
   All,       ///< what released folders repeat, and layers behind the first one, are places too
 };
 
-/// Finds every weight of `model` in `source`. Throws Error naming the folder and the tensor when one
-/// is missing or has another shape, or when the folder holds tensors that the model has no place
-/// for. Nothing is read; everything found or passed over counts as used.
+/// Finds every weight of `model` in `source`. Throws Error naming the folder and the tensor when
+/// one is missing or has another shape, or when the folder holds tensors that the model has no
+/// place for. Nothing is read; everything found or passed over counts as used.
 ModelTensors match_tensors(const Model& model, const HfConfig& config, WeightSource& source,
                            MtpTensors mtp);
 

@@ -163,9 +163,9 @@ SafetensorsFolder::SafetensorsFolder(fs::path path) : path_(std::move(path)) {
 void SafetensorsFolder::open_indexed(const fs::path& index_file) {
   const Index index = read_index(index_file);
   std::set<std::string> shards;
+  for (const auto& [name, shard] : index) shards.insert(shard);
   std::vector<std::string> missing;
-  for (const auto& [name, shard] : index) {
-    if (!shards.insert(shard).second) continue;
+  for (const std::string& shard : shards) {
     refuse_dangling_link(path_ / shard);
     if (!fs::exists(path_ / shard)) missing.push_back(shard);
   }

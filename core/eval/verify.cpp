@@ -225,6 +225,7 @@ void account_for(const Recording& reference, const std::vector<VerifyRow>& rows)
 std::vector<VerifyRow> verify(const VerifyOptions& options) {
   require_device(options.device);
   std::vector<VerifyRow> rows;
+  const SafetensorsFolder whole(options.model);  // a broken model is told before a broken recording
   Recording reference(options.reference);
   const bool gradients = !options.grads.empty();
   {

@@ -32,7 +32,8 @@ TEST(MistakenFile, KnowsWhatPeopleHaveInsteadOfWeights) {
 }
 
 TEST(MistakenFile, LeavesTheRestToItsReaders) {
-  for (const char* bytes : {"", "{", "{\"model_type\": \"deepseek_v3\"}", "version 1", "P", "text"}) {
+  for (const char* bytes :
+       {"", "{", "{\"model_type\": \"deepseek_v3\"}", "version 1", "P", "text"}) {
     EXPECT_FALSE(mistaken_content(bytes).has_value()) << bytes;
   }
 }
