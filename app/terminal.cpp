@@ -125,6 +125,7 @@ void RunView::event(const EventBody& body) {
 }
 
 void RunView::tell(const ValidationEvent& v) {
+  if (v.sources.empty()) return;  // nothing is held out
   if (!std::isfinite(v.loss)) {
     return line(fmt::format("warning: the validation loss after step {} is not a finite number",
                             v.step + 1),

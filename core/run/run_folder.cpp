@@ -10,6 +10,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/run/paths.h"
@@ -131,8 +132,10 @@ fs::path RunFolder::log_path(int rank) const {
   return path_ / "log" / fmt::format("rank-{}.log", rank);
 }
 
+/// Warnings were told when the run was made.
 RunSpec RunFolder::spec() const {
-  return load_spec(spec_path().string());
+  SpecReading reading = read_spec(spec_path());
+  return reading.ok() ? std::move(reading.spec) : load_spec(spec_path().string());
 }
 
 std::optional<Lineage> RunFolder::lineage() const {
