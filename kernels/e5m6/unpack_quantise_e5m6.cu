@@ -17,25 +17,27 @@ __global__ void __launch_bounds__(e4m3::kThreads, 3)
   __shared__ e4m3::ActivationShared shared;
   const e4m3::Place place = e4m3::place_of(packed.rows, packed.cols);
   const int thread = static_cast<int>(threadIdx.x % kE5m6Threads);
-  const auto live = static_cast<int>(min(std::int64_t{8}, place.rows - place.row));
+  const std::int64_t row0 = static_cast<std::int64_t>(blockIdx.y) * e4m3::kTile;
+  const int column0 = static_cast<int>(blockIdx.x) * e4m3::kTile;
   const PackedRows from(packed, place.row, static_cast<int>(blockIdx.x), thread);
-  PackedEight loaded[8];
+  e4m3::with_place(place, row0, column0, [&](const auto& here) {
+    PackedEight loaded[8];
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    if (r < live) loaded[r] = from[r];
-  }
-  Y* to = y + place.row * packed.cols + place.column;
-  e4m3::PairBlock block;
-#pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    const uint4 v = decode_eight(loaded[r], thread);
-    block.set_row(r, v);
-    if (r < live && place.has_columns()) {
-      store_pairs(to + r * static_cast<unsigned>(packed.cols), v);
+    for (int r = 0; r < 8; ++r) {
+      if (here.has_row(r)) loaded[r] = from[r];
     }
-  }
-  e4m3::quantise_tile(block, place, static_cast<std::int64_t>(blockIdx.y) * e4m3::kTile,
-                      blockIdx.x * e4m3::kTile, out, shared);
+    Y* to = y + here.row * packed.cols + here.column;
+    e4m3::PairBlock block;
+#pragma unroll
+    for (int r = 0; r < 8; ++r) {
+      const uint4 v = decode_eight(loaded[r], thread);
+      block.set_row(r, v);
+      if (here.has_row(r) && here.has_columns()) {
+        store_pairs(to + r * static_cast<unsigned>(packed.cols), v);
+      }
+    }
+    e4m3::quantise_tile(block, here, row0, column0, out, shared);
+  });
 }
 }  // namespace
 

@@ -46,6 +46,16 @@ CUtensorMap values_map(const void* data, int64_t outer, int64_t inner, int64_t s
                                  {static_cast<uint64_t>(stride)},
                                  {kTileK, static_cast<uint32_t>(rows)}, CU_TENSOR_MAP_SWIZZLE_128B);
 }
+// The same values with rows in the order that grouped_product_fp8_weight_grad.cuh has columns in;
+// rows in multiples of 16.
+CUtensorMap shuffled_map(const void* data, int64_t outer, int64_t inner, int64_t stride, int rows) {
+  const auto bytes = static_cast<uint64_t>(stride);
+  return ptx::make_tensor_map<5>(
+      CU_TENSOR_MAP_DATA_TYPE_UINT8, data,
+      {static_cast<uint64_t>(inner), 2, 4, 2, static_cast<uint64_t>(outer) / 16},
+      {bytes, 4 * bytes, 2 * bytes, 16 * bytes},
+      {kTileK, 2, 4, 2, static_cast<uint32_t>(rows) / 16}, CU_TENSOR_MAP_SWIZZLE_128B);
+}
 CUtensorMap scales_map(const float* data, int64_t tiles, int64_t rows, int64_t stride, int box) {
   return ptx::make_tensor_map<2>(CU_TENSOR_MAP_DATA_TYPE_FLOAT32, data,
                                  {static_cast<uint64_t>(rows), static_cast<uint64_t>(tiles)},
@@ -125,17 +135,21 @@ void choose_forward(CUstream_st* stream, const GroupedFp8Product& p) {
 
 template <bool ACCUMULATE>
 void launch_weight_grad(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
-  constexpr int kShared = WeightGradLayout::kTotal;
+  constexpr int kShared = WeightGradLayout<ACCUMULATE>::kTotal;
   const auto kernel = weight_grad_kernel<ACCUMULATE>;
   static const int blocks =
       resident_blocks(reinterpret_cast<const void*>(kernel), kShared, kWeightGradName);
   WeightGradArguments arguments{};
   arguments.a = values_map(p.a, p.m, p.tokens, p.token_stride, kGradRows / kCluster);
-  arguments.b = values_map(p.b, p.n, p.tokens, p.token_stride, kGradColumns);
+  arguments.b = shuffled_map(p.b, p.n, p.tokens, p.token_stride, kGradColumns);
   const int64_t tiles = (p.tokens + kTileK - 1) / kTileK;
   arguments.a_scale = scales_map(p.a_scale, tiles, p.m, p.a_scale_stride, kGradRows);
   arguments.b_scale = scales_map(p.b_scale, tiles, p.n, p.b_scale_stride, kGradColumns);
   arguments.dw = p.dw;
+  const auto m = static_cast<uint64_t>(p.m), n = static_cast<uint64_t>(p.n);
+  arguments.dw_panels = ptx::make_tensor_map<3>(
+      CU_TENSOR_MAP_DATA_TYPE_FLOAT32, p.dw, {n, m, static_cast<uint64_t>(p.experts)},
+      {n * 4, m * n * 4}, {kGradPanel, 64, 1}, CU_TENSOR_MAP_SWIZZLE_128B);
   arguments.offsets = p.offsets;
   arguments.m = p.m;
   arguments.n = p.n;
@@ -171,8 +185,8 @@ void grouped_product_fp8(CUstream_st* stream, const GroupedFp8Product& p) {
 
 void grouped_weight_grad_fp8(CUstream_st* stream, const GroupedFp8WeightGrad& p) {
   check_experts(p.experts, p.tokens, kWeightGradName);
-  require(p.m > 0 && p.n > 0 && p.n % 8 == 0, kWeightGradName,
-          "expected m > 0 and n a multiple of 8, got {} and {}", p.m, p.n);
+  require(p.m > 0 && p.n > 0 && p.n % 16 == 0, kWeightGradName,
+          "expected m > 0 and n a multiple of 16, got {} and {}", p.m, p.n);
   require(p.tokens > 0 && p.token_stride % 16 == 0 && p.token_stride >= p.tokens, kWeightGradName,
           "expected token_stride a multiple of 16 and >= {} tokens, got {}", p.tokens,
           p.token_stride);

@@ -154,10 +154,17 @@ __device__ inline float load_shared(uint32_t address) {
   asm volatile("ld.shared.f32 %0, [%1];\n" : "=f"(value) : "r"(address));
   return value;
 }
-__device__ inline float2 load_shared2(uint32_t address) {
-  float2 value;
-  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];\n" : "=f"(value.x), "=f"(value.y) : "r"(address));
+__device__ inline float4 load_shared4(uint32_t address) {
+  float4 value;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];\n"
+               : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
+               : "r"(address));
   return value;
+}
+__device__ inline void store_shared4(uint32_t address, const float (&v)[4]) {
+  asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"r"(address), "f"(v[0]), "f"(v[1]),
+               "f"(v[2]), "f"(v[3])
+               : "memory");
 }
 __device__ inline float load_read_only(const float* address) {
   float value;

@@ -53,7 +53,7 @@ struct GroupedFp8WeightGrad {
   int64_t tokens;                          ///< capacity along tokens
   int64_t token_stride;                    ///< multiple of 16
   int64_t a_scale_stride, b_scale_stride;  ///< multiples of 4, at least m and n
-  int m, n;                                ///< n a multiple of 8
+  int m, n;                                ///< n a multiple of 16
   int experts;
   bool accumulate;  ///< add to dw (an empty group leaves it); else write (an empty group gives
                     ///< zeros)

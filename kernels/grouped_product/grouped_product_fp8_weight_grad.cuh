@@ -6,7 +6,9 @@
 //
 // A scale of b belongs to one column, and a thread needs those of BN / 4 columns: loads of shared
 // memory that compete with the tensor cores for its bandwidth. So they are loaded once per stage
-// into registers and serve both slabs, which is why tiles are tall and not wide.
+// into registers and serve both slabs, which is why tiles are tall and not wide. And the rows of
+// the tile of b lie in another order than in memory, so that the columns of a thread are four
+// neighbours each: a fourth as many loads of scales, and results that are written 16 bytes at once.
 #pragma once
 
 #include "kernels/grouped_product/grouped_product_fp8.cuh"
@@ -16,19 +18,29 @@ namespace tessera::kernels::cuda::grouped_fp8 {
 
 constexpr int kGradRows = 256;  // of a tile
 constexpr int kGradColumns = 128;
-constexpr int kGradSlabs = 2;  // of 64 rows, per warpgroup
-constexpr int kGradStages = 4;
+constexpr int kGradSlabs = 2;   // of 64 rows, per warpgroup
+constexpr int kGradPanel = 32;  // columns of results that are added at one time
+constexpr int kGradPanelBytes = 64 * kGradPanel * 4;
 constexpr int kGradBand = 8;  // tiles
 
 struct WeightGradArguments {
   CUtensorMap a, b, a_scale, b_scale;
+  CUtensorMap dw_panels;  // of what is added to
   float* dw;
   const int32_t* offsets;
   int m, n, experts;
   int blocks;  // of 128 tokens, where there are no offsets
 };
 
-using WeightGradLayout = Layout<kGradRows, kGradColumns, kGradColumns * 4, 0, kGradStages>;
+// What is added goes through panels in shared memory, which cost a stage.
+template <bool ACCUMULATE>
+constexpr int kGradStages = ACCUMULATE ? 3 : 4;
+template <bool ACCUMULATE>
+constexpr int kGradPanels = ACCUMULATE ? 4 : 0;  // per warpgroup
+template <bool ACCUMULATE>
+using WeightGradLayout =
+    Layout<kGradRows, kGradColumns, kGradColumns * 4,
+           kConsumers * kGradPanels<ACCUMULATE> * kGradPanelBytes, kGradStages<ACCUMULATE>>;
 
 struct WeightGradTile {
   int expert, row, column, first, k_blocks;
@@ -67,11 +79,28 @@ struct WeightGradWork {
   }
 };
 
+// Where every block starts at once, all of them end their tiles at once, again and again, and wait
+// for memory together while nothing is multiplied. So they start one after the other within the
+// time of a tile, those that have fewer tiles later. By one thread.
+__device__ inline void start_in_turn(const WeightGradWork& work) {
+  constexpr int kCyclesOfStage = 1700, kMostStages = 16;
+  if (work.first() >= work.tiles()) return;
+  const int stages = work.tile(work.first()).k_blocks;
+  if (stages > kMostStages) return;  // results are a small part of the tile
+  const int tile = (stages + 1) * kCyclesOfStage;
+  const unsigned wait = static_cast<unsigned>(tile) * static_cast<unsigned>(work.first()) /
+                        static_cast<unsigned>(work.step());
+  const unsigned start = clock();
+  while (static_cast<unsigned>(clock()) - start < wait) __nanosleep(100);
+}
+
+template <bool ACCUMULATE>
 __device__ inline void weight_grad_produce(const WeightGradArguments& p, uint32_t shared,
                                            const WeightGradWork& work) {
-  using L = WeightGradLayout;
+  using L = WeightGradLayout<ACCUMULATE>;
+  start_in_turn(work);
   const int from = work.rank * (kGradRows / kCluster);
-  Ring<kGradStages> ring;
+  Ring<kGradStages<ACCUMULATE>> ring;
   for (int index = work.first(); index < work.tiles(); index += work.step()) {
     const WeightGradTile tile = work.tile(index);
     for (int i = 0; i < tile.k_blocks; ++i, ring.advance()) {
@@ -81,8 +110,8 @@ __device__ inline void weight_grad_produce(const WeightGradArguments& p, uint32_
       ptx::mbarrier_wait(shared + L::kEmpty + 8 * ring.stage, ring.parity ^ 1);
       ptx::mbarrier_arrive_expect(full, L::kBytesStage);
       ptx::tma_multicast_2d(to_a + from * kTileK, &p.a, full, kBoth, kb * kTileK, tile.row + from);
-      ptx::tma_load_2d(shared + L::kB + ring.stage * L::kBytesB, &p.b, full, kb * kTileK,
-                       tile.column);
+      ptx::tma_load_5d(shared + L::kB + ring.stage * L::kBytesB, &p.b, full, kb * kTileK, 0, 0, 0,
+                       tile.column / 16);
       ptx::tma_load_2d(shared + L::kScaleA + ring.stage * L::kBytesScaleA, &p.a_scale, full,
                        tile.row, kb);
       ptx::tma_load_2d(shared + L::kScaleB + ring.stage * L::kBytesScaleB, &p.b_scale, full,
@@ -91,60 +120,111 @@ __device__ inline void weight_grad_produce(const WeightGradArguments& p, uint32_
   }
 }
 
-// Scales of the thread's columns: 8 j + 2 (thread % 4) and the next, for every j.
-__device__ inline void load_column_scales(float2 (&scale)[kGradColumns / 8], uint32_t address) {
+// Column n of a product is column 16 (n / 16) + 4 (n % 8 / 2) + 2 (n / 8 % 2) + n % 2 of the tile:
+// the map of b has these four as dimensions. A thread's sums 8 q.. are then rows r and r + 8,
+// columns 16 q + 4 (thread % 4) and the next three: two of r, two of r + 8, and so again.
+constexpr int kGradQuads = kGradColumns / 16;
+
+// Scales of the thread's columns.
+__device__ inline void load_column_scales(float4 (&scale)[kGradQuads], uint32_t address) {
 #pragma unroll
-  for (int j = 0; j < kGradColumns / 8; ++j) scale[j] = load_shared2(address + 32 * j);
+  for (int q = 0; q < kGradQuads; ++q) scale[q] = load_shared4(address + 64 * q);
 }
 
 // sums += scale_a scale_b partial, for one slab.
 __device__ inline void promote_by_column(float* sums, const float (&partial)[kGradColumns / 2],
-                                         float low, float high,
-                                         const float2 (&scale)[kGradColumns / 8]) {
+                                         float low, float high, const float4 (&scale)[kGradQuads]) {
 #pragma unroll
-  for (int j = 0; j < kGradColumns / 8; ++j) {
-    sums[4 * j] = fmaf(partial[4 * j], low * scale[j].x, sums[4 * j]);
-    sums[4 * j + 1] = fmaf(partial[4 * j + 1], low * scale[j].y, sums[4 * j + 1]);
-    sums[4 * j + 2] = fmaf(partial[4 * j + 2], high * scale[j].x, sums[4 * j + 2]);
-    sums[4 * j + 3] = fmaf(partial[4 * j + 3], high * scale[j].y, sums[4 * j + 3]);
+  for (int q = 0; q < kGradQuads; ++q) {
+    const float* from = partial + 8 * q;
+    float* to = sums + 8 * q;
+    to[0] = fmaf(from[0], low * scale[q].x, to[0]);
+    to[1] = fmaf(from[1], low * scale[q].y, to[1]);
+    to[2] = fmaf(from[2], high * scale[q].x, to[2]);
+    to[3] = fmaf(from[3], high * scale[q].y, to[3]);
+    to[4] = fmaf(from[4], low * scale[q].z, to[4]);
+    to[5] = fmaf(from[5], low * scale[q].w, to[5]);
+    to[6] = fmaf(from[6], high * scale[q].z, to[6]);
+    to[7] = fmaf(from[7], high * scale[q].w, to[7]);
   }
 }
 
-template <bool ACCUMULATE>
-__device__ inline void write_pair(float* to, float x, float y) {
-  if constexpr (ACCUMULATE) {
-    // One writer per element and launch, so the order of sums is fixed.
-    asm volatile("red.global.add.v2.f32 [%0], {%1, %2};\n" ::"l"(to), "f"(x), "f"(y) : "memory");
-  } else {
-    asm volatile("st.global.cs.v2.f32 [%0], {%1, %2};\n" ::"l"(to), "f"(x), "f"(y) : "memory");
-  }
+__device__ inline void write_four(float* to, float x, float y, float z, float w) {
+  asm volatile("st.global.cs.v4.f32 [%0], {%1, %2, %3, %4};\n" ::"l"(to), "f"(x), "f"(y), "f"(z),
+               "f"(w)
+               : "memory");
 }
 
-// One slab; `row` is the thread's upper row, `column` its first column.
-template <bool ACCUMULATE>
+// Writes one slab; `row` is the thread's upper row, `column` its first column.
 __device__ inline void write_slab(const WeightGradArguments& p, int expert, int row, int column,
                                   const float* sums) {
   float* to = p.dw + (static_cast<int64_t>(expert) * p.m + row) * p.n + column;
   const int64_t lower = 8 * static_cast<int64_t>(p.n);
 #pragma unroll
-  for (int j = 0; j < kGradColumns / 8; ++j) {
-    if (column + 8 * j >= p.n) break;
-    if (row < p.m) write_pair<ACCUMULATE>(to + 8 * j, sums[4 * j], sums[4 * j + 1]);
-    if (row + 8 < p.m) write_pair<ACCUMULATE>(to + lower + 8 * j, sums[4 * j + 2], sums[4 * j + 3]);
+  for (int q = 0; q < kGradQuads; ++q) {
+    if (column + 16 * q >= p.n) break;
+    const float* s = sums + 8 * q;
+    if (row < p.m) write_four(to + 16 * q, s[0], s[1], s[4], s[5]);
+    if (row + 8 < p.m) write_four(to + lower + 16 * q, s[2], s[3], s[6], s[7]);
   }
 }
+
+// The thread's sums of one panel, rows of 128 bytes with the 128-byte swizzle. Rows of odd numbers
+// write their two quads in the other order than even ones, so that all banks are used at once.
+__device__ inline void stage_panel(uint32_t panel, const float* sums) {
+  const uint32_t lane = threadIdx.x % 32, g = lane / 4;
+  const bool odd = g % 2 != 0;
+  const uint32_t unit = (lane % 4) ^ g ^ (odd ? 4u : 0u);
+  const uint32_t to = panel + (16 * (threadIdx.x / 32 % 4) + g) * 128 + unit * 16;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float* s = sums + 2 * half;
+    const float low[4] = {s[0], s[1], s[4], s[5]}, high[4] = {s[8], s[9], s[12], s[13]};
+    float first[4], second[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      first[i] = odd ? high[i] : low[i];
+      second[i] = odd ? low[i] : high[i];
+    }
+    store_shared4(to + half * 8 * 128, first);
+    store_shared4((to ^ 64) + half * 8 * 128, second);
+  }
+}
+
+// Adds one slab, whose first row and column these are, by the copy engine: four times as many bytes
+// at once as a warp's additions, which wait for each other. Each element has one adder per launch,
+// so the order of sums is fixed. Rows and columns past the matrix are left out.
+__device__ inline void add_slab(const WeightGradArguments& p, uint32_t panels, int group,
+                                int expert, int row, int column, const float* sums) {
+  constexpr int kPanels = kGradPanels<true>;
+  const bool leader = threadIdx.x % 128 == 0;
+#pragma unroll
+  for (int i = 0; i < kGradColumns / kGradPanel; ++i) {
+    const uint32_t panel = panels + i % kPanels * kGradPanelBytes;
+    if (leader) ptx::tma_store_wait_read<kPanels - 1>();
+    ptx::named_barrier_sync(1 + group, 128);
+    stage_panel(panel, sums + i * (kGradPanel / 2));
+    ptx::fence_writes_for_tma();
+    ptx::named_barrier_sync(1 + group, 128);
+    if (!leader) continue;
+    const int first = column + i * kGradPanel;
+    if (first < p.n && row < p.m) ptx::tma_add_3d(&p.dw_panels, panel, first, row, expert);
+    ptx::tma_store_commit();
+  }
+}
+static_assert(kGradColumns / kGradPanel % kGradPanels<true> == 0);  // slabs begin with panel 0
 
 template <bool ACCUMULATE>
 __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_t shared,
                                            const WeightGradWork& work, int group) {
-  using L = WeightGradLayout;
+  using L = WeightGradLayout<ACCUMULATE>;
   constexpr int kPartial = kGradColumns / 2;
   const int tiles = work.tiles();
   const int thread = threadIdx.x % 128;
   const int row = 64 * kGradSlabs * group + thread / 32 * 16 + thread % 32 / 4;
-  const int column = 2 * (thread % 4);
+  const int column = 4 * (thread % 4);
   const Turns turns(group);
-  ConsumerRing<L, kGradStages> ring(shared, 64 * kGradSlabs * group);
+  ConsumerRing<L, kGradStages<ACCUMULATE>> ring(shared, 64 * kGradSlabs * group);
   float partial[kPartial];
   const auto multiply = [&](int slab) {
     turns.take();
@@ -159,13 +239,13 @@ __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_
   int stages = work.stages();
   if (stages > 0) begin_stage();
   for (int index = work.first(); index < tiles; index += work.step()) {
-    const WeightGradTile tile = work.tile(index);
+    const int k_blocks = work.tile(index).k_blocks;
     float sums[kGradSlabs * kPartial];
 #pragma unroll
     for (float& sum : sums) sum = 0;
-    for (int kb = 0; kb < tile.k_blocks; ++kb) {
+    for (int kb = 0; kb < k_blocks; ++kb) {
       const uint32_t row_scale = shared + L::kScaleA + ring.stage * L::kBytesScaleA + 4 * row;
-      float2 scale[kGradColumns / 8];
+      float4 scale[kGradQuads];
       load_column_scales(scale, shared + L::kScaleB + ring.stage * L::kBytesScaleB + 4 * column);
 #pragma unroll
       for (int slab = 0; slab < kGradSlabs; ++slab) {
@@ -182,33 +262,45 @@ __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_
       // The products of the next tile begin before this one is written.
       if (--stages > 0) begin_stage();
     }
-    if (ACCUMULATE && tile.k_blocks == 0) continue;
+    if (ACCUMULATE && k_blocks == 0) continue;
+    // NOTE: found again, as there are no registers to keep it in during the products.
+    int again = index;
+    asm volatile("" : "+r"(again));
+    const WeightGradTile tile = work.tile(again);
 #pragma unroll
     for (int slab = 0; slab < kGradSlabs; ++slab) {
-      write_slab<ACCUMULATE>(p, tile.expert, tile.row + row + 64 * slab, tile.column + column,
-                             sums + slab * kPartial);
+      if constexpr (ACCUMULATE) {
+        const uint32_t panels =
+            shared + L::kOut + group * kGradPanels<ACCUMULATE> * kGradPanelBytes;
+        const int first = tile.row + 64 * (kGradSlabs * group + slab);
+        add_slab(p, panels, group, tile.expert, first, tile.column, sums + slab * kPartial);
+      } else {
+        write_slab(p, tile.expert, tile.row + row + 64 * slab, tile.column + column,
+                   sums + slab * kPartial);
+      }
     }
   }
   turns.finish();
+  if (ACCUMULATE && thread == 0) ptx::tma_store_wait<0>();
 }
 
 template <bool ACCUMULATE>
 __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
     weight_grad_kernel(const __grid_constant__ WeightGradArguments p) {
 #ifdef TESSERA_SM90A_CODE
-  using L = WeightGradLayout;
+  using L = WeightGradLayout<ACCUMULATE>;
   extern __shared__ __align__(1024) uint8_t memory[];
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts, p.blocks);
-  if (threadIdx.x == 0) init_barriers<L, kGradStages>(shared);
+  if (threadIdx.x == 0) init_barriers<L, kGradStages<ACCUMULATE>>(shared);
   __syncthreads();
   ptx::cluster_sync();
   const WeightGradWork work(p, starts);
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
     ptx::registers_shrink<24>();
-    if (threadIdx.x == kConsumers * 128) weight_grad_produce(p, shared, work);
+    if (threadIdx.x == kConsumers * 128) weight_grad_produce<ACCUMULATE>(p, shared, work);
   } else {
     ptx::registers_grow<240>();
     weight_grad_consume<ACCUMULATE>(p, shared, work, group);

@@ -105,7 +105,7 @@ void product_fp8_weight_grad(Context& context, const Quantised& dc, const Quanti
     if (beta == 0) check(cudaMemsetAsync(db.raw(), 0, db.bytes(), stream), where);
     return;
   }
-  if (!has(Feature::ProductFp8)) {
+  if (!has(Feature::ProductFp8) || db.size(2) % 16 != 0) {
     return fp8_plain::weight_grad(context, dc, a, offsets, beta != 0, db);
   }
   require(dc.values_t.stride(0) == a.values_t.stride(0), where,

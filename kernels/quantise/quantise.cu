@@ -15,21 +15,24 @@ __global__ void __launch_bounds__(kThreads, 3)
   const Place place = place_of(live(rows, live_rows), cols);
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
   if (row0 >= place.rows) return;
-  PairBlock block;
-  const X* from = x + place.row * cols + place.column;
+  with_place(place, row0, blockIdx.x * kTile, [&](const auto& here) {
+    PairBlock block;
+    const X* from = x + here.row * cols + here.column;
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    uint4 v = make_uint4(0, 0, 0, 0);
-    if (place.has_row(r) && place.has_columns()) v = load_pairs(from + int64_t{r} * cols);
-    block.set_row(r, v);
-  }
-  quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
+    for (int r = 0; r < 8; ++r, from += cols) {
+      uint4 v = make_uint4(0, 0, 0, 0);
+      if (here.has_row(r) && here.has_columns()) v = load_pairs(from);
+      block.set_row(r, v);
+    }
+    quantise_tile(block, here, row0, blockIdx.x * kTile, out, shared);
+  });
 }
 
 // ---- weights
 // -------------------------------------------------------------------------------------
 
-__device__ inline void load_block(const uint8_t* w, const Place& place, PairBlock& block) {
+template <class P>
+__device__ inline void load_block(const uint8_t* w, const P& place, PairBlock& block) {
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
     uint4 v = make_uint4(0, 0, 0, 0);
@@ -39,7 +42,8 @@ __device__ inline void load_block(const uint8_t* w, const Place& place, PairBloc
     block.set_row(r, v);
   }
 }
-__device__ inline void load_block(const uint8_t* w, const Place& place, FloatBlock& block) {
+template <class P>
+__device__ inline void load_block(const uint8_t* w, const P& place, FloatBlock& block) {
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
 #pragma unroll
@@ -62,9 +66,12 @@ __global__ void __launch_bounds__(kThreads, 2)
   __shared__ WeightShared shared;
   const Place place = place_of(n, k);
   const int64_t batch = blockIdx.z, first = batch * n * k;
-  Block block;
-  load_block(w + first * element_bytes, place, block);
-  quantise_weight_tile(block, place, batch, n, k, out, shared);
+  with_place(place, static_cast<int64_t>(blockIdx.y) * kTile, blockIdx.x * kTile,
+             [&](const auto& here) {
+               Block block;
+               load_block(w + first * element_bytes, here, block);
+               quantise_weight_tile(block, here, batch, n, k, out, shared);
+             });
 }
 
 // ---- launches

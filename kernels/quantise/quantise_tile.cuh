@@ -10,6 +10,7 @@
 #include <cuda_fp8.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/base/cuda/launch.h"
 #include "kernels/quantise/quantise_launch.h"
@@ -127,20 +128,32 @@ struct Place {
   }
   __device__ bool has_columns() const { return column < cols; }
 };
+/// The same in a tile that lies in the tensor as a whole, which nearly all do: nothing is asked.
+struct WholePlace : Place {
+  __device__ static constexpr bool has_row(int) { return true; }
+  __device__ static constexpr int rows_here() { return 8; }
+  __device__ static constexpr bool has_columns() { return true; }
+};
+template <class P>
+constexpr bool kIsWhole = std::is_same_v<P, WholePlace>;
+
+/// Calls body(place), with a WholePlace where the tile that begins at (row0, column0) is whole.
+template <class Body>
+__device__ inline void with_place(const Place& place, int64_t row0, int column0, const Body& body) {
+  if (row0 + kTile <= place.rows && column0 + kTile <= place.cols) {
+    body(WholePlace{place});
+  } else {
+    body(place);
+  }
+}
 
 // ---- transposition through shared memory
 // ---------------------------------------------------------
 
-// NOTE: 8-byte units of a column are stored at unit ^ (column / 8), so that the threads of half a
-// warp, 8 columns apart, write to different banks.
-__device__ inline void stage_column(uint8_t* staged, int column, int row_unit, uint2 bytes) {
-  const int unit = row_unit ^ (column / 8);
-  *reinterpret_cast<uint2*>(staged + column * kTile + unit * 8) = bytes;
-}
-__device__ inline uint4 staged_rows(const uint8_t* staged, int column, int rows16) {
-  const int first = (2 * rows16) ^ (column / 8);
-  const uint4 v = *reinterpret_cast<const uint4*>(staged + column * kTile + (first & ~1) * 8);
-  return (first & 1) != 0 ? make_uint4(v.z, v.w, v.x, v.y) : v;
+// NOTE: the 8-byte unit of rows 8 u.. of a column is stored as number u ^ (column / 8), so that the
+// threads of half a warp, 8 columns apart, write to different banks.
+__device__ inline uint32_t staged_at(uint32_t column, uint32_t unit) {
+  return column * kTile + (unit ^ (column / 8)) * 8;
 }
 
 /// What becomes of bytes that are written: read soon, or not before L2 has seen much else.
@@ -156,36 +169,43 @@ __device__ inline void put(uint8_t* to, const V& v) {
 }
 
 // Writes the tile's columns as rows of `to`, the first tile element at (row0, column0).
-template <Written WRITTEN = Written::soon_read>
+template <Written WRITTEN = Written::soon_read, bool WHOLE = false>
 __device__ inline void write_transposed(const uint8_t* staged, uint8_t* to, int64_t stride,
                                         int64_t row0, int column0, int64_t rows, int cols) {
-  // A thread has the same rows of columns that are kStep apart.
+  // A thread has the same 16 rows of columns that are kStep apart.
   constexpr int kStep = kThreads / 8;
   const int first = static_cast<int>(threadIdx.x) / 8, rows16 = static_cast<int>(threadIdx.x) % 8;
-  const int columns = row0 + rows16 * 16 < rows ? cols - column0 : 0;
+  int columns = kTile;
+  if constexpr (!WHOLE) columns = row0 + rows16 * 16 < rows ? cols - column0 : 0;
   to += (column0 + first) * stride + row0 + rows16 * 16;
+  const uint32_t low = staged_at(first, 2 * rows16), high = staged_at(first, 2 * rows16 + 1);
 #pragma unroll
-  for (int column = first; column - first < kTile; column += kStep, to += kStep * stride) {
-    if (column < columns) put<WRITTEN>(to, staged_rows(staged, column, rows16));
+  for (int i = 0; i < kTile / kStep; ++i, to += kStep * stride) {
+    if (!WHOLE && first + i * kStep >= columns) continue;
+    // staged_at() of the column i kStep further on.
+    const auto at = [&](uint32_t unit) {
+      return *reinterpret_cast<const uint2*>(staged + ((unit ^ (i * kStep)) + i * kStep * kTile));
+    };
+    const uint2 a = at(low), b = at(high);
+    put<WRITTEN>(to, make_uint4(a.x, a.y, b.x, b.y));
   }
 }
 
 template <class Block>
 __device__ inline void stage_block(uint8_t* staged, const Block& block, const float* inverse) {
   const int c8 = threadIdx.x % 16, r8 = threadIdx.x / 16;
+  uint8_t* to = staged + staged_at(8 * c8, r8);
 #pragma unroll
   for (int c = 0; c < 8; ++c) {
     const float s = inverse[c];
-    stage_column(staged, 8 * c8 + c, r8,
-                 make_uint2(pack_e4m3(block.at(0, c) * s, block.at(1, c) * s, block.at(2, c) * s,
-                                      block.at(3, c) * s),
-                            pack_e4m3(block.at(4, c) * s, block.at(5, c) * s, block.at(6, c) * s,
-                                      block.at(7, c) * s)));
+    *reinterpret_cast<uint2*>(to + c * kTile) = make_uint2(
+        pack_e4m3(block.at(0, c) * s, block.at(1, c) * s, block.at(2, c) * s, block.at(3, c) * s),
+        pack_e4m3(block.at(4, c) * s, block.at(5, c) * s, block.at(6, c) * s, block.at(7, c) * s));
   }
 }
 
-template <Written WRITTEN = Written::soon_read, class Block>
-__device__ inline void write_rows(uint8_t* to, const Block& block, const Place& place,
+template <Written WRITTEN = Written::soon_read, class Block, class P>
+__device__ inline void write_rows(uint8_t* to, const Block& block, const P& place,
                                   const float* inverse) {
   if (!place.has_columns()) return;
   to += place.row * place.cols + place.column;
@@ -204,17 +224,24 @@ __device__ inline void write_rows(uint8_t* to, const Block& block, const Place& 
 // ---------------------------------------------------------------------------------
 
 struct ActivationShared {
-  uint16_t row_max[kTile];
-  uint32_t column_max[kWarps][kTile / 2];
-  float row_inverse[kTile];
-  float column_inverse[kTile];
+  alignas(16) uint16_t row_max[kTile];
+  alignas(16) uint32_t column_max[kWarps][kTile / 2];
+  alignas(16) float row_inverse[kTile];
+  alignas(16) float column_inverse[kTile];
   alignas(16) uint8_t staged[kTile * kTile];
 };
 
-// Largest magnitudes of the tile's 128 rows, and of the columns within each warp's 16 rows.
-__device__ inline void tile_maxima(const PairBlock& block, ActivationShared& shared) {
-  const int lane = threadIdx.x % 32, c8 = threadIdx.x % 16, r8 = threadIdx.x / 16;
-  uint32_t by_rows[4], by_columns[4];
+/// The maximum of both lanes' `keep`, where a lane keeps the one of (low, high) that its bit of
+/// `step` names and hands over the other: two values become one in half as many exchanges.
+__device__ inline uint32_t exchange_max(uint32_t low, uint32_t high, int step) {
+  const bool upper = (threadIdx.x & step) != 0;
+  const uint32_t keep = upper ? high : low, give = upper ? low : high;
+  return max_bf16x2(keep, __shfl_xor_sync(0xffffffff, give, step));
+}
+
+// Largest magnitudes of the tile's 128 rows.
+__device__ inline void row_maxima(const PairBlock& block, ActivationShared& shared) {
+  uint32_t by_rows[4];  // rows 2 i and 2 i + 1 as a pair
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     uint32_t of[2];
@@ -225,58 +252,70 @@ __device__ inline void tile_maxima(const PairBlock& block, ActivationShared& sha
                          max_bf16x2(magnitude(p[2]), magnitude(p[3])));
     }
     by_rows[i] = max_bf16x2(__byte_perm(of[0], of[1], 0x5410), __byte_perm(of[0], of[1], 0x7632));
+  }
+  // Over the 16 threads of the rows. Lanes with bits 8 and 4 of i's end with pair i.
+  const uint32_t first = exchange_max(by_rows[0], by_rows[2], 8);
+  const uint32_t second = exchange_max(by_rows[1], by_rows[3], 8);
+  uint32_t largest = exchange_max(first, second, 4);
+#pragma unroll
+  for (int step = 2; step > 0; step /= 2) {
+    largest = max_bf16x2(largest, __shfl_xor_sync(0xffffffff, largest, step));
+  }
+  if (threadIdx.x % 4 == 0) {
+    const int pair = threadIdx.x / 8 % 2 * 2 + threadIdx.x / 4 % 2;
+    *reinterpret_cast<uint32_t*>(&shared.row_max[threadIdx.x / 16 * 8 + 2 * pair]) = largest;
+  }
+}
+// Largest magnitudes of the tile's columns within each warp's 16 rows.
+__device__ inline void column_maxima(const PairBlock& block, ActivationShared& shared) {
+  uint32_t by_columns[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
     uint32_t m = magnitude(block.pairs[0][i]);
 #pragma unroll
     for (int r = 1; r < 8; ++r) m = max_bf16x2(m, magnitude(block.pairs[r][i]));
     by_columns[i] = m;
   }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-#pragma unroll
-    for (int step = 8; step > 0; step /= 2) {
-      by_rows[i] = max_bf16x2(by_rows[i], __shfl_xor_sync(0xffffffff, by_rows[i], step));
-    }
-    by_columns[i] = max_bf16x2(by_columns[i], __shfl_xor_sync(0xffffffff, by_columns[i], 16));
-  }
-  if (c8 == 0) {
-    *reinterpret_cast<uint4*>(&shared.row_max[8 * r8]) =
-        make_uint4(by_rows[0], by_rows[1], by_rows[2], by_rows[3]);
-  }
-  if (lane < 16) {
-    *reinterpret_cast<uint4*>(&shared.column_max[threadIdx.x / 32][4 * c8]) =
-        make_uint4(by_columns[0], by_columns[1], by_columns[2], by_columns[3]);
-  }
+  const uint2 largest = make_uint2(exchange_max(by_columns[0], by_columns[2], 16),
+                                   exchange_max(by_columns[1], by_columns[3], 16));
+  const int half = threadIdx.x / 16 % 2;  // has columns 8 c + 4 half..
+  *reinterpret_cast<uint2*>(
+      &shared.column_max[threadIdx.x / 32][4 * (threadIdx.x % 16) + 2 * half]) = largest;
 }
 
 // Threads 0 to 127 finish one row each, the others one column each.
+template <class P>
 __device__ inline void tile_scales(ActivationShared& shared, const QuantisedActivation& out,
-                                   int64_t row0, int column0, int64_t rows, int cols) {
+                                   int64_t row0, int column0, const P& place) {
   const int i = threadIdx.x % kTile;
   if (threadIdx.x < kTile) {
+    if (out.values == nullptr) return;
     const float m = low_float(shared.row_max[i]);
     shared.row_inverse[i] = inverse_of(m);
-    if (out.values != nullptr && row0 + i < rows) {
+    if (kIsWhole<P> || row0 + i < place.rows) {
       out.scales[column0 / kTile * out.scale_stride + row0 + i] = scale_of(m);
     }
   } else {
+    if (out.values_t == nullptr) return;
     uint32_t pair = 0;
 #pragma unroll
     for (int w = 0; w < kWarps; ++w) pair = max_bf16x2(pair, shared.column_max[w][i / 2]);
     const float m = i % 2 == 0 ? low_float(pair) : high_float(pair);
     shared.column_inverse[i] = inverse_of(m);
-    if (out.values_t != nullptr && column0 + i < cols) {
+    if (kIsWhole<P> || column0 + i < place.cols) {
       out.scales_t[row0 / kTile * out.scale_stride_t + column0 + i] = scale_of(m);
     }
   }
 }
 
-template <Written WRITTEN = Written::soon_read>
-__device__ inline void quantise_tile(const PairBlock& block, const Place& place, int64_t row0,
+template <Written WRITTEN = Written::soon_read, class P>
+__device__ inline void quantise_tile(const PairBlock& block, const P& place, int64_t row0,
                                      int column0, const QuantisedActivation& out,
                                      ActivationShared& shared) {
-  tile_maxima(block, shared);
+  if (out.values != nullptr) row_maxima(block, shared);
+  if (out.values_t != nullptr) column_maxima(block, shared);
   __syncthreads();
-  tile_scales(shared, out, row0, column0, place.rows, place.cols);
+  tile_scales(shared, out, row0, column0, place);
   __syncthreads();
   if (out.values != nullptr) {
     write_rows<WRITTEN>(static_cast<uint8_t*>(out.values), block, place,
@@ -285,8 +324,8 @@ __device__ inline void quantise_tile(const PairBlock& block, const Place& place,
   if (out.values_t == nullptr) return;
   stage_block(shared.staged, block, shared.column_inverse + threadIdx.x % 16 * 8);
   __syncthreads();
-  write_transposed<WRITTEN>(shared.staged, static_cast<uint8_t*>(out.values_t), out.stride_t, row0,
-                            column0, place.rows, place.cols);
+  write_transposed<WRITTEN, kIsWhole<P>>(shared.staged, static_cast<uint8_t*>(out.values_t),
+                                         out.stride_t, row0, column0, place.rows, place.cols);
 }
 
 __device__ inline int64_t live(int64_t rows, const int32_t* live_rows) {

@@ -58,9 +58,19 @@ struct Eight {
   }
 };
 
+/// Eight neighbouring floats at a multiple of 16 bytes.
+struct EightFloats {
+  float values[8] = {};
+  EightFloats() = default;
+  __device__ explicit EightFloats(const float* from) {
+    *reinterpret_cast<float4*>(values) = *reinterpret_cast<const float4*>(from);
+    *reinterpret_cast<float4*>(values + 4) = *reinterpret_cast<const float4*>(from + 4);
+  }
+};
+
 struct NormShared {
   float sums[kTile];  ///< of squares over this block's columns, read by the others of the cluster
-  float rstd[kTile];
+  alignas(16) float rstd[kTile];
 };
 
 __device__ inline float rstd_of(float sum, int cols, float eps) {
@@ -101,146 +111,224 @@ __device__ inline void exchange_sums(const Norm<X>& norm, const Place& place, in
 #endif
 }
 
-template <bool in_cluster, class X>
-__global__ void __launch_bounds__(kThreads, 2)
-    norm_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
-  __shared__ ActivationShared shared;
-  __shared__ NormShared sums;
-  const Place place = place_of(rows, cols);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
-  FloatBlock block;
+__host__ __device__ inline bool is_aligned(const float* weight) {
+  return reinterpret_cast<uintptr_t>(weight) % 16 == 0;
+}
+/// The weights of eight columns.
+template <bool ALIGNED = false>
+__device__ inline EightFloats load_weights(const float* from) {
+  EightFloats to;
+  if (ALIGNED || is_aligned(from)) {
+    to = EightFloats(from);
+  } else {
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    Eight<X> v;
-    if (place.has_row(r) && place.has_columns()) {
-      v.load(norm.x + (place.row + r) * norm.stride + place.column);
-      if (norm.copy != nullptr) v.store(norm.copy + (place.row + r) * cols + place.column);
+    for (int c = 0; c < 8; ++c) to.values[c] = from[c];
+  }
+  return to;
+}
+
+template <bool in_cluster, class X, class P>
+__device__ inline void norm_tile(const Norm<X>& norm, const P& place, int64_t row0,
+                                 const QuantisedActivation& out, ActivationShared& shared,
+                                 NormShared& sums) {
+  FloatBlock block;
+  {
+    const X* from = norm.x + place.row * norm.stride + place.column;
+    Eight<X> v[8];
+#pragma unroll
+    for (int r = 0; r < 8; ++r, from += norm.stride) {
+      if (place.has_row(r) && place.has_columns()) v[r].load(from);
     }
-    v.floats(block.values[r]);
+#pragma unroll
+    for (int r = 0; r < 8; ++r) {
+      if (norm.copy != nullptr && place.has_row(r) && place.has_columns()) {
+        v[r].store(norm.copy + (place.row + r) * place.cols + place.column);
+      }
+      v[r].floats(block.values[r]);
+    }
   }
   if constexpr (in_cluster) {
     tile_sums(block, sums.sums);
     exchange_sums(norm, place, row0, sums);
   } else {
     if (threadIdx.x < kTile) {
-      sums.rstd[threadIdx.x] = row0 + threadIdx.x < rows ? norm.rstd[row0 + threadIdx.x] : 0.0f;
+      sums.rstd[threadIdx.x] =
+          kIsWhole<P> || row0 + threadIdx.x < place.rows ? norm.rstd[row0 + threadIdx.x] : 0.0f;
     }
     __syncthreads();
   }
-  float weight[8] = {};
-  if (place.has_columns()) {
-#pragma unroll
-    for (int c = 0; c < 8; ++c) weight[c] = norm.weight[place.column + c];
-  }
+  EightFloats weight;
+  if (place.has_columns()) weight = load_weights(norm.weight + place.column);
+  const EightFloats rstd(sums.rstd + threadIdx.x / 16 * 8);
   PairBlock pairs;
 #pragma unroll
   for (int r = 0; r < 8; ++r) {
-    const float scale = sums.rstd[threadIdx.x / 16 * 8 + r];
+    const float scale = rstd.values[r];
     float v[8];
 #pragma unroll
-    for (int c = 0; c < 8; ++c) v[c] = block.values[r][c] * scale * weight[c];
+    for (int c = 0; c < 8; ++c) v[c] = block.values[r][c] * scale * weight.values[c];
     pairs.set_row(r, make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]),
                                 pack_bf16(v[6], v[7])));
     if (norm.y != nullptr && place.has_row(r) && place.has_columns()) {
-      *reinterpret_cast<uint4*>(norm.y + (place.row + r) * cols + place.column) =
+      *reinterpret_cast<uint4*>(norm.y + (place.row + r) * place.cols + place.column) =
           make_uint4(pairs.pairs[r][0], pairs.pairs[r][1], pairs.pairs[r][2], pairs.pairs[r][3]);
     }
   }
   quantise_tile(pairs, place, row0, blockIdx.x * kTile, out, shared);
 }
 
-constexpr int kRowThreads = 256;
-
-/// The sum over the PER_ROW neighbouring threads of a row, in every one of them.
-template <int PER_ROW>
-__device__ inline float sum_of_row(float sum) {
-#pragma unroll
-  for (int step = (PER_ROW < kWarp ? PER_ROW : kWarp) / 2; step > 0; step /= 2) {
-    sum += __shfl_xor_sync(0xffffffff, sum, step);
-  }
-  if constexpr (PER_ROW > kWarp) {
-    __shared__ float warps[kRowThreads / kWarp];
-    if (threadIdx.x % kWarp == 0) warps[threadIdx.x / kWarp] = sum;
-    __syncthreads();
-    const float* mine = warps + threadIdx.x / PER_ROW * (PER_ROW / kWarp);
-    sum = 0;
-#pragma unroll
-    for (int i = 0; i < PER_ROW / kWarp; ++i) sum += mine[i];
-  }
-  return sum;
+template <bool in_cluster, class X>
+__global__ void __launch_bounds__(kThreads, 2)
+    norm_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
+  __shared__ ActivationShared shared;
+  __shared__ NormShared sums;
+  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
+  with_place(place_of(rows, cols), row0, blockIdx.x * kTile,
+             [&](const auto& here) { norm_tile<in_cluster>(norm, here, row0, out, shared, sums); });
 }
 
-/// The layout by rows alone: PER_ROW threads hold 8 columns of a row each, 16 of them a tile.
-template <int PER_ROW, class X>
-__global__ void __launch_bounds__(kRowThreads)
-    rows_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
-  const int64_t row =
-      static_cast<int64_t>(blockIdx.x) * (kRowThreads / PER_ROW) + threadIdx.x / PER_ROW;
-  const int column = 8 * static_cast<int>(threadIdx.x % PER_ROW);
-  const bool live = row < rows && column < cols;
-  Eight<X> raw;
-  float v[8], weight[8] = {};
-  if (live) {
-    raw.load(norm.x + row * norm.stride + column);
+// ---- the layout by rows alone: a warp for each row
+
+constexpr int kRowThreads = 256;
+constexpr int kPackColumns = 8 * kWarp;  ///< a lane has 8 neighbours of each
+constexpr int kMostPacks = 8;
+
+/// PACKS values of each lane, over the lanes that differ in the bits from STEP down to 1: a lane
+/// ends with the result of the pack that its bits from STEP down name. Two values become one in an
+/// exchange, so that this takes little more than the exchanges of one value; every sum is made in
+/// the order that the exchange of each value by itself has.
+template <int PACKS, int STEP, class T, class Combine>
+__device__ inline T combine_packs(const T (&of)[PACKS], const Combine& combine) {
+  if constexpr (PACKS == 1) {
+    T value = of[0];
 #pragma unroll
-    for (int c = 0; c < 8; ++c) weight[c] = norm.weight[column + c];
-    if (norm.copy != nullptr) raw.store(norm.copy + row * cols + column);
+    for (int step = STEP; step > 0; step /= 2) {
+      value = combine(value, __shfl_xor_sync(kAllLanes, value, step));
+    }
+    return value;
+  } else {
+    const bool upper = (threadIdx.x & STEP) != 0;
+    T half[PACKS / 2];
+#pragma unroll
+    for (int i = 0; i < PACKS / 2; ++i) {
+      const T low = of[i], high = of[i + PACKS / 2];
+      half[i] = combine(upper ? high : low, __shfl_xor_sync(kAllLanes, upper ? low : high, STEP));
+    }
+    return combine_packs<PACKS / 2, STEP / 2>(half, combine);
   }
-  raw.floats(v);
+}
+/// The pack whose result combine_packs() left in `lane`, and the lowest lane that has a pack's.
+template <int PACKS, int STEP>
+__device__ constexpr int pack_of_lane(int lane) {
+  return PACKS == 1 ? 0 : lane / (2 * STEP / PACKS) % PACKS;
+}
+template <int PACKS, int STEP>
+__device__ constexpr int lane_of_pack(int pack) {
+  return PACKS == 1 ? 0 : pack * (2 * STEP / PACKS);
+}
+
+/// WHOLE: rows of exactly PACKS packs, and weights at a multiple of 16 bytes.
+template <int PACKS, bool WHOLE, class X>
+__global__ void __launch_bounds__(kRowThreads, sizeof(X) == 2 ? 3 : 2)
+    rows_kernel(const Norm<X> norm, int64_t rows, int cols, const QuantisedActivation out) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int64_t row =
+      int64_t{blockIdx.x} * (kRowThreads / kWarp) + static_cast<int>(threadIdx.x) / kWarp;
+  if (row >= rows) return;
+  const auto column = [&](int pack) { return pack * kPackColumns + 8 * lane; };
+  const auto has = [&](int pack) { return WHOLE || column(pack) < cols; };
+  Eight<X> raw[PACKS];
+  const X* from = norm.x + row * norm.stride;
+#pragma unroll
+  for (int p = 0; p < PACKS; ++p) {
+    if (has(p)) raw[p].load(from + column(p));
+  }
+  float squares[PACKS];
+#pragma unroll
+  for (int p = 0; p < PACKS; ++p) {
+    if (norm.copy != nullptr && has(p)) {
+      raw[p].store(norm.copy + row * cols + column(p));
+    }
+    float v[8];
+    raw[p].floats(v);
+    squares[p] = 0;
+#pragma unroll
+    for (int c = 0; c < 8; ++c) squares[p] += v[c] * v[c];
+  }
+  const float of_pack = combine_packs<PACKS, kWarp / 2>(squares, Add{});
   float sum = 0;
 #pragma unroll
-  for (int c = 0; c < 8; ++c) sum += v[c] * v[c];
-  const float r = rstd_of(sum_of_row<PER_ROW>(sum), cols, norm.eps);
-  if (column == 0 && row < rows) norm.rstd[row] = r;
+  for (int p = 0; p < PACKS; ++p) {
+    sum += __shfl_sync(kAllLanes, of_pack, lane_of_pack<PACKS, kWarp / 2>(p));
+  }
+  const float r = rstd_of(sum, cols, norm.eps);
+  if (lane == 0) norm.rstd[row] = r;
 
-  uint32_t pairs[4], largest = 0;
+  uint32_t pairs[PACKS][4], largest[PACKS];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    pairs[i] = pack_bf16(v[2 * i] * r * weight[2 * i], v[2 * i + 1] * r * weight[2 * i + 1]);
-    largest = max_bf16x2(largest, magnitude(pairs[i]));
-  }
+  for (int p = 0; p < PACKS; ++p) {
+    EightFloats weight;
+    if (has(p)) weight = load_weights<WHOLE>(norm.weight + column(p));
+    float v[8];
+    raw[p].floats(v);
+    largest[p] = 0;
 #pragma unroll
-  for (int step = 8; step > 0; step /= 2) {
-    largest = max_bf16x2(largest, __shfl_xor_sync(0xffffffff, largest, step));
+    for (int i = 0; i < 4; ++i) {
+      pairs[p][i] = pack_bf16(v[2 * i] * r * weight.values[2 * i],
+                              v[2 * i + 1] * r * weight.values[2 * i + 1]);
+      largest[p] = max_bf16x2(largest[p], magnitude(pairs[p][i]));
+    }
   }
-  if (!live) return;
-  if (norm.y != nullptr) {
-    *reinterpret_cast<uint4*>(norm.y + row * cols + column) =
-        make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
-  }
-  const float most = fmaxf(low_float(largest), high_float(largest)), s = inverse_of(most);
-  const auto four = [&](uint32_t a, uint32_t b) {
-    return pack_e4m3(low_float(a) * s, high_float(a) * s, low_float(b) * s, high_float(b) * s);
-  };
-  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(out.values) + row * cols + column) =
-      make_uint2(four(pairs[0], pairs[1]), four(pairs[2], pairs[3]));
-  if (threadIdx.x % 16 == 0) {
-    out.scales[column / kTile * out.scale_stride + row] = scale_of(most);
+  // A tile is half of a pack; each lane finishes one.
+  const auto larger = [](uint32_t a, uint32_t b) { return max_bf16x2(a, b); };
+  const uint32_t of_tile = combine_packs<PACKS, kWarp / 4>(largest, larger);
+  const float most = fmaxf(low_float(of_tile), high_float(of_tile)), inverse = inverse_of(most);
+  const int tile = 2 * pack_of_lane<PACKS, kWarp / 4>(lane % (kWarp / 2)) + lane / (kWarp / 2);
+  const bool is_first = lane_of_pack<PACKS, kWarp / 4>(tile / 2) == lane % (kWarp / 2);
+  if (is_first && (WHOLE || tile * kTile < cols))
+    out.scales[tile * out.scale_stride + row] = scale_of(most);
+  uint8_t* values = static_cast<uint8_t*>(out.values) + row * cols;
+#pragma unroll
+  for (int p = 0; p < PACKS; ++p) {
+    const int owner = lane / (kWarp / 2) * (kWarp / 2) + lane_of_pack<PACKS, kWarp / 4>(p);
+    const float s = __shfl_sync(kAllLanes, inverse, owner);
+    if (!has(p)) continue;
+    if (norm.y != nullptr) {
+      *reinterpret_cast<uint4*>(norm.y + row * cols + column(p)) =
+          make_uint4(pairs[p][0], pairs[p][1], pairs[p][2], pairs[p][3]);
+    }
+    const auto four = [&](uint32_t a, uint32_t b) {
+      return pack_e4m3(low_float(a) * s, high_float(a) * s, low_float(b) * s, high_float(b) * s);
+    };
+    *reinterpret_cast<uint2*>(values + column(p)) =
+        make_uint2(four(pairs[p][0], pairs[p][1]), four(pairs[p][2], pairs[p][3]));
   }
 }
 
-template <int PER_ROW, class X>
-void launch_rows(cudaStream_t stream, const Norm<X>& norm, int64_t rows, int cols,
-                 const QuantisedActivation& out) {
-  constexpr int kRows = kRowThreads / PER_ROW;
-  rows_kernel<PER_ROW><<<blocks_for(rows, kRows), kRowThreads, 0, stream>>>(norm, rows, cols, out);
+template <int PACKS, class X>
+void launch_rows_of(cudaStream_t stream, const Norm<X>& norm, int64_t rows, int cols,
+                    const QuantisedActivation& out) {
+  const unsigned blocks = blocks_for(rows, kRowThreads / kWarp);
+  if (cols == PACKS * kPackColumns && is_aligned(norm.weight)) {
+    rows_kernel<PACKS, true><<<blocks, kRowThreads, 0, stream>>>(norm, rows, cols, out);
+  } else {
+    rows_kernel<PACKS, false><<<blocks, kRowThreads, 0, stream>>>(norm, rows, cols, out);
+  }
 }
 
-/// False where a row is too long for the threads of a block.
+/// False where a row is too long for a warp.
 template <class X>
 bool launch_rows(cudaStream_t stream, const Norm<X>& norm, int64_t rows, int cols,
                  const QuantisedActivation& out) {
-  if (cols > 8 * kRowThreads) return false;
-  if (cols <= 8 * 16) {
-    launch_rows<16>(stream, norm, rows, cols, out);
-  } else if (cols <= 8 * 32) {
-    launch_rows<32>(stream, norm, rows, cols, out);
-  } else if (cols <= 8 * 64) {
-    launch_rows<64>(stream, norm, rows, cols, out);
-  } else if (cols <= 8 * 128) {
-    launch_rows<128>(stream, norm, rows, cols, out);
+  if (cols > kMostPacks * kPackColumns) return false;
+  if (cols <= kPackColumns) {
+    launch_rows_of<1>(stream, norm, rows, cols, out);
+  } else if (cols <= 2 * kPackColumns) {
+    launch_rows_of<2>(stream, norm, rows, cols, out);
+  } else if (cols <= 4 * kPackColumns) {
+    launch_rows_of<4>(stream, norm, rows, cols, out);
   } else {
-    launch_rows<256>(stream, norm, rows, cols, out);
+    launch_rows_of<kMostPacks>(stream, norm, rows, cols, out);
   }
   return true;
 }

@@ -10,14 +10,31 @@ namespace tessera::kernels::cuda {
 using namespace e4m3;
 
 namespace {
+/// Division by a number that the compiler does not know, as one multiplication: exact for
+/// dividends below 2^32 / divisor.
+struct Divisor {
+  std::uint32_t inverse;  ///< 2^32 / divisor, rounded up; 0: by one
+  Divisor(const char* where, std::int64_t divisor, std::int64_t dividends)
+      : inverse(divisor == 1 ? 0
+                             : static_cast<std::uint32_t>(((std::int64_t{1} << 32) + divisor - 1) /
+                                                          divisor)) {
+    require(dividends * divisor < std::int64_t{1} << 32, where, "{} picks of top {} are too many",
+            dividends, divisor);
+  }
+  __device__ std::int32_t divide(std::int32_t value) const {
+    return inverse == 0 ? value : static_cast<std::int32_t>(__umulhi(value, inverse));
+  }
+};
+
 /// Where the rows of a tile come from.
 struct Routes {
   const std::int32_t *slot_of_row, *used;
-  unsigned top_k;
+  Divisor top_k;
   TileOrder order;
 
   /// The tokens of eight rows, or -1 where a row is padding or not in use.
-  __device__ void load_tokens(const Place& place, std::int32_t (&tokens)[8]) const {
+  template <class P>
+  __device__ void load_tokens(const P& place, std::int32_t (&tokens)[8]) const {
     const std::int32_t* from = slot_of_row + place.row;
     if (place.has_row(7)) {
       *reinterpret_cast<int4*>(tokens) = *reinterpret_cast<const int4*>(from);
@@ -28,7 +45,7 @@ struct Routes {
     }
 #pragma unroll
     for (int r = 0; r < 8; ++r) {
-      if (tokens[r] >= 0) tokens[r] = static_cast<std::int32_t>(unsigned(tokens[r]) / top_k);
+      if (tokens[r] >= 0) tokens[r] = top_k.divide(tokens[r]);
     }
   }
 };
@@ -41,18 +58,21 @@ __global__ void __launch_bounds__(kThreads, 4)
   if (!tile.is_used) return;
   const int column0 = tile.column * kTile, thread = static_cast<int>(threadIdx.x);
   const Place place{tile.row0 + thread / 16 * 8, column0 + thread % 16 * 8, *routes.used, cols};
-  alignas(16) std::int32_t tokens[8];
-  routes.load_tokens(place, tokens);
-  PairBlock block;
+  with_place(place, tile.row0, column0, [&](const auto& here) {
+    alignas(16) std::int32_t tokens[8];
+    routes.load_tokens(here, tokens);
+    PairBlock block;
+    const X* from = x + here.column;
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
-    uint4 v = make_uint4(0, 0, 0, 0);
-    if (tokens[r] >= 0 && place.has_columns()) {
-      v = load_pairs(x + static_cast<int64_t>(tokens[r]) * cols + place.column);
+    for (int r = 0; r < 8; ++r) {
+      uint4 v = make_uint4(0, 0, 0, 0);
+      if (tokens[r] >= 0 && here.has_columns()) {
+        v = load_pairs(from + static_cast<int64_t>(tokens[r]) * cols);
+      }
+      block.set_row(r, v);
     }
-    block.set_row(r, v);
-  }
-  quantise_tile<Written::streamed>(block, place, tile.row0, column0, out, shared);
+    quantise_tile<Written::streamed>(block, here, tile.row0, column0, out, shared);
+  });
 }
 
 // ---- rows that are in tiles already
@@ -77,7 +97,7 @@ __device__ inline void load_tokens(const Routes& routes, int64_t first, int (&to
   const int64_t row = first + threadIdx.x;
   if (threadIdx.x < kTile) {
     const std::int32_t slot = row < *routes.used ? routes.slot_of_row[row] : -2;
-    tokens[threadIdx.x] = slot < 0 ? slot : static_cast<int>(unsigned(slot) / routes.top_k);
+    tokens[threadIdx.x] = slot < 0 ? slot : routes.top_k.divide(slot);
   }
   __syncthreads();
 }
@@ -131,7 +151,7 @@ Routes routes_of(Context& context, const char* where, const Permutation& p, cons
   require(reinterpret_cast<std::uintptr_t>(slots) % 16 == 0, where,
           "expected slot_of_row at a multiple of 16 bytes");
   return {slots, p.offsets.data<std::int32_t>() + (p.offsets.size(0) - 1),
-          static_cast<unsigned>(p.row_of_slot.size(1)),
+          Divisor(where, p.row_of_slot.size(1), p.row_of_slot.numel()),
           order_tiles(context, where, p, static_cast<int>(blocks_for(cols, width)))};
 }
 

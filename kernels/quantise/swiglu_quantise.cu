@@ -10,8 +10,16 @@ namespace tessera::kernels::cuda {
 using namespace e4m3;
 
 namespace {
+/// A quarter of 1 + exp(-x), inverted. Scaled so that nothing is denormal where the sum is large:
+/// flushing then changes no result.
+__device__ inline float four_sigmoid(float x) {
+  float e, y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(e) : "f"(x * -1.4426950408889634f));
+  asm("rcp.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(fmaf(0.25f, e, 0.25f)));
+  return y;
+}
 __device__ inline float swiglu(float gate, float up, float weight) {
-  return __fdividef(gate, 1.0f + __expf(-gate)) * up * weight;
+  return 0.25f * gate * four_sigmoid(gate) * up * weight;
 }
 __device__ inline uint32_t swiglu_pair(uint32_t gate, uint32_t up, float weight) {
   return pack_bf16(swiglu(low_float(gate), low_float(up), weight),
@@ -30,35 +38,36 @@ struct Forward {
   const float* row_weights;
   uint8_t* y;
 
-  __device__ const uint8_t* at(const Place& place, int r) const {
-    return gate_up + ((place.row + r) * 2 * width + place.column) * 2;
+  __device__ const uint8_t* first(const Place& place) const {
+    return gate_up + (place.row * 2 * width + place.column) * 2;
   }
-  __device__ float weight(const Place& place, int r) const {
+  __device__ int64_t row_bytes() const { return int64_t{4} * width; }
+  template <class P>
+  __device__ float weight(const P& place, int r) const {
     return row_weights == nullptr || !place.has_row(r) ? 1.0f : row_weights[place.row + r];
   }
-  __device__ void write_y(const Place& place, int r, const uint4& v) const {
+  template <class P>
+  __device__ void write_y(const P& place, int r, const uint4& v) const {
     if (y == nullptr || !place.has_row(r) || !place.has_columns()) return;
     *reinterpret_cast<uint4*>(y + ((place.row + r) * width + place.column) * 2) = v;
   }
 };
 
-__global__ void __launch_bounds__(kThreads, 3)
-    swiglu_kernel(const Forward f, const QuantisedActivation out) {
-  __shared__ ActivationShared shared;
-  const Place place = place_of(live(f.rows, f.live_rows), f.width);
-  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
-  if (row0 >= place.rows) return;
+template <class P>
+__device__ inline void swiglu_tile(const P& place, int64_t row0, const Forward& f,
+                                   const QuantisedActivation& out, ActivationShared& shared) {
   PairBlock block;
+  const uint8_t* from = f.first(place);
   // Four rows at a time: eight loads in flight, and registers for no more.
 #pragma unroll
   for (int first = 0; first < 8; first += 4) {
     uint4 gate[4], up[4];
 #pragma unroll
-    for (int r = 0; r < 4; ++r) {
+    for (int r = 0; r < 4; ++r, from += f.row_bytes()) {
       gate[r] = up[r] = make_uint4(0, 0, 0, 0);
       if (place.has_row(first + r) && place.has_columns()) {
-        gate[r] = load_stream(f.at(place, first + r));
-        up[r] = load_stream(f.at(place, first + r) + static_cast<int64_t>(f.width) * 2);
+        gate[r] = load_stream(from);
+        up[r] = load_stream(from + f.row_bytes() / 2);
       }
     }
 #pragma unroll
@@ -71,21 +80,30 @@ __global__ void __launch_bounds__(kThreads, 3)
   quantise_tile(block, place, row0, blockIdx.x * kTile, out, shared);
 }
 
-/// The same, and gate and up themselves by rows.
-__global__ void __launch_bounds__(kThreads, 2)
-    swiglu_keep_kernel(const Forward f, const QuantisedActivation gate_out,
-                       const QuantisedActivation up_out, const QuantisedActivation out) {
+__global__ void __launch_bounds__(kThreads, 3)
+    swiglu_kernel(const Forward f, const QuantisedActivation out) {
   __shared__ ActivationShared shared;
   const Place place = place_of(live(f.rows, f.live_rows), f.width);
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
   if (row0 >= place.rows) return;
+  with_place(place, row0, blockIdx.x * kTile,
+             [&](const auto& here) { swiglu_tile(here, row0, f, out, shared); });
+}
+
+/// The same, and gate and up themselves by rows.
+template <class P>
+__device__ inline void swiglu_keep_tile(const P& place, int64_t row0, const Forward& f,
+                                        const QuantisedActivation& gate_out,
+                                        const QuantisedActivation& up_out,
+                                        const QuantisedActivation& out, ActivationShared& shared) {
   PairBlock gate, up;
+  const uint8_t* from = f.first(place);
 #pragma unroll
-  for (int r = 0; r < 8; ++r) {
+  for (int r = 0; r < 8; ++r, from += f.row_bytes()) {
     uint4 g = make_uint4(0, 0, 0, 0), u = g;
     if (place.has_row(r) && place.has_columns()) {
-      g = load_stream(f.at(place, r));
-      u = load_stream(f.at(place, r) + static_cast<int64_t>(f.width) * 2);
+      g = load_stream(from);
+      u = load_stream(from + f.row_bytes() / 2);
     }
     gate.set_row(r, g);
     up.set_row(r, u);
@@ -103,6 +121,18 @@ __global__ void __launch_bounds__(kThreads, 2)
     f.write_y(place, r, make_uint4(up.pairs[r][0], up.pairs[r][1], up.pairs[r][2], up.pairs[r][3]));
   }
   quantise_tile(up, place, row0, column0, out, shared);
+}
+
+__global__ void __launch_bounds__(kThreads, 2)
+    swiglu_keep_kernel(const Forward f, const QuantisedActivation gate_out,
+                       const QuantisedActivation up_out, const QuantisedActivation out) {
+  __shared__ ActivationShared shared;
+  const Place place = place_of(live(f.rows, f.live_rows), f.width);
+  const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile;
+  if (row0 >= place.rows) return;
+  with_place(place, row0, blockIdx.x * kTile, [&](const auto& here) {
+    swiglu_keep_tile(here, row0, f, gate_out, up_out, out, shared);
+  });
 }
 
 // ---- backward
@@ -247,9 +277,9 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
   }
   const int column0 = blockIdx.x * kTile;
-  quantise_tile(gates, {place.row, place.column, place.rows, 2 * b.width}, row0, column0, d_gate_up,
-                shared);
-  quantise_tile(ups, {place.row, place.column + b.width, place.rows, 2 * b.width}, row0,
+  quantise_tile(gates, Place{place.row, place.column, place.rows, 2 * b.width}, row0, column0,
+                d_gate_up, shared);
+  quantise_tile(ups, Place{place.row, place.column + b.width, place.rows, 2 * b.width}, row0,
                 column0 + b.width, d_gate_up, shared);
   quantise_tile(ys, place, row0, column0, y, shared);
 }

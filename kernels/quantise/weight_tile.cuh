@@ -27,8 +27,8 @@ __device__ inline float block_largest(float value, float* of_warps) {
 }
 
 /// Writes the tile of this block: blockIdx.x along k, blockIdx.y along n.
-template <class Block>
-__device__ inline void quantise_weight_tile(const Block& block, const Place& place, int64_t batch,
+template <class Block, class P>
+__device__ inline void quantise_weight_tile(const Block& block, const P& place, int64_t batch,
                                             int n, int k, const QuantisedWeight& out,
                                             WeightShared& shared) {
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kTile, first = batch * n * k;
@@ -51,8 +51,9 @@ __device__ inline void quantise_weight_tile(const Block& block, const Place& pla
   if (out.values_t == nullptr) return;
   stage_block(shared.staged, block, inverses);
   __syncthreads();
-  write_transposed(shared.staged, static_cast<uint8_t*>(out.values_t) + first, n, row0,
-                   blockIdx.x * kTile, n, k);
+  write_transposed<Written::soon_read, kIsWhole<P>>(shared.staged,
+                                                    static_cast<uint8_t*>(out.values_t) + first, n,
+                                                    row0, blockIdx.x * kTile, n, k);
 }
 
 }  // namespace tessera::kernels::cuda::e4m3
