@@ -8,7 +8,7 @@
 // memory that compete with the tensor cores for its bandwidth. So they are loaded once per stage
 // into registers and serve both slabs, which is why tiles are tall and not wide. And the rows of
 // the tile of b lie in another order than in memory, so that the columns of a thread are four
-// neighbours each: a fourth as many loads of scales, and results that are written 16 bytes at once.
+// neighbours each: half as many loads of scales, and results that are written 16 bytes at once.
 #pragma once
 
 #include "kernels/grouped_product/grouped_product_fp8.cuh"
@@ -191,9 +191,9 @@ __device__ inline void stage_panel(uint32_t panel, const float* sums) {
   }
 }
 
-// Adds one slab, whose first row and column these are, by the copy engine: four times as many bytes
-// at once as a warp's additions, which wait for each other. Each element has one adder per launch,
-// so the order of sums is fixed. Rows and columns past the matrix are left out.
+// Adds one slab, whose first row and column these are, by the copy engine, which is quicker than
+// additions by the threads (NOTES.md). Each element has one adder per launch, so the order of sums
+// is fixed. Rows and columns past the matrix are left out.
 __device__ inline void add_slab(const WeightGradArguments& p, uint32_t panels, int group,
                                 int expert, int row, int column, const float* sums) {
   constexpr int kPanels = kGradPanels<true>;
