@@ -138,6 +138,21 @@
         <source>%1 tokens</source>
         <translation>%1 Tokens</translation>
     </message>
+    <message>
+        <source>Checkpoint step %1</source>
+        <translation>Checkpoint Schritt %1</translation>
+    </message>
+</context>
+<context>
+    <name>ChartPanel</name>
+    <message>
+        <source>before the first step</source>
+        <translation>vor dem ersten Schritt</translation>
+    </message>
+    <message>
+        <source>at step %1</source>
+        <translation>bei Schritt %1</translation>
+    </message>
 </context>
 <context>
     <name>Experts</name>
@@ -343,6 +358,17 @@
     </message>
 </context>
 <context>
+    <name>RunNumbers</name>
+    <message>
+        <source>%1 rows that a resume or a rollback undid are left out</source>
+        <translation>%1 Zeilen, die ein Fortsetzen oder Zurückrollen ungültig gemacht hat, fehlen</translation>
+    </message>
+    <message>
+        <source>the log is damaged: %1</source>
+        <translation>das Protokoll ist beschädigt: %1</translation>
+    </message>
+</context>
+<context>
     <name>RunState</name>
     <message>
         <source>Draft</source>
@@ -426,6 +452,13 @@
     <message>
         <source>Archived</source>
         <translation>Archiviert</translation>
+    </message>
+</context>
+<context>
+    <name>TableCopy</name>
+    <message>
+        <source>Copy</source>
+        <translation>Kopieren</translation>
     </message>
 </context>
 <context>
@@ -698,6 +731,10 @@
         <source>no value above 0 for a log axis</source>
         <translation>kein Wert über 0 für eine logarithmische Achse</translation>
     </message>
+    <message>
+        <source>No step has been logged yet.</source>
+        <translation>Noch ist kein Schritt aufgezeichnet.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ChartTableDialog</name>
@@ -831,16 +868,28 @@
         <translation>Alles Geloggte sichern</translation>
     </message>
     <message>
-        <source>CSV (*.csv)</source>
-        <translation>CSV (*.csv)</translation>
-    </message>
-    <message>
         <source>Saving %1</source>
         <translation>%1 wird gesichert</translation>
     </message>
     <message>
         <source>Saved %1</source>
         <translation>%1 gesichert</translation>
+    </message>
+    <message>
+        <source>With the curves of %1, which it was forked from</source>
+        <translation>Mit den Kurven von %1, wovon er abzweigt</translation>
+    </message>
+    <message>
+        <source>CSV, one row a step (*.csv)</source>
+        <translation>CSV, eine Zeile je Schritt (*.csv)</translation>
+    </message>
+    <message>
+        <source>Every event, as tessera watch --json (*.jsonl)</source>
+        <translation>Jedes Ereignis, wie tessera watch --json (*.jsonl)</translation>
+    </message>
+    <message>
+        <source>Saved %1: %2</source>
+        <translation>%1 gespeichert: %2</translation>
     </message>
 </context>
 <context>
@@ -1179,6 +1228,26 @@
         <source>The less likely a token was, the stronger its colour. Click one, or select several, to look into them in the inspector.</source>
         <translation>Je unwahrscheinlicher ein Token war, desto stärker seine Farbe. Eines anklicken oder mehrere auswählen, um sie im Inspektor anzusehen.</translation>
     </message>
+    <message>
+        <source>%1 is at work: it can be talked to once it has saved a checkpoint.</source>
+        <translation>%1 ist an der Arbeit: Chatten geht, sobald ein Checkpoint gespeichert ist.</translation>
+    </message>
+    <message>
+        <source>Watch it</source>
+        <translation>Zuschauen</translation>
+    </message>
+    <message>
+        <source>Chat with %1: %2</source>
+        <translation>Chat mit %1: %2</translation>
+    </message>
+    <message>
+        <source>The conversation with your message has %1 tokens, and %2 reads fewer than %3. Shorten the message, or send it in a new chat.</source>
+        <translation>Das Gespräch hat mit Ihrer Nachricht %1 Tokens, und %2 liest weniger als %3. Kürzen Sie die Nachricht, oder senden Sie sie in einem neuen Chat.</translation>
+    </message>
+    <message>
+        <source>Continue the last answer</source>
+        <translation>Letzte Antwort fortsetzen</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ChatStore</name>
@@ -1260,13 +1329,28 @@
         <source>step %1</source>
         <translation>Schritt %1</translation>
     </message>
+    <message>
+        <source>answers beside</source>
+        <translation>antwortet daneben</translation>
+    </message>
+    <message>
+        <source>This checkpoint answers beside this one already</source>
+        <translation>Dieser Checkpoint antwortet schon daneben</translation>
+    </message>
+    <message>
+        <source>removed</source>
+        <translation>entfernt</translation>
+    </message>
+    <message numerus="yes">
+        <source>Show %n newer checkpoints</source>
+        <translation>
+            <numerusform>%n neueren Checkpoint zeigen</numerusform>
+            <numerusform>%n neuere Checkpoints zeigen</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::CheckpointsModel</name>
-    <message>
-        <source>After step</source>
-        <translation>Nach Schritt</translation>
-    </message>
     <message>
         <source>Tokens</source>
         <translation>Tokens</translation>
@@ -1286,6 +1370,10 @@
     <message>
         <source>Folder</source>
         <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>Step</source>
+        <translation>Schritt</translation>
     </message>
 </context>
 <context>
@@ -1571,6 +1659,10 @@
         <source>Write a message first</source>
         <translation>Zuerst eine Nachricht schreiben</translation>
     </message>
+    <message>
+        <source>Send it in a new chat</source>
+        <translation>In einem neuen Chat senden</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ConfigurePage</name>
@@ -1740,6 +1832,10 @@
     <message>
         <source>Context: %1</source>
         <translation>Kontext: %1</translation>
+    </message>
+    <message>
+        <source>context: not counted</source>
+        <translation>Kontext: nicht gezählt</translation>
     </message>
 </context>
 <context>
@@ -2386,6 +2482,10 @@
         <source>Experts of %1 at step %2</source>
         <translation>Experten von %1 in Schritt %2</translation>
     </message>
+    <message>
+        <source>The folder of %1 is gone. It was %2. Move it back, and the run is here again.</source>
+        <translation>Der Ordner von %1 ist weg. Es war %2. Legen Sie ihn zurück, und der Lauf ist wieder hier.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::FanPlot</name>
@@ -2541,6 +2641,29 @@
     <message>
         <source>The folder is used when the studio is started again.</source>
         <translation>Der Ordner gilt ab dem nächsten Start.</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::GaugeHistory</name>
+    <message>
+        <source>minutes from now</source>
+        <translation>Minuten von jetzt</translation>
+    </message>
+    <message>
+        <source>History of processor, memory and GPUs</source>
+        <translation>Verlauf von Prozessor, Speicher und GPUs</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>Prozessor</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Speicher</translation>
+    </message>
+    <message>
+        <source>GPU %1</source>
+        <translation>GPU %1</translation>
     </message>
 </context>
 <context>
@@ -2811,6 +2934,37 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
 </context>
 <context>
+    <name>tessera::ui::LoadHistogram</name>
+    <message>
+        <source>use ratio (1 is fair)</source>
+        <translation>Nutzung (1 ist gerecht)</translation>
+    </message>
+    <message>
+        <source>experts</source>
+        <translation>Experten</translation>
+    </message>
+    <message>
+        <source>all layers</source>
+        <translation>alle Schichten</translation>
+    </message>
+    <message>
+        <source>this layer</source>
+        <translation>diese Schicht</translation>
+    </message>
+    <message>
+        <source>Histogram of the loads in this step</source>
+        <translation>Histogramm der Lasten in diesem Schritt</translation>
+    </message>
+    <message>
+        <source>%1, times %2</source>
+        <translation>%1, mal %2</translation>
+    </message>
+    <message>
+        <source>%1 experts in %2 bins of width %3</source>
+        <translation>%1 Experten in %2 Klassen der Breite %3</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::LogView</name>
     <message>
         <source>Search these lines</source>
@@ -2884,6 +3038,25 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>`tessera bench product` ended with code %1</source>
         <translation>`tessera bench product` endete mit Code %1</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::MachineTab</name>
+    <message>
+        <source>This machine, all of its programs. The run has no process yet.</source>
+        <translation>Dieser Rechner mit allen Programmen. Der Lauf hat noch keinen Prozess.</translation>
+    </message>
+    <message>
+        <source>The run is on %1; this is %2, where the studio runs.</source>
+        <translation>Der Lauf ist auf %1; dies ist %2, wo das Studio läuft.</translation>
+    </message>
+    <message>
+        <source>This machine, all of its programs. The run does not run now.</source>
+        <translation>Dieser Rechner mit allen Programmen. Der Lauf läuft jetzt nicht.</translation>
+    </message>
+    <message>
+        <source>This machine, all of its programs, while the run trains on it.</source>
+        <translation>Dieser Rechner mit allen Programmen, während der Lauf darauf trainiert.</translation>
     </message>
 </context>
 <context>
@@ -3249,6 +3422,22 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>Send as a branch</source>
         <translation>Als Zweig senden</translation>
     </message>
+    <message>
+        <source>Continue this answer</source>
+        <translation>Diese Antwort fortsetzen</translation>
+    </message>
+    <message>
+        <source>The answer failed: %1</source>
+        <translation>Die Antwort ist fehlgeschlagen: %1</translation>
+    </message>
+    <message>
+        <source>Edit the message</source>
+        <translation>Nachricht bearbeiten</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Erneut versuchen</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::MonitorPage</name>
@@ -3388,6 +3577,14 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>What each rank did at this step</source>
         <translation>Was jeder Rang in diesem Schritt tat</translation>
     </message>
+    <message>
+        <source>Machine</source>
+        <translation>Rechner</translation>
+    </message>
+    <message>
+        <source>The folder of %1 is gone. It was %2. Move it back, and the run is here again.</source>
+        <translation>Der Ordner von %1 ist weg. Es war %2. Legen Sie ihn zurück, und der Lauf ist wieder hier.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::NumbersExport</name>
@@ -3413,6 +3610,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>The export ended early. %1</source>
         <translation>Der Export endete vorzeitig. %1</translation>
+    </message>
+    <message>
+        <source>Exported to %1. %2</source>
+        <translation>Exportiert nach %1. %2</translation>
     </message>
 </context>
 <context>
@@ -4104,10 +4305,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Genau einen Lauf wählen</translation>
     </message>
     <message>
-        <source>Its folder is missing</source>
-        <translation>Sein Ordner fehlt</translation>
-    </message>
-    <message>
         <source>Choose two runs or more</source>
         <translation>Zwei oder mehr Läufe wählen</translation>
     </message>
@@ -4181,8 +4378,28 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Ordner für eine Datei je Lauf</translation>
     </message>
     <message>
-        <source>CSV (*.csv)</source>
-        <translation>CSV (*.csv)</translation>
+        <source>Bring back from the trash</source>
+        <translation>Aus dem Papierkorb zurückholen</translation>
+    </message>
+    <message>
+        <source>%1, removed %2</source>
+        <translation>%1, entfernt %2</translation>
+    </message>
+    <message>
+        <source>Its folder is gone</source>
+        <translation>Sein Ordner ist weg</translation>
+    </message>
+    <message>
+        <source>No run was moved to the trash</source>
+        <translation>Kein Lauf ist im Papierkorb</translation>
+    </message>
+    <message>
+        <source>CSV, one row a step (*.csv)</source>
+        <translation>CSV, eine Zeile je Schritt (*.csv)</translation>
+    </message>
+    <message>
+        <source>Every event, as tessera watch --json (*.jsonl)</source>
+        <translation>Jedes Ereignis, wie tessera watch --json (*.jsonl)</translation>
     </message>
 </context>
 <context>
@@ -4317,6 +4534,10 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>%1 is not among the runs</source>
         <translation>%1 ist nicht unter den Läufen</translation>
+    </message>
+    <message>
+        <source>Its folder is gone. Move it back to %1, or remove the run from the list.</source>
+        <translation>Sein Ordner ist weg. Legen Sie ihn nach %1 zurück, oder entfernen Sie den Lauf aus der Liste.</translation>
     </message>
 </context>
 <context>
@@ -4465,6 +4686,50 @@ Loss %3, Validierung %4</translation>
         <source>starting from its newest checkpoint</source>
         <translation>startet ab dem neuesten Checkpoint</translation>
     </message>
+    <message>
+        <source>reading the data</source>
+        <translation>liest die Daten</translation>
+    </message>
+    <message>
+        <source>training the vocabulary</source>
+        <translation>trainiert das Vokabular</translation>
+    </message>
+    <message>
+        <source>turning the text into tokens</source>
+        <translation>zerlegt den Text in Tokens</translation>
+    </message>
+    <message>
+        <source>measuring the validation loss</source>
+        <translation>misst den Validierungsverlust</translation>
+    </message>
+    <message>
+        <source>writing a sample</source>
+        <translation>schreibt eine Probe</translation>
+    </message>
+    <message>
+        <source>%1 of %2</source>
+        <translation>%1 von %2</translation>
+    </message>
+    <message>
+        <source>from %1, step %2</source>
+        <translation>aus %1, Schritt %2</translation>
+    </message>
+    <message>
+        <source>Forked %1</source>
+        <translation>Abgezweigt %1</translation>
+    </message>
+    <message>
+        <source>Forked %1. Shows that run.</source>
+        <translation>Abgezweigt %1. Zeigt jenen Lauf.</translation>
+    </message>
+    <message>
+        <source>%1 is not among the runs any more.</source>
+        <translation>%1 ist nicht mehr unter den Läufen.</translation>
+    </message>
+    <message>
+        <source>No step yet</source>
+        <translation>Noch kein Schritt</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunPicker</name>
@@ -4579,16 +4844,8 @@ Loss %3, Validierung %4</translation>
 <context>
     <name>tessera::ui::RunsModel</name>
     <message>
-        <source>Folder missing</source>
-        <translation>Ordner fehlt</translation>
-    </message>
-    <message>
         <source>%1 at %2</source>
         <translation>%1 bei %2</translation>
-    </message>
-    <message>
-        <source>%1 is not there at present</source>
-        <translation>%1 ist zurzeit nicht da</translation>
     </message>
     <message>
         <source>%1 trained</source>
@@ -4657,6 +4914,14 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Forked from</source>
         <translation>Abgezweigt von</translation>
+    </message>
+    <message>
+        <source>Folder gone</source>
+        <translation>Ordner weg</translation>
+    </message>
+    <message>
+        <source>Its folder is gone: %1</source>
+        <translation>Sein Ordner ist weg: %1</translation>
     </message>
 </context>
 <context>

@@ -2,6 +2,16 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
 <context>
+    <name>tessera::ui::CheckpointPicker</name>
+    <message numerus="yes">
+        <source>Show %n newer checkpoints</source>
+        <translation>
+            <numerusform>Show %n newer checkpoint</numerusform>
+            <numerusform>Show %n newer checkpoints</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::FirstStart</name>
     <message numerus="yes">
         <source>%1, %n thread(s)%2</source>

@@ -521,12 +521,68 @@ class ChartTest : public QObject {
     for (const std::size_t i : {std::size_t(0), std::size_t(9999), std::size_t(12'344)}) {
       QCOMPARE(lines[i + 1].mid(lines[i + 1].lastIndexOf(',') + 1).toFloat(), loss.at(i));
     }
-    const QString all = folder.filePath(QStringLiteral("all.csv"));
-    QCOMPARE(chart::writeCsv(chart::csvTable(*curves), all), QString());
-    const auto rows = linesOf(all);
-    QCOMPARE(rows.size(), std::size_t(12'346));
-    QVERIFY(rows[0].startsWith("step,tokens,time,loss,"));
-    QVERIFY(!chart::writeCsv(chart::csvTable(*curves), QStringLiteral("/proc/none.csv")).isEmpty());
+    QVERIFY(!chart::writeCsv(chart::csvData(panel.lines()), QStringLiteral("/proc/none.csv"))
+                 .isEmpty());
+  }
+
+  /// The first validation comes before the first step, at step -1, and is alone for long.
+  void theFirstValidationIsInThePicture() {
+    auto history = makeHistory(400);
+    history->validations.push_back({-1, 0, history->time.front() - 20, 8.3462, {{"web", 8.25}}});
+    auto curves = makeCurves(QStringLiteral("a"), history);
+    ChartGroup group;
+    group.setRuns({curves});
+    ChartPanelSpec spec;
+    spec.id = QStringLiteral("validation");
+    spec.keys = QStringList{QStringLiteral("validation"), QStringLiteral("validation/*")};
+    ChartPanel panel(group, spec);
+    panel.resize(400, 240);
+    for (const XAxis axis : {XAxis::Step, XAxis::Tokens, XAxis::WallTime, XAxis::RelativeTime}) {
+      ChartOptions options = group.options();
+      options.axis = axis;
+      group.setOptions(options);
+      group.reset();
+      const double at = panel.lines().front().x->values(axis).front();
+      QVERIFY(group.view().contains(at));
+      QVERIFY(group.view().contains(curves->x().values(axis).back()));
+      // Both count their time from the same moment: the validation came 20 s before the first step.
+      if (axis == XAxis::RelativeTime) QCOMPARE(curves->x().values(axis).front() - at, 20.0);
+    }
+    // Alone, before any step was made.
+    auto fresh = std::make_shared<RunHistory>();
+    fresh->validations.push_back({-1, 0, 1.7e9, 8.3462, {}});
+    auto only = makeCurves(QStringLiteral("b"), fresh);
+    ChartOptions options = group.options();
+    options.axis = XAxis::Step;
+    group.setOptions(options);
+    group.setRuns({only});
+    QVERIFY(group.view().contains(-1));
+  }
+
+  /// What is read off at a step was measured by then, and says when.
+  void aValidationIsReadFromTheLastOneBefore() {
+    auto history = makeHistory(400);
+    for (const std::int64_t step : std::initializer_list<std::int64_t>{-1, 99, 299}) {
+      history->validations.push_back({step,
+                                      (step + 1) * 4096,
+                                      history->time.front() + double(step),
+                                      8 - double(step) / 100,
+                                      {}});
+    }
+    auto curves = makeCurves(QStringLiteral("a"), history);
+    ChartGroup group;
+    group.setRuns({curves});
+    ChartPanel panel(group, specOf(QStringLiteral("validation")));
+    panel.resize(400, 240);
+    QVERIFY(test::show(panel, QSize(400, 240)));
+    group.setCursor(250);  // nearer to the one at 299
+    QVERIFY2(panel.readout().contains("7.01 at step 99"), qPrintable(panel.readout()));
+    group.setCursor(50);
+    QVERIFY2(panel.readout().contains("8.01 before the first step"), qPrintable(panel.readout()));
+    group.setCursor(299);
+    QVERIFY2(panel.readout().contains("5.01 at step 299"), qPrintable(panel.readout()));
+    group.setCursor(390);
+    QVERIFY2(panel.readout().contains("5.01 at step 299"), qPrintable(panel.readout()));
   }
 
   void picturesHaveTheirSizeAndALegend() {

@@ -92,6 +92,20 @@ struct Scene {
   bool answered() {
     return waitUntil([&] { return !page->talk().busy(); }, kPatience);
   }
+  QString folderOf(const QString& id) const {
+    return QString::fromStdString(studio->runs->run(id)->folder.string());
+  }
+  QString problem() const {
+    const auto found = studio->navigator.problems.find(QStringLiteral("chat/0"));
+    return found == studio->navigator.problems.end() ? QString() : found->second.text;
+  }
+  bool openChat(const QString& title) const {
+    ConversationTree* tree = page->tree();
+    const auto rows = tree->model()->match(tree->model()->index(0, 0), Qt::DisplayRole, title, 1,
+                                           Qt::MatchExactly);
+    return !rows.isEmpty() &&
+           click(tree->view()->viewport(), tree->view()->visualRect(rows[0]).center());
+  }
   const Conversation& conversation() const { return page->talk().conversation(); }
   MessageWidget* widget(int index) const {
     return page->list(conversation().at(index).side)->widgetOf(index);
@@ -364,19 +378,208 @@ class ChatPageTest : public QObject {
     QVERIFY(scene.conversation().empty());
   }
 
+  /// The reason stands in the message, for as long as the message does, and in the Problems dock.
   void aCrashIsSaidAndMended() {
     Scene scene(QStringLiteral("crash"));
     QVERIFY(scene.show());
     QVERIFY(scene.load());
     QVERIFY(scene.say(QStringLiteral("boom")));
-    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Restart") != nullptr; }));
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Try again") != nullptr; }));
     QCOMPARE(scene.conversation().at(1).reason, QStringLiteral("failed"));
     QVERIFY(scene.conversation().at(1).text.contains("word0"));
-    QVERIFY(scene.page->findChild<Banner*>()->text().contains("a bad thing happened"));
+    QVERIFY(test::labelWith(scene.widget(1), "a bad thing happened"));
+    QVERIFY(scene.problem().contains("a bad thing happened"));
     test::picture(*scene.page, "chat-crash");
-    QVERIFY(click(test::button(scene.page.get(), "Restart")));
+    QVERIFY(click(test::button(scene.page.get(), "Try again")));
+    QVERIFY(waitUntil([&] { return scene.conversation().size() == 3; }));
     QVERIFY(waitUntil([&] { return scene.page->talk().engine(0).loaded(); }));
-    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Restart") == nullptr; }));
+    // Another branch is shown now; the first one still says why it failed.
+    QVERIFY(scene.answered());
+    scene.page->talk().show(1);
+    QVERIFY(test::labelWith(scene.widget(1), "a bad thing happened"));
+    // And so it does from the file.
+    const Conversation read =
+        Conversation::fromJson(scene.conversation().toJson(), QStringLiteral("test"));
+    QVERIFY(read.at(1).problem.contains("a bad thing happened"));
+  }
+
+  void whatIsTooLongIsSaidBeforeSendAndStaysSaid() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    const QString tooLong = QStringLiteral("rivers and lakes ").repeated(900);
+    scene.page->composer()->setText(tooLong);
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.page.get(), "reads fewer than"); }));
+    QVERIFY(!scene.page->composer()->button()->isEnabled());
+    QVERIFY(!test::button(scene.page.get(), "Send it in a new chat"));  // it is a new one already
+    // Sent before it was counted, as by a quick Enter after pasting.
+    scene.page->composer()->clear();
+    scene.page->talk().send(tooLong);
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().at(1).reason, QStringLiteral("failed"));
+    QVERIFY(test::labelWith(scene.widget(1), "more than the model's 1024"));
+    QVERIFY(scene.problem().contains("more than the model's 1024"));
+    QVERIFY(waitUntil([&] { return test::button(scene.widget(1), "Edit the message"); }));
+    test::picture(*scene.page, "chat-too-long");
+    QTest::qWait(1500);
+    QVERIFY(test::labelWith(scene.widget(1), "more than the model's 1024"));
+    // What follows in this branch would fail too, and that is said before it is sent.
+    QVERIFY(test::typeInto(scene.page->composer()->field(), QStringLiteral("and now")));
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Send it in a new chat"); }));
+    QVERIFY(!scene.page->composer()->button()->isEnabled());
+    // The one action leads out of it.
+    QVERIFY(click(test::button(scene.widget(1), "Edit the message")));
+    auto* editor = scene.widget(0)->findChild<QPlainTextEdit*>();
+    QVERIFY(editor);
+    editor->setPlainText(QStringLiteral("rivers"));
+    QVERIFY(click(test::button(scene.widget(0), "Send as a branch")));
+    QVERIFY(scene.answered());
+    QVERIFY(scene.conversation().at(3).problem.isEmpty());
+    QVERIFY(scene.problem().isEmpty());
+    QVERIFY(waitUntil([&] { return !test::labelWith(scene.page.get(), "reads fewer than"); }));
+  }
+
+  void whatIsTooLongHereIsSentInANewChat() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QVERIFY(scene.say(QStringLiteral("rivers")));
+    QVERIFY(scene.answered());
+    const QString before = scene.conversation().id;
+    scene.page->talk().send(QStringLiteral("rivers and lakes ").repeated(900));
+    QVERIFY(scene.answered());
+    QVERIFY(test::typeInto(scene.page->composer()->field(), QStringLiteral("and now")));
+    QVERIFY(waitUntil([&] { return test::button(scene.page.get(), "Send it in a new chat"); }));
+    QVERIFY(click(test::button(scene.page.get(), "Send it in a new chat")));
+    QVERIFY(scene.answered());
+    QVERIFY(scene.conversation().id != before);
+    QCOMPARE(scene.conversation().at(0).text, QStringLiteral("and now"));
+    QVERIFY(scene.conversation().at(1).problem.isEmpty());
+  }
+
+  void anAnswerThatWasCutOffGoesOn() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    scene.page->talk().sampling.maxTokens = 4;
+    QVERIFY(scene.say(QStringLiteral("The quick brown fox")));
+    QVERIFY(scene.answered());
+    if (scene.conversation().at(1).reason != QLatin1String("length")) QSKIP("it ended by itself");
+    const std::vector<int> before = scene.conversation().at(1).tokens->ids();
+    const QString text = scene.conversation().at(1).text;
+    QVERIFY(scene.press(1, QStringLiteral("Continue this answer")));
+    QVERIFY(scene.answered());
+    QCOMPARE(scene.conversation().size(), 2);  // no branch: nothing of it changed
+    const std::vector<int> after = scene.conversation().at(1).tokens->ids();
+    QVERIFY(after.size() > before.size());
+    QVERIFY(std::equal(before.begin(), before.end(), after.begin()));
+    QVERIFY(scene.conversation().at(1).text.startsWith(text.left(text.size() - 1)));
+    const TokenRecord& tokens = *scene.conversation().at(1).tokens;
+    QVERIFY(tokens.begin(tokens.size()) <= scene.conversation().at(1).text.size());
+  }
+
+  /// A training run reports many times a minute: the list that is open does not move for it.
+  void thePickerStaysUnderTheHand() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    CheckpointPicker* picker = scene.page->picker(1);
+    QVERIFY(click(picker));
+    QTreeView* view = picker->view();
+    QVERIFY(waitUntil([&] { return view->isVisible() && view->model()->rowCount() == 2; }));
+    const auto rowOf = [&](const QString& name) {
+      const auto found = view->model()->match(view->model()->index(0, 0), Qt::DisplayRole, name);
+      return found.isEmpty() ? QModelIndex() : found.front();
+    };
+    const QPersistentModelIndex tuned = rowOf(QStringLiteral("tuned"));
+    QVERIFY(tuned.isValid());
+    view->expand(tuned);
+    const QPersistentModelIndex old = view->model()->index(1, 0, tuned);  // step 10
+    view->setCurrentIndex(old);
+    // New checkpoints, and the same ones again as often as it may be.
+    auto runs = std::make_shared<std::vector<ChatRun>>();
+    ChatRun fresh{
+        QStringLiteral("fresh"), QStringLiteral("fresh"), QStringLiteral("/x"), true, 1, {}, {3}};
+    runs->push_back(fresh);
+    runs->push_back({scene.first,
+                     QStringLiteral("tuned"),
+                     scene.folderOf(scene.first),
+                     true,
+                     1,
+                     {},
+                     {30, 20, 10}});
+    runs->push_back(
+        {scene.second, QStringLiteral("base"), scene.folderOf(scene.second), false, 1, {}, {5}});
+    for (int i = 0; i < 3; ++i) picker->setRuns(runs);
+    QVERIFY(tuned.isValid() && old.isValid());
+    QVERIFY(view->isExpanded(tuned));
+    QCOMPARE(view->currentIndex(), QModelIndex(old));
+    QCOMPARE(view->model()->rowCount(), 2);
+    QAbstractButton* more =
+        test::button(picker->popup(), QStringLiteral("Show 2 newer checkpoints"));
+    QVERIFY(more);
+    QVERIFY(click(more));
+    QCOMPARE(view->model()->rowCount(), 3);
+    QVERIFY(view->isExpanded(rowOf(QStringLiteral("tuned"))));
+    // What answers already is not compared with itself: neither by its row nor by its run's.
+    const QModelIndex run = rowOf(QStringLiteral("tuned"));
+    const QModelIndex same = view->model()->index(2, 0, run);
+    QVERIFY(!(same.flags() & Qt::ItemIsEnabled));
+    view->setCurrentIndex(view->model()->index(1, 0, run));
+    QTest::keyClick(view, Qt::Key_Return);
+    QVERIFY(waitUntil([&] { return scene.page->talk().comparing(); }));
+    QCOMPARE(scene.page->talk().checkpoint(1).step, 20);
+    QVERIFY(!view->isVisible());
+  }
+
+  void aChatKeepsItsCheckpointsAndSampling() {
+    Scene scene;
+    QVERIFY(scene.show());
+    scene.page->open({QStringLiteral("chat"),
+                      scene.first,
+                      {{"checkpoint", "step-20"}, {"beside", scene.second}}});
+    QVERIFY(waitUntil([&] { return scene.page->talk().comparing(); }, kPatience));
+    scene.page->talk().sampling.temperature = 0.25;
+    QVERIFY(scene.say(QStringLiteral("What does the fox do?")));
+    QVERIFY(scene.answered());
+    const QString id = scene.conversation().id;
+    // Another chat with one checkpoint, and other sampling.
+    QVERIFY(click(test::button(scene.page.get(), "New chat")));
+    scene.page->talk().setCheckpoint(1, {});
+    QVERIFY(scene.load());
+    scene.page->talk().sampling.temperature = 0.75;
+    QVERIFY(scene.say(QStringLiteral("rivers")));
+    QVERIFY(scene.answered());
+    QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 2; }));
+    QVERIFY(scene.openChat(QStringLiteral("What does the fox do?")));
+    QVERIFY(waitUntil([&] { return scene.conversation().id == id; }));
+    QCOMPARE(scene.page->talk().checkpoint(0).step, 20);
+    QCOMPARE(scene.page->talk().checkpoint(0).run, scene.first);
+    QCOMPARE(scene.page->talk().checkpoint(1).run, scene.second);
+    QVERIFY(scene.page->picker(0)->text().contains("step 20"));
+    QCOMPARE(scene.page->talk().sampling.temperature, 0.25);
+    QVERIFY(scene.openChat(QStringLiteral("rivers")));
+    QVERIFY(waitUntil([&] { return scene.conversation().id != id; }));
+    QCOMPARE(scene.page->talk().checkpoint(0).step, 10);
+    QVERIFY(!scene.page->talk().comparing());
+    QVERIFY(!scene.page->list(1)->isVisible());
+    QCOMPARE(scene.page->talk().sampling.temperature, 0.75);
+  }
+
+  void noSecondDemoIsOfferedWhileOneRuns() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    auto run = test::WrittenRun(home->runs().toStdString(), "demo");
+    run.state(tessera::RunState::Checking);
+    const tessera::RunLock lock(run.folder);  // this process holds it: it lives
+    auto studio = test::makeStudio(std::move(home));
+    ChatPage page(*studio->studio, QStringLiteral("/bin/cat"), {}, nullptr);
+    page.setActivity(true, true);
+    QVERIFY(test::show(page));
+    QVERIFY(waitUntil([&] { return test::button(&page, QStringLiteral("Watch it")); }));
+    QVERIFY(!test::button(&page, QStringLiteral("Try the demo")));
+    QVERIFY(click(test::button(&page, QStringLiteral("Watch it"))));
+    QCOMPARE(studio->navigator.opened.back().page, QStringLiteral("monitor"));
+    QCOMPARE(studio->navigator.opened.back().subject, run.id());
   }
 
   void aMissingProgramAndAMissingModelAreSaid() {

@@ -25,6 +25,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/fan_plot.h"
 #include "ui/widgets/chart/heat_map.h"
+#include "ui/widgets/chart/load_histogram.h"
 
 namespace tessera::ui::test {
 
@@ -97,6 +98,45 @@ struct Shown {
 class ExpertsPageTest : public QObject {
   Q_OBJECT
  private Q_SLOTS:
+  /// A click goes to the point, not a page towards it.
+  void aClickOnTheScrubberGoesToThePoint() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = expertRun(*home, "scrubbed", 1001);
+    Shown s(std::move(home), run.id());
+    auto* slider = s.scrubber().findChild<QSlider*>();
+    QVERIFY(waitUntil([&] { return slider->maximum() == 100; }));
+    for (const double share : {0.25, 0.75, 0.5}) {
+      const int x = static_cast<int>(share * slider->width());
+      QVERIFY(click(slider, QPoint(x, slider->height() / 2)));
+      QVERIFY2(std::abs(slider->value() - 100 * share) <= 3,
+               qPrintable(QString::number(slider->value())));
+      QVERIFY(waitUntil([&] { return s.page.shownStep() == 10 * slider->value(); }));
+    }
+  }
+
+  void aHistogramCountsEveryExpert() {
+    const Histogram h = histogramOf({0, 0.5f, 0.99f, 1, 1.49f, 4, std::nanf("")}, 8);
+    QCOMPARE(h.width, 0.5);  // fair, 1, lies on an edge
+    QCOMPARE(h.bins, (std::vector<std::int64_t>{1, 2, 2, 0, 0, 0, 0, 0, 1}));
+    QCOMPARE(h.left, 1);
+    QCOMPARE(histogramOf({100, 300}, 16).width, 19.0);
+    QCOMPARE(histogramOf({}, 16).bins.size(), 1u);
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = expertRun(*home, "counted", 101);
+    Shown s(std::move(home), run.id());
+    std::unique_ptr<QWidget> inspector(s.page.inspector());
+    inspector->setParent(nullptr);
+    QVERIFY(show(*inspector, QSize(300, 640)));
+    auto* histogram = inspector->findChild<LoadHistogram*>();
+    QVERIFY(histogram);
+    std::int64_t counted = 0;
+    for (const std::int64_t n : histogram->all().bins) counted += n;
+    QCOMPARE(counted, 3 * 16);
+    picture(*inspector, QStringLiteral("experts-inspector"));
+    inspector->setParent(&s.page);
+    inspector.release();
+  }
+
   void ratiosAndMaxVioFollowTheirDefinitions() {
     const ExpertsFrame f = frameOf(2, 4, {10, 20, 30, 40, 0, 0, 0, 0});
     QCOMPARE(useRatio(*f, 0, 3), 1.6);

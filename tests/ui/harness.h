@@ -14,6 +14,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -87,6 +88,11 @@ class RecordingNavigator : public Navigator {
   };
   std::vector<Location> opened;
   std::vector<Notice> notices;
+  struct Problem {
+    QString severity, text;
+    Location place;
+  };
+  std::map<QString, Problem> problems;  ///< that are not solved, by key
   std::vector<Toast> toasts;
 
   void open(const Location& location) override { opened.push_back(location); }
@@ -97,6 +103,11 @@ class RecordingNavigator : public Navigator {
   void toast(const QString& text, const std::function<void()>& undo) override {
     toasts.push_back({text, undo});
   }
+  void setProblem(const QString& key, const QString& severity, const QString& text,
+                  const Location& place) override {
+    problems[key] = {severity, text, place};
+  }
+  void clearProblem(const QString& key) override { problems.erase(key); }
 };
 
 /// A home and a folder of runs that are gone with it; TESSERA_HOME and TESSERA_RUNS point there.

@@ -4,6 +4,8 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFileInfo>
+#include <QLabel>
+#include <QLineSeries>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QToolButton>
@@ -14,6 +16,7 @@
 #include "core/run/paths.h"
 #include "core/run/run_folder.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/host_monitor.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
@@ -23,6 +26,7 @@
 #include "ui/pages/hosts/hosts_page.h"
 #include "ui/pages/settings/settings_page.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/gauge_history.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/state_badge.h"
 
@@ -188,6 +192,34 @@ class HomePagesTest : public QObject {
     QVERIFY(test::labelWith(&page, "Not measured"));
     QVERIFY(test::labelWith(&page, "None yet"));
     test::picture(page, "hosts/light");
+  }
+
+  /// What is being read or selected is not replaced by the next look at the machine.
+  void hostsChangesInPlaceAndDrawsItsHistory() {
+    const auto studio = test::makeStudio();
+    HostsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 900}));
+    page.setActivity(true, true);
+    QVERIFY(test::waitUntil([&] { return test::labelWith(&page, "free of") != nullptr; }));
+    auto* memory = qobject_cast<QLabel*>(test::labelWith(&page, "free of"));
+    memory->setSelection(0, 4);
+    HostMonitor& host = HostMonitor::of(*studio->runs);
+    const auto before = host.history().size();
+    QVERIFY(test::waitUntil([&] { return host.history().size() >= before + 2; }, 20'000));
+    QCOMPARE(test::labelWith(&page, "free of"), memory);
+    auto* chart = page.findChild<GaugeHistory*>();
+    QVERIFY(chart && chart->isVisible());
+    QVERIFY(chart->lines().size() >= 2);
+    const QLineSeries* used = chart->lines()[1];
+    QCOMPARE(used->name(), QStringLiteral("Memory"));
+    QCOMPARE(used->count(), static_cast<int>(host.history().size()));
+    QCOMPARE(used->at(used->count() - 1).x(), 0.0);
+    QVERIFY(std::abs(used->at(0).y() - 100 * double(host.history().front().memory)) < 1e-9);
+    test::picture(page, "hosts/history");
+    // However long it is watched, no more points are drawn than Qt Charts takes at once.
+    for (const QLineSeries* line : chart->lines()) {
+      QVERIFY(line->count() <= GaugeHistory::kMostPoints && !line->useOpenGL());
+    }
   }
 
   /// The same measurement as a terminal's, and as the Plan pane of Configure asks for.

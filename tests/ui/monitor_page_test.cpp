@@ -4,11 +4,13 @@
 // Links: tessera_ui_page_monitor
 // Scales: 1 1.5 2
 #include <QAction>
+#include <QCheckBox>
 #include <QDateTime>
 #include <QListView>
 #include <QListWidget>
 #include <QMenu>
 #include <QPlainTextEdit>
+#include <QProgressBar>
 #include <QPushButton>
 #include <QTabWidget>
 #include <QTableView>
@@ -29,6 +31,7 @@
 #include "ui/pages/monitor/spec_tab.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/chart/chart_panel.h"
 #include "ui/widgets/log_view.h"
 
 namespace tessera::ui::test {
@@ -88,6 +91,134 @@ class MonitorPageTest : public QObject {
     QVERIFY(click(button(&page, QStringLiteral("Choose a run"))));
     QCOMPARE(fixture->navigator.opened.back().page, QStringLiteral("runs"));
     picture(page, QStringLiteral("monitor-empty"));
+  }
+
+  /// Not a draft without steps: its folder was removed.
+  void aRunWhoseFolderIsGoneSaysSo() {
+    auto home = std::make_unique<TemporaryHome>();
+    const std::filesystem::path away = home->home().toStdString() + "/away";
+    const WrittenRun run = finishedRun(runsOf(*home), "small");
+    Shown s(std::move(home), run.id());
+    QVERIFY(labelWith(&s.page, QStringLiteral("Step 20")));
+    std::filesystem::rename(run.folder.path(), away);
+    s.fixture->runs->refresh();
+    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("is gone")) != nullptr; }));
+    QVERIFY(!labelWith(&s.page, QStringLiteral("Step 20")));
+    QVERIFY(click(button(&s.page, QStringLiteral("Choose a run"))));
+    // The page of a studio that is started now.
+    MonitorPage later(*s.fixture->studio);
+    later.open({QStringLiteral("monitor"), run.id(), {}});
+    QVERIFY(show(later));
+    QVERIFY(waitUntil([&] { return labelWith(&later, QStringLiteral("is gone")) != nullptr; }));
+    std::filesystem::rename(away, run.folder.path());
+    s.fixture->runs->refresh();
+    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("Step 20")) != nullptr; }));
+  }
+
+  /// Before the first step nothing is said of what the run has not.
+  void beforeTheFirstStepTheChartsSayNothingUntrue() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "small");
+    run.state(RunState::Checking);
+    const RunLock lock(run.folder);
+    Shown s(std::move(home), run.id());
+    int seen = 0;
+    for (const ChartPanelSpec& spec : standardPanels()) {
+      const ChartPanel* panel = s.page.charts().grid().panel(spec.id);
+      if (!panel) continue;  // out of sight
+      ++seen;
+      QCOMPARE(panel->emptyText(), QStringLiteral("No step has been logged yet."));
+    }
+    QVERIFY(seen >= 2);
+    run.state(RunState::Running);
+    run.steps(0, 2);
+    QVERIFY(waitUntil([&] {
+      return s.page.charts().grid().panel(QStringLiteral("validation"))->emptyText() ==
+             QStringLiteral("No validation yet: [validation] every_steps says how often.");
+    }));
+  }
+
+  void theFirstMinutesSayWhatIsDone() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "small");
+    run.state(RunState::Checking);
+    PhaseEvent phase;
+    phase.phase = "vocabulary";
+    phase.done = 300;
+    phase.total = 1200;
+    phase.unit = "merges";
+    run.log->append(phase);
+    run.log->sync();
+    const RunLock lock(run.folder);
+    Shown s(std::move(home), run.id());
+    QVERIFY(waitUntil([&] {
+      return labelWith(&s.page, QStringLiteral("training the vocabulary: 300 of 1 200 merges")) ||
+             labelWith(&s.page, QStringLiteral("training the vocabulary: 300 of 1,200 merges"));
+    }));
+    QVERIFY(labelWith(&s.page, QStringLiteral("No step yet")));
+    auto* bar = s.page.findChild<QProgressBar*>();
+    QVERIFY(bar);
+    QCOMPARE(bar->value(), 250);
+    phase.phase = "a phase of a later version";
+    phase.total = phase.done = 0;
+    run.log->append(phase);
+    run.log->sync();
+    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("a later version")); }));
+    QCOMPARE(bar->value(), 0);
+    run.state(RunState::Running);
+    run.steps(0, 2);
+    run.log->sync();
+    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("Step 2")); }));
+    QVERIFY(!labelWith(&s.page, QStringLiteral("a later version")));
+  }
+
+  void aForkShowsWhereItCameFrom() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun parent = finishedRun(runsOf(*home), "base", 40);
+    const Lineage lineage{parent.folder.id(), parent.folder.path().string(), "checkpoints/step-20",
+                          20};
+    WrittenRun child(runsOf(*home), "lower rate", lineage);
+    child.state(RunState::Running);
+    child.steps(20, 60);
+    child.state(RunState::Finished);
+    Shown s(std::move(home), child.id());
+    QPushButton* link = s.page.header().lineageButton();
+    QVERIFY(waitUntil([&] { return link->isVisible() && link->isEnabled(); }));
+    QCOMPARE(link->text(), QStringLiteral("from base, step 20"));
+    ChartGroup& group = s.page.charts().group();
+    QVERIFY(s.page.charts().showsParent());
+    QVERIFY(waitUntil([&] {
+      return group.runs().size() == 2 && group.runs()[1]->x().size() == 40 &&
+             group.everything().low == 0;
+    }));
+    QCOMPARE(group.runs()[0]->id(), child.id());
+    picture(s.page, QStringLiteral("monitor-fork"));
+    QVERIFY(click(s.page.charts().parentBox()));
+    QCOMPARE(group.runs().size(), 1u);
+    QCOMPARE(group.everything().low, 20.0);
+    QVERIFY(click(link));
+    QCOMPARE(s.page.run(), parent.id());
+    QVERIFY(!link->isVisible());
+    QVERIFY(!s.page.charts().parentBox()->isVisible());
+  }
+
+  /// What was zoomed into belongs to the run: another run is shown whole, and the first as it was.
+  void aViewBelongsToItsRun() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun first = finishedRun(runsOf(*home), "small", 200);
+    const WrittenRun second = finishedRun(runsOf(*home), "other", 200);
+    Shown s(std::move(home), first.id());
+    ChartGroup& group = s.page.charts().group();
+    QVERIFY(waitUntil([&] { return group.everything().high >= 199; }));
+    const chart::Range part{50, 80};
+    group.setView(part);
+    s.page.open({QStringLiteral("monitor"), second.id(), {}});
+    QVERIFY(waitUntil([&] { return s.fixture->runs->feed(second.id())->loaded(); }));
+    QVERIFY(waitUntil([&] { return group.everything().high >= 199; }));
+    QVERIFY(!group.zoomed());
+    s.page.open({QStringLiteral("monitor"), first.id(), {}});
+    QVERIFY(waitUntil([&] { return group.zoomed(); }));
+    QCOMPARE(group.view(), part);
   }
 
   void aFinishedRunIsToldAndForked() {
@@ -288,7 +419,7 @@ class MonitorPageTest : public QObject {
       s.fixture->selection->setStep(400);
       QTest::qWait(300);
       picture(s.page, QStringLiteral("monitor-wide") + suffix);
-      for (const char* tab : {"ranks", "logs", "checkpoints", "samples", "spec"}) {
+      for (const char* tab : {"ranks", "logs", "checkpoints", "samples", "spec", "machine"}) {
         s.page.resize(1024, 700);
         s.page.open({QStringLiteral("monitor"), id, {{QStringLiteral("tab"), QLatin1String(tab)}}});
         QTest::qWait(500);

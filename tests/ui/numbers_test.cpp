@@ -37,6 +37,10 @@ class NumbersTest : public QObject {
     QCOMPARE(plain(numbers::percent(0.413)), "41.3 %");
     QCOMPARE(plain(numbers::percent(1)), "100 %");
     QCOMPARE(plain(numbers::percent(0)), "0.0 %");
+    // What is little is not nothing.
+    QCOMPARE(plain(numbers::percent(4.2e-4)), "0.042 %");
+    QCOMPARE(plain(numbers::percent(3.1e-8)), "3.1e-06 %");
+    QCOMPARE(plain(numbers::percent(5.1e-4)), "0.1 %");
   }
 
   void durations() {

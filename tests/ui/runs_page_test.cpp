@@ -7,8 +7,13 @@
 #include <QComboBox>
 #include <QHeaderView>
 #include <QItemSelectionModel>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QLineEdit>
+#include <QMenu>
 #include <QPlainTextEdit>
+#include <QProcess>
 #include <QPushButton>
 #include <QTabBar>
 #include <QTabWidget>
@@ -29,12 +34,69 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/search_field.h"
+#include "ui/widgets/table_copy.h"
 
 using namespace tessera;
 using namespace tessera::ui;
 using test::click;
 using test::waitUntil;
 using test::WrittenRun;
+
+namespace {
+/// Every cell of the table is a number that was printed, and each number printed is in it.
+void compareTable(const QString& file, const QByteArray& printed) {
+  QFile in(file);
+  QVERIFY(in.open(QIODevice::ReadOnly));
+  QList<QByteArray> rows = in.readAll().trimmed().split('\n');
+  QByteArray head = rows.takeFirst();
+  QVERIFY(head.contains("\"validation/web, all\""));
+  head.replace("\"validation/web, all\"", "validation/web");
+  const QList<QByteArray> columns = head.split(',');
+  std::map<qint64, std::map<QByteArray, double>> wanted;
+  for (const QByteArray& line : printed.trimmed().split('\n')) {
+    const QJsonObject event = QJsonDocument::fromJson(line).object();
+    const QString kind = event["kind"].toString();
+    const qint64 step = event["step"].toInteger();
+    if (kind == "resume") wanted.erase(wanted.upper_bound(step), wanted.end());
+    if (kind == "validation") {
+      auto& row = wanted[step];
+      row.try_emplace("step", double(step));
+      row.try_emplace("tokens", event["tokens"].toDouble());
+      row.try_emplace("t", event["t"].toDouble());
+      row["validation_loss"] = event["loss"].toDouble();
+      row["validation/web"] = event["sources"][0]["loss"].toDouble();
+      row["validation/code"] = event["sources"][1]["loss"].toDouble();
+    }
+    if (kind != "step") continue;
+    for (auto field = event.begin(); field != event.end(); ++field) {
+      if (field.key() == "seq" || field.key() == "kind") continue;
+      if (!field->isArray()) wanted[step][field.key().toUtf8()] = field->toDouble(qQNaN());
+      for (qsizetype i = 0; i < field->toArray().size(); ++i) {
+        wanted[step][field.key().toUtf8() + '/' + QByteArray::number(i)] =
+            field->toArray()[i].toDouble();
+      }
+    }
+  }
+  QCOMPARE(rows.size(), qsizetype(wanted.size()));
+  QCOMPARE(rows.size(), 174);  // before the first step, and 173 steps
+  qsizetype r = 0;
+  for (const auto& [step, numbers] : wanted) {
+    const QList<QByteArray> cells = rows[r++].split(',');
+    QCOMPARE(cells.size(), columns.size());
+    std::size_t filled = 0;
+    for (qsizetype c = 0; c < cells.size(); ++c) {
+      if (cells[c].isEmpty()) continue;
+      ++filled;
+      const auto found = numbers.find(columns[c]);
+      QVERIFY2(found != numbers.end(), columns[c].constData());
+      const double value = cells[c].toDouble();
+      QVERIFY2(value == found->second || (std::isnan(value) && std::isnan(found->second)),
+               columns[c].constData());
+    }
+    QCOMPARE(filled, numbers.size());
+  }
+}
+}  // namespace
 
 class RunsPageTest : public QObject {
   Q_OBJECT
@@ -102,6 +164,10 @@ class RunsPageTest : public QObject {
       view().scrollTo(page.table().proxy().index(page.table().proxy().rowOf(id), 0));
       return click(view().viewport(), cell(id, 0).center(), Qt::LeftButton, modifiers);
     }
+    QString folderOf(const QString& id) const {
+      return QString::fromStdString(studio->runs->run(id)->folder.string());
+    }
+    int rowOf(const QString& id) { return page.table().proxy().rowOf(id); }
     QStringList shown() {
       QStringList ids;
       for (int r = 0; r < page.table().proxy().rowCount(); ++r) ids << page.table().proxy().id(r);
@@ -338,6 +404,165 @@ class RunsPageTest : public QObject {
     QTest::keyClicks(notes, "good");
     details->findChild<QLineEdit*>()->setFocus();
     QCOMPARE(f.studio->runs->run(f.runs.base)->notes, std::string("good"));
+  }
+
+  /// The trash is one: without a data folder Qt takes the folder that the studio was started in.
+  void theTrashIsNeverTheWorkingDirectory() {
+    QTemporaryDir home, work;
+    const QByteArray oldHome = qgetenv("HOME"), oldData = qgetenv("XDG_DATA_HOME");
+    const QString oldFolder = QDir::currentPath();
+    qputenv("HOME", QFile::encodeName(home.path()));
+    qunsetenv("XDG_DATA_HOME");
+    QVERIFY(QDir::setCurrent(work.path()));
+    {
+      Fixture f;
+      QVERIFY(f.open());
+      const QString folder = f.folderOf(f.runs.failed);
+      QVERIFY(f.clickRow(f.runs.failed));
+      QTest::keyClick(&f.view(), Qt::Key_Delete);
+      QVERIFY(waitUntil([&] { return f.studio->navigator.toasts.size() == 1; }));
+      QVERIFY(!QFile::exists(folder));
+      QCOMPARE(QDir(work.path()).entryList(QDir::AllEntries | QDir::NoDotAndDotDot), QStringList());
+      f.studio->navigator.toasts[0].undo();
+      QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+      QVERIFY(QFile::exists(folder + "/events.log"));
+      // Where no trash can be made the run stays, and that is said.
+      qputenv("XDG_DATA_HOME", "/proc/none");
+      QSignalSpy failed(f.studio->runs.get(), &RunStore::failed);
+      QVERIFY(f.clickRow(f.runs.failed));
+      QTest::keyClick(&f.view(), Qt::Key_Delete);
+      QVERIFY(waitUntil([&] { return !failed.isEmpty(); }));
+      QVERIFY(failed[0][0].toString().contains("/proc/none"));
+      QVERIFY(QFile::exists(folder + "/events.log"));
+      QCOMPARE(f.shown().size(), 4);
+    }
+    QDir::setCurrent(oldFolder);
+    qputenv("HOME", oldHome);
+    if (oldData.isEmpty()) {
+      qunsetenv("XDG_DATA_HOME");
+    } else {
+      qputenv("XDG_DATA_HOME", oldData);
+    }
+  }
+
+  void aRunWhoseFolderIsGoneSaysSo() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.clickRow(f.runs.wide));
+    const std::filesystem::path folder = f.folderOf(f.runs.wide).toStdString();
+    const std::filesystem::path away = f.studio->home->home().toStdString() + "/away";
+    std::filesystem::rename(folder, away);
+    f.studio->runs->refresh();
+    QVERIFY(waitUntil([&] { return f.studio->runs->run(f.runs.wide)->missing; }));
+    const int row = f.rowOf(f.runs.wide);
+    QCOMPARE(f.view().model()->index(row, RunsModel::State).data().toString(),
+             QStringLiteral("Folder gone"));
+    QVERIFY(!f.button("Open")->isEnabled());
+    QVERIFY(f.button("Open")->toolTip().contains("gone"));
+    auto* details = f.page.inspector();
+    QVERIFY(waitUntil([&] {
+      const auto labels = details->findChildren<QLabel*>();
+      return std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+        return label->text().startsWith("Its folder is gone");
+      });
+    }));
+    std::filesystem::rename(away, folder);
+    f.studio->runs->refresh();
+    QVERIFY(waitUntil([&] { return !f.studio->runs->run(f.runs.wide)->missing; }));
+    QCOMPARE(f.view().model()->index(row, RunsModel::State).data().toString(),
+             QStringLiteral("Stopped"));
+  }
+
+  /// Long after the line with Undo has gone, and in a later session.
+  void aRunIsBroughtBackFromTheTrash() {
+    Fixture f;
+    QVERIFY(f.open());
+    auto* actions = f.page.findChild<RunActions*>();
+    QVERIFY(actions && !actions->bringBack->isEnabled());
+    QVERIFY(!actions->bringBack->toolTip().isEmpty());
+    QVERIFY(f.clickRow(f.runs.failed));
+    QTest::keyClick(&f.view(), Qt::Key_Delete);
+    QVERIFY(waitUntil([&] { return f.shown().size() == 3 && actions->bringBack->isEnabled(); }));
+    RunStore later;  // of a studio that is started now
+    QVERIFY(waitUntil([&] { return later.trashed().size() == 1; }));
+    QCOMPARE(later.trashed()[0].id, f.runs.failed);
+    QCOMPARE(later.trashed()[0].name, QStringLiteral("hot learning rate"));
+    QMenu* menu = actions->bringBack->menu();
+    Q_EMIT menu->aboutToShow();
+    QCOMPARE(menu->actions().size(), 1);
+    QVERIFY(menu->actions()[0]->text().startsWith("hot learning rate"));
+    menu->actions()[0]->trigger();
+    QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+    QVERIFY(waitUntil([&] { return !actions->bringBack->isEnabled(); }));
+  }
+
+  void selectionsAreCopiedWhole() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(f.clickRow(f.runs.base));
+    QVERIFY(f.clickRow(f.runs.wide, Qt::ControlModifier));
+    f.view().setFocus();
+    const QString text = selectionAsText(f.view());
+    QCOMPARE(text.count('\n'), 2);  // the titles and two runs
+    QVERIFY(text.startsWith("Run\tState\tStep"));
+    QVERIFY(text.contains("base\tFinished") && text.contains("wide experts\tStopped"));
+    QTest::keyClick(&f.view(), Qt::Key_C, Qt::ControlModifier);
+    QCOMPARE(QApplication::clipboard()->text(), text);
+  }
+
+  /// What is exported is the log to its end, however far a page that is not seen has read it, and
+  /// the same numbers that `tessera watch --json` prints.
+  void exportedNumbersAreThoseOfTheLog() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    WrittenRun run(home->runs().toStdString(), "growing");
+    const auto validate = [&](std::int64_t step, double loss) {
+      ValidationEvent v;
+      v.step = step;
+      v.tokens = (step + 1) * 2048;
+      v.loss = loss;
+      v.sources = {{"web, all", loss - 0.25}, {"code", loss + 0.25}};
+      run.log->append(v);
+    };
+    run.state(RunState::Running);
+    validate(-1, 8.3462);
+    run.steps(0, 60);
+    auto studio = test::makeStudio(std::move(home));
+    QVERIFY(waitUntil([&] { return studio->runs->run(run.id()) != nullptr; }));
+    // A page that is hidden has read part of it, and pauses.
+    const std::shared_ptr<RunFeed> feed = studio->runs->feed(run.id());
+    QVERIFY(waitUntil([&] { return feed->loaded(); }));
+    QObject viewer;
+    feed->setCadence(0, &viewer);
+    ResumeEvent resume;
+    resume.step = 49;
+    resume.tokens = 50 * 2048;
+    run.log->append(resume);
+    run.steps(50, 173);
+    validate(172, 2.0 / 3.0);
+    run.state(RunState::Finished);
+    QTemporaryDir target;
+    const QString table = target.filePath("run.csv"), events = target.filePath("run.jsonl");
+    new NumbersExport(*studio->studio, {run.id()}, table, true, studio.get()->runs.get());
+    QVERIFY(waitUntil([&] { return !studio->navigator.notices.empty(); }, 20'000));
+    // Ten steps were undone by the resume: that is told.
+    QVERIFY(studio->navigator.notices[0].text.contains("10 rows"));
+    new NumbersExport(*studio->studio, {run.id()}, events, true, studio.get()->runs.get());
+    QVERIFY(waitUntil([&] { return !studio->navigator.toasts.empty(); }, 20'000));
+    QCOMPARE(feed->history().rows(), std::size_t(60));  // the page has read no more meanwhile
+
+    QProcess watch;
+    watch.start(QStringLiteral(TESSERA_PROGRAM),
+                {"watch", "--json", "--once", QString::fromStdString(run.folder.path().string())});
+    {
+      const test::WatchPause pause;
+      QVERIFY(watch.waitForFinished(60'000));
+    }
+    const QByteArray printed = watch.readAllStandardOutput();
+    QFile lines(events);
+    QVERIFY(lines.open(QIODevice::ReadOnly));
+    QVERIFY(!printed.isEmpty());
+    QCOMPARE(lines.readAll(), printed);
+    compareTable(table, printed);
   }
 
   void everyLoggedNumberIsExported() {

@@ -36,9 +36,11 @@ struct ChatMessage {
   QDateTime time;
 
   // Of answers.
-  QString model;      ///< "demo-1, step 850"
-  QString modelPath;  ///< its folder
-  QString reason;     ///< how it ended: stop, length, full, cancelled, failed; empty: it has not
+  QString model;         ///< "demo-1, step 850"
+  QString modelPath;     ///< its folder
+  QString reason;        ///< how it ended: stop, length, full, cancelled, failed; empty: it has not
+  QString problem;       ///< why it failed, for people; empty unless the reason is "failed"
+  bool tooLong = false;  ///< it failed because the model cannot read so long a conversation
   double tokensPerSecond = 0;
   int contextUsed = 0;
   ChatSampling sampling;

@@ -44,6 +44,8 @@ QJsonObject messageJson(const ChatMessage& message, bool withDetails) {
   json["model"] = message.model;
   json["model_path"] = message.modelPath;
   json["reason"] = message.reason;
+  if (!message.problem.isEmpty()) json["problem"] = message.problem;
+  if (message.tooLong) json["too_long"] = true;
   json["tokens_per_second"] = message.tokensPerSecond;
   json["context_used"] = message.contextUsed;
   json["sampling"] = message.sampling.toJson();
@@ -64,6 +66,8 @@ ChatMessage messageOf(const QJsonObject& json) {
   message.model = json["model"].toString();
   message.modelPath = json["model_path"].toString();
   message.reason = json["reason"].toString();
+  message.problem = json["problem"].toString();
+  message.tooLong = json["too_long"].toBool();
   message.tokensPerSecond = json["tokens_per_second"].toDouble();
   message.contextUsed = json["context_used"].toInt();
   message.sampling = ChatSampling::fromJson(json["sampling"].toObject());

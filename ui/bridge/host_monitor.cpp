@@ -3,13 +3,18 @@
 
 #include <sys/statvfs.h>
 
+#include <QDateTime>
 #include <QFile>
+#include <QHash>
 #include <QProcess>
 #include <QStandardPaths>
 #include <QSysInfo>
 #include <QThread>
 #include <QTimer>
+#include <limits>
+#include <utility>
 
+#include "core/run/paths.h"
 #include "ui/bridge/worker_thread.h"
 
 namespace tessera::ui {
@@ -92,7 +97,7 @@ class HostMonitor::Worker : public QObject {
       m_facts.busy = (now.busy - m_last.busy) / (now.all - m_last.all);
     }
     m_last = now;
-    say();
+    say(true);
     if (m_looks++ % 2 == 0) askGpus();
   }
 
@@ -109,11 +114,8 @@ class HostMonitor::Worker : public QObject {
     m_facts.known = true;
   }
 
-  void say() {
-    m_mailbox->post([owner = m_owner, facts = m_facts] {
-      owner->m_facts = facts;
-      Q_EMIT owner->changed();
-    });
+  void say(bool looked) {
+    m_mailbox->post([owner = m_owner, facts = m_facts, looked] { owner->take(facts, looked); });
   }
 
   void askGpus() {
@@ -140,7 +142,7 @@ class HostMonitor::Worker : public QObject {
   void done() {
     m_asking->deleteLater();
     m_asking = nullptr;
-    say();
+    say(false);
   }
 
   QString m_folder;
@@ -157,6 +159,7 @@ struct HostMonitor::State {
   Worker* worker = nullptr;
   std::unique_ptr<WorkerThread> thread;
   QTimer timer;
+  QHash<const QObject*, int> intervals;  ///< milliseconds, by who wants them
 };
 
 HostMonitor::HostMonitor(const QString& folder, QObject* parent)
@@ -173,10 +176,49 @@ HostMonitor::~HostMonitor() {
   m_state->mailbox->close();
 }
 
-void HostMonitor::setInterval(int ms) {
-  if (ms <= 0) return m_state->timer.stop();
-  if (m_state->timer.isActive() && m_state->timer.interval() == ms) return;
-  m_state->timer.start(ms);
+HostMonitor& HostMonitor::of(QObject& owner) {
+  auto* known = owner.findChild<HostMonitor*>(QString(), Qt::FindDirectChildrenOnly);
+  if (!known) known = new HostMonitor(QString::fromStdString(runs_folder().string()), &owner);
+  return *known;
+}
+
+void HostMonitor::take(const HostFacts& facts, bool looked) {
+  m_facts = facts;
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  if (looked) {
+    HostSample sample;
+    sample.time = static_cast<double>(QDateTime::currentMSecsSinceEpoch()) / 1000;
+    sample.processor = facts.busy < 0 ? kNone : static_cast<float>(facts.busy);
+    sample.memory = facts.memoryBytes > 0
+                        ? static_cast<float>(1 - facts.memoryFreeBytes / facts.memoryBytes)
+                        : kNone;
+    for (const GpuFacts& gpu : facts.gpus) sample.gpus.push_back(static_cast<float>(gpu.busy));
+    m_history.push_back(std::move(sample));
+    if (m_history.size() > kMostSamples) m_history.pop_front();
+  }
+  Q_EMIT changed();
+}
+
+void HostMonitor::setInterval(int ms, QObject* viewer) {
+  QHash<const QObject*, int>& wanted = m_state->intervals;
+  if (viewer && !wanted.contains(viewer)) {
+    connect(viewer, &QObject::destroyed, this, [this, viewer] {
+      m_state->intervals.remove(viewer);
+      tellInterval();
+    });
+  }
+  wanted[viewer] = ms;
+  tellInterval();
+}
+
+void HostMonitor::tellInterval() {
+  int least = 0;
+  for (const int ms : std::as_const(m_state->intervals)) {
+    if (ms > 0 && (least == 0 || ms < least)) least = ms;
+  }
+  QTimer& timer = m_state->timer;
+  if (least == 0) return timer.stop();
+  if (!timer.isActive() || timer.interval() != least) timer.start(least);
 }
 
 void HostMonitor::refresh() {

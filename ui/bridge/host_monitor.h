@@ -4,6 +4,7 @@
 
 #include <QObject>
 #include <QString>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -30,17 +31,33 @@ struct HostFacts {
   bool known = false;
 };
 
+/// How busy the machine was at a moment: shares from 0 to 1, NaN where nothing is known.
+struct HostSample {
+  double time = 0;  ///< seconds since 1970
+  float processor = 0, memory = 0;
+  std::vector<float> gpus;
+};
+
 class HostMonitor : public QObject {
   Q_OBJECT
  public:
+  /// An hour, where somebody looks all the time.
+  static constexpr std::size_t kMostSamples = 1800;
+
+  /// The one of a studio, so that every page shows the same history. It belongs to `owner`.
+  static HostMonitor& of(QObject& owner);
+
   /// `folder`: where the runs are, for the disk.
   explicit HostMonitor(const QString& folder, QObject* parent = nullptr);
   ~HostMonitor() override;
 
   /// As of the last changed().
   const HostFacts& facts() const { return m_facts; }
-  /// Between looks; 0: none on its own. GPUs are asked at every second look.
-  void setInterval(int ms);
+  /// What was seen so far, oldest first.
+  const std::deque<HostSample>& history() const { return m_history; }
+  /// Between looks; 0: none on its own. GPUs are asked at every second look. Of several viewers the
+  /// most eager one counts, and one that is gone wants nothing.
+  void setInterval(int ms, QObject* viewer = nullptr);
   void refresh();
 
  Q_SIGNALS:
@@ -49,7 +66,10 @@ class HostMonitor : public QObject {
  private:
   class Worker;
   struct State;
+  void take(const HostFacts& facts, bool looked);
+  void tellInterval();
   HostFacts m_facts;
+  std::deque<HostSample> m_history;
   std::unique_ptr<State> m_state;
 };
 

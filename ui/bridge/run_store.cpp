@@ -15,6 +15,7 @@ struct RunStore::State {
   QHash<QString, std::size_t> index;
   bool loaded = false;
   quint64 edits = 0;  ///< of the user, in this object
+  std::vector<TrashedRun> trash;
   QHash<QString, std::weak_ptr<RunFeed>> feeds;
 };
 
@@ -67,6 +68,15 @@ void RunStore::take(const RunRows& rows, quint64 edits) {
   }
   s.loaded = true;
   Q_EMIT runsChanged();
+}
+
+void RunStore::takeTrash(const std::vector<TrashedRun>& list) {
+  m_state->trash = list;
+  Q_EMIT trashChanged();
+}
+
+const std::vector<TrashedRun>& RunStore::trashed() const {
+  return m_state->trash;
 }
 
 void RunStore::refresh() {

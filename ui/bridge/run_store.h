@@ -15,6 +15,12 @@
 
 namespace tessera::ui {
 
+/// A run whose folder lies in the trash.
+struct TrashedRun {
+  QString id, name;
+  double when = 0;  ///< seconds since 1970
+};
+
 using RunRows = std::shared_ptr<const std::vector<RunRow>>;
 
 class RunStore : public QObject {
@@ -40,11 +46,14 @@ class RunStore : public QObject {
   void setName(const QString& id, const QString& name);
   void setArchived(const QString& id, bool archived);
   /// Moves the folder to the trash of the file system's user; answered by removed(). restore()
-  /// brings it back, as long as this studio runs. A run that is being written is left alone.
+  /// brings it back, in later sessions too. A run that is being written is left alone.
   void remove(const QString& id);
   void restore(const QString& id);
+  /// What restore() can bring back, last removed first.
+  const std::vector<TrashedRun>& trashed() const;
 
  Q_SIGNALS:
+  void trashChanged();
   void runsChanged();
   void removed(const QString& id, const QString& name);
   void failed(const QString& message);
@@ -54,6 +63,7 @@ class RunStore : public QObject {
   class Worker;
   struct State;
   void take(const RunRows& rows, quint64 edits);
+  void takeTrash(const std::vector<TrashedRun>& list);
   void edit(const QString& id, const std::function<void(RunRow&)>& change,
             std::function<void(Worker&)> order);
   std::unique_ptr<State> m_state;

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "ui/bridge/run_store_worker.h"
 
+#include <QDir>
 #include <QElapsedTimer>
 #include <QFile>
 #include <QFileInfo>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QSaveFile>
+#include <QStandardPaths>
 #include <algorithm>
 #include <bit>
 
 #include "core/base/error.h"
+#include "core/run/paths.h"
 
 namespace tessera::ui {
 
@@ -32,6 +39,32 @@ bool sameRow(const RunRow& a, const RunRow& b) {
          a.tags == b.tags && a.notes == b.notes && a.archived == b.archived &&
          a.missing == b.missing && a.parent == b.parent && a.parent_step == b.parent_step &&
          a.sparkline.size() == b.sparkline.size();
+}
+
+/// Makes the folder that the home trash is in.
+/// NOTE: where it is missing, QFile::moveToTrash() takes the working directory for the trash.
+void makeHomeTrash(const fs::path& moved) {
+  const QString data = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
+  const bool homeless =
+      qEnvironmentVariableIsEmpty("HOME") && qEnvironmentVariableIsEmpty("XDG_DATA_HOME");
+  if (homeless || !QDir().mkpath(data + QStringLiteral("/Trash"))) {
+    throw Error(moved.string(),
+                homeless
+                    ? "was not moved: without HOME and XDG_DATA_HOME there is no trash"
+                    : "was not moved: the trash " + data.toStdString() + "/Trash cannot be made",
+                "set XDG_DATA_HOME to a folder that you may write to");
+  }
+}
+
+/// Where the folder lies now.
+fs::path movedToTrash(const fs::path& folder) {
+  makeHomeTrash(folder);
+  QString at;
+  if (!QFile::moveToTrash(QString::fromStdString(folder.string()), &at)) {
+    throw Error(folder.string(), "cannot be moved to the trash of its file system",
+                "delete the folder by hand");
+  }
+  return at.toStdString();
 }
 
 bool sameRows(const std::vector<RunRow>& a, const std::vector<RunRow>& b) {
@@ -71,6 +104,7 @@ void RunStore::Worker::firstLook() {
   m_rows = std::make_shared<const std::vector<RunRow>>(m_library->runs(true));
   refreshLive();
   if (!m_published) publish(true);
+  readTrash();
   watchRoots();
   takeNewRuns();
   refreshAll();
@@ -208,12 +242,9 @@ void RunStore::Worker::remove(const std::string& id) {
       if (status.process && liveness_of(*status.process) == Liveness::Alive) {
         throw Error(id, "is running and cannot be moved to the trash", "stop it first");
       }
-      QString at;
-      if (!QFile::moveToTrash(QString::fromStdString(row->folder.string()), &at)) {
-        throw Error(row->folder.string(), "cannot be moved to the trash of its file system",
-                    "delete the folder by hand");
-      }
-      m_trash[id] = {row->folder, at.toStdString()};
+      const double now = static_cast<double>(QDateTime::currentMSecsSinceEpoch()) / 1000;
+      m_trash.insert(m_trash.begin(), {id, row->name, row->folder, movedToTrash(row->folder), now});
+      writeTrash();
     }
     library.forget(id);
     m_mailbox->post(
@@ -225,9 +256,14 @@ void RunStore::Worker::remove(const std::string& id) {
 
 void RunStore::Worker::restore(const std::string& id) {
   change([this, &id](Library& library) {
-    const auto found = m_trash.find(id);
+    const auto found = std::find_if(m_trash.begin(), m_trash.end(),
+                                    [&id](const Trashed& one) { return one.id == id; });
     if (found == m_trash.end()) throw Error(id, "is not in the trash any more");
-    const auto& [from, at] = found->second;
+    const fs::path from = found->from, at = found->at;
+    if (fs::exists(from)) {
+      throw Error(from.string(), "is there again, so nothing is moved back over it",
+                  "move that folder away first");
+    }
     std::error_code error;
     fs::rename(at, from, error);
     if (error) throw Error(at.string(), "cannot be moved back: " + error.message());
@@ -236,8 +272,54 @@ void RunStore::Worker::restore(const std::string& id) {
         at.parent_path().parent_path() / "info" / (at.filename().string() + ".trashinfo");
     fs::remove(info, error);
     m_trash.erase(found);
+    writeTrash();
     library.refresh(RunFolder::open(from));
   });
+}
+
+// ---- What is in the trash, over sessions --------------------------------------------------------
+
+fs::path RunStore::Worker::trashFile() const {
+  return (m_file.empty() ? home_folder() : m_file.parent_path()) / "trash.json";
+}
+
+/// What was taken out of the trash or lost with it since is forgotten.
+void RunStore::Worker::readTrash() {
+  QFile file(QString::fromStdString(trashFile().string()));
+  if (!file.open(QIODevice::ReadOnly)) return;  // nothing was moved to the trash yet
+  const QJsonArray list = QJsonDocument::fromJson(file.readAll()).array();
+  for (const QJsonValue value : list) {
+    const auto text = [&value](const char* key) { return value[key].toString().toStdString(); };
+    Trashed one{text("id"), text("name"), text("from"), text("at"), value["when"].toDouble()};
+    if (!one.id.empty() && RunFolder::is_run(one.at)) m_trash.push_back(std::move(one));
+  }
+  handTrash();
+}
+
+void RunStore::Worker::writeTrash() {
+  handTrash();
+  QJsonArray list;
+  for (const Trashed& one : m_trash) {
+    list.append(QJsonObject{{"id", QString::fromStdString(one.id)},
+                            {"name", QString::fromStdString(one.name)},
+                            {"from", QString::fromStdString(one.from.string())},
+                            {"at", QString::fromStdString(one.at.string())},
+                            {"when", one.when}});
+  }
+  QSaveFile file(QString::fromStdString(trashFile().string()));
+  const QByteArray text = QJsonDocument(list).toJson();
+  if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size() || !file.commit()) {
+    throw Error(trashFile().string(), "was not written: " + file.errorString().toStdString(),
+                "what is in the trash can be brought back until the studio is closed");
+  }
+}
+
+void RunStore::Worker::handTrash() {
+  std::vector<TrashedRun> list;
+  for (const Trashed& one : m_trash) {
+    list.push_back({QString::fromStdString(one.id), QString::fromStdString(one.name), one.when});
+  }
+  m_mailbox->post([store = m_store, list] { store->takeTrash(list); });
 }
 
 }  // namespace tessera::ui

@@ -30,7 +30,9 @@ class RunStore::Worker : public QObject {
 
  private:
   struct Trashed {
+    std::string id, name;
     std::filesystem::path from, at;
+    double when = 0;  ///< seconds since 1970
   };
 
   void open();
@@ -42,6 +44,10 @@ class RunStore::Worker : public QObject {
   void watchRoots();
   void publish(bool always = false);
   void hand(RunRows rows);
+  void readTrash();
+  void writeTrash();
+  void handTrash();
+  std::filesystem::path trashFile() const;
   void guarded(const std::function<void()>& work);
   void fail(const QString& message);
 
@@ -53,7 +59,7 @@ class RunStore::Worker : public QObject {
   QTimer* m_soon = nullptr;
   QFileSystemWatcher* m_watcher = nullptr;
   RunRows m_rows;
-  std::map<std::string, Trashed> m_trash;
+  std::vector<Trashed> m_trash;  ///< last moved there first
   QString m_lastFailure;
   qint64 m_nextFull = 0;  ///< when all folders are looked through again
   quint64 m_edits = 0;

@@ -3,6 +3,7 @@
 
 #include <QDateTime>
 #include <QLocale>
+#include <filesystem>
 
 #include "ui/widgets/numbers.h"
 
@@ -74,6 +75,13 @@ QString dateOf(double time) {
 }
 }  // namespace
 
+std::int64_t checkpointStep(const CheckpointEvent& event) {
+  const std::string name = std::filesystem::path(event.path).filename().string();
+  bool known = false;
+  const qlonglong step = QString::fromStdString(name).section(u'-', -1).toLongLong(&known);
+  return known && name.starts_with("step-") ? step : event.step + 1;
+}
+
 CheckpointsModel::CheckpointsModel(QObject* parent) : FeedModel(&RunHistory::checkpoints, parent) {}
 
 int CheckpointsModel::columnCount(const QModelIndex& parent) const {
@@ -84,8 +92,8 @@ QVariant CheckpointsModel::headerData(int section, Qt::Orientation orientation, 
   if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
   if (role == Qt::TextAlignmentRole) return alignment(section <= Took);
   if (role != Qt::DisplayRole) return {};
-  const QString titles[] = {tr("After step"), tr("Tokens"), tr("Size"),
-                            tr("Took"),       tr("When"),   tr("Folder")};
+  const QString titles[] = {tr("Step"), tr("Tokens"), tr("Size"),
+                            tr("Took"), tr("When"),   tr("Folder")};
   static_assert(std::size(titles) == ColumnCount);
   return titles[section];
 }
@@ -101,7 +109,7 @@ QVariant CheckpointsModel::value(const Event& event, int column, int role) const
   if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
   switch (column) {
     case Step:
-      return numbers::whole(e.step);
+      return numbers::whole(checkpointStep(e));
     case Tokens:
       return numbers::count(static_cast<double>(e.tokens));
     case Size:

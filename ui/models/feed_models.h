@@ -36,6 +36,9 @@ class FeedModel : public QAbstractTableModel {
   std::size_t m_rows = 0;
 };
 
+/// The step that a checkpoint goes by everywhere: how many are done, as in its folder's name.
+std::int64_t checkpointStep(const CheckpointEvent& event);
+
 class CheckpointsModel : public FeedModel {
   Q_OBJECT
  public:

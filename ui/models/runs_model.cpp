@@ -231,7 +231,7 @@ QString RunsModel::display(int r, int column) const {
     case Name:
       return t.name;
     case State:
-      return run.missing ? tr("Folder missing") : stateWord(run.state);
+      return run.missing ? tr("Folder gone") : stateWord(run.state);
     case Progress:
       return numbers::progress(run.step < 0 ? -1 : run.step + 1, run.total_steps);
     case Loss:
@@ -268,7 +268,7 @@ QString RunsModel::tip(int r, int column) const {
     case Name:
       return t.id + '\n' + text(run.folder.string());
     case State:
-      return run.missing          ? tr("%1 is not there at present").arg(text(run.folder.string()))
+      return run.missing          ? tr("Its folder is gone: %1").arg(text(run.folder.string()))
              : run.reason.empty() ? stateWord(run.state)
                                   : stateWord(run.state) + ": " + text(run.reason);
     case Progress:
@@ -316,6 +316,8 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
       if (run.total_steps <= 0 || run.step < 0) return -1.0;
       return std::clamp(static_cast<double>(run.step + 1) / static_cast<double>(run.total_steps),
                         0.0, 1.0);
+    case MissingRole:
+      return run.missing;
     case CurveRole:
       return QVariant::fromValue(QList<float>(run.sparkline.begin(), run.sparkline.end()));
     default:

@@ -35,6 +35,7 @@ class RunsModel : public QAbstractTableModel {
     StateRole,     ///< int of RunState
     ProgressRole,  ///< 0 to 1, below 0: unknown
     CurveRole,     ///< QList<float>: the loss over the whole run
+    MissingRole,   ///< bool: its folder is not there
   };
 
   using QAbstractTableModel::QAbstractTableModel;

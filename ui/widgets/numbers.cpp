@@ -87,7 +87,10 @@ QString bytes(double value) {
 QString percent(double share) {
   if (!std::isfinite(share)) return notMeasured();
   const double value = 100 * share;
-  return plain().toString(value, 'f', std::fabs(value) >= 99.95 ? 0 : 1) + kSpace + u'%';
+  const double size = std::fabs(value);
+  // A small share is not none: two digits of it are shown.
+  if (size > 0 && size < 0.05) return plain().toString(value, 'g', 2) + kSpace + u'%';
+  return plain().toString(value, 'f', size >= 99.95 ? 0 : 1) + kSpace + u'%';
 }
 
 QString rate(double value, const QString& unit) {

@@ -19,6 +19,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/numbers.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -201,6 +202,7 @@ QWidget* ChatInspector::tokenPart() {
   m_tokenHint->setTone(TextLabel::Tone::Secondary)->setWrapped();
   m_alternatives = new AlternativesModel(this);
   m_view = new QTableView(part);
+  enableCopy(m_view);
   m_view->setModel(m_alternatives);
   m_view->setItemDelegateForColumn(1, new BarDelegate(m_view));
   m_view->setSelectionBehavior(QAbstractItemView::SelectRows);

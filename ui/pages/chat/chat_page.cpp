@@ -26,12 +26,13 @@
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/numbers.h"
+#include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
 
 namespace {
 constexpr int kSaveMs = 250, kCountMs = 400, kScanMs = 3000, kPatienceMs = 5000;
-constexpr int kFocusedMs = 50, kUnfocusedMs = 500, kHiddenMs = 1000;
+constexpr int kFocusedMs = 100, kUnfocusedMs = 500, kHiddenMs = 1000;
 }  // namespace
 
 ChatPage::ChatPage(Studio& studio, QWidget* parent)
@@ -69,10 +70,7 @@ ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& ar
   connect(m_store, &ChatStore::checkpointsListed, this, &ChatPage::takeRuns);
   connect(m_store, &ChatStore::opened, this,
           [this](quint64 request, const std::shared_ptr<const Conversation>& read) {
-            if (request != m_opening) return;
-            m_talk->setConversation(*read);
-            m_dirty = false;  // it is in its file as it is
-            m_save->stop();
+            if (request == m_opening) takeConversation(*read);
           });
   connect(m_store, &ChatStore::failed, this, [this](quint64, const QString& message) {
     this->studio().navigator.notify(QStringLiteral("error"), message);
@@ -81,7 +79,10 @@ ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& ar
     this->studio().navigator.toast(tr("Exported to %1").arg(file));
   });
   connect(m_empty, &EmptyState::pressed, this, [this] {
-    if (m_talk->checkpoint(0).path.isEmpty()) {
+    if (const RunRow* training = runThatTrains(); training && !m_talk->hasCheckpoint()) {
+      this->studio().navigator.open(
+          {QStringLiteral("monitor"), QString::fromStdString(training->id), {}});
+    } else if (!m_talk->hasCheckpoint()) {
       this->studio().navigator.open({QStringLiteral("home"), {}, {}});
     } else if (!m_talk->engine(0).loaded()) {
       m_talk->reload(0);
@@ -162,6 +163,20 @@ std::optional<ChatCheckpoint> ChatPage::find(const QString& runOrFolder,
   return there ? std::optional(checkpointOf(*run, step)) : std::nullopt;
 }
 
+/// The checkpoint in a folder: of the run that it belongs to, where that is in the library.
+ChatCheckpoint ChatPage::checkpointAt(const QString& path, const QString& label) const {
+  for (std::size_t i = 0; m_runs && i < m_runs->size(); ++i) {
+    const ChatRun& run = (*m_runs)[i];
+    if (!path.startsWith(run.folder + u'/')) continue;
+    for (const qint64 step : run.steps) {
+      if (run.checkpoint(step) == path) return checkpointOf(run, step);
+    }
+  }
+  ChatCheckpoint one = checkpointOfFolder(path);
+  if (!label.isEmpty()) one.label = label;
+  return one;
+}
+
 Location ChatPage::location() const {
   Location here{QStringLiteral("chat"), m_talk->checkpoint(0).run, {}};
   const auto name = [](const ChatCheckpoint& one) {
@@ -221,10 +236,21 @@ void ChatPage::takeRunStates() {
   });
   m_talk->setTraining(training);
   showShare();
+  if (!m_talk->hasCheckpoint()) showEmpty();
   // Running runs say something many times a second; their checkpoints are rarer.
   if (studio().runs.loaded() && (m_wanted || !m_scan->isActive())) {
     m_scan->start(m_runs && !m_wanted ? kScanMs : 0);
   }
+}
+
+/// A run that is at work now, be it before its first step; null: none is.
+const RunRow* ChatPage::runThatTrains() const {
+  const RunRows rows = studio().runs.runs();
+  if (!rows) return nullptr;
+  const auto found = std::find_if(rows->begin(), rows->end(), [](const RunRow& row) {
+    return !row.missing && isLive(row.state) && row.state != RunState::LostContact;
+  });
+  return found == rows->end() ? nullptr : &*found;
 }
 
 void ChatPage::takeRuns(std::shared_ptr<const std::vector<ChatRun>> runs) {
@@ -259,6 +285,7 @@ void ChatPage::showConversation() {
     }
   }
   m_tree->setCurrent(conversation);
+  if (std::exchange(m_shownId, conversation.id) != conversation.id) forgetCounts();
   if (m_system->toPlainText().trimmed() != conversation.system) {
     m_system->setPlainText(conversation.system);
   }
@@ -275,9 +302,15 @@ void ChatPage::showEmpty() {
   m_stack->setCurrentIndex(empty ? 0 : 1);
   if (!empty) return;
   if (checkpoint.path.isEmpty()) {
-    m_empty->setSentence(m_runs ? tr("There is no checkpoint to talk to yet.")
-                                : tr("Looking for checkpoints …"));
-    m_empty->setButton(m_runs ? tr("Try the demo") : QString());
+    const RunRow* training = runThatTrains();
+    if (training) {
+      m_empty->setSentence(tr("%1 is at work: it can be talked to once it has saved a checkpoint.")
+                               .arg(QString::fromStdString(training->name)));
+    } else {
+      m_empty->setSentence(m_runs ? tr("There is no checkpoint to talk to yet.")
+                                  : tr("Looking for checkpoints …"));
+    }
+    m_empty->setButton(training ? tr("Watch it") : m_runs ? tr("Try the demo") : QString());
     return;
   }
   const ChatEngine& engine = m_talk->engine(0);
@@ -323,12 +356,14 @@ void ChatPage::showEngines() {
     const ChatCheckpoint& checkpoint = m_talk->checkpoint(side);
     const bool chosen = !checkpoint.path.isEmpty();
     picker(side)->setCurrent(checkpoint, chosen ? pickerNote(side) : QString());
+    picker(side)->setOther(m_talk->checkpoint(1 - side));
     if (side == 1 && !chosen) picker(1)->setText(tr("Compare with …"));
     const auto at = static_cast<std::size_t>(side);
-    if (m_problems[at] && m_talk->engine(side).state() != ChatEngine::State::Failed &&
-        m_talk->engine(side).state() != ChatEngine::State::Off) {
+    // A model that is loaded is what the banner asked for; anything less leaves it to be read.
+    if (m_problems[at] && m_talk->engine(side).loaded() && m_problems[at]->actionButton()) {
       m_problems[at]->deleteLater();
       m_problems[at] = nullptr;
+      studio().navigator.clearProblem(problemKey(side));
     }
   }
   picker(1)->setRemovable(m_talk->comparing());
@@ -359,6 +394,8 @@ void ChatPage::showMeter() {
   m_composer->setSpeed(speeds.join(QStringLiteral(" | ")));
 }
 
+/// What failed while no answer could hold the reason stands over the messages until it is closed or
+/// the engine has a model again.
 void ChatPage::showProblem(int side, const QString& message) {
   const auto at = static_cast<std::size_t>(side);
   if (m_problems[at]) m_problems[at]->deleteLater();
@@ -367,11 +404,58 @@ void ChatPage::showProblem(int side, const QString& message) {
       QStringLiteral("error"), message, dead ? tr("Restart") : QString(),
       [this, side] { m_talk->reload(side); }, this);
   Banner* banner = m_problems[at];
-  connect(banner, &Banner::closed, this, [this, at, banner] {
-    if (m_problems[at] == banner) m_problems[at] = nullptr;
+  connect(banner, &Banner::closed, this, [this, side, at, banner] {
+    if (m_problems[at] == banner) {
+      m_problems[at] = nullptr;
+      studio().navigator.clearProblem(problemKey(side));
+    }
     banner->deleteLater();
   });
   m_notices->addWidget(banner);
+  noteProblem(side, message);
+}
+
+QString ChatPage::problemKey(int side) {
+  return QStringLiteral("chat/%1").arg(side);
+}
+
+/// The Problems dock names what failed last on a side, until something works there.
+void ChatPage::noteProblem(int side, const QString& message) {
+  studio().navigator.setProblem(problemKey(side), QStringLiteral("error"),
+                                tr("Chat with %1: %2").arg(m_talk->checkpoint(side).label, message),
+                                location());
+}
+
+void ChatPage::noteAnswer(int index) {
+  const ChatMessage& message = m_talk->conversation().at(index);
+  if (message.problem.isEmpty()) return studio().navigator.clearProblem(problemKey(message.side));
+  noteProblem(message.side, message.problem);
+}
+
+/// Says before Send what the model cannot read, in the words of the side that has less room.
+void ChatPage::takeCount(int side, int tokens) {
+  if (m_talk->busy()) return;
+  const int context = m_talk->engine(side).model().context;
+  if (side == 0) m_composer->meter()->setUse(tokens, context);
+  m_tooLong[static_cast<std::size_t>(side)] =
+      context == 0 || tokens < context
+          ? QString()
+          : tr("The conversation with your message has %1 tokens, and %2 reads fewer than %3. "
+               "Shorten the message, or send it in a new chat.")
+                .arg(numbers::whole(tokens), m_talk->checkpoint(side).label,
+                     numbers::whole(context));
+  showTooLong();
+}
+
+void ChatPage::showTooLong() {
+  const QString& text = m_tooLong[0].isEmpty() && m_talk->comparing() ? m_tooLong[1] : m_tooLong[0];
+  m_composer->setTooLong(text, !m_talk->conversation().empty() && !m_composer->text().isEmpty());
+}
+
+void ChatPage::forgetCounts() {
+  m_tooLong = {};
+  showTooLong();
+  m_count->start();
 }
 
 /// Loading is a task of the studio, with its end.

@@ -68,13 +68,21 @@ class ChatPage : public Page {
   void followWanted(bool last);
   void openWantedChat(const QString& id);
   std::optional<ChatCheckpoint> find(const QString& runOrFolder, const QString& checkpoint) const;
+  ChatCheckpoint checkpointAt(const QString& path, const QString& label) const;
   void takeRunStates();
+  const RunRow* runThatTrains() const;
 
   void showConversation();
   void showEngines();
   void showEmpty();
   void showShare();
   void showProblem(int side, const QString& message);
+  void noteProblem(int side, const QString& message);
+  void noteAnswer(int index);
+  static QString problemKey(int side);
+  void takeCount(int side, int tokens);
+  void showTooLong();
+  void forgetCounts();
   void showMeter();
   void showToken(int index, int token);
   void showSpan(int index, int from, int to);
@@ -83,6 +91,12 @@ class ChatPage : public Page {
   QString pickerNote(int side) const;
 
   void newChat();
+  void sendInNewChat();
+  void takeConversation(const Conversation& read);
+  void takeCheckpoints(const Conversation& of);
+  void goOn(int index);
+  void editQuestion(int index);
+  void pick(int side, const ChatCheckpoint& checkpoint);
   void openChat(const QString& file);
   void removeChat(const QString& file, const QString& id);
   void exportChat();
@@ -107,6 +121,8 @@ class ChatPage : public Page {
   std::array<MessageList*, 2> m_lists{};
   std::array<CheckpointPicker*, 2> m_pickers{};
   std::array<Banner*, 2> m_problems{};
+  std::array<QString, 2> m_tooLong{};  ///< why a message cannot be sent; empty: it can
+  QString m_shownId;                   ///< of the conversation
   std::array<std::int64_t, 2> m_tasks{-1, -1};
   QVBoxLayout* m_notices = nullptr;
   TextLabel *m_share = nullptr, *m_legend = nullptr;

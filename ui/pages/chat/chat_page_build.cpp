@@ -110,17 +110,10 @@ QWidget* ChatPage::buildBar() {
   connect(output, &QToolButton::clicked, this, &ChatPage::exportChat);
   for (int side = 0; side < 2; ++side) {
     CheckpointPicker* picker = m_pickers[static_cast<std::size_t>(side)];
-    connect(picker, &CheckpointPicker::picked, this, [this, side](const ChatCheckpoint& one) {
-      m_talk->setCheckpoint(side, one);
-      showConversation();
-      Q_EMIT locationChanged();
-    });
+    connect(picker, &CheckpointPicker::picked, this,
+            [this, side](const ChatCheckpoint& one) { pick(side, one); });
     connect(picker, &CheckpointPicker::folderWanted, this, [this, side] { pickFolder(side); });
-    connect(picker, &CheckpointPicker::removed, this, [this, side] {
-      m_talk->setCheckpoint(side, {});
-      showConversation();
-      Q_EMIT locationChanged();
-    });
+    connect(picker, &CheckpointPicker::removed, this, [this, side] { pick(side, {}); });
   }
   return bar;
 }
@@ -156,6 +149,10 @@ void ChatPage::makeCommands() {
       m_talk->regenerate(path.back());
     }
   });
+  add(QStringLiteral("play"), tr("Continue the last answer"), [this] {
+    const std::vector<int> path = m_talk->conversation().path();
+    if (!path.empty()) goOn(path.back());
+  });
   add(QStringLiteral("edit"), tr("Edit the last message"), [this] { editLast(); });
   add(QStringLiteral("compare"), tr("Answer beside another checkpoint"),
       [this] { m_pickers[1]->click(); });
@@ -177,6 +174,7 @@ void ChatPage::connectTalk() {
       one->refresh(index);
       one->setWaiting(index, {});
     }
+    noteAnswer(index);
     showMeter();
     saveSoon();
   });
@@ -196,10 +194,9 @@ void ChatPage::connectTalk() {
     if (!m_talk->busy()) m_count->start();
   });
   connect(m_talk, &ChatTalk::failed, this, &ChatPage::showProblem);
-  connect(m_talk, &ChatTalk::counted, this, [this](int side, int tokens) {
-    if (side == 0 && !m_talk->busy()) {
-      m_composer->meter()->setUse(tokens, m_talk->engine(0).model().context);
-    }
+  connect(m_talk, &ChatTalk::counted, this, &ChatPage::takeCount);
+  connect(m_talk, &ChatTalk::countFailed, this, [this](int side, const QString& message) {
+    if (side == 0) m_composer->meter()->setUnknown(message);
   });
 }
 
@@ -207,6 +204,8 @@ void ChatPage::connectLists() {
   for (MessageList* one : m_lists) {
     connect(one, &MessageList::editDone, m_talk, &ChatTalk::edit);
     connect(one, &MessageList::regenerate, m_talk, &ChatTalk::regenerate);
+    connect(one, &MessageList::goOn, this, &ChatPage::goOn);
+    connect(one, &MessageList::editQuestion, this, &ChatPage::editQuestion);
     connect(one, &MessageList::showSibling, m_talk, &ChatTalk::show);
     connect(one, &MessageList::tokenPicked, this, &ChatPage::showToken);
     connect(one, &MessageList::spanPicked, this, &ChatPage::showSpan);
@@ -214,6 +213,7 @@ void ChatPage::connectLists() {
   connect(m_composer, &Composer::sent, this, [this](const QString& text) { m_talk->send(text); });
   connect(m_composer, &Composer::stopped, m_talk, &ChatTalk::stop);
   connect(m_composer, &Composer::editLast, this, &ChatPage::editLast);
+  connect(m_composer, &Composer::freshWanted, this, &ChatPage::sendInNewChat);
   connect(m_composer, &Composer::textChanged, this, [this] { m_count->start(); });
   connect(m_system, &QPlainTextEdit::textChanged, this, [this] {
     m_talk->setSystem(m_system->toPlainText().trimmed());

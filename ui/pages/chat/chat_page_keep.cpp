@@ -32,6 +32,71 @@ void ChatPage::newChat() {
   Q_EMIT locationChanged();
 }
 
+void ChatPage::sendInNewChat() {
+  const QString text = m_composer->text();
+  const QString system = m_talk->conversation().system;
+  newChat();
+  m_talk->setSystem(system);
+  m_composer->clear();
+  m_talk->send(text);
+}
+
+/// A conversation from its file, with the checkpoints that answered in it and as they sampled.
+void ChatPage::takeConversation(const Conversation& read) {
+  takeCheckpoints(read);
+  m_talk->setConversation(read);
+  m_dirty = false;  // it is in its file as it is
+  m_save->stop();
+  Q_EMIT locationChanged();
+}
+
+void ChatPage::takeCheckpoints(const Conversation& of) {
+  bool sampled = false;
+  for (int side = 0; side < 2; ++side) {
+    const std::vector<int> path = of.path(side);
+    const auto last = std::find_if(path.rbegin(), path.rend(), [&](int index) {
+      return of.at(index).isAnswer() && of.at(index).side == side;
+    });
+    if (last == path.rend()) {
+      // Nothing was compared in it; which checkpoint began to answer is free to stay.
+      if (side == 1) m_talk->setCheckpoint(1, {});
+      continue;
+    }
+    const ChatMessage& answer = of.at(*last);
+    if (!answer.modelPath.isEmpty() && answer.modelPath != m_talk->checkpoint(side).path) {
+      m_talk->setCheckpoint(side, checkpointAt(answer.modelPath, answer.model), false);
+    }
+    if (!std::exchange(sampled, true)) {
+      m_talk->sampling = answer.sampling;
+      m_inspector->setSampling(m_talk->sampling, m_talk->freshSeed);
+    }
+  }
+}
+
+void ChatPage::pick(int side, const ChatCheckpoint& checkpoint) {
+  m_talk->setCheckpoint(side, checkpoint);
+  studio().navigator.clearProblem(problemKey(side));
+  forgetCounts();
+  showConversation();
+  Q_EMIT locationChanged();
+}
+
+/// An answer goes on with the model that began it.
+void ChatPage::goOn(int index) {
+  const ChatMessage& message = m_talk->conversation().at(index);
+  if (m_talk->busy() || !message.isAnswer()) return;
+  if (message.modelPath != m_talk->checkpoint(message.side).path) {
+    pick(message.side, checkpointAt(message.modelPath, message.model));
+  }
+  m_talk->goOn(index);
+}
+
+void ChatPage::editQuestion(int index) {
+  const ChatMessage& answer = m_talk->conversation().at(index);
+  MessageWidget* widget = m_lists[static_cast<std::size_t>(answer.side)]->widgetOf(answer.parent);
+  if (widget) widget->startEditing();
+}
+
 void ChatPage::openChat(const QString& file) {
   if (file.isEmpty()) return;
   saveNow();
@@ -68,11 +133,8 @@ void ChatPage::exportChat() {
 
 void ChatPage::pickFolder(int side) {
   auto* dialog =
-      fileDialog(this, this, tr("A folder with a model"), [this, side](const QString& folder) {
-        m_talk->setCheckpoint(side, checkpointOfFolder(folder));
-        showConversation();
-        Q_EMIT locationChanged();
-      });
+      fileDialog(this, this, tr("A folder with a model"),
+                 [this, side](const QString& folder) { pick(side, checkpointOfFolder(folder)); });
   dialog->setFileMode(QFileDialog::Directory);
   dialog->open();
 }

@@ -55,20 +55,42 @@ void ChatTalk::connectEngine(int s) {
     finish(s, done.reason);
   });
   connect(process, &ChatEngine::failed, this, [this, s](quint64 request, const QString& message) {
-    if (request == side(s).count) return;  // a count of something too long, perhaps
+    if (request == side(s).count) return Q_EMIT countFailed(s, message);
+    if (request == side(s).request && side(s).answer >= 0) {
+      const int failedAnswer = side(s).answer;
+      finish(s, QStringLiteral("failed"), message);
+      return askWhetherTooLong(s, failedAnswer);
+    }
     Q_EMIT failed(s, message);
-    if (request == side(s).request) finish(s, QStringLiteral("failed"));
   });
   connect(process, &ChatEngine::counted, this, [this, s](quint64 request, int count) {
     if (request == side(s).count) Q_EMIT counted(s, count);
+    if (request == side(s).lengthCheck) noteLength(s, count);
   });
+}
+
+/// An answer that failed before it began may have been asked too much to read: its length tells.
+void ChatTalk::askWhetherTooLong(int s, int index) {
+  if (side(s).promptTokens > 0) return;
+  side(s).checkedAnswer = index;
+  side(s).lengthCheck = engine(s).countTokens(turns(m_conversation.at(index).parent));
+}
+
+void ChatTalk::noteLength(int s, int count) {
+  const int index = std::exchange(side(s).checkedAnswer, -1);
+  if (index < 0 || count < engine(s).model().context) return;
+  m_conversation.edit(index).tooLong = true;
+  Q_EMIT answerDone(index);
 }
 
 void ChatTalk::engineState(int s) {
   if (side(s).engine->state() == ChatEngine::State::Failed) {
     const QString problem = side(s).engine->problem();
-    if (side(s).answer >= 0) finish(s, QStringLiteral("failed"));
-    Q_EMIT failed(s, problem);
+    if (side(s).answer >= 0) {
+      finish(s, QStringLiteral("failed"), problem);
+    } else {
+      Q_EMIT failed(s, problem);
+    }
   }
   if (side(s).answer >= 0) Q_EMIT waitingChanged(side(s).answer);
   Q_EMIT engineChanged(s);
@@ -79,6 +101,7 @@ void ChatTalk::setConversation(Conversation conversation) {
     if (side(s).request != 0) side(s).engine->cancel();
     finish(s, QStringLiteral("cancelled"));
   }
+  for (Side& one : m_sides) one.checkedAnswer = -1;  // an index into the conversation before
   m_conversation = std::move(conversation);
   Q_EMIT conversationChanged();
 }
@@ -189,6 +212,21 @@ void ChatTalk::regrow(int index, int token, const ChatAlternative& alternative) 
   Q_EMIT conversationChanged();
 }
 
+void ChatTalk::goOn(int index) {
+  const ChatMessage& old = m_conversation.at(index);
+  if (busy() || !old.tokens || old.tokens->empty()) return;
+  const int s = old.side;
+  side(s).prefix = old.tokens->ids();
+  side(s).chosen = {};
+  ChatMessage& message = m_conversation.edit(index);
+  message.reason.clear();
+  message.problem.clear();
+  message.text.truncate(message.tokens->begin(message.tokens->size()));  // no half character
+  side(s).answer = index;
+  start(s);
+  Q_EMIT conversationChanged();
+}
+
 /// A new answer below `parent`, which begins when the model is there.
 void ChatTalk::answer(int s, int parent) {
   ChatMessage message;
@@ -200,11 +238,15 @@ void ChatTalk::answer(int s, int parent) {
   message.sampling = sampling;
   if (freshSeed) message.sampling.seed = QRandomGenerator::global()->generate();
   side(s).answer = m_conversation.add(message);
+  start(s);
+}
+
+/// Writes the answer that is set: at once, or when the model is there.
+void ChatTalk::start(int s) {
   side(s).request = 0;
   noteBusy();
   if (checkpoint(s).path.isEmpty()) {
-    Q_EMIT failed(s, tr("No checkpoint is picked"));
-    return finish(s, QStringLiteral("failed"));
+    return finish(s, QStringLiteral("failed"), tr("No checkpoint is picked"));
   }
   const ChatEngine::State state = engine(s).state();
   if (state == ChatEngine::State::Failed || state == ChatEngine::State::Off) reload(s);
@@ -225,10 +267,15 @@ void ChatTalk::begin(int s) {
   side(s).request = engine(s).generate(request);
 }
 
-/// The text of a prefix is known once the model's vocabulary has spelled it.
+/// The text of a prefix is known once the model's vocabulary has spelled it. An answer that goes on
+/// has all of its prefix already.
 void ChatTalk::takePrefix(int s, const QString& text) {
   if (side(s).prefix.empty()) return;
   ChatMessage& message = m_conversation.edit(side(s).answer);
+  if (message.tokens && message.tokens->size() == static_cast<int>(side(s).prefix.size())) {
+    side(s).prefix.clear();
+    return;
+  }
   ChatToken chosen = std::exchange(side(s).chosen, {});
   chosen.text = text.mid(message.text.size());
   side(s).prefix.clear();
@@ -236,13 +283,14 @@ void ChatTalk::takePrefix(int s, const QString& text) {
   Q_EMIT answerGrew(side(s).answer);
 }
 
-void ChatTalk::finish(int s, const QString& reason) {
+void ChatTalk::finish(int s, const QString& reason, const QString& problem) {
   const int index = std::exchange(side(s).answer, -1);
   side(s).request = 0;
   side(s).prefix.clear();
   side(s).status.clear();
   if (index < 0) return;
   m_conversation.edit(index).reason = reason;
+  m_conversation.edit(index).problem = problem;
   m_conversation.updated = QDateTime::currentDateTime();
   noteBusy();
   Q_EMIT answerDone(index);

@@ -39,6 +39,7 @@ class ChatTalk : public QObject {
   /// Loads it, at once or with the next message; an empty one gives the memory back.
   void setCheckpoint(int side, const ChatCheckpoint& checkpoint, bool loadNow = true);
   void reload(int side);  ///< after a failure
+  bool hasCheckpoint() const { return !checkpoint(0).path.isEmpty(); }
   bool comparing() const { return !checkpoint(1).path.isEmpty(); }
   int sides() const { return comparing() ? 2 : 1; }
 
@@ -57,6 +58,8 @@ class ChatTalk : public QObject {
   void send(const QString& text);
   void edit(int index, const QString& text);
   void regenerate(int index);
+  /// Lets an answer that was cut off go on where it ended: in place, as nothing of it changes.
+  void goOn(int index);
   /// A branch of an answer that goes on from one of its token's alternatives.
   void regrow(int index, int token, const ChatAlternative& alternative);
   void stop();
@@ -73,11 +76,13 @@ class ChatTalk : public QObject {
  Q_SIGNALS:
   void conversationChanged();  ///< messages or what is shown of them
   void answerGrew(int index);
-  void answerDone(int index);  ///< also when it failed
+  void answerDone(int index);  ///< also when it failed: its message then holds the problem
   void engineChanged(int side);
+  /// The engine failed while no answer was being written that could hold the reason.
   void failed(int side, const QString& message);
   void waitingChanged(int index);
   void counted(int side, int tokens);
+  void countFailed(int side, const QString& message);
   void busyChanged();
 
  private:
@@ -87,6 +92,8 @@ class ChatTalk : public QObject {
     int answer = -1;      ///< being written, or waiting for the model
     quint64 request = 0;  ///< 0: waiting
     quint64 count = 0;
+    quint64 lengthCheck = 0;  ///< the count of what a failed answer was to read
+    int checkedAnswer = -1;
     std::vector<int> prefix;
     ChatToken chosen;  ///< the alternative that the prefix ends with
     QString status;
@@ -97,11 +104,14 @@ class ChatTalk : public QObject {
   const Side& side(int s) const { return m_sides[static_cast<std::size_t>(s)]; }
   void connectEngine(int s);
   void answer(int s, int parent);
+  void start(int s);
   void begin(int s);
-  void finish(int s, const QString& reason);
+  void finish(int s, const QString& reason, const QString& problem = {});
   void takePrefix(int s, const QString& text);
   void setStatus(int s, const QString& status);
   void engineState(int s);
+  void askWhetherTooLong(int s, int index);
+  void noteLength(int s, int count);
   std::vector<ChatTurn> turns(int last) const;
 
   Conversation m_conversation = Conversation::create();

@@ -27,6 +27,8 @@ class CheckpointPicker : public QPushButton {
   void setRuns(std::shared_ptr<const std::vector<ChatRun>> runs);
   /// `note`: how it stands, below the name: "loading", "a run that still trains".
   void setCurrent(const ChatCheckpoint& checkpoint, const QString& note);
+  /// The checkpoint that answers beside this one, which cannot be picked here too.
+  void setOther(const ChatCheckpoint& checkpoint) { m_other = checkpoint; }
   /// Offers to give this side up.
   void setRemovable(bool removable);
   QWidget* popup() const { return m_popup; }
@@ -45,17 +47,22 @@ class CheckpointPicker : public QPushButton {
  private:
   void open();
   void fill();
+  void addRun(std::size_t index);
+  void showNews();
+  void showFresh();
   void pick(const QModelIndex& index);
 
   QString m_role, m_note;
-  ChatCheckpoint m_current;
+  ChatCheckpoint m_current, m_other;
   std::shared_ptr<const std::vector<ChatRun>> m_runs;
+  /// What the open list shows. It stays under the hand: news waits behind a button.
+  std::shared_ptr<const std::vector<ChatRun>> m_listed;
   QWidget* m_popup;
   SearchField* m_search;
   QTreeView* m_view;
   QStandardItemModel* m_model;
   QSortFilterProxyModel* m_filter;
-  QPushButton* m_remove;
+  QPushButton *m_fresh, *m_remove;
 };
 
 ChatCheckpoint checkpointOf(const ChatRun& run, qint64 step);

@@ -23,10 +23,18 @@ constexpr double kNearlyFull = 0.9;
 
 ContextMeter::ContextMeter(QWidget* parent) : QWidget(parent) {
   setFont(theme::font(theme::TextSize::Caption, true));
-  setToolTip(tr("Tokens of the conversation and your draft, of what the model has room for"));
+  setUse(0, 0);
+}
+
+void ContextMeter::setUnknown(const QString& reason) {
+  setUse(0, m_of);
+  m_unknown = reason;
+  setToolTip(reason);
+  update();
 }
 
 QString ContextMeter::text() const {
+  if (!m_unknown.isEmpty()) return tr("context: not counted");
   if (m_of == 0) return tr("context: no model yet");
   return tr("%1 of %2 tokens").arg(numbers::whole(m_used), numbers::whole(m_of));
 }
@@ -34,6 +42,8 @@ QString ContextMeter::text() const {
 void ContextMeter::setUse(int used, int of) {
   m_used = used;
   m_of = of;
+  m_unknown.clear();
+  setToolTip(tr("Tokens of the conversation and your draft, of what the model has room for"));
   setAccessibleName(tr("Context: %1").arg(text()));
   updateGeometry();
   update();
@@ -72,6 +82,7 @@ Composer::Composer(QWidget* parent)
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, theme::kGrid);
   layout->setSpacing(theme::kHalf);
+  layout->addWidget(makeWarning());
   auto* row = new QHBoxLayout;
   row->setSpacing(theme::kGrid);
   m_field->setPlaceholderText(tr("Write a message"));
@@ -102,6 +113,24 @@ Composer::Composer(QWidget* parent)
   refresh();
 }
 
+QWidget* Composer::makeWarning() {
+  m_warning = new QWidget(this);
+  auto* row = new QHBoxLayout(m_warning);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kGrid);
+  auto* icon = new IconLabel(theme::kIcon, m_warning);
+  icon->setName(QStringLiteral("warning"));
+  m_warningText = new TextLabel({}, theme::TextSize::Body, m_warning);
+  m_warningText->setTone(TextLabel::Tone::Warning)->setWrapped()->setSelectable();
+  m_fresh = new QPushButton(tr("Send it in a new chat"), m_warning);
+  row->addWidget(icon);
+  row->addWidget(m_warningText, 1);
+  row->addWidget(m_fresh);
+  m_warning->hide();
+  connect(m_fresh, &QPushButton::clicked, this, &Composer::freshWanted);
+  return m_warning;
+}
+
 QString Composer::text() const {
   return m_field->toPlainText().trimmed();
 }
@@ -125,6 +154,14 @@ void Composer::setObstacle(const QString& reason) {
   refresh();
 }
 
+void Composer::setTooLong(const QString& reason, bool fresh) {
+  m_tooLong = reason;
+  m_warningText->setText(reason);
+  m_fresh->setVisible(fresh);
+  m_warning->setVisible(!reason.isEmpty());
+  refresh();
+}
+
 void Composer::setSpeed(const QString& text) {
   m_speed->setText(text);
 }
@@ -132,7 +169,7 @@ void Composer::setSpeed(const QString& text) {
 void Composer::press() {
   if (m_busy) return Q_EMIT stopped();
   const QString message = text();
-  if (message.isEmpty() || !m_obstacle.isEmpty()) return;
+  if (message.isEmpty() || !m_obstacle.isEmpty() || !m_tooLong.isEmpty()) return;
   clear();
   Q_EMIT sent(message);
 }
@@ -140,8 +177,9 @@ void Composer::press() {
 void Composer::refresh() {
   m_button->setText(m_busy ? tr("Stop") : tr("Send"));
   m_button->setIcon(theme::icon(m_busy ? QStringLiteral("stop") : QStringLiteral("send")));
-  const QString reason = !m_obstacle.isEmpty() ? m_obstacle : tr("Write a message first");
-  setEnabledBecause(m_button, m_busy || (m_obstacle.isEmpty() && !text().isEmpty()), reason);
+  const QString obstacle = m_obstacle.isEmpty() ? m_tooLong : m_obstacle;
+  const QString reason = !obstacle.isEmpty() ? obstacle : tr("Write a message first");
+  setEnabledBecause(m_button, m_busy || (obstacle.isEmpty() && !text().isEmpty()), reason);
 }
 
 /// As high as the text, up to some lines.

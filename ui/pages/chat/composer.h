@@ -17,7 +17,8 @@ class ContextMeter : public QWidget {
   Q_OBJECT
  public:
   explicit ContextMeter(QWidget* parent = nullptr);
-  void setUse(int used, int of);  ///< tokens; of 0: unknown
+  void setUse(int used, int of);           ///< tokens; of 0: unknown
+  void setUnknown(const QString& reason);  ///< why the tokens could not be counted
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override { return sizeHint(); }
 
@@ -27,6 +28,7 @@ class ContextMeter : public QWidget {
  private:
   QString text() const;
   int m_used = 0, m_of = 0;
+  QString m_unknown;
 };
 
 class Composer : public QWidget {
@@ -40,6 +42,9 @@ class Composer : public QWidget {
   void setBusy(bool busy);
   /// Why nothing can be sent; empty: it can.
   void setObstacle(const QString& reason);
+  /// Said above the field, and nothing can be sent either: the conversation is too long. With
+  /// `fresh` a button offers a new chat. Empty: it is not.
+  void setTooLong(const QString& reason, bool fresh = false);
   void setSpeed(const QString& text);
   ContextMeter* meter() const { return m_meter; }
   QPlainTextEdit* field() const { return m_field; }
@@ -48,7 +53,8 @@ class Composer : public QWidget {
  Q_SIGNALS:
   void sent(const QString& text);
   void stopped();
-  void editLast();  ///< up in an empty field
+  void editLast();     ///< up in an empty field
+  void freshWanted();  ///< a new chat, with what is written
   void textChanged();
 
  protected:
@@ -56,6 +62,7 @@ class Composer : public QWidget {
   void changeEvent(QEvent* event) override;
 
  private:
+  QWidget* makeWarning();
   void press();
   void refresh();
   void fit();
@@ -64,7 +71,10 @@ class Composer : public QWidget {
   ContextMeter* m_meter;
   TextLabel* m_speed;
   ElidedLabel* m_hint;
-  QString m_obstacle;
+  QWidget* m_warning;  ///< that the conversation is too long
+  TextLabel* m_warningText;
+  QPushButton* m_fresh;
+  QString m_obstacle, m_tooLong;
   bool m_busy = false;
 };
 

@@ -92,6 +92,8 @@ MessageWidget* MessageList::make(int index) {
   widget->setBusy(m_busy, m_busyReason);
   connect(widget, &MessageWidget::editDone, this, &MessageList::editDone);
   connect(widget, &MessageWidget::regenerate, this, &MessageList::regenerate);
+  connect(widget, &MessageWidget::goOn, this, &MessageList::goOn);
+  connect(widget, &MessageWidget::editQuestion, this, &MessageList::editQuestion);
   connect(widget, &MessageWidget::showSibling, this, &MessageList::showSibling);
   connect(widget, &MessageWidget::tokenPicked, this, &MessageList::tokenPicked);
   connect(widget, &MessageWidget::spanPicked, this, &MessageList::spanPicked);

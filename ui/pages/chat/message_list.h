@@ -42,6 +42,8 @@ class MessageList : public QScrollArea {
  Q_SIGNALS:
   void editDone(int index, const QString& text);
   void regenerate(int index);
+  void goOn(int index);
+  void editQuestion(int index);
   void showSibling(int index);
   void tokenPicked(int index, int token);
   void spanPicked(int index, int from, int to);

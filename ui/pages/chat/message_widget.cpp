@@ -33,6 +33,14 @@ QString reasonText(const QString& reason) {
 namespace {
 constexpr int kHeaderMs = 400;
 
+/// Whether there is more to come: it was cut off by its length, by Stop or by a failure.
+bool canGoOn(const ChatMessage& message) {
+  const QString& reason = message.reason;
+  const bool cut = reason == QLatin1String("length") || reason == QLatin1String("cancelled") ||
+                   reason == QLatin1String("failed");
+  return cut && message.tokens && !message.tokens->empty();
+}
+
 QString tokensText(int count) {
   return count == 1 ? MessageWidget::tr("1 token")
                     : MessageWidget::tr("%1 tokens").arg(numbers::whole(count));
@@ -80,6 +88,9 @@ void MessageWidget::buildHeader() {
   connect(m_copy, &QToolButton::clicked, this,
           [this] { QGuiApplication::clipboard()->setText(m_text); });
   if (m_answer) {
+    m_goOn = action(QStringLiteral("play"), tr("Continue this answer"));
+    row->addWidget(m_goOn);
+    connect(m_goOn, &QToolButton::clicked, this, [this] { Q_EMIT goOn(m_index); });
     m_again = action(QStringLiteral("refresh"), tr("Regenerate as a branch"));
     row->addWidget(m_again);
     connect(m_again, &QToolButton::clicked, this, [this] { Q_EMIT regenerate(m_index); });
@@ -116,6 +127,47 @@ void MessageWidget::showHeader(const Conversation& conversation) {
   if (m_answer && !reasonText(message.reason).isEmpty()) notes += reasonText(message.reason);
   m_note->setFullText(notes.join(QStringLiteral(" · ")));
   setToolTip(QLocale().toString(message.time, QLocale::ShortFormat));
+  if (m_goOn) m_goOn->setVisible(canGoOn(message));
+}
+
+void MessageWidget::buildProblem() {
+  m_problem = new QWidget(this);
+  auto* row = new QHBoxLayout(m_problem);
+  row->setContentsMargins(0, 0, 0, 0);
+  row->setSpacing(theme::kGrid);
+  auto* icon = new IconLabel(theme::kIcon, m_problem);
+  icon->setName(QStringLiteral("error"));
+  m_problemText = new TextLabel({}, theme::TextSize::Body, m_problem);
+  m_problemText->setTone(TextLabel::Tone::Bad)->setWrapped()->setSelectable();
+  m_mend = new QPushButton(m_problem);
+  row->addWidget(icon, 0, Qt::AlignTop);
+  row->addWidget(m_problemText, 1);
+  row->addWidget(m_mend, 0, Qt::AlignTop);
+  m_layout->addWidget(m_problem);
+  connect(m_mend, &QPushButton::clicked, this, [this] {
+    if (m_tooLong) {
+      Q_EMIT editQuestion(m_index);
+    } else {
+      Q_EMIT regenerate(m_index);
+    }
+  });
+}
+
+/// The reason of a failure stays where the answer would be. What was too long fails again however
+/// often it is tried: there the message is to be edited.
+void MessageWidget::showProblem(const ChatMessage& message) {
+  const bool failed = m_answer && !message.problem.isEmpty();
+  if (!m_problem && !failed) return;
+  if (!m_problem) buildProblem();
+  if (failed) {
+    m_tooLong = message.tooLong;
+    m_problemText->setText(message.problem);
+    m_problem->setAccessibleName(tr("The answer failed: %1").arg(message.problem));
+    m_mend->setText(m_tooLong ? tr("Edit the message") : tr("Try again"));
+  }
+  m_layout->removeWidget(m_problem);  // below the text, which may be newer
+  m_layout->addWidget(m_problem);
+  m_problem->setVisible(failed);
 }
 
 void MessageWidget::showBranches(const Conversation& conversation) {
@@ -175,6 +227,7 @@ void MessageWidget::display(const Conversation& conversation, bool asTokens) {
   if (!tokens) m_textView->showText(message.text, !m_answer || !message.reason.isEmpty());
   if (m_tokenView) m_tokenView->setVisible(tokens);
   if (m_textView) m_textView->setVisible(!tokens && !m_editor && !message.text.isEmpty());
+  showProblem(message);
   if (m_waiting && (!message.text.isEmpty() || !message.reason.isEmpty())) m_waiting->hide();
 }
 
@@ -190,7 +243,10 @@ void MessageWidget::setWaiting(const QString& text) {
 }
 
 void MessageWidget::setBusy(bool busy, const QString& reason) {
-  if (m_again) setEnabledBecause(m_again, !busy, reason);
+  for (QWidget* widget : {static_cast<QWidget*>(m_again), static_cast<QWidget*>(m_goOn),
+                          static_cast<QWidget*>(m_mend)}) {
+    if (widget) setEnabledBecause(widget, !busy, reason);
+  }
   if (m_edit) setEnabledBecause(m_edit, !busy, reason);
 }
 

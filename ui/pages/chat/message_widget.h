@@ -8,8 +8,8 @@
 
 #include "ui/bridge/conversation.h"
 
-class QLabel;
 class QPlainTextEdit;
+class QPushButton;
 class QToolButton;
 class QVBoxLayout;
 
@@ -39,7 +39,9 @@ class MessageWidget : public QFrame {
  Q_SIGNALS:
   void editDone(int index, const QString& text);
   void regenerate(int index);
-  void showSibling(int index);  ///< of another branch
+  void goOn(int index);          ///< an answer that was cut off
+  void editQuestion(int index);  ///< the message that this answer could not be written to
+  void showSibling(int index);   ///< of another branch
   void tokenPicked(int index, int token);
   void spanPicked(int index, int from, int to);
   void grew();
@@ -54,12 +56,14 @@ class MessageWidget : public QFrame {
   void dressNote();
   void showHeader(const Conversation& conversation);
   void showBranches(const Conversation& conversation);
+  void showProblem(const ChatMessage& message);
+  void buildProblem();
   void stopEditing();
   int textWidth() const;
   QToolButton* action(const QString& icon, const QString& name);
 
   int m_index;
-  bool m_answer = false, m_built = false;
+  bool m_answer = false, m_built = false, m_tooLong = false;
   QString m_text;
   QElapsedTimer m_headerClock;  ///< since the numbers were shown
   QVBoxLayout* m_layout;
@@ -67,7 +71,10 @@ class MessageWidget : public QFrame {
   ElidedLabel* m_note = nullptr;
   TextLabel *m_place = nullptr, *m_waiting = nullptr;
   QToolButton *m_previous = nullptr, *m_next = nullptr, *m_copy = nullptr, *m_edit = nullptr,
-              *m_again = nullptr;
+              *m_again = nullptr, *m_goOn = nullptr;
+  QWidget* m_problem = nullptr;  ///< why the answer failed, and what can be done
+  TextLabel* m_problemText = nullptr;
+  QPushButton* m_mend = nullptr;
   int m_previousIndex = -1, m_nextIndex = -1;
   MarkdownView* m_textView = nullptr;
   TokenView* m_tokenView = nullptr;

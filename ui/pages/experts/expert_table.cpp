@@ -11,6 +11,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/scale.h"
 #include "ui/widgets/numbers.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -120,6 +121,7 @@ ExpertTableDialog::ExpertTableDialog(const QString& title, ExpertsFrame frame, E
   m_table->setAlternatingRowColors(true);
   m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_table->setAccessibleName(title);
+  enableCopy(m_table);
   m_table->setFont(theme::font(theme::TextSize::Body, true));
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);

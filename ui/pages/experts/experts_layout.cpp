@@ -21,6 +21,7 @@
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
 #include "ui/widgets/chart/heat_map.h"
+#include "ui/widgets/chart/load_histogram.h"
 #include "ui/widgets/chart/run_picker.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
@@ -200,6 +201,9 @@ void ExpertsPage::buildInspector() {
                     value);
     m_factValues.push_back(value);
   }
+  m_histogram = new LoadHistogram(m_inspector);
+  m_histogram->setMinimumHeight(200);
+  m_facts->addRow(m_histogram);
 }
 
 }  // namespace tessera::ui

@@ -243,6 +243,11 @@ QString ExpertsPage::emptyReason(QString& button) const {
                                   : tr("Looking for the run.");
   }
   const RunFeed& feed = m_source->feed();
+  const RunRow* row = studio().runs.run(m_run);
+  if (!feed.loaded() && row && row->missing) {
+    return tr("The folder of %1 is gone. It was %2. Move it back, and the run is here again.")
+        .arg(QString::fromStdString(row->name), QString::fromStdString(row->folder.string()));
+  }
   if (!feed.loaded()) {
     return feed.error().isEmpty() ? tr("Reading the run's log.") : feed.error();
   }

@@ -24,6 +24,7 @@ class EmptyState;
 class ExpertsSource;
 class FanPlot;
 class HeatMap;
+class LoadHistogram;
 class RunFeed;
 class RunPicker;
 class TextLabel;
@@ -78,7 +79,7 @@ class ExpertsPage : public Page {
   void refreshAll();
   void refreshMap();
   void refreshBars();
-  void refreshFan();
+  void refreshHistogram();
   void wantFan();
   void fillFan(const std::vector<ExpertsEvent>& points);
   void refreshAlarms();
@@ -104,6 +105,7 @@ class ExpertsPage : public Page {
   FanPlot* m_fan = nullptr;
   AlarmsPanel* m_alarms = nullptr;
   QFormLayout* m_facts = nullptr;
+  LoadHistogram* m_histogram = nullptr;
   std::vector<TextLabel*> m_factValues;
   std::vector<QAction*> m_commands;
 

@@ -13,6 +13,7 @@
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
 #include "ui/widgets/chart/heat_map.h"
+#include "ui/widgets/chart/load_histogram.h"
 #include "ui/widgets/chart/scale.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/numbers.h"
@@ -146,6 +147,17 @@ void ExpertsPage::refreshBars() {
   }
   m_bars->setSigns(signs);
   m_bars->setCurrent(m_map->column());
+  refreshHistogram();
+}
+
+void ExpertsPage::refreshHistogram() {
+  const ExpertsEvent& e = *m_frame;
+  const int layer = std::clamp(m_map->row(), 0, e.layers - 1);
+  const std::vector<float> all = expertValues(ExpertMode::UseRatio, e, nullptr);
+  const auto from = all.begin() + std::ptrdiff_t(layer) * e.experts;
+  const QStringList names = layerNames(m_source->feed());
+  m_histogram->setValues(all, {from, from + e.experts},
+                         layer < names.size() ? names[layer] : QString::number(layer));
 }
 
 void ExpertsPage::refreshAlarms() {

@@ -3,8 +3,11 @@
 
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMouseEvent>
 #include <QSignalBlocker>
 #include <QSlider>
+#include <QStyle>
+#include <QStyleOptionSlider>
 #include <QToolButton>
 #include <algorithm>
 
@@ -15,7 +18,35 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kFrameMs = 66, kWholeMs = 20'000, kRestMs = 200;
-}
+
+/// A click goes to the point, where the handle can be dragged on from.
+class PointSlider : public QSlider {
+ public:
+  using QSlider::QSlider;
+
+ protected:
+  void mousePressEvent(QMouseEvent* event) override {
+    if (event->button() == Qt::LeftButton && !handle().contains(event->pos())) {
+      setValue(valueAt(event->pos().x()));
+    }
+    QSlider::mousePressEvent(event);
+  }
+
+ private:
+  QRect part(QStyle::SubControl which) const {
+    QStyleOptionSlider option;
+    initStyleOption(&option);
+    return style()->subControlRect(QStyle::CC_Slider, &option, which, this);
+  }
+  QRect handle() const { return part(QStyle::SC_SliderHandle); }
+  int valueAt(int x) const {
+    const QRect groove = part(QStyle::SC_SliderGroove);
+    const int width = handle().width();
+    return QStyle::sliderValueFromPosition(minimum(), maximum(), x - groove.left() - width / 2,
+                                           groove.width() - width, isRightToLeft());
+  }
+};
+}  // namespace
 
 TimeScrubber::TimeScrubber(QWidget* parent)
     : QWidget(parent),
@@ -23,7 +54,7 @@ TimeScrubber::TimeScrubber(QWidget* parent)
       m_back(iconButton(QStringLiteral("chevron-left"), tr("One logged step back"), this)),
       m_forward(iconButton(QStringLiteral("chevron-right"), tr("One logged step forward"), this)),
       m_newest(new QToolButton(this)),
-      m_slider(new QSlider(Qt::Horizontal, this)),
+      m_slider(new PointSlider(Qt::Horizontal, this)),
       m_text(new QLabel(this)) {
   m_newest->setText(tr("Newest"));
   m_newest->setCheckable(true);

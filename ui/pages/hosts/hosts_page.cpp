@@ -8,7 +8,6 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/run/paths.h"
 #include "ui/bridge/draft/machine_speed.h"
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/launcher.h"
@@ -18,6 +17,7 @@
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"
+#include "ui/widgets/gauge_history.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/numbers.h"
 
@@ -25,6 +25,7 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kMostWidth = 980;
+constexpr int kHiddenMs = 20'000;  ///< so that the history has no holes
 
 QVBoxLayout* cardBox(Card* card, const QString& title) {
   auto* box = new QVBoxLayout(card);
@@ -35,10 +36,9 @@ QVBoxLayout* cardBox(Card* card, const QString& title) {
   return box;
 }
 
-QWidget* meter(double share) {
+QProgressBar* meter() {
   auto* bar = new QProgressBar;
   bar->setRange(0, 1000);
-  bar->setValue(static_cast<int>(1000 * share));
   bar->setTextVisible(false);
   bar->setFixedSize(180, 14);
   return bar;
@@ -47,7 +47,7 @@ QWidget* meter(double share) {
 
 HostsPage::HostsPage(Studio& studio, QWidget* parent)
     : Page(studio, parent),
-      m_host(std::make_unique<HostMonitor>(QString::fromStdString(runs_folder().string()))),
+      m_host(HostMonitor::of(studio.runs)),
       m_machine(MachineSpeed::of(studio.preferences)),
       m_measure(new QAction(tr("Measure this machine"), this)),
       m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
@@ -72,7 +72,7 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   box->addWidget(others);
   box->addStretch();
   setCentredBody(this, body, kMostWidth);
-  connect(m_host.get(), &HostMonitor::changed, this, &HostsPage::showFacts);
+  connect(&m_host, &HostMonitor::changed, this, &HostsPage::showFacts);
   connect(m_measure, &QAction::triggered, this, &HostsPage::measure);
   connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);
   connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
@@ -94,8 +94,14 @@ HostsPage::~HostsPage() {
 QWidget* HostsPage::buildMachine() {
   auto* card = new Card;
   QVBoxLayout* box = cardBox(card, tr("This machine"));
-  m_facts = new QVBoxLayout;
+  m_facts = new QGridLayout;
+  m_facts->setHorizontalSpacing(2 * theme::kGrid);
+  m_facts->setColumnMinimumWidth(0, 90);
+  m_facts->setColumnStretch(1, 1);
   box->addLayout(m_facts);
+  auto* history = new GaugeHistory(m_host);
+  history->setFixedHeight(220);
+  box->addWidget(history);
   return card;
 }
 
@@ -116,59 +122,67 @@ QWidget* HostsPage::buildSpeed() {
   return card;
 }
 
+std::vector<HostsPage::Line> HostsPage::lines() const {
+  const HostFacts& f = m_host.facts();
+  if (!f.known) return {{tr("Machine"), tr("Looking...")}};
+  std::vector<Line> all;
+  const QString vectors = f.vectors.isEmpty() ? QString() : QStringLiteral(", ") + f.vectors;
+  all.push_back({tr("Name"), QStringLiteral("%1 \u00b7 %2").arg(f.name, f.system)});
+  all.push_back({tr("Processor"),
+                 tr("%1, %n thread(s)%2", nullptr, f.threads).arg(f.processor, vectors), f.busy});
+  all.push_back(
+      {tr("Memory"),
+       tr("%1 free of %2").arg(numbers::bytes(f.memoryFreeBytes), numbers::bytes(f.memoryBytes)),
+       1 - f.memoryFreeBytes / std::max(1.0, f.memoryBytes)});
+  all.push_back(
+      {tr("Disk"),
+       tr("%1 free of %2, %3")
+           .arg(numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes), f.diskFolder),
+       1 - f.diskFreeBytes / std::max(1.0, f.diskBytes)});
+  for (const GpuFacts& gpu : f.gpus) {
+    all.push_back(
+        {tr("GPU"),
+         tr("%1, %2, driver %3").arg(gpu.name, numbers::bytes(gpu.memoryBytes), gpu.driver),
+         gpu.busy});
+  }
+  if (f.gpus.empty()) {
+    all.push_back({tr("GPUs"), f.gpuProblem.isEmpty()
+                                   ? tr("None found")
+                                   : tr("Cannot be asked: %1").arg(f.gpuProblem)});
+  }
+  return all;
+}
+
+void HostsPage::makeRows(std::size_t count) {
+  while (m_rows.size() < count) {
+    Row row{new TextLabel, new TextLabel, meter()};
+    row.name->setTone(TextLabel::Tone::Secondary);
+    row.text->setWrapped()->setSelectable();
+    const auto at = static_cast<int>(m_rows.size());
+    m_facts->addWidget(row.name, at, 0, Qt::AlignVCenter);
+    m_facts->addWidget(row.text, at, 1);
+    m_facts->addWidget(row.bar, at, 2);
+    m_rows.push_back(row);
+  }
+}
+
+/// In place: what is being selected with the mouse stays selected.
 void HostsPage::showFacts() {
-  const HostFacts& f = m_host->facts();
-  auto* table = new QWidget;
-  auto* grid = new QGridLayout(table);
-  grid->setContentsMargins(0, 0, 0, 0);
-  grid->setHorizontalSpacing(2 * theme::kGrid);
-  grid->setColumnMinimumWidth(0, 90);
-  grid->setColumnStretch(1, 1);
-  int at = 0;
-  const auto line = [&](const QString& name, const QString& text, double share = -1) {
-    auto* title = new TextLabel(name);
-    title->setTone(TextLabel::Tone::Secondary);
-    auto* value = new TextLabel(text);
-    value->setWrapped()->setSelectable();
-    grid->addWidget(title, at, 0, Qt::AlignVCenter);
-    grid->addWidget(value, at, 1);
-    if (share >= 0) {
-      QWidget* bar = meter(share);
-      bar->setAccessibleName(tr("%1: %2 used").arg(name, numbers::percent(share)));
-      bar->setToolTip(bar->accessibleName());
-      grid->addWidget(bar, at, 2);
-    }
-    ++at;
-  };
-  if (!f.known) {
-    line(tr("Machine"), tr("Looking..."));
-  } else {
-    const QString vectors = f.vectors.isEmpty() ? QString() : QStringLiteral(", ") + f.vectors;
-    line(tr("Name"), QStringLiteral("%1 \u00b7 %2").arg(f.name, f.system));
-    line(tr("Processor"), tr("%1, %n thread(s)%2", nullptr, f.threads).arg(f.processor, vectors),
-         f.busy);
-    line(tr("Memory"),
-         tr("%1 free of %2").arg(numbers::bytes(f.memoryFreeBytes), numbers::bytes(f.memoryBytes)),
-         1 - f.memoryFreeBytes / std::max(1.0, f.memoryBytes));
-    line(tr("Disk"),
-         tr("%1 free of %2, %3")
-             .arg(numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes), f.diskFolder),
-         1 - f.diskFreeBytes / std::max(1.0, f.diskBytes));
-    for (const GpuFacts& gpu : f.gpus) {
-      line(tr("GPU"),
-           tr("%1, %2, driver %3").arg(gpu.name, numbers::bytes(gpu.memoryBytes), gpu.driver),
-           gpu.busy);
-    }
-    if (f.gpus.empty()) {
-      line(tr("GPUs"),
-           f.gpuProblem.isEmpty() ? tr("None found") : tr("Cannot be asked: %1").arg(f.gpuProblem));
-    }
+  const std::vector<Line> all = lines();
+  makeRows(all.size());
+  for (std::size_t i = 0; i < m_rows.size(); ++i) {
+    const bool used = i < all.size();
+    m_rows[i].name->setVisible(used);
+    m_rows[i].text->setVisible(used);
+    m_rows[i].bar->setVisible(used && all[i].share >= 0);
+    if (!used) continue;
+    if (m_rows[i].name->text() != all[i].name) m_rows[i].name->setText(all[i].name);
+    if (m_rows[i].text->text() != all[i].text) m_rows[i].text->setText(all[i].text);
+    m_rows[i].bar->setValue(static_cast<int>(1000 * std::max(0.0, all[i].share)));
+    m_rows[i].bar->setAccessibleName(
+        tr("%1: %2 used").arg(all[i].name, numbers::percent(all[i].share)));
+    m_rows[i].bar->setToolTip(m_rows[i].bar->accessibleName());
   }
-  while (QLayoutItem* old = m_facts->takeAt(0)) {
-    if (old->widget()) old->widget()->deleteLater();
-    delete old;
-  }
-  m_facts->addWidget(table);
 }
 
 void HostsPage::showSpeed() {
@@ -220,7 +234,7 @@ void HostsPage::addFolder() {
 }
 
 void HostsPage::open(const Location&) {
-  m_host->refresh();
+  m_host.refresh();
   m_machine.refresh();  // a terminal may have measured meanwhile
 }
 
@@ -233,7 +247,7 @@ QString HostsPage::command() const {
 }
 
 void HostsPage::setActivity(bool visible, bool focused) {
-  m_host->setInterval(visible ? (focused ? 2'000 : 5'000) : 0);
+  m_host.setInterval(visible ? (focused ? 2'000 : 5'000) : kHiddenMs, this);
 }
 
 }  // namespace tessera::ui

@@ -3,12 +3,13 @@
 // do; other folders of runs, which machines that share a file system write to.
 #pragma once
 
-#include <memory>
+#include <vector>
 
 #include "ui/pages/page.h"
 
+class QGridLayout;
+class QProgressBar;
 class QPushButton;
-class QVBoxLayout;
 
 namespace tessera::ui {
 
@@ -33,15 +34,26 @@ class HostsPage : public Page {
   QWidget* buildMachine();
   QWidget* buildSpeed();
   void showFacts();
+  struct Line {
+    QString name, text;
+    double share = -1;  ///< that is used, 0 to 1; below 0: no bar
+  };
+  std::vector<Line> lines() const;
+  void makeRows(std::size_t count);
   void showSpeed();
   void measure();
   void measured(const QString& problem);
   void addFolder();
-  std::unique_ptr<HostMonitor> m_host;
+  struct Row {
+    TextLabel *name, *text;
+    QProgressBar* bar;
+  };
+  HostMonitor& m_host;
   MachineSpeed& m_machine;
   QAction* m_measure;
   QAction* m_addFolder;
-  QVBoxLayout* m_facts = nullptr;
+  QGridLayout* m_facts = nullptr;
+  std::vector<Row> m_rows;
   QPushButton* m_measureButton;
   TextLabel* m_speed;
   TextLabel* m_speedNote;

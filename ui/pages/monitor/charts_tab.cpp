@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/monitor/charts_tab.h"
 
+#include <QCheckBox>
 #include <QFileDialog>
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
 #include "core/run/schedule.h"
 #include "ui/bridge/preferences.h"
+#include "ui/bridge/run_numbers.h"
 #include "ui/bridge/tasks.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
-#include "ui/widgets/chart/chart_export.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"
 #include "ui/widgets/file_dialog.h"
@@ -34,13 +35,20 @@ std::vector<std::pair<std::int64_t, QString>> stagesOf(const RunSpec& spec) {
 }  // namespace
 
 ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
-    : QWidget(parent), m_studio(studio), m_grid(new ChartGrid(m_group, this)) {
+    : QWidget(parent),
+      m_studio(studio),
+      m_grid(new ChartGrid(m_group, this)),
+      m_showParent(new QCheckBox(this)) {
   m_toolbar = new ChartToolbar(m_group, *m_grid, this);
   m_grid->setPanels(standardPanels());
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, theme::kGrid, 0, 0);
   column->setSpacing(theme::kGrid);
   column->addWidget(m_toolbar);
+  column->addWidget(m_showParent);
+  m_showParent->setChecked(true);
+  m_showParent->hide();
+  connect(m_showParent, &QCheckBox::toggled, this, &ChartsTab::showRuns);
   column->addWidget(m_grid, 1);
   ChartOptions options;
   Preferences& preferences = studio.preferences;
@@ -56,11 +64,14 @@ ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
           [this](const QString&, qint64 step) { m_studio.selection.setStep(step); });
   connect(&studio.selection, &Selection::stepChanged, this,
           [this](std::int64_t step) { m_group.showPicked(m_id, step); });
-  connect(m_grid, &ChartGrid::saved, this, &ChartsTab::saved);
+  connect(m_grid, &ChartGrid::saved, this,
+          [this](const QString& file, const QString& error) { saved(file, error, {}); });
 }
 
 void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
+  keepView();
+  setParentRun({}, {}, nullptr);  // that of the run before
   m_id = id;
   m_feed = std::move(feed);
   m_stages = false;
@@ -75,8 +86,55 @@ void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   connect(m_feed.get(), &RunFeed::rewritten, this, [this] { m_curves->restart(); });
   connect(m_feed.get(), &RunFeed::changed, this, [this] { readFeed(); });
   m_curves->update(m_feed->history(), m_feed);
-  m_group.setRuns({m_curves});
+  showRuns();
+  m_viewWaits = true;
   readFeed();
+}
+
+void ChartsTab::setParentRun(const QString& id, const QString& title,
+                             std::shared_ptr<RunFeed> feed) {
+  if (feed == m_parentFeed) return;
+  if (m_parentFeed) disconnect(m_parentFeed.get(), nullptr, this, nullptr);
+  m_parentFeed = std::move(feed);
+  m_parent.reset();
+  m_showParent->setVisible(m_parentFeed != nullptr);
+  if (m_parentFeed) {
+    m_showParent->setText(tr("With the curves of %1, which it was forked from").arg(title));
+    m_parent = std::make_shared<RunCurves>(id, title);
+    connect(m_parentFeed.get(), &RunFeed::rewritten, this, [this] { m_parent->restart(); });
+    connect(m_parentFeed.get(), &RunFeed::changed, this, [this] { readFeed(); });
+    m_parent->update(m_parentFeed->history(), m_parentFeed);
+  }
+  showRuns();
+}
+
+bool ChartsTab::showsParent() const {
+  return m_parent && m_showParent->isChecked();
+}
+
+/// The run first: axes and what is picked go by it.
+void ChartsTab::showRuns() {
+  if (!m_curves) return;
+  ChartGroup::Runs runs{m_curves};
+  if (showsParent()) runs.push_back(m_parent);
+  m_group.setRuns(std::move(runs));
+}
+
+void ChartsTab::keepView() {
+  if (m_id.isEmpty() || m_viewWaits) return;
+  if (m_group.zoomed()) {
+    m_views[m_id] = {m_group.options().axis, m_group.view()};
+  } else {
+    m_views.remove(m_id);
+  }
+}
+
+/// Of an axis that is not shown any more a view says nothing.
+void ChartsTab::restoreView() {
+  const auto kept = m_views.constFind(m_id);
+  if (kept != m_views.constEnd() && kept->axis == m_group.options().axis) {
+    m_group.setView(kept->range);
+  }
 }
 
 /// While nobody sees it nothing is read; showEvent() makes up for it.
@@ -85,14 +143,20 @@ void ChartsTab::readFeed() {
     m_behind = true;
     return;
   }
+  if (!m_feed) return;
   m_behind = false;
   m_curves->update(m_feed->history(), m_feed);
+  if (m_parent) m_parent->update(m_parentFeed->history(), m_parentFeed);
   if (!m_stages && m_feed->spec()) {
     m_curves->setStages(stagesOf(*m_feed->spec()));
     m_curves->setLayerNames(moeLayerNames(m_feed->spec()->model));
     m_stages = true;
   }
   m_group.dataChanged();
+  if (m_viewWaits && m_feed->loaded()) {  // what there is to see is known now
+    m_viewWaits = false;
+    restoreView();
+  }
 }
 
 void ChartsTab::showEvent(QShowEvent* event) {
@@ -101,28 +165,29 @@ void ChartsTab::showEvent(QShowEvent* event) {
 }
 
 void ChartsTab::exportAll() {
-  if (!m_curves) return;
-  const auto chosen = [this](const QString& file) {
-    auto table = std::make_shared<const chart::CsvTable>(chart::csvTable(*m_curves));
+  if (!m_feed || !m_feed->folder()) return;
+  const auto chosen = [this, log = m_feed->folder()->events_path()](const QString& file) {
     const std::int64_t task = m_studio.tasks.begin(tr("Saving %1").arg(file));
     inBackground(
-        this, [table, file] { return chart::writeCsv(*table, file); },
-        [this, file, task](const QString& error) {
-          m_studio.tasks.finish(task, error);
-          saved(file, error);
+        this, [log, file] { return writeRunNumbers(log, file, numbersFormatOf(file)); },
+        [this, file, task](const NumbersWritten& written) {
+          m_studio.tasks.finish(task, written.error);
+          saved(file, written.error, written.note());
         });
   };
   auto* dialog = fileDialog(this, this, tr("Save everything that was logged"), chosen,
                             m_id + QStringLiteral(".csv"));
   dialog->setAcceptMode(QFileDialog::AcceptSave);
-  dialog->setNameFilter(tr("CSV (*.csv)"));
+  dialog->setNameFilters(
+      {tr("CSV, one row a step (*.csv)"), tr("Every event, as tessera watch --json (*.jsonl)")});
   dialog->setDefaultSuffix(QStringLiteral("csv"));
   dialog->open();
 }
 
-void ChartsTab::saved(const QString& file, const QString& error) {
+void ChartsTab::saved(const QString& file, const QString& error, const QString& note) {
   if (error.isEmpty()) {
-    m_studio.navigator.toast(tr("Saved %1").arg(file));
+    m_studio.navigator.toast(note.isEmpty() ? tr("Saved %1").arg(file)
+                                            : tr("Saved %1: %2").arg(file, note));
   } else {
     m_studio.navigator.notify(QStringLiteral("error"), error);
   }

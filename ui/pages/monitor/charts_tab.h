@@ -2,12 +2,15 @@
 // Charts of one run, following its feed.
 #pragma once
 
+#include <QHash>
 #include <QWidget>
 #include <memory>
 
 #include "ui/bridge/run_feed.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/chart/chart_group.h"
+
+class QCheckBox;
 
 namespace tessera::ui {
 
@@ -19,6 +22,10 @@ class ChartsTab : public QWidget {
  public:
   explicit ChartsTab(Studio& studio, QWidget* parent = nullptr);
   void setFeed(const QString& id, std::shared_ptr<RunFeed> feed);
+  /// The run that this one was forked from, drawn beside it; null: none.
+  void setParentRun(const QString& id, const QString& title, std::shared_ptr<RunFeed> feed);
+  bool showsParent() const;
+  QCheckBox* parentBox() const { return m_showParent; }
   ChartGroup& group() { return m_group; }
   ChartGrid& grid() { return *m_grid; }
   ChartToolbar& toolbar() { return *m_toolbar; }
@@ -30,15 +37,27 @@ class ChartsTab : public QWidget {
 
  private:
   void readFeed();
-  void saved(const QString& file, const QString& error);
+  void showRuns();
+  void keepView();
+  void restoreView();
+  void saved(const QString& file, const QString& error, const QString& note);
   Studio& m_studio;
   ChartGroup m_group;
   ChartGrid* m_grid;
   ChartToolbar* m_toolbar;
+  /// What was zoomed into, by run: it is found again when the run is.
+  struct View {
+    chart::XAxis axis = chart::XAxis::Step;
+    chart::Range range;
+  };
+  QHash<QString, View> m_views;
   QString m_id;
   std::shared_ptr<RunFeed> m_feed;
   std::shared_ptr<RunCurves> m_curves;
-  bool m_stages = false, m_behind = false;
+  QCheckBox* m_showParent;
+  std::shared_ptr<RunFeed> m_parentFeed;
+  std::shared_ptr<RunCurves> m_parent;
+  bool m_stages = false, m_behind = false, m_viewWaits = false;
 };
 
 }  // namespace tessera::ui

@@ -16,6 +16,7 @@
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -33,6 +34,7 @@ CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
   m_table->setShowGrid(false);
   m_table->setAlternatingRowColors(true);
   m_table->setAccessibleName(tr("Checkpoints"));
+  enableCopy(m_table);
   m_table->setFont(theme::font(theme::TextSize::Body, true));
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(theme::kRowHeight);

@@ -14,6 +14,7 @@
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/checkpoints_tab.h"
 #include "ui/pages/monitor/logs_tab.h"
+#include "ui/pages/monitor/machine_tab.h"
 #include "ui/pages/monitor/ranks_tab.h"
 #include "ui/pages/monitor/run_header.h"
 #include "ui/pages/monitor/samples_tab.h"
@@ -26,7 +27,8 @@
 namespace tessera::ui {
 
 namespace {
-constexpr const char* kTabs[] = {"charts", "ranks", "logs", "checkpoints", "samples", "spec"};
+constexpr const char* kTabs[] = {"charts",  "ranks", "logs",   "checkpoints",
+                                 "samples", "spec",  "machine"};
 }
 
 MonitorPage::MonitorPage(Studio& studio, QWidget* parent) : Page(studio, parent) {
@@ -35,7 +37,12 @@ MonitorPage::MonitorPage(Studio& studio, QWidget* parent) : Page(studio, parent)
   connect(&selection, &Selection::runChanged, this, [this](const QString& id) { setRun(id); });
   connect(&selection, &Selection::stepChanged, this, [this] { refreshPicked(); });
   connect(&studio.runs, &RunStore::runsChanged, this, [this] {
-    if (!m_feed) setRun(m_run);
+    if (!m_feed) {
+      setRun(m_run);
+    } else {
+      showRunOrReason();
+      showParentRun();
+    }
   });
   setRun(selection.run());
 }
@@ -60,12 +67,14 @@ void MonitorPage::build() {
   m_checkpoints = new CheckpointsTab(studio(), m_tabs);
   m_samples = new SamplesTab(studio(), m_tabs);
   m_spec = new SpecTab(studio(), m_tabs);
+  m_machine = new MachineTab(studio(), m_tabs);
   m_tabs->addTab(m_charts, tr("Charts"));
   m_tabs->addTab(m_ranks, tr("Ranks"));
   m_tabs->addTab(m_logs, tr("Logs"));
   m_tabs->addTab(m_checkpoints, tr("Checkpoints"));
   m_tabs->addTab(m_samples, tr("Samples"));
   m_tabs->addTab(m_spec, tr("Spec as run"));
+  m_tabs->addTab(m_machine, tr("Machine"));
   connect(m_tabs, &QTabWidget::currentChanged, this, [this] { Q_EMIT locationChanged(); });
   connect(m_checkpoints, &CheckpointsTab::chatRequested, m_header, &RunHeader::openChat);
   connect(m_checkpoints, &CheckpointsTab::forkRequested, m_header, &RunHeader::fork);
@@ -186,21 +195,52 @@ void MonitorPage::setRun(const QString& id) {
   m_checkpoints->setFeed(id, m_feed);
   m_samples->setFeed(m_feed);
   m_spec->setFeed(m_feed);
-  m_stack->setCurrentIndex(m_feed ? 1 : 0);
+  m_machine->setFeed(m_feed);
   if (m_feed) {
     connect(m_feed.get(), &RunFeed::changed, this, [this] { feedChanged(); });
     connect(m_feed.get(), &RunFeed::statusChanged, this, [this] { m_header->refresh(); });
-  } else if (!id.isEmpty()) {
-    m_empty->setSentence(studio().runs.loaded() ? tr("The run %1 is not in the library.").arg(id)
-                                                : tr("Looking for the run."));
-  } else {
-    m_empty->setSentence(tr("Pick a run, and it is watched here while it trains and after."));
+    connect(m_feed.get(), &RunFeed::failed, this, [this] { showRunOrReason(); });
   }
+  showRunOrReason();
+  showParentRun();
   feedChanged();
   Q_EMIT locationChanged();
 }
 
+/// Where the run was forked from: a link in the header, and the curves it went on from.
+void MonitorPage::showParentRun() {
+  const RunRow* row = studio().runs.run(m_run);
+  const QString parent = row ? QString::fromStdString(row->parent) : QString();
+  const RunRow* from = parent.isEmpty() ? nullptr : studio().runs.run(parent);
+  const bool there = from && !from->missing;
+  const QString name = from ? QString::fromStdString(from->name) : parent;
+  m_header->setLineage(parent, name, row ? row->parent_step : -1, there);
+  m_charts->setParentRun(parent, name, there ? studio().runs.feed(parent) : nullptr);
+}
+
+void MonitorPage::showRunOrReason() {
+  const QString reason = whyNothingIsShown();
+  m_stack->setCurrentIndex(reason.isEmpty() ? 1 : 0);
+  if (!reason.isEmpty()) m_empty->setSentence(reason);
+}
+
+/// Empty where there is a run to show.
+QString MonitorPage::whyNothingIsShown() const {
+  if (m_run.isEmpty()) return tr("Pick a run, and it is watched here while it trains and after.");
+  const RunRow* row = studio().runs.run(m_run);
+  if (!m_feed || !row) {
+    return studio().runs.loaded() ? tr("The run %1 is not in the library.").arg(m_run)
+                                  : tr("Looking for the run.");
+  }
+  if (row->missing) {
+    return tr("The folder of %1 is gone. It was %2. Move it back, and the run is here again.")
+        .arg(QString::fromStdString(row->name), QString::fromStdString(row->folder.string()));
+  }
+  return m_feed->folder() ? QString() : m_feed->error();
+}
+
 void MonitorPage::feedChanged() {
+  showRunOrReason();
   if (!m_feed || !isVisible()) return;
   m_header->refresh();
   refreshPicked();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Monitor: one run as it goes, or as it went: charts, ranks, logs, checkpoints, samples, spec. A
-// step picked in a chart is picked everywhere; a bar says what is known of it and leads on.
+// Monitor: one run as it goes, or as it went: charts, ranks, logs, checkpoints, samples, spec,
+// the machine. A step picked in a chart is picked everywhere; a bar says what is known of it and
+// leads on.
 #pragma once
 
 #include <memory>
@@ -18,6 +19,7 @@ class ChartsTab;
 class CheckpointsTab;
 class EmptyState;
 class LogsTab;
+class MachineTab;
 class RanksTab;
 class RunHeader;
 class SamplesTab;
@@ -30,7 +32,8 @@ class MonitorPage : public Page {
   explicit MonitorPage(Studio& studio, QWidget* parent = nullptr);
   ~MonitorPage() override;
 
-  /// Subject: a run. Arguments: step, tab (charts, ranks, logs, checkpoints, samples, spec).
+  /// Subject: a run. Arguments: step, tab (charts, ranks, logs, checkpoints, samples, spec,
+  /// machine).
   void open(const Location& location) override;
   Location location() const override;
   std::vector<QAction*> commands() override { return m_commands; }
@@ -44,6 +47,7 @@ class MonitorPage : public Page {
   SamplesTab& samples() { return *m_samples; }
   SpecTab& spec() { return *m_spec; }
   RanksTab& ranks() { return *m_ranks; }
+  MachineTab& machine() { return *m_machine; }
   QTabWidget* tabs() const { return m_tabs; }
   const QString& run() const { return m_run; }
 
@@ -56,6 +60,9 @@ class MonitorPage : public Page {
   void addCommand(const QString& text, const QString& icon, const std::function<void()>& run);
   void setRun(const QString& id);
   void feedChanged();
+  void showRunOrReason();
+  void showParentRun();
+  QString whyNothingIsShown() const;
   void refreshPicked();
   void showTab(const QString& id);
 
@@ -69,6 +76,7 @@ class MonitorPage : public Page {
   CheckpointsTab* m_checkpoints = nullptr;
   SamplesTab* m_samples = nullptr;
   SpecTab* m_spec = nullptr;
+  MachineTab* m_machine = nullptr;
   QWidget* m_pickedBar = nullptr;
   TextLabel* m_pickedText = nullptr;
   std::vector<QAction*> m_commands;

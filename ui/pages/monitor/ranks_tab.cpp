@@ -10,6 +10,7 @@
 #include "ui/widgets/controls.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -27,6 +28,7 @@ RanksTab::RanksTab(QWidget* parent)
   m_table->setShowGrid(false);
   m_table->setTabKeyNavigation(false);
   m_table->setAccessibleName(tr("Ranks"));
+  enableCopy(m_table);
   m_table->setFont(theme::font(theme::TextSize::Body, true));
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(theme::kRowHeight);

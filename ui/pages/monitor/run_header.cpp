@@ -21,6 +21,10 @@
 
 namespace tessera::ui {
 
+namespace {
+constexpr int kLineageWidth = 260;
+}
+
 double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
   const std::size_t rows = history.rows();
   if (rows < 2 || totalSteps <= 0) return std::nan("");
@@ -44,6 +48,37 @@ QString stageText(const RunSpec& spec, std::int64_t step) {
   }
 }
 
+QString phaseText(const PhaseEvent& phase) {
+  const std::pair<const char*, QString> names[] = {
+      {"reading", RunHeader::tr("reading the data")},
+      {"vocabulary", RunHeader::tr("training the vocabulary")},
+      {"shards", RunHeader::tr("turning the text into tokens")},
+      {"token shards", RunHeader::tr("turning the text into tokens")},
+      {"validation", RunHeader::tr("measuring the validation loss")},
+      {"sample", RunHeader::tr("writing a sample")},
+  };
+  QString text = QString::fromStdString(phase.phase);
+  for (const auto& [name, words] : names) {
+    if (phase.phase == name) text = words;
+  }
+  if (phase.total <= 0 && phase.done <= 0) return text;
+  const auto amount = [&](std::int64_t value) {
+    return phase.unit == "bytes" ? numbers::bytes(double(value)) : numbers::whole(value);
+  };
+  QString progress = phase.total > 0
+                         ? RunHeader::tr("%1 of %2").arg(amount(phase.done), amount(phase.total))
+                         : amount(phase.done);
+  if (!phase.unit.empty() && phase.unit != "bytes") {
+    progress += u' ' + QString::fromStdString(phase.unit);
+  }
+  return QStringLiteral("%1: %2").arg(text, progress);
+}
+
+double phaseShare(const PhaseEvent& phase) {
+  if (phase.total <= 0) return 0;
+  return std::clamp(double(phase.done) / double(phase.total), 0.0, 1.0);
+}
+
 QString mfuFormula(const RunHistory& history) {
   for (const Event& event : history.messages) {
     const auto* message = std::get_if<MessageEvent>(&event.body);
@@ -60,6 +95,7 @@ RunHeader::RunHeader(Studio& studio, QWidget* parent)
       m_picker(new RunPicker(studio.runs, this)),
       m_badge(new StateBadge(RunState::Draft, this)),
       m_phase(new ElidedLabel({}, this)),
+      m_lineage(new QPushButton(theme::icon(QStringLiteral("fork")), {}, this)),
       m_stop(new QPushButton(theme::icon(QStringLiteral("stop")), tr("Stop"), this)),
       m_pause(new QPushButton(theme::icon(QStringLiteral("pause")), tr("Pause"), this)),
       m_resume(new QPushButton(theme::icon(QStringLiteral("play")), tr("Resume"), this)),
@@ -90,6 +126,10 @@ RunHeader::RunHeader(Studio& studio, QWidget* parent)
   top->addWidget(m_picker, 2);
   top->addWidget(m_badge);
   top->addWidget(m_phase, 3);
+  top->addWidget(m_lineage);
+  m_lineage->setFlat(true);
+  m_lineage->hide();
+  connect(m_lineage, &QPushButton::clicked, this, [this] { m_studio.selection.setRun(m_parent); });
   auto* buttons = new QHBoxLayout;
   buttons->setSpacing(theme::kHalf);
   for (QPushButton* b : {m_stop, m_pause, m_resume, m_fork}) buttons->addWidget(b);
@@ -181,6 +221,18 @@ void RunHeader::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   refresh();
 }
 
+void RunHeader::setLineage(const QString& parent, const QString& name, std::int64_t step,
+                           bool there) {
+  m_parent = parent;
+  m_lineage->setVisible(!parent.isEmpty());
+  if (parent.isEmpty()) return;
+  const QString text = tr("from %1, step %2").arg(name, numbers::whole(step));
+  m_lineage->setText(m_lineage->fontMetrics().elidedText(text, Qt::ElideMiddle, kLineageWidth));
+  m_lineage->setAccessibleName(tr("Forked %1").arg(text));
+  m_lineage->setToolTip(tr("Forked %1. Shows that run.").arg(text));
+  setEnabledBecause(m_lineage, there, tr("%1 is not among the runs any more.").arg(name));
+}
+
 void RunHeader::refresh() {
   if (m_feed && m_askedIn && m_feed->status().state != *m_askedIn) {
     m_askedIn.reset();
@@ -198,6 +250,8 @@ void RunHeader::refresh() {
 QString RunHeader::phaseOf() const {
   if (!m_feed) return {};
   if (!m_waiting.isEmpty()) return m_waiting;
+  // A log that cannot be read makes everything else here untrue.
+  if (!m_feed->loaded() && !m_feed->error().isEmpty()) return m_feed->error();
   const RunStatus& s = m_feed->status();
   const QString reason = QString::fromStdString(s.reason);
   if (s.state == RunState::Failed && s.rank >= 0) {
@@ -206,7 +260,9 @@ QString RunHeader::phaseOf() const {
   if (!reason.isEmpty()) return reason;
   if (!isLive(s.state)) return {};
   QStringList parts;
-  if (s.state == RunState::Starting) {
+  if (s.phase) {
+    parts << phaseText(*s.phase);
+  } else if (s.state == RunState::Starting) {
     parts << tr("reading data, planning memory");
   } else if (const RunSpec* spec = m_feed->spec()) {
     if (const QString stage = stageText(*spec, s.step); !stage.isEmpty()) parts << stage;
@@ -263,8 +319,13 @@ void RunHeader::refreshNumbers() {
   // The last event may name the next step, as checkpoints do.
   std::int64_t done = h.rows() > 0 ? h.step.back() + 1 : s.step + 1;
   if (s.total_steps > 0) done = std::min(done, s.total_steps);
-  m_steps->setText(tr("Step %1").arg(numbers::progress(done, s.total_steps)));
-  const double share = s.total_steps > 0 ? double(done) / double(s.total_steps) : 0;
+  m_steps->setText(h.rows() == 0 && isLive(s.state)
+                       ? tr("No step yet")
+                       : tr("Step %1").arg(numbers::progress(done, s.total_steps)));
+  double share = s.total_steps > 0 ? double(done) / double(s.total_steps) : 0;
+  // Before the first step the bar is that of what the run does meanwhile.
+  const bool preparing = s.phase && isLive(s.state);
+  if (preparing) share = phaseShare(*s.phase);
   m_progress->setValue(int(std::lround(share * 1000)));
   const bool live = isLive(s.state);
   const double left = secondsLeft(h, s.total_steps);

@@ -29,6 +29,9 @@ class RunHeader : public QWidget {
   explicit RunHeader(Studio& studio, QWidget* parent = nullptr);
 
   void setFeed(const QString& id, std::shared_ptr<RunFeed> feed);
+  /// Where the run was forked from; an empty parent: it was not. `there`: it can be shown.
+  void setLineage(const QString& parent, const QString& name, std::int64_t step, bool there);
+  QPushButton* lineageButton() const { return m_lineage; }
   /// Reads the feed again.
   void refresh();
 
@@ -65,6 +68,8 @@ class RunHeader : public QWidget {
   RunPicker* m_picker;
   StateBadge* m_badge;
   ElidedLabel* m_phase;
+  QPushButton* m_lineage;  ///< to the run that this one was forked from
+  QString m_parent;
   QPushButton *m_stop, *m_pause, *m_resume, *m_fork, *m_chat, *m_experts;
   TextLabel *m_steps, *m_left, *m_rate, *m_mfu, *m_loss, *m_age;
   GlossaryLabel* m_mfuName;
@@ -76,6 +81,10 @@ class RunHeader : public QWidget {
 double secondsLeft(const RunHistory& history, std::int64_t totalSteps);
 /// The curriculum's stage of a step: "stage 2 of 3: anneal"; empty with one stage.
 QString stageText(const RunSpec& spec, std::int64_t step);
+/// What a run does before its first step: "training the vocabulary: 1.2 of 3.4 MB".
+QString phaseText(const PhaseEvent& phase);
+/// How much of it is done, 0 to 1; 0 where that is not known.
+double phaseShare(const PhaseEvent& phase);
 /// What the run said of how its MFU is computed; empty: nothing.
 QString mfuFormula(const RunHistory& history);
 

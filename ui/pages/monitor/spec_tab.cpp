@@ -13,6 +13,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -51,6 +52,7 @@ SpecTab::SpecTab(Studio&, QWidget* parent)
   m_text->setFont(theme::monospace());
   m_text->setLineWrapMode(QPlainTextEdit::NoWrap);
   m_text->setAccessibleName(tr("Spec as run"));
+  enableCopy(m_differences);
   m_differences->setColumnCount(3);
   m_differences->setHorizontalHeaderLabels({tr("Key"), tr("This run"), tr("Preset")});
   m_differences->setEditTriggers(QAbstractItemView::NoEditTriggers);

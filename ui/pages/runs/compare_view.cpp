@@ -25,6 +25,7 @@
 #include "ui/widgets/chart/chart_toolbar.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -135,6 +136,7 @@ QWidget* CompareView::tableTab(ComparisonModel* model, const QString& empty) {
   view->setModel(model);
   view->setAccessibleName(model == m_differences ? tr("What differs") : tr("Final numbers"));
   view->setSelectionBehavior(QAbstractItemView::SelectRows);
+  enableCopy(view);
   view->setShowGrid(false);
   view->setWordWrap(false);
   view->setTabKeyNavigation(false);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <memory>
-
+#include "ui/bridge/run_numbers.h"
 #include "ui/bridge/tasks.h"
 #include "ui/pages/runs/run_actions.h"
 #include "ui/widgets/chart/background.h"
-#include "ui/widgets/chart/chart_export.h"
 
 namespace tessera::ui {
 
@@ -14,42 +12,37 @@ NumbersExport::NumbersExport(Studio& studio, QStringList ids, QString target, bo
       m_studio(studio),
       m_ids(std::move(ids)),
       m_target(std::move(target)),
-      m_targetIsFile(targetIsFile) {
-  m_task = studio.tasks.begin(tr("Exporting %n runs", nullptr, static_cast<int>(m_ids.size())),
-                              [this] { finish(tr("cancelled")); });
+      m_targetIsFile(targetIsFile),
+      m_cancel(std::make_shared<std::atomic<bool>>(false)) {
+  m_task =
+      studio.tasks.begin(tr("Exporting %n runs", nullptr, static_cast<int>(m_ids.size())), [this] {
+        *m_cancel = true;
+        finish(tr("cancelled"));
+      });
   next();
 }
 
 void NumbersExport::next() {
   if (m_finished) return;
   if (m_done == m_ids.size()) return finish({});
-  m_writing = false;
-  m_studio.tasks.setProgress(
-      m_task, static_cast<double>(m_done) / static_cast<double>(m_ids.size()), m_ids[m_done]);
-  m_feed = m_studio.runs.feed(m_ids[m_done]);
-  if (!m_feed) return finish(tr("There is no run %1 any more.").arg(m_ids[m_done]));
-  connect(m_feed.get(), &RunFeed::changed, this, [this] { take(); });
-  connect(m_feed.get(), &RunFeed::failed, this, [this](const QString& message) {
-    if (!m_feed->loaded()) finish(message);
-  });
-  take();
-}
-
-/// Once the log was read: its numbers are copied here and written elsewhere.
-void NumbersExport::take() {
-  if (m_finished || m_writing || !m_feed->loaded()) return;
-  m_writing = true;
   const QString id = m_ids[m_done];
-  RunCurves curves(id, id);
-  curves.update(m_feed->history(), m_feed);
-  auto table = std::make_shared<const chart::CsvTable>(chart::csvTable(curves));
-  m_feed->disconnect(this);
-  m_feed.reset();
+  m_studio.tasks.setProgress(m_task,
+                             static_cast<double>(m_done) / static_cast<double>(m_ids.size()), id);
+  const RunRow* row = m_studio.runs.run(id);
+  if (!row) return finish(tr("There is no run %1 any more.").arg(id));
+  const std::filesystem::path log = row->folder / "events.log";
   const QString file = m_targetIsFile ? m_target : m_target + '/' + id + ".csv";
   inBackground(
-      this, [table, file] { return chart::writeCsv(*table, file); },
-      [this](const QString& error) {
-        if (!error.isEmpty()) return finish(error);
+      this,
+      [log, file, cancel = m_cancel] {
+        return writeRunNumbers(log, file, numbersFormatOf(file), cancel);
+      },
+      [this, id](const NumbersWritten& written) {
+        if (written.cancelled) return;
+        if (!written.error.isEmpty()) return finish(written.error);
+        if (const QString note = written.note(); !note.isEmpty()) {
+          m_notes << QStringLiteral("%1: %2").arg(id, note);
+        }
         ++m_done;
         next();
       });
@@ -58,10 +51,14 @@ void NumbersExport::take() {
 void NumbersExport::finish(const QString& error) {
   if (std::exchange(m_finished, true)) return;
   m_studio.tasks.finish(m_task, error);
-  if (error.isEmpty()) {
+  if (!error.isEmpty()) {
+    m_studio.navigator.notify(QStringLiteral("error"), tr("The export ended early. %1").arg(error));
+  } else if (m_notes.isEmpty()) {
     m_studio.navigator.toast(tr("Exported to %1").arg(m_target));
   } else {
-    m_studio.navigator.notify(QStringLiteral("error"), tr("The export ended early. %1").arg(error));
+    m_studio.navigator.notify(
+        QStringLiteral("info"),
+        tr("Exported to %1. %2").arg(m_target, m_notes.join(QStringLiteral("\n"))));
   }
   deleteLater();
 }

@@ -16,6 +16,7 @@
 #include "ui/pages/runs/compare_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/file_dialog.h"
+#include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
@@ -36,12 +37,15 @@ RunActions::RunActions(Studio& studio, QWidget* parent)
           [this](const QString& asked, const QString& id) {
             if (asked.startsWith("runs/")) m_studio.navigator.toast(tr("%1 goes on").arg(id));
           });
+  connect(&studio.runs, &RunStore::trashChanged, this, &RunActions::refresh);
   connect(&studio.runs, &RunStore::removed, this, [this](const QString& id, const QString& name) {
     m_studio.navigator.toast(tr("%1 was moved to the trash").arg(name),
                              [&runs = m_studio.runs, id] { runs.restore(id); });
   });
   refresh();
 }
+
+RunActions::~RunActions() = default;
 
 QAction* RunActions::add(const QString& text, const char* icon, const std::function<void()>& work,
                          const QKeySequence& keys) {
@@ -100,6 +104,22 @@ void RunActions::addKeeping() {
         for (const QString& id : QStringList(m_ids)) m_studio.runs.remove(id);
       },
       QKeySequence(Qt::Key_Delete));
+  bringBack =
+      new QAction(theme::icon(QStringLiteral("undo")), tr("Bring back from the trash"), this);
+  m_trash = std::make_unique<QMenu>();
+  bringBack->setMenu(m_trash.get());
+  connect(m_trash.get(), &QMenu::aboutToShow, this, &RunActions::fillTrash);
+}
+
+void RunActions::fillTrash() {
+  m_trash->clear();
+  for (const TrashedRun& run : m_studio.runs.trashed()) {
+    QAction* one = m_trash->addAction(
+        tr("%1, removed %2").arg(run.name.isEmpty() ? run.id : run.name, numbers::ageOf(run.when)));
+    one->setToolTip(run.id);
+    connect(one, &QAction::triggered, this,
+            [&runs = m_studio.runs, id = run.id] { runs.restore(id); });
+  }
 }
 
 void RunActions::addTaking() {
@@ -125,7 +145,7 @@ void RunActions::fillMenu(QMenu& menu) const {
       {clone, fork},
       {rename, tag, note},
       {exportNumbers, exportTable, copyId, copyCommand, openFolder},
-      {archive, trash}};
+      {archive, trash, bringBack}};
   menu.setToolTipsVisible(true);
   for (const auto& group : groups) {
     if (!menu.isEmpty()) menu.addSeparator();
@@ -162,13 +182,15 @@ void RunActions::refresh() {
   const bool someLive = !every([](const RunRow* r) { return !isLive(r->state); });
   const bool missing = !every([](const RunRow* r) { return !r->missing; });
   const QString choose = tr("Choose a run first"), chooseOne = tr("Choose one run alone");
-  const QString notOne = any ? chooseOne : choose, gone = tr("Its folder is missing");
+  const QString notOne = any ? chooseOne : choose, gone = tr("Its folder is gone");
   for (QAction* action : {open, experts, chat, clone, rename, note, openFolder}) {
     allow(action, single && !missing, missing ? gone : notOne);
   }
-  allow(compare, all.size() >= 2 && static_cast<int>(all.size()) <= CompareView::kMostRuns,
-        all.size() < 2 ? tr("Choose two runs or more")
-                       : tr("At most %1 runs are compared").arg(CompareView::kMostRuns));
+  allow(compare,
+        !missing && all.size() >= 2 && static_cast<int>(all.size()) <= CompareView::kMostRuns,
+        missing          ? gone
+        : all.size() < 2 ? tr("Choose two runs or more")
+                         : tr("At most %1 runs are compared").arg(CompareView::kMostRuns));
   const auto canGoOn = [](const RunRow* r) {
     return r->state == RunState::Stopped || r->state == RunState::Failed ||
            r->state == RunState::LostContact;
@@ -193,6 +215,7 @@ void RunActions::refresh() {
   allow(copyCommand, single, notOne);
   allow(exportTable, !m_studio.runs.runs()->empty(), tr("There are no runs yet"));
   allow(trash, any && !someLive, someLive ? tr("It is running; stop it first") : choose);
+  allow(bringBack, !m_studio.runs.trashed().empty(), tr("No run was moved to the trash"));
   const bool archived = any && every([](const RunRow* r) { return r->archived; });
   archive->setText(archived ? tr("Take out of the archive") : tr("Archive"));
 }
@@ -262,7 +285,8 @@ void RunActions::exportSelected() {
   if (single) {
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix(QStringLiteral("csv"));
-    dialog->setNameFilter(tr("CSV (*.csv)"));
+    dialog->setNameFilters(
+        {tr("CSV, one row a step (*.csv)"), tr("Every event, as tessera watch --json (*.jsonl)")});
   } else {
     dialog->setFileMode(QFileDialog::Directory);
     dialog->setOption(QFileDialog::ShowDirsOnly);

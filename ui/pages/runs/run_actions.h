@@ -6,7 +6,9 @@
 #include <QAction>
 #include <QObject>
 #include <QStringList>
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "ui/bridge/run_store.h"
@@ -21,14 +23,15 @@ class RunActions : public QObject {
   Q_OBJECT
  public:
   RunActions(Studio& studio, QWidget* parent);
+  ~RunActions() override;
 
   void setSelected(const QStringList& ids);
   /// Looks again at how the selected runs stand.
   void refresh();
 
   QAction *open, *experts, *chat, *compare, *resume, *queueResume, *stopSaving, *stopNow, *clone,
-      *fork, *rename, *tag, *note, *archive, *trash, *exportNumbers, *exportTable, *copyId,
-      *copyCommand, *openFolder;
+      *fork, *rename, *tag, *note, *archive, *trash, *bringBack, *exportNumbers, *exportTable,
+      *copyId, *copyCommand, *openFolder;
   const std::vector<QAction*>& all() const { return m_all; }
   void fillMenu(QMenu& menu) const;
 
@@ -51,6 +54,7 @@ class RunActions : public QObject {
   void toConfigure(const char* argument);
   void resumeSelected();
   void askForTag();
+  void fillTrash();
   void addTag(const QString& word);
   void setArchived(bool archived);
   void exportSelected();
@@ -60,9 +64,11 @@ class RunActions : public QObject {
   QWidget* m_window;
   QStringList m_ids;
   std::vector<QAction*> m_all;
+  std::unique_ptr<QMenu> m_trash;
 };
 
-/// One file a run with everything that it logged, below a folder; made in the background.
+/// One file a run with every number that it logged up to now, below a folder; made in the
+/// background. bridge/run_numbers.h says what is in it.
 class NumbersExport : public QObject {
   Q_OBJECT
  public:
@@ -71,7 +77,6 @@ class NumbersExport : public QObject {
 
  private:
   void next();
-  void take();
   void finish(const QString& error);
   Studio& m_studio;
   QStringList m_ids;
@@ -79,8 +84,9 @@ class NumbersExport : public QObject {
   bool m_targetIsFile;
   qsizetype m_done = 0;
   std::int64_t m_task = 0;
-  bool m_writing = false, m_finished = false;
-  std::shared_ptr<RunFeed> m_feed;
+  bool m_finished = false;
+  QStringList m_notes;  ///< what a reader of the files should know
+  std::shared_ptr<std::atomic<bool>> m_cancel;
 };
 
 }  // namespace tessera::ui

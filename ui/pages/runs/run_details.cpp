@@ -111,10 +111,16 @@ void RunDetails::refresh() {
   m_content->setVisible(row);
   if (!row) return;
   m_name->setText(QString::fromStdString(row->name));
-  m_badge->setState(row->state, QString::fromStdString(row->reason));
-  m_reason->setText(QString::fromStdString(row->reason));
-  m_reason->setVisible(!row->reason.empty());
-  m_reason->setTone(needsAttention(row->state) ? TextLabel::Tone::Bad : TextLabel::Tone::Secondary);
+  const QString reason =
+      row->missing ? tr("Its folder is gone. Move it back to %1, or remove the run from the list.")
+                         .arg(QString::fromStdString(row->folder.string()))
+                   : QString::fromStdString(row->reason);
+  m_badge->setState(row->state, reason);
+  m_badge->setVisible(!row->missing);
+  m_reason->setText(reason);
+  m_reason->setVisible(!reason.isEmpty());
+  m_reason->setTone(row->missing || needsAttention(row->state) ? TextLabel::Tone::Bad
+                                                               : TextLabel::Tone::Secondary);
   m_numbers->setText(
       tr("Step %1\n%2\nLoss %3, validation %4")
           .arg(numbers::progress(row->step < 0 ? -1 : row->step + 1, row->total_steps),

@@ -21,6 +21,7 @@
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/search_field.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -133,6 +134,7 @@ void RunTable::buildView() {
   m_view->setModel(&m_proxy);
   m_view->setItemDelegate(new RunsDelegate(m_view));
   m_view->setAccessibleName(tr("Runs"));
+  enableCopy(m_view);
   m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
   m_view->setEditTriggers(QAbstractItemView::EditKeyPressed);

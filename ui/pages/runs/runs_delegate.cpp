@@ -21,9 +21,12 @@ void paintBackground(QPainter& painter, const QStyleOptionViewItem& option) {
   style->drawPrimitive(QStyle::PE_PanelItemViewItem, &option, &painter, option.widget);
 }
 
+/// Runs whose folder is gone stand back.
 QColor textColor(const QStyleOptionViewItem& option) {
   const bool selected = option.state & QStyle::State_Selected;
-  return selected ? theme::colors().selectionText : option.palette.color(QPalette::Text);
+  if (selected) return theme::colors().selectionText;
+  return option.index.data(RunsModel::MissingRole).toBool() ? theme::colors().textSecondary
+                                                            : option.palette.color(QPalette::Text);
 }
 
 QRect inner(const QStyleOptionViewItem& option) {
@@ -90,6 +93,23 @@ void RunsDelegate::paintTags(QPainter& painter, const QStyleOptionViewItem& opti
   }
 }
 
+void RunsDelegate::paintRunState(QPainter& painter, const QStyleOptionViewItem& option,
+                                 const QModelIndex& index) const {
+  QRect rect = inner(option);
+  if (!index.data(RunsModel::MissingRole).toBool()) {
+    paintState(painter, rect, static_cast<RunState>(index.data(RunsModel::StateRole).toInt()),
+               theme::font(theme::TextSize::Body), textColor(option));
+    return;
+  }
+  const QRect mark(rect.left() - 2, rect.center().y() - theme::kIcon / 2 + 1, theme::kIcon,
+                   theme::kIcon);
+  theme::icon(QStringLiteral("warning")).paint(&painter, mark);
+  rect.setLeft(mark.right() + theme::kHalf);
+  painter.setPen(textColor(option));
+  painter.setFont(theme::font(theme::TextSize::Body));
+  paintText(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString());
+}
+
 void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given,
                          const QModelIndex& index) const {
   QStyleOptionViewItem option = given;
@@ -102,9 +122,7 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given,
       paintName(*painter, option, index);
       break;
     case RunsModel::State:
-      paintState(*painter, inner(option),
-                 static_cast<RunState>(index.data(RunsModel::StateRole).toInt()),
-                 theme::font(theme::TextSize::Body), textColor(option));
+      paintRunState(*painter, option, index);
       break;
     case RunsModel::Progress:
       paintProgress(*painter, option, index);

@@ -17,6 +17,8 @@ class RunsDelegate : public QStyledItemDelegate {
                         const QModelIndex& index) const override;
 
  private:
+  void paintRunState(QPainter& painter, const QStyleOptionViewItem& option,
+                     const QModelIndex& index) const;
   void paintName(QPainter& painter, const QStyleOptionViewItem& option,
                  const QModelIndex& index) const;
   void paintProgress(QPainter& painter, const QStyleOptionViewItem& option,

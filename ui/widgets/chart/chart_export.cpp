@@ -6,7 +6,6 @@
 #include <QCoreApplication>
 #include <QSaveFile>
 #include <algorithm>
-#include <cmath>
 
 namespace tessera::ui::chart {
 
@@ -87,55 +86,6 @@ QString writeCsv(const CsvData& data, const QString& file) {
                      line.tokens[i], line.time[i], line.values[i]);
       writer.flush();
     }
-  }
-  return writer.finish();
-}
-
-CsvTable csvTable(const RunCurves& run) {
-  CsvTable table;
-  const auto add = [&](const QString& name, std::vector<double> values) {
-    table.columns.push_back(name);
-    table.values.push_back(std::move(values));
-  };
-  add(QStringLiteral("step"), run.x().values(XAxis::Step));
-  add(QStringLiteral("tokens"), run.x().values(XAxis::Tokens));
-  add(QStringLiteral("time"), run.x().values(XAxis::WallTime));
-  const auto addSeries = [&](const QString& key) {
-    if (const Series* series = run.curve(key).values) {
-      add(key, std::vector<double>(series->values().begin(), series->values().end()));
-    }
-  };
-  for (std::size_t m = 0; m < static_cast<std::size_t>(Metric::Count); ++m) {
-    addSeries(QLatin1String(metricInfo(static_cast<Metric>(m)).id));
-  }
-  for (const QString& key : run.keys(QStringLiteral("max_vio/*"))) addSeries(key);
-  return table;
-}
-
-QString writeCsv(const CsvTable& table, const QString& file) {
-  Writer writer(file);
-  fmt::memory_buffer& out = writer.buffer();
-  for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    if (c > 0) out.push_back(',');
-    addText(out, table.columns[c]);
-  }
-  out.push_back('\n');
-  const std::size_t rows = table.values.empty() ? 0 : table.values.front().size();
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t c = 0; c < table.values.size(); ++c) {
-      if (c > 0) out.push_back(',');
-      const double v = r < table.values[c].size() ? table.values[c][r] : std::nan("");
-      // The first three are whole numbers and a time, the others were logged as floats.
-      if (c < 2) {
-        fmt::format_to(std::back_inserter(out), "{:.0f}", v);
-      } else if (c == 2) {
-        fmt::format_to(std::back_inserter(out), "{:.3f}", v);
-      } else {
-        fmt::format_to(std::back_inserter(out), "{}", static_cast<float>(v));
-      }
-    }
-    out.push_back('\n');
-    writer.flush();
   }
   return writer.finish();
 }

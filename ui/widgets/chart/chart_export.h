@@ -24,13 +24,6 @@ CsvData csvData(const std::vector<SceneLine>& lines);
 /// their shortest form that reads back the same, "nan" and "inf" as such. Empty on success, else
 /// what went wrong.
 QString writeCsv(const CsvData& data, const QString& file);
-/// One row a step and one column a quantity, for all metrics of a run.
-struct CsvTable {
-  std::vector<QString> columns;
-  std::vector<std::vector<double>> values;  ///< by column; floats are exact in it
-};
-CsvTable csvTable(const RunCurves& run);
-QString writeCsv(const CsvTable& table, const QString& file);
 /// As PNG.
 QString writePicture(const QImage& image, const QString& file);
 

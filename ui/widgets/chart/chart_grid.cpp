@@ -179,7 +179,7 @@ void ChartGrid::saveCsv(ChartPanel* panel) {
         [this, file](const QString& error) { Q_EMIT saved(file, error); });
   };
   auto* dialog = fileDialog(this, this, tr("Save every logged point"), chosen,
-                            panel->spec().id + QStringLiteral(".csv"));
+                            QStringLiteral("%1-%2.csv").arg(m_group.fileStem(), panel->spec().id));
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setNameFilter(tr("CSV (*.csv)"));
   dialog->setDefaultSuffix(QStringLiteral("csv"));

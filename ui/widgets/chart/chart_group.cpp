@@ -40,10 +40,12 @@ void ChartGroup::dataChanged() {
 void ChartGroup::measure() {
   Range all{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
   for (const auto& run : m_runs) {
-    const std::vector<double>& x = run->x().values(m_options.axis);
-    if (x.empty()) continue;
-    all.low = std::min(all.low, x.front());
-    all.high = std::max(all.high, x.back());
+    for (const chart::XColumn* column : {&run->x(), &run->validationX()}) {
+      const std::vector<double>& x = column->values(m_options.axis);
+      if (x.empty()) continue;
+      all.low = std::min(all.low, x.front());
+      all.high = std::max(all.high, x.back());
+    }
   }
   m_everything = chart::widened(all, false);
 }
@@ -178,6 +180,11 @@ void ChartGroup::nextTurn() {
     if (panel) panel->update();
   }
   if (!m_waiting.empty()) queueTurn();  // those just updated may be out of sight
+}
+
+QString ChartGroup::fileStem() const {
+  if (m_runs.size() == 1) return m_runs.front()->id();
+  return QStringLiteral("%1-runs").arg(m_runs.size());
 }
 
 int ChartGroup::dashOf(const RunCurves& run) const {

@@ -74,6 +74,8 @@ class ChartGroup : public QObject {
   /// Panels that wait for their turn.
   bool drawing() const { return !m_waiting.empty(); }
 
+  /// What files of these charts begin with: the run's id, or how many runs they are.
+  QString fileStem() const;
   /// Lines of runs with the same colour differ in their dashes.
   int dashOf(const RunCurves& run) const;
 

@@ -17,7 +17,14 @@ using chart::XAxis;
 
 namespace {
 constexpr double kRow = 17, kPad = 8, kSample = 14;
+constexpr double kPointReach = 4;  ///< pixels from which a point is meant
 constexpr std::size_t kMostRows = 10;
+
+/// Of what is measured now and then: when it was.
+QString stepNote(qint64 step) {
+  return step < 0 ? ChartPanel::tr("before the first step")
+                  : ChartPanel::tr("at step %1").arg(numbers::whole(step));
+}
 }  // namespace
 
 ChartPanel::Reading ChartPanel::readingOf(const SceneLine& line, double x) const {
@@ -27,15 +34,20 @@ ChartPanel::Reading ChartPanel::readingOf(const SceneLine& line, double x) const
   const XAxis axis = m_group.options().axis;
   const std::vector<double>& at = line.x->values(axis);
   const std::size_t rows = std::min(at.size(), line.values->size());
-  // A run that ended before the cursor says nothing there; half a row's distance is its reach.
-  const std::int64_t row = line.x->nearest(axis, x);
+  const double pixel = m_drawn.plot.width() > 0 ? m_group.view().span() / m_drawn.plot.width() : 0;
+  // What is measured now and then counts until it is measured again, and never before.
+  const std::int64_t row =
+      line.points ? line.x->rowAt(axis, x + kPointReach * pixel) : line.x->nearest(axis, x);
   if (row < 0 || static_cast<std::size_t>(row) >= rows) return r;
   const auto i = static_cast<std::size_t>(row);
+  // A run that ended before the cursor says nothing there; half a row's distance is its reach.
   const double gap = rows > 1 ? (at[rows - 1] - at[0]) / static_cast<double>(rows - 1) : 1;
-  const double pixel = m_drawn.plot.width() > 0 ? m_group.view().span() / m_drawn.plot.width() : 0;
-  if (x > at[rows - 1] + std::max(gap, 4 * pixel) || x < at[0] - std::max(gap, 4 * pixel)) return r;
+  const double reach = std::max(gap, kPointReach * pixel);
+  const double end = std::max(at[rows - 1], line.points ? m_group.everything().high : at[rows - 1]);
+  if (x > end + reach || x < at[0] - reach) return r;
   r.at = true;
   r.x = at[i];
+  if (line.points) r.step = std::llround(line.x->values(XAxis::Step)[i]);
   r.value = static_cast<double>(line.values->at(i));
   if (m_group.options().smoothing <= 1 || !m_spec.smoothed || line.points) return r;
   const auto found = m_smoothing.find({line.run, line.key});
@@ -61,7 +73,9 @@ QString ChartPanel::readout() const {
   QString text = chart::xText(*m_group.cursor(), m_group.options().axis) + QLatin1Char(':');
   for (const Reading& r : readings()) {
     if (!r.at) continue;
-    text += QStringLiteral(" %1 %2,").arg(r.line->title, chart::valueText(r.value, m_spec.kind));
+    text += QStringLiteral(" %1 %2").arg(r.line->title, chart::valueText(r.value, m_spec.kind));
+    if (r.line->points) text += u' ' + stepNote(r.step);
+    text += u',';
   }
   text.chop(1);
   return text;
@@ -145,6 +159,7 @@ void ChartPanel::paintReadout(QPainter& painter, const std::vector<Reading>& all
     if (std::isfinite(r.smooth)) {
       value += tr("  smoothed %1").arg(chart::valueText(r.smooth, m_spec.kind));
     }
+    if (r.line->points) value += QStringLiteral("  ") + stepNote(r.step);
     values.push_back(value);
     titleWidth =
         std::max(titleWidth, std::min(180.0, plainMetrics.horizontalAdvance(r.line->title)));
@@ -198,7 +213,10 @@ QString ChartPanel::markTextAt(const QPointF& at) const {
     for (const ChartMark& mark : run->marks()) {
       const double x = m_drawn.x.toPixel(run->position(mark.step, m_group.options().axis));
       if (std::abs(x - at.x()) > 5 || texts.size() >= 8) continue;
-      texts << tr("Step %1: %2").arg(numbers::whole(mark.step), mark.text);
+      // A checkpoint says its own step: how many are done, as its folder counts them.
+      texts << (mark.kind == ChartMark::Kind::Checkpoint
+                    ? mark.text
+                    : tr("Step %1: %2").arg(numbers::whole(mark.step), mark.text));
     }
   }
   return texts.join(QLatin1Char('\n'));

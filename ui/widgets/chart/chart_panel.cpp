@@ -158,6 +158,13 @@ std::vector<SceneLine> ChartPanel::makeLines() const {
   return lines;
 }
 
+/// Until something was logged nothing is known of what a run has and has not.
+QString ChartPanel::emptyText() const {
+  const bool logged = std::any_of(m_group.runs().begin(), m_group.runs().end(),
+                                  [](const auto& run) { return run->x().size() > 0; });
+  return logged ? m_spec.emptyText : tr("No step has been logged yet.");
+}
+
 Scene ChartPanel::scene() const {
   Scene s;
   const ChartOptions& options = m_group.options();
@@ -172,7 +179,7 @@ Scene ChartPanel::scene() const {
   s.kind = m_spec.kind;
   s.hoveredRun = m_group.hovered();
   s.hoveredKey = m_hoveredKey;
-  s.emptyText = m_spec.emptyText;
+  s.emptyText = emptyText();
   if (m_drawn.plot.left() > 1) s.labels = m_drawn.plot.left() - 1;  // plotArea() begins at 1
   if (m_group.runs().size() == 1 && s.hoveredKey.isEmpty()) s.hoveredRun.clear();
   m_smoothingBehind = false;

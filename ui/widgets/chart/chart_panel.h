@@ -51,6 +51,8 @@ class ChartPanel : public QWidget {
   int renders() const { return m_renders; }
   /// What the cursor reads, for the screen reader and tests: "step 120: Loss 3.21".
   QString readout() const;
+  /// What stands in the plot where no run has a value.
+  QString emptyText() const;
 
   QSize sizeHint() const override { return {420, 250}; }
   QSize minimumSizeHint() const override { return {220, 160}; }
@@ -83,7 +85,8 @@ class ChartPanel : public QWidget {
   struct Reading {
     const chart::SceneLine* line = nullptr;
     double x = 0, value = 0, smooth = 0;
-    bool at = false;  ///< the line has a row there
+    bool at = false;         ///< the line has a row there
+    std::int64_t step = -1;  ///< of a line of points: when it was measured
   };
   enum class Dragging : std::uint8_t { None, Zoom, Pan };
 

@@ -13,6 +13,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_panel.h"
 #include "ui/widgets/numbers.h"
+#include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
 
@@ -134,6 +135,7 @@ ChartTableDialog::ChartTableDialog(const ChartPanel& panel, QWidget* parent)
   model->show(panel.lines(), group.options().axis, group.view(), panel.spec().kind, group);
   m_table->setModel(model);
   m_table->setAccessibleName(windowTitle());
+  enableCopy(m_table);
   m_table->setAlternatingRowColors(true);
   m_table->setShowGrid(false);
   m_table->setFont(theme::font(theme::TextSize::Body, true));

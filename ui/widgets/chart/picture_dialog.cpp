@@ -82,7 +82,8 @@ void PictureDialog::chooseFile() {
     accept();
   };
   auto* dialog =
-      fileDialog(this, this, tr("Save picture"), take, m_panel.spec().id + QStringLiteral(".png"));
+      fileDialog(this, this, tr("Save picture"), take,
+                 QStringLiteral("%1-%2.png").arg(m_panel.group().fileStem(), m_panel.spec().id));
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setNameFilter(tr("PNG (*.png)"));
   dialog->setDefaultSuffix(QStringLiteral("png"));

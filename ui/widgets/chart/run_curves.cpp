@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ui/models/feed_models.h"
+#include "ui/widgets/numbers.h"
+
 namespace tessera::ui {
 
 using chart::XAxis;
@@ -39,12 +42,21 @@ void RunCurves::update(const RunHistory& history, std::shared_ptr<const void> ow
   const double lastStep = before ? m_x.values(XAxis::Step).back() : 0;
   m_history = &history;
   m_owner = std::move(owner);
-  m_x.update(history.step, history.tokens, history.time);
+  m_x.update(history.step, history.tokens, history.time, origin());
   const bool grown =
       m_x.size() >= before && (before == 0 || m_x.values(XAxis::Step)[before - 1] == lastStep);
   if (!grown) ++m_revision;
   if (!grown || m_validations != history.validations.size()) readValidation();
   readMarks();
+}
+
+/// When the first step or validation was logged: both count their time from there.
+double RunCurves::origin() const {
+  double first = std::numeric_limits<double>::quiet_NaN();
+  if (!m_history->time.empty()) first = m_history->time.front();
+  if (!m_history->validations.empty())
+    first = std::fmin(first, m_history->validations.front().time);
+  return first;
 }
 
 void RunCurves::restart() {
@@ -76,7 +88,7 @@ void RunCurves::readValidation() {
     }
   }
   m_validations = step.size();
-  m_validationX.update(step, tokens, time);
+  m_validationX.update(step, tokens, time, origin());
   m_validation.clear();
   for (auto& [key, column] : values) {
     column.resize(step.size(), kNone);
@@ -93,7 +105,8 @@ void RunCurves::readMarks() {
   for (const Event& event : m_history->checkpoints) {
     if (const auto* c = std::get_if<CheckpointEvent>(&event.body)) {
       add(ChartMark::Kind::Checkpoint, c->step,
-          translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint")));
+          translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint step %1"))
+              .arg(numbers::whole(checkpointStep(*c))));
     }
   }
   for (const Event& event : m_history->spikes) {

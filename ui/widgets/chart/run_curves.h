@@ -62,6 +62,8 @@ class RunCurves {
   QString keyTitle(const QString& key) const;
 
   const chart::XColumn& x() const { return m_x; }
+  /// Of validations, the first of which comes before the first step: at step -1.
+  const chart::XColumn& validationX() const { return m_validationX; }
   const std::vector<ChartMark>& marks() const { return m_marks; }
   const RunHistory* history() const { return m_history; }
   /// Counts up when rows that were there are gone, so that what was derived begins anew.
@@ -75,6 +77,7 @@ class RunCurves {
 
  private:
   void readValidation();
+  double origin() const;
   void readMarks();
 
   QString m_id, m_title;

@@ -3,6 +3,7 @@
 #include "ui/widgets/chart/x_column.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tessera::ui::chart {
 
@@ -26,18 +27,20 @@ std::size_t gallop(const std::vector<double>& v, std::size_t from, double x, std
 }  // namespace
 
 void XColumn::update(const std::vector<std::int64_t>& step, const std::vector<std::int64_t>& tokens,
-                     const std::vector<double>& time) {
+                     const std::vector<double>& time, double origin) {
   auto& [steps, token, wall, relative] = m_values;
   const std::size_t rows = std::min({step.size(), tokens.size(), time.size()});
   const bool grown = !steps.empty() && steps.size() <= rows &&
                      steps.back() == static_cast<double>(step[steps.size() - 1]) &&
                      steps.front() == static_cast<double>(step.front());
-  if (!grown) clear();
+  if (std::isnan(origin) && !time.empty()) origin = time.front();
+  if (!grown || origin != m_origin) clear();
+  m_origin = origin;
   for (std::size_t i = steps.size(); i < rows; ++i) {
     steps.push_back(static_cast<double>(step[i]));
     token.push_back(static_cast<double>(tokens[i]));
     wall.push_back(wall.empty() ? time[i] : std::max(wall.back(), time[i]));
-    relative.push_back(wall.back() - wall.front());
+    relative.push_back(wall.back() - origin);
   }
 }
 

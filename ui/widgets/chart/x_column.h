@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "ui/widgets/chart/scale.h"
@@ -15,9 +16,11 @@ class XColumn {
  public:
   /// The rows as logged: `step` rises strictly; `tokens` and `time` (seconds since 1970) rise. A
   /// clock that was set back is held still. Rows that grew since the last call are added; anything
-  /// else begins anew.
+  /// else begins anew. `origin`: the time that relative times count from; NaN: that of the first
+  /// row.
   void update(const std::vector<std::int64_t>& step, const std::vector<std::int64_t>& tokens,
-              const std::vector<double>& time);
+              const std::vector<double>& time,
+              double origin = std::numeric_limits<double>::quiet_NaN());
   void clear();
 
   std::size_t size() const { return values(XAxis::Step).size(); }
@@ -41,6 +44,7 @@ class XColumn {
     std::vector<std::uint32_t> rowOf;
   };
   std::array<std::vector<double>, kXAxes> m_values;
+  double m_origin = 0;
   mutable std::array<Edges, 8> m_edges;  ///< panels of some widths are on the screen together
   mutable std::size_t m_next = 0;
 };
