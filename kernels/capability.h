@@ -36,7 +36,7 @@ std::string_view name_of(Feature feature);
 struct Capability {
   bool fast = false;      ///< the kernel made for it; else the plain one
   std::string_view uses;  ///< "wgmma and TMA, FP32 sums"
-  std::string_view why;   ///< of a plain kernel: why not the fast one; empty where `fast`
+  std::string_view why;   ///< why a plain kernel runs and not the fast one; empty where `fast`
 };
 Capability capability(Feature feature, Generation generation);
 

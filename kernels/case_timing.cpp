@@ -13,7 +13,7 @@ namespace tessera::kernels {
 
 namespace {
 constexpr std::chrono::milliseconds kPause{250};  // before a GPU is timed
-constexpr std::size_t kFewSamples = 21;           // of 2 ms or one call
+constexpr std::size_t kFewSamples = 21;           // each takes 2 ms or one call
 
 double median(std::span<const double> of) {
   std::vector<double> sorted(of.begin(), of.end());

@@ -54,7 +54,7 @@ struct Case {
   /// Bound on ||out - ref|| / ||ref|| of every floating output (and, times 50 and relative to
   /// |ref| + rms(ref), on every element). Integer outputs are compared exactly.
   double tolerance = 1e-6;
-  double flops = 0, bytes = 0;  ///< of one call, for the rates in a benchmark
+  double flops = 0, bytes = 0;  ///< what one call does, for the rates in a benchmark
   /// (m, n, k) of one dense product with as many operations: a benchmark prints the library's rate
   /// for it beside this one. Zeros: there is none.
   std::array<std::int64_t, 3> dense = {};
@@ -77,8 +77,8 @@ struct TensorOptions {
   std::optional<DType> dtype = {};  ///< instead of CaseRun::dtype(); still F64 in the reference
   bool fixed = false;               ///< keep `dtype` in the reference too
   std::int64_t pad = 0;             ///< elements between rows of the last dimension: a strided view
-  double scale = 1, offset = 0;     ///< of random values: offset + scale * value
-  std::optional<double> tolerance = {};  ///< of this output, instead of the case's
+  double scale = 1, offset = 0;     ///< random values are offset + scale * value
+  std::optional<double> tolerance = {};  ///< replaces the case's tolerance for this output
 };
 
 /// A variable of a gradient check and the gradient that the backward operation gave for it.
@@ -97,7 +97,7 @@ struct CaseTiming {
   std::string op, label;
   DType dtype = DType::F32;
   double seconds = 0;         ///< median of one call, at the end of the budget
-  double seconds_rested = 0;  ///< of the first 40 ms after a pause; on the CPU of the first samples
+  double seconds_rested = 0;  ///< in the first 40 ms after a pause; on the CPU in the first samples
   double gflops_per_s = 0, gflops_per_s_rested = 0;
   double gbytes_per_s = 0;
   std::string message;  ///< why it could not be timed, or empty
@@ -193,8 +193,8 @@ struct CaseResult {
   DType dtype = DType::F32;
   CaseOutcome outcome = CaseOutcome::Failed;
   double error = 0;           ///< largest relative error of an output
-  double tolerance = 0;       ///< of that output
-  double gradient_error = 0;  ///< of the gradient check, where there is one
+  double tolerance = 0;       ///< the tolerance of that output
+  double gradient_error = 0;  ///< error of the gradient check, where there is one
   std::string message;        ///< why not Passed
 };
 

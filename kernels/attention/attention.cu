@@ -20,13 +20,13 @@ namespace {
 using namespace attention;
 
 constexpr const char* kWhere = "attention";
-constexpr int kCacheBytes = 24 << 20;  // of K and V that one group of heads may hold in L2
+constexpr int kCacheBytes = 24 << 20;  // K and V that one group of heads may hold in L2
 constexpr int kGroupTokens = 32768;
 constexpr std::size_t kMostSharedKeys = 48 << 10;
 
 // Sequences that begin in the same `tokens` tokens are a group.
 struct Grouping {
-  int tokens, groups, max_tiles;  // max_tiles: of one sequence
+  int tokens, groups, max_tiles;  // max_tiles: those of the longest sequence
 
   // Where tiles of a sequence begin in the order of the list: group by group, longest first.
   __device__ int key(int start, int rank) const {
@@ -203,7 +203,7 @@ void allow_shared(Kernel* kernel, int bytes) {
         "shared memory");
 }
 
-// Where columns 128.. of K are: a map, the first column there, and whether heads differ.
+// Where K's columns from 128 on are read: a map, the first column there, and whether heads differ.
 struct Tail {
   CUtensorMap map;
   int column, head_step;

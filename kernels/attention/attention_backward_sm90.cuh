@@ -73,7 +73,7 @@ __device__ inline void bulk_load(uint32_t to, const void* from, uint32_t bytes, 
 // The steps of a tile. Ascending, tiles of one head that start together add to different rows of
 // dQ; descending, they follow each other closest when they must take turns.
 struct StepRange {
-  int first, last, base;  // of the sequence; `base` is where the sequence's steps begin
+  int first, last, base;  // tokens of the sequence; `base` is where its steps begin
   template <bool DESCENDING>
   __device__ int at(int i) const {
     return DESCENDING ? last - i : first + i;

@@ -132,7 +132,7 @@ struct Forward {
 template <class T>
 struct ForwardSpace {
   std::vector<T> scores = std::vector<T>(kForwardQueries * kForwardKeys);
-  std::vector<T> sums;  // of P v, (queries, d_v)
+  std::vector<T> sums;  // P v as far as it is summed, (queries, d_v)
   std::vector<T> q, k, v;
   RunningSoftmax<T> softmax[kForwardQueries];
 };

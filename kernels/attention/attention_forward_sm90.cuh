@@ -181,7 +181,8 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
   const uint32_t barriers = base + L::barriers;
   auto barrier = [&](int index, int of) { return barriers + 8 * (index + of); };
   const int thread = threadIdx.x & 127, lane = threadIdx.x & 31;
-  const int row = (thread / 32) * 16 + lane / 4;  // of the 64; the other one is 8 below
+  const int row = (thread / 32) * 16 +
+                  lane / 4;  // one of this thread's two rows among the 64; the other is 8 below
   const uint32_t q = base + L::q + consumer * L::kQueryBytes;
   auto arrive = [&](uint32_t which) {
     if (lane == 0) mbarrier_arrive(which);
@@ -259,7 +260,7 @@ __device__ inline void forward_consume(const ForwardArguments& a, const char* sh
     arrive(barrier(L::v_empty, values.stage));
     values.advance();
 
-    const int at = unit.z * kTile + diagonal;  // of the sequence
+    const int at = unit.z * kTile + diagonal;  // position in the sequence
     const bool has_upper = at < unit.y, has_lower = at + 8 < unit.y;
     const int64_t token = unit.x + at;
     if ((lane & 3) == 0) {

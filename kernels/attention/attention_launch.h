@@ -46,7 +46,7 @@ struct AttentionStride {
 struct AttentionRows {
   void* data = nullptr;
   AttentionStride stride;
-  void* tail = nullptr;  // of k and dk alone: columns 128.. elsewhere
+  void* tail = nullptr;  // only k and dk have one: their columns from 128 on lie there
   AttentionStride tail_stride;
 };
 
@@ -55,7 +55,7 @@ struct AttentionShape {
   int sequences = 0;
   int max_length = 0;           // no sequence is longer
   const int* starts = nullptr;  // device, (sequences + 1)
-  float scale = 0.0f;           // of q . k
+  float scale = 0.0f;           // factor of q . k
   int head_group = 0;           // heads worked on at one time, to share the L2 cache; 0: chosen
 };
 

@@ -94,7 +94,7 @@ __device__ inline void load_rows(float* to, const Rows<const T>& x, int head, st
 
 template <int TILE>
 struct Lanes {
-  static constexpr int kLanes = kThreads / TILE;  // of a row
+  static constexpr int kLanes = kThreads / TILE;  // threads that share a row
   static constexpr int kEach = TILE / kLanes;     // columns of S per thread
   int row, lane;
   __device__ Lanes() : row(threadIdx.x / kLanes), lane(threadIdx.x % kLanes) {}

@@ -42,7 +42,7 @@ struct Tile {
   int sequence;
 };
 
-constexpr int kMostGroups = 60;  // of sequences
+constexpr int kMostGroups = 60;  // groups of sequences
 
 // Head of the workspace; the tiles follow, those of one group of sequences after those of another.
 struct Schedule {

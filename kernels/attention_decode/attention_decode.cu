@@ -18,10 +18,10 @@ namespace tessera::kernels::cuda {
 namespace {
 constexpr const char* kWhere = "attention_decode";
 constexpr int kThreads = 256;
-constexpr int kHeads = 16;    // of a block; 16 threads each
+constexpr int kHeads = 16;    // heads of a block; 16 threads each
 constexpr int kBlock = 16;    // positions at one time: one score per thread
 constexpr int kChunk = 512;   // positions of a block
-constexpr int kColumns = 32;  // of the result per thread: latents of at most 16 * 32 values
+constexpr int kColumns = 32;  // result columns per thread: latents have at most 16 * 32 values
 
 template <class Query, class Stored>
 __global__ void __launch_bounds__(kThreads) decode_kernel(DecodeTask x) {

@@ -34,8 +34,8 @@
 
 namespace tessera::kernels::cuda::decode_sm90 {
 
-constexpr int kHeads = 64;      // of a block
-constexpr int kPositions = 64;  // of a tile
+constexpr int kHeads = 64;      // heads of a block
+constexpr int kPositions = 64;  // positions of a tile
 constexpr int kThreads = 384;
 constexpr int kConsumerThreads = 256;
 constexpr int kGroupThreads = 128;
@@ -117,7 +117,7 @@ struct Producer {
   __device__ int page(int row, int at) const {
     return p.task.pages[row * p.task.pages_row + at / p.task.page_tokens];
   }
-  /// Of the cache, for position `at` of a row.
+  /// Where position `at` of a row stands in the cache.
   __device__ int position(int page, int row, int at) const {
     const DecodeTask& x = p.task;
     if (page < 0 || page >= x.pages_in_cache) {
@@ -250,11 +250,11 @@ struct Rows {
 template <int PANELS, int LATENT, int GROUP>
 struct Group {
   using L = Layout<PANELS>;
-  static constexpr int kColumns = LATENT / 2;  // of O
+  static constexpr int kColumns = LATENT / 2;  // columns of O
   const Barriers<PANELS> barriers;
   const uint32_t shared;
   float* const maxima;  // (2, 64), of the last tile of either warpgroup
-  const int lane;       // of the warp
+  const int lane;       // lane within the warp
   const int upper;      // this thread's rows: upper and upper + 8
   const float scale;    // times log2(e)
 

@@ -93,7 +93,8 @@ __device__ inline double balance_token(const Balance& b, std::int64_t token, int
   const int lane = threadIdx.x % kWarp;
   const std::int64_t s = sequence_of(b, token);
   const double length = b.starts[s + 1] - b.starts[s];
-  const double share = static_cast<double>(b.experts) / (b.top_k * length);  // of f per pick
+  const double share =
+      static_cast<double>(b.experts) / (b.top_k * length);  // what one pick adds to f
   const double weight = b.alpha / (filled * length);
   const std::int32_t* counts = b.picked + s * b.experts;
   const float* scores = b.scores[token];

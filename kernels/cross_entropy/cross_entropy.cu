@@ -40,7 +40,7 @@ struct Partial {
   }
 };
 
-/// Of the whole block.
+/// Reduces over the whole block.
 __device__ inline Partial combine(Partial mine, float* shared) {
   Partial all;
   all.most = row_reduce(mine.most, shared, Larger{});

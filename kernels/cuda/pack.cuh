@@ -129,7 +129,7 @@ struct Rows {
   __device__ T* operator[](std::int64_t row) const { return data + row * stride; }
   __device__ explicit operator bool() const { return data != nullptr; }
 };
-/// Of a tensor (rows, width) of element type T; null where it is absent.
+/// The view of a tensor (rows, width) with elements of type T; null where it is absent.
 template <class T>
 Rows<device_t<T>> rows_of(const Tensor& matrix) {
   if (!matrix) return {};

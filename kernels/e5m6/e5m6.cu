@@ -18,7 +18,7 @@ constexpr int kStripsPerBlock = kThreads / kE5m6Threads;
 struct Strip {
   std::int64_t row;
   int live;                  ///< rows that exist, of kRows
-  int tile, column, thread;  ///< thread: of the tile's sixteen
+  int tile, column, thread;  ///< thread: which of the tile's sixteen
 
   /// NOTE: strips are counted in 32 bits, enough for 2^41 values.
   __device__ Strip(std::int64_t rows, int tiles) {

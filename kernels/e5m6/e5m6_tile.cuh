@@ -11,7 +11,7 @@
 
 namespace tessera::kernels::cuda {
 
-inline constexpr int kE5m6Threads = 16;  ///< of a tile
+inline constexpr int kE5m6Threads = 16;  ///< threads of a tile
 
 /// NOTE: a subnormal |x| counts here; __hadd2_rn takes it as it is.
 __device__ inline std::uint32_t add_bf16x2(std::uint32_t a, std::uint32_t b) {
@@ -50,7 +50,7 @@ struct PackedEight {
 /// NOTE: steps of rows are 32 bits, up to the seventh row of the widest matrix.
 struct PackedRows {
   const std::uint8_t *lower, *upper, *scale;
-  unsigned tiles;  ///< of a row
+  unsigned tiles;  ///< tiles of a row
 
   __device__ PackedRows(const PackedMatrix& m, std::int64_t row, int tile, int thread)
       : tiles(static_cast<unsigned>(m.tiles)) {

@@ -13,7 +13,7 @@ namespace tessera::kernels::cuda {
 
 namespace {
 constexpr int kWindow = 32;      // sorted tokens that one thread adds one after the other
-constexpr int kLoadsAtOnce = 8;  // of those
+constexpr int kLoadsAtOnce = 8;  // loads that are in flight together
 
 void check_operands(const char* where, const Tensor& tokens, const Tensor& table,
                     const Tensor& rows) {

@@ -24,8 +24,8 @@
 
 namespace tessera::kernels::cuda::grouped_bf16 {
 
-constexpr int kRows = 128, kColumns = 256;  // of a tile
-constexpr int kDepth = 64;                  // of a stage: 128 bytes of K, or 64 rows of columns
+constexpr int kRows = 128, kColumns = 256;  // size of a tile
+constexpr int kDepth = 64;  // depth of a stage: 128 bytes of K, or 64 rows of columns
 constexpr int kStages = 4;
 constexpr int kConsumers = 2;  // warpgroups of 64 rows each
 constexpr int kThreads = 128 * (kConsumers + 1);
@@ -46,12 +46,12 @@ static_assert(kTotal <= 232448, "shared memory of one block");
 enum class Mode { forward, input_grad, weight_grad };
 
 struct Arguments {
-  CUtensorMap a, b, c;  // c: of BF16 results and of the weight gradient
+  CUtensorMap a, b, c;  // c: for BF16 results and the weight gradient
   void* result;
   const int32_t* offsets;
   int experts;
   int m, n, k;     // result columns n; k summed (forward, input_grad); m rows of db (weight_grad)
-  int64_t stride;  // of rows of the result, elements
+  int64_t stride;  // from one row of the result to the next, in elements
   int64_t of_expert;  // weight_grad: elements of one expert of the result
   bool add;           // weight_grad: to what is there
 };

@@ -11,7 +11,7 @@
 
 namespace tessera::kernels::cuda::grouped_fp8 {
 
-constexpr int kForwardRows = 128;  // of a tile
+constexpr int kForwardRows = 128;  // rows of a tile
 constexpr int kForwardBand = 8;    // pairs of tiles
 
 struct ForwardArguments {
@@ -19,7 +19,7 @@ struct ForwardArguments {
   const float* b_scale;
   const int32_t* offsets;
   int n, k, experts;
-  int blocks;  // of 128 rows, where there are no offsets
+  int blocks;  // blocks of 128 rows, where there are no offsets
   bool add;
 };
 

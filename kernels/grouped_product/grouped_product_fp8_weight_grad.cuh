@@ -16,9 +16,9 @@
 
 namespace tessera::kernels::cuda::grouped_fp8 {
 
-constexpr int kGradRows = 256;  // of a tile
+constexpr int kGradRows = 256;  // rows of a tile
 constexpr int kGradColumns = 128;
-constexpr int kGradSlabs = 2;   // of 64 rows, per warpgroup
+constexpr int kGradSlabs = 2;   // slabs of 64 rows per warpgroup
 constexpr int kGradPanel = 32;  // columns of results that are added at one time
 constexpr int kGradPanelBytes = 64 * kGradPanel * 4;
 constexpr int kGradBand = 8;  // tiles
@@ -29,7 +29,7 @@ struct WeightGradArguments {
   float* dw;
   const int32_t* offsets;
   int m, n, experts;
-  int blocks;  // of 128 tokens, where there are no offsets
+  int blocks;  // blocks of 128 tokens, where there are no offsets
 };
 
 // What is added goes through panels in shared memory, which cost a stage.

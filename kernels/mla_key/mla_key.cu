@@ -21,7 +21,7 @@ Heads<device_t<T>> heads_of(const Tensor& t) {
   return {device_data<T>(t), t.stride(0), t.rank() == 3 ? t.stride(1) : 0};
 }
 
-/// In packs: of one head's part without position and of the rotary part.
+/// Widths in packs: one head's part without position, and the rotary part.
 struct Sizes {
   std::int64_t tokens;
   int heads, nope, rope;

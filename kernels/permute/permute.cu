@@ -17,7 +17,7 @@ struct Routes {
   const std::int64_t* counts;
   const std::int32_t *offsets, *row_of_slot;
 
-  /// Of the token's picks from `first` on; -1 where there is none.
+  /// The rows of the token's picks from `first` on; -1 where there is none.
   __device__ void load_rows(std::int64_t token, int first,
                             std::int32_t (&rows)[kPicksAtOnce]) const {
 #pragma unroll
@@ -27,7 +27,7 @@ struct Routes {
   }
 };
 
-constexpr int kPaddingBlocks = 16;  // of the rows of one expert's padding
+constexpr int kPaddingBlocks = 16;  // blocks that clear the padding of one expert
 
 template <int N, class Y>
 __global__ void __launch_bounds__(256)

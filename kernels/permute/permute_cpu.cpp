@@ -14,7 +14,8 @@ namespace cpu {
 
 namespace {
 constexpr std::int64_t kSlotsPerChunk = 8192;
-constexpr std::int64_t kColumnsPerBlock = 1024;  // of a row that several others are added to
+constexpr std::int64_t kColumnsPerBlock =
+    1024;  // columns of a row that several others are added to
 
 /// Slots per expert in [from, to). Throws Error for a pick that is no expert.
 void count_slots(const std::int32_t* picks, std::int64_t from, std::int64_t to,

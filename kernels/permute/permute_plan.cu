@@ -26,7 +26,7 @@ struct PlanTask {
       of_blocks;  ///< (blocks, experts): slots of each block, then those of earlier blocks
   std::int64_t* counts;
   std::int32_t *offsets, *row_of_slot, *slot_of_row;
-  std::int64_t rows;  ///< of slot_of_row
+  std::int64_t rows;  ///< length of slot_of_row
 
   __device__ bool is_expert(std::int32_t pick) const { return pick >= 0 && pick < experts; }
 };

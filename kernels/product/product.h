@@ -29,7 +29,8 @@ void product(Context& context, const Tensor& a, const Tensor& b, Transpose trans
 inline const Op<decltype(cpu::product)> product{"product", cpu::product};
 
 /// Floating-point operations per second of a square F32 or BF16 product on this machine, measured
-/// now: the ceiling that rates are compared with. Of order 1024 on the CPU, of 8192 on the GPU.
+/// now: the ceiling that rates are compared with. Its matrices have the order 1024 on the CPU and
+/// 8192 on the GPU.
 double measure_product_flops(DType dtype, Device device = Device::Cpu);
 
 /// Whether products of this type have instructions of their own here (BF16: AVX-512 BF16 or AMX).

@@ -10,7 +10,7 @@ namespace tessera::kernels::fp8 {
 /// c (rows, n) from a (rows, k) and one of the two layouts of weights, (experts, n, k).
 struct RowsProduct {
   const char* where;
-  Tensor values, scales;  ///< of a, by rows
+  Tensor values, scales;  ///< a, quantised by rows
   Tensor weights, weight_scales;
   Tensor offsets, c;
   bool add;

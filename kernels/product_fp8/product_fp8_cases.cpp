@@ -189,7 +189,7 @@ void register_product_fp8_cases(CaseList& cases) {
     cases.push_back(library_case(16, 32, 48, dtype));
     cases.push_back(library_case(272, 144, 400, dtype));
   }
-  // Those of the presets numbers-small and numbers-medium, and the shape that GPUs are measured
+  // Shapes of the presets numbers-small and numbers-medium, and the shape that GPUs are measured
   // with.
   for (const Setting& s : {Setting{{}, 32768, 1024, 1024}, Setting{{}, 32768, 1536, 512},
                            Setting{{}, 32768, 320, 1024}, Setting{{}, 16384, 8192, 2048},

@@ -14,7 +14,7 @@
 
 namespace tessera::kernels::cpu {
 
-inline constexpr float kLargest = 448.0f;  // of E4M3
+inline constexpr float kLargest = 448.0f;  // the largest number of E4M3
 inline constexpr float kSmallestMax = 1e-4f;
 
 // NOTE: the GPU divides and multiplies in this order too.

@@ -20,7 +20,7 @@ namespace tessera::kernels::cuda::e4m3 {
 constexpr int kTile = 128;
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
-constexpr float kLargest = 448.0f;  // of E4M3
+constexpr float kLargest = 448.0f;  // the largest number of E4M3
 constexpr float kSmallestMax = 1e-4f;
 
 __device__ inline uint32_t max_bf16x2(uint32_t a, uint32_t b) {
@@ -122,7 +122,7 @@ struct Place {
   int64_t rows;  // live rows
   int cols;
   __device__ bool has_row(int r) const { return r < rows_here(); }
-  /// Of the thread's rows, those that are live: one comparison of 64 bits for all eight.
+  /// Which of the thread's rows are live: one comparison of 64 bits for all eight.
   __device__ int rows_here() const {
     return static_cast<int>(max(int64_t{0}, min(int64_t{8}, rows - row)));
   }

@@ -24,17 +24,17 @@ template <class X>
 struct Norm {
   const X* x;
   const float* weight;
-  int64_t stride;  ///< of rows of x
+  int64_t stride;  ///< from one row of x to the next
   float eps;
   __nv_bfloat16* y;  ///< may be null
-  X* copy;           ///< of x, contiguous; may be null
+  X* copy;           ///< a contiguous copy of x; may be null
   float* rstd;
 };
 
 /// Eight neighbours of x as they are stored.
 template <class X>
 struct Eight {
-  static constexpr int kParts = sizeof(X) / 2;  ///< of 16 bytes
+  static constexpr int kParts = sizeof(X) / 2;  ///< parts of 16 bytes
   uint4 parts[kParts] = {};
 
   __device__ void load(const X* from) {
@@ -69,7 +69,7 @@ struct EightFloats {
 };
 
 struct NormShared {
-  float sums[kTile];  ///< of squares over this block's columns, read by the others of the cluster
+  float sums[kTile];  ///< squares over this block's columns; the cluster's other blocks read them
   alignas(16) float rstd[kTile];
 };
 

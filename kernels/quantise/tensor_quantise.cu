@@ -31,7 +31,7 @@ __device__ inline void load_eight(const float* from, bool rounds, float (&to)[8]
 }
 
 struct Matrices {
-  int64_t rows, cols;  ///< of one; blockIdx.y is which
+  int64_t rows, cols;  ///< size of one tensor; blockIdx.y says which
   const int32_t* live_rows;
   bool rounds;
   __device__ int64_t packs() const { return live(rows, live_rows) * cols / 8; }

@@ -109,7 +109,7 @@ static __global__ void __launch_bounds__(kThreads) order_tiles_kernel(const Orde
   }
 }
 
-/// Of a dispatch with `panels` panels of columns. Uses the operation's workspace.
+/// The order for a dispatch with `panels` panels of columns. Uses the operation's workspace.
 inline TileOrder order_tiles(Context& context, const char* where, const Permutation& permutation,
                              int panels) {
   const int64_t tiles = blocks_for(permutation.slot_of_row.size(0), kTile);

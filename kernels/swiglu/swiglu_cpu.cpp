@@ -50,7 +50,7 @@ void check_weights(const char* where, std::int64_t rows, const Tensor& row_weigh
   if (row_weights) expect_shape(where, "row_weights", row_weights, {rows});
 }
 
-/// Of the type of gate_up.
+/// The weight of a row, in the type that gate_up has.
 template <class T>
 T weight_of(const Tensor& row_weights, std::int64_t row) {
   return row_weights ? row_weights.data<T>()[row] : T(1);

@@ -101,8 +101,8 @@ struct View {
   }
 };
 struct Reference {
-  View q, k, tail, v, d_o;  // tail: columns 128.. of k
-  const int *first, *last;  // of the sequence of each token
+  View q, k, tail, v, d_o;  // tail: k's columns from 128 on
+  const int *first, *last;  // tokens of the sequence that each token is in
   int tokens, heads, dk, dv;
   float scale;
   float *o, *lse, *delta, *dq, *dk_out, *dv_out;  // (tokens, heads, columns); lse (heads, tokens)
@@ -208,7 +208,7 @@ float value(bf16 x) {
 }
 
 struct Error {
-  double relative = 0.0, worst = 0.0;  // of the norm; of one element, over the root mean square
+  double relative = 0.0, worst = 0.0;  // error of the norm; worst element over the root mean square
 };
 template <class Get>
 Error compare(int64_t count, const std::vector<float>& wanted, Get got) {

@@ -203,7 +203,7 @@ TEST(E5m6, BytesLieAsTheyAreDescribed) {
   expected[3] = 0x40;    // 29 << 6 = 0x740
   expected[67] = 0x60;   // 0xf60
   expected[66] = 0xc0;   // 27 << 6 = 0x6c0
-  expected[131] = 0xf7;  // of 3 below, of 67 above
+  expected[131] = 0xf7;  // value 3 in the lower half, value 67 in the upper
   expected[130] = 0x60;
   EXPECT_EQ(values, expected);
 }

@@ -14,7 +14,7 @@ namespace {
 struct Broken {
   const char* name;
   std::vector<std::string> overrides;
-  std::string key;  ///< of the problem
+  std::string key;  ///< the key that the problem names
   std::string set;  ///< what the fix sets, "key=value"
 };
 

@@ -30,7 +30,7 @@ using BudgetRows = std::vector<BudgetRow>;
 inline constexpr QSize kDesktop(1832, 900), kScreen(1920, 1080);
 
 double secondsNow();
-/// Of all threads of this process.
+/// Processor time of all threads of this process.
 double processorSeconds();
 double residentMegabytes();
 double median(std::vector<double> values);
@@ -62,7 +62,7 @@ double slowest(std::vector<double> times);
 std::unique_ptr<StudioApp> makeStudioApp();
 /// Shows it and waits until its runs are there.
 MainWindow* openWindow(StudioApp& app, const QSize& size = kScreen);
-/// Of a run that may be so new that the library has yet to see it.
+/// The feed of a run that may be so new that the library has yet to see it.
 std::shared_ptr<RunFeed> feedOf(StudioApp& app, const QString& run);
 
 /// Lines "name number" that a child printed.

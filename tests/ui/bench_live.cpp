@@ -71,7 +71,7 @@ class PaintNotes {
     double at = 0;
     std::int64_t step = 0;
   };
-  /// Of new curves; a cursor or a hover is none. Call after events were handled.
+  /// Counts paints of new curves; a cursor or a hover is none. Call after events were handled.
   void look() {
     if (m_panel.renders() == m_renders) return;
     m_renders = m_panel.renders();

@@ -131,7 +131,7 @@ double bytesOfRow() {
   constexpr double kPyramid = 1 + 32.0 / (4 * 15);
   return (14 + kLayers) * 4 * kPyramid + 3 * 8 + 4 * 8;
 }
-/// Of the loads and biases of a step, which the feed and the page keep up to a limit each.
+/// Bytes of the loads and biases of a step, which the feed and the page each keep up to a limit.
 constexpr double kBytesOfExperts = 2.0 * (kLayers * kExperts * 12 + 200);
 
 /// That the machine under this one took from it: the clock goes on, and no program can know.

@@ -155,7 +155,7 @@ class ChartTest : public QObject {
     }
     Series series;
     series.assign(values);
-    // Of all lengths that are read through, and of many that come from the pyramid.
+    // All lengths that are read through, and many that come from the pyramid.
     std::vector<std::uint32_t> edges{0};
     for (std::uint32_t i = 0; edges.back() < values.size(); ++i) {
       edges.push_back(edges.back() + (i % 3 == 0 ? random() % 2000 : random() % 40));

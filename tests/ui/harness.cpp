@@ -315,7 +315,7 @@ bool saveInDialog(QWidget* parent, const QString& file) {
   }
   auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
   if (!name || !click(name)) return false;
-  name->setCompleter(nullptr);  // of Qt's own: it would open over the button, or answer for us
+  name->setCompleter(nullptr);  // Qt's own would open over the button, or answer for us
   QGuiApplication::clipboard()->setText(file);
   QTest::keyClick(name, Qt::Key_A, Qt::ControlModifier);
   QTest::keyClick(name, Qt::Key_V, Qt::ControlModifier);

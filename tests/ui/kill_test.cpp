@@ -185,7 +185,7 @@ class KillTest : public QObject {
     QVERIFY(!again.row(runs[0])->reason.empty());
     const std::int64_t died = again.row(runs[0])->step;
     QVERIFY(again.go("home"));
-    QVERIFY(again.press("Resume"));  // of the one card that has such a button
+    QVERIFY(again.press("Resume"));  // one card alone has such a button
     QVERIFY(again.reaches(runs[0], died + 5));
     QVERIFY(isLive(again.row(runs[1])->state));
   }
