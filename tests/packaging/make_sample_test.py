@@ -159,4 +159,4 @@ class MakeSample(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # so that what is skipped gives its reason

@@ -35,7 +35,11 @@ PASS   : tessera::PageTest::shows()
 SKIP   : tessera::PageTest::pictures() no folder for pictures
    Loc: [page_test.cpp(555)]
 Totals: 1 passed, 0 failed, 1 skipped, 0 blacklisted, 5ms
-3/3 Testing: plain_test
+3/4 Testing: make_sample_test
+test_makes (__main__.MakeSample.test_makes) ... skipped 'no apt here'
+test_keeps (__main__.MakeSample.test_keeps) ... ok
+OK (skipped=1)
+4/4 Testing: plain_test
 [       OK ] Plain.Works (0 ms)
 """
 
@@ -56,8 +60,9 @@ class SkippedTests(unittest.TestCase):
         self.assertEqual(run(LOG), [
             "    disk_test: Disk.Silent: gives no reason",
             "    disk_test: 2 tests, Disk.Fills and others: no right to mount a small disk",
+            "    make_sample_test: test_makes: no apt here",
             "    ui_page_test: tessera::PageTest::pictures(): no folder for pictures",
-            "4"])
+            "5"])
 
     def test_a_program_that_was_tried_again_counts_once(self):
         self.assertEqual(run(LOG, LOG), run(LOG))
@@ -67,4 +72,4 @@ class SkippedTests(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # so that what is skipped gives its reason
