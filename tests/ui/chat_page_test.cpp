@@ -396,7 +396,7 @@ class ChatPageTest : public QObject {
     // Another branch is shown now; the first one still says why it failed.
     QVERIFY(scene.answered());
     scene.page->talk().show(1);
-    QVERIFY(test::labelWith(scene.widget(1), "a bad thing happened"));
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "a bad thing happened"); }));
     // And so it does from the file.
     const Conversation read =
         Conversation::fromJson(scene.conversation().toJson(), QStringLiteral("test"));
@@ -494,7 +494,7 @@ class ChatPageTest : public QObject {
     const QPersistentModelIndex tuned = rowOf(QStringLiteral("tuned"));
     QVERIFY(tuned.isValid());
     view->expand(tuned);
-    const QPersistentModelIndex old = view->model()->index(1, 0, tuned);  // step 10
+    const QPersistentModelIndex old = view->model()->index(0, 0, tuned);  // step 20
     view->setCurrentIndex(old);
     // New checkpoints, and the same ones again as often as it may be.
     auto runs = std::make_shared<std::vector<ChatRun>>();

@@ -71,7 +71,7 @@ void ChatTalk::connectEngine(int s) {
 
 /// An answer that failed before it began may have been asked too much to read: its length tells.
 void ChatTalk::askWhetherTooLong(int s, int index) {
-  if (side(s).promptTokens > 0) return;
+  if (side(s).written > 0) return;
   side(s).checkedAnswer = index;
   side(s).lengthCheck = engine(s).countTokens(turns(m_conversation.at(index).parent));
 }
