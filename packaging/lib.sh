@@ -78,7 +78,7 @@ configure() {
   CCACHE_NAMESPACE=tessera-$(c++ -march=native -Q --help=target | cksum | cut -d' ' -f1)
   export CCACHE_NAMESPACE
   # One cache serves every clone: paths inside the clone count from the build folder.
-  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   cmake -S "$root" -B "$build" -G Ninja --no-warn-unused-cli \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache \
     -DTESSERA_TESTS=ON "$@"

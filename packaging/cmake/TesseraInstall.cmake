@@ -4,6 +4,15 @@ include(GNUInstallDirs)
 install(TARGETS tessera RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/resources/ DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera
         PATTERN "translations" EXCLUDE)
+# The manual, written by the program out of what its --help says.
+set(TESSERA_MAN ${CMAKE_BINARY_DIR}/man)
+add_custom_command(OUTPUT ${TESSERA_MAN}/tessera.1 COMMAND tessera man ${TESSERA_MAN}
+                   DEPENDS tessera VERBATIM)
+add_custom_target(tessera_man ALL DEPENDS ${TESSERA_MAN}/tessera.1)
+install(DIRECTORY ${TESSERA_MAN}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+        OPTIONAL FILES_MATCHING PATTERN "*.1")  # not there where only some targets were built
+# The manual, which the studio shows without a network.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
 if(TESSERA_HAVE_CUDA)
   # Where the program looks for it (core/base/backend.cpp), whatever the system calls its folder of
   # libraries.
@@ -12,6 +21,8 @@ if(TESSERA_HAVE_CUDA)
 endif()
 if(TESSERA_HAVE_QT)
   install(TARGETS tessera-studio RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/tessera-studio.1
+          DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/tessera-studio.desktop
           DESTINATION ${CMAKE_INSTALL_DATADIR}/applications)
   install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/io.github.tessera.Studio.metainfo.xml

@@ -33,7 +33,7 @@ function(tessera_library name)
 endfunction()
 
 # tessera_test(name [SLOW] [GPU] SOURCES a_test.cpp ... DEPENDS libraries ...): a GoogleTest program.
-# Its tests read tests/golden/ through TESSERA_SOURCE_DIR, and train on the text that the program
+# Its tests read tests/golden/ through tests/build_paths.h, and train on the text that the program
 # writes itself, which is the same everywhere, whatever sample this machine has.
 #
 # Suites named Field* are cases that people ran into. A program with such a suite has a second test,
@@ -42,7 +42,6 @@ function(tessera_test name)
   cmake_parse_arguments(ARG "SLOW;GPU" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tessera_options ${ARG_DEPENDS} GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE TESSERA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
   set(labels fast)
   if(ARG_SLOW)

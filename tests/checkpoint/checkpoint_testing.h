@@ -19,6 +19,7 @@
 #include "core/base/memory.h"
 #include "core/base/random.h"
 #include "core/checkpoint/safetensors.h"
+#include "tests/build_paths.h"
 
 namespace tessera::testing {
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/safetensors.h"
+#include "tests/build_paths.h"
 #include "tests/checkpoint/checkpoint_testing.h"
 
 namespace tessera::testing {

@@ -7,6 +7,8 @@
 
 #include "tests/checkpoint/golden_models.h"
 
+#include "tests/build_paths.h"
+
 namespace tessera {
 namespace {
 

@@ -11,6 +11,8 @@
 #include <regex>
 #include <set>
 
+#include "tests/build_paths.h"
+
 namespace tessera::kernels {
 namespace {
 

@@ -17,6 +17,7 @@
 #include "core/data/dedup.h"
 #include "core/data/filter.h"
 #include "core/tokenizer/utf8.h"
+#include "tests/build_paths.h"
 
 namespace tessera::text {
 namespace {
