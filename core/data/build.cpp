@@ -4,7 +4,6 @@
 #include "core/data/build.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -26,9 +25,35 @@ struct Item {
   std::vector<std::int32_t> tokens;
 };
 
+BuildReport report_from(const Manifest& manifest, bool was_complete) {
+  BuildReport report;
+  report.was_complete = was_complete;
+  report.fingerprints_forgotten = manifest.forgotten;
+  for (const ManifestSource& source : manifest.sources) {
+    const SourceReport& r = source.report;
+    report.sources.push_back(r);
+    for (std::string& warning : r.warnings()) report.warnings.push_back(std::move(warning));
+    if (r.documents_kept - r.documents_held_out == 0)
+      report.warnings.push_back(fmt::format("source '{}' has nothing to train on", source.name));
+    if (r.documents_held_out == 0 && manifest.settings.value("held_out", 0.0) > 0)
+      report.warnings.push_back(
+          fmt::format("source '{}' has no held-out document: raise data.held_out_fraction, or add "
+                      "documents",
+                      source.name));
+  }
+  if (report.fingerprints_forgotten > 0)
+    report.warnings.push_back(fmt::format(
+        "{} fingerprints did not fit into the memory for de-duplication: duplicates that are far "
+        "apart may be left",
+        report.fingerprints_forgotten));
+  return report;
+}
+
 class Builder {
  public:
-  explicit Builder(const BuildOptions& options) : options_(options) {}
+  explicit Builder(const BuildOptions& options) : options_(options), reading_(options.reader) {
+    reading_.stop = options.stop;
+  }
   BuildReport run();
 
  private:
@@ -48,12 +73,13 @@ class Builder {
   BuildReport make_report(bool was_complete) const;
 
   const BuildOptions& options_;
+  ReaderOptions reading_;
   std::vector<SourceReader> readers_;
   BuildState state_;
   Segment segment_;
   std::unique_ptr<Deduplicator> seen_;
   std::unique_ptr<SeenFile> seen_file_;
-  std::chrono::steady_clock::time_point last_progress_{};
+  Pace pace_;
 };
 
 void Builder::check_options() const {
@@ -80,7 +106,7 @@ void Builder::check_options() const {
 
 void Builder::open_sources() {
   for (const Source& source : options_.sources) {
-    readers_.emplace_back(source, options_.reader);
+    readers_.emplace_back(source, reading_);
     if (readers_.back().files().empty())
       throw Error("data build", fmt::format("source '{}' has no files", source.name),
                   "check its paths; names starting with '.' are passed over");
@@ -109,7 +135,7 @@ bool Builder::find_earlier_build() {
     throw Error(folder.string(),
                 fmt::format("holds data built with other settings or inputs (first difference: {})",
                             differs),
-                "choose another folder, remove this one, or ask for a rebuild");
+                "choose another folder, or add --rebuild to replace what is in this one");
   state_.manifest.settings = settings;
   start_over();
   return false;
@@ -134,6 +160,8 @@ void Builder::start_over() {
     source.name = source.report.name = options_.sources[at].name;
     source.domain = options_.sources[at].domain;
     source.report.files = static_cast<std::int64_t>(readers_[at].files().size());
+    source.report.passed_over = readers_[at].list().passed_over;
+    source.report.hidden = readers_[at].list().hidden;
   }
 }
 
@@ -169,7 +197,7 @@ std::vector<Item> Builder::judge(std::vector<Document> batch, const FilterOption
     document.dropped = true;
     document.reason = reason;
   };
-  for_each_index(count, options_.threads, [&](std::int64_t at) {
+  for_each_index(count, options_.threads, options_.stop, [&](std::int64_t at) {
     Item& item = items[static_cast<std::size_t>(at)];
     item.document = std::move(batch[static_cast<std::size_t>(at)]);
     if (item.document.dropped) return;
@@ -181,7 +209,7 @@ std::vector<Item> Builder::judge(std::vector<Document> batch, const FilterOption
   for (Item& item : items)
     if (!item.document.dropped)
       if (const auto reason = seen_->see(item.print)) drop(item.document, *reason);
-  for_each_index(count, options_.threads, [&](std::int64_t at) {
+  for_each_index(count, options_.threads, options_.stop, [&](std::int64_t at) {
     Item& item = items[static_cast<std::size_t>(at)];
     if (!item.document.dropped) item.tokens = options_.tokenizer->encode(item.document.text);
   });
@@ -193,7 +221,8 @@ void Builder::commit(Item& item, SourceReport& report) {
   state_.position = document.after;
   ++report.documents_read;
   if (document.dropped) {
-    ++report.dropped[document.reason];
+    const auto source = static_cast<std::size_t>(state_.source);
+    report.drop(document, readers_[source].files()[static_cast<std::size_t>(document.file)]);
     return;
   }
   // The half of the hash that buckets do not use, as a number in [0, 1).
@@ -227,9 +256,9 @@ void Builder::build_source(std::size_t index) {
       chosen == options_.filters.end() ? FilterOptions::for_domain(source.domain) : chosen->second;
   BatchReader batches(reader);
   for (auto batch = batches.next(); !batch.empty(); batch = batches.next()) {
-    if (options_.stop && *options_.stop)
-      throw Error("data build", "stopped on request", "start it again: it goes on where it stood");
+    throw_if_stopped(options_.stop, "data build");
     auto items = judge(std::move(batch), filter);
+    throw_if_stopped(options_.stop, "data build");
     for (Item& item : items) {
       commit(item, source.report);
       if (segment_.tokens() < options_.shard_tokens) continue;
@@ -238,7 +267,9 @@ void Builder::build_source(std::size_t index) {
     }
     report_progress(batches, false);
   }
+  throw_if_stopped(options_.stop, "data build");  // the reader may have ended early
   report_progress(batches, true);
+  source.report.remarks = reader.remarks();
   close_segment(source);
   state_.source = static_cast<std::int64_t>(index) + 1;
   state_.position = {};
@@ -247,22 +278,12 @@ void Builder::build_source(std::size_t index) {
 }
 
 void Builder::report_progress(const BatchReader& batches, bool always) {
-  const auto now = std::chrono::steady_clock::now();
-  if (!options_.progress || (!always && now - last_progress_ < std::chrono::milliseconds(200)))
-    return;
-  last_progress_ = now;
-  BuildProgress progress;
-  const auto current = static_cast<std::size_t>(state_.source);
-  progress.source = options_.sources[current].name;
+  if (!options_.progress || (!pace_.due() && !always)) return;
+  PhaseProgress progress{"shards", batches.bytes_read(), 0, "bytes"};
   for (std::size_t at = 0; at < readers_.size(); ++at) {
-    progress.bytes_total += readers_[at].total_bytes();
-    if (at < current) progress.bytes_done += readers_[at].total_bytes();
-    const SourceReport& report = state_.manifest.sources[at].report;
-    progress.documents_read += report.documents_read;
-    progress.documents_kept += report.documents_kept;
-    progress.tokens += report.tokens + report.tokens_held_out;
+    progress.total += readers_[at].total_bytes();
+    if (at < static_cast<std::size_t>(state_.source)) progress.done += readers_[at].total_bytes();
   }
-  progress.bytes_done += batches.bytes_read();
   options_.progress(progress);
 }
 
@@ -271,8 +292,9 @@ void Builder::finish() {
   for (const ManifestSource& source : state_.manifest.sources) kept += source.report.documents_kept;
   if (kept == 0)
     throw Error("data build",
-                fmt::format("nothing is left of the sources\n{}", make_report(false).table()),
-                "check the paths and the filters");
+                fmt::format("nothing is left of the sources\n{}\n{}", make_report(false).table(),
+                            fmt::join(make_report(false).warnings, "\n")),
+                "check the paths, text_field and the filters");
   state_.manifest.forgotten = seen_->forgotten();
   options_.tokenizer->save(options_.folder);
   write_manifest(options_.folder, state_.manifest);
@@ -281,26 +303,7 @@ void Builder::finish() {
 }
 
 BuildReport Builder::make_report(bool was_complete) const {
-  BuildReport report;
-  report.was_complete = was_complete;
-  report.fingerprints_forgotten = state_.manifest.forgotten;
-  for (const ManifestSource& source : state_.manifest.sources) {
-    const SourceReport& r = source.report;
-    report.sources.push_back(r);
-    if (r.documents_kept - r.documents_held_out == 0)
-      report.warnings.push_back(fmt::format("source '{}' has nothing to train on", source.name));
-    if (r.documents_held_out == 0 && options_.held_out > 0)
-      report.warnings.push_back(
-          fmt::format("source '{}' has no held-out document: raise the held-out share, or lower "
-                      "the size at which texts are split",
-                      source.name));
-  }
-  if (report.fingerprints_forgotten > 0)
-    report.warnings.push_back(fmt::format(
-        "{} fingerprints did not fit into the memory for de-duplication: duplicates that are far "
-        "apart may be left",
-        report.fingerprints_forgotten));
-  return report;
+  return report_from(state_.manifest, was_complete);
 }
 
 BuildReport Builder::run() {
@@ -337,6 +340,21 @@ BuildReport Builder::run() {
 
 BuildReport build(const BuildOptions& options) {
   return Builder(options).run();
+}
+
+bool is_built(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "manifest.json", ignored);
+}
+
+BuildReport report_of(const fs::path& folder) {
+  return report_from(read_manifest(folder), true);
+}
+
+std::string difference_from(const BuildOptions& options) {
+  std::vector<SourceReader> readers;
+  for (const Source& source : options.sources) readers.emplace_back(source, options.reader);
+  return difference(read_manifest(options.folder).settings, settings_of(options, readers));
 }
 
 }  // namespace tessera::data

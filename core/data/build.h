@@ -3,16 +3,15 @@
 // a vocabulary is trained on.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/progress.h"
 #include "core/data/dedup.h"
 #include "core/data/filter.h"
 #include "core/data/source.h"
@@ -42,16 +41,11 @@ struct BuildOptions {
   /// When the folder holds a build with other settings or inputs: start over instead of an Error.
   bool rebuild = false;
 
-  /// Called from the calling thread, a few times a second.
-  std::function<void(const struct BuildProgress&)> progress;
-  /// When it becomes true the build stops with Error after saving nothing more; it can go on later.
+  /// Called from the calling thread a few times a second: phase "shards", bytes of the files of all
+  /// sources, as on disk.
+  ReportPhase progress;
+  /// When it becomes true the build throws Stopped within seconds; it can go on later.
   const std::atomic<bool>* stop = nullptr;
-};
-
-struct BuildProgress {
-  std::string source;
-  std::int64_t bytes_done = 0, bytes_total = 0;  ///< of the files of all sources, as on disk
-  std::int64_t documents_read = 0, documents_kept = 0, tokens = 0;
 };
 
 struct SourceReport {
@@ -63,15 +57,27 @@ struct SourceReport {
   std::int64_t text_bytes = 0;                   ///< of kept documents, as UTF-8
   std::int64_t from_latin1 = 0, from_utf16 = 0;
   DropCounts dropped;
+  /// The first documents dropped for each reason: "text/part-01.jsonl:12 (its fields are body,
+  /// id)".
+  std::map<Drop, Examples> places;
+  Examples passed_over;     ///< files and folders; see FileList
+  std::int64_t hidden = 0;  ///< files and folders whose names begin with '.'
+  Examples remarks;         ///< what was passed over inside files, though no document was lost
+
+  /// Counts a dropped document of that file.
+  void drop(const Document& document, const std::filesystem::path& file);
+  /// For people, a line each: documents that could not be read and why, and what was passed over.
+  std::vector<std::string> warnings() const;
 };
 
 struct BuildReport {
   std::vector<SourceReport> sources;
   std::int64_t fingerprints_forgotten = 0;
-  std::vector<std::string> warnings;  ///< for people: an empty source, no held-out document, ...
+  std::vector<std::string> warnings;  ///< for people: documents that could not be read, files that
+                                      ///< were passed over, a source without held-out text, ...
   bool was_complete = false;          ///< the folder already held the result; nothing was done
 
-  std::string table() const;  ///< for the terminal, about 100 columns
+  std::string table() const;  ///< for the terminal, about 100 columns; without the warnings
 };
 
 /// Builds into options.folder. A build that was interrupted in any way goes on behind the last
@@ -82,11 +88,29 @@ struct BuildReport {
 /// when nothing is kept, or when the disk is full.
 BuildReport build(const BuildOptions& options);
 
+/// True when the folder holds a complete build.
+bool is_built(const std::filesystem::path& folder);
+/// The report of a complete build. Throws Error when the folder holds none.
+BuildReport report_of(const std::filesystem::path& folder);
+/// In which of these options the complete build in options.folder differs from what they would
+/// give:
+/// "/sources/0/files"; empty: in none. Throws Error as build() does where the sources have no
+/// files.
+std::string difference_from(const BuildOptions& options);
+
+/// A text sample, and what became of the documents it was chosen from.
+struct Sample {
+  std::vector<std::string> texts;
+  std::vector<SourceReport> sources;  ///< files, documents read and dropped; no tokens
+  std::int64_t bytes() const;
+};
+
 /// About `bytes` of text of the sources, in shares of their weights (a source with less gives all
 /// it has), as parts of at most 16 KiB chosen by hash: the same input gives the same sample.
-/// Filters apply as in build().
-std::vector<std::string> sample_text(const std::vector<Source>& sources, std::int64_t bytes,
-                                     const std::map<Domain, FilterOptions>& filters = {},
-                                     const ReaderOptions& reader = {});
+/// Filters apply as in build(). `progress` (phase "reading", bytes) is called from the calling
+/// thread a few times a second. Throws Stopped when `reader.stop` becomes true.
+Sample sample_text(const std::vector<Source>& sources, std::int64_t bytes,
+                   const std::map<Domain, FilterOptions>& filters = {},
+                   const ReaderOptions& reader = {}, const ReportPhase& progress = {});
 
 }  // namespace tessera::data

@@ -73,10 +73,17 @@ std::shared_ptr<const Dataset> Dataset::open(const fs::path& folder, bool verify
   return dataset;
 }
 
+const DatasetSource* Dataset::find(const std::string& name) const {
+  for (const DatasetSource& source : sources_) {
+    if (source.name == name) return &source;
+  }
+  return nullptr;
+}
+
 const DatasetSource& Dataset::source(const std::string& name) const {
+  if (const DatasetSource* found = find(name)) return *found;
   std::string known;
   for (const DatasetSource& source : sources_) {
-    if (source.name == name) return source;
     known += (known.empty() ? "" : ", ") + source.name;
   }
   throw Error(folder_.string(), fmt::format("no source named '{}'", name),

@@ -59,7 +59,9 @@ class Dataset {
                                              bool verify_tokens = false);
 
   const std::vector<DatasetSource>& sources() const { return sources_; }
-  /// Throws Error naming the nearest known source.
+  /// Null when there is no such source.
+  const DatasetSource* find(const std::string& name) const;
+  /// Throws Error naming the known sources.
   const DatasetSource& source(const std::string& name) const;
   std::int64_t train_tokens() const;
   std::int32_t vocab_size() const { return vocab_size_; }

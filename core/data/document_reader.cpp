@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/data/document_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "core/base/progress.h"
+#include "core/data/latin1.h"
 #include "core/data/words.h"
 #include "core/tokenizer/utf8.h"
 
@@ -13,35 +16,12 @@ namespace tessera::data {
 namespace {
 
 constexpr std::size_t kChunkBytes = 1 << 16;
+constexpr const char* kSpace = " \t\r\n";
 
-/// 0x80 to 0x9F of Windows-1252; 0 where it has no character.
-constexpr std::array<char16_t, 32> kWindows1252 = {
-    0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
-
-/// Empty when the bytes are not plausibly Latin-1.
-std::string from_latin1(std::string_view bytes) {
-  std::string text;
-  std::size_t high = 0;
-  for (std::size_t at = 0; at < bytes.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(bytes[at]);
-    if (byte < 0x80) {
-      text.push_back(bytes[at]);
-      continue;
-    }
-    const char32_t code = byte < 0xA0 ? kWindows1252[byte - 0x80u] : byte;
-    // A whole UTF-8 sequence says that this is damaged UTF-8 rather than Latin-1.
-    if (code == 0 || utf8::next(bytes, at).valid) return {};
-    utf8::append(text, code);
-    ++high;
-  }
-  return high * 10 <= bytes.size() * 3 ? text : std::string{};
-}
-
-void drop(Document& document, Drop reason) {
+void drop(Document& document, Drop reason, std::string note = {}) {
   document.dropped = true;
   document.reason = reason;
+  document.note = std::move(note);
   document.text.clear();
 }
 
@@ -58,11 +38,37 @@ std::string lower_extension(std::filesystem::path path) {
   return extension;
 }
 
+/// What a file with NUL bytes is, told by how it begins.
+std::string kind_of_binary(std::string_view head) {
+  using namespace std::string_view_literals;
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kKinds = {{
+      {"PAR1"sv, "a Parquet file: convert it to JSONL first"},
+      {"ARROW1"sv, "an Arrow file: convert it to JSONL first"},
+      {"\xFD\x37zXZ\0"sv, "packed with xz: unpack it first"},
+      {"BZh"sv, "packed with bzip2: unpack it first"},
+      {"\x04\x22\x4D\x18"sv, "packed with lz4: unpack it first"},
+      {"PK\x03\x04"sv, "a zip archive: unpack it first"},
+      {"7z\xBC\xAF\x27\x1C"sv, "a 7z archive: unpack it first"},
+      {"%PDF-"sv, "a PDF file: extract its text first"},
+      {"\xFF\xFE\0\0"sv, "UTF-32: convert it to UTF-8 first"},
+      {"\0\0\xFE\xFF"sv, "UTF-32: convert it to UTF-8 first"},
+  }};
+  for (const auto& [magic, kind] : kKinds)
+    if (head.starts_with(magic)) return std::string(kind);
+  if (head.size() > 262 && head.substr(257, 5) == "ustar"sv)
+    return "a tar archive: unpack it first";
+  return "holds NUL bytes";
+}
+
+std::size_t positive(std::int64_t limit) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(limit, 8));
+}
+
 }  // namespace
 
 void settle_text(Document& document) {
   std::string& text = document.text;
-  if (text.find('\0') != std::string::npos) return drop(document, Drop::Binary);
+  if (text.find('\0') != std::string::npos) return drop(document, Drop::Binary, "holds NUL bytes");
   if (!utf8::is_valid(text)) {
     text = from_latin1(text);
     if (text.empty()) return drop(document, Drop::InvalidText);
@@ -89,12 +95,15 @@ std::size_t part_end(std::string_view text, std::size_t limit) {
   return end;
 }
 
-DocumentReader::DocumentReader(const std::filesystem::path& path, std::string text_field,
+DocumentReader::DocumentReader(const std::filesystem::path& path, const Source& source,
                                const ReaderOptions& options)
     : path_(path),
-      text_field_(std::move(text_field)),
+      text_field_(source.text_field),
+      is_code_(source.domain == Domain::Code),
       options_(options),
       input_(InputFile::open(path)) {}
+
+// ---- Bytes --------------------------------------------------------------------------------------
 
 void DocumentReader::take_utf16(std::string_view bytes) {
   odd_bytes_ += bytes;
@@ -118,6 +127,10 @@ void DocumentReader::take_utf16(std::string_view bytes) {
   odd_bytes_.erase(0, at);
 }
 
+bool DocumentReader::more() const {
+  return input_->state() == InputFile::State::Good && !is_set(options_.stop);
+}
+
 void DocumentReader::fill() {
   std::array<char, kChunkBytes> chunk;
   const std::size_t got = input_->read(chunk.data(), chunk.size());
@@ -127,37 +140,117 @@ void DocumentReader::fill() {
     take_utf16({chunk.data(), got});
 }
 
-bool DocumentReader::looks_like_jsonl() const {
-  const std::string extension = lower_extension(path_);
-  if (extension == ".jsonl" || extension == ".ndjson") return true;
-  const std::size_t start = pending_.find_first_not_of(" \t\r\n");
-  if (start == std::string::npos || pending_[start] != '{') return false;
-  const std::string first = pending_.substr(start, pending_.find('\n', start) - start);
-  const auto value = nlohmann::json::parse(first, nullptr, false);
-  return value.is_object() && value.contains(text_field_) && value[text_field_].is_string();
-}
-
 void DocumentReader::open() {
   opened_ = true;
   std::string head(kChunkBytes, '\0');
   head.resize(input_->read(head.data(), head.size()));
-  if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF")) {
+  const bool utf32 = head.starts_with(std::string_view("\xFF\xFE\0\0", 4));
+  if (!utf32 && (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF"))) {
     encoding_ = head[0] == '\xFF' ? Encoding::Utf16Little : Encoding::Utf16Big;
     take_utf16(std::string_view(head).substr(2));
   } else {
     pending_ = head.starts_with("\xEF\xBB\xBF") ? head.substr(3) : std::move(head);
   }
-  jsonl_ = looks_like_jsonl();
+  form_ = form_of_content();
 }
+
+// ---- What the file holds ------------------------------------------------------------------------
+
+/// The line that begins at `start`, read on as far as a line may be long.
+std::string_view DocumentReader::whole_line(std::size_t start) {
+  std::size_t end, looked = start;
+  while ((end = pending_.find('\n', looked)) == std::string::npos && more() &&
+         pending_.size() - start <= positive(options_.max_line_bytes)) {
+    looked = pending_.size();
+    fill();
+  }
+  return std::string_view(pending_).substr(start, std::min(end, pending_.size()) - start);
+}
+
+/// The JSON value that begins at `start`; empty when it does not end within the limit of a line.
+std::string_view DocumentReader::whole_value(std::size_t start) {
+  ValueEnd end;
+  for (std::size_t at = start;; ++at) {
+    if (at == pending_.size()) {
+      if (!more() || pending_.size() - start > positive(options_.max_line_bytes)) return {};
+      fill();
+      if (at == pending_.size()) return {};
+    }
+    if (end.take(pending_[at])) return std::string_view(pending_).substr(start, at + 1 - start);
+  }
+}
+
+/// The first byte at or behind `from` that is no white space, read on as far as a line may be long.
+std::size_t DocumentReader::first_visible(std::size_t from) {
+  std::size_t at;
+  while ((at = pending_.find_first_not_of(kSpace, from)) == std::string::npos && more() &&
+         pending_.size() - from <= positive(options_.max_line_bytes))
+    fill();
+  return at;
+}
+
+bool DocumentReader::first_element_has_text(std::size_t start) {
+  const std::size_t first = first_visible(start + 1);
+  if (first == std::string::npos || pending_[first] != '{') return false;
+  bool has_text = false;
+  is_object(whole_value(first), text_field_, has_text);
+  return has_text;
+}
+
+DocumentReader::Form DocumentReader::form_of_content() {
+  const std::string extension = lower_extension(path_);
+  const bool named_lines = extension == ".jsonl" || extension == ".ndjson";
+  const bool named_json = extension == ".json" && !is_code_;
+  const std::size_t start = pending_.find_first_not_of(kSpace);
+  const char first = start == std::string::npos ? '\0' : pending_[start];
+  if (first == '{') return form_of_objects(start, named_lines, named_json);
+  if (first == '[' && (named_lines || named_json || first_element_has_text(start)))
+    return Form::Values;
+  return named_lines || (named_json && first != '\0') ? Form::Lines : Form::Text;
+}
+
+/// Of content that begins with an object. Where the name does not say that it is data, it is when
+/// the object has the text field, or when a second object stands in the next line: a lone object
+/// without the field may well be a document (a file of settings among code).
+DocumentReader::Form DocumentReader::form_of_objects(std::size_t start, bool named_lines,
+                                                     bool named_json) {
+  bool has_text = false;
+  const std::string_view line = whole_line(start);
+  const std::size_t behind = start + line.size();
+  if (is_object(line, text_field_, has_text)) {
+    if (has_text || named_lines || named_json) return Form::Lines;
+    const std::size_t second = first_visible(behind);
+    bool ignored = false;
+    const bool another = second != std::string::npos && pending_[second] == '{' &&
+                         is_object(whole_line(second), text_field_, ignored);
+    return another ? Form::Lines : Form::Text;
+  }
+  const bool whole = is_object(whole_value(start), text_field_, has_text);
+  if (whole && (has_text || named_lines || named_json)) return Form::Values;
+  if (named_lines) return Form::Lines;
+  if (!named_json) return Form::Text;
+  // A damaged file: by lines where they look like objects, so that the sound ones are kept.
+  const std::string first_line(whole_line(start));
+  const std::size_t last = first_line.find_last_not_of(kSpace);
+  return first_line.at(last) == '}' ? Form::Lines : Form::Values;
+}
+
+// ---- Documents ----------------------------------------------------------------------------------
 
 bool DocumentReader::drop_at_end(Document& document) {
   finished_ = true;
+  if (is_set(options_.stop)) return false;
   if (input_->state() == InputFile::State::Damaged) {
-    drop(document, Drop::DamagedArchive);
+    drop(document, Drop::DamagedArchive, input_->fault());
     return true;
   }
   if (input_->state() == InputFile::State::Unreadable) {
-    drop(document, Drop::Unreadable);
+    drop(document, Drop::Unreadable, input_->fault());
+    return true;
+  }
+  if (inside_value_) {
+    document.line = record_line_;
+    drop(document, Drop::BrokenJson, "the file ends inside this value");
     return true;
   }
   if (delivered_) return false;
@@ -172,11 +265,11 @@ bool DocumentReader::next(Document& document) {
     open();
     if (pending_.find('\0') != std::string::npos) {
       finished_ = true;
-      drop(document, Drop::Binary);
+      drop(document, Drop::Binary, kind_of_binary(pending_));
       return true;
     }
   }
-  const bool found = jsonl_ ? next_line(document) : next_part(document);
+  const bool found = form_ == Form::Text ? next_part(document) : next_record(document);
   if (!found) return drop_at_end(document);
   delivered_ = true;
   document.from_utf16 = encoding_ != Encoding::Bytes && !document.dropped;
@@ -184,9 +277,8 @@ bool DocumentReader::next(Document& document) {
 }
 
 bool DocumentReader::next_part(Document& document) {
-  const auto limit =
-      static_cast<std::size_t>(std::max<std::int64_t>(options_.max_document_bytes, 8));
-  while (pending_.size() <= limit && input_->state() == InputFile::State::Good) fill();
+  const std::size_t limit = positive(options_.max_document_bytes);
+  while (pending_.size() <= limit && more()) fill();
   // The last part of a damaged file is not whole: it is dropped as such.
   if (pending_.size() <= limit && input_->state() != InputFile::State::End) return false;
   if (pending_.empty()) return false;
@@ -197,59 +289,108 @@ bool DocumentReader::next_part(Document& document) {
   return true;
 }
 
-void DocumentReader::parse_line(std::string_view line, Document& document) {
-  const auto value = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-  if (!value.is_object()) return drop(document, Drop::BrokenJson);
-  const auto field = value.find(text_field_);
-  if (field == value.end() || !field->is_string()) return drop(document, Drop::NoTextField);
-  rest_ = field->get_ref<const std::string&>();
-  rest_start_ = 0;
-  if (rest_.empty()) drop(document, Drop::Empty);
-}
-
-bool DocumentReader::take_line(std::string& line, bool& huge) {
-  const auto max_line = static_cast<std::size_t>(options_.max_line_bytes);
-  std::size_t end;
-  while ((end = pending_.find('\n', scanned_)) == std::string::npos &&
-         input_->state() == InputFile::State::Good) {
-    pending_.erase(0, line_start_);
-    line_start_ = 0;
-    huge = huge || pending_.size() > max_line;
-    if (huge) pending_.clear();
-    scanned_ = pending_.size();
-    fill();
-  }
-  if (end == std::string::npos) {
-    // A last line without an end counts when the file is whole.
-    const bool any = huge || line_start_ < pending_.size();
-    if (!any || input_->state() != InputFile::State::End) return false;
-    end = pending_.size();
-  }
-  line.assign(pending_, line_start_, end - line_start_);
-  line_start_ = scanned_ = std::min(end + 1, pending_.size());
-  huge = huge || line.size() > max_line;
+/// Reads on with what is not needed any more let go. Turns `huge` on, and lets go of the record
+/// itself, when that is too long to hold. False at the end of the file.
+bool DocumentReader::compact(bool& huge) {
+  if (!more()) return false;
+  pending_.erase(0, start_);
+  start_ = 0;
+  huge = huge || pending_.size() > positive(options_.max_line_bytes);
+  if (huge) pending_.clear();
+  scanned_ = pending_.size();
+  fill();
   return true;
 }
 
-bool DocumentReader::next_line(Document& document) {
-  while (rest_start_ >= rest_.size()) {
-    std::string line;
+bool DocumentReader::take_line(std::string& line, bool& huge) {
+  std::size_t end;
+  while ((end = pending_.find('\n', scanned_)) == std::string::npos && compact(huge)) {
+  }
+  if (end == std::string::npos) {
+    // A last line without an end counts when the file is whole.
+    const bool any = huge || start_ < pending_.size();
+    if (!any || input_->state() != InputFile::State::End) return false;
+    end = pending_.size();
+  }
+  line.assign(pending_, start_, end - start_);
+  start_ = scanned_ = std::min(end + 1, pending_.size());
+  record_line_ = line_++;
+  huge = huge || line.size() > positive(options_.max_line_bytes);
+  return true;
+}
+
+/// To the first byte of the next value, over white space, commas and the brackets of an array.
+bool DocumentReader::skip_to_value() {
+  for (;; ++scanned_) {
+    start_ = scanned_;
     bool huge = false;
-    if (!take_line(line, huge)) return false;
-    if (!huge && line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    while (scanned_ == pending_.size())
+      if (!compact(huge)) return false;
+    const char c = pending_[scanned_];
+    if (c == '\n') ++line_;
+    if (c == '[' && !in_array_) {
+      in_array_ = true;
+    } else if (c == ']' && in_array_) {
+      in_array_ = false;
+    } else if (std::string_view(" \t\r\n,").find(c) == std::string_view::npos) {
+      start_ = scanned_;
+      record_line_ = line_;
+      return true;
+    }
+  }
+}
+
+bool DocumentReader::take_value(std::string& value, bool& huge) {
+  if (!skip_to_value()) return false;
+  inside_value_ = true;
+  ValueEnd end;
+  for (;; ++scanned_) {
+    while (scanned_ == pending_.size())
+      if (!compact(huge)) return false;
+    const char c = pending_[scanned_];
+    if (end.ends_before(c)) break;
+    if (c == '\n') ++line_;
+    if (!end.take(c)) continue;
+    ++scanned_;
+    break;
+  }
+  inside_value_ = false;
+  value.assign(pending_, start_, scanned_ - start_);
+  start_ = scanned_;
+  huge = huge || value.size() > positive(options_.max_line_bytes);
+  return true;
+}
+
+void DocumentReader::take_record(std::string_view json, Document& document) {
+  JsonRecord record = parse_record(json, text_field_);
+  document.line = record_line_;
+  if (record.drop) return drop(document, *record.drop, std::move(record.note));
+  rest_ = std::move(record.text);
+  rest_start_ = 0;
+  record_from_latin1_ = record.from_latin1;
+}
+
+bool DocumentReader::next_record(Document& document) {
+  while (rest_start_ >= rest_.size()) {
+    std::string json;
+    bool huge = false;
+    if (!(form_ == Form::Lines ? take_line(json, huge) : take_value(json, huge))) return false;
+    if (!huge && json.find_first_not_of(kSpace) == std::string::npos) continue;
+    document.line = record_line_;
     if (huge)
-      drop(document, Drop::HugeLine);
+      drop(document, Drop::HugeLine,
+           fmt::format("more than {} MiB", options_.max_line_bytes >> 20));
     else
-      parse_line(line, document);
+      take_record(json, document);
     if (document.dropped) return true;
   }
-  const auto limit =
-      static_cast<std::size_t>(std::max<std::int64_t>(options_.max_document_bytes, 8));
   const std::string_view rest = std::string_view(rest_).substr(rest_start_);
-  const std::size_t end = part_end(rest, limit);
+  const std::size_t end = part_end(rest, positive(options_.max_document_bytes));
+  document.line = record_line_;
   document.text = rest.substr(0, end);
   rest_start_ += end;
   settle_text(document);
+  document.from_latin1 = !document.dropped && record_from_latin1_;
   return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -23,13 +24,19 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 
 class PlainFile final : public InputFile {
  public:
-  explicit PlainFile(File file) : file_(std::move(file)) {
-    if (!file_) state_ = State::Unreadable;
+  PlainFile(File file, int error) : file_(std::move(file)) {
+    if (!file_) fail(State::Unreadable, std::strerror(error));
   }
   std::size_t read(char* to, std::size_t size) override {
     if (state_ != State::Good) return 0;
     const std::size_t got = std::fread(to, 1, size, file_.get());
-    if (got < size) state_ = std::ferror(file_.get()) ? State::Unreadable : State::End;
+    const int error = errno;
+    if (got < size) {
+      if (std::ferror(file_.get()))
+        fail(State::Unreadable, std::strerror(error));
+      else
+        state_ = State::End;
+    }
     consumed_ += static_cast<std::int64_t>(got);
     return got;
   }
@@ -59,6 +66,11 @@ class PackedFile : public InputFile {
   /// Unpacks from input_[at_, filled_) (empty at the end of the file); sets the state at the end.
   virtual std::size_t unpack(char* to, std::size_t size) = 0;
   bool at_end_of_file() const { return at_ == filled_; }
+  /// As gzip and zstd do it themselves: what stands behind whole data is passed over, and told.
+  void end_before_garbage(const char* kind) {
+    state_ = State::End;
+    remark_ = fmt::format("the bytes behind the end of the {} data", kind);
+  }
 
   std::array<char, 1 << 16> input_;
   std::size_t at_ = 0, filled_ = 0;
@@ -68,7 +80,8 @@ class PackedFile : public InputFile {
     at_ = 0;
     filled_ = std::fread(input_.data(), 1, input_.size(), file_.get());
     consumed_ += static_cast<std::int64_t>(filled_);
-    if (std::ferror(file_.get())) state_ = State::Unreadable;
+    const int error = errno;
+    if (std::ferror(file_.get())) fail(State::Unreadable, std::strerror(error));
   }
   File file_;
   std::int64_t consumed_ = 0;
@@ -84,9 +97,13 @@ class GzipFile final : public PackedFile {
  private:
   std::size_t unpack(char* to, std::size_t size) override {
     if (at_end_of_file()) {
-      state_ = between_members_ ? State::End : State::Damaged;
+      if (between_members_)
+        state_ = State::End;
+      else
+        fail(State::Damaged, "cut off");
       return 0;
     }
+    const bool first_of_member = between_members_;
     if (between_members_) {
       // Zeros, as tapes and some writers pad with, end the data; anything else is the next member.
       if (input_[at_] == 0) {
@@ -106,7 +123,10 @@ class GzipFile final : public PackedFile {
       between_members_ = true;
       inflateReset(&stream_);
     } else if (status != Z_OK && status != Z_BUF_ERROR) {
-      state_ = State::Damaged;
+      if (first_of_member)
+        end_before_garbage("gzip");
+      else
+        fail(State::Damaged, stream_.msg ? stream_.msg : "fails its check");
     }
     return wanted - stream_.avail_out;
   }
@@ -115,10 +135,15 @@ class GzipFile final : public PackedFile {
   bool between_members_ = false;
 };
 
+constexpr int kMostWindowLog = sizeof(std::size_t) == 8 ? 31 : 30;
+
 class ZstdFile final : public PackedFile {
  public:
   explicit ZstdFile(File file) : PackedFile(std::move(file)), stream_(ZSTD_createDStream()) {
     require(stream_ != nullptr, "zstd", "too little memory");
+    // Windows up to 2 GiB, as `zstd --long=31` writes them. The window is held in memory while such
+    // a file is read, and readers open one file at a time.
+    ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, kMostWindowLog);
   }
   ~ZstdFile() override { ZSTD_freeDStream(stream_); }
 
@@ -126,7 +151,7 @@ class ZstdFile final : public PackedFile {
   std::size_t unpack(char* to, std::size_t size) override {
     ZSTD_inBuffer in{input_.data(), filled_, at_};
     ZSTD_outBuffer out{to, size, 0};
-    const bool no_more_input = at_end_of_file();
+    const bool no_more_input = at_end_of_file(), first_of_frame = between_frames_;
     const std::size_t status = ZSTD_decompressStream(stream_, &out, &in);
     at_ = in.pos;
     // NOTE: without input the decoder asks for a new frame's header, which is not a cut-off frame.
@@ -135,9 +160,15 @@ class ZstdFile final : public PackedFile {
     else if (!no_more_input)
       between_frames_ = false;
     if (ZSTD_isError(status)) {
-      state_ = State::Damaged;
+      if (first_of_frame)
+        end_before_garbage("zstd");
+      else
+        fail(State::Damaged, ZSTD_getErrorName(status));
     } else if (no_more_input && out.pos < size) {
-      state_ = between_frames_ ? State::End : State::Damaged;
+      if (between_frames_)
+        state_ = State::End;
+      else
+        fail(State::Damaged, "cut off");
     }
     return out.pos;
   }
@@ -151,6 +182,7 @@ class ZstdFile final : public PackedFile {
 std::unique_ptr<InputFile> InputFile::open(const std::filesystem::path& path) {
   File file(std::fopen(path.c_str(), "rb"));
   std::array<unsigned char, 4> head{};
+  const int error = errno;
   std::size_t got = 0;
   if (file) {
     got = std::fread(head.data(), 1, head.size(), file.get());
@@ -160,8 +192,11 @@ std::unique_ptr<InputFile> InputFile::open(const std::filesystem::path& path) {
     return got >= magic.size() && std::equal(magic.begin(), magic.end(), head.begin());
   };
   if (starts({0x1F, 0x8B})) return std::make_unique<GzipFile>(std::move(file));
-  if (starts({0x28, 0xB5, 0x2F, 0xFD})) return std::make_unique<ZstdFile>(std::move(file));
-  return std::make_unique<PlainFile>(std::move(file));
+  // pzstd begins with a frame to be skipped, of one of 16 kinds.
+  head[0] = head[0] >= 0x50 && head[0] < 0x60 ? 0x50 : head[0];
+  if (starts({0x28, 0xB5, 0x2F, 0xFD}) || starts({0x50, 0x2A, 0x4D, 0x18}))
+    return std::make_unique<ZstdFile>(std::move(file));
+  return std::make_unique<PlainFile>(std::move(file), error);
 }
 
 }  // namespace tessera::data

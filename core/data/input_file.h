@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace tessera::data {
 
@@ -20,11 +22,20 @@ class InputFile {
   /// Up to `size` bytes; fewer (or 0) only when the state is no longer Good.
   virtual std::size_t read(char* to, std::size_t size) = 0;
   State state() const { return state_; }
+  /// Why the state is Damaged or Unreadable: "cut off", "Permission denied".
+  const std::string& fault() const { return fault_; }
+  /// What was passed over though the data is whole; empty: nothing.
+  const std::string& remark() const { return remark_; }
   /// Bytes of the file on disk that were taken.
   virtual std::int64_t consumed() const = 0;
 
  protected:
+  void fail(State state, std::string fault) {
+    state_ = state;
+    fault_ = std::move(fault);
+  }
   State state_ = State::Good;
+  std::string fault_, remark_;
 };
 
 }  // namespace tessera::data

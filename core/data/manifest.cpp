@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/progress.h"
 #include "core/data/durable_file.h"
+#include "core/tokenizer/utf8.h"
 
 namespace tessera::data {
 
@@ -18,8 +20,26 @@ namespace {
 
 constexpr int kVersion = 1;
 
+json to_json(const Examples& examples) {
+  // Names of files are bytes: what is not UTF-8 in them is shown as U+FFFD.
+  json first = json::array();
+  for (const std::string& example : examples.first) first.push_back(utf8::replace_invalid(example));
+  return {{"count", examples.count}, {"first", first}};
+}
+
+/// Absent in what older versions wrote.
+Examples examples_from(const json& parent, const std::string& name) {
+  Examples examples;
+  const auto found = parent.find(name);
+  if (found == parent.end()) return examples;
+  examples.count = found->at("count");
+  examples.first = found->at("first").get<std::vector<std::string>>();
+  return examples;
+}
+
 json to_json(const SourceReport& r) {
-  json dropped = json::object();
+  json dropped = json::object(), places = json::object();
+  for (const auto& [reason, examples] : r.places) places[name_of(reason)] = to_json(examples);
   for (const auto& [reason, count] : r.dropped) dropped[name_of(reason)] = count;
   return {{"files", r.files},
           {"documents_read", r.documents_read},
@@ -30,7 +50,11 @@ json to_json(const SourceReport& r) {
           {"text_bytes", r.text_bytes},
           {"from_latin1", r.from_latin1},
           {"from_utf16", r.from_utf16},
-          {"dropped", dropped}};
+          {"dropped", dropped},
+          {"places", places},
+          {"passed_over", to_json(r.passed_over)},
+          {"remarks", to_json(r.remarks)},
+          {"hidden", r.hidden}};
 }
 
 SourceReport report_from(const json& value, const std::string& name) {
@@ -47,6 +71,12 @@ SourceReport report_from(const json& value, const std::string& name) {
   r.from_utf16 = value.at("from_utf16");
   for (const auto& [reason, count] : value.at("dropped").items())
     r.dropped[drop_from_name(reason)] = count;
+  const json places = value.value("places", json::object());
+  for (const auto& [reason, examples] : places.items())
+    r.places[drop_from_name(reason)] = examples_from(places, reason);
+  r.passed_over = examples_from(value, "passed_over");
+  r.remarks = examples_from(value, "remarks");
+  r.hidden = value.value("hidden", std::int64_t{0});
   return r;
 }
 
@@ -104,7 +134,7 @@ auto parse_file(const fs::path& path, Read read) {
 }
 
 /// Size, beginning and end of each file: tells changed inputs without reading all of them.
-std::string hash_of_files(const std::vector<fs::path>& files) {
+std::string hash_of_files(const std::vector<fs::path>& files, const std::atomic<bool>* stop) {
   std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(), XXH3_freeState);
   XXH3_64bits_reset(hash.get());
   const auto update = [&](const void* data, std::size_t bytes) {
@@ -112,6 +142,7 @@ std::string hash_of_files(const std::vector<fs::path>& files) {
   };
   std::array<char, 4096> part;
   for (const fs::path& path : files) {
+    throw_if_stopped(stop, "data build");
     std::error_code ignored;
     const std::uint64_t size = fs::file_size(path, ignored);
     const std::string name = path.string();
@@ -181,12 +212,12 @@ json settings_of(const BuildOptions& options, const std::vector<SourceReader>& r
     sources.push_back({{"name", source.name},
                        {"domain", name_of(source.domain)},
                        {"text_field", source.text_field},
-                       {"files", hash_of_files(readers[at].files())},
+                       {"files", hash_of_files(readers[at].files(), options.stop)},
                        {"filter", to_json(filter == options.filters.end()
                                               ? FilterOptions::for_domain(source.domain)
                                               : filter->second)}});
   }
-  return {{"tokenizer", options.tokenizer->hash()},
+  return {{"tokenizer", options.tokenizer ? options.tokenizer->hash() : ""},
           {"sources", sources},
           {"exact_duplicates", options.dedup.exact},
           {"near_duplicates", options.dedup.near},

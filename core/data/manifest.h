@@ -53,7 +53,7 @@ struct BuildState {
 BuildState read_state(const std::filesystem::path& folder);
 void write_state(const std::filesystem::path& folder, const BuildState& state);
 
-/// Tokenizer, sources with a hash of their files, filters, de-duplication, limits.
+/// Tokenizer (none: ""), sources with a hash of their files, filters, de-duplication, limits.
 nlohmann::json settings_of(const BuildOptions& options, const std::vector<SourceReader>& readers);
 
 }  // namespace tessera::data

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/parallel.h"
+#include "core/base/progress.h"
 #include "core/data/source.h"
 
 namespace tessera::data {
@@ -50,12 +51,13 @@ class BatchReader {
 };
 
 /// Calls work(i) for every i in [0, count) on `threads` threads (0: OpenMP's number), handing out
-/// one index at a time: documents differ much in size.
+/// one index at a time: documents differ much in size. What is not begun when `stop` becomes true
+/// is left out.
 template <class Work>
-void for_each_index(std::int64_t count, int threads, Work&& work) {
+void for_each_index(std::int64_t count, int threads, const std::atomic<bool>* stop, Work&& work) {
   std::atomic<std::int64_t> next{0};
   parallel_for(threads > 0 ? threads : omp_get_max_threads(), 1, [&](std::int64_t, std::int64_t) {
-    for (std::int64_t i = next++; i < count; i = next++) work(i);
+    for (std::int64_t i = next++; i < count && !is_set(stop); i = next++) work(i);
   });
 }
 

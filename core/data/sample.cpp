@@ -40,18 +40,70 @@ class Chosen {
   std::priority_queue<std::pair<std::uint64_t, std::string>> parts_;
 };
 
-void sample_source(const Source& source, std::int64_t budget, const FilterOptions& filter,
-                   const ReaderOptions& options, std::vector<std::string>& out) {
-  SourceReader reader(source, options);
-  BatchReader batches(reader);
-  Chosen chosen(budget);
-  for (auto batch = batches.next(); !batch.empty(); batch = batches.next()) {
-    for_each_index(static_cast<std::int64_t>(batch.size()), 0, [&](std::int64_t at) {
-      Document& document = batch[static_cast<std::size_t>(at)];
-      document.dropped = document.dropped || check(document.text, filter).has_value();
-    });
+class Sampler {
+ public:
+  Sampler(const ReaderOptions& options, const ReportPhase& report)
+      : options_(options), report_(report) {}
+
+  /// Lists the files of the sources that are read, for the total of the progress.
+  void add(const Source& source, std::int64_t budget, const FilterOptions& filter) {
+    parts_.push_back({SourceReader(source, options_), budget, filter, {}});
+    Part& part = parts_.back();
+    part.report.name = source.name;
+    part.report.files = static_cast<std::int64_t>(part.reader.files().size());
+    part.report.passed_over = part.reader.list().passed_over;
+    part.report.hidden = part.reader.list().hidden;
+    total_bytes_ += part.reader.total_bytes();
+  }
+
+  Sample sample() {
+    Sample out;
+    for (Part& part : parts_) {
+      sample_source(part, out.texts);
+      done_bytes_ += part.reader.total_bytes();
+      part.report.remarks = part.reader.remarks();
+      out.sources.push_back(std::move(part.report));
+    }
+    return out;
+  }
+
+ private:
+  struct Part {
+    SourceReader reader;
+    std::int64_t budget;
+    FilterOptions filter;
+    SourceReport report;
+  };
+
+  void sample_source(Part& part, std::vector<std::string>& out) {
+    BatchReader batches(part.reader);
+    Chosen chosen(part.budget);
+    for (auto batch = batches.next(); !batch.empty(); batch = batches.next()) {
+      if (report_ && pace_.due())
+        report_({"reading", done_bytes_ + batches.bytes_read(), total_bytes_, "bytes"});
+      for_each_index(static_cast<std::int64_t>(batch.size()), 0, options_.stop, [&](auto at) {
+        Document& document = batch[static_cast<std::size_t>(at)];
+        if (document.dropped) return;
+        if (const auto reason = check(document.text, part.filter)) {
+          document.dropped = true;
+          document.reason = *reason;
+        }
+      });
+      throw_if_stopped(options_.stop, "data sample");
+      offer(batch, part, chosen);
+    }
+    throw_if_stopped(options_.stop, "data sample");
+    chosen.move_to(out);
+  }
+
+  static void offer(const std::vector<Document>& batch, Part& part, Chosen& chosen) {
     for (const Document& document : batch) {
-      if (document.dropped) continue;
+      ++part.report.documents_read;
+      if (document.dropped) {
+        part.report.drop(document, part.reader.files()[static_cast<std::size_t>(document.file)]);
+        continue;
+      }
+      ++part.report.documents_kept;
       for (std::string_view text = document.text; !text.empty();) {
         const std::size_t end = part_end(text, kPartBytes);
         chosen.offer(text.substr(0, end));
@@ -59,30 +111,40 @@ void sample_source(const Source& source, std::int64_t budget, const FilterOption
       }
     }
   }
-  chosen.move_to(out);
-}
+
+  const ReaderOptions& options_;
+  const ReportPhase& report_;
+  Pace pace_;
+  std::vector<Part> parts_;
+  std::int64_t total_bytes_ = 0, done_bytes_ = 0;
+};
 
 }  // namespace
 
-std::vector<std::string> sample_text(const std::vector<Source>& sources, std::int64_t bytes,
-                                     const std::map<Domain, FilterOptions>& filters,
-                                     const ReaderOptions& reader) {
+std::int64_t Sample::bytes() const {
+  std::int64_t bytes = 0;
+  for (const std::string& text : texts) bytes += static_cast<std::int64_t>(text.size());
+  return bytes;
+}
+
+Sample sample_text(const std::vector<Source>& sources, std::int64_t bytes,
+                   const std::map<Domain, FilterOptions>& filters, const ReaderOptions& reader,
+                   const ReportPhase& progress) {
   require(bytes > 0, "data sample", "{} bytes of text asked for", bytes);
   double weights = 0;
   for (const Source& source : sources) weights += source.weight;
   require(weights > 0, "data sample", "the weights of the sources add up to {}", weights);
-  std::vector<std::string> texts;
+  Sampler sampler(reader, progress);
   for (const Source& source : sources) {
     const auto share =
         static_cast<std::int64_t>(static_cast<double>(bytes) * source.weight / weights);
     const auto filter = filters.find(source.domain);
     if (share > 0)
-      sample_source(
+      sampler.add(
           source, share,
-          filter == filters.end() ? FilterOptions::for_domain(source.domain) : filter->second,
-          reader, texts);
+          filter == filters.end() ? FilterOptions::for_domain(source.domain) : filter->second);
   }
-  return texts;
+  return sampler.sample();
 }
 
 }  // namespace tessera::data

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/progress.h"
 #include "core/data/document_reader.h"
 
 namespace tessera::data {
@@ -43,18 +44,6 @@ constexpr std::array<std::string_view, 19> kDrops = {"empty",
                                                      "near_duplicate"};
 static_assert(kDrops.size() == static_cast<std::size_t>(Drop::NearDuplicate) + 1);
 
-void list_folder(const fs::path& folder, std::vector<fs::path>& files) {
-  std::vector<fs::directory_entry> entries;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry);
-  std::sort(entries.begin(), entries.end());
-  for (const auto& entry : entries) {
-    // NOTE: links to folders are not followed: they may form a circle.
-    if (entry.is_directory() && !entry.is_symlink()) list_folder(entry.path(), files);
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  }
-}
-
 }  // namespace
 
 std::string name_of(Domain domain) {
@@ -83,14 +72,15 @@ Drop drop_from_name(const std::string& name) {
 struct SourceReader::State {
   Source source;
   ReaderOptions options;
-  std::vector<fs::path> files;
+  FileList list;
+  Examples remarks;
   std::vector<std::int64_t> bytes_before;  ///< on disk, of the files before each, and of all
   SourcePosition position;
   std::unique_ptr<DocumentReader> reader;
 
   void open_next() {
-    const auto& path = files[static_cast<std::size_t>(position.file)];
-    reader = std::make_unique<DocumentReader>(path, source.text_field, options);
+    const auto& path = list.files[static_cast<std::size_t>(position.file)];
+    reader = std::make_unique<DocumentReader>(path, source, options);
   }
 };
 
@@ -99,23 +89,9 @@ SourceReader::SourceReader(Source source, ReaderOptions options)
   State& s = *state_;
   s.source = std::move(source);
   s.options = options;
-  for (const fs::path& path : s.source.paths) {
-    try {
-      if (fs::is_directory(path))
-        list_folder(path, s.files);
-      else if (fs::exists(path))
-        s.files.push_back(path);
-      else
-        throw Error(path.string(),
-                    fmt::format("source '{}': no such file or folder", s.source.name),
-                    "check the paths of the source; relative ones start at the folder of the spec");
-    } catch (const fs::filesystem_error& error) {
-      throw Error(path.string(), fmt::format("source '{}': {}", s.source.name, error.what()),
-                  "check the permissions of the folder");
-    }
-  }
+  s.list = list_files(s.source);
   s.bytes_before.push_back(0);
-  for (const fs::path& path : s.files) {
+  for (const fs::path& path : s.list.files) {
     std::error_code ignored;  // an unreadable file is counted when it is read
     const auto size = fs::file_size(path, ignored);
     s.bytes_before.push_back(s.bytes_before.back() +
@@ -128,7 +104,8 @@ SourceReader::SourceReader(SourceReader&&) noexcept = default;
 
 bool SourceReader::next(Document& document) {
   State& s = *state_;
-  while (s.position.file < static_cast<std::int64_t>(s.files.size())) {
+  while (s.position.file < static_cast<std::int64_t>(s.list.files.size())) {
+    if (is_set(s.options.stop)) return false;
     if (!s.reader) s.open_next();
     if (s.reader->next(document)) {
       document.file = s.position.file;
@@ -136,6 +113,10 @@ bool SourceReader::next(Document& document) {
       document.after = s.position;
       return true;
     }
+    if (!s.reader->remark().empty())
+      s.remarks.add(fmt::format("{}: {}",
+                                s.list.files[static_cast<std::size_t>(s.position.file)].string(),
+                                s.reader->remark()));
     s.reader.reset();
     s.position = {s.position.file + 1, 0};
   }
@@ -146,14 +127,20 @@ void SourceReader::seek(SourcePosition position) {
   State& s = *state_;
   s.reader.reset();
   s.position = {position.file, 0};
-  if (position.file >= static_cast<std::int64_t>(s.files.size())) return;
+  if (position.file >= static_cast<std::int64_t>(s.list.files.size())) return;
   s.open_next();
   Document skipped;
   while (s.position.document < position.document && s.reader->next(skipped)) ++s.position.document;
 }
 
 const std::vector<fs::path>& SourceReader::files() const {
-  return state_->files;
+  return state_->list.files;
+}
+const FileList& SourceReader::list() const {
+  return state_->list;
+}
+const Examples& SourceReader::remarks() const {
+  return state_->remarks;
 }
 std::int64_t SourceReader::total_bytes() const {
   return state_->bytes_before.back();

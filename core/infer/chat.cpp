@@ -13,6 +13,22 @@ void push_text(const Tokenizer& tokenizer, const std::string& text,
 }
 }  // namespace
 
+namespace {
+/// All that the system says, wherever it stands in the conversation, as the released template has
+/// it: joined with an empty line, before the first turn.
+std::string system_text(const std::vector<Message>& messages) {
+  std::string text;
+  bool first = true;
+  for (const Message& message : messages) {
+    if (message.role != Message::Role::System) continue;
+    if (!first) text += "\n\n";
+    first = false;
+    text += message.text;
+  }
+  return text;
+}
+}  // namespace
+
 std::vector<std::int32_t> encode_chat(const Tokenizer& tokenizer,
                                       const std::vector<Message>& messages) {
   const SpecialTokens& s = tokenizer.specials();
@@ -21,11 +37,13 @@ std::vector<std::int32_t> encode_chat(const Tokenizer& tokenizer,
                 "use `tessera generate`, which only continues text");
   }
   std::vector<std::int32_t> ids{s.bos};
+  push_text(tokenizer, system_text(messages), ids);
   for (const Message& message : messages) {
-    if (message.role == Message::Role::User) ids.push_back(s.user);
-    if (message.role == Message::Role::Assistant) ids.push_back(s.assistant);
+    if (message.role == Message::Role::System) continue;
+    const bool user = message.role == Message::Role::User;
+    ids.push_back(user ? s.user : s.assistant);
     push_text(tokenizer, message.text, ids);
-    if (message.role == Message::Role::Assistant) ids.push_back(s.eos);
+    if (!user) ids.push_back(s.eos);
   }
   ids.push_back(s.assistant);
   return ids;

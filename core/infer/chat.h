@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The chat form of the released models: BOS system <｜User｜>q<｜Assistant｜>a EOS, with nothing
-// between turns.
+// between turns. System messages are joined with an empty line and all stand before the first turn
+// (chat_template of DeepSeek-V3's tokenizer_config.json).
 #pragma once
 
 #include <string>

@@ -4,7 +4,16 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/error.h"
+
 namespace tessera {
+
+void GenerateOptions::validate() const {
+  sampling.validate();
+  if (max_tokens >= 1 || max_tokens == kNoTokenLimit) return;
+  throw Error("generate", fmt::format("max_tokens is {}, expected 1 or more", max_tokens),
+              "-1 means no limit: the answer ends where the model ends it or the context is full");
+}
 
 std::vector<float> logits_row(const Tensor& logits, std::int64_t row) {
   const Tensor one = logits[row];
@@ -52,7 +61,10 @@ StopReason write_answer(Engine& engine, CachedSequence& sequence, std::vector<fl
   const auto read = [&](std::int32_t id) {
     logits = logits_row(engine.append(sequence, std::span(&id, 1)), 0);
   };
-  while (static_cast<std::int64_t>(tokens.size()) < options.max_tokens) {
+  const auto may_write_more = [&] {
+    return options.max_tokens < 0 || static_cast<std::int64_t>(tokens.size()) < options.max_tokens;
+  };
+  while (may_write_more()) {
     const Choice choice = sample(logits, options.sampling, options.first_draw + tokens.size(), seen,
                                  options.alternatives);
     const std::int32_t id = choice.chosen.id;
@@ -62,7 +74,7 @@ StopReason write_answer(Engine& engine, CachedSequence& sequence, std::vector<fl
     const bool fits = engine.room(sequence) > 0;
     if (options.read_before_telling && fits) read(id);
     if (on_token && !on_token(choice)) return StopReason::Cancelled;
-    if (static_cast<std::int64_t>(tokens.size()) == options.max_tokens) break;
+    if (!may_write_more()) break;
     if (!fits) return StopReason::Full;
     if (!options.read_before_telling) read(id);
   }

@@ -11,9 +11,12 @@
 
 namespace tessera {
 
+/// As max_tokens: until the model ends its answer or the context is full.
+inline constexpr std::int64_t kNoTokenLimit = -1;
+
 struct GenerateOptions {
   SamplingOptions sampling;
-  std::int64_t max_tokens = 256;
+  std::int64_t max_tokens = 256;   ///< longest answer; kNoTokenLimit: no limit
   std::vector<std::int32_t> stop;  ///< ids that end the answer; they are not part of it
   std::size_t alternatives = 0;    ///< candidates to report with every token
 
@@ -23,6 +26,9 @@ struct GenerateOptions {
   std::uint64_t first_draw = 0;
   /// Every token is read by the model before on_token hears of it: its experts are known then.
   bool read_before_telling = false;
+
+  /// Throws Error that names the option which is out of its range, and the range.
+  void validate() const;
 };
 
 /// `Full`: the model's positions or the cache are used up.

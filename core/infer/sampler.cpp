@@ -3,21 +3,52 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 
 namespace tessera {
 
+namespace {
+/// One action for every option that is out of range.
+Error out_of_range(const char* option, double value, const char* expected) {
+  return {"sampling", fmt::format("{} is {}, expected {}", option, value, expected),
+          fmt::format("give {} a value in that range or leave it out", option)};
+}
+}  // namespace
+
 void SamplingOptions::validate() const {
-  require(temperature >= 0, "sampling", "temperature is {}, expected 0 or more", temperature);
-  require(top_k >= 0, "sampling", "top_k is {}, expected 0 (all) or more", top_k);
-  require(top_p > 0 && top_p <= 1, "sampling", "top_p is {}, expected more than 0, up to 1", top_p);
-  require(min_p >= 0 && min_p <= 1, "sampling", "min_p is {}, expected 0 to 1", min_p);
-  require(repetition_penalty > 0, "sampling", "repetition_penalty is {}, expected more than 0",
-          repetition_penalty);
+  // Written so that NaN fails each test.
+  if (!(temperature >= 0 && temperature <= kMostTemperature)) {
+    throw out_of_range("temperature", temperature, "0 to 100");
+  }
+  if (top_k < 0) {
+    throw out_of_range("top_k", static_cast<double>(top_k), "0 (all tokens) or more");
+  }
+  if (!(top_p > 0 && top_p <= 1)) throw out_of_range("top_p", top_p, "more than 0, up to 1");
+  if (!(min_p >= 0 && min_p <= 1)) throw out_of_range("min_p", min_p, "0 to 1");
+  if (!(repetition_penalty >= kLeastPenalty && repetition_penalty <= kMostPenalty)) {
+    throw out_of_range("repetition_penalty", repetition_penalty, "0.01 to 100 (1: none)");
+  }
 }
 
 namespace {
+/// A damaged weight reaches any one of the logits: all are looked at, those of padding rows too.
+void require_finite(std::span<const float> logits) {
+  std::size_t broken = 0, first = 0;
+  for (std::size_t i = logits.size(); i-- > 0;) {
+    if (std::isfinite(logits[i])) continue;
+    ++broken;
+    first = i;
+  }
+  if (broken == 0) return;
+  throw Error("sampling",
+              fmt::format("the logits are not finite: {} of {} (the first is that of token {})",
+                          broken, logits.size(), first),
+              "the model's weights are damaged, or its values are too large for this precision; "
+              "use another checkpoint, or fetch the files again");
+}
+
 std::vector<float> penalised(std::span<const float> logits, const SamplingOptions& options,
                              std::span<const std::int32_t> seen) {
   std::vector<float> values(logits.begin(), logits.end());
@@ -38,11 +69,10 @@ std::vector<float> penalised(std::span<const float> logits, const SamplingOption
 
 /// All tokens by falling probability; the lower id first among equals.
 std::vector<Candidate> distribution(const std::vector<float>& logits, double temperature) {
-  const double scale = temperature > 0 ? 1.0 / temperature : 1.0;
+  // NOTE: the reciprocal of a denormal temperature is infinite, and infinity times 0 is NaN.
+  const double scale =
+      temperature > 0 ? std::min(1.0 / temperature, std::numeric_limits<double>::max()) : 1.0;
   const float largest = *std::max_element(logits.begin(), logits.end());
-  if (!std::isfinite(largest)) {
-    throw Error("sampling", "the logits are not finite", "the model's weights are damaged");
-  }
   std::vector<Candidate> tokens(logits.size());
   double total = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -74,6 +104,7 @@ std::size_t allowed(const std::vector<Candidate>& tokens, const SamplingOptions&
 Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
               std::span<const std::int32_t> seen, std::size_t alternatives) {
   require(!logits.empty(), "sampling", "there are no logits");
+  require_finite(logits);
   const std::vector<Candidate> tokens =
       distribution(penalised(logits, options, seen), options.temperature);
   Choice choice;

@@ -10,16 +10,19 @@
 
 namespace tessera {
 
+inline constexpr double kMostTemperature = 100, kLeastPenalty = 0.01, kMostPenalty = 100;
+
 struct SamplingOptions {
-  double temperature = 0.8;         ///< 0: the most likely token
+  double temperature = 0.8;         ///< 0: the most likely token; at most kMostTemperature
   std::int64_t top_k = 0;           ///< only the k most likely; 0: all
   double top_p = 0.95;              ///< only the smallest set with this probability; 1: all
   double min_p = 0.0;               ///< only those with this share of the best one's probability
   double repetition_penalty = 1.0;  ///< logits of tokens seen before: / if positive, * if negative
   std::uint64_t seed = 0;
-  std::int32_t vocabulary = 0;  ///< ids from here on are never chosen (padding rows); 0: none
+  /// Tokens of the vocabulary: ids from here on are padding rows and are never chosen. 0: no limit.
+  std::int32_t vocabulary = 0;
 
-  /// Throws Error naming the option that makes no sense.
+  /// Throws Error that names the option which is out of its range, and the range.
   void validate() const;
 };
 
@@ -34,7 +37,8 @@ struct Choice {
 };
 
 /// The token for `draw`, the number of the token in its answer: the same options, logits and draw
-/// give the same token. `seen` are the ids that the repetition penalty applies to.
+/// give the same token. `seen` are the ids that the repetition penalty applies to. Throws Error
+/// when any of the logits is NaN or infinite.
 Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
               std::span<const std::int32_t> seen = {}, std::size_t alternatives = 0);
 

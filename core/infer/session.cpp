@@ -5,16 +5,20 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/infer/stop_text.h"
 
 namespace tessera {
 
 Session::Session(const Model& model, std::shared_ptr<const Tokenizer> tokenizer,
-                 const EngineOptions& options)
+                 const EngineOptions& options, std::vector<std::int32_t> ends)
     : tokenizer_(std::move(tokenizer)),
+      ends_(std::move(ends)),
       engine_(model, options),
       sequence_(engine_.open()),
       record_(model.config()),
-      context_(engine_.room(sequence_)) {}
+      context_(engine_.room(sequence_)) {
+  if (tokenizer_->specials().eos >= 0) ends_.push_back(tokenizer_->specials().eos);
+}
 
 void Session::forget() {
   engine_.observe(nullptr);
@@ -36,32 +40,70 @@ std::size_t Session::reuse(const std::vector<std::int32_t>& ids, bool with_exper
   return kept;
 }
 
+GenerateOptions Session::options_of(const SessionRequest& request, bool with_experts) const {
+  GenerateOptions options = request.generate;
+  options.validate();
+  options.sampling.vocabulary = tokenizer_->vocab_size();
+  options.stop.insert(options.stop.end(), ends_.begin(), ends_.end());
+  options.first_draw = request.prefix.size();
+  options.read_before_telling = with_experts;
+  return options;
+}
+
+namespace {
+/// Tokens of an answer as characters that may be shown.
+class AnswerText {
+ public:
+  AnswerText(const std::shared_ptr<const Tokenizer>& tokenizer, const SessionRequest& request)
+      : decoder_(tokenizer, false,
+                 request.prompt.empty() || tokenizer->is_special(request.prompt.back())),
+        stops_(request.stop_texts) {}
+
+  std::string prefix(const std::vector<std::int32_t>& ids) {
+    std::string text;
+    for (const std::int32_t id : ids) text += decoder_.push(id);
+    return text;
+  }
+  std::string push(std::int32_t id) { return stops_.push(decoder_.push(id)); }
+  std::string finish() {
+    std::string text = stops_.push(decoder_.finish());
+    return text + stops_.finish();
+  }
+  bool stopped() const { return stops_.found(); }
+
+ private:
+  StreamDecoder decoder_;
+  StopText stops_;
+};
+}  // namespace
+
 SessionAnswer Session::run(const SessionRequest& request, const SessionHooks& hooks) {
   std::vector<std::int32_t> ids = request.prompt;
   ids.insert(ids.end(), request.prefix.begin(), request.prefix.end());
-  require(!ids.empty(), "chat", "there is nothing to read");
+  if (ids.empty()) {
+    throw Error("chat",
+                "there is nothing to read: the prompt is empty, and this vocabulary has no "
+                "token for the begin of a text",
+                "give a prompt of one character or more");
+  }
   const bool with_experts = request.experts && record_.layers() > 0;
+  GenerateOptions options = options_of(request, with_experts);
+  AnswerText text(tokenizer_, request);
   const std::size_t kept = reuse(ids, with_experts);
+  options.before = cached_;
 
   SessionAnswer answer;
   answer.prompt_tokens = static_cast<std::int64_t>(ids.size());
   answer.reused_tokens = static_cast<std::int64_t>(kept);
-  GenerateOptions options = request.generate;
-  options.sampling.vocabulary = tokenizer_->vocab_size();
-  options.stop.push_back(tokenizer_->specials().eos);
-  options.before = cached_;
-  options.first_draw = request.prefix.size();
-  options.read_before_telling = with_experts;
-
-  StreamDecoder decoder(tokenizer_);
-  for (const std::int32_t id : request.prefix) answer.prefix_text += decoder.push(id);
+  answer.prefix_text = text.prefix(request.prefix);
   if (hooks.on_start) hooks.on_start(answer);
   std::int64_t row = answer.prompt_tokens;
   const auto on_token = [&](const Choice& choice) {
-    SessionToken token{choice, decoder.push(choice.chosen.id)};
+    SessionToken token{choice, text.push(choice.chosen.id)};
     if (with_experts && row < record_.tokens()) token.record_row = row;
     ++row;
-    return !hooks.on_token || hooks.on_token(token);
+    const bool goes_on = !hooks.on_token || hooks.on_token(token);
+    return goes_on && !text.stopped();
   };
   engine_.observe(with_experts ? &record_ : nullptr);
   try {
@@ -72,7 +114,8 @@ SessionAnswer Session::run(const SessionRequest& request, const SessionHooks& ho
     throw;
   }
   engine_.observe(nullptr);
-  answer.tail_text = decoder.finish();
+  answer.tail_text = text.finish();
+  if (text.stopped()) answer.generated.reason = StopReason::Stop;
   cached_ = std::move(ids);
   cached_.insert(cached_.end(), answer.generated.tokens.begin(), answer.generated.tokens.end());
   cached_.resize(static_cast<std::size_t>(sequence_.length()));

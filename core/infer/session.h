@@ -18,13 +18,16 @@ namespace tessera {
 struct SessionRequest {
   std::vector<std::int32_t> prompt;  ///< ids up to where the answer begins
   std::vector<std::int32_t> prefix;  ///< the answer's first tokens, chosen already
-  GenerateOptions generate;          ///< `stop` gets EOS and the vocabulary's size is filled in
-  bool experts = false;              ///< record the experts of every token
+  GenerateOptions generate;  ///< `stop` gets the session's ends; the vocabulary's size is filled in
+  /// Texts that end the answer. They are looked for in what follows the prefix, and are not shown.
+  std::vector<std::string> stop_texts;
+  bool experts = false;  ///< record the experts of every token
 };
 
 struct SessionToken {
   const Choice& choice;
-  std::string text;  ///< the characters that this token completes; may be empty
+  /// The characters that this token completes and that no stop text may begin with; may be empty.
+  std::string text;
   /// Row of this token in Session::experts(); -1: not recorded.
   std::int64_t record_row = -1;
 };
@@ -35,7 +38,7 @@ struct SessionAnswer {
   std::int64_t reused_tokens = 0;  ///< of these, those in the cache already
   std::int64_t context_used = 0;   ///< tokens in the cache now
   std::string prefix_text;         ///< characters of the prefix
-  std::string tail_text;           ///< bytes that never became a character, as U+FFFD
+  std::string tail_text;           ///< what was held back; unfinished characters as U+FFFD
 };
 
 struct SessionHooks {
@@ -48,8 +51,9 @@ struct SessionHooks {
 /// Not thread-safe. The model must outlive it.
 class Session {
  public:
+  /// `ends`: tokens that end an answer, besides the vocabulary's EOS.
   Session(const Model& model, std::shared_ptr<const Tokenizer> tokenizer,
-          const EngineOptions& options);
+          const EngineOptions& options, std::vector<std::int32_t> ends = {});
 
   /// Throws Error for an empty or too long prompt or senseless options; what was cached may then
   /// have to be read again, and nothing else is lost.
@@ -62,10 +66,12 @@ class Session {
   std::size_t cache_bytes() const { return engine_.cache_bytes(); }
 
  private:
+  GenerateOptions options_of(const SessionRequest& request, bool with_experts) const;
   std::size_t reuse(const std::vector<std::int32_t>& ids, bool with_experts);
   void forget();
 
   std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<std::int32_t> ends_;
   Engine engine_;
   CachedSequence sequence_;           // after engine_: it goes first
   std::vector<std::int32_t> cached_;  ///< the ids that sequence_ holds

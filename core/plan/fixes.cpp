@@ -93,7 +93,35 @@ Settings model_fix(const RunSpec& spec, const std::string& key) {
   return {};
 }
 
-Settings stage_fix(const RunSpec& spec, const std::string& key) {
+/// The largest micro-batch below the present one that every batch of the curriculum can be split
+/// into; nothing where that would be so small that training is slowed down.
+Settings smaller_micro_batch(const RunSpec& spec) {
+  const std::int64_t replicas = std::max<std::int64_t>(1, spec.parallel.data);
+  std::int64_t common = 0;
+  for (const CurriculumStage& stage : spec.curriculum) {
+    if (stage.batch_sequences < 1 || stage.batch_sequences % replicas != 0) return {};
+    common = std::gcd(common, stage.batch_sequences / replicas);
+  }
+  if (common == 0) return {};
+  const std::int64_t micro = largest_divisor(common, spec.parallel.micro_batch_sequences);
+  if (micro == spec.parallel.micro_batch_sequences) return {};
+  const bool slow = 4 * micro < spec.parallel.micro_batch_sequences && micro != common;
+  if (slow) return {};
+  return {{"parallel.micro_batch_sequences", text_of(micro)}};
+}
+
+/// A batch that cannot be split: the micro-batch changes nothing but speed and memory, so it gives
+/// way, unless it is what was just asked for.
+Settings batch_fix(const RunSpec& spec, std::size_t index, const std::string& keep) {
+  if (keep != "parallel.micro_batch_sequences") {
+    if (Settings settings = smaller_micro_batch(spec); !settings.empty()) return settings;
+  }
+  const std::int64_t unit = spec.parallel.data * spec.parallel.micro_batch_sequences;
+  return {{fmt::format("curriculum[{}].batch_sequences", index),
+           text_of(nearest_multiple(spec.curriculum[index].batch_sequences, unit))}};
+}
+
+Settings stage_fix(const RunSpec& spec, const std::string& key, const std::string& keep) {
   const std::size_t index = index_in(key);
   if (index >= spec.curriculum.size()) return {};
   const CurriculumStage& s = spec.curriculum[index];
@@ -103,10 +131,7 @@ Settings stage_fix(const RunSpec& spec, const std::string& key) {
   const auto set = [&](const char* k, std::string v) { return Settings{{path + k, std::move(v)}}; };
   if (name == "steps" && s.tokens > 0) return set("steps", "0");
   if (name == "steps") return set("steps", "1_000");
-  if (name == "batch_sequences") {
-    const std::int64_t unit = spec.parallel.data * spec.parallel.micro_batch_sequences;
-    return set("batch_sequences", text_of(nearest_multiple(s.batch_sequences, unit)));
-  }
+  if (name == "batch_sequences") return batch_fix(spec, index, keep);
   if (name == "batch_ramp_from" && s.batch_ramp_from > s.batch_sequences) {
     return set("batch_ramp_from", text_of(s.batch_sequences));
   }
@@ -125,11 +150,9 @@ Settings stage_fix(const RunSpec& spec, const std::string& key) {
 
 Settings other_fix(const RunSpec& spec, const std::string& key) {
   if (key == "tokenizer.vocab_size") return {{key, text_of(spec.model.vocab_size)}};
-  if (key == "parallel.pipeline") return {{key, text_of(spec.model.num_hidden_layers)}};
-  if (key == "parallel.expert") {
-    return {{key, text_of(largest_divisor(std::max<std::int64_t>(1, spec.model.n_routed_experts),
-                                          spec.parallel.expert))}};
-  }
+  if (key.starts_with("parallel.")) return {{key, "1"}};
+  if (key == "host.kind") return {{key, "\"local\""}};
+  if (key == "tokenizer.byte_fallback") return {{key, "true"}};
   if (key == "stability.rollback" && spec.checkpoint.every_steps == 0) return {{key, "false"}};
   if (key == "checkpoint.on_finish") return {{key, "true"}};
   return {};
@@ -142,26 +165,29 @@ bool still_there(const RunSpec& spec, const Problem& problem) {
   });
 }
 
-Settings settings_for(const RunSpec& spec, const Problem& problem) {
+Settings settings_for(const RunSpec& spec, const Problem& problem, const std::string& keep) {
   const spec::Key* key = spec::find_key(problem.key);
   if (!problem.nearest.empty() && key && key->type == spec::KeyType::Choice) {
     return {{problem.key, "\"" + problem.nearest + "\""}};
   }
+  const bool number = key && (key->type == spec::KeyType::Integer ||  //
+                              key->type == spec::KeyType::Number);
+  if (!problem.nearest.empty() && number) return {{problem.key, problem.nearest}};
   if (problem.message.find("is out of range") != std::string::npos && key) {
     return into_range(*key, problem);
   }
   if (Settings settings = model_fix(spec, problem.key); !settings.empty()) return settings;
-  if (Settings settings = stage_fix(spec, problem.key); !settings.empty()) return settings;
+  if (Settings settings = stage_fix(spec, problem.key, keep); !settings.empty()) return settings;
   return other_fix(spec, problem.key);
 }
 }  // namespace
 
-std::optional<Fix> find_fix(const RunSpec& spec, const Problem& problem) {
+std::optional<Fix> find_fix(const RunSpec& spec, const Problem& problem, const std::string& keep) {
   if (problem.message == "unknown key") {
     if (problem.nearest.empty() || problem.nearest.find('.') != std::string::npos) return {};
     return Fix{.rename_to = problem.nearest};
   }
-  Fix fix{.settings = settings_for(spec, problem)};
+  Fix fix{.settings = settings_for(spec, problem, keep)};
   if (fix.empty()) return {};
   try {
     if (still_there(with_fix(spec, fix), problem)) return {};

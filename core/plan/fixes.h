@@ -23,8 +23,10 @@ struct Fix {
   std::string text() const;
 };
 
-/// For problems that reading and check_spec() report. `spec` is as far as it could be read.
-std::optional<Fix> find_fix(const RunSpec& spec, const Problem& problem);
+/// For problems that reading and check_spec() report. `spec` is as far as it could be read. `keep`:
+/// a key that was just set and that the fix leaves as it is where another one will do.
+std::optional<Fix> find_fix(const RunSpec& spec, const Problem& problem,
+                            const std::string& keep = {});
 
 /// `spec` with the settings. Throws Error where one of them is no setting.
 RunSpec with_fix(RunSpec spec, const Fix& fix);

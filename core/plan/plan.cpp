@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/run/schedule.h"
 
 namespace tessera {
 
@@ -64,12 +65,24 @@ std::size_t available_memory() {
 }
 
 namespace {
+std::vector<SourceTokens> source_tokens(const RunSpec& spec) {
+  if (spec.data.sources.empty()) return {};
+  const Mixture mixture = run_mixture(spec);
+  const auto all = static_cast<double>(Schedule(spec).total_tokens());
+  double sum = 0;
+  for (const auto& part : mixture) sum += part.second;
+  std::vector<SourceTokens> sources;
+  for (const auto& [name, weight] : mixture) sources.push_back({name, all * weight / sum});
+  return sources;
+}
+
 void count(const RunSpec& spec, const PlanOptions& options, Plan& plan) {
   plan.parameters = plan_parameters(spec.model);
   plan.memory = plan_memory(spec);
   plan.cache = plan_cache(spec.model);
   plan.speed = plan_speed(spec, options.speed);
   plan.checkpoint_bytes = checkpoint_bytes(spec);
+  plan.sources = source_tokens(spec);
   plan.memory_available = options.memory_bytes;
   const bool here = spec.host.kind == HostKind::Local && spec.host.device == Device::Cpu;
   if (!plan.memory_available && here && available_memory() > 0) {
@@ -79,9 +92,25 @@ void count(const RunSpec& spec, const PlanOptions& options, Plan& plan) {
 }
 }  // namespace
 
+namespace {
+void add_fork(const RunSpec& spec, const ForkOf& from, Plan& plan) {
+  if (!plan.ok()) return;
+  for (PlanProblem& problem : check_fork(spec, from)) plan.problems.push_back(std::move(problem));
+  try {
+    plan.steps_before = steps_before_fork(from);
+    plan.steps_left = std::max<std::int64_t>(0, Schedule(spec).total_steps() - plan.steps_before);
+  } catch (const Error&) {
+    return;  // a curriculum without a length: reading the spec has told of it
+  }
+}
+}  // namespace
+
 Plan make_plan(const RunSpec& spec, const std::vector<Problem>& found, const PlanOptions& options) {
   Plan plan;
-  for (const Problem& problem : found) plan.problems.push_back({problem, find_fix(spec, problem)});
+  for (const Problem& problem : found) {
+    plan.problems.push_back({problem, find_fix(spec, problem, options.keep)});
+  }
+  if (options.fork) add_fork(spec, *options.fork, plan);
   if (!plan.ok()) {
     // What can be told of a spec with problems is told all the same.
     try {

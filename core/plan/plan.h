@@ -3,6 +3,8 @@
 // memory, cache, operations, speed, time, cost, and what stands in the way.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -30,11 +32,26 @@ struct PlanProblem {
   std::optional<Fix> fix{};
 };
 
+/// The run and checkpoint that a run is to be forked from.
+struct ForkOf {
+  RunSpec parent{};
+  std::filesystem::path folder{};  ///< of the parent
+  std::int64_t step = -1;          ///< last step before the checkpoint; -1: the newest checkpoint
+};
+
 struct PlanOptions {
   SpeedOptions speed;
   /// What a rank may use; absent: this machine's memory where the run is local and on the CPU.
   std::optional<std::size_t> memory_bytes;
   bool look_at_files = true;  ///< whether paths of the spec are there
+  std::string keep{};         ///< key that was just set; fixes leave it alone where they can
+  std::optional<ForkOf> fork{};
+};
+
+/// What the stages together read of a source.
+struct SourceTokens {
+  std::string name;
+  double tokens = 0;
 };
 
 struct Plan {
@@ -45,6 +62,9 @@ struct Plan {
   CachePlan cache;
   SpeedPlan speed;
   std::size_t checkpoint_bytes = 0;
+  std::vector<SourceTokens> sources;  ///< those that are read; empty where only the shards tell
+  /// Of a fork: steps that were trained before it, and steps that its curriculum leaves to it.
+  std::int64_t steps_before = 0, steps_left = 0;
   std::vector<PlanProblem> problems;  ///< of the spec first, then of the plan
 
   bool ok() const;  ///< no problem of severity Error
@@ -57,6 +77,13 @@ Plan make_plan(const RunSpec& spec, const std::vector<Problem>& found, const Pla
 /// does not do.
 std::vector<PlanProblem> check_plan(const RunSpec& spec, const Plan& plan,
                                     const PlanOptions& options);
+
+/// What a fork cannot change, because its weights, its order of data and its shards are the
+/// parent's, and what it can change without any effect.
+std::vector<PlanProblem> check_fork(const RunSpec& spec, const ForkOf& from);
+
+/// The number of steps that a checkpoint of the parent has behind it; 0: there is none.
+std::int64_t steps_before_fork(const ForkOf& from);
 
 /// Memory that programs may still have on this machine, limits of the container included; 0:
 /// unknown.

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/data/source.h"
 #include "core/plan/plan.h"
 #include "core/run/paths.h"
 #include "core/run/spec_table.h"
@@ -61,17 +62,6 @@ class PlanChecker {
                       name_of(spec_.precision.recipe)),
           "bf16, or other sizes", {{"precision.recipe", "\"bf16\""}});
     }
-    const std::int64_t ranks = spec_.parallel.data * spec_.parallel.pipeline;
-    if (ranks > 1 || spec_.parallel.expert > 1) {
-      add(Severity::Warning, "parallel",
-          fmt::format("{} ranks are asked for; this version trains on one", ranks), {},
-          {{"parallel.data", "1"}, {"parallel.pipeline", "1"}, {"parallel.expert", "1"}});
-    }
-    if (spec_.parallel.expert > spec_.parallel.data) {
-      add(Severity::Warning, "parallel.expert",
-          fmt::format("{} ranks for experts are more than the {} replicas they are spread over",
-                      spec_.parallel.expert, spec_.parallel.data));
-    }
     const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
     if (spec_.host.kind == HostKind::Local && threads > 0 && spec_.host.threads > threads) {
       add(Severity::Warning, "host.threads",
@@ -120,12 +110,13 @@ class PlanChecker {
         {{"host.device", "\"cpu\""}});
   }
 
-  void missing(const std::string& key, const std::string& path) {
+  void missing(const std::string& key, const std::string& path, bool is_pattern = false) {
     std::error_code error;
     if (path.empty()) return;
     try {
       const fs::path file = resolve_path(path);
-      if (!fs::exists(file, error)) {
+      const bool there = is_pattern ? data::leads_somewhere(file) : fs::exists(file, error);
+      if (!there) {
         add(Severity::Error, key, fmt::format("{} does not exist", file.string()));
       }
     } catch (const Error& problem) {
@@ -141,7 +132,7 @@ class PlanChecker {
     if (!has_shards) {
       for (std::size_t i = 0; i < spec_.data.sources.size(); ++i) {
         for (const std::string& path : spec_.data.sources[i].paths) {
-          missing(fmt::format("data.sources[{}].paths", i), path);
+          missing(fmt::format("data.sources[{}].paths", i), path, true);
         }
       }
     }

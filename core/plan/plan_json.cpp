@@ -86,6 +86,10 @@ nlohmann::json to_json(const Plan& plan) {
                                  {"grouped_8", plan.cache.grouped}};
   o["checkpoint_bytes"] = plan.checkpoint_bytes;
   o["speed"] = speed_json(plan.speed);
+  o["sources"] = nlohmann::json::array();
+  for (const SourceTokens& source : plan.sources) {
+    o["sources"].push_back({{"name", source.name}, {"tokens", source.tokens}});
+  }
   return o;
 }
 

@@ -121,6 +121,10 @@ fs::path resolve_path(const std::string& path, const fs::path& base) {
   }
   if (path.starts_with(kResource)) return resources_folder() / path.substr(kResource.size());
   if (path == "~" || path.starts_with("~/")) {
+    if (user_home().empty()) {
+      throw Error(path, "begins with ~, and HOME is not set",
+                  "write the path in full, or set HOME to your home folder");
+    }
     return user_home() / fs::path(path.substr(std::min<std::size_t>(2, path.size())));
   }
   return base / path;  // an absolute path stays itself

@@ -35,7 +35,9 @@ bool is_independent_path(const std::string& path);
 /// A path of a spec: "resource:x" is in resources_folder(), "sample:web" is what settled_path()
 /// says, "generated:web" is a folder in home_folder() with text that the program writes there at
 /// first use (core/text/generated_text.h), "~/x" is in the user's home, and a relative path is seen
-/// from `base`. Throws Error for an unknown text of the program, or when it cannot be written.
+/// from `base`. Throws Error for an unknown text of the program, or when it cannot be written, and
+/// for
+/// "~" where HOME is not set.
 std::filesystem::path resolve_path(const std::string& path, const std::filesystem::path& base = {});
 
 /// Writes under another name in the same folder, flushes and renames: readers see the old or the

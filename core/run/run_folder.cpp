@@ -135,7 +135,9 @@ fs::path RunFolder::log_path(int rank) const {
 /// Warnings were told when the run was made.
 RunSpec RunFolder::spec() const {
   SpecReading reading = read_spec(spec_path());
-  return reading.ok() ? std::move(reading.spec) : load_spec(spec_path().string());
+  if (!reading.ok()) return load_spec(spec_path().string());  // throws the problems
+  make_paths_absolute(reading.spec, fs::current_path());
+  return std::move(reading.spec);
 }
 
 std::optional<Lineage> RunFolder::lineage() const {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numbers>
 
 #include "core/base/error.h"
@@ -171,6 +172,71 @@ StageAt Schedule::at_step(std::int64_t step) const {
           .mtp_lambda = s.mtp_lambda,
           .balance_alpha = s.balance_alpha,
           .yarn_factor = yarn_factors_[segment.stage]};
+}
+
+ModelConfig stage_model(const RunSpec& spec, const CurriculumStage& stage) {
+  ModelConfig model = spec.model;
+  model.yarn.factor = stage.yarn_factor.value_or(model.yarn.factor);
+  if (stage.yarn_original_length > 0) model.yarn.original_length = stage.yarn_original_length;
+  return model;
+}
+
+ModelConfig run_model(const RunSpec& spec) {
+  ModelConfig model =
+      spec.curriculum.empty() ? spec.model : stage_model(spec, spec.curriculum.front());
+  for (const CurriculumStage& stage : spec.curriculum) {
+    model.max_position_embeddings = std::max(model.max_position_embeddings, stage.sequence_length);
+  }
+  return model;
+}
+
+Mixture stage_mixture(const RunSpec& spec, const CurriculumStage& stage) {
+  if (spec.data.sources.empty()) {
+    Mixture mixture;
+    for (const auto& part : stage.mixture) {
+      if (part.second > 0) mixture.push_back(part);
+    }
+    return mixture;
+  }
+  Mixture mixture;
+  for (const DataSource& source : spec.data.sources) {
+    const auto own = std::find_if(stage.mixture.begin(), stage.mixture.end(),
+                                  [&](const auto& part) { return part.first == source.name; });
+    const double left_out = 0;
+    const double weight = stage.mixture.empty()        ? source.weight
+                          : own == stage.mixture.end() ? left_out
+                                                       : own->second;
+    if (weight > 0) mixture.emplace_back(source.name, weight);
+  }
+  return mixture;
+}
+
+Mixture run_mixture(const RunSpec& spec) {
+  const bool any = std::any_of(spec.curriculum.begin(), spec.curriculum.end(),
+                               [](const CurriculumStage& s) { return !s.mixture.empty(); });
+  if (!any) return stage_mixture(spec, {});
+  const Schedule schedule(spec);
+  std::map<std::string, double> tokens;
+  for (int i = 0; i < schedule.stages(); ++i) {
+    const std::int64_t end = schedule.first_step(i + 1);
+    const std::int64_t after =
+        end < schedule.total_steps() ? schedule.at_step(end).tokens : schedule.total_tokens();
+    const auto of_stage =
+        static_cast<double>(after - schedule.at_step(schedule.first_step(i)).tokens);
+    const Mixture mixture = stage_mixture(spec, spec.curriculum[static_cast<std::size_t>(i)]);
+    double sum = 0;
+    for (const auto& part : mixture) sum += part.second;
+    for (const auto& part : mixture) tokens[part.first] += of_stage * part.second / sum;
+  }
+  Mixture shares;
+  for (const DataSource& source : spec.data.sources) {
+    if (tokens.count(source.name)) {
+      shares.emplace_back(source.name,
+                          tokens[source.name] / static_cast<double>(schedule.total_tokens()));
+    }
+  }
+  if (spec.data.sources.empty()) shares.assign(tokens.begin(), tokens.end());
+  return shares;
 }
 
 StageAt Schedule::at_tokens(std::int64_t tokens) const {

@@ -83,6 +83,15 @@ class Schedule {
   std::int64_t total_steps_ = 0, total_tokens_ = 0;
 };
 
+/// The sources that a stage reads, with weights above 0: the stage's own mixture, or where it has
+/// none the weights of data.sources, in the order of data.sources. Empty where neither says
+/// anything: shards are then read by the weights they were built with.
+Mixture stage_mixture(const RunSpec& spec, const CurriculumStage& stage);
+
+/// As stage_mixture(), for the run as a whole: where a stage has a mixture of its own, each
+/// source's share of all tokens. Sources that no stage reads are left out.
+Mixture run_mixture(const RunSpec& spec);
+
 /// Sequences of a step that begins `tokens` into its stage, a multiple of `multiple`.
 std::int64_t batch_at(const CurriculumStage& stage, std::int64_t tokens, std::int64_t multiple);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "core/base/error.h"
@@ -32,6 +33,8 @@ class Checker {
       error("curriculum", "has no stages", "one [[curriculum]] or more");
     }
     check_parallel();
+    check_what_this_build_does();
+    check_paths();
     check_rest();
     if (clean()) check_as_a_whole();
     return std::move(problems_);
@@ -123,11 +126,26 @@ class Checker {
                                           spec::quote(spec::printable(sources[i].name))));
       }
       if (sources[i].paths.empty()) error(path + ".paths", "is empty", "files or folders");
+      if (!is_read(sources[i])) {
+        warn(path + ".weight", "is 0 and no stage has the source in its mixture: it is not read");
+      }
       sum += sources[i].weight;
     }
-    if (!sources.empty() && sum <= 0) {
+    const bool needed = std::any_of(spec_.curriculum.begin(), spec_.curriculum.end(),
+                                    [](const CurriculumStage& s) { return s.mixture.empty(); });
+    if (!sources.empty() && sum <= 0 && needed) {
       error("data.sources", "all weights are 0", "one weight above 0");
     }
+  }
+
+  bool is_read(const DataSource& source) const {
+    if (source.weight > 0) return true;
+    return std::any_of(
+        spec_.curriculum.begin(), spec_.curriculum.end(), [&](const CurriculumStage& stage) {
+          return std::any_of(stage.mixture.begin(), stage.mixture.end(), [&](const auto& part) {
+            return part.first == source.name && part.second > 0;
+          });
+        });
   }
 
   void check_stage(std::size_t index) {
@@ -232,14 +250,62 @@ class Checker {
   void check_parallel() {
     const auto& p = spec_.parallel;
     const ModelConfig& m = spec_.model;
+    const auto one_rank = [&](const char* key, std::int64_t ranks) {
+      if (ranks <= 1) return;
+      error(key, fmt::format("{} ranks can be planned, but this version trains on one", ranks),
+            "1 for a run");
+    };
+    one_rank("parallel.data", p.data);
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));
+    } else {
+      one_rank("parallel.pipeline", p.pipeline);
     }
     if (p.expert > 1 && (m.n_routed_experts == 0 || m.n_routed_experts % p.expert != 0)) {
       error("parallel.expert",
             fmt::format("{} ranks cannot share {} experts evenly", p.expert, m.n_routed_experts));
+    } else {
+      one_rank("parallel.expert", p.expert);
     }
+  }
+
+  /// Settings with a meaning that no code stands behind yet are refused, not passed over.
+  void check_what_this_build_does() {
+    if (spec_.host.kind != HostKind::Local) {
+      error("host.kind",
+            fmt::format("\"{}\" can be planned, but this version trains on this machine alone",
+                        spec_.host.kind == HostKind::Ssh ? "ssh" : "slurm"),
+            "\"local\" for a run");
+    }
+    if (spec_.host.kind == HostKind::Local && !spec_.host.address.empty()) {
+      warn("host.address", "is not used: host.kind is local");
+    }
+    if (!spec_.tokenizer.byte_fallback) {
+      error("tokenizer.byte_fallback",
+            "is false, but vocabularies of this program spell unknown characters in bytes, so that "
+            "every text comes back as it was",
+            "true");
+    }
+  }
+
+  void check_home(const std::string& key, const std::string& path) {
+    const bool in_home = path == "~" || path.starts_with("~/");
+    const char* home = std::getenv("HOME");
+    if (!in_home || (home && *home)) return;
+    error(key, fmt::format("{} begins with ~, and HOME is not set", spec::quote(path)),
+          "the path in full, or HOME set to your home folder");
+  }
+
+  void check_paths() {
+    for (std::size_t i = 0; i < spec_.data.sources.size(); ++i) {
+      for (const std::string& path : spec_.data.sources[i].paths) {
+        check_home(fmt::format("data.sources[{}].paths", i), path);
+      }
+    }
+    check_home("data.shards", spec_.data.shards);
+    check_home("tokenizer.path", spec_.tokenizer.path);
+    check_home("checkpoint.start_from", spec_.checkpoint.start_from);
   }
 
   void check_rest() {
@@ -254,8 +320,14 @@ class Checker {
     if (spec_.samples.every_steps > 0 && spec_.samples.prompts.empty()) {
       warn("samples.prompts", "is empty: no samples will be written");
     }
-    if (spec_.host.kind == HostKind::Ssh && spec_.host.address.empty()) {
-      error("host.address", "is empty", "an alias of ssh, as host.kind is ssh");
+    if (spec_.validation.every_steps > 0 && spec_.data.held_out_fraction == 0 &&
+        spec_.data.shards.empty()) {
+      warn("data.held_out_fraction",
+           fmt::format(
+               "is 0, so that no text is held out, but validation.every_steps is {}: the run "
+               "is not validated",
+               spec_.validation.every_steps),
+           "a share above 0, or validation.every_steps = 0");
     }
   }
 
@@ -280,22 +352,6 @@ class Checker {
 
 std::vector<Problem> check_spec(const RunSpec& spec) {
   return Checker(spec).check();
-}
-
-ModelConfig stage_model(const RunSpec& spec, const CurriculumStage& stage) {
-  ModelConfig model = spec.model;
-  model.yarn.factor = stage.yarn_factor.value_or(model.yarn.factor);
-  if (stage.yarn_original_length > 0) model.yarn.original_length = stage.yarn_original_length;
-  return model;
-}
-
-ModelConfig run_model(const RunSpec& spec) {
-  ModelConfig model =
-      spec.curriculum.empty() ? spec.model : stage_model(spec, spec.curriculum.front());
-  for (const CurriculumStage& stage : spec.curriculum) {
-    model.max_position_embeddings = std::max(model.max_position_embeddings, stage.sequence_length);
-  }
-  return model;
 }
 
 bool SpecReading::ok() const {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// SentencePiece works on valid UTF-8 and writes a space as U+2581. Exactness for every sequence of
-// bytes is kept here: what SentencePiece would alter (ill-formed bytes, a true U+2581, NUL) becomes
-// byte tokens, and decoding goes through a table of the bytes of each piece.
+// SentencePiece works on valid UTF-8 and writes a space as U+2581. Where the vocabulary allows it
+// (no normalisation, byte tokens), text is encoded exactly for every sequence of bytes: what
+// SentencePiece would alter (ill-formed bytes, a true U+2581, NUL) becomes byte tokens, and
+// decoding goes through a table of the bytes of each piece. Vocabularies that alter text by design
+// encode it as SentencePiece itself does; alterations() says what changes.
 #include "core/tokenizer/sentencepiece_tokenizer.h"
 
 #include <sentencepiece_processor.h>
@@ -15,6 +17,7 @@
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/tokenizer/sentencepiece_file.h"
 #include "core/tokenizer/utf8.h"
 
 namespace tessera {
@@ -101,6 +104,10 @@ class SentencePieceTokenizer final : public Tokenizer {
   const SpecialTokens& specials() const override { return specials_; }
   void save(const std::filesystem::path& folder) const override;
   const std::string& hash() const override { return hash_; }
+  bool adds_leading_space() const override {
+    return facts_.leading_space && !facts_.space_behind_word;
+  }
+  const std::string& alterations() const override { return alterations_; }
 
  private:
   std::size_t checked(std::int32_t id) const {
@@ -110,9 +117,14 @@ class SentencePieceTokenizer final : public Tokenizer {
                   "the tokens belong to another vocabulary");
     return static_cast<std::size_t>(id);
   }
-  void read_pieces(const std::string& where);
-  void check_exact(const std::string& where) const;
+  void read_pieces();
+  void read_piece(int id);
+  void find_specials();
+  void guard_spelled_roles();
+  bool is_exact();
+  bool round_trips(std::string_view probe) const;
   void encode_text(std::string_view text, std::vector<std::int32_t>& out) const;
+  void encode_parts(std::string_view text, std::vector<std::int32_t>& out) const;
   std::vector<int> encode_segment(std::string_view segment) const;
 
   std::string model_, hash_;
@@ -122,71 +134,180 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::array<std::int32_t, 256> byte_ids_{};
   std::vector<std::pair<std::string, std::int32_t>> spellings_;
   SpecialTokens specials_;
+  SentencePieceFacts facts_;
+  std::string alterations_;  ///< what encoding changes in a text; empty: nothing
+  bool exact_ = false;       ///< text is encoded in parts, and byte by byte where need be
   bool split_words_ = true;
+  bool mixes_lines_ = false;  ///< a piece holds a line end or tab beside other characters
+  /// For special tokens that SentencePiece finds in text: the ids that spell them as text.
+  std::unordered_map<int, std::vector<int>> spelled_out_;
   const std::uint64_t serial_ = next_serial();
 };
 
-SentencePieceTokenizer::SentencePieceTokenizer(std::string model, const std::string& where)
-    : model_(std::move(model)) {
-  const auto status = processor_.LoadFromSerializedProto(model_);
-  if (!status.ok())
-    throw Error(where, "not a SentencePiece model, or damaged",
-                "copy the file again, or train a new one with `tessera tokenizer train`");
-  hash_ = fmt::format("{:016x}", XXH3_64bits(model_.data(), model_.size()));
-  read_pieces(where);
-  check_exact(where);
+/// Roles as vocabularies spell them. A user-defined piece of this form, unlike a control piece, is
+/// found in text by SentencePiece, which text that a user typed must not reach.
+bool spells_role(std::string_view piece) {
+  const auto between = [&](std::string_view begin, std::string_view end) {
+    return piece.size() > begin.size() + end.size() && piece.starts_with(begin) &&
+           piece.ends_with(end);
+  };
+  return between("<|", "|>") || between("<\xEF\xBD\x9C", "\xEF\xBD\x9C>");
 }
 
-void SentencePieceTokenizer::read_pieces(const std::string& where) {
-  byte_ids_.fill(-1);
-  for (int id = 0; id < processor_.GetPieceSize(); ++id) {
-    const std::string& spelling = processor_.IdToPiece(id);
-    const bool is_special = processor_.IsControl(id) || processor_.IsUnknown(id);
-    special_.push_back(is_special);
-    std::string bytes;
-    if (is_special) {
-      spellings_.emplace_back(spelling, id);
-    } else if (processor_.IsByte(id)) {
-      const int value = std::stoi(spelling.substr(3, 2), nullptr, 16);  // "<0x0A>"
-      byte_ids_[static_cast<std::size_t>(value)] = id;
-      bytes.push_back(static_cast<char>(value));
-    } else {
-      for (std::size_t at = 0; at < spelling.size();) {
-        const bool blank = spelling.compare(at, kBlankBytes.size(), kBlankBytes) == 0;
-        if (blank && at > 0 && bytes.back() != ' ') split_words_ = false;
-        bytes.push_back(blank ? ' ' : spelling[at]);
-        at += blank ? kBlankBytes.size() : 1;
-      }
-    }
-    bytes_.push_back(std::move(bytes));
+/// What a vocabulary changes in a text, for people.
+std::string describe_alterations(const SentencePieceFacts& facts) {
+  std::vector<std::string> parts;
+  if (!facts.rules.empty()) parts.push_back(fmt::format("normalises characters ({})", facts.rules));
+  if (facts.removes_spaces) parts.emplace_back("joins runs of spaces and drops those at the ends");
+  if (!facts.byte_fallback) parts.emplace_back("has no token for characters it does not know");
+  if (parts.empty()) parts.emplace_back("does not give back every text exactly");
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+SentencePieceTokenizer::SentencePieceTokenizer(std::string model, const std::string& where)
+    : model_(std::move(model)) {
+  if (!processor_.LoadFromSerializedProto(model_).ok()) {
+    throw Error(where, "this is no SentencePiece model, or it is damaged",
+                "copy or download the file again");
   }
-  if (std::count(byte_ids_.begin(), byte_ids_.end(), -1) > 0)
-    throw Error(where, "the SentencePiece model has no byte tokens",
-                "train it with --byte_fallback=true");
+  hash_ = fmt::format("{:016x}", XXH3_64bits(model_.data(), model_.size()));
+  facts_ = read_sentencepiece_facts(model_, where);
+  if (facts_.pieces.size() != static_cast<std::size_t>(processor_.GetPieceSize())) {
+    throw Error(where,
+                fmt::format("the SentencePiece model lists {} pieces and gives {}",
+                            facts_.pieces.size(), processor_.GetPieceSize()),
+                "copy or download the file again");
+  }
+  read_pieces();
+  find_specials();
+  guard_spelled_roles();
+  exact_ = is_exact();
+  if (!exact_) alterations_ = describe_alterations(facts_);
+}
+
+void SentencePieceTokenizer::read_pieces() {
+  byte_ids_.fill(-1);
+  for (int id = 0; id < processor_.GetPieceSize(); ++id) read_piece(id);
+}
+
+void SentencePieceTokenizer::read_piece(int id) {
+  using Piece = SentencePieceFacts::Piece;
+  const std::string& spelling = processor_.IdToPiece(id);
+  const Piece type = facts_.pieces[static_cast<std::size_t>(id)];
+  const bool is_special = type == Piece::Control || type == Piece::Unknown ||
+                          (type == Piece::UserDefined && spells_role(spelling));
+  special_.push_back(is_special);
+  std::string bytes;
+  if (is_special) {
+    spellings_.emplace_back(spelling, id);
+  } else if (type == Piece::Byte) {
+    const int value = std::stoi(spelling.substr(3, 2), nullptr, 16);  // "<0x0A>"
+    byte_ids_[static_cast<std::size_t>(value)] = id;
+    bytes.push_back(static_cast<char>(value));
+  } else {
+    for (std::size_t at = 0; at < spelling.size();) {
+      const bool blank = spelling.compare(at, kBlankBytes.size(), kBlankBytes) == 0;
+      if (blank && at > 0 && bytes.back() != ' ') split_words_ = false;
+      bytes.push_back(blank ? ' ' : spelling[at]);
+      at += blank ? kBlankBytes.size() : 1;
+    }
+    const std::size_t line = bytes.find_first_of("\n\t");
+    mixes_lines_ = mixes_lines_ || (line != std::string::npos &&
+                                    bytes.find_first_not_of(bytes[line]) != std::string::npos);
+  }
+  bytes_.push_back(std::move(bytes));
+}
+
+void SentencePieceTokenizer::find_specials() {
   const auto find = [&](std::string_view spelling) { return special_id(spelling); };
   specials_ = {processor_.bos_id(),    processor_.eos_id(),      processor_.pad_id(),
                processor_.unk_id(),    find(special::kFimBegin), find(special::kFimHole),
                find(special::kFimEnd), find(special::kUser),     find(special::kAssistant)};
 }
 
-void SentencePieceTokenizer::check_exact(const std::string& where) const {
+/// Each character of a role on its own: as a piece, in bytes, or as the unknown token.
+void SentencePieceTokenizer::guard_spelled_roles() {
+  for (const auto& [spelling, id] : spellings_) {
+    if (facts_.pieces[static_cast<std::size_t>(id)] != SentencePieceFacts::Piece::UserDefined) {
+      continue;
+    }
+    std::vector<int>& ids = spelled_out_[id];
+    for (std::size_t at = 0; at < spelling.size();) {
+      const std::string part = spelling.substr(at, utf8::next(spelling, at).bytes);
+      at += part.size();
+      const int piece = processor_.PieceToId(part);
+      if (piece != specials_.unknown) {
+        ids.push_back(piece);
+        continue;
+      }
+      for (const char c : part) {
+        const std::int32_t byte = byte_ids_[static_cast<unsigned char>(c)];
+        ids.push_back(byte >= 0 ? byte : specials_.unknown);
+        if (byte < 0) break;
+      }
+    }
+  }
+}
+
+bool SentencePieceTokenizer::round_trips(std::string_view probe) const {
+  return decode(encode(probe, SpecialText::AsText)) == probe;
+}
+
+/// Whether text can be encoded in parts and comes back as it was. A space before the text is no
+/// hindrance: it is put there by encode_text() and taken away by decode().
+bool SentencePieceTokenizer::is_exact() {
+  const bool has_bytes = std::count(byte_ids_.begin(), byte_ids_.end(), -1) == 0;
+  if (!facts_.rules.empty() || facts_.removes_spaces || !facts_.escapes_spaces ||
+      facts_.space_behind_word || !facts_.byte_fallback || !has_bytes || mixes_lines_) {
+    return false;
+  }
+  if (facts_.leading_space &&
+      !processor_.LoadFromSerializedProto(without_leading_space(model_)).ok()) {
+    // A self-test in the file speaks of the space.
+    const auto status = processor_.LoadFromSerializedProto(model_);
+    if (!status.ok()) throw Error("tokenizer", status.ToString());
+    return false;
+  }
+  exact_ = true;
   // A leading space, runs of spaces, a compatibility character, trailing space and line ends.
-  const std::string probe = "a  b \xEF\xAC\x81 \xE2\x85\xA3\t\n\n c ";
-  if (decode(encode(probe, SpecialText::AsText)) != probe)
-    throw Error(where, "the SentencePiece model alters its text (normalisation or dummy prefix)",
-                "train it with --normalization_rule_name=identity --add_dummy_prefix=false "
-                "--remove_extra_whitespaces=false");
+  if (round_trips("a  b \xEF\xAC\x81 \xE2\x85\xA3\t\n\n c ") && round_trips(" a")) return true;
+  exact_ = false;
+  const auto status = processor_.LoadFromSerializedProto(model_);
+  if (!status.ok()) throw Error("tokenizer", status.ToString());
+  return false;
 }
 
 std::vector<int> SentencePieceTokenizer::encode_segment(std::string_view segment) const {
   std::vector<int> ids;
   const auto status = processor_.Encode(segment, &ids);
   if (!status.ok()) throw Error("tokenizer", status.ToString());
-  return ids;
+  if (spelled_out_.empty()) return ids;
+  std::vector<int> guarded;
+  for (const int id : ids) {
+    const auto found = spelled_out_.find(id);
+    if (found == spelled_out_.end()) {
+      guarded.push_back(id);
+    } else {
+      guarded.insert(guarded.end(), found->second.begin(), found->second.end());
+    }
+  }
+  return guarded;
 }
 
 void SentencePieceTokenizer::encode_text(std::string_view text,
                                          std::vector<std::int32_t>& out) const {
+  if (text.empty()) return;
+  if (exact_) {
+    if (!facts_.leading_space) return encode_parts(text, out);
+    std::string spaced(1, ' ');
+    return encode_parts(spaced.append(text), out);
+  }
+  const auto ids = encode_segment(text);
+  out.insert(out.end(), ids.begin(), ids.end());
+}
+
+void SentencePieceTokenizer::encode_parts(std::string_view text,
+                                          std::vector<std::int32_t>& out) const {
   SegmentCache& cache = segment_cache(serial_);
   for (std::size_t at = 0; at < text.size();) {
     const Segment segment = next_segment(text, at, split_words_);

@@ -10,7 +10,7 @@
 namespace tessera {
 
 /// `model` is a serialised SentencePiece model; `where` names its origin in messages. Throws Error
-/// when it is damaged, lacks byte fallback, or changes text (normalisation, dummy prefix).
+/// when it is damaged.
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model,
                                                               const std::string& where);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/tokenizer/tokenizer.h"
 
+#include <array>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/tokenizer/sentencepiece_tokenizer.h"
@@ -10,17 +12,75 @@
 
 namespace tessera {
 
-std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
-  const auto file_path = std::filesystem::is_directory(path) ? path / "tokenizer.model" : path;
-  // Other kinds of vocabulary are told apart here, by the name of the file.
-  if (file_path.extension() != ".model")
-    throw Error(file_path.string(), "unknown kind of vocabulary",
+namespace fs = std::filesystem;
+
+namespace {
+/// Vocabularies that this build does not read yet, by the name of their file.
+constexpr std::array kNotRead{
+    std::pair{"tokenizer.json", "the tokenizers library's form (byte-level BPE)"},
+    std::pair{"vocab.json", "byte-level BPE with merges.txt"},
+    std::pair{"tiktoken.model", "tiktoken's byte pairs"},
+};
+constexpr const char* kSameModel =
+    "a model can be used with its own vocabulary alone: use a copy of it that has tokenizer.model";
+
+Error no_vocabulary(const fs::path& folder) {
+  for (const auto& [name, kind] : kNotRead) {
+    if (!fs::exists(folder / name)) continue;
+    return {(folder / name).string(),
+            fmt::format("this kind of vocabulary is not read yet: {}. Only SentencePiece's "
+                        "tokenizer.model is, and the folder has none",
+                        kind),
+            kSameModel};
+  }
+  return {folder.string(), "the folder holds no vocabulary: there is no tokenizer.model in it",
+          "copy the tokenizer.model that belongs to the model into the folder"};
+}
+
+/// The file to read for a file or folder that a user named.
+fs::path vocabulary_file(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    const fs::path file = path / "tokenizer.model";
+    if (!fs::exists(fs::symlink_status(file, error))) throw no_vocabulary(path);
+    return file;
+  }
+  if (!fs::exists(fs::symlink_status(path, error))) {
+    throw Error(path.string(), "there is no such file or folder",
+                "check the spelling: expected a tokenizer.model, or the folder that holds one");
+  }
+  if (path.extension() != ".model") {
+    throw Error(path.string(), "this is not a vocabulary that can be read",
                 "expected a SentencePiece file named tokenizer.model");
+  }
+  return path;
+}
+
+/// Clones without git-lfs hold a text of three lines where a large file belongs.
+bool is_lfs_pointer(std::string_view bytes) {
+  return bytes.starts_with("version https://git-lfs");
+}
+}  // namespace
+
+std::shared_ptr<const Tokenizer> Tokenizer::load(const fs::path& path) {
+  const fs::path file_path = vocabulary_file(path);
   std::ifstream file(file_path, std::ios::binary);
-  if (!file)
-    throw Error(file_path.string(), "cannot open the vocabulary",
-                "give the file or its folder, or make one with `tessera tokenizer train`");
-  std::string model(std::istreambuf_iterator<char>(file), {});
+  if (!file && fs::is_symlink(file_path) && !fs::exists(file_path)) {
+    throw Error(
+        file_path.string(),
+        fmt::format("is a link to {}, which is not there", fs::read_symlink(file_path).string()),
+        "fetch the file again");
+  }
+  std::string model;
+  if (file) model.assign(std::istreambuf_iterator<char>(file), {});
+  if (!file) {
+    throw Error(file_path.string(), "cannot read the vocabulary",
+                "check that the file may be read");
+  }
+  if (is_lfs_pointer(model)) {
+    throw Error(file_path.string(), "is a Git LFS pointer: the file itself was not downloaded",
+                "run `git lfs pull` in the folder, or download the file");
+  }
   return make_sentencepiece_tokenizer(std::move(model), file_path.string());
 }
 
@@ -30,6 +90,7 @@ std::string Tokenizer::decode(const std::vector<std::int32_t>& ids, bool spell_s
     text += bytes_of(id);
     if (spell_specials && is_special(id)) text += piece(id);
   }
+  if (adds_leading_space() && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }
 
@@ -60,8 +121,11 @@ std::int32_t Tokenizer::special_id(std::string_view spelling) const {
   return -1;
 }
 
-StreamDecoder::StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool spell_specials)
-    : tokenizer_(std::move(tokenizer)), spell_specials_(spell_specials) {}
+StreamDecoder::StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool spell_specials,
+                             bool begins_text)
+    : tokenizer_(std::move(tokenizer)),
+      spell_specials_(spell_specials),
+      drop_space_(begins_text && tokenizer_->adds_leading_space()) {}
 
 std::string StreamDecoder::push(std::int32_t id) {
   if (tokenizer_->is_special(id)) {
@@ -70,7 +134,10 @@ std::string StreamDecoder::push(std::int32_t id) {
     if (spell_specials_) text += tokenizer_->piece(id);
     return text;
   }
-  held_ += tokenizer_->bytes_of(id);
+  std::string_view bytes = tokenizer_->bytes_of(id);
+  if (drop_space_ && bytes.starts_with(' ')) bytes.remove_prefix(1);
+  drop_space_ = false;
+  held_ += bytes;
   const std::size_t whole = held_.size() - utf8::incomplete_tail(held_);
   std::string text = utf8::replace_invalid(std::string_view(held_).substr(0, whole));
   held_.erase(0, whole);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Text to token ids and back, exactly: decode(encode(text)) == text for every sequence of bytes.
-// One interface; which algorithm stands behind it is decided by the file that is loaded.
+// Text to token ids and back: decode(encode(text)) == text for every sequence of bytes, unless
+// alterations() says otherwise. One interface; which algorithm stands behind it is decided by the
+// file that is loaded.
 #pragma once
 
 #include <cstdint>
@@ -45,11 +46,13 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
 
   /// Loads a file, or the tokenizer file of a folder (`tokenizer.model`, SentencePiece). Throws
-  /// Error naming the file when it is missing, damaged, or of a kind this build does not know.
+  /// Error naming the file when it is missing, damaged, or of a kind this build does not read
+  /// (`tokenizer.json`, `vocab.json`).
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
 
   /// Ids of `text`; adds no BOS or EOS. Bytes that are not UTF-8 become byte tokens, so that
-  /// decode() gives them back.
+  /// decode() gives them back, unless the vocabulary alters text. A character that it cannot spell
+  /// becomes the unknown token.
   virtual std::vector<std::int32_t> encode(std::string_view text,
                                            SpecialText specials = SpecialText::AsText) const = 0;
 
@@ -70,8 +73,15 @@ class Tokenizer {
   /// 16 hexadecimal digits that name this vocabulary: token shards and checkpoints carry them.
   virtual const std::string& hash() const = 0;
 
-  /// The bytes of all ids joined, special tokens left out, or spelled out when asked. The result
-  /// need not be UTF-8 when the ids do not form whole characters.
+  /// The vocabulary puts a space before every text (`add_dummy_prefix`, as Llama 2 and its kin have
+  /// it). decode() and StreamDecoder take it away again from the begin of a text.
+  virtual bool adds_leading_space() const = 0;
+  /// What encoding changes in a text ("normalises characters (nmt_nfkc)"); empty: nothing.
+  virtual const std::string& alterations() const = 0;
+
+  /// The bytes of all ids joined, special tokens left out, or spelled out when asked. The ids begin
+  /// a text: see adds_leading_space(). The result need not be UTF-8 when the ids do not form whole
+  /// characters.
   std::string decode(const std::vector<std::int32_t>& ids, bool spell_specials = false) const;
 
   /// One token for people: special tokens as spelled, line breaks as "\n", bytes that form no
@@ -87,7 +97,9 @@ class Tokenizer {
 /// for each ill-formed sequence otherwise.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool spell_specials = false);
+  /// `begins_text`: the first id begins a text, rather than going on with one.
+  explicit StreamDecoder(std::shared_ptr<const Tokenizer> tokenizer, bool spell_specials = false,
+                         bool begins_text = true);
 
   /// The characters that `id` completes; often empty within a multi-byte character.
   std::string push(std::int32_t id);
@@ -97,6 +109,7 @@ class StreamDecoder {
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;
   bool spell_specials_;
+  bool drop_space_;  ///< the next character is dropped if it is the space before the text
   std::string held_;
 };
 

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <stdexcept>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/tokenizer/child_process.h"
 #include "core/tokenizer/sentencepiece_tokenizer.h"
 #include "core/tokenizer/utf8.h"
 
@@ -137,8 +140,74 @@ std::unordered_map<std::string, std::string> trainer_flags(const TokenizerTrainO
       {"hard_vocab_limit", "false"},
       // NOTE: sums of the unigram model depend on the number of threads: it is part of the result.
       {"num_threads", "4"},
-      {"minloglevel", "2"},
+      {"minloglevel", "0"},  // its log is read for progress
   };
+}
+
+/// The number behind `name` in a line of SentencePiece's log; 0 where there is none.
+std::int64_t number_after(std::string_view line, std::string_view name) {
+  const std::size_t at = line.find(name);
+  std::int64_t number = 0;
+  if (at != std::string_view::npos)
+    std::from_chars(line.data() + at + name.size(), line.data() + line.size(), number);
+  return number;
+}
+
+/// Reads how far the training is from SentencePiece's log. BPE adds pieces up to the size asked
+/// for; unigram starts with many and drops a quarter at a time.
+class TrainingProgress {
+ public:
+  explicit TrainingProgress(const TokenizerTrainOptions& options) : options_(options) {}
+
+  void line(std::string_view line) {
+    const bool bpe = options_.algorithm == TokenizerAlgorithm::Bpe;
+    if (line.find(bpe ? "Added: " : "sub_iter=") == std::string_view::npos) return;
+    const std::int64_t size = number_after(line, " size=");
+    if (bpe) {
+      done_ = std::min<std::int64_t>(size, options_.vocab_size);
+      total_ = options_.vocab_size;
+      return;
+    }
+    first_ = std::max(first_, size);
+    total_ = std::max<std::int64_t>(first_ - options_.vocab_size, 0);
+    done_ = std::min(first_ - size, total_);
+  }
+  void report() {
+    if (options_.progress && pace_.due())
+      options_.progress({"vocabulary", done_, total_, total_ > 0 ? "pieces" : ""});
+  }
+
+ private:
+  const TokenizerTrainOptions& options_;
+  Pace pace_;
+  std::int64_t first_ = 0, done_ = 0, total_ = 0;
+};
+
+/// The bytes of the model.
+std::string train_in_child(const std::vector<std::string>& sentences,
+                           const TokenizerTrainOptions& options) {
+  TrainingProgress progress(options);
+  const ChildResult result = run_in_child(
+      [&] {
+        Sentences iterator(sentences);
+        std::string model;
+        const auto status =
+            sentencepiece::SentencePieceTrainer::Train(trainer_flags(options), &iterator, &model);
+        if (!status.ok()) throw std::runtime_error(status.message());
+        return model;
+      },
+      {.stopped =
+           [&] {
+             progress.report();
+             return is_set(options.stop);
+           },
+       .error_line = [&](const std::string& line) { progress.line(line); }});
+  if (result.stopped) throw Stopped("tokenizer");
+  if (!result.failure.empty())
+    throw Error("tokenizer",
+                fmt::format("training failed: {} ({})", result.last_words, result.failure),
+                "a larger vocab_size, a smaller character_coverage or more text");
+  return result.output;
 }
 
 }  // namespace
@@ -153,20 +222,13 @@ std::shared_ptr<const Tokenizer> train_tokenizer(const std::vector<std::string>&
   auto sentences = choose_sentences(texts, options.max_sample_bytes);
   std::size_t bytes = 0;
   for (const auto& sentence : sentences) bytes += sentence.size();
-  // NOTE: SentencePiece ends the process on samples of a few characters.
+  // NOTE: SentencePiece ends its process on samples of a few characters.
   if (bytes < 256)
     throw Error("tokenizer", fmt::format("{} bytes of text are too few to train on", bytes),
                 "check the paths and the filters of the sources");
-  // NOTE: SentencePiece ends the process when a required character is not in the sample.
+  // NOTE: SentencePiece ends its process when a required character is not in the sample.
   for (char c = '!'; c <= '~'; ++c) sentences.push_back(std::string(" ") + c);
-  Sentences iterator(sentences);
-  std::string model;
-  const auto status =
-      sentencepiece::SentencePieceTrainer::Train(trainer_flags(options), &iterator, &model);
-  if (!status.ok())
-    throw Error("tokenizer", fmt::format("training failed: {}", status.message()),
-                "a larger vocab_size, a smaller character_coverage or more text");
-  return make_sentencepiece_tokenizer(std::move(model), "trained vocabulary");
+  return make_sentencepiece_tokenizer(train_in_child(sentences, options), "trained vocabulary");
 }
 
 }  // namespace tessera

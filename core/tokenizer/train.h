@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/progress.h"
 #include "core/tokenizer/tokenizer.h"
 
 namespace tessera {
@@ -30,12 +31,18 @@ struct TokenizerTrainOptions {
   /// At most this much of the sample is used (the first texts by hash, so that order does not
   /// matter). Memory while training is about 20 times this for BPE and 40 times for unigram.
   std::int64_t max_sample_bytes = 16 << 20;
+  /// Once it is true, train_tokenizer() throws Stopped within a fraction of a second.
+  const std::atomic<bool>* stop = nullptr;
+  /// Called from the calling thread a few times a second, phase "vocabulary".
+  ReportPhase progress;
 };
 
 /// The same texts and options give the same vocabulary on every machine with the same version of
 /// SentencePiece. `texts` are documents or parts of them, in any order; bytes that are not UTF-8
 /// are passed over. Throws Error when the sample is empty or the vocabulary too small for its
 /// characters.
+/// SentencePiece works in a child process: it cannot be interrupted from inside, it ends its
+/// process on some inputs, and what it allocates is given back at once.
 std::shared_ptr<const Tokenizer> train_tokenizer(const std::vector<std::string>& texts,
                                                  const TokenizerTrainOptions& options = {});
 

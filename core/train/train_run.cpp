@@ -105,14 +105,12 @@ void Run::prepare() {
   PrepareOptions options;
   options.tokenizer_file = folder_.tokenizer_path();
   options.shards = folder_.shards_path();
-  options.message = [this](const std::string& text) {
-    constexpr std::string_view kWarning = "warning: ";
-    const bool warns = text.starts_with(kWarning);
-    sink_.message(warns ? "warning" : "info", warns ? text.substr(kWarning.size()) : text);
+  options.keep_built = true;
+  options.cache = options_.cache;
+  options.tell = [this](const std::string& level, const std::string& text) {
+    sink_.message(level, text);
   };
-  options.progress = [this](const data::BuildProgress& p) {
-    sink_.phase({"shards", p.bytes_done, p.bytes_total, "bytes"});
-  };
+  options.progress = [this](const PhaseProgress& progress) { sink_.phase(progress); };
   options.stop = &stop_.flag();
   data_ = prepare_data(spec_of_folder(), options);
   if (!std::filesystem::exists(folder_.tokenizer_path())) data_.tokenizer->save(folder_.path());
@@ -128,9 +126,9 @@ RunSpec Run::spec_of_folder() const {
   const auto has_shards = [](const fs::path& shards) {
     return fs::exists(shards / "manifest.json");
   };
-  if (spec.data.shards.empty()) {
-    if (has_shards(folder_.shards_path())) spec.data.shards = folder_.shards_path();
-  } else if (!has_shards(resolve_path(spec.data.shards)) && !starting_checkpoint().empty()) {
+  // The folder's own shards are used as they are: PrepareOptions::keep_built.
+  if (!spec.data.shards.empty() && !has_shards(resolve_path(spec.data.shards)) &&
+      !starting_checkpoint().empty()) {
     throw Error("data.shards",
                 fmt::format("{}, which this run was trained on so far, holds no token shards now",
                             spec.data.shards),
@@ -334,14 +332,15 @@ void Run::measure_validation() {
   event.step = trainer_->next_step() - 1;
   event.tokens = trainer_->tokens();
   double sum = 0, weights = 0;
-  for (const DataSource& source : spec_.data.sources) {
-    if (data_.dataset->source(source.name).held_out.documents() == 0) continue;
-    const double loss = trainer_->validate(source.name, spec_.validation.sequences, &stop_.flag());
-    event.sources.push_back({source.name, loss});
-    sum += source.weight * loss;
-    weights += source.weight;
+  for (const auto& [source, weight] : validation_mixture(spec_, *data_.dataset, event.step)) {
+    const double loss = trainer_->validate(source, spec_.validation.sequences, &stop_.flag());
+    event.sources.push_back({source, loss});
+    sum += weight * loss;
+    weights += weight;
   }
-  if (weights > 0) event.loss = sum / weights;
+  // Without held-out text there is nothing to tell; prepare_data() has warned of it.
+  if (event.sources.empty()) return;
+  event.loss = sum / weights;
   sink_.emit(event);
 }
 

@@ -16,6 +16,8 @@ namespace tessera {
 struct TrainRunOptions {
   /// Called with every event after it is in the log.
   std::function<void(const EventBody&)> on_event;
+  /// See PrepareOptions::cache.
+  std::filesystem::path cache;
   /// Set when a signal comes: the run saves and stops, within seconds, whatever it is doing.
   const std::atomic<bool>* stop = nullptr;
   /// Ends after this many steps of this process, with a checkpoint; 0: when the curriculum ends.

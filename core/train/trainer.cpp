@@ -41,6 +41,7 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop) {
   const Clock::time_point start = Clock::now();
   const StageAt at = schedule_.at_step(next_step_);
   enter_stage(at);
+  follow_mixture(at);
   clear_sums();
 
   const nlohmann::json data_before = stream_.state();
@@ -67,11 +68,17 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop) {
   return result;
 }
 
+namespace {
+std::vector<data::MixturePart> mixture_parts(const Mixture& mixture) {
+  std::vector<data::MixturePart> parts;
+  for (const auto& [source, weight] : mixture) parts.push_back({source, weight});
+  return parts;
+}
+}  // namespace
+
 data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& ranks) {
   data::BatchStreamOptions options;
-  for (const DataSource& source : spec.data.sources) {
-    options.mixture.push_back({source.name, source.weight});
-  }
+  options.mixture = mixture_parts(stage_mixture(spec, spec.curriculum.front()));
   options.seed = static_cast<std::uint64_t>(spec.run.seed);
   options.extra = static_cast<int>(spec.model.num_nextn_predict_layers);
   options.fim_rate = spec.data.fim_rate;
@@ -155,6 +162,15 @@ void Trainer::enter_stage(const StageAt& at) {
   scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
   recordings_.clear();
   stage_ = at.stage;
+}
+
+/// The weights of the sources change where a stage begins. Only training calls this: looking at the
+/// model (validation, samples) does not move the data on.
+void Trainer::follow_mixture(const StageAt& at) {
+  if (at.stage == mixture_stage_) return;
+  const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
+  stream_.set_mixture(mixture_parts(stage_mixture(spec_, stage)));
+  mixture_stage_ = at.stage;
 }
 
 void Trainer::clear_sums() {
@@ -307,6 +323,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
 void Trainer::skip_data(std::int64_t steps) {
   for (std::int64_t i = 0; i < steps; ++i) {
     const StageAt at = schedule_.at_step(next_step_ + i);
+    follow_mixture(at);
     stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
   }
 }

@@ -91,6 +91,7 @@ class Trainer {
  private:
   StageAt last_stage() const;
   void enter_stage(const StageAt& at);
+  void follow_mixture(const StageAt& at);
   void clear_sums();
   /// Tokens of a step that have a target: of the next token, and of MTP.
   struct StepTargets {
@@ -125,6 +126,7 @@ class Trainer {
   Tensor balance_losses_;  ///< (blocks) F64 of one micro-batch
   Tensor loads_;
   int stage_ = -1;
+  int mixture_stage_ = 0;  ///< the stage whose weights stream_ reads by
   std::int64_t next_step_ = 0;
 };
 

@@ -111,6 +111,48 @@ TEST(Build, CountsEveryDropExactly) {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) EXPECT_EQ(texts.count(prose(seed)), 1u) << seed;
 }
 
+TEST(Build, NamesWhatItDropsAndPassesOver) {
+  const Folder folder;
+  std::string lines = json_line(prose(1));
+  for (int i = 0; i < 9; ++i) lines += "{\"body\": \"x\"}\n";
+  folder.write("web/a.jsonl", lines);
+  folder.write("web/part-01.gz", gzip(prose(9, 3000)).substr(0, 2000));
+  folder.write("web/image.bin", std::string(1000, '\0'));
+  folder.write("web/.hidden", "x");
+  fs::create_symlink("nowhere", folder / "web/link");
+  const auto options = options_for(folder, "out");
+  const BuildReport report = build(options);
+  std::string all;
+  for (const std::string& warning : report.warnings) all += warning + "\n";
+  const std::string jsonl = (folder / "web/a.jsonl").string();
+  EXPECT_NE(all.find("9 of 12 documents were dropped as no_text_field: " + jsonl +
+                     ":2 (its fields are body), " + jsonl + ":3 (its fields are body), " + jsonl +
+                     ":4 (its fields are body), " + jsonl +
+                     ":5 (its fields are body) and 5 more; set text_field"),
+            std::string::npos)
+      << all;
+  EXPECT_NE(all.find("part-01.gz (cut off)"), std::string::npos) << all;
+  EXPECT_NE(all.find("image.bin (holds NUL bytes)"), std::string::npos) << all;
+  EXPECT_NE(all.find("link (a link to nothing)"), std::string::npos) << all;
+  EXPECT_NE(report.table().find("1 files and folders whose names begin with '.'"),
+            std::string::npos);
+  // A later look at the folder tells the same.
+  EXPECT_EQ(report_of(options.folder).warnings, report.warnings);
+  EXPECT_EQ(report_of(options.folder).table(), report.table());
+}
+
+TEST(Build, TellsWhichInputsDiffer) {
+  const Folder folder;
+  write_web(folder);
+  auto options = options_for(folder, "out");
+  EXPECT_FALSE(is_built(options.folder));
+  build(options);
+  EXPECT_TRUE(is_built(options.folder));
+  EXPECT_EQ(difference_from(options), "");
+  folder.write("web/a.txt", prose(77));
+  EXPECT_EQ(difference_from(options), "/sources/0/files");
+}
+
 TEST(Build, ThreadsAndShardSizesDoNotChangeTheDocuments) {
   const Folder folder;
   write_web(folder);
@@ -369,12 +411,14 @@ TEST(Build, StopOnRequestAndGoOn) {
   options.stop = &stop;
   EXPECT_NE(error_of([&] { build(options); }).find("stopped"), std::string::npos);
   stop = false;
-  std::vector<BuildProgress> seen;
-  options.progress = [&](const BuildProgress& progress) { seen.push_back(progress); };
+  std::vector<PhaseProgress> seen;
+  options.progress = [&](const PhaseProgress& progress) { seen.push_back(progress); };
   build(options);
   ASSERT_FALSE(seen.empty());
-  EXPECT_EQ(seen.back().bytes_done, seen.back().bytes_total);
-  EXPECT_EQ(seen.back().source, "code");
+  EXPECT_EQ(seen.back().phase, "shards");
+  EXPECT_EQ(seen.back().unit, "bytes");
+  EXPECT_GT(seen.back().total, 0);
+  EXPECT_EQ(seen.back().done, seen.back().total);
 }
 
 TEST(Build, OneBuildAtATimeInAFolder) {
@@ -458,8 +502,8 @@ TEST(SampleText, SharesAndDeterminism) {
   const std::vector<Source> sources = {{"a", Domain::Web, {folder / "a"}, 3},
                                        {"b", Domain::Web, {folder / "b"}, 1},
                                        {"c", Domain::Web, {folder / "c"}, 1}};
-  const auto sample = sample_text(sources, 200000);
-  EXPECT_EQ(sample, sample_text(sources, 200000));
+  const auto sample = sample_text(sources, 200000).texts;
+  EXPECT_EQ(sample, sample_text(sources, 200000).texts);
   std::map<char, std::size_t> bytes;
   std::string all[3];
   for (std::uint64_t i = 0; i < 30; ++i) {

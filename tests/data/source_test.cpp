@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/data/source.h"
 
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/tokenizer/utf8.h"
@@ -151,7 +153,176 @@ TEST(Source, BrokenLinesDropOnlyThemselves) {
       "{\"text\": \"last\"}\n";
   EXPECT_EQ(texts_of(read_all(folder.write("a.jsonl", lines))),
             (Texts{"good", "broken_json", "broken_json", "no_text_field", "no_text_field", "empty",
-                   "broken_json", "binary", "last"}));
+                   "bad ÿ byte", "binary", "last"}));
+}
+
+Texts texts_in(const Folder& folder, const std::string& name, const std::string& bytes,
+               Domain domain = Domain::Web) {
+  Source source{"test", domain, {folder.write(name, bytes)}};
+  source.text_field = "text";
+  SourceReader reader(source, {});
+  std::vector<Document> documents;
+  for (Document document; reader.next(document);) documents.push_back(document);
+  return texts_of(documents);
+}
+
+TEST(Source, JsonIsReadInEveryLayout) {
+  const Folder folder;
+  const std::string a = R"({"id": "x", "text": "one [1] {2} \"q\""})", b = R"({"text": "two"})";
+  const std::string pretty = "{\n  \"text\": \"one\",\n  \"tags\": [\"}\", {}]\n}\n";
+  const Texts both = {"one [1] {2} \"q\"", "two"};
+  for (const std::string name : {"a.json", "a.jsonl", "a.ndjson", "a.txt", "a"}) {
+    EXPECT_EQ(texts_in(folder, name, a + "\n" + b + "\n"), both) << name;
+    EXPECT_EQ(texts_in(folder, name, a + "\r\n\r\n" + b), both) << name;
+    EXPECT_EQ(texts_in(folder, name, "\xEF\xBB\xBF" + a + "\n" + b), both) << name;
+    EXPECT_EQ(texts_in(folder, name, "[" + a + "," + b + "]"), both) << name;
+    EXPECT_EQ(texts_in(folder, name, "\n[\n  " + a + ",\n  " + b + "\n]\n"), both) << name;
+    EXPECT_EQ(texts_in(folder, name, pretty + pretty), (Texts{"one", "one"})) << name;
+    EXPECT_EQ(texts_in(folder, name, "[" + pretty + ", " + pretty + "]"), (Texts{"one", "one"}))
+        << name;
+  }
+  EXPECT_EQ(texts_in(folder, "a.json.gz", gzip("[" + a + "," + b + "]")), both);
+  EXPECT_EQ(texts_in(folder, "a.json.zst", zstd(a + "\n" + b)), both);
+  EXPECT_EQ(texts_in(folder, "utf16.json", utf16("[" + a + ", " + b + "]", true)), both);
+  EXPECT_EQ(texts_in(folder, "strings.json", R"(["one", "two"])"), (Texts{"one", "two"}));
+  EXPECT_EQ(texts_in(folder, "empty.json", "[]"), Texts{"empty"});
+}
+
+TEST(Source, AFirstLineOfAnyLengthIsALine) {
+  const Folder folder;
+  const std::string text = prose(1, 40000);  // longer than what is read at a time
+  ASSERT_GT(text.size(), 150000u);
+  const std::string lines =
+      nlohmann::json{{"text", text}, {"id", "x"}}.dump() + "\n" + R"({"text": "short"})" + "\n";
+  std::string joined;
+  const Texts found = texts_in(folder, "long.json.gz", gzip(lines));
+  for (std::size_t i = 0; i + 1 < found.size(); ++i) joined += found[i];
+  EXPECT_EQ(joined, text);
+  EXPECT_EQ(found.back(), "short");
+  EXPECT_EQ(texts_in(folder, "long", lines), found);
+}
+
+TEST(Source, JsonWithoutTheTextIsNeverText) {
+  const Folder folder;
+  const std::string wrong = R"({"body": "b"})";
+  for (const std::string name : {"a.json", "a.jsonl", "a.txt"})
+    EXPECT_EQ(texts_in(folder, name, wrong + "\n" + wrong),
+              (Texts{"no_text_field", "no_text_field"}))
+        << name;
+  EXPECT_EQ(
+      texts_in(folder, "a.json", "[" + wrong + ",{\"text\": null},{\"text\": 5}, 7, {}]"),
+      (Texts{"no_text_field", "no_text_field", "no_text_field", "broken_json", "no_text_field"}));
+  EXPECT_EQ(texts_in(folder, "one.json", wrong), Texts{"no_text_field"});
+  EXPECT_EQ(texts_in(folder, "cut.json", "[{\"text\": \"one\"}, {\"text\": \"tw"),
+            (Texts{"one", "broken_json"}));
+  EXPECT_EQ(texts_in(folder, "cut2.json", "{\n \"text\": \"one\",\n"), Texts{"broken_json"});
+  // Among code, a file with one value is a document.
+  EXPECT_EQ(texts_in(folder, "package.json", wrong, Domain::Code), Texts{wrong});
+  EXPECT_EQ(texts_in(folder, "list.json", "[1, 2]", Domain::Code), Texts{"[1, 2]"});
+  EXPECT_EQ(texts_in(folder, "code.json", wrong + "\n" + wrong, Domain::Code),
+            (Texts{"no_text_field", "no_text_field"}));
+}
+
+TEST(Source, WhatPythonWritesBeyondJsonIsRead) {
+  const Folder folder;
+  EXPECT_EQ(texts_in(folder, "a.jsonl",
+                     "{\"score\": NaN, \"text\": \"NaN\"}\n{\"text\": \"two\", \"x\": [Infinity, "
+                     "-Infinity]}\n{\"text\": \"half \\ud83d of\"}\n{\"text\": NaN}\n"),
+            (Texts{"NaN", "two", "half \xEF\xBF\xBD of", "no_text_field"}));
+}
+
+TEST(Source, TheTextMayBeAFieldOfAField) {
+  const Folder folder;
+  Source source{
+      "test",
+      Domain::Web,
+      {folder.write("a.jsonl",
+                    "{\"a\": {\"b\": \"nested\"}}\n{\"a.b\": \"flat\"}\n{\"a\": \"no\"}\n")}};
+  source.text_field = "a.b";
+  SourceReader reader(source, {});
+  std::vector<Document> documents;
+  for (Document document; reader.next(document);) documents.push_back(document);
+  EXPECT_EQ(texts_of(documents), (Texts{"nested", "flat", "no_text_field"}));
+}
+
+TEST(Source, DroppedDocumentsSayWhereAndWhy) {
+  const Folder folder;
+  const auto lines = read_all(folder.write(
+      "a.jsonl", "{\"text\": \"x\"}\n\n{\"body\": 1, \"id\": 2}\n{\"text\": null}\nbroken\n"));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[1].line, 3);
+  EXPECT_EQ(lines[1].note, "its fields are body, id");
+  EXPECT_EQ(lines[2].line, 4);
+  EXPECT_EQ(lines[2].note, "its text is null");
+  EXPECT_EQ(lines[3].line, 5);
+  const auto array = read_all(folder.write("b.json", "[\n{\"text\": \"x\"},\n\n{\n\"y\": 1}]"));
+  ASSERT_EQ(array.size(), 2u);
+  EXPECT_EQ(array[1].line, 4);
+  const auto packed = gzip(prose(1, 3000));
+  EXPECT_EQ(read_all(folder.write("c.gz", packed.substr(0, packed.size() / 2))).back().note,
+            "cut off");
+  EXPECT_EQ(read_all(folder.write("d", std::string("PAR1\0\0", 6))).back().note,
+            "a Parquet file: convert it to JSONL first");
+  // A file that goes away between listing and reading.
+  const fs::path gone = folder.write("gone.txt", "x");
+  SourceReader reader({"test", Domain::Web, {gone}}, {});
+  fs::remove(gone);
+  Document document;
+  ASSERT_TRUE(reader.next(document));
+  EXPECT_EQ(document.reason, Drop::Unreadable);
+  EXPECT_EQ(document.note, "No such file or directory");
+}
+
+std::string zstd_long(const std::string& text, int window_log) {
+  std::string out(ZSTD_compressBound(text.size()) + 64, '\0');
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, 1);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 6);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_chainLog, 6);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_ldmHashLog, 6);
+  // A stream of unknown size: the window is then not shrunk to the text.
+  ZSTD_inBuffer in{text.data(), text.size(), 0};
+  ZSTD_outBuffer to{out.data(), out.size(), 0};
+  ZSTD_compressStream2(context, &to, &in, ZSTD_e_continue);
+  EXPECT_EQ(ZSTD_compressStream2(context, &to, &in, ZSTD_e_end), 0u);
+  ZSTD_freeCCtx(context);
+  out.resize(to.pos);
+  return out;
+}
+
+/// Decoders take windows up to 128 MiB unless they are told otherwise.
+bool is_refused_by_default(const std::string& packed) {
+  ZSTD_DStream* stream = ZSTD_createDStream();
+  std::string text(100, '\0');
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  ZSTD_outBuffer out{text.data(), text.size(), 0};
+  const std::size_t status = ZSTD_decompressStream(stream, &out, &in);
+  ZSTD_freeDStream(stream);
+  return ZSTD_isError(status);
+}
+
+TEST(Source, ArchivesOfOtherProgramsAreRead) {
+  const Folder folder;
+  const std::string text = prose(1, 2000);
+  const std::string long_window = zstd_long(text, 28);  // as `zstd --long=28`
+  ASSERT_TRUE(is_refused_by_default(long_window));
+  EXPECT_EQ(texts_in(folder, "long.txt.zst", long_window), Texts{text});
+  // pzstd: a frame to be skipped before each frame of data.
+  const std::string skip("\x50\x2A\x4D\x18\4\0\0\0abcd", 12);
+  EXPECT_EQ(texts_in(folder, "parallel.txt.zst",
+                     skip + zstd(text.substr(0, 100)) + skip + zstd(text.substr(100))),
+            Texts{text});
+  for (const std::string& packed : {gzip(text), zstd(text)}) {
+    Source source{"test", Domain::Web, {folder.write("tail", packed + "-- garbage --")}};
+    SourceReader reader(source, {});
+    Document document;
+    ASSERT_TRUE(reader.next(document));
+    EXPECT_EQ(document.text, text);
+    EXPECT_FALSE(reader.next(document));
+    EXPECT_EQ(reader.remarks().count, 1);
+    EXPECT_NE(reader.remarks().text().find("tail: the bytes behind the end"), std::string::npos);
+  }
 }
 
 TEST(Source, HugeLinesArePassedOverWithoutHoldingThem) {
@@ -204,10 +375,60 @@ TEST(Source, FoldersAreWalkedInOrderAndHiddenNamesSkipped) {
   folder.write("c/d/x.txt", "x");
   folder.write(".git/config", "hidden");
   folder.write("c/.hidden.txt", "hidden");
-  fs::create_directory_symlink(folder / "b", folder / "link");
+  fs::create_directory_symlink(folder / "b", folder / "link");  // read once
   EXPECT_EQ(texts_of(read_all(folder)), (Texts{"a", "b1", "b2", "x"}));
   EXPECT_EQ(texts_of(read_all(folder / "c/.hidden.txt")), Texts{"hidden"});
   EXPECT_NE(error_of([&] { read_all(folder / "missing"); }).find("missing"), std::string::npos);
+}
+
+FileList list(const std::vector<fs::path>& paths) {
+  return list_files({"test", Domain::Web, paths});
+}
+
+TEST(Source, LinksAreFollowedOnce) {
+  const Folder folder, elsewhere;
+  elsewhere.write("more/x.txt", "x");
+  folder.write("corpus/a.txt", "a");
+  fs::create_directory_symlink(elsewhere / "more", folder / "corpus/linked");
+  fs::create_directory_symlink("..", folder / "corpus/circle");
+  fs::create_symlink(elsewhere / "more/x.txt", folder / "corpus/same.txt");
+  fs::create_symlink("nowhere", folder / "corpus/dangling.txt");
+  ASSERT_EQ(mkfifo((folder / "corpus/pipe").c_str(), 0600), 0);
+  const FileList found = list({folder / "corpus"});
+  // The link to the folder above leads back into the corpus, which is not read again.
+  EXPECT_EQ(found.files,
+            (std::vector<fs::path>{folder / "corpus/a.txt", folder / "corpus/linked/x.txt"}));
+  EXPECT_EQ(found.passed_over.count, 4);
+  const std::string text = found.passed_over.text();
+  EXPECT_NE(text.find("circle/corpus (is read already)"), std::string::npos) << text;
+  EXPECT_NE(text.find("same.txt (is read already)"), std::string::npos) << text;
+  EXPECT_NE(text.find("dangling.txt (a link to nothing)"), std::string::npos) << text;
+  EXPECT_NE(text.find("pipe (is neither a file nor a folder)"), std::string::npos) << text;
+}
+
+TEST(Source, PathsGivenTwiceAreReadOnce) {
+  const Folder folder;
+  folder.write("a/1.txt", "1");
+  folder.write("a/2.txt", "2");
+  const FileList found = list({folder / "a/2.txt", folder / "a", folder / "a"});
+  EXPECT_EQ(found.files, (std::vector<fs::path>{folder / "a/2.txt", folder / "a/1.txt"}));
+  EXPECT_EQ(found.passed_over.count, 2);
+}
+
+TEST(Source, PatternsNameFiles) {
+  const Folder folder;
+  for (const char* name : {"p/b.jsonl", "p/a.jsonl", "p/c.txt", "p/x[1].txt"})
+    folder.write(name, "x");
+  EXPECT_EQ(list({folder / "p/*.jsonl"}).files,
+            (std::vector<fs::path>{folder / "p/a.jsonl", folder / "p/b.jsonl"}));
+  EXPECT_EQ(list({folder / "p/x[1].txt"}).files.size(), 1u);  // a name, as it exists
+  EXPECT_NE(error_of([&] { list({folder / "p/*.parquet"}); }).find("no file matches"),
+            std::string::npos);
+  EXPECT_TRUE(leads_somewhere(folder / "p/?.txt"));
+  EXPECT_FALSE(leads_somewhere(folder / "q/*.txt"));
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_NE(error_of([&] { list({folder / "pipe"}); }).find("neither a file nor a folder"),
+            std::string::npos);
 }
 
 TEST(Source, SeekGoesOnAnywhere) {
@@ -218,6 +439,7 @@ TEST(Source, SeekGoesOnAnywhere) {
   folder.write("b.txt", prose(1, 500));
   folder.write("c.txt", "");
   folder.write("d.jsonl", lines + "broken\n");
+  folder.write("e.json", "[{\"text\": \"" + prose(2, 300) + "\"},\n{\"x\": 1}, {\"text\": \"z\"}]");
   ReaderOptions options;
   options.max_document_bytes = 300;
   const auto all = read_all(folder, options);

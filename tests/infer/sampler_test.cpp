@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 
@@ -58,11 +59,54 @@ TEST(Sampler, AlternativesComeWithProbabilities) {
   EXPECT_EQ(choice.best[2].id, 2);  // the lower id of two equals
 }
 
-TEST(Sampler, BadOptionsAndLogits) {
-  EXPECT_THROW(SamplingOptions{.temperature = -1}.validate(), Error);
-  EXPECT_THROW(SamplingOptions{.top_p = 0}.validate(), Error);
-  const std::vector<float> nan{NAN, NAN};
-  EXPECT_THROW(sample(nan, {}, 0), Error);
+TEST(Sampler, OptionsOutOfRangeAreNamed) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto refused = [](const SamplingOptions& options) -> std::string {
+    try {
+      options.validate();
+    } catch (const Error& error) {
+      return error.what_failed().substr(0, error.what_failed().find(' '));
+    }
+    return "";
+  };
+  for (const double value : {-1.0, 101.0, kInfinity, double(NAN)}) {
+    EXPECT_EQ(refused({.temperature = value}), "temperature") << value;
+  }
+  for (const double value : {0.0, -0.1, 1.1, double(NAN)}) {
+    EXPECT_EQ(refused({.top_p = value}), "top_p") << value;
+  }
+  EXPECT_EQ(refused({.min_p = 1.5}), "min_p");
+  EXPECT_EQ(refused({.top_k = -1}), "top_k");
+  for (const double value : {0.0, -2.0, 1e-300, 1e300, double(NAN)}) {
+    EXPECT_EQ(refused({.repetition_penalty = value}), "repetition_penalty") << value;
+  }
+  EXPECT_EQ(refused({.temperature = 0, .top_k = 1 << 30, .top_p = 1, .min_p = 1}), "");
+}
+
+TEST(FieldSampler, ALogitThatIsNotFiniteIsAnErrorWhereverItStands) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    for (std::size_t at = 0; at < kLogits.size(); ++at) {
+      std::vector<float> logits = kLogits;
+      logits[at] = bad;
+      for (const double temperature : {0.0, 0.8, 100.0}) {
+        // The last one is a padding row, too.
+        const SamplingOptions options{.temperature = temperature, .vocabulary = 3};
+        try {
+          sample(logits, options, 0, {}, 2);
+          ADD_FAILURE() << bad << " at " << at << ", temperature " << temperature;
+        } catch (const Error& error) {
+          EXPECT_NE(error.what_failed().find("the logits are not finite"), std::string::npos);
+          EXPECT_NE(error.what_failed().find(fmt::format("token {})", at)), std::string::npos);
+        }
+      }
+    }
+  }
+}
+
+TEST(Sampler, ADenormalTemperatureIsTheBest) {
+  const Choice choice = sample(kLogits, {.temperature = 1e-320}, 7, {}, 4);
+  EXPECT_EQ(choice.chosen.id, 0);
+  for (const Candidate& one : choice.best) EXPECT_TRUE(std::isfinite(one.probability));
 }
 
 }  // namespace

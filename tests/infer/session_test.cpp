@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/infer/chat.h"
 #include "tests/infer/tiny_model.h"
@@ -171,6 +173,53 @@ TEST(Session, EndsWhenTheContextIsFull) {
   request.prompt.resize(65, request.prompt.back());
   EXPECT_THROW(f.session.run(request), Error);
   EXPECT_EQ(f.session.run(Fixture::request("The quick", 3)).generated.tokens.size(), 3u);
+}
+
+TEST(FieldSession, StopsAtEveryEndThatItIsGiven) {
+  Fixture plain;
+  const SessionRequest request = Fixture::request("The quick", 24);
+  const std::vector<std::int32_t> whole = plain.session.run(request).generated.tokens;
+  ASSERT_EQ(whole.size(), 24u);
+  const auto first = std::find(whole.begin(), whole.end(), whole[9]);
+  Model model(test::tiny_config(), kF64, false, Device::Cpu);
+  model.initialise(7);
+  Session session(model, test::tiny_tokenizer(),
+                  {.cache_tokens = 512, .chunk_tokens = 16, .cache_dtype = DType::F64},
+                  {100000, whole[9]});
+  const SessionAnswer answer = session.run(request);
+  EXPECT_EQ(answer.generated.reason, StopReason::Stop);
+  EXPECT_EQ(answer.generated.tokens, std::vector<std::int32_t>(whole.begin(), first));
+}
+
+TEST(Session, StopTextsEndTheAnswerAndAreNotShown) {
+  Fixture f;
+  SessionRequest request = Fixture::request("The quick", 60);
+  std::string text;
+  SessionHooks hooks;
+  hooks.on_token = [&](const SessionToken& token) {
+    text += token.text;
+    return true;
+  };
+  text += f.session.run(request, hooks).tail_text;
+  ASSERT_GT(text.size(), 24u);
+  const std::string stop = text.substr(12, 5), expected = text.substr(0, text.find(stop));
+  text.clear();
+  request.stop_texts = {"never there", stop};
+  const SessionAnswer answer = f.session.run(request, hooks);
+  EXPECT_EQ(answer.generated.reason, StopReason::Stop);
+  EXPECT_EQ(text + answer.tail_text, expected);
+  request.stop_texts = {""};
+  EXPECT_THROW(f.session.run(request), Error);
+}
+
+TEST(Session, WithoutALimitItWritesUntilTheContextIsFull) {
+  Fixture f(64);
+  const SessionRequest request = Fixture::request("The quick", kNoTokenLimit);
+  const SessionAnswer answer = f.session.run(request);
+  EXPECT_EQ(answer.generated.reason, StopReason::Full);
+  EXPECT_EQ(answer.context_used, 64);
+  EXPECT_THROW(f.session.run(Fixture::request("The quick", 0)), Error);
+  EXPECT_THROW(f.session.run(Fixture::request("The quick", -5)), Error);
 }
 
 TEST(Session, CancelsWhileReadingAndWhileWriting) {

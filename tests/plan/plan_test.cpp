@@ -257,6 +257,21 @@ TEST(PlanProblems, TellOfSizesThatFp8DoesNotTake) {
   }
 }
 
+TEST(PlanSources, FollowTheMixturesOfTheStages) {
+  const SpecReading reading = read_spec_text(
+      "preset = \"demo\"\n[[data.sources]]\nname = \"a\"\npaths = [\"/a\"]\n[[data.sources]]\n"
+      "name = \"b\"\npaths = [\"/b\"]\n[[curriculum]]\nsteps = 10\nsequence_length = 64\n"
+      "batch_sequences = 8\nlearning_rate = 1e-3\nmixture = { a = 1 }\n[[curriculum]]\nsteps = 30\n"
+      "sequence_length = 64\nbatch_sequences = 8\nmixture = { a = 1, b = 3 }\n",
+      "x");
+  const Plan plan = plan_of(reading);
+  ASSERT_EQ(plan.sources.size(), 2u);
+  EXPECT_EQ(plan.sources[0].name, "a");
+  EXPECT_NEAR(plan.sources[0].tokens, 64 * 8 * (10 + 30 / 4.0), 1e-6);
+  EXPECT_NEAR(plan.sources[1].tokens, 64 * 8 * 30 * 0.75, 1e-6);
+  EXPECT_EQ(to_json(plan).at("sources").size(), 2u);
+}
+
 TEST(PlanJson, HoldsWhatIsPrinted) {
   const nlohmann::json json =
       to_json(plan_of(read_preset("demo", {"curriculum[0].batch_sequences=9"})));

@@ -160,6 +160,30 @@ TEST(Schedule, TheReportsTraining) {
   EXPECT_EQ(last.yarn_factor, 40);
 }
 
+TEST(Schedule, MixturesOfStagesAndOfTheWholeRun) {
+  RunSpec spec;
+  spec.data.sources = {{.name = "z", .paths = {}, .weight = 3},
+                       {.name = "a", .paths = {}, .weight = 1},
+                       {.name = "off", .paths = {}, .weight = 0}};
+  CurriculumStage stage;
+  stage.steps = 10;
+  stage.sequence_length = 64;
+  stage.batch_sequences = 2;
+  stage.learning_rate = {RatePiece{.to = 1e-3}};
+  spec.curriculum = {stage};
+  EXPECT_EQ(stage_mixture(spec, stage), (Mixture{{"z", 3}, {"a", 1}}));
+  EXPECT_EQ(run_mixture(spec), (Mixture{{"z", 3}, {"a", 1}}));
+  spec.curriculum.push_back(stage);
+  spec.curriculum[1].steps = 30;
+  spec.curriculum[1].mixture = {{"a", 1}, {"off", 1}, {"z", 0}};
+  EXPECT_EQ(stage_mixture(spec, spec.curriculum[1]), (Mixture{{"a", 1}, {"off", 1}}));
+  // A quarter of the tokens at 3 : 1, three quarters at 1 : 1.
+  EXPECT_EQ(run_mixture(spec), (Mixture{{"z", 0.1875}, {"a", 0.4375}, {"off", 0.375}}));
+  spec.data.sources.clear();  // the names are those of the shards
+  EXPECT_EQ(stage_mixture(spec, spec.curriculum[1]), (Mixture{{"a", 1}, {"off", 1}}));
+  EXPECT_EQ(stage_mixture(spec, stage), Mixture());
+}
+
 TEST(Schedule, RefusesWhatCannotBe) {
   EXPECT_THROW(Schedule(with_stages({})), Error);
   EXPECT_THROW(Schedule(with_stages({stage_of_steps(0)})), Error);

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/build_paths.h"
+
 namespace tessera::structure {
 namespace {
 

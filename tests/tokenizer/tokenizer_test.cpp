@@ -2,7 +2,11 @@
 #include "core/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
 #include <stdlib.h>
+#include <atomic>
+#include <cerrno>
 
 #include <algorithm>
 #include <filesystem>
@@ -227,6 +231,34 @@ TEST_P(TokenizerTest, TrainingDoesNotDependOnTheOrder) {
   const auto first = train_tokenizer(texts, options);
   std::reverse(texts.begin(), texts.end());
   EXPECT_EQ(train_tokenizer(texts, options)->hash(), first->hash());
+}
+
+TEST_P(TokenizerTest, TrainingIsHeardOfAndStops) {
+  TokenizerTrainOptions options;
+  options.algorithm = GetParam();
+  options.vocab_size = 30000;
+  std::vector<std::string> texts;  // some 20 MB of words that repeat little: minutes of work
+  std::uint64_t seed = 1;
+  for (int i = 0; i < 400; ++i) {
+    std::string& text = texts.emplace_back();
+    while (text.size() < 50'000) {
+      seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+      for (std::uint64_t letters = seed >> 24; letters; letters >>= 5)
+        text.push_back("etaoinshrdlucmfwypvbgkjqxz      "[letters & 31]);
+    }
+  }
+  std::atomic<bool> stop = false;
+  options.stop = &stop;
+  int reports = 0;
+  options.progress = [&](const PhaseProgress& progress) {
+    EXPECT_EQ(progress.phase, "vocabulary");
+    if (++reports == 2) stop = true;
+  };
+  EXPECT_THROW(train_tokenizer(texts, options), Stopped);
+  EXPECT_EQ(reports, 2);
+  // No child is left behind.
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
 }
 
 TEST_P(TokenizerTest, LearnsTheLanguage) {
