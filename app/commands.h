@@ -26,6 +26,10 @@ void add_import(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_selftest(CLI::App& app);
 void add_devices(CLI::App& app);
+void add_man(CLI::App& app);
+
+/// All of them, in the order of the help.
+void add_commands(CLI::App& app);
 
 /// Ends the program with this exit code once the command has said why.
 struct Exit {

@@ -52,11 +52,7 @@ std::vector<Measurement> measurements(const RunSpec& spec) {
 }
 
 std::string bytes(std::size_t value) {
-  const auto x = static_cast<double>(value);
-  if (x >= 1e12) return fmt::format("{:.2f} TB", x / 1e12);
-  if (x >= 1e9) return fmt::format("{:.2f} GB", x / 1e9);
-  if (x >= 1e6) return fmt::format("{:.1f} MB", x / 1e6);
-  return fmt::format("{:.1f} kB", x / 1e3);
+  return byte_count(static_cast<double>(value));
 }
 
 std::string percent(double part, double whole) {
@@ -118,6 +114,17 @@ void print_speed(const SpeedPlan& s) {
       s.price_per_hour);
 }
 
+void print_sources(const std::vector<SourceTokens>& sources) {
+  if (sources.empty()) return;
+  double all = 0;
+  for (const SourceTokens& source : sources) all += source.tokens;
+  std::vector<std::vector<std::string>> rows;
+  for (const SourceTokens& source : sources) {
+    rows.push_back({source.name, count(source.tokens), percent(source.tokens, all)});
+  }
+  std::printf("\n%s", table({"source", "tokens read", "share"}, rows).c_str());
+}
+
 void print_problems(const Plan& plan) {
   for (const PlanProblem& p : plan.problems) {
     std::printf("\n%s%s", p.problem.text().c_str(), p.fix ? "" : "\n");
@@ -162,6 +169,7 @@ void plan(const Options& options) {
           count(static_cast<double>(c.multi_head)).c_str(), 100 * c.share_of_grouped(),
           count(static_cast<double>(c.grouped)).c_str());
       print_speed(result.speed);
+      print_sources(result.sources);
     }
     print_problems(result);
   }

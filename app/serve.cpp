@@ -6,81 +6,18 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <set>
 #include <utility>
 
+#include "app/serve_fields.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/processors.h"
+#include "core/run/spec_table.h"
 
 namespace tessera::app {
 
 using nlohmann::json;
-
-/// The fields of a request: each is asked for once, and what nobody asked for is an error.
-class ServeFields {
- public:
-  explicit ServeFields(const json& body, std::string where = "request")
-      : body_(body), where_(std::move(where)) {
-    if (!body.is_object()) throw Error(where_, "expected a JSON object");
-  }
-
-  bool has(const char* key) {
-    known_.insert(key);
-    return body_.contains(key);
-  }
-  template <class T>
-  T get(const char* key, const T& otherwise) {
-    return has(key) ? required<T>(key) : otherwise;
-  }
-  template <class T>
-  T required(const char* key) {
-    if (!has(key)) throw Error(where_, fmt::format("`{}` is missing", key));
-    const json& value = body_.at(key);
-    if (!fits<T>(value)) {
-      throw Error(where_,
-                  fmt::format("`{}` is {}, expected {}", key, value.type_name(), name<T>()));
-    }
-    return value.get<T>();
-  }
-  const json& object(const char* key) {
-    static const json kEmpty = json::object();
-    return has(key) ? body_.at(key) : kEmpty;
-  }
-  void nothing_else() const {
-    for (const auto& [key, value] : body_.items()) {
-      if (!known_.contains(key)) {
-        throw Error(where_, fmt::format("unknown field `{}`", key),
-                    "docs/chat-protocol.md lists the fields");
-      }
-    }
-  }
-
- private:
-  template <class T>
-  static bool fits(const json& value) {
-    if constexpr (std::is_same_v<T, bool>) return value.is_boolean();
-    if constexpr (std::is_same_v<T, std::string>) return value.is_string();
-    if constexpr (std::is_same_v<T, double>) return value.is_number();
-    if constexpr (std::is_same_v<T, std::uint64_t>) return value.is_number_unsigned();
-    if constexpr (std::is_integral_v<T>) return value.is_number_integer();
-    return value.is_array() && std::all_of(value.begin(), value.end(),
-                                           [](const json& one) { return one.is_number_integer(); });
-  }
-  template <class T>
-  static const char* name() {
-    if constexpr (std::is_same_v<T, bool>) return "true or false";
-    if constexpr (std::is_same_v<T, std::string>) return "a text";
-    if constexpr (std::is_same_v<T, double>) return "a number";
-    if constexpr (std::is_integral_v<T>) return "a whole number";
-    return "a list of whole numbers";
-  }
-
-  const json& body_;
-  std::string where_;
-  std::set<std::string, std::less<>> known_{"id", "do"};
-};
 
 namespace {
 /// Fewer digits on the wire than a double has.
@@ -93,17 +30,30 @@ Message::Role role_of(const std::string& name) {
   if (name == "system") return Message::Role::System;
   if (name == "user") return Message::Role::User;
   if (name == "assistant") return Message::Role::Assistant;
-  throw Error("messages", fmt::format("`{}` is no role", name), "system, user or assistant");
+  throw Error("messages",
+              fmt::format("`role` is \"{}\", expected system, user or assistant", name));
 }
 
 std::vector<Message> messages_of(const json& list) {
-  if (!list.is_array()) throw Error("messages", "expected a list");
+  if (!list.is_array() || list.empty()) {
+    throw Error("messages", "expected a list of one message or more",
+                R"("messages": [{"role": "user", "text": "..."}])");
+  }
   std::vector<Message> messages;
   for (const json& one : list) {
     ServeFields fields(one, "messages");
-    messages.push_back(
-        {role_of(fields.required<std::string>("role")), fields.required<std::string>("text")});
+    messages.push_back({role_of(fields.text("role")), fields.text("text")});
     fields.nothing_else();
+  }
+  return messages;
+}
+
+/// What a request asks about: a conversation, or a text under another name (`prompt`, `text`).
+bool has_messages(ServeFields& fields, const char* text) {
+  const bool messages = fields.has("messages"), plain = fields.has(text);
+  if (messages == plain) {
+    throw Error("request", fmt::format("expected either `messages` or `{}`{}", text,
+                                       plain ? ", and both are there" : ""));
   }
   return messages;
 }
@@ -111,12 +61,12 @@ std::vector<Message> messages_of(const json& list) {
 SamplingOptions sampling_of(const json& body) {
   ServeFields fields(body, "sampling");
   SamplingOptions sampling;
-  sampling.temperature = fields.get("temperature", sampling.temperature);
-  sampling.top_k = fields.get("top_k", sampling.top_k);
-  sampling.top_p = fields.get("top_p", sampling.top_p);
-  sampling.min_p = fields.get("min_p", sampling.min_p);
-  sampling.repetition_penalty = fields.get("repetition_penalty", sampling.repetition_penalty);
-  sampling.seed = fields.get("seed", sampling.seed);
+  sampling.temperature = fields.number("temperature", sampling.temperature);
+  sampling.top_k = fields.whole("top_k", sampling.top_k, 0, ServeFields::kMost);
+  sampling.top_p = fields.number("top_p", sampling.top_p);
+  sampling.min_p = fields.number("min_p", sampling.min_p);
+  sampling.repetition_penalty = fields.number("repetition_penalty", sampling.repetition_penalty);
+  sampling.seed = static_cast<std::uint64_t>(fields.whole("seed", 0, 0, ServeFields::kMost));
   fields.nothing_else();
   sampling.validate();
   return sampling;
@@ -126,12 +76,18 @@ Device device_of(const std::string& name) {
   if (name == "cpu") return Device::Cpu;
   if (name == "cuda") return Device::Cuda;
   if (name == "auto") return devices().empty() ? Device::Cpu : Device::Cuda;
-  throw Error("device", fmt::format("`{}` is no device", name), "cpu, cuda or auto");
+  throw Error("request", fmt::format("`device` is \"{}\", expected cpu, cuda or auto", name));
 }
 
+Recipe recipe_of(const std::string& name) {
+  if (name == "fp32" || name == "bf16") return recipe_from_name(name);
+  throw Error("request", fmt::format("`precision` is \"{}\", expected fp32 or bf16", name));
+}
+
+constexpr std::int64_t kMostThreads = 4096;
+
+/// 0: all of the machine's.
 void use_threads(std::int64_t threads) {
-  require(threads >= 0 && threads <= 4096, "threads", "{} threads, expected 0 (all) to 4096",
-          threads);
   omp_set_num_threads(threads > 0 ? static_cast<int>(threads) : usable_threads());
 }
 
@@ -163,6 +119,12 @@ json model_info(const TextModel& text, std::int64_t moe_layers) {
           {"active_parameters", parameters.active}};
 }
 
+json vocabulary_info(const Tokenizer& tokenizer) {
+  json info{{"size", tokenizer.vocab_size()}, {"hash", tokenizer.hash()}};
+  if (!tokenizer.alterations().empty()) info["alters"] = tokenizer.alterations();
+  return info;
+}
+
 json usage_of(const ExpertRecord& record) {
   const std::vector<std::int64_t> counts = record.usage();
   json layers = json::array();
@@ -184,12 +146,13 @@ void Server::send(std::int64_t id, const char* event, json fields) {
   fields["id"] = id;
   fields["event"] = event;
   const std::lock_guard lock(sink_mutex_);
-  sink_(fields);
+  if (!silent_) sink_(fields);
 }
 
 void Server::send_error(const json& id, const std::string& what, const std::string& where,
                         const std::string& hint) {
   const std::lock_guard lock(sink_mutex_);
+  if (silent_) return;
   sink_({{"id", id}, {"event", "error"}, {"what", what}, {"where", where}, {"hint", hint}});
 }
 
@@ -206,52 +169,112 @@ void Server::guarded(std::int64_t id, Body&& body) {
 
 // ---- The reader's side --------------------------------------------------------------------------
 
-void Server::receive(std::string_view line) {
-  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
-  json body = json::parse(line, nullptr, false);
-  if (!body.is_object() || !body.contains("id") || !body["id"].is_number_unsigned() ||
-      !body.contains("do") || !body["do"].is_string()) {
-    send_error(nullptr, "a line is no request", "request",
-               R"(send {"id": 1, "do": "...", ...}, one object a line)");
-    return;
-  }
-  Request request{body["id"].get<std::int64_t>(), body["do"].get<std::string>(), std::move(body)};
-  guarded(request.id, [&] {
-    if (handle_at_once(request)) return;
-    if (request.kind != "load" && request.kind != "generate" && request.kind != "unload") {
-      throw Error("request", fmt::format("unknown request `{}`", request.kind),
-                  "load, generate, cancel, count, tokenize, unload or quit");
-    }
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(request));
-    wake_.notify_one();
-  });
+Server::Request Server::request_of(std::string_view line) {
+  json body = parse_request(line);
+  ServeFields fields(body);
+  const std::int64_t id = fields.whole("id", 1);
+  return {id, {}, std::move(body)};
 }
 
-bool Server::handle_at_once(const Request& request) {
+void Server::receive(std::string_view line) {
+  if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
+  Request request;
+  try {
+    request = request_of(line);
+    const std::lock_guard lock(mutex_);
+    const auto is_its = [&](const Request& one) { return one.id == request.id; };
+    if ((current_ && is_its(*current_)) || std::any_of(queue_.begin(), queue_.end(), is_its)) {
+      throw Error(
+          "request",
+          fmt::format("`id` is {}, which a request has that still runs or waits", request.id),
+          "count the ids up");
+    }
+  } catch (const Error& error) {
+    return send_error(nullptr, error.what_failed(), error.where(), error.hint());
+  }
+  const std::int64_t id = request.id;
+  guarded(id, [&] { accept(std::move(request)); });
+}
+
+void Server::refuse_long_line(std::size_t longest_bytes) {
+  send_error(nullptr,
+             fmt::format("a line is longer than {} bytes; it was passed over", longest_bytes),
+             "request", "send a shorter one");
+}
+
+void Server::accept(Request request) {
+  static const std::vector<std::string> kKinds{"load",     "generate", "cancel", "count",
+                                               "tokenize", "unload",   "quit"};
+  request.kind = ServeFields(request.body).text("do");
+  if (std::find(kKinds.begin(), kKinds.end(), request.kind) == kKinds.end()) {
+    const std::string near = spec::nearest_word(request.kind, kKinds);
+    throw Error("request", fmt::format("unknown request `{}`", request.kind),
+                near.empty() ? fmt::format("expected one of {}", fmt::join(kKinds, ", "))
+                             : fmt::format("did you mean `{}`?", near));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const bool takes_turns =
+        request.kind == "load" || request.kind == "generate" || request.kind == "unload";
+    if (takes_turns || waits_for_model(request)) {
+      queue_.push_back(std::move(request));
+      wake_.notify_one();
+      return;
+    }
+  }
+  handle_at_once(request);
+}
+
+/// A question about a text that stands behind a `load` is meant for the model of that one.
+bool Server::waits_for_model(const Request& request) const {
+  if (request.kind != "count" && request.kind != "tokenize") return false;
+  const auto changes_model = [](const Request& one) {
+    return one.kind == "load" || one.kind == "unload";
+  };
+  return (current_ && changes_model(*current_)) ||
+         std::any_of(queue_.begin(), queue_.end(), changes_model);
+}
+
+void Server::handle_at_once(const Request& request) {
+  ServeFields fields(request.body);
   if (request.kind == "quit") {
+    fields.nothing_else();
     send(request.id, "ok");
     close();
   } else if (request.kind == "cancel") {
-    cancel(ServeFields(request.body).required<std::int64_t>("request"));
+    const std::int64_t target = fields.whole("request", 1);
+    fields.nothing_else();
+    cancel(target);
     send(request.id, "ok");
-  } else if (request.kind == "count" || request.kind == "tokenize") {
-    count(request);
   } else {
-    return false;
+    count(request);
   }
-  return true;
+}
+
+/// Tells the client that an accepted request will not be done.
+void Server::give_up(const Request& request) {
+  if (request.kind == "generate") {
+    return send(request.id, "done", {{"reason", "cancelled"}, {"tokens", 0}, {"text", ""}});
+  }
+  send_error(request.id, fmt::format("`{}` was given up: the program ends", request.kind), "serve",
+             "");
 }
 
 void Server::cancel(std::int64_t target) {
   std::unique_lock lock(mutex_);
-  if (current_ == target) cancelled_ = target;
+  if (current_ && current_->id == target) cancelled_ = target;
   const auto waiting = std::find_if(queue_.begin(), queue_.end(),
                                     [&](const Request& one) { return one.id == target; });
   if (waiting == queue_.end()) return;
+  if (waiting->kind != "generate") {
+    throw Error("request",
+                fmt::format("request {} is a `{}`, and only a `generate` can be cancelled", target,
+                            waiting->kind));
+  }
+  const Request given_up = std::move(*waiting);
   queue_.erase(waiting);
   lock.unlock();
-  send(target, "done", {{"reason", "cancelled"}, {"tokens", 0}, {"text", ""}});
+  give_up(given_up);
 }
 
 Server::Words Server::words() const {
@@ -263,38 +286,69 @@ Server::Words Server::words() const {
 void Server::count(const Request& request) {
   const Words use = words();
   ServeFields fields(request.body);
-  std::vector<std::int32_t> ids;
-  if (fields.has("messages")) {
-    ids =
-        encode_conversation(*use.tokenizer, use.knows_chat, messages_of(fields.object("messages")));
-  } else {
-    ids = use.tokenizer->encode(fields.required<std::string>("text"));
-  }
+  const bool conversation = has_messages(fields, "text");
+  const std::string text = conversation ? "" : fields.text("text");
+  const json& messages = fields.object("messages");
   fields.nothing_else();
+  const std::vector<std::int32_t> ids =
+      conversation ? encode_conversation(*use.tokenizer, use.knows_chat, messages_of(messages))
+                   : use.tokenizer->encode(text);
   if (request.kind == "count") return send(request.id, "counted", {{"tokens", ids.size()}});
   json tokens = json::array();
   for (const std::int32_t id : ids) tokens.push_back({id, use.tokenizer->display(id)});
   send(request.id, "tokens", {{"tokens", std::move(tokens)}});
 }
 
-void Server::close() {
+void Server::finish() {
+  const std::lock_guard lock(mutex_);
+  finishing_ = true;
+  wake_.notify_one();
+}
+
+void Server::drop() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   wake_.notify_one();
+}
+
+void Server::close() {
+  std::deque<Request> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting.swap(queue_);
+    wake_.notify_one();
+  }
+  for (const Request& request : waiting) give_up(request);
+}
+
+void Server::abandon() {
+  std::optional<Request> request;
+  {
+    const std::lock_guard lock(mutex_);
+    request = current_;
+  }
+  if (request) give_up(*request);
+  const std::lock_guard lock(sink_mutex_);
+  silent_ = true;
 }
 
 // ---- The worker's side --------------------------------------------------------------------------
 
 std::optional<Server::Request> Server::next() {
   std::unique_lock lock(mutex_);
-  current_ = -1;
-  wake_.wait(lock, [&] { return closed_ || !queue_.empty(); });
-  if (closed_) return {};
-  Request request = std::move(queue_.front());
+  current_.reset();
+  wake_.wait(lock, [&] { return closed_ || finishing_ || !queue_.empty(); });
+  if (closed_ || queue_.empty()) return {};
+  current_ = std::move(queue_.front());
   queue_.pop_front();
-  current_ = request.id;
   cancelled_ = -1;
-  return request;
+  return current_;
+}
+
+void Server::set_words(Words words) {
+  const std::lock_guard lock(mutex_);
+  words_ = std::move(words);
 }
 
 void Server::run() {
@@ -311,43 +365,40 @@ void Server::run() {
 void Server::handle(const Request& request) {
   if (request.kind == "load") return load(request);
   if (request.kind == "generate") return generate(request);
-  {
-    const std::lock_guard lock(mutex_);
-    words_ = {};
-  }
+  if (request.kind != "unload") return count(request);
+  ServeFields fields(request.body);
+  fields.nothing_else();
+  set_words({});
   model_.reset();
   send(request.id, "unloaded");
 }
 
 void Server::load(const Request& request) {
   ServeFields fields(request.body);
-  const auto path = fields.required<std::string>("path");
+  const std::string path = fields.text("path");
   TextModelOptions options;
-  options.recipe = recipe_from_name(fields.get<std::string>("precision", "fp32"));
-  options.device = device_of(fields.get<std::string>("device", "auto"));
-  options.cache_tokens = fields.get("context", options.cache_tokens);
+  options.recipe = recipe_of(fields.text("precision", "fp32"));
+  options.device = device_of(fields.text("device", "auto"));
+  if (fields.has("context")) options.context = fields.whole("context", 1);
   options.chunk_tokens = 128;
-  use_threads(fields.get("threads", std::int64_t{0}));
+  const std::int64_t threads = fields.whole("threads", 0, 0, kMostThreads);
   fields.nothing_else();
-  require(options.cache_tokens > 0, "context", "{} tokens, expected at least 1",
-          options.cache_tokens);
+  check_model_path(path);  // a slip of the pen costs nobody the model that is loaded
 
+  use_threads(threads);
   const auto start = std::chrono::steady_clock::now();
+  set_words({});
   model_.reset();  // both would need memory at once
   model_ = std::make_unique<TextModel>(TextModel::load(path, options));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  {
-    const std::lock_guard lock(mutex_);
-    words_ = {model_->tokenizer(), model_->knows_chat()};
-  }
+  set_words({model_->tokenizer(), model_->knows_chat()});
   const Session& session = model_->session();
   send(request.id, "loaded",
        {{"folder", model_->folder().string()},
         {"step", model_->step()},
         {"model", model_info(*model_, session.experts().layers())},
         {"context", session.context()},
-        {"vocabulary",
-         {{"size", words_.tokenizer->vocab_size()}, {"hash", words_.tokenizer->hash()}}},
+        {"vocabulary", vocabulary_info(*model_->tokenizer())},
         {"chat", model_->knows_chat()},
         {"device", model_->model().device() == Device::Cuda ? "cuda" : "cpu"},
         {"threads", omp_get_max_threads()},
@@ -355,12 +406,14 @@ void Server::load(const Request& request) {
 }
 
 json Server::token_event(const SessionToken& token) const {
-  const Tokenizer& tokenizer = *words_.tokenizer;
+  const Tokenizer& tokenizer = *model_->tokenizer();
   const std::int32_t id = token.choice.chosen.id;
   json event{{"token", id},
              {"text", token.text},
              {"p", rounded(token.choice.chosen.probability, kProbabilityDigits)}};
-  if (tokenizer.bytes_of(id) != token.text) event["shown"] = tokenizer.display(id);
+  if (std::string shown = tokenizer.display(id); shown != token.text) {
+    event["shown"] = std::move(shown);
+  }
   if (!token.choice.best.empty()) {
     json& list = event["alternatives"] = json::array();
     for (const Candidate& one : token.choice.best) {
@@ -384,40 +437,52 @@ json Server::token_event(const SessionToken& token) const {
 }
 
 namespace {
-SessionRequest session_request(const json& body, const Tokenizer& tokenizer, bool knows_chat) {
-  ServeFields fields(body);
+/// A request to generate; the fields of its object that concern no single answer are left to
+/// others.
+SessionRequest session_request(ServeFields& fields, const Tokenizer& tokenizer, bool knows_chat) {
   SessionRequest request;
-  if (fields.has("messages") == fields.has("prompt")) {
-    throw Error("generate", "expected either `messages` or `prompt`");
-  }
-  request.prompt =
-      fields.has("messages")
-          ? encode_conversation(tokenizer, knows_chat, messages_of(fields.object("messages")))
-          : encode_prompt(tokenizer, fields.required<std::string>("prompt"));
-  request.prefix = fields.get<std::vector<std::int32_t>>("prefix", {});
+  const bool conversation = has_messages(fields, "prompt");
+  request.prompt = conversation ? encode_conversation(tokenizer, knows_chat,
+                                                      messages_of(fields.object("messages")))
+                                : encode_prompt(tokenizer, fields.text("prompt"));
+  request.prefix = fields.ids("prefix");
   for (const std::int32_t id : request.prefix) tokenizer.bytes_of(id);  // throws for a wrong id
-  request.experts = fields.get("experts", false);
-  request.generate.sampling = sampling_of(fields.object("sampling"));
-  request.generate.max_tokens = fields.get("max_tokens", request.generate.max_tokens);
-  request.generate.alternatives =
-      static_cast<std::size_t>(fields.get("alternatives", std::uint64_t{0}));
-  if (fields.has("threads")) use_threads(fields.required<std::int64_t>("threads"));
-  fields.nothing_else();
+  request.stop_texts = fields.texts("stop");
+  request.experts = fields.boolean("experts", false);
+  GenerateOptions& options = request.generate;
+  options.sampling = sampling_of(fields.object("sampling"));
+  options.max_tokens =
+      fields.whole("max_tokens", options.max_tokens, -ServeFields::kMost, ServeFields::kMost);
+  options.validate();
+  options.alternatives =
+      static_cast<std::size_t>(fields.whole("alternatives", 0, 0, ServeFields::kMost));
   return request;
+}
+
+/// Characters of the prompt that the vocabulary cannot spell: the model reads them all as one
+/// token.
+std::int64_t unknown_tokens(const SessionRequest& request, const Tokenizer& tokenizer) {
+  return std::count(request.prompt.begin(), request.prompt.end(), tokenizer.specials().unknown);
 }
 }  // namespace
 
 void Server::generate(const Request& request) {
   if (!model_) throw Error("generate", "no model is loaded", "send `load` first");
-  const SessionRequest wanted =
-      session_request(request.body, *model_->tokenizer(), model_->knows_chat());
+  ServeFields fields(request.body);
+  const SessionRequest wanted = session_request(fields, *model_->tokenizer(), model_->knows_chat());
+  const bool sets_threads = fields.has("threads");
+  const std::int64_t threads = fields.whole("threads", 0, 0, kMostThreads);
+  fields.nothing_else();
+  if (sets_threads) use_threads(threads);
   const auto goes_on = [&] { return cancelled_ != request.id && !closed_; };
   SessionHooks hooks;
   hooks.on_start = [&](const SessionAnswer& answer) {
-    send(request.id, "started",
-         {{"prompt_tokens", answer.prompt_tokens},
-          {"reused_tokens", answer.reused_tokens},
-          {"prefix_text", answer.prefix_text}});
+    json started{{"prompt_tokens", answer.prompt_tokens},
+                 {"reused_tokens", answer.reused_tokens},
+                 {"prefix_text", answer.prefix_text}};
+    const std::int64_t unknown = unknown_tokens(wanted, *model_->tokenizer());
+    if (unknown > 0) started["unknown_tokens"] = unknown;
+    send(request.id, "started", std::move(started));
   };
   hooks.on_read = [&](std::int64_t read, std::int64_t total) {
     send(request.id, "reading", {{"read", read}, {"total", total}});

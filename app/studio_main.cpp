@@ -3,6 +3,7 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QMessageBox>
+#include <cstdio>
 #include <memory>
 
 #include "core/base/error.h"
@@ -64,7 +65,7 @@ int run(QApplication& application) {
   };
   QObject::connect(&instance, &SingleInstance::first, &application, open);
   QObject::connect(&instance, &SingleInstance::handedOver, &application, [&application] {
-    tessera::log::info("the studio that is open has taken over");
+    std::puts("tessera-studio is open already: its window has been brought to the front");
     application.quit();
   });
   QObject::connect(&instance, &SingleInstance::unanswered, &application, [&] {

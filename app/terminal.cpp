@@ -43,14 +43,28 @@ std::string pad(const std::string& text, std::size_t to, bool right) {
 }
 }  // namespace
 
+std::string byte_count(double bytes) {
+  if (bytes >= 1e12) return fmt::format("{:.2f} TB", bytes / 1e12);
+  if (bytes >= 1e9) return fmt::format("{:.2f} GB", bytes / 1e9);
+  if (bytes >= 1e6) return fmt::format("{:.1f} MB", bytes / 1e6);
+  if (bytes >= 1e3) return fmt::format("{:.1f} kB", bytes / 1e3);
+  return fmt::format("{:.0f} bytes", bytes);
+}
+
+namespace {
+std::string amount(std::int64_t value, const std::string& unit) {
+  const auto number = static_cast<double>(value);
+  return unit == "bytes" ? byte_count(number) : count(number) + " " + unit;
+}
+}  // namespace
+
 std::string phase_text(const PhaseProgress& p) {
   if (p.total > 0) {
     const double share = 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total);
-    return fmt::format("{}: {:.0f} % of {} {}", p.phase, share, count(static_cast<double>(p.total)),
-                       p.unit);
+    return fmt::format("{}: {:.0f} % of {}", p.phase, share, amount(p.total, p.unit));
   }
   if (p.done > 0) {
-    return fmt::format("{}: {} {}", p.phase, count(static_cast<double>(p.done)), p.unit);
+    return fmt::format("{}: {}", p.phase, amount(p.done, p.unit));
   }
   return p.phase;
 }

@@ -15,8 +15,10 @@ namespace tessera::app {
 std::string duration(double seconds);
 /// 12345678 -> "12.3 M".
 std::string count(double value);
+/// 12345678 -> "12.3 MB"; powers of ten.
+std::string byte_count(double bytes);
 
-/// "shards: 40 % of 12.3 M bytes"; as much of it as is known.
+/// "shards: 40 % of 12.3 MB"; as much of it as is known.
 std::string phase_text(const PhaseProgress& progress);
 
 /// Columns padded to their widest cell; numbers (cells that begin with a digit) to the right.

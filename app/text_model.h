@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/checkpoint/model_io.h"
@@ -15,11 +16,25 @@
 
 namespace tessera::app {
 
+inline constexpr std::int64_t kUsualContext = 32768;
+
+/// How complete() and answer() write.
+struct AnswerOptions {
+  // NOTE: implicit: most callers have no stop texts.
+  AnswerOptions(GenerateOptions options = {}, std::vector<std::string> stops = {})
+      : generate(std::move(options)), stop_texts(std::move(stops)) {}
+
+  GenerateOptions generate;
+  std::vector<std::string> stop_texts;  ///< texts that end the answer and are not part of it
+};
+
 struct TextModelOptions {
   Recipe recipe = Recipe::Fp32;
   Device device = Device::Cpu;
-  std::int64_t cache_tokens = 32768;  ///< at most the model's positions
-  std::int64_t chunk_tokens = 512;    ///< of the prompt between two looks at a request to cancel
+  /// Room for a conversation, rounded up to whole pages of the cache. 0: the model's positions, and
+  /// at most kUsualContext. More than the model's positions is an error.
+  std::int64_t context = 0;
+  std::int64_t chunk_tokens = 512;  ///< of the prompt between two looks at a request to cancel
 };
 
 class TextModel {
@@ -27,21 +42,25 @@ class TextModel {
   using Print = std::function<void(const std::string&)>;
 
   /// `path`: a run folder (its newest checkpoint), a checkpoint, or a released folder with a
-  /// tokenizer in it. Throws Error when any of it is missing.
+  /// tokenizer in it. Throws Error that says what is missing.
   static TextModel load(const std::filesystem::path& path, const TextModelOptions& options);
   static TextModel load(const std::filesystem::path& path, Recipe recipe) {
     return load(path, TextModelOptions{.recipe = recipe});
   }
 
   /// Continues a text.
-  Generated complete(const std::string& prompt, GenerateOptions options, const Print& print);
+  Generated complete(const std::string& prompt, AnswerOptions options, const Print& print);
   /// The assistant's next words. A checkpoint of pre-training knows no turns: it continues the
   /// conversation as plain text.
-  Generated answer(const std::vector<Message>& conversation, GenerateOptions options,
+  Generated answer(const std::vector<Message>& conversation, AnswerOptions options,
                    const Print& print);
+  /// Tokens that the conversation takes before its answer begins.
+  std::int64_t length(const std::vector<Message>& conversation) const;
+  /// Tokens of a text that stand for characters which the vocabulary cannot spell.
+  std::int64_t unknown_tokens(const std::string& text) const;
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// Of a run's checkpoint; -1: a released folder.
+  /// Step of a run's checkpoint; -1 for a released folder.
   std::int64_t step() const { return step_; }
   const Model& model() const { return *loaded_.model; }
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
@@ -50,7 +69,7 @@ class TextModel {
 
  private:
   TextModel() = default;
-  Generated run(std::vector<std::int32_t> ids, GenerateOptions options, const Print& print);
+  Generated run(std::vector<std::int32_t> ids, AnswerOptions options, const Print& print);
 
   std::filesystem::path folder_;
   std::int64_t step_ = -1;
@@ -59,6 +78,10 @@ class TextModel {
   std::unique_ptr<Session> session_;  // after loaded_: it goes first
   bool knows_chat_ = false;
 };
+
+/// Throws Error when there is nothing at `path`, or something that is no folder of a model: what a
+/// mistyped path is, before anything is loaded or given up for it.
+void check_model_path(const std::filesystem::path& path);
 
 /// Ids of a conversation up to where the answer begins: turns for a model that knows them, else the
 /// messages as plain text, one below the other.

@@ -12,9 +12,11 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/plan/plan.h"
 #include "core/run/library.h"
 #include "core/run/paths.h"
 #include "core/run/schedule.h"
+#include "core/train/data_cache.h"
 #include "core/train/fork.h"
 #include "core/train/train_run.h"
 #include "distributed/single/single_process.h"
@@ -67,6 +69,7 @@ RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_step
     if (!state || state->state != RunState::Failed) view.event(body);
   };
   options.stop = &stop_on_signals();
+  options.cache = data_cache_folder();
   options.most_steps = most_steps;
   try {
     const RunState state = train_run(folder, ranks, options);
@@ -124,6 +127,22 @@ CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
               fmt::format("there are checkpoints after the steps {}", fmt::join(whole, ", ")));
 }
 
+/// Throws Error with all that stands in the way, before there is a run that could only fail.
+void check_fork_of(const RunFolder& parent, const RunSpec& spec, std::int64_t last_step) {
+  const ForkOf from{parent.spec(), parent.path(), last_step};
+  std::vector<std::string> reasons;
+  for (const PlanProblem& p : check_fork(spec, from)) {
+    if (p.problem.severity == Severity::Error) {
+      reasons.push_back(p.problem.text());
+    } else {
+      std::fprintf(stderr, "%s\n", p.problem.text().c_str());
+    }
+  }
+  if (reasons.empty()) return;
+  throw Error(parent.id(), fmt::format("cannot be forked so: {}", fmt::join(reasons, "; ")),
+              "leave these settings as they are in the run, or train a new run");
+}
+
 /// A copy of a run under other settings, from one of its checkpoints.
 RunFolder fork(const RunFolder& parent, const RunOptions& options) {
   const CheckpointInfo checkpoint = checkpoint_to_fork(parent, options.fork_step);
@@ -131,6 +150,7 @@ RunFolder fork(const RunFolder& parent, const RunOptions& options) {
   RunSpec spec =
       load_spec(other ? options.fork_spec : parent.spec_path().string(), options.settings);
   if (other) make_paths_absolute(spec, fs::path(options.fork_spec).parent_path());
+  check_fork_of(parent, spec, checkpoint.step - 1);
   return fork_run(parent, checkpoint, std::move(spec), options.runs_path());
 }
 

@@ -3,15 +3,19 @@
 // word is an error. What a command does is tested beside what it calls.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
+
+#include "tests/build_paths.h"
 
 namespace tessera {
 namespace {
@@ -43,6 +47,7 @@ std::set<std::string> commands() {
   std::smatch match;
   bool inside = false;
   for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("Example")) inside = false;
     if (inside && std::regex_match(line, match, row)) names.insert(match[1]);
     inside |= line.starts_with("Subcommands:");
   }
@@ -87,12 +92,109 @@ TEST(CommandLine, tells_its_version) {
 }
 
 TEST(CommandLine, refuses_what_it_does_not_know) {
-  for (const char* arguments : {"", "no-such-command", "runs --no-such-option"}) {
+  const std::vector<std::pair<std::string, std::string>> lines{
+      {"", "name a command"},
+      {"no-such-command", "`tessera` has no command no-such-command"},
+      {"chatt demo", "did you mean chat?"},
+      {"spec shwo demo", "`tessera spec` has no command shwo; did you mean show?"},
+      {"spec", "name a command"},
+      {"runs --no-such-option", "`tessera runs` has no option --no-such-option"},
+      {"chat x --temprature 1", "did you mean --temperature?"},
+      {"train --set a=b", "spec is required"},
+  };
+  for (const auto& [arguments, what] : lines) {
     const Outcome outcome = run(arguments);
-    EXPECT_GT(outcome.status, 0) << arguments << "\n" << outcome.output;
-    EXPECT_LT(outcome.status, 128) << arguments << " ended by a signal\n" << outcome.output;
-    EXPECT_FALSE(outcome.output.empty()) << arguments;
+    EXPECT_EQ(outcome.status, 2) << arguments << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find(what), std::string::npos) << arguments << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find("--help` explains"), std::string::npos) << outcome.output;
   }
+}
+
+TEST(FieldCommandLine, wrong_values_are_named_with_what_is_allowed) {
+  const std::vector<std::pair<std::string, std::string>> lines{
+      {"--max-tokens -5",
+       "--max-tokens: \"-5\" is not a whole number, 1 or more, or -1 (no limit)"},
+      {"--max-tokens 0", "--max-tokens: \"0\" is not a whole number, 1 or more"},
+      {"--max-tokens ten", "--max-tokens: \"ten\" is not a whole number"},
+      {"--max-tokens 99999999999999999999", "is not a whole number"},
+      {"--seed -1", "--seed: \"-1\" is not a whole number, 0 or more"},
+      {"--seed 1.5", "--seed: \"1.5\" is not a whole number, 0 or more"},
+      {"--temperature -0.1", "--temperature: \"-0.1\" is not a number from 0, up to 100"},
+      {"--temperature nan", "--temperature: \"nan\" is not a number from 0, up to 100"},
+      {"--top-p 0", "--top-p: \"0\" is not a number above 0, up to 1"},
+      {"--top-k -1", "--top-k: \"-1\" is not a whole number, 0 or more"},
+      {"--min-p 2", "--min-p: \"2\" is not a number from 0, up to 1"},
+      {"--repetition-penalty 0", "is not a number from 0.01, up to 100"},
+      {"--context 0", "--context: \"0\" is not a whole number, 1 or more"},
+      {"--stop ''", "--stop: \"\" is not a text of one character or more"},
+      {"--device tpu", "--device"},
+      {"--precision fp9", "--precision"},
+  };
+  for (const auto& [option, what] : lines) {
+    const Outcome outcome = run("generate model --prompt the " + option);
+    EXPECT_EQ(outcome.status, 2) << option << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find(what), std::string::npos) << option << "\n" << outcome.output;
+  }
+}
+
+TEST(FieldCommandLine, numbers_of_every_command_are_whole_and_finite) {
+  for (const char* line :
+       {"watch x --from -1", "plan demo --price nan", "plan demo --price 1x",
+        "bench train --steps 99999999999999999999", "import a b --shard-mb -3"}) {
+    const Outcome outcome = run(line);
+    EXPECT_EQ(outcome.status, 2) << line << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find("is not a"), std::string::npos) << line << "\n" << outcome.output;
+  }
+}
+
+TEST(FieldCommandLine, paths_that_are_no_model_say_so) {
+  const std::vector<std::pair<std::string, std::string>> models{
+      {"/no/such/folder", "there is no such folder"},
+      {TESSERA_SOURCE_DIR "/README.md", "is a file, expected the folder of a model"},
+      {TESSERA_SOURCE_DIR "/docs", "is no model: the folder has no config.json"},
+      {"no-such-run-at-all", "there is no run \"no-such-run-at-all\""},
+  };
+  for (const auto& [model, what] : models) {
+    for (const char* command : {"generate", "chat"}) {
+      const Outcome outcome = run(fmt::format("{} {} --prompt a", command, model));
+      EXPECT_EQ(outcome.status, 1) << model << "\n" << outcome.output;
+      EXPECT_NE(outcome.output.find(what), std::string::npos) << model << "\n" << outcome.output;
+    }
+  }
+}
+
+TEST(CommandLine, the_reference_of_specs_is_the_page_in_docs) {
+  std::ifstream file(TESSERA_SOURCE_DIR "/docs/spec.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(run("spec reference").output, page)
+      << "write it anew: tessera spec reference > docs/spec.md";
+}
+
+/// What man(1) would show of a page, or its complaints.
+std::string page_of(const std::string& name) {
+  char folder[] = "/tmp/tessera-man-XXXXXX";
+  if (!::mkdtemp(folder)) return "";
+  const Outcome outcome = run(fmt::format("man '{}'", folder));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  std::ifstream file(fmt::format("{}/{}", folder, name));
+  std::string page{std::istreambuf_iterator<char>(file), {}};
+  std::filesystem::remove_all(folder);
+  return page;
+}
+
+TEST(CommandLine, the_manual_says_what_the_help_says) {
+  const std::string root = page_of("tessera.1");
+  for (const std::string& name : commands()) {
+    EXPECT_NE(root.find("tessera\\-" + name), std::string::npos) << name;
+  }
+  const std::string page = page_of("tessera-chat.1");
+  static const std::regex option("  (?:-[a-z],)?--([a-z-]+)");
+  const std::string help = run("chat --help").output;
+  for (std::sregex_iterator it(help.begin(), help.end(), option), end; it != end; ++it) {
+    const std::string name = std::regex_replace((*it)[1].str(), std::regex("-"), "\\-");
+    EXPECT_NE(page.find("\\-\\-" + name), std::string::npos) << name;
+  }
+  EXPECT_NE(page_of("tessera-spec.1").find(".SS tessera spec show"), std::string::npos);
 }
 
 }  // namespace

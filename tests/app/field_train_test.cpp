@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/run/run_folder.h"
+#include "tests/build_paths.h"
 #include "tests/train/tiny_run.h"
 
 namespace tessera {

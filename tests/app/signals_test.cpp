@@ -15,6 +15,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/build_paths.h"
+
 namespace tessera {
 namespace {
 

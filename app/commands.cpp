@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Everything the studio does, in a terminal and on cluster nodes. A command is one row here and one
+// function in a file beside this one.
+#include "app/commands.h"
+
+namespace tessera::app {
+
+void add_commands(CLI::App& app) {
+  add_demo(app);      // train a small model on this machine and talk to it
+  add_train(app);     // train what a spec or preset says
+  add_resume(app);    // go on with a run, or with a copy of it under other settings
+  add_runs(app);      // list runs
+  add_watch(app);     // follow the events of a run
+  add_stop(app);      // save and stop a run
+  add_control(app);   // pause, unpause, save
+  add_chat(app);      // talk to a checkpoint
+  add_generate(app);  // continue a text
+  add_serve(app);     // chat for programs: JSON lines
+  add_spec(app);      // show, check and describe specs
+  add_plan(app);      // what a run will need
+  add_data(app);      // build token shards
+  add_verify(app);    // compare a model with recorded outputs
+  add_export(app);    // write a checkpoint in the released format
+  add_import(app);    // make a checkpoint from a released folder
+  add_bench(app);     // measure training and operations
+  add_selftest(app);  // check every operation on this machine
+  add_devices(app);   // what this machine's processors and GPUs run, and how
+  add_man(app);       // the manual's pages, for packages
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// A conversation in a terminal outlives a full context, slips and lines that are too long.
+#include "app/chat_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "app/end_tokens.h"
+#include "core/base/error.h"
+#include "tests/infer/tiny_model.h"
+
+namespace tessera::app {
+namespace {
+
+constexpr std::int64_t kContext = 128;
+
+struct Terminal {
+  test::ScratchFolder scratch;
+  TextModel model;
+  std::string talk, notes;
+  ChatLoop loop;
+
+  explicit Terminal(std::int64_t max_tokens = 6)
+      : model(load(scratch)),
+        loop(
+            model, options(max_tokens), [this](const std::string& text) { talk += text; },
+            [this](const std::string& text) { notes += text + "\n"; }, {}) {}
+
+  static TextModel load(const test::ScratchFolder& scratch) {
+    ModelConfig config = test::tiny_config();
+    config.max_position_embeddings = kContext;
+    test::write_released_model(scratch.path / "model", 1, config);
+    return TextModel::load(scratch.path / "model", TextModelOptions{});
+  }
+  static GenerateOptions options(std::int64_t max_tokens) {
+    GenerateOptions options;
+    options.max_tokens = max_tokens;
+    options.sampling.temperature = 0;
+    return options;
+  }
+
+  void type(const std::string& lines) {
+    std::istringstream input(lines);
+    loop.run(input);
+  }
+  std::size_t noted(const std::string& what) const {
+    std::size_t count = 0;
+    for (std::size_t at = notes.find(what); at != std::string::npos; at = notes.find(what, at + 1))
+      ++count;
+    return count;
+  }
+};
+
+std::string repeated(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+TEST(FieldChatLoop, StaysWhenTheContextIsFull) {
+  Terminal t;
+  t.type(repeated("The quick brown fox.\n", 40));
+  EXPECT_EQ(t.noted("/new begins a new conversation"), 1u) << t.notes;  // once, not forty times
+  EXPECT_GT(t.noted("Not sent: the context is full"), 5u);
+  EXPECT_EQ(t.noted("lines were not sent"), 1u);
+  EXPECT_GE(t.loop.conversation().size(), 4u);
+}
+
+TEST(FieldChatLoop, AnAnswerThatFillsTheContextSaysSo) {
+  Terminal t(kNoTokenLimit);
+  t.type("The quick brown fox.\nMore?\n");
+  EXPECT_EQ(t.noted("tokens is full: the answer ends here"), 1u) << t.notes;
+  EXPECT_EQ(t.noted("Not sent: the context is full."), 1u) << t.notes;
+}
+
+TEST(FieldChatLoop, GoesOnAfterNewAndUndo) {
+  Terminal t;
+  t.type(repeated("The quick brown fox.\n", 40));
+  const std::size_t full = t.loop.conversation().size();
+  t.type("/undo\n/undo\nThe lazy dog.\n");
+  EXPECT_EQ(t.loop.conversation().size(), full - 2);
+  EXPECT_EQ(t.loop.conversation()[full - 4].text, "The lazy dog.");
+  t.type("/new\n");
+  EXPECT_TRUE(t.loop.conversation().empty());
+  t.notes.clear();
+  t.type("The fox.\n");
+  EXPECT_EQ(t.loop.conversation().size(), 2u);
+  EXPECT_EQ(t.noted("Not sent"), 0u) << t.notes;
+}
+
+TEST(FieldChatLoop, ALineThatIsTooLongIsNotSent) {
+  Terminal t;
+  t.type("The fox.\n" + repeated("xyzzy ", 300) + "\nThe dog.\n");
+  EXPECT_EQ(t.noted("the line is too long"), 1u) << t.notes;
+  EXPECT_EQ(t.loop.conversation().size(), 4u);
+}
+
+TEST(ChatLoop, TheSystemPromptStays) {
+  Terminal t;
+  t.loop.set_system("dreams of rivers");
+  t.type("The fox.\n/new\nThe dog.\n");
+  ASSERT_EQ(t.loop.conversation().size(), 3u);
+  EXPECT_EQ(t.loop.conversation()[0].text, "dreams of rivers");
+}
+
+TEST(ChatLoop, SlipsAreNotSent) {
+  Terminal t;
+  t.type("/udno\n/qit\n/undo\n/usr/bin is what?\n /usr is sent\n   \n\n/help\n/quit\nnever read\n");
+  EXPECT_EQ(t.noted("Did you mean /undo?"), 1u) << t.notes;
+  EXPECT_EQ(t.noted("Did you mean /quit?"), 1u);
+  EXPECT_EQ(t.noted("nothing to take back"), 1u);
+  EXPECT_EQ(t.noted("was not sent. /help lists the commands"), 1u);
+  EXPECT_EQ(t.noted("take back your last words"), 1u);
+  ASSERT_EQ(t.loop.conversation().size(), 2u);
+  EXPECT_EQ(t.loop.conversation()[0].text, " /usr is sent");
+}
+
+TEST(EndTokens, AreReadFromBothFiles) {
+  const test::ScratchFolder scratch;
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(scratch.path / name) << text;
+  };
+  EXPECT_TRUE(end_tokens(scratch.path).empty());
+  write("config.json", R"({"eos_token_id": [1, 303.0]})");
+  write("generation_config.json", R"({"eos_token_id": 7, "top_p": 0.9})");
+  EXPECT_EQ(end_tokens(scratch.path), (std::vector<std::int32_t>{1, 303, 7}));
+  write("generation_config.json", R"({"eos_token_id": null})");
+  EXPECT_EQ(end_tokens(scratch.path), (std::vector<std::int32_t>{1, 303}));
+  for (const char* wrong : {R"({"eos_token_id": "end"})", R"({"eos_token_id": [1, -2]})",
+                            R"({"eos_token_id": 1.5})", R"({"eos_token_id": {}})", "[]", "{"}) {
+    write("generation_config.json", wrong);
+    EXPECT_THROW(end_tokens(scratch.path), Error) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace tessera::app
