@@ -155,6 +155,17 @@
     </message>
 </context>
 <context>
+    <name>Dropped</name>
+    <message>
+        <source>%1 is not there</source>
+        <translation>%1 ist nicht da</translation>
+    </message>
+    <message>
+        <source>%1 is neither a spec (.toml), a run, a model folder with config.json, nor text that a run can learn from</source>
+        <translation>%1 ist weder eine Spec (.toml) noch ein Lauf, ein Modellordner mit config.json oder Text, aus dem ein Lauf lernen kann</translation>
+    </message>
+</context>
+<context>
     <name>Experts</name>
     <message>
         <source>Load</source>
@@ -332,6 +343,10 @@
     <message>
         <source>Chat</source>
         <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Manual</source>
+        <translation>Handbuch</translation>
     </message>
 </context>
 <context>
@@ -1739,10 +1754,6 @@
         <translation>Befehl kopieren</translation>
     </message>
     <message>
-        <source>Copied: %1</source>
-        <translation>Kopiert: %1</translation>
-    </message>
-    <message>
         <source>Saved as %1</source>
         <translation>Gesichert als %1</translation>
     </message>
@@ -1814,6 +1825,34 @@
         <source>There is no run %1.</source>
         <translation>Es gibt keinen Lauf %1.</translation>
     </message>
+    <message>
+        <source>The command is in the clipboard</source>
+        <translation>Der Befehl ist in der Zwischenablage</translation>
+    </message>
+    <message>
+        <source>No command: the text cannot be read</source>
+        <translation>Kein Befehl: der Text ist nicht lesbar</translation>
+    </message>
+    <message>
+        <source>The text cannot be read</source>
+        <translation>Der Text ist nicht lesbar</translation>
+    </message>
+    <message>
+        <source>Plan: %1</source>
+        <translation>Plan: %1</translation>
+    </message>
+    <message>
+        <source>%1 of %2 steps are left</source>
+        <translation>%1 von %2 Schritten übrig</translation>
+    </message>
+    <message>
+        <source>Add the source %1</source>
+        <translation>Quelle %1 hinzufügen</translation>
+    </message>
+    <message>
+        <source>%1 is a source of this draft now</source>
+        <translation>%1 ist jetzt eine Quelle dieses Entwurfs</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ContextMeter</name>
@@ -1863,6 +1902,49 @@
     <message>
         <source>Remove</source>
         <translation>Entfernen</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::CostChart</name>
+    <message>
+        <source>days</source>
+        <translation>Tage</translation>
+    </message>
+    <message>
+        <source>hours</source>
+        <translation>Stunden</translation>
+    </message>
+    <message>
+        <source>minutes</source>
+        <translation>Minuten</translation>
+    </message>
+    <message>
+        <source>seconds</source>
+        <translation>Sekunden</translation>
+    </message>
+    <message>
+        <source>T tokens</source>
+        <translation>T Tokens</translation>
+    </message>
+    <message>
+        <source>B tokens</source>
+        <translation>Mrd. Tokens</translation>
+    </message>
+    <message>
+        <source>M tokens</source>
+        <translation>Mio. Tokens</translation>
+    </message>
+    <message>
+        <source>k tokens</source>
+        <translation>k Tokens</translation>
+    </message>
+    <message>
+        <source>tokens</source>
+        <translation>Tokens</translation>
+    </message>
+    <message>
+        <source>Time and cost over tokens: %1, %2 and $ %3 at the end</source>
+        <translation>Zeit und Kosten über Tokens: am Ende %1, %2 und %3 $</translation>
     </message>
 </context>
 <context>
@@ -2156,6 +2238,14 @@
     <message>
         <source>Write every key</source>
         <translation>Jeden Schlüssel schreiben</translation>
+    </message>
+    <message>
+        <source>The draft cannot be kept: %1</source>
+        <translation>Der Entwurf kann nicht aufgehoben werden: %1</translation>
+    </message>
+    <message>
+        <source>Open %1</source>
+        <translation>%1 öffnen</translation>
     </message>
 </context>
 <context>
@@ -2540,6 +2630,14 @@
         <source>%1; default %2</source>
         <translation>%1; Standard %2</translation>
     </message>
+    <message>
+        <source>a point: %1</source>
+        <translation>ein Punkt: %1</translation>
+    </message>
+    <message>
+        <source>%1 has a comma</source>
+        <translation>%1 hat ein Komma</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::FirstStart</name>
@@ -2749,6 +2847,49 @@
             <numerusform>%n Thread, %1 Speicher, %2, %3 frei auf der Platte</numerusform>
             <numerusform>%n Threads, %1 Speicher, %2, %3 frei auf der Platte</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>Go on with</source>
+        <translation>Weitermachen mit</translation>
+    </message>
+    <message>
+        <source>from the preset %1</source>
+        <translation>aus der Vorlage %1</translation>
+    </message>
+    <message>
+        <source>clone of %1</source>
+        <translation>Kopie von %1</translation>
+    </message>
+    <message>
+        <source>fork of %1</source>
+        <translation>Abzweig von %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n setting(s) changed, not saved</source>
+        <translation>
+            <numerusform>%n Einstellung geändert, nicht gespeichert</numerusform>
+            <numerusform>%n Einstellungen geändert, nicht gespeichert</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Weiter</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Öffnen</translation>
+    </message>
+    <message>
+        <source>Go on with %1</source>
+        <translation>Weitermachen mit %1</translation>
+    </message>
+    <message>
+        <source>Take %1 off this list</source>
+        <translation>%1 von dieser Liste nehmen</translation>
+    </message>
+    <message>
+        <source>%1 was taken off the list</source>
+        <translation>%1 ist nicht mehr auf der Liste</translation>
     </message>
 </context>
 <context>
@@ -3312,6 +3453,81 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Show the queue</source>
         <translation>Warteschlange zeigen</translation>
+    </message>
+    <message>
+        <source>Copy link to this place</source>
+        <translation>Link zu dieser Stelle kopieren</translation>
+    </message>
+    <message>
+        <source>Spec</source>
+        <translation>Spec</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Zeigen</translation>
+    </message>
+    <message>
+        <source>The link is in the clipboard: Ctrl+L opens it</source>
+        <translation>Der Link ist in der Zwischenablage: Strg+L öffnet ihn</translation>
+    </message>
+    <message>
+        <source>Training goes on without the studio</source>
+        <translation>Das Training läuft ohne das Studio weiter</translation>
+    </message>
+    <message>
+        <source>Still going: %1. They are here again at the next start; Stop, on Home or in Monitor, ends one.</source>
+        <translation>Noch im Gang: %1. Beim nächsten Start sind sie wieder da; beendet werden sie mit Anhalten auf der Startseite oder im Monitor.</translation>
+    </message>
+    <message>
+        <source>Do not say this again</source>
+        <translation>Das nicht mehr sagen</translation>
+    </message>
+    <message>
+        <source>Stay</source>
+        <translation>Bleiben</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::ManualPage</name>
+    <message>
+        <source>The manual is not part of this installation.</source>
+        <translation>Das Handbuch gehört nicht zu dieser Installation.</translation>
+    </message>
+    <message>
+        <source>Text of the manual</source>
+        <translation>Text des Handbuchs</translation>
+    </message>
+    <message>
+        <source>Copy link</source>
+        <translation>Link kopieren</translation>
+    </message>
+    <message>
+        <source>Search the manual</source>
+        <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>Pages of the manual</source>
+        <translation>Seiten des Handbuchs</translation>
+    </message>
+    <message>
+        <source>Nothing in the manual has these words.</source>
+        <translation>Nichts im Handbuch enthält diese Wörter.</translation>
+    </message>
+    <message>
+        <source>%1 is not in this manual</source>
+        <translation>%1 steht nicht in diesem Handbuch</translation>
+    </message>
+    <message>
+        <source>No browser could be started: the address is in the clipboard</source>
+        <translation>Kein Browser ließ sich starten: die Adresse ist in der Zwischenablage</translation>
+    </message>
+    <message>
+        <source>The link is in the clipboard: Ctrl+L opens it</source>
+        <translation>Der Link ist in der Zwischenablage: Strg+L öffnet ihn</translation>
+    </message>
+    <message>
+        <source>The manual has no page %1</source>
+        <translation>Das Handbuch hat keine Seite %1</translation>
     </message>
 </context>
 <context>
@@ -3909,8 +4125,8 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Kosten von %1 Rangstunden</translation>
     </message>
     <message>
-        <source>%1: %2 steps, %3, %4 operations per token</source>
-        <translation>%1: %2 Schritte, %3, %4 Operationen je Token</translation>
+        <source>%1: %2 steps, %3, %4 per token</source>
+        <translation>%1: %2 Schritte, %3, %4 je Token</translation>
     </message>
 </context>
 <context>
@@ -3922,6 +4138,18 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Fix: %1</source>
         <translation>Beheben: %1</translation>
+    </message>
+    <message>
+        <source>line %1: %2</source>
+        <translation>Zeile %1: %2</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Zeigen</translation>
+    </message>
+    <message>
+        <source>Goes to the setting or line that this is about</source>
+        <translation>Führt zur Einstellung oder Zeile, um die es geht</translation>
     </message>
 </context>
 <context>
@@ -4192,6 +4420,14 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Add a piece to the rate</source>
         <translation>Stück zur Rate hinzufügen</translation>
+    </message>
+    <message>
+        <source>%1 is no number</source>
+        <translation>%1 ist keine Zahl</translation>
+    </message>
+    <message>
+        <source>a number such as 3e-4</source>
+        <translation>eine Zahl wie 3e-4</translation>
     </message>
 </context>
 <context>
@@ -4833,6 +5069,14 @@ Loss %3, Validierung %4</translation>
         <source>Lost contact with %1: last word %2</source>
         <translation>Kontakt zu %1 verloren: letztes Wort %2</translation>
     </message>
+    <message>
+        <source>%1: the loss is %2 at step %3, and it began with %4. A lower learning rate from an earlier checkpoint is the usual cure.</source>
+        <translation>%1: der Loss ist %2 bei Schritt %3, begonnen hat er mit %4. Meist hilft eine kleinere Lernrate ab einem früheren Checkpoint.</translation>
+    </message>
+    <message>
+        <source>%1: the loss is not a number at step %2. Resume as a fork from the last checkpoint before, with a lower learning rate.</source>
+        <translation>%1: der Loss ist bei Schritt %2 keine Zahl. Als Abzweig vom letzten Checkpoint davor mit kleinerer Lernrate fortsetzen.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunsDelegate</name>
@@ -5268,6 +5512,10 @@ Loss %3, Validierung %4</translation>
             <numerusform>%n Probleme</numerusform>
         </translation>
     </message>
+    <message>
+        <source>The text below cannot be read, so its settings are not known. Mend it there; the fields appear then.</source>
+        <translation>Der Text unten ist nicht lesbar, seine Einstellungen sind daher nicht bekannt. Dort berichtigen; dann erscheinen die Felder.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::SpecTab</name>
@@ -5400,6 +5648,10 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>&quot;%1&quot; names no place: use run/ID?view=PAGE&amp;step=N or page/PAGE</source>
         <translation>„%1“ ist kein Ort: run/ID?view=SEITE&amp;step=N oder page/SEITE</translation>
+    </message>
+    <message>
+        <source>The studio was open already: this is it</source>
+        <translation>Das Studio war schon offen: das ist es</translation>
     </message>
 </context>
 <context>

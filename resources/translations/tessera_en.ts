@@ -37,6 +37,13 @@
             <numerusform>%n threads, %1 memory, %2, %3 free on disk</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%n setting(s) changed, not saved</source>
+        <translation>
+            <numerusform>%n setting changed, not saved</numerusform>
+            <numerusform>%n settings changed, not saved</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::HostsPage</name>

@@ -17,6 +17,7 @@
 #include <QTreeView>
 #include <ctime>
 
+#include "tests/build_paths.h"
 #include "tests/infer/tiny_model.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"

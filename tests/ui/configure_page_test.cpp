@@ -24,7 +24,9 @@
 
 #include "core/run/run_folder.h"
 #include "core/run/spec_table.h"
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/draft/draft_shelf.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
@@ -66,6 +68,16 @@ class ConfigurePageTest : public QObject {
   void undoesChangesOfBothSides();
   void resetsAFieldToThePreset();
   void showsProblemsBesideTheirFieldAndFixesThem();
+  void fixesLeaveTheWishAlone();
+  void keepsWhatItRefuses();
+  void keepsARateThatIsNoNumber();
+  void anotherPresetCanBeUndone();
+  void keepsDraftsOnAShelf();
+  void undoesFromAnyField();
+  void showsNoDefaultsForABrokenSpec();
+  void tellsOfThePlansErrors();
+  void refusesForksThatCannotWork();
+  void takesADroppedText();
   void refusesValuesInTheCheckersWords();
   void survivesTextThatIsNoToml();
   void renamesASlip();
@@ -175,7 +187,8 @@ void ConfigurePageTest::formChangesTextAndBack() {
   QCOMPARE(text()->toPlainText(),
            QStringLiteral("preset = \"demo\"\n\n[model]\nhidden_size = 192\n"));
   QVERIFY(row("model.hidden_size")->findChild<DifferenceDot*>()->isOn());
-  QVERIFY(m_page->command().contains(QStringLiteral("--set model.hidden_size=192")));
+  QVERIFY(waitUntil(
+      [&] { return m_page->command().contains(QStringLiteral("--set model.hidden_size=192")); }));
 }
 
 void ConfigurePageTest::textChangesForm() {
@@ -257,10 +270,227 @@ void ConfigurePageTest::showsProblemsBesideTheirFieldAndFixesThem() {
   if (!fix) fix = batch->findChild<ProblemLine*>()->findChild<QPushButton*>();
   QVERIFY(fix && fix->isVisible());
   QVERIFY(click(fix));
-  QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].batch_sequences == 8; }));
+  // The batch is what was asked for: the micro-batch gives way.
+  QVERIFY(waitUntil([&] { return draft().spec().parallel.micro_batch_sequences == 3; }));
+  QCOMPARE(draft().spec().curriculum[0].batch_sequences, 9);
   QVERIFY(planned());
   QCOMPARE(status(), QStringLiteral("Ready to launch"));
   QVERIFY(launch->isEnabled());
+}
+
+/// The other way round: who sets the micro-batch keeps it.
+void ConfigurePageTest::fixesLeaveTheWishAlone() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("parallel.micro_batch_sequences", spec::Value(std::int64_t{3})));
+  QVERIFY(planned());
+  auto* pane = m_page->findChild<PlanPane*>();
+  QVERIFY(waitUntil([&] { return labelWith(pane, QStringLiteral("cannot be split")) != nullptr; }));
+  QVERIFY(labelWith(pane, QStringLiteral("Set curriculum[0].")));
+  QAbstractButton* fix =
+      button(pane, QStringLiteral("Fix: Set curriculum[0].batch_sequences to 9"));
+  QVERIFY(fix && click(fix));
+  QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].batch_sequences == 9; }));
+  QCOMPARE(draft().spec().parallel.micro_batch_sequences, 3);
+}
+
+/// A value that is not taken is neither launched over nor lost with its row.
+void ConfigurePageTest::keepsWhatItRefuses() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("All"))));
+  QVERIFY(section(QStringLiteral("Optimiser")));
+  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
+  QVERIFY(typeInto(field<QLineEdit>("optimiser.weight_decay"), QStringLiteral("0,05")));
+  QTest::keyClick(field<QLineEdit>("optimiser.weight_decay"), Qt::Key_Tab);
+  QVERIFY(waitUntil([&] { return !launch->isEnabled(); }));
+  QVERIFY(planned());
+  QVERIFY(!launch->isEnabled());
+  QCOMPARE(status(), QStringLiteral("1 problem"));
+  FieldRow* decay = row("optimiser.weight_decay");
+  QVERIFY(labelWith(decay, QStringLiteral("0,05 has a comma")));
+  // The row has grown: nothing in it lies over anything else.
+  QVERIFY(waitUntil([&] { return decay->height() >= decay->sizeHint().height(); }));
+  const auto placed = [&](QWidget* widget) {
+    return QRect(widget->mapTo(decay, QPoint()), widget->size());
+  };
+  QWidget* problem = decay->findChild<ProblemLine*>();
+  QVERIFY(!placed(problem).intersects(placed(decay->editor())));
+  QVERIFY(placed(problem).bottom() <= decay->height());
+  QVERIFY(decay->editor()->height() >= theme::kRowHeight - 2);
+
+  QVERIFY(section(QStringLiteral("Precision")));
+  QVERIFY(!launch->isEnabled());
+  QVERIFY(section(QStringLiteral("Optimiser")));
+  QCOMPARE(field<QLineEdit>("optimiser.weight_decay")->text(), QStringLiteral("0,05"));
+  QVERIFY(labelWith(row("optimiser.weight_decay"), QStringLiteral("has a comma")));
+  auto* pane = m_page->findChild<PlanPane*>();
+  QAbstractButton* fix = button(pane, QStringLiteral("Fix: Set optimiser.weight_decay to 0.05"));
+  QVERIFY(fix && click(fix));
+  QVERIFY(waitUntil([&] { return draft().spec().optimiser.weight_decay == 0.05; }));
+  QVERIFY(planned());
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
+  QCOMPARE(field<QLineEdit>("optimiser.weight_decay")->text(), QStringLiteral("0.05"));
+
+  // Undo and Reset give it up as well.
+  QVERIFY(typeInto(field<QLineEdit>("optimiser.clip"), QStringLiteral("much")));
+  QVERIFY(waitUntil([&] { return draft().refused().count("optimiser.clip") == 1; }));
+  draft().reset("optimiser.clip");
+  QVERIFY(draft().refused().empty());
+  QVERIFY(waitUntil([&] { return launch->isEnabled(); }, 15000));
+}
+
+/// A rate that is no number stays where it was typed, and is told of.
+void ConfigurePageTest::keepsARateThatIsNoNumber() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Curriculum")));
+  QLineEdit* end = nullptr;
+  for (QLineEdit* line : form()->findChildren<QLineEdit*>()) {
+    if (line->accessibleName() == QStringLiteral("Rate at the end of piece 2")) end = line;
+  }
+  QVERIFY(end);
+  const double before = draft().spec().curriculum[0].learning_rate[1].to;
+  QVERIFY(typeInto(end, QStringLiteral("E-4")));
+  QTest::keyClick(end, Qt::Key_Return);
+  QCOMPARE(draft().refused().size(), std::size_t{1});
+  QVERIFY(planned());
+  QCOMPARE(end->text(), QStringLiteral("E-4"));
+  QCOMPARE(draft().spec().curriculum[0].learning_rate[1].to, before);
+  QCOMPARE(status(), QStringLiteral("1 problem"));
+  QVERIFY(waitUntil([&] { return labelWith(form(), QStringLiteral("E-4 is no number")); }));
+  QVERIFY(!button(m_page.get(), QStringLiteral("Launch"))->isEnabled());
+  QVERIFY(typeInto(end, QStringLiteral("1E-4")));
+  QTest::keyClick(end, Qt::Key_Return);
+  QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].learning_rate[1].to == 1e-4; }));
+  QVERIFY(draft().refused().empty());
+  QVERIFY(planned());
+  QVERIFY(!labelWith(form(), QStringLiteral("no number")));
+}
+
+/// Another preset is one step of undo, and takes nothing with it.
+void ConfigurePageTest::anotherPresetCanBeUndone() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
+  QVERIFY(planned());
+  QVERIFY(load(QStringLiteral("small-20m")));
+  QCOMPARE(draft().origin().name, QStringLiteral("small-20m"));
+  QVERIFY(!draft().dirty());
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Undo"))));
+  QVERIFY(waitUntil(
+      [&] { return draft().origin().name == QStringLiteral("demo") && draft().settled(); }));
+  QCOMPARE(draft().spec().model.hidden_size, 96);
+  QCOMPARE(draft().differenceCount(), 1);
+  QVERIFY(draft().dirty());
+  QCOMPARE(m_page->findChild<QComboBox*>()->currentText(), QStringLiteral("demo"));
+  QVERIFY(m_page->command().contains(QStringLiteral("demo --set model.hidden_size=96")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Redo"))));
+  QVERIFY(waitUntil(
+      [&] { return draft().origin().name == QStringLiteral("small-20m") && draft().settled(); }));
+  QCOMPARE(draft().differenceCount(), 0);
+}
+
+/// What was changed is there again after the studio was closed.
+void ConfigurePageTest::keepsDraftsOnAShelf() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
+  QVERIFY(planned());
+  const Location place = m_page->location();
+  const QString id = place.arguments.value(QStringLiteral("draft"));
+  QVERIFY(!id.isEmpty());
+  QVERIFY(waitUntil([&] { return listDrafts().size() == 1; }));
+  QCOMPARE(listDrafts().front().changes, 1);
+  QVERIFY(load(QStringLiteral("small-20m")));
+  m_page->open(place);
+  QVERIFY(waitUntil(
+      [&] { return draft().origin().name == QStringLiteral("demo") && draft().settled(); }));
+  QCOMPARE(draft().spec().model.hidden_size, 96);
+  QVERIFY(draft().dirty());
+  QCOMPARE(draft().differenceCount(), 1);
+  // Put back as it was, there is nothing to keep.
+  draft().reset("model.hidden_size");
+  QVERIFY(waitUntil([&] { return listDrafts().empty(); }));
+}
+
+/// Ctrl+Z is the draft's, whichever field the focus has moved on to.
+void ConfigurePageTest::undoesFromAnyField() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  auto* hidden = field<QLineEdit>("model.hidden_size");
+  QVERIFY(typeInto(hidden, QStringLiteral("64")));
+  QTest::keyClick(hidden, Qt::Key_Tab);
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 64; }));
+  QWidget* next = QApplication::focusWidget();
+  QVERIFY(next && next != hidden);
+  QTest::keyClick(next, Qt::Key_Z, Qt::ControlModifier);
+  QVERIFY(waitUntil([&] { return draft().spec().model.hidden_size == 128; }));
+}
+
+/// A file with a mistake shows no values, as none are known, and says the line.
+void ConfigurePageTest::showsNoDefaultsForABrokenSpec() {
+  const QString path = m_studio->home->home() + QStringLiteral("/broken.toml");
+  QFile file(path);
+  QVERIFY(file.open(QIODevice::WriteOnly));
+  file.write("[run]\nname = \"mine\"\nseed = = 3\n");
+  file.close();
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), path}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
+  QVERIFY(!draft().hasValues());
+  QVERIFY(planned());
+  QVERIFY(form()->paths().empty());
+  QVERIFY(labelWith(form(), QStringLiteral("cannot be read")));
+  auto* pane = m_page->findChild<PlanPane*>();
+  QVERIFY(labelWith(pane, QStringLiteral("line 3: ")));
+  QVERIFY(!labelWith(pane, QStringLiteral("Parameters")));
+  QVERIFY(click(button(pane, QStringLiteral("Show"))));
+  QCOMPARE(text()->textCursor().blockNumber(), 2);
+  QVERIFY(m_page->command().isEmpty());
+  QVERIFY(!m_studio->navigator.problems.empty());
+  QVERIFY(
+      m_studio->navigator.problems.begin()->second.text.contains(QStringLiteral("broken.toml")) ||
+      m_studio->navigator.problems.begin()->second.text.contains(QStringLiteral("draft:3")));
+  draft().setText(QStringLiteral("[run]\nname = \"mine\"\n"));
+  QVERIFY(waitUntil([&] { return draft().hasValues(); }));
+  QVERIFY(waitUntil([&] { return !form()->paths().empty(); }));
+}
+
+/// Errors of the plan are under Problems too, until they are mended.
+void ConfigurePageTest::tellsOfThePlansErrors() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("curriculum[0].batch_sequences", spec::Value(std::int64_t{9})));
+  QVERIFY(waitUntil([&] { return m_studio->navigator.problems.size() == 1; }, 15000));
+  QVERIFY(m_studio->navigator.problems.begin()->second.text.contains(
+      QStringLiteral("curriculum[0].batch_sequences")));
+  draft().undoStack().undo();
+  QVERIFY(waitUntil([&] { return m_studio->navigator.problems.empty(); }, 15000));
+}
+
+/// What the checkpoint's weights do not allow is told before there is a run.
+void ConfigurePageTest::refusesForksThatCannotWork() {
+  const QString id = makeRun(read_preset("demo").spec);
+  QVERIFY(!id.isEmpty());
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("fork"), id}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(!draft().setValue("model.num_hidden_layers", spec::Value(std::int64_t{5})));
+  QVERIFY(planned());
+  QVERIFY(waitUntil([&] {
+    return labelWith(row("model.num_hidden_layers"), QStringLiteral("another shape")) != nullptr;
+  }));
+  QVERIFY(!button(m_page.get(), QStringLiteral("Launch fork"))->isEnabled());
+  auto* pane = m_page->findChild<PlanPane*>();
+  QAbstractButton* fix = button(pane, QStringLiteral("Fix: Set model.num_hidden_layers to 4"));
+  QVERIFY(fix && click(fix));
+  QVERIFY(waitUntil([&] { return draft().spec().model.num_hidden_layers == 4; }));
+}
+
+/// A text that was dropped on the window becomes a source.
+void ConfigurePageTest::takesADroppedText() {
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("text"), "/data/my text.txt"}}});
+  QVERIFY(waitUntil([&] { return draft().loaded() && draft().spec().data.sources.size() == 6; }));
+  QCOMPARE(draft().spec().data.sources[5].name, std::string("my-text"));
+  QCOMPARE(draft().spec().data.sources[5].paths, std::vector<std::string>{"/data/my text.txt"});
+  QVERIFY(!m_studio->navigator.toasts.empty());
+  m_studio->navigator.toasts.back().undo();
+  QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 5; }));
 }
 
 void ConfigurePageTest::refusesValuesInTheCheckersWords() {
@@ -343,6 +573,7 @@ void ConfigurePageTest::copiesTheCommand() {
   QVERIFY(click(button(m_page.get(), QStringLiteral("Copy the command"))));
   QCOMPARE(QGuiApplication::clipboard()->text(), QStringLiteral("tessera train demo"));
   QVERIFY(!draft().setValue("run.name", spec::Value(std::string("a b"))));
+  QVERIFY(waitUntil([&] { return draft().settled(); }));
   QCOMPARE(m_page->command(), QStringLiteral("tessera train demo --set 'run.name=\"a b\"'"));
 }
 
@@ -420,8 +651,9 @@ void ConfigurePageTest::opensAFork() {
   QVERIFY(labelWith(m_page.get(), QStringLiteral("fork of %1 at step 250").arg(id)));
   QVERIFY(button(m_page.get(), QStringLiteral("Launch fork")));
   QVERIFY(!draft().setValue("optimiser.clip", spec::Value(0.5)));
+  QVERIFY(waitUntil([&] { return draft().settled(); }));
   QCOMPARE(m_page->command(),
-           QStringLiteral("tessera resume %1 --fork --set optimiser.clip=0.5").arg(id));
+           QStringLiteral("tessera resume %1 --fork --step 250 --set optimiser.clip=0.5").arg(id));
   m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("fork"), QStringLiteral("x")}}});
   QCOMPARE(m_studio->navigator.notices.back().text, QStringLiteral("There is no run x."));
 }

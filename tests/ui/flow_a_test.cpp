@@ -6,6 +6,7 @@
 #include <QPlainTextEdit>
 
 #include "core/run/run_folder.h"
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"

@@ -7,6 +7,7 @@
 #include <QListWidget>
 #include <QTableView>
 
+#include "tests/build_paths.h"
 #include "tests/ui/open_studio.h"
 #include "tests/ui/real_runs.h"
 #include "ui/bridge/draft/draft_spec.h"

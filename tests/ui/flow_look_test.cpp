@@ -9,6 +9,7 @@
 #include <QTableWidget>
 #include <QTreeView>
 
+#include "tests/build_paths.h"
 #include "tests/infer/tiny_model.h"
 #include "tests/ui/open_studio.h"
 #include "tests/ui/run_files.h"

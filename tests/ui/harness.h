@@ -107,7 +107,11 @@ class RecordingNavigator : public Navigator {
                   const Location& place) override {
     problems[key] = {severity, text, place};
   }
-  void clearProblem(const QString& key) override { problems.erase(key); }
+  void clearProblem(const QString& key) override {
+    std::erase_if(problems, [&](const auto& one) {
+      return one.first == key || one.first.startsWith(key + u'/');
+    });
+  }
 };
 
 /// A home and a folder of runs that are gone with it; TESSERA_HOME and TESSERA_RUNS point there.

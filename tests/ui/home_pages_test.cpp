@@ -15,6 +15,7 @@
 #include "core/plan/measurements.h"
 #include "core/run/paths.h"
 #include "core/run/run_folder.h"
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/launcher.h"

@@ -7,6 +7,7 @@
 #include <QProcess>
 #include <algorithm>
 
+#include "tests/build_paths.h"
 #include "tests/ui/open_studio.h"
 #include "tests/ui/real_runs.h"
 #include "ui/bridge/run_feed.h"

@@ -12,6 +12,7 @@
 #include <QProcess>
 #include <fstream>
 
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/real_runs.h"
 #include "tests/ui/run_files.h"

@@ -42,6 +42,7 @@ class NewsTest : public QObject {
     Tasks tasks;
     Preferences preferences;
     RecordingDesktop desktop;
+    Problems problems;
     std::unique_ptr<MainWindow> window;
     QWidget front;
     WrittenRun run{home.runs().toStdString(), "lucky"};
@@ -49,8 +50,8 @@ class NewsTest : public QObject {
 
     bool open() {
       preferences.finishFirstStart();
-      window =
-          std::make_unique<MainWindow>(StudioParts{runs, launcher, tasks, preferences, desktop});
+      window = std::make_unique<MainWindow>(
+          StudioParts{runs, launcher, tasks, preferences, desktop, problems});
       window->restoreSession();
       window->show();
       run.state(RunState::Running);
@@ -109,6 +110,21 @@ class NewsTest : public QObject {
     f.run.log->sync();
     f.runs.refresh();
     QVERIFY(waitUntil([&] { return f.window->problems().all().empty(); }));
+  }
+
+  void aRunThatDiverges() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.run.steps(5, 40);
+    f.run.log->append(test::stepEvent(40, 5'000));
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.hasProblem("the loss is 5000 at step 40"); }));
+    QVERIFY(waitUntil([&] { return !f.desktop.notices.empty(); }));
+    f.run.steps(41, 60);  // it came back
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
   }
 
   void aRunThatFallsSilent() {

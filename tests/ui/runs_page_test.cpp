@@ -20,6 +20,7 @@
 #include <QTableView>
 #include <QToolButton>
 
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
 #include "ui/bridge/launcher.h"

@@ -2,21 +2,28 @@
 // The window around the pages: going to places, docks, palette, banners, session.
 #include <QComboBox>
 #include <QDialog>
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
 #include <QLineEdit>
 #include <QMenuBar>
+#include <QMessageBox>
 #include <QPushButton>
 #include <QStatusBar>
 #include <QToolButton>
+#include <QUndoStack>
 
 #include "core/run/events.h"
 #include "core/run/paths.h"
 #include "core/run/run_folder.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
 #include "ui/bridge/tasks.h"
 #include "ui/shell/dock_panel.h"
+#include "ui/shell/dropped.h"
 #include "ui/shell/fuzzy.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/problems.h"
@@ -25,6 +32,7 @@
 #include "ui/shell/toast.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/banner.h"
+#include "ui/widgets/controls.h"
 #include "ui/widgets/search_field.h"
 
 using namespace tessera;
@@ -262,17 +270,195 @@ class ShellTest : public QObject {
   void problemsAreThereOnceAndGo() {
     Problems problems;
     QSignalSpy changed(&problems, &Problems::changed);
-    problems.set(
-        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("1 GB"), {}, {}, {}});
-    problems.set(
-        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("1 GB"), {}, {}, {}});
+    const auto disk = [](const char* text) {
+      return ShellProblem{.key = QStringLiteral("disk"),
+                          .severity = QStringLiteral("warning"),
+                          .text = QLatin1String(text),
+                          .action = {},
+                          .place = {}};
+    };
+    problems.set(disk("1 GB"));
+    problems.set(disk("1 GB"));
     QCOMPARE(changed.size(), 1);
-    problems.set(
-        {QStringLiteral("disk"), QStringLiteral("warning"), QStringLiteral("0 GB"), {}, {}, {}});
+    problems.set(disk("0 GB"));
     QCOMPARE(problems.all().size(), 1u);
     problems.clear(QStringLiteral("disk"));
     problems.clear(QStringLiteral("disk"));
     QCOMPARE(changed.size(), 3);
+  }
+
+  /// What was said over the page can still be read when its line was closed, and when the window
+  /// was made anew in another language.
+  void errorsStayUnderProblems() {
+    const test::TemporaryHome home;
+    Started studio;
+    auto run = std::make_shared<int>(0);
+    studio.window().notify(QStringLiteral("error"), QStringLiteral("No room on the disk"),
+                           QStringLiteral("Try again"), [run] { ++*run; });
+    studio.window().notify(QStringLiteral("info"), QStringLiteral("Only a note"));
+    studio.window().setProblem(QStringLiteral("plan/0"), QStringLiteral("error"),
+                               QStringLiteral("Plan: too large"),
+                               {QStringLiteral("settings"), {}, {}});
+    QVERIFY(test::click(
+        test::button(studio.window().banners().front(), QStringLiteral("Close this message"))));
+    QCOMPARE(studio.window().problems().all().size(), 2u);
+    auto* status = studio.window().statusBar();
+    QVERIFY(test::button(status, QStringLiteral("2 problems")));
+
+    MainWindow* before = &studio.window();
+    studio.app->preferences().setLanguage(QStringLiteral("de"));
+    QVERIFY(test::waitUntil([&] { return studio.app->window() != before; }));
+    QCOMPARE(studio.window().problems().all().size(), 2u);
+    QVERIFY(test::click(test::button(studio.window().statusBar(), QStringLiteral("2 Probleme"))));
+    DockPanel* dock = studio.window().dock(QStringLiteral("problems"));
+    QVERIFY(test::waitUntil(
+        [&] { return test::labelWith(dock, QStringLiteral("No room on the disk")) != nullptr; }));
+    // Whoever would have tried again went with the old window; places are still places.
+    QVERIFY(!test::button(dock, QStringLiteral("Try again")));
+    QVERIFY(test::click(test::button(dock, QStringLiteral("Show"))));
+    QCOMPARE(studio.window().currentPage(), "settings");
+    QCOMPARE(studio.window().problems().all().size(), 2u);  // looking at it does not solve it
+    studio.window().clearProblem(QStringLiteral("plan"));
+    QCOMPARE(studio.window().problems().all().size(), 1u);
+    QCOMPARE(*run, 0);
+    studio.app->preferences().setLanguage(QStringLiteral("en"));
+    QVERIFY(test::waitUntil([&] {
+      return test::button(studio.window().statusBar(), QStringLiteral("1 problem")) != nullptr;
+    }));
+  }
+
+  /// Keys that a page shows act as soon as it is gone to, whatever was clicked before.
+  void shortcutsOfAPageActAtOnce() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open({QStringLiteral("configure"), {}, {{"preset", "demo"}}});
+    DraftSpec& draft = DraftSpec::of(studio.app->preferences());
+    QVERIFY(test::waitUntil([&] { return draft.loaded() && draft.settled(); }));
+    QVERIFY(!draft.setValue("model.hidden_size", spec::Value(std::int64_t{64})));
+    QVERIFY(test::waitUntil([&] { return draft.settled(); }));
+    const auto press = [&](int key, Qt::KeyboardModifiers modifiers = Qt::ControlModifier) {
+      QWidget* focused = window.focusWidget() ? window.focusWidget() : &window;
+      QTest::keyClick(focused, static_cast<Qt::Key>(key), modifiers);
+    };
+    press(Qt::Key_1);
+    QCOMPARE(window.currentPage(), "home");
+    press(Qt::Key_2);
+    QCOMPARE(window.currentPage(), "configure");
+    press(Qt::Key_Z);
+    QVERIFY(test::waitUntil([&] { return draft.spec().model.hidden_size == 128; }));
+    press(Qt::Key_F);
+    auto* search = qobject_cast<QLineEdit*>(window.focusWidget());
+    QVERIFY(search);
+    QCOMPARE(search->placeholderText(), "Find a setting");
+    // By the rail too, and with the focus in a dock.
+    QVERIFY(test::click(window.findChild<Rail*>()->button("home")));
+    QVERIFY(test::click(window.findChild<Rail*>()->button("configure")));
+    press(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    QVERIFY(test::waitUntil([&] { return draft.spec().model.hidden_size == 64; }));
+    window.command(QStringLiteral("view.logs"))->trigger();
+    QVERIFY(window.dock(QStringLiteral("logs"))->isAncestorOf(window.focusWidget()));
+    press(Qt::Key_Z);
+    QVERIFY(test::waitUntil([&] { return draft.spec().model.hidden_size == 128; }));
+  }
+
+  /// The command below is that of what is shown now, also after edits and undo.
+  void theCommandFollowsThePage() {
+    const test::TemporaryHome home;
+    Started studio;
+    studio.window().open({QStringLiteral("configure"), {}, {{"preset", "demo"}}});
+    DraftSpec& draft = DraftSpec::of(studio.app->preferences());
+    auto* status = studio.window().statusBar();
+    const auto shows = [&](const QString& command) {
+      return test::waitUntil([&] {
+        for (const auto* label : status->findChildren<ElidedLabel*>()) {
+          if (label->fullText().endsWith(command)) return true;
+        }
+        return false;
+      });
+    };
+    QVERIFY(shows(QStringLiteral("tessera train demo")));
+    QVERIFY(!draft.setValue("model.num_hidden_layers", spec::Value(std::int64_t{3})));
+    QVERIFY(shows(QStringLiteral("tessera train demo --set model.num_hidden_layers=3")));
+    draft.undoStack().undo();
+    QVERIFY(shows(QStringLiteral("tessera train demo")));
+  }
+
+  void newIsOfThePage() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    QCOMPARE(window.command("file.new")->text(), "New run");
+    window.open({QStringLiteral("chat"), {}, {}});
+    QCOMPARE(window.command("file.new")->text(), "New chat");
+    window.command("file.new")->trigger();
+    QCOMPARE(window.currentPage(), "chat");
+    window.open({QStringLiteral("runs"), {}, {}});
+    window.command("file.new")->trigger();
+    QCOMPARE(window.currentPage(), "configure");
+  }
+
+  /// The rail is numbered from top to bottom.
+  void theRailCounts() {
+    int n = 0;
+    for (const PageInfo& info : pages()) {
+      if (!info.inRail || QLatin1String(info.id) == QLatin1String("settings")) continue;
+      QCOMPARE(QLatin1String(info.shortcut), QStringLiteral("Ctrl+%1").arg(++n));
+    }
+  }
+
+  void quittingTellsOfLiveRuns() {
+    const test::TemporaryHome home;
+    RunSpec spec = load_spec("demo");
+    spec.run.name = "busy";
+    const RunFolder folder = RunFolder::create(home.runs().toStdString(), spec);
+    EventWriter log(folder.events_path());
+    log.append(StateEvent{.state = RunState::Running});
+    const RunLock lock(folder);
+    Started studio;
+    const QString id = QString::fromStdString(folder.id());
+    QVERIFY(test::waitUntil([&] {
+      const RunRow* row = studio.app->runs().run(id);
+      return row && row->state == RunState::Running;
+    }));
+    studio.window().close();
+    QVERIFY(studio.window().isVisible());
+    auto* box = studio.window().findChild<QMessageBox*>();
+    QVERIFY(box && box->isVisible());
+    QVERIFY(box->informativeText().contains(QStringLiteral("busy")));
+    test::picture(*box, QStringLiteral("shell/quit"));
+    QVERIFY(test::click(test::button(box, QStringLiteral("Stay"))));
+    QVERIFY(studio.window().isVisible());
+    QVERIFY(test::waitUntil([&] { return !studio.window().findChild<QMessageBox*>(); }));
+    studio.window().close();
+    box = studio.window().findChild<QMessageBox*>();
+    QVERIFY(box && test::click(test::button(box, QStringLiteral("Quit"))));
+    QVERIFY(test::waitUntil([&] { return !studio.window().isVisible(); }));
+  }
+
+  void knowsWhatIsDropped() {
+    const test::TemporaryHome home;
+    const std::string id = makeRun(home.runs(), "dropped");
+    const QString run = home.runs() + u'/' + QString::fromStdString(id);
+    const QDir files(home.home());
+    const auto write = [&](const QString& name) {
+      QDir().mkpath(QFileInfo(files.filePath(name)).path());
+      QFile file(files.filePath(name));
+      if (file.open(QIODevice::WriteOnly)) file.write("x");
+      return files.filePath(name);
+    };
+    QDir().mkpath(run + QStringLiteral("/checkpoints/step-10"));
+    const auto kind = [](const QString& path) { return classifyDropped(path).kind; };
+    QCOMPARE(kind(run), Dropped::Run);
+    QCOMPARE(classifyDropped(run + QStringLiteral("/events.log")).path, run);
+    QCOMPARE(kind(run + QStringLiteral("/checkpoints/step-10")), Dropped::Checkpoint);
+    QCOMPARE(kind(write(QStringLiteral("a.toml"))), Dropped::Spec);
+    QCOMPARE(kind(write(QStringLiteral("b.jsonl.zst"))), Dropped::Text);
+    QCOMPARE(kind(QFileInfo(write(QStringLiteral("texts/deep/c.TXT"))).path()), Dropped::Text);
+    QCOMPARE(kind(QFileInfo(write(QStringLiteral("model/config.json"))).path()),
+             Dropped::Checkpoint);
+    QCOMPARE(kind(write(QStringLiteral("picture.png"))), Dropped::Nothing);
+    QVERIFY(classifyDropped(QStringLiteral("/not/here")).why.contains(QStringLiteral("not there")));
   }
 
   void aRunThatFailsIsNews() {

@@ -6,6 +6,7 @@
 #include <QRegularExpression>
 #include <QXmlStreamReader>
 
+#include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 
 namespace {

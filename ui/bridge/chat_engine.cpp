@@ -154,7 +154,8 @@ void ChatEngine::processEnded(bool crashed, int code) {
   fail(text);
 }
 
-/// Lets go of the process: the end of its input is its end, and what does not go is killed.
+/// Lets go of the process: it is asked to quit, since at the end of its input alone it would finish
+/// what it was asked to write, and what does not go is killed.
 void ChatEngine::endProcess() {
   m_timer->stop();
   QProcess* process = std::exchange(m_process, nullptr);
@@ -164,8 +165,10 @@ void ChatEngine::endProcess() {
   process->setParent(nullptr);
   QObject::connect(process, &QProcess::finished, process, &QObject::deleteLater);
   QObject::connect(process, &QProcess::errorOccurred, process, &QObject::deleteLater);
+  const QJsonObject quit{{"id", static_cast<qint64>(++m_lastId)}, {"do", "quit"}};
+  process->write(QJsonDocument(quit).toJson(QJsonDocument::Compact) + '\n');
   process->closeWriteChannel();
-  // What loads a model does not hear the end of its input: it has nothing to lose.
+  // What loads a model does not hear that it is to end: it has nothing to lose.
   if (m_state == State::Loading || m_state == State::Starting) process->kill();
   QTimer::singleShot(kMercyMs, process, [process] { process->kill(); });
 }

@@ -8,6 +8,7 @@
 #include "ui/pages/experts/experts_page.h"
 #include "ui/pages/home/home_page.h"
 #include "ui/pages/hosts/hosts_page.h"
+#include "ui/pages/manual/manual_page.h"
 #include "ui/pages/monitor/monitor_page.h"
 #include "ui/pages/page.h"
 #include "ui/pages/runs/runs_page.h"
@@ -27,17 +28,18 @@ const std::vector<PageInfo>& pages() {
       {"home", QT_TRANSLATE_NOOP("Pages", "Home"), "home", "Ctrl+1", true, make<HomePage>},
       {"configure", QT_TRANSLATE_NOOP("Pages", "Configure"), "configure", "Ctrl+2", true,
        make<ConfigurePage>},
-      {"curriculum", QT_TRANSLATE_NOOP("Pages", "Curriculum"), "curriculum", "Ctrl+8", true,
+      {"curriculum", QT_TRANSLATE_NOOP("Pages", "Curriculum"), "curriculum", "Ctrl+3", true,
        make<CurriculumPage>},
-      {"runs", QT_TRANSLATE_NOOP("Pages", "Runs"), "runs", "Ctrl+3", true, make<RunsPage>},
-      {"monitor", QT_TRANSLATE_NOOP("Pages", "Monitor"), "monitor", "Ctrl+4", true,
+      {"runs", QT_TRANSLATE_NOOP("Pages", "Runs"), "runs", "Ctrl+4", true, make<RunsPage>},
+      {"monitor", QT_TRANSLATE_NOOP("Pages", "Monitor"), "monitor", "Ctrl+5", true,
        make<MonitorPage>},
-      {"experts", QT_TRANSLATE_NOOP("Pages", "Experts"), "experts", "Ctrl+5", true,
+      {"experts", QT_TRANSLATE_NOOP("Pages", "Experts"), "experts", "Ctrl+6", true,
        make<ExpertsPage>},
-      {"chat", QT_TRANSLATE_NOOP("Pages", "Chat"), "chat", "Ctrl+6", true, make<ChatPage>},
-      {"hosts", QT_TRANSLATE_NOOP("Pages", "Hosts"), "hosts", "Ctrl+7", true, make<HostsPage>},
+      {"chat", QT_TRANSLATE_NOOP("Pages", "Chat"), "chat", "Ctrl+7", true, make<ChatPage>},
+      {"hosts", QT_TRANSLATE_NOOP("Pages", "Hosts"), "hosts", "Ctrl+8", true, make<HostsPage>},
       {"settings", QT_TRANSLATE_NOOP("Pages", "Settings"), "settings", "Ctrl+,", true,
        make<SettingsPage>},
+      {"manual", QT_TRANSLATE_NOOP("Pages", "Manual"), "book", "F1", false, make<ManualPage>},
   };
   return all;
 }

@@ -186,14 +186,23 @@ void TasksPanel::fill(QVBoxLayout& rows) {
   }
 }
 
-ProblemsPanel::ProblemsPanel(Problems& problems, QWidget* parent)
-    : RowsPanel(tr("No problems."), {}, QStringLiteral("check"), parent), m_problems(problems) {
+ProblemsPanel::ProblemsPanel(Studio& studio, Problems& problems, QWidget* parent)
+    : RowsPanel(tr("No problems."), {}, QStringLiteral("check"), parent),
+      m_studio(studio),
+      m_problems(problems) {
   connect(&problems, &Problems::changed, this, &ProblemsPanel::changed);
 }
 
 void ProblemsPanel::fill(QVBoxLayout& rows) {
   for (const ShellProblem& problem : m_problems.all()) {
-    auto* line = new Banner(problem.severity, problem.text, problem.action, problem.run);
+    std::function<void()> run = problem.run;
+    if (!problem.place.isEmpty()) {
+      run = [this, place = Location::fromText(problem.place)] { m_studio.navigator.open(place); };
+    }
+    const QString action = problem.canAct() ? problem.action : QString();
+    auto* line = new Banner(problem.severity, problem.text, action, run);
+    // What is at a place is still wrong while one looks at it there.
+    if (!problem.place.isEmpty()) line->keepAfterAction();
     const QString key = problem.key;
     // NOTE: the banner that is closed goes with the rows it stands in, after its signal.
     connect(

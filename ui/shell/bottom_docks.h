@@ -79,12 +79,13 @@ class TasksPanel : public RowsPanel {
 class ProblemsPanel : public RowsPanel {
   Q_OBJECT
  public:
-  ProblemsPanel(Problems& problems, QWidget* parent = nullptr);
+  ProblemsPanel(Studio& studio, Problems& problems, QWidget* parent = nullptr);
 
  protected:
   void fill(QVBoxLayout& rows) override;
 
  private:
+  Studio& m_studio;
   Problems& m_problems;
 };
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "ui/shell/main_window.h"
 
+#include <QCheckBox>
+#include <QClipboard>
 #include <QCloseEvent>
+#include <QGuiApplication>
 #include <QInputDialog>
+#include <QMessageBox>
+#include <QPushButton>
 #include <QScreen>
 #include <QStackedWidget>
 #include <QTimer>
@@ -12,6 +17,7 @@
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
+#include "ui/bridge/terminal_command.h"
 #include "ui/shell/dock_panel.h"
 #include "ui/shell/first_start.h"
 #include "ui/shell/problems.h"
@@ -20,6 +26,7 @@
 #include "ui/shell/status_line.h"
 #include "ui/shell/toast.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
 
@@ -46,13 +53,13 @@ MainWindow::MainWindow(const StudioParts& parts, QWidget* parent)
       m_selection(std::make_unique<Selection>()),
       m_studio(new Studio{parts.runs, parts.launcher, *m_selection, *this, parts.tasks,
                           parts.preferences}),
-      m_problems(std::make_unique<Problems>()),
       m_host(std::make_unique<HostMonitor>(QString::fromStdString(runs_folder().string()))),
       m_watch(std::make_unique<RunWatch>(parts.runs)) {
   setWindowTitle(tr("Tessera Studio"));
   setWindowIcon(QIcon(
       QString::fromStdString((resources_folder() / "icons" / "tessera-studio.svg").string())));
   setMinimumSize(800, 560);
+  setAcceptDrops(true);
   setDockOptions(AllowTabbedDocks | AnimatedDocks);
   setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   buildCentre();
@@ -101,7 +108,9 @@ void MainWindow::open(const Location& location) {
     if (!location.page.isEmpty()) toast(tr("There is no page named %1").arg(location.page));
     return;
   }
-  if (!location.subject.isEmpty()) m_selection->setRun(location.subject);
+  // A chat may be with a folder that is no run.
+  const bool isRun = !location.subject.isEmpty() && !location.subject.startsWith(u'/');
+  if (isRun) m_selection->setRun(location.subject);
   bool isStep = false;
   const qlonglong step = location.arguments.value(QStringLiteral("step")).toLongLong(&isStep);
   if (isStep) m_selection->setStep(step);
@@ -114,7 +123,12 @@ Page* MainWindow::makePage(const PageInfo& info) {
   m_stack->addWidget(made);
   m_pages.emplace(QLatin1String(info.id), made);
   connect(made, &Page::locationChanged, this, &MainWindow::pageMoved);
+  connect(made, &Page::commandChanged, this, [this, made] { showCommand(made); });
   return made;
+}
+
+void MainWindow::showCommand(const Page* of) {
+  if (of == page(m_current)) m_status->setCommand(inTerminal(of->command()));
 }
 
 void MainWindow::showPage(const PageInfo& info, const Location& location) {
@@ -124,12 +138,14 @@ void MainWindow::showPage(const PageInfo& info, const Location& location) {
   const bool isNew = !target;
   if (isNew) target = makePage(info);
   m_current = id;
-  // A page that is hidden with the focus in it would hand it to whatever is next in the window.
+  // The focus goes along: a page that is hidden with the focus in it would hand it to whatever is
+  // next in the window. What has it elsewhere, such as a dock, keeps it.
   Page* left = page(before);
-  if (left && left != target && left->isAncestorOf(focusWidget()) && m_rail->button(id)) {
-    m_rail->button(id)->setFocus(Qt::OtherFocusReason);
-  }
+  const QWidget* focused = focusWidget();
+  const bool follows = !focused || focused == this || m_rail->isAncestorOf(focused) ||
+                       m_stack->isAncestorOf(focused);
   m_stack->setCurrentWidget(target);
+  if (follows && before != id) target->setFocus(Qt::OtherFocusReason);
   if (m_firstStart) {
     m_parts.preferences.finishFirstStart();
     m_firstStart->deleteLater();
@@ -145,6 +161,8 @@ void MainWindow::showPage(const PageInfo& info, const Location& location) {
     if (left) left->setActivity(false, false);
     setWindowTitle(tr("%1 - Tessera Studio").arg(pageTitle(info)));
     showInspector(target);
+    const QAction* fresh = newOfPage();
+    command(QStringLiteral("file.new"))->setText(fresh ? fresh->text() : tr("New run"));
   }
   tellActivity();
   pageMoved();
@@ -155,7 +173,7 @@ void MainWindow::pageMoved() {
   if (!shown || (sender() && qobject_cast<Page*>(sender()) && sender() != shown)) return;
   const Location here = shown->location();
   m_places.insert(m_current, here.text());
-  m_status->setCommand(shown->command());
+  showCommand(shown);
   if (m_travelling) return;
   if (!m_history.empty() && m_history[m_at] == here) return;
   // Moves within a page replace each other: Back goes to the page before.
@@ -190,6 +208,11 @@ void MainWindow::askForLink() {
     location.page.isEmpty() ? toast(tr("That is no link: %1").arg(text)) : open(location);
   });
   dialog->open();
+}
+
+void MainWindow::copyLink() {
+  QGuiApplication::clipboard()->setText(QStringLiteral("tessera:") + location().text());
+  toast(tr("The link is in the clipboard: Ctrl+L opens it"));
 }
 
 void MainWindow::showFirstStart() {
@@ -300,8 +323,42 @@ void MainWindow::comeToFront() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!m_quitting && tellOfLiveRuns()) return event->ignore();
   saveSession();
   QMainWindow::closeEvent(event);
+}
+
+/// Runs go on without the studio, which is worth a word before it closes. True: it was said, and
+/// the answer decides.
+bool MainWindow::tellOfLiveRuns() {
+  constexpr auto kTold = "notices/quit";
+  QStringList names;
+  for (const RunRow& row : *m_parts.runs.runs()) {
+    if (isLive(row.state)) names << QString::fromStdString(row.name.empty() ? row.id : row.name);
+  }
+  if (names.isEmpty() || !m_parts.preferences.value(QLatin1String(kTold), true).toBool()) {
+    return false;
+  }
+  constexpr qsizetype kMost = 5;
+  if (names.size() > kMost) names = names.mid(0, kMost) << QStringLiteral("…");
+  auto* box = new QMessageBox(QMessageBox::NoIcon, tr("Quit"),
+                              tr("Training goes on without the studio"), {}, this);
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  box->setInformativeText(tr("Still going: %1. They are here again at the next start; "
+                             "Stop, on Home or in Monitor, ends one.")
+                              .arg(names.join(QStringLiteral(", "))));
+  box->setCheckBox(new QCheckBox(tr("Do not say this again")));
+  QPushButton* quit = box->addButton(tr("Quit"), QMessageBox::AcceptRole);
+  box->setDefaultButton(quit);
+  box->setEscapeButton(box->addButton(tr("Stay"), QMessageBox::RejectRole));
+  connect(box, &QMessageBox::buttonClicked, this, [this, box, quit](QAbstractButton* pressed) {
+    if (pressed != quit) return;
+    if (box->checkBox()->isChecked()) m_parts.preferences.setValue(QLatin1String(kTold), false);
+    m_quitting = true;
+    close();
+  });
+  box->open();
+  return true;
 }
 
 void MainWindow::changeEvent(QEvent* event) {

@@ -17,11 +17,11 @@
 class QActionGroup;
 class QMenu;
 class QStackedWidget;
-class QVBoxLayout;
 
 namespace tessera::ui {
 
 class Banner;
+class BannerStack;
 class Desktop;
 class DockPanel;
 class EmptyState;
@@ -32,6 +32,7 @@ class Rail;
 class RunWatch;
 class StatusLine;
 class Toast;
+struct DroppedPath;
 struct RunNews;
 
 /// What outlives a window: it is made anew when the language changes.
@@ -41,6 +42,7 @@ struct StudioParts {
   Tasks& tasks;
   Preferences& preferences;
   Desktop& desktop;
+  Problems& problems;
 };
 
 class MainWindow : public QMainWindow, public Navigator {
@@ -53,6 +55,9 @@ class MainWindow : public QMainWindow, public Navigator {
   void open(const Location& location) override;
   void notify(const QString& severity, const QString& text, const QString& action = {},
               const std::function<void()>& run = {}) override;
+  void setProblem(const QString& key, const QString& severity, const QString& text,
+                  const Location& place) override;
+  void clearProblem(const QString& key) override;
   void toast(const QString& text, const std::function<void()>& undo = {}) override;
 
   /// Size, docks and place of the last session, or the first-start page.
@@ -65,7 +70,7 @@ class MainWindow : public QMainWindow, public Navigator {
   QString currentPage() const { return m_current; }
   Page* page(const QString& id) const;  ///< null until it is gone to
   Studio& studio() { return *m_studio; }
-  Problems& problems() { return *m_problems; }
+  Problems& problems() { return m_parts.problems; }
   Palette& commandPalette() { return *m_palette; }
   Toast& toastLine() { return *m_toast; }
   DockPanel* dock(const QString& name) const;  ///< "inspector", "logs", "tasks", "problems"
@@ -78,6 +83,8 @@ class MainWindow : public QMainWindow, public Navigator {
 
  protected:
   void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
   void changeEvent(QEvent* event) override;
   void showEvent(QShowEvent* event) override;
   void hideEvent(QHideEvent* event) override;
@@ -93,6 +100,7 @@ class MainWindow : public QMainWindow, public Navigator {
   void buildDocks();
   void buildCommands();
   void buildMenus();
+  QAction* newOfPage() const;
   QMenu* buildViewMenu();
   QMenu* buildThemeMenu();
   QAction* addCommand(const QString& id, const QString& title, const QString& keys,
@@ -101,35 +109,44 @@ class MainWindow : public QMainWindow, public Navigator {
   std::vector<PaletteEntry> paletteEntries();
   void addRunEntries(std::vector<PaletteEntry>& entries);
   void addSettingEntries(std::vector<PaletteEntry>& entries);
+  void addSpecEntries(std::vector<PaletteEntry>& entries);
+  void addGlossaryEntries(std::vector<PaletteEntry>& entries);
 
   // main_window.cpp
   Page* makePage(const PageInfo& info);
   void showPage(const PageInfo& info, const Location& location);
   void showInspector(Page* page);
   void pageMoved();
+  void showCommand(const Page* of);
   void goBack(int by);
   void tellActivity();
   void toggleDock(const QString& name);
   void askForLink();
+  void copyLink();
   void showFirstStart();
+  bool tellOfLiveRuns();
+
+  // main_window_drops.cpp
+  void talkTo(const QString& path);
+  void takeDropped(const DroppedPath& dropped);
 
   // main_window_notices.cpp
+  void showBanner(const QString& severity, const QString& text, const QString& action,
+                  const std::function<void()>& run);
   void watchNews();
   void runProblem(const RunNews& news, const QString& severity);
   void desktopNotice(const RunNews& news, const QString& title);
   void checkDisk();
-  void trimBanners();
 
   StudioParts m_parts;
   std::unique_ptr<Selection> m_selection;
   std::unique_ptr<Studio> m_studio;
-  std::unique_ptr<Problems> m_problems;
   std::unique_ptr<HostMonitor> m_host;
   std::unique_ptr<RunWatch> m_watch;
 
   Rail* m_rail = nullptr;
   QStackedWidget* m_stack = nullptr;
-  QVBoxLayout* m_bannerBox = nullptr;
+  BannerStack* m_banners = nullptr;
   QStackedWidget* m_inspectors = nullptr;
   LogsPanel* m_logs = nullptr;
   StatusLine* m_status = nullptr;
@@ -145,7 +162,7 @@ class MainWindow : public QMainWindow, public Navigator {
   QString m_current;
   std::vector<Location> m_history;
   std::size_t m_at = 0;
-  bool m_travelling = false, m_inspectorWanted = true, m_arranging = false;
+  bool m_travelling = false, m_inspectorWanted = true, m_arranging = false, m_quitting = false;
 };
 
 }  // namespace tessera::ui

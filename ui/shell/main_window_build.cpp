@@ -9,8 +9,10 @@
 #include <QToolBar>
 #include <QVBoxLayout>
 
+#include "core/run/spec_table.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
+#include "ui/shell/banner_stack.h"
 #include "ui/shell/bottom_docks.h"
 #include "ui/shell/dock_panel.h"
 #include "ui/shell/main_window.h"
@@ -21,6 +23,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/demo_starter.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/glossary.h"
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
@@ -49,12 +52,9 @@ void MainWindow::buildCentre() {
   auto* box = new QVBoxLayout(centre);
   box->setContentsMargins(0, 0, 0, 0);
   box->setSpacing(0);
-  m_bannerBox = new QVBoxLayout;
-  m_bannerBox->setContentsMargins(0, 0, 0, 0);
-  m_bannerBox->setSpacing(theme::kHalf);
   m_stack = new QStackedWidget;
-  box->addLayout(m_bannerBox);
   box->addWidget(m_stack, 1);
+  m_banners = new BannerStack(centre);
   setCentralWidget(centre);
 }
 
@@ -67,7 +67,7 @@ void MainWindow::buildDocks() {
       {QStringLiteral("inspector"), tr("Inspector"), m_inspectors},
       {QStringLiteral("logs"), tr("Logs"), m_logs},
       {QStringLiteral("tasks"), tr("Tasks"), new TasksPanel(*m_studio)},
-      {QStringLiteral("problems"), tr("Problems"), new ProblemsPanel(*m_problems)}};
+      {QStringLiteral("problems"), tr("Problems"), new ProblemsPanel(*m_studio, m_parts.problems)}};
   for (const auto& [name, title, content] : docks) {
     auto* panel = new DockPanel(QStringLiteral("dock.") + name, title, this);
     panel->setContent(content);
@@ -82,7 +82,7 @@ void MainWindow::buildDocks() {
     if (m_arranging || !isVisible() || isMinimized() || !shown) return;
     if (visible != m_docks["inspector"]->isHidden()) m_inspectorWanted = visible;
   });
-  m_status = new StatusLine(*m_studio, *m_host, *m_problems);
+  m_status = new StatusLine(*m_studio, *m_host, m_parts.problems);
   setStatusBar(m_status);
   connect(m_status, &StatusLine::dockWanted, this, &MainWindow::toggleDock);
   connect(m_status, &StatusLine::hostsWanted, this, [this] {
@@ -136,10 +136,13 @@ void MainWindow::buildCommands() {
     open({QStringLiteral("monitor"), run, {}});
   });
   add("file.new", tr("New run"), "Ctrl+N", "plus", [this] {
+    if (QAction* ofPage = newOfPage()) return ofPage->trigger();
     open({QStringLiteral("configure"), {}, {}});
   });
   add("file.demo", tr("Try the demo"), "", "demo", [demo] { demo->start(); });
   add("file.link", tr("Open a link..."), "Ctrl+L", "link", [this] { askForLink(); });
+  add("file.copy_link", tr("Copy link to this place"), "Ctrl+Shift+L", "copy",
+      [this] { copyLink(); });
   add("file.quit", tr("Quit"), "Ctrl+Q", "close", [this] { close(); });
   add("view.palette", tr("Find anything..."), "Ctrl+K", "search", [this] { openPalette(); });
   add("view.back", tr("Back"), "Alt+Left", "back", [this] { goBack(-1); });
@@ -159,7 +162,17 @@ void MainWindow::buildCommands() {
   add("view.full_screen", tr("Full screen"), "F11", "window",
       [this] { isFullScreen() ? showNormal() : showFullScreen(); });
   add("help.shortcuts", tr("Shortcuts"), "Ctrl+/", "keyboard", [this] { showShortcuts(); });
-  add("help.glossary", tr("Glossary"), "F1", "book", [this] { showGlossary(); });
+  add("help.glossary", tr("Glossary"), "Shift+F1", "book", [this] { showGlossary(); });
+}
+
+/// The command of the page that makes a new one of what it shows, such as a chat.
+QAction* MainWindow::newOfPage() const {
+  Page* shown = page(m_current);
+  if (!shown) return nullptr;
+  for (QAction* action : shown->commands()) {
+    if (action->objectName() == QLatin1String("new")) return action;
+  }
+  return nullptr;
 }
 
 // ---- Menus --------------------------------------------------------------------------------------
@@ -172,11 +185,12 @@ void MainWindow::buildMenus() {
     return menu;
   };
   fill(menuBar()->addMenu(tr("&File")),
-       {"file.new", "file.demo", "", "file.link", "", "file.quit"});
+       {"file.new", "file.demo", "", "file.link", "file.copy_link", "", "file.quit"});
   fill(buildViewMenu(), {"view.reset", "view.full_screen"});
   QMenu* go = menuBar()->addMenu(tr("&Go"));
   fill(go, {"view.palette", "", "view.back", "view.forward", ""});
   for (const PageInfo& info : pages()) {
+    if (!info.inRail) continue;  // the manual is under Help
     go->addAction(command(QStringLiteral("page.") + QLatin1String(info.id)));
   }
   m_pageMenu = menuBar()->addMenu(tr("&Page"));
@@ -188,7 +202,8 @@ void MainWindow::buildMenus() {
     for (QAction* action : actions) m_pageMenu->addAction(action);
     if (m_pageMenu->isEmpty()) m_pageMenu->addAction(tr("No commands here"))->setEnabled(false);
   });
-  QMenu* help = fill(menuBar()->addMenu(tr("&Help")), {"help.shortcuts", "help.glossary"});
+  QMenu* help =
+      fill(menuBar()->addMenu(tr("&Help")), {"page.manual", "", "help.shortcuts", "help.glossary"});
   help->addSeparator();
   connect(help->addAction(tr("About Tessera Studio")), &QAction::triggered, this, [this] {
     auto* box = new QMessageBox(QMessageBox::NoIcon, tr("About Tessera Studio"),
@@ -266,7 +281,38 @@ std::vector<PaletteEntry> MainWindow::paletteEntries() {
   }
   addRunEntries(entries);
   addSettingEntries(entries);
+  addSpecEntries(entries);
+  addGlossaryEntries(entries);
   return entries;
+}
+
+/// Every key of the spec leads to its field. Keys of stages and sources lead to those of the first.
+void MainWindow::addSpecEntries(std::vector<PaletteEntry>& entries) {
+  static const RunSpec kUsual = [] {
+    RunSpec spec;
+    spec.curriculum.resize(1);
+    spec.data.sources.resize(1);
+    return spec;
+  }();
+  for (const spec::Entry& entry : spec::flatten(kUsual)) {
+    const QString path = QString::fromStdString(entry.path);
+    entries.push_back({path, tr("Spec"), QString::fromStdString(entry.key->unit),
+                       QString::fromStdString(entry.key->help), QStringLiteral("configure"),
+                       [this, path] {
+                         open({QStringLiteral("configure"), {}, {{QStringLiteral("key"), path}}});
+                       }});
+  }
+}
+
+void MainWindow::addGlossaryEntries(std::vector<PaletteEntry>& entries) {
+  for (const QString& term : glossaryTerms()) {
+    const GlossaryEntry* entry = glossaryEntry(term);
+    if (!entry) continue;
+    entries.push_back(
+        {entry->title, tr("Glossary"), {}, term, QStringLiteral("book"), [this, term] {
+           showGlossary(term);
+         }});
+  }
 }
 
 void MainWindow::addRunEntries(std::vector<PaletteEntry>& entries) {

@@ -1,61 +1,66 @@
 // SPDX-License-Identifier: MIT
 // What the window has to say: banners, toasts, problems, news of runs.
-#include <QVBoxLayout>
+#include <QPushButton>
 
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
+#include "ui/shell/banner_stack.h"
 #include "ui/shell/bottom_docks.h"
 #include "ui/shell/desktop.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/problems.h"
 #include "ui/shell/run_watch.h"
 #include "ui/shell/toast.h"
-#include "ui/theme/theme.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/numbers.h"
 
 namespace tessera::ui {
 
-namespace {
-constexpr std::size_t kMostBanners = 3;
-}
-
 std::vector<Banner*> MainWindow::banners() const {
-  std::vector<Banner*> all;
-  for (int i = 0; i < m_bannerBox->count(); ++i) {
-    if (auto* banner = qobject_cast<Banner*>(m_bannerBox->itemAt(i)->widget())) {
-      all.push_back(banner);
-    }
-  }
-  return all;
+  return m_banners->banners();
 }
 
 void MainWindow::notify(const QString& severity, const QString& text, const QString& action,
                         const std::function<void()>& run) {
+  showBanner(severity, text, action, run);
+  if (severity == QLatin1String("info")) return;
+  m_parts.problems.set({.key = QStringLiteral("notice/") + text,
+                        .severity = severity,
+                        .text = text,
+                        .action = action,
+                        .place = {},
+                        .run = run,
+                        .owner = this});
+}
+
+void MainWindow::setProblem(const QString& key, const QString& severity, const QString& text,
+                            const Location& place) {
+  m_parts.problems.set({.key = key,
+                        .severity = severity,
+                        .text = text,
+                        .action = tr("Show"),
+                        .place = place.text()});
+}
+
+void MainWindow::clearProblem(const QString& key) {
+  m_parts.problems.clear(key);
+}
+
+void MainWindow::showBanner(const QString& severity, const QString& text, const QString& action,
+                            const std::function<void()>& run) {
   m_logs->say(severityWord(severity).toLower() + QStringLiteral(": ") + text);
   for (Banner* shown : banners()) {
     if (shown->text() == text) return;
   }
   auto* banner = new Banner(severity, text, action, run);
-  connect(banner, &Banner::closed, banner, [this, banner] {
-    banner->hide();
-    m_bannerBox->removeWidget(banner);
-    banner->deleteLater();
-    trimBanners();
-  });
-  m_bannerBox->addWidget(banner);
-  trimBanners();
-}
-
-/// The oldest are hidden while there are too many, and come back when others are closed.
-void MainWindow::trimBanners() {
-  const std::vector<Banner*> all = banners();
-  const std::size_t hidden = all.size() > kMostBanners ? all.size() - kMostBanners : 0;
-  for (std::size_t i = 0; i < all.size(); ++i) all[i]->setVisible(i >= hidden);
-  const int margin = all.empty() ? 0 : theme::kGrid;
-  m_bannerBox->setContentsMargins(margin, margin, margin, 0);
+  if (banner->actionButton()) {
+    // Who acts on it here has dealt with it in the dock as well.
+    connect(banner->actionButton(), &QPushButton::clicked, this,
+            [this, text] { m_parts.problems.clear(QStringLiteral("notice/") + text); });
+  }
+  m_banners->add(banner);
 }
 
 void MainWindow::toast(const QString& text, const std::function<void()>& undo) {
@@ -67,7 +72,7 @@ void MainWindow::watchNews() {
   const Preferences& p = m_parts.preferences;
   connect(m_watch.get(), &RunWatch::finished, this, [this, &p](const RunNews& news) {
     if (!p.notifies(Notice::Finished)) return;
-    notify(QStringLiteral("info"), news.text, tr("Open"), [this, id = news.id] {
+    showBanner(QStringLiteral("info"), news.text, tr("Open"), [this, id = news.id] {
       open({QStringLiteral("monitor"), id, {}});
     });
     desktopNotice(news, tr("Run finished"));
@@ -75,7 +80,7 @@ void MainWindow::watchNews() {
   connect(m_watch.get(), &RunWatch::failed, this, [this, &p](const RunNews& news) {
     runProblem(news, QStringLiteral("error"));
     if (!p.notifies(Notice::Failed)) return;
-    notify(QStringLiteral("error"), news.text, tr("Open"), [this, id = news.id] {
+    showBanner(QStringLiteral("error"), news.text, tr("Open"), [this, id = news.id] {
       open({QStringLiteral("monitor"), id, {}});
     });
     desktopNotice(news, tr("Run failed"));
@@ -84,8 +89,16 @@ void MainWindow::watchNews() {
     runProblem(news, QStringLiteral("warning"));
     if (p.notifies(Notice::Attention)) desktopNotice(news, tr("Run needs attention"));
   });
-  connect(m_watch.get(), &RunWatch::recovered, this,
-          [this](const RunNews& news) { m_problems->clear(QStringLiteral("run/") + news.id); });
+  connect(m_watch.get(), &RunWatch::diverged, this, [this, &p](const RunNews& news) {
+    setProblem(QStringLiteral("loss/") + news.id, QStringLiteral("error"), news.text,
+               {QStringLiteral("monitor"), news.id, {}});
+    if (p.notifies(Notice::Attention)) desktopNotice(news, tr("Run needs attention"));
+  });
+  connect(m_watch.get(), &RunWatch::settled, this,
+          [this](const RunNews& news) { clearProblem(QStringLiteral("loss/") + news.id); });
+  connect(m_watch.get(), &RunWatch::recovered, this, [this](const RunNews& news) {
+    m_parts.problems.clear(QStringLiteral("run/") + news.id);
+  });
   connect(m_host.get(), &HostMonitor::changed, this, &MainWindow::checkDisk);
   connect(&m_parts.runs, &RunStore::failed, this,
           [this](const QString& text) { notify(QStringLiteral("error"), text); });
@@ -115,14 +128,12 @@ void MainWindow::watchNews() {
 }
 
 void MainWindow::runProblem(const RunNews& news, const QString& severity) {
-  m_problems->set({QStringLiteral("run/") + news.id,
-                   severity,
-                   news.text,
-                   tr("Open"),
-                   [this, id = news.id] {
-                     open({QStringLiteral("monitor"), id, {}});
-                   },
-                   {}});
+  const Location monitor{QStringLiteral("monitor"), news.id, {}};
+  m_parts.problems.set({.key = QStringLiteral("run/") + news.id,
+                        .severity = severity,
+                        .text = news.text,
+                        .action = tr("Open"),
+                        .place = monitor.text()});
 }
 
 void MainWindow::desktopNotice(const RunNews& news, const QString& title) {
@@ -138,17 +149,14 @@ void MainWindow::checkDisk() {
   const HostFacts& f = m_host->facts();
   const double least = m_parts.preferences.diskWarningBytes();
   const QString key = QStringLiteral("disk");
-  if (f.diskBytes <= 0 || f.diskFreeBytes >= least) return m_problems->clear(key);
-  m_problems->set(
-      {key,
-       QStringLiteral("warning"),
-       tr("%1: %2 free of %3. A run whose checkpoint finds no room stops.")
-           .arg(f.diskFolder, numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes)),
-       tr("Show runs"),
-       [this] {
-         open({QStringLiteral("runs"), {}, {}});
-       },
-       {}});
+  if (f.diskBytes <= 0 || f.diskFreeBytes >= least) return m_parts.problems.clear(key);
+  m_parts.problems.set(
+      {.key = key,
+       .severity = QStringLiteral("warning"),
+       .text = tr("%1: %2 free of %3. A run whose checkpoint finds no room stops.")
+                   .arg(f.diskFolder, numbers::bytes(f.diskFreeBytes), numbers::bytes(f.diskBytes)),
+       .action = tr("Show runs"),
+       .place = Location{QStringLiteral("runs"), {}, {}}.text()});
 }
 
 }  // namespace tessera::ui

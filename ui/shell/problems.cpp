@@ -20,9 +20,9 @@ void Problems::set(ShellProblem problem) {
 }
 
 void Problems::clear(const QString& key) {
-  if (std::erase_if(m_all, [&](const ShellProblem& p) { return p.key == key; }) > 0) {
-    Q_EMIT changed();
-  }
+  const QString below = key + u'/';
+  const auto gone = [&](const ShellProblem& p) { return p.key == key || p.key.startsWith(below); };
+  if (std::erase_if(m_all, gone) > 0) Q_EMIT changed();
 }
 
 }  // namespace tessera::ui

@@ -37,6 +37,41 @@ QString textOf(const RunRow& row, const QString& name) {
 }
 }  // namespace
 
+namespace {
+/// A model that knows nothing has about the loss it began with; more than half above that, it has
+/// unlearned what it knew.
+constexpr double kDivergedFactor = 1.5;
+constexpr std::size_t kFewestLosses = 3;
+
+bool isDiverged(const RunRow& row) {
+  if (row.step < 0 || row.sparkline.size() < kFewestLosses) return false;
+  if (!std::isfinite(row.sparkline.back())) return true;
+  const auto first = static_cast<double>(row.sparkline.front());
+  return std::isfinite(first) && row.loss > kDivergedFactor * first;
+}
+}  // namespace
+
+void RunWatch::lookAtLoss(const RunRow& row, const QString& id, const QString& name) {
+  const bool now = isLive(row.state) && isDiverged(row);
+  if (now == m_diverged.contains(id)) return;
+  RunNews news{id, name, row.state, row.state, {}};
+  if (!now) {
+    m_diverged.remove(id);
+    Q_EMIT settled(news);
+    return;
+  }
+  m_diverged.insert(id);
+  news.text = std::isfinite(row.loss)
+                  ? tr("%1: the loss is %2 at step %3, and it began with %4. A lower learning rate "
+                       "from an earlier checkpoint is the usual cure.")
+                        .arg(name, numbers::number(row.loss), numbers::whole(row.step),
+                             numbers::number(static_cast<double>(row.sparkline.front())))
+                  : tr("%1: the loss is not a number at step %2. Resume as a fork from the last "
+                       "checkpoint before, with a lower learning rate.")
+                        .arg(name, numbers::whole(row.step));
+  Q_EMIT diverged(news);
+}
+
 void RunWatch::look() {
   const RunRows rows = m_runs.runs();
   QHash<QString, RunState> now;
@@ -44,6 +79,7 @@ void RunWatch::look() {
   for (const RunRow& row : *rows) {
     const QString id = QString::fromStdString(row.id);
     now.insert(id, row.state);
+    lookAtLoss(row, id, QString::fromStdString(row.name.empty() ? row.id : row.name));
     // What had ended before the studio was opened is no news; what is seen first and is live is
     // watched from here on.
     const auto known = m_states.constFind(id);

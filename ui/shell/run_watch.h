@@ -4,8 +4,10 @@
 
 #include <QHash>
 #include <QObject>
+#include <QSet>
 
 #include "core/run/events.h"
+#include "core/run/library.h"
 
 namespace tessera::ui {
 
@@ -26,12 +28,17 @@ class RunWatch : public QObject {
   void finished(const RunNews& news);
   void failed(const RunNews& news);
   void attention(const RunNews& news);  ///< lost contact
+  /// The loss of a live run is not a number, or far above where it began.
+  void diverged(const RunNews& news);
+  void settled(const RunNews& news);    ///< after diverged(): it came down, or the run is over
   void recovered(const RunNews& news);  ///< of Failed or LostContact: it goes on, or was removed
 
  private:
   void look();
+  void lookAtLoss(const RunRow& row, const QString& id, const QString& name);
   RunStore& m_runs;
   QHash<QString, RunState> m_states;
+  QSet<QString> m_diverged;
   bool m_first = true;
 };
 

@@ -10,8 +10,10 @@
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
 #include "ui/bridge/tasks.h"
+#include "ui/bridge/terminal_command.h"
 #include "ui/shell/desktop.h"
 #include "ui/shell/main_window.h"
+#include "ui/shell/problems.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/glossary.h"
 
@@ -35,6 +37,7 @@ void useDataFolder(const Preferences& preferences) {
   const QString folder = preferences.dataFolder();
   if (folder.isEmpty() || qEnvironmentVariableIsSet("TESSERA_HOME")) return;
   qputenv("TESSERA_HOME", folder.toLocal8Bit());
+  setOwnHome(folder);
 }
 
 std::vector<std::pair<QString, QString>> StudioApp::languages() {
@@ -48,7 +51,8 @@ StudioApp::StudioApp(QApplication& application, std::unique_ptr<Preferences> pre
       m_tasks(std::make_unique<Tasks>()),
       m_runs(std::make_unique<RunStore>()),
       m_launcher(std::make_unique<Launcher>()),
-      m_desktop(std::make_unique<Desktop>()) {
+      m_desktop(std::make_unique<Desktop>()),
+      m_problems(std::make_unique<Problems>()) {
   initTranslations();
   // What the desktop preferred last, until it says so again: no flash of the other scheme.
   const QVariant dark = m_preferences->value(QLatin1String(kSystemDark));
@@ -108,17 +112,22 @@ void StudioApp::makeWindow() {
   // The old one goes last: without any window the program would end.
   const std::unique_ptr<MainWindow> old = std::move(m_window);
   m_window = std::make_unique<MainWindow>(
-      StudioParts{*m_runs, *m_launcher, *m_tasks, *m_preferences, *m_desktop});
+      StudioParts{*m_runs, *m_launcher, *m_tasks, *m_preferences, *m_desktop, *m_problems});
   m_window->restoreSession();
   if (old && old->isVisible()) m_window->show();
 }
 
 void StudioApp::show(const QString& location) {
   m_window->show();
-  handOver(location);
+  go(location);
 }
 
 void StudioApp::handOver(const QString& location) {
+  if (location.isEmpty()) m_window->toast(tr("The studio was open already: this is it"));
+  go(location);
+}
+
+void StudioApp::go(const QString& location) {
   m_window->comeToFront();
   if (location.isEmpty()) return;
   const Location place = Location::fromText(location);

@@ -17,6 +17,7 @@ class Desktop;
 class Launcher;
 class MainWindow;
 class Preferences;
+class Problems;
 class RunStore;
 class Tasks;
 
@@ -42,6 +43,7 @@ class StudioApp : public QObject {
   static std::vector<std::pair<QString, QString>> languages();
 
  private:
+  void go(const QString& location);
   void applyTheme();
   void applyLanguage();
   void makeWindow();
@@ -51,6 +53,7 @@ class StudioApp : public QObject {
   std::unique_ptr<RunStore> m_runs;
   std::unique_ptr<Launcher> m_launcher;
   std::unique_ptr<Desktop> m_desktop;
+  std::unique_ptr<Problems> m_problems;
   QTranslator m_own, m_qt;
   std::unique_ptr<MainWindow> m_window;
 };

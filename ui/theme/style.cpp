@@ -2,6 +2,7 @@
 #include "ui/theme/style.h"
 
 #include <QAbstractButton>
+#include <QFrame>
 #include <QPainter>
 #include <QPainterPath>
 #include <QPushButton>
@@ -213,13 +214,29 @@ void drawSlider(const QStyle& style, const QStyleOptionSlider& option, QPainter&
 
 }  // namespace
 
+namespace {
+bool isPopup(const QWidget* widget) {
+  return widget && widget->windowType() == Qt::Popup;
+}
+}  // namespace
+
 StudioStyle::StudioStyle() : QProxyStyle(QStyleFactory::create(QStringLiteral("Fusion"))) {
   setObjectName(QStringLiteral("tessera"));
 }
 
+void StudioStyle::polish(QWidget* widget) {
+  QProxyStyle::polish(widget);
+  // What pops up over a page of the same colour needs an edge.
+  auto* frame = qobject_cast<QFrame*>(widget);
+  if (frame && isPopup(widget) && frame->frameShape() == QFrame::NoFrame) {
+    frame->setFrameShape(QFrame::StyledPanel);
+  }
+}
+
 bool StudioStyle::drawFrame(PrimitiveElement element, const QStyleOption& option, QPainter& painter,
-                            const QWidget* /*widget*/) const {
+                            const QWidget* widget) const {
   const Colors& c = colors();
+  if (element == PE_Frame && isPopup(widget)) element = PE_FrameMenu;
   switch (element) {
     case PE_FrameLineEdit:
     case PE_FrameButtonBevel:
@@ -233,7 +250,7 @@ bool StudioStyle::drawFrame(PrimitiveElement element, const QStyleOption& option
       roundedFrame(painter, option.rect, c.border, {});
       return true;
     case PE_FrameMenu:
-      painter.setPen(c.border);
+      painter.setPen(c.textDisabled);  // an edge that is seen on every surface
       painter.setBrush(Qt::NoBrush);
       painter.drawRect(option.rect.adjusted(0, 0, -1, -1));
       return true;
@@ -402,6 +419,8 @@ int StudioStyle::pixelMetric(PixelMetric metric, const QStyleOption* option,
       return kGrid - 2;
     case PM_DockWidgetFrameWidth:
       return 0;
+    case PM_MenuPanelWidth:  // without it menus are drawn without their edge
+      return 1;
     case PM_IndicatorWidth:
     case PM_IndicatorHeight:
     case PM_ExclusiveIndicatorWidth:

@@ -41,8 +41,9 @@ Banner::Banner(const QString& severity, const QString& text, const QString& acti
     m_action = new QPushButton(action);
     row->addWidget(m_action);
     connect(m_action, &QPushButton::clicked, this, [this, run = std::move(run)] {
+      const bool stays = m_stays;  // the action may be the end of this banner
       if (run) run();
-      Q_EMIT closed();
+      if (!stays) Q_EMIT closed();
     });
   }
   auto* close = iconButton(QStringLiteral("close"), tr("Close this message"));

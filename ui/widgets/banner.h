@@ -21,6 +21,8 @@ class Banner : public QFrame {
   QString severity() const { return m_severity; }
   QString text() const;
   void setText(const QString& text);
+  /// The action leaves it standing; only its cross closes it.
+  void keepAfterAction() { m_stays = true; }
   QPushButton* actionButton() const { return m_action; }  ///< null without an action
 
  Q_SIGNALS:
@@ -33,6 +35,7 @@ class Banner : public QFrame {
   QString m_severity;
   TextLabel* m_text;
   QPushButton* m_action = nullptr;
+  bool m_stays = false;
 };
 
 /// "Error", "Warning" or "Note", and the icon and colour that go with it.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ui/widgets/file_dialog.h"
 
+#include <QAbstractItemView>
+#include <QCompleter>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QLineEdit>
 #include <QPointer>
 #include <QRegularExpression>
+#include <QTimer>
 
 namespace tessera::ui {
 
@@ -26,6 +29,26 @@ class KeptDialog : public QFileDialog {
       const QString found = suffix.match(filter).captured(1);
       if (!found.isEmpty()) setDefaultSuffix(found);
     });
+    connect(this, &QFileDialog::fileSelected, this,
+            [](const QString& file) { lastFolder() = QFileInfo(file).absolutePath(); });
+    // The list of names that complete what is typed is a window of its own, and may come up after
+    // the dialog has gone.
+    connect(this, &QDialog::finished, this, [this] {
+      hideCompletions();
+      QTimer::singleShot(0, this, &KeptDialog::hideCompletions);
+    });
+  }
+
+  /// The folder that a file was chosen in last, in any dialog.
+  static QString& lastFolder() {
+    static QString folder;
+    return folder;
+  }
+
+  void hideCompletions() {
+    for (QLineEdit* name : findChildren<QLineEdit*>()) {
+      if (name->completer()) name->completer()->popup()->hide();
+    }
   }
 
   QPointer<QObject> opening;  ///< what the answer goes through: to who asked last
@@ -41,10 +64,14 @@ KeptDialog* keptOrNew(QWidget* window, const QString& title) {
 
 void propose(QFileDialog* dialog, const QString& at) {
   if (auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"))) name->clear();
-  if (at.isEmpty()) return;
   const QFileInfo info(at);
+  const bool hasFolder = at.contains(QLatin1Char('/'));
+  if (!hasFolder && !KeptDialog::lastFolder().isEmpty()) {
+    dialog->setDirectory(KeptDialog::lastFolder());
+  }
+  if (at.isEmpty()) return;
   // A name is a name, whatever has it in the folder that the studio was started in.
-  const bool isName = !at.contains(QLatin1Char('/'));
+  const bool isName = !hasFolder;
   if (!isName) dialog->setDirectory(info.isDir() ? at : info.path());
   if (isName || !info.isDir()) dialog->selectFile(info.fileName());
 }

@@ -13,7 +13,8 @@ namespace tessera::ui {
 
 /// The dialog of this title, to be set up further (each time alike) and then opened. `chosen` gets
 /// what is chosen in this opening, unless `owner` is gone by then. `at`: the path of a folder, or
-/// of a file to propose, or the name alone; empty: the folder that was shown last.
+/// of a file to propose, or the name alone. Without a folder in
+/// it the dialog opens where a file was chosen last, in whichever dialog that was.
 ///
 /// It is made once and kept by the outermost window: the destructor of Qt's dialog writes Qt's
 /// settings and waits for the disk, which may be on the network, in the window's thread.

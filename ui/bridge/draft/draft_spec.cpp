@@ -12,18 +12,28 @@
 #include "core/base/error.h"
 #include "core/run/paths.h"
 #include "core/run/spec_edit.h"
+#include "ui/bridge/draft/draft_command.h"
+#include "ui/bridge/draft/draft_shelf.h"
 #include "ui/bridge/worker_thread.h"
 
 namespace tessera::ui {
 
 namespace {
 constexpr int kTypingPauseMs = 150;
+constexpr int kKeepMs = 300;       ///< after a change it is put on the shelf
 constexpr qint64 kMergeMs = 1200;  ///< changes nearer to each other than this are one step of undo
 /// The name that problems give to the draft's own text.
 const char* const kDraftName = "draft";
 
 QString messageOf(const std::exception& error) {
   return QString::fromUtf8(error.what());
+}
+
+/// The folder that relative paths of a draft are seen from: that of its file, else the folder that
+/// the program itself takes for presets.
+std::filesystem::path folderOf(const QString& file) {
+  return file.isEmpty() ? resources_folder()
+                        : std::filesystem::path(file.toStdString()).parent_path();
 }
 }  // namespace
 
@@ -33,6 +43,7 @@ struct DraftSpec::Reading {
   std::shared_ptr<const RunSpec> spec, baseline;
   std::vector<Problem> problems;
   std::map<std::string, SpecLocation> locations;
+  QString command;
   bool complete = true;
 };
 
@@ -42,49 +53,67 @@ class DraftSpec::Worker : public QObject {
   Worker(DraftSpec* draft, std::shared_ptr<Mailbox> mailbox)
       : m_draft(draft), m_mailbox(std::move(mailbox)) {}
 
-  void load(DraftOrigin origin, const QString& path, std::uint64_t generation) {
+  void load(const DraftOrigin& origin, const QString& path, std::uint64_t generation) {
+    auto base = std::make_shared<Base>();
+    base->origin = origin;
     try {
-      QString text, file;
       if (origin.kind == DraftOrigin::Kind::Preset) {
-        text = QStringLiteral("preset = \"%1\"\n").arg(origin.name);
+        base->savedText = QStringLiteral("preset = \"%1\"\n").arg(origin.name);
         read_preset(origin.name.toStdString());  // throws for a name that is none
       } else {
-        file = path;
-        text = QString::fromStdString(read_file(path.toStdString(), 4 << 20));
+        base->savedText = QString::fromStdString(read_file(path.toStdString(), 4 << 20));
       }
-      m_mailbox->post([draft = m_draft, origin, text, file, generation] {
-        if (generation != draft->m_generation) return;
-        draft->m_origin = origin;
-        draft->m_file = origin.kind == DraftOrigin::Kind::File ? file : QString();
-        draft->m_baseline.reset();
-        draft->m_spec.reset();
-        draft->m_expected.reset();
-        draft->m_undo->clear();
-        draft->m_text = text;
-        draft->read(0);
+      if (origin.kind == DraftOrigin::Kind::File) base->file = path;
+      if (origin.isRun()) base->runFolder = QFileInfo(path).path();
+      m_mailbox->post([draft = m_draft, base, generation] {
+        if (generation == draft->m_generation) draft->takeLoaded(base, base->savedText);
       });
     } catch (const std::exception& error) {
-      m_mailbox->post([draft = m_draft, message = messageOf(error), generation] {
-        // What was there before stays, and is as good as it was.
-        if (generation == draft->m_generation && draft->loaded()) draft->read(0);
-        Q_EMIT draft->failed(message);
+      fail(error, generation);
+    }
+  }
+
+  void loadKept(const QString& id, std::uint64_t generation) {
+    try {
+      const KeptDraft kept = readDraft(id);
+      auto base = std::make_shared<Base>();
+      base->origin = kept.origin;
+      base->file = kept.file;
+      base->runFolder = kept.runFolder;
+      base->savedText = kept.savedText;
+      m_mailbox->post([draft = m_draft, base, text = kept.text, generation] {
+        if (generation == draft->m_generation) draft->takeLoaded(base, text);
+      });
+    } catch (const std::exception& error) {
+      fail(error, generation);
+    }
+  }
+
+  /// `wanted`: false takes it from the shelf.
+  void shelve(const KeptDraft& kept, bool wanted) {
+    try {
+      wanted ? keepDraft(kept) : removeDraft(kept.id);
+    } catch (const std::exception& error) {
+      m_mailbox->post([draft = m_draft, message = messageOf(error)] {
+        Q_EMIT draft->failed(DraftSpec::tr("The draft cannot be kept: %1").arg(message));
       });
     }
   }
 
-  void read(const QString& text, const DraftOrigin& origin, const std::filesystem::path& folder,
-            bool wantsBaseline, std::uint64_t generation) {
+  void read(const QString& text, const Base& base, std::uint64_t generation) {
     auto reading = std::make_shared<Reading>();
     reading->generation = generation;
     try {
+      const std::filesystem::path folder = folderOf(base.file);
       SpecReading found = read_spec_text(text.toStdString(), folder / kDraftName);
       for (Problem& problem : found.problems) ownName(problem.file, folder);
       for (auto& [path, place] : found.locations) ownName(place.file, folder);
       reading->complete = found.complete;
       reading->problems = std::move(found.problems);
       reading->locations = std::move(found.locations);
-      if (wantsBaseline) reading->baseline = baselineOf(found.spec, origin);
+      if (!base.baseline) reading->baseline = baselineOf(found.spec, base.origin);
       reading->spec = std::make_shared<RunSpec>(std::move(found.spec));
+      if (reading->complete) reading->command = commandOf(*reading->spec, base);
     } catch (const std::exception& error) {
       reading->complete = false;
       reading->problems.push_back(Problem{.message = error.what()});
@@ -113,26 +142,47 @@ class DraftSpec::Worker : public QObject {
         file.open(QIODevice::WriteOnly) && file.write(bytes) == bytes.size() && file.commit();
     const QString problem =
         good ? QString() : DraftSpec::tr("%1 cannot be written: %2").arg(path, file.errorString());
-    m_mailbox->post([draft = m_draft, path, problem] {
+    m_mailbox->post([draft = m_draft, path, text, problem] {
       if (!problem.isEmpty()) {
         Q_EMIT draft->failed(problem);
-        return;
+      } else {
+        draft->takeSaved(path, text);
       }
-      draft->m_file = path;
-      draft->m_undo->setClean();
-      Q_EMIT draft->saved(path);
     });
   }
 
  private:
+  /// What was there before stays, and is as good as it was.
+  void fail(const std::exception& error, std::uint64_t generation) {
+    m_mailbox->post([draft = m_draft, message = messageOf(error), generation] {
+      if (generation == draft->m_generation && draft->loaded()) draft->read(0);
+      Q_EMIT draft->failed(message);
+    });
+  }
+
   static void ownName(std::string& file, const std::filesystem::path& folder) {
     if (file == (folder / kDraftName).string()) file = kDraftName;
   }
 
+  static QString commandOf(const RunSpec& spec, const Base& base) {
+    DraftCommand command{.spec = spec, .folder = folderOf(base.file).string()};
+    switch (base.origin.kind) {
+      case DraftOrigin::Kind::Preset:
+        command.preset = base.origin.name.toStdString();
+        break;
+      case DraftOrigin::Kind::File:
+        command.file = base.file.toStdString();
+        break;
+      default:
+        command.run = base.runFolder.toStdString();
+        command.fork = base.origin.kind == DraftOrigin::Kind::Fork;
+        command.step = base.origin.step;
+    }
+    return QString::fromStdString(command.text());
+  }
+
   static std::shared_ptr<const RunSpec> baselineOf(const RunSpec& spec, const DraftOrigin& origin) {
-    const bool isRun =
-        origin.kind == DraftOrigin::Kind::Clone || origin.kind == DraftOrigin::Kind::Fork;
-    if (isRun) return std::make_shared<RunSpec>(spec);
+    if (origin.isRun()) return std::make_shared<RunSpec>(spec);
     const std::string name =
         origin.kind == DraftOrigin::Kind::Preset ? origin.name.toStdString() : spec.run.preset;
     try {
@@ -159,15 +209,20 @@ class DraftSpec::Command : public QUndoCommand {
         m_typed(typed) {
     m_age.start();
   }
-  void undo() override { m_draft->show(m_before, false); }
+  void undo() override {
+    m_draft->m_refused.clear();
+    m_draft->show(m_before, false);
+  }
   void redo() override {
-    m_draft->show(m_after, m_typed);
-    m_typed = false;  // again only after an undo: then the editor does not have it
+    if (m_undone) m_draft->m_refused.clear();
+    m_draft->show(m_after, m_typed && !m_undone);  // after an undo the editor does not have it
+    m_undone = true;
   }
   int id() const override { return m_merge.isEmpty() ? -1 : 1; }
   bool mergeWith(const QUndoCommand* other) override {
     const auto* next = static_cast<const Command*>(other);
-    if (next->m_merge != m_merge || m_age.elapsed() > kMergeMs) return false;
+    const bool same = next->m_merge == m_merge && next->m_after.base == m_after.base;
+    if (!same || m_age.elapsed() > kMergeMs) return false;
     m_after = next->m_after;
     m_age.restart();
     return true;
@@ -177,7 +232,7 @@ class DraftSpec::Command : public QUndoCommand {
   DraftSpec* m_draft;
   QString m_merge;
   Snapshot m_before, m_after;
-  bool m_typed;
+  bool m_typed, m_undone = false;
   QElapsedTimer m_age;
 };
 
@@ -187,18 +242,23 @@ DraftSpec::DraftSpec(QObject* parent)
       m_worker(new Worker(this, m_mailbox)),
       m_thread(std::make_unique<WorkerThread>(QStringLiteral("draft"), m_worker)),
       m_undo(new QUndoStack(this)),
-      m_pause(new QTimer(this)) {
+      m_pause(new QTimer(this)),
+      m_keeper(new QTimer(this)),
+      m_base(std::make_shared<Base>()) {
   m_undo->setUndoLimit(500);
   m_pause->setSingleShot(true);
   connect(m_pause, &QTimer::timeout, this, [this] {
-    tell(m_worker, [worker = m_worker, text = m_text, origin = m_origin, folder = folder(),
-                    wants = !m_baseline, generation = m_generation] {
-      worker->read(text, origin, folder, wants, generation);
+    tell(m_worker, [worker = m_worker, text = m_text, base = *m_base, generation = m_generation] {
+      worker->read(text, base, generation);
     });
   });
+  m_keeper->setSingleShot(true);
+  m_keeper->setInterval(kKeepMs);
+  connect(m_keeper, &QTimer::timeout, this, &DraftSpec::keep);
 }
 
 DraftSpec::~DraftSpec() {
+  if (m_keeper->isActive()) keep();  // the worker does it before its thread ends
   m_mailbox->close();
 }
 
@@ -219,11 +279,11 @@ const RunSpec& DraftSpec::spec() const {
 }
 
 const RunSpec& DraftSpec::baseline() const {
-  return m_baseline ? *m_baseline : emptySpec();
+  return m_base->baseline ? *m_base->baseline : emptySpec();
 }
 
 bool DraftSpec::ok() const {
-  return loaded() && m_settled && m_readable &&
+  return loaded() && m_settled && m_readable && m_refused.empty() &&
          std::none_of(m_problems.begin(), m_problems.end(),
                       [](const Problem& p) { return p.severity == Severity::Error; });
 }
@@ -234,21 +294,16 @@ int DraftSpec::lineOf(const std::string& path) const {
 }
 
 bool DraftSpec::dirty() const {
-  return !m_undo->isClean();
-}
-
-std::filesystem::path DraftSpec::folder() const {
-  return m_file.isEmpty() ? std::filesystem::path()
-                          : std::filesystem::path(m_file.toStdString()).parent_path();
+  return m_text != m_base->savedText;
 }
 
 QString DraftSpec::folderForPaths() const {
-  return QString::fromStdString(folder().string());
+  return QString::fromStdString(folderOf(m_base->file).string());
 }
 
 std::string DraftSpec::resolved() const {
   RunSpec spec = this->spec();
-  if (!m_file.isEmpty()) make_paths_absolute(spec, folder());
+  make_paths_absolute(spec, folderOf(m_base->file));
   return write_spec(spec);
 }
 
@@ -263,6 +318,31 @@ void DraftSpec::load(const DraftOrigin& origin, const QString& path) {
   if (loaded()) Q_EMIT changed();  // nothing of it may be launched any more
 }
 
+/// A draft that was there before can be had back by one undo.
+void DraftSpec::takeLoaded(const std::shared_ptr<Base>& base, const QString& text) {
+  m_loading = true;
+  m_refused.clear();
+  if (loaded()) {
+    push(tr("Open %1").arg(QFileInfo(base->origin.name).fileName()), {}, {text, nullptr, base},
+         false);
+  } else {
+    show({text, nullptr, base}, false);
+  }
+}
+
+void DraftSpec::takeSaved(const QString& path, const QString& text) {
+  m_base->file = path;
+  m_base->savedText = text;
+  // It is that file's draft from now on; a fork stays one, as its weights come from the run.
+  if (m_base->origin.kind != DraftOrigin::Kind::Fork) {
+    m_base->origin = {DraftOrigin::Kind::File, path};
+    m_base->runFolder.clear();
+  }
+  Q_EMIT saved(path);
+  read(0);  // the command is another one, and relative paths are seen from another folder
+  Q_EMIT changed();
+}
+
 void DraftSpec::loadPreset(const QString& name) {
   load({DraftOrigin::Kind::Preset, name}, {});
 }
@@ -274,6 +354,35 @@ void DraftSpec::loadFile(const QString& path) {
 void DraftSpec::loadRun(const QString& id, const QString& folder, bool fork, std::int64_t step) {
   load({fork ? DraftOrigin::Kind::Fork : DraftOrigin::Kind::Clone, id, fork ? step : -1},
        folder + QStringLiteral("/run.toml"));
+}
+
+void DraftSpec::loadKept(const QString& id) {
+  m_pause->stop();
+  m_settled = false;
+  tell(m_worker,
+       [worker = m_worker, id, generation = ++m_generation] { worker->loadKept(id, generation); });
+  if (loaded()) Q_EMIT changed();
+}
+
+QString DraftSpec::keptId() const {
+  // A key that was set and reset leaves its table in the text, which is nothing to keep.
+  const bool changed = dirty() && (!m_readable || differenceCount() > 0);
+  const bool worth = loaded() && (changed || origin().kind == DraftOrigin::Kind::File);
+  return worth ? draftId(origin()) : QString();
+}
+
+void DraftSpec::keep() {
+  KeptDraft kept;
+  kept.id = draftId(origin());
+  kept.name = QString::fromStdString(spec().run.name);
+  kept.origin = origin();
+  kept.file = m_base->file;
+  kept.runFolder = m_base->runFolder;
+  kept.text = m_text;
+  kept.savedText = m_base->savedText;
+  kept.changes = differenceCount();
+  tell(m_worker,
+       [worker = m_worker, kept, wanted = !keptId().isEmpty()] { worker->shelve(kept, wanted); });
 }
 
 void DraftSpec::listPresets() {
@@ -294,7 +403,6 @@ void DraftSpec::read(int delayMs) {
 
 void DraftSpec::take(const Reading& reading) {
   if (reading.generation != m_generation) return;
-  const bool first = !m_spec;
   if (const auto expected = std::exchange(m_expected, nullptr)) {
     // A way of writing TOML that the edit did not foresee: better every key than a wrong one.
     if (!reading.complete || !spec::changed_paths(*reading.spec, *expected).empty()) {
@@ -306,16 +414,19 @@ void DraftSpec::take(const Reading& reading) {
   m_settled = true;
   m_readable = reading.complete;
   m_problems = reading.problems;
-  if (reading.baseline) m_baseline = reading.baseline;
+  m_command = reading.command;
+  if (reading.baseline && reading.complete) m_base->baseline = reading.baseline;
   if (reading.complete) {
     m_locations = reading.locations;
     m_spec = reading.spec;
-  } else if (first) {
-    m_spec = reading.spec ? reading.spec : std::make_shared<RunSpec>();
+    m_valuesOf = m_base;
+  } else if (!m_spec) {
+    m_spec = std::make_shared<RunSpec>();
   }
   compare();
+  m_keeper->start();
   Q_EMIT changed();
-  if (first) {
+  if (std::exchange(m_loading, false)) {
     Q_EMIT textReplaced();
     Q_EMIT draftLoaded();
   }
@@ -323,8 +434,8 @@ void DraftSpec::take(const Reading& reading) {
 
 void DraftSpec::compare() {
   m_different.clear();
-  if (!m_spec || !m_baseline) return;
-  for (const spec::Difference& difference : spec::differences(*m_spec, *m_baseline)) {
+  if (!hasValues() || !m_base->baseline) return;
+  for (const spec::Difference& difference : spec::differences(*m_spec, *m_base->baseline)) {
     if (difference.path != "run.preset") m_different.insert(difference.path);
   }
 }
@@ -332,9 +443,15 @@ void DraftSpec::compare() {
 // ---- Changes ------------------------------------------------------------------------------------
 
 void DraftSpec::show(const Snapshot& snapshot, bool typed) {
+  m_loading = m_loading || m_base != snapshot.base;
+  m_base = snapshot.base;
   m_text = snapshot.text;
-  if (snapshot.spec) m_spec = snapshot.spec;
+  if (snapshot.spec) {
+    m_spec = snapshot.spec;
+    m_valuesOf = m_base;
+  }
   m_expected = snapshot.spec;
+  m_lastSet.clear();
   read(typed ? kTypingPauseMs : 0);
   if (!typed) {
     compare();
@@ -346,7 +463,7 @@ void DraftSpec::show(const Snapshot& snapshot, bool typed) {
 void DraftSpec::push(const QString& label, const QString& merge, Snapshot after, bool typed) {
   // Values only where they are known to be of this text.
   const auto before = m_expected ? m_expected : m_settled && m_readable ? m_spec : nullptr;
-  m_undo->push(new Command(this, label, merge, {m_text, before}, std::move(after), typed));
+  m_undo->push(new Command(this, label, merge, {m_text, before, m_base}, std::move(after), typed));
 }
 
 void DraftSpec::change(const QString& label, const std::string& path, const QString& merge,
@@ -354,10 +471,11 @@ void DraftSpec::change(const QString& label, const std::string& path, const QStr
   if (!m_spec) return;
   auto after = std::make_shared<RunSpec>(*m_spec);
   edit(*after);
-  if (spec::differences(*after, *m_spec).empty()) return;
+  if (spec::differences(*after, *m_spec).empty()) return forgetRefused(path);
   try {
     const std::string text = spec::set_in_text(m_text.toStdString(), path, *after);
-    push(label, merge, {QString::fromStdString(text), after}, false);
+    m_refused.erase(path);
+    push(label, merge, {QString::fromStdString(text), after, m_base}, false);
   } catch (const Error& error) {
     Q_EMIT failed(tr("The text has a mistake; mend it or undo before using the form: %1")
                       .arg(messageOf(error)));
@@ -371,10 +489,22 @@ std::optional<Problem> DraftSpec::setValue(const std::string& path, const spec::
   const QString key = QString::fromStdString(path);
   change(tr("Set %1").arg(key), path, key,
          [&](RunSpec& target) { spec::set_value(target, path, value); });
+  m_lastSet = path;
   return {};
 }
 
+void DraftSpec::refuse(const std::string& path, const QString& typed, const Problem& problem) {
+  m_refused[path] = {typed, problem};
+  m_refused[path].problem.key = path;
+  Q_EMIT changed();
+}
+
+void DraftSpec::forgetRefused(const std::string& path) {
+  if (m_refused.erase(path) > 0) Q_EMIT changed();
+}
+
 void DraftSpec::reset(const std::string& path) {
+  forgetRefused(path);
   const QString label = tr("Reset %1").arg(QString::fromStdString(path));
   spec::Value value;
   try {
@@ -383,12 +513,12 @@ void DraftSpec::reset(const std::string& path) {
     return;  // of a list's element that the preset does not have
   }
   const bool layered =
-      m_origin.kind == DraftOrigin::Kind::Preset && path.find('[') == std::string::npos;
+      origin().kind == DraftOrigin::Kind::Preset && path.find('[') == std::string::npos;
   if (layered && m_readable && spec::text_sets(m_text.toStdString(), "preset")) {
     auto after = std::make_shared<RunSpec>(spec());
     spec::set_value(*after, path, value);
     const std::string text = spec::remove_from_text(m_text.toStdString(), path);
-    push(label, {}, {QString::fromStdString(text), after}, false);
+    push(label, {}, {QString::fromStdString(text), after, m_base}, false);
     return;
   }
   change(label, path, {}, [&](RunSpec& target) { spec::set_value(target, path, value); });
@@ -412,11 +542,12 @@ QString renamed(const QString& text, const Problem& problem, const std::string& 
 void DraftSpec::apply(const Problem& problem, const Fix& fix) {
   const QString label = QString::fromStdString(fix.text());
   if (!fix.rename_to.empty()) {
-    push(label, {}, {renamed(m_text, problem, fix.rename_to), nullptr}, false);
+    push(label, {}, {renamed(m_text, problem, fix.rename_to), nullptr, m_base}, false);
     return;
   }
   m_undo->beginMacro(label);
   for (const auto& [key, value] : fix.settings) {
+    forgetRefused(key);
     change(label, key, {}, [&](RunSpec& target) { spec::set_text(target, key, value); });
   }
   m_undo->endMacro();
@@ -424,63 +555,14 @@ void DraftSpec::apply(const Problem& problem, const Fix& fix) {
 
 void DraftSpec::setText(const QString& text) {
   if (text == m_text) return;
-  push(tr("Type"), QStringLiteral("typing"), {text, nullptr}, true);
+  m_refused.clear();  // whoever types there has left the form
+  push(tr("Type"), QStringLiteral("typing"), {text, nullptr, m_base}, true);
 }
 
 void DraftSpec::writeOut() {
   if (!m_spec) return;
-  push(tr("Write every key"), {}, {QString::fromStdString(write_spec(*m_spec)), m_spec}, false);
-}
-
-// ---- The same by command line -------------------------------------------------------------------
-
-namespace {
-QString quoted(const QString& word) {
-  static const QString kPlain =
-      QStringLiteral("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=+:,@%");
-  const bool plain = !word.isEmpty() && std::all_of(word.begin(), word.end(),
-                                                    [](QChar c) { return kPlain.contains(c); });
-  if (plain) return word;
-  QString inside = word;
-  return u'\'' + inside.replace(u'\'', QStringLiteral("'\\''")) + u'\'';
-}
-
-/// The differences as --set options; nothing where they cannot be told that way.
-std::optional<QString> settingsOf(const RunSpec& spec, const RunSpec& baseline) {
-  if (spec.curriculum.size() != baseline.curriculum.size() ||
-      spec.data.sources.size() != baseline.data.sources.size()) {
-    return {};
-  }
-  QString text;
-  for (const spec::Difference& d : spec::differences(spec, baseline)) {
-    if (d.path == "run.preset") continue;
-    if (d.path.find("learning_rate") != std::string::npos) return {};
-    if (std::holds_alternative<std::monostate>(d.ours)) return {};
-    text += QStringLiteral(" --set ") +
-            quoted(QString::fromStdString(d.path + "=" + spec::format_value(d.ours)));
-  }
-  return text;
-}
-}  // namespace
-
-QString DraftSpec::command() const {
-  const auto settings = settingsOf(spec(), baseline());
-  const QString file = quoted(m_file.isEmpty() ? QStringLiteral("spec.toml") : m_file);
-  switch (m_origin.kind) {
-    case DraftOrigin::Kind::Fork:
-      if (settings) {
-        return QStringLiteral("tessera resume %1 --fork%2").arg(quoted(m_origin.name), *settings);
-      }
-      break;
-    case DraftOrigin::Kind::Preset:
-      if (settings && settings->size() < 400) {
-        return QStringLiteral("tessera train %1").arg(quoted(m_origin.name)) + *settings;
-      }
-      break;
-    default:
-      break;
-  }
-  return QStringLiteral("tessera train %1").arg(file);
+  push(tr("Write every key"), {}, {QString::fromStdString(write_spec(*m_spec)), m_spec, m_base},
+       false);
 }
 
 }  // namespace tessera::ui

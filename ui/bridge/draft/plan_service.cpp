@@ -27,13 +27,20 @@ class PlanService::Worker : public QObject {
     PlanOptions options;
     options.speed.price_per_hour = request.pricePerHour;
     options.memory_bytes = request.memoryBytes;
+    options.keep = request.keep;
+    options.fork = request.fork;
     options.speed.measurements = measurements(request.spec);
     try {
       make_paths_absolute(request.spec, request.folder.toStdString());
     } catch (const std::exception& error) {
       log::warning("plan: {}", error.what());
     }
-    auto plan = std::make_shared<Plan>(make_plan(request.spec, request.problems, options));
+    auto plan = std::make_shared<Plan>();
+    if (request.hasValues) {
+      *plan = make_plan(request.spec, request.problems, options);
+    } else {
+      for (const Problem& problem : request.problems) plan->problems.push_back({problem});
+    }
     m_mailbox->post([service = m_service, plan, generation] {
       if (generation != service->m_generation) return;
       service->m_plan = plan;

@@ -22,7 +22,10 @@ using PlanPtr = std::shared_ptr<const Plan>;
 struct PlanRequest {
   RunSpec spec{};
   std::vector<Problem> problems{};  ///< of reading it
-  QString folder{};                 ///< that relative paths are seen from; empty: none
+  QString folder{};                 ///< that relative paths are seen from
+  bool hasValues = true;            ///< false: the text could not be read, only problems are told
+  std::string keep{};               ///< the key that was just set: fixes leave it alone
+  std::optional<ForkOf> fork{};     ///< what it is a fork of
   double pricePerHour = 2;
   std::optional<std::size_t> memoryBytes{};  ///< of a rank, where the user says
 };

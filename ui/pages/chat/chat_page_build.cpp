@@ -142,6 +142,7 @@ void ChatPage::makeCommands() {
     m_commands.push_back(action);
   };
   add(QStringLiteral("plus"), tr("New chat"), [this] { newChat(); });
+  m_commands.back()->setObjectName(QStringLiteral("new"));  // what Ctrl+N makes here
   add(QStringLiteral("stop"), tr("Stop the answer"), [this] { m_talk->stop(); });
   add(QStringLiteral("refresh"), tr("Regenerate the last answer"), [this] {
     const std::vector<int> path = m_talk->conversation().path();

@@ -5,10 +5,14 @@
 #include <QComboBox>
 #include <QDir>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSplitter>
 #include <QTimer>
+#include <QUndoStack>
 #include <QUuid>
+#include <algorithm>
 #include <utility>
 
 #include "ui/bridge/draft/draft_spec.h"
@@ -16,12 +20,14 @@
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/preferences.h"
 #include "ui/bridge/run_store.h"
+#include "ui/bridge/terminal_command.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/file_dialog.h"
+#include "ui/widgets/numbers.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/spec/field_row.h"
 
@@ -67,9 +73,11 @@ void ConfigurePage::connectDraft() {
   connect(&m_draft, &DraftSpec::changed, this, [this] {
     m_planIsOfDraft = false;
     if (m_draft.settled()) requestPlan();
-    m_command->setFullText(m_draft.command());
+    showCommand();
     showOrigin();
     showButtons();
+    const bool dirty = m_draft.dirty();
+    if (std::exchange(m_wasDirty, dirty) != dirty) Q_EMIT locationChanged();
   });
   connect(&m_draft, &DraftSpec::draftLoaded, this, [this] {
     showBody();
@@ -81,7 +89,7 @@ void ConfigurePage::connectDraft() {
   });
   connect(&m_draft, &DraftSpec::saved, this, [this](const QString& path) {
     studio().navigator.toast(tr("Saved as %1").arg(path));
-    m_command->setFullText(m_draft.command());
+    Q_EMIT locationChanged();
   });
   connect(&m_plans, &PlanService::ready, this, &ConfigurePage::takePlan);
   connect(m_plan, &PlanPane::fixed, this, &ConfigurePage::fix);
@@ -104,14 +112,28 @@ void ConfigurePage::connectDraft() {
   if (m_draft.loaded()) {
     showBody();
     requestPlan();
-    m_command->setFullText(m_draft.command());
+    showCommand();
   }
+}
+
+void ConfigurePage::showCommand() {
+  const QString command = inTerminal(m_draft.command());
+  m_command->setFullText(command.isEmpty() ? tr("No command: the text cannot be read") : command);
+  setEnabledBecause(m_copyCommand, !command.isEmpty(), tr("The text cannot be read"));
 }
 
 void ConfigurePage::requestPlan() {
   if (!m_draft.loaded()) return;
   PlanRequest request{.spec = m_draft.spec(), .problems = m_draft.problems()};
+  for (const auto& [path, refused] : m_draft.refused()) request.problems.push_back(refused.problem);
   request.folder = m_draft.folderForPaths();
+  request.hasValues = m_draft.hasValues();
+  request.keep = m_draft.lastSet();
+  if (m_draft.origin().kind == DraftOrigin::Kind::Fork && m_draft.hasValues()) {
+    request.fork = ForkOf{.parent = m_draft.baseline(),
+                          .folder = m_draft.runFolder().toStdString(),
+                          .step = m_draft.origin().step};
+  }
   request.pricePerHour = m_plan->price();
   if (m_plan->memoryGigabytes() > 0) {
     request.memoryBytes = static_cast<std::size_t>(m_plan->memoryGigabytes() * 1e9);
@@ -123,7 +145,23 @@ void ConfigurePage::requestPlan() {
 void ConfigurePage::takePlan(const PlanPtr& plan) {
   m_form->setProblems(plan->problems);
   m_text->setProblems(plan->problems);
+  tellProblems(*plan);
+  showOrigin();
   showButtons();
+}
+
+/// Errors of the plan stand in the Problems dock too, each with the way to its field.
+void ConfigurePage::tellProblems(const Plan& plan) {
+  constexpr int kMost = 20;
+  int count = 0;
+  studio().navigator.clearProblem(QStringLiteral("plan"));
+  for (const PlanProblem& p : plan.problems) {
+    if (p.problem.severity != Severity::Error || count == kMost) continue;
+    Location place{QStringLiteral("configure"), {}, {}};
+    if (!p.problem.key.empty()) place.arguments[QStringLiteral("key")] = word(p.problem.key);
+    studio().navigator.setProblem(QStringLiteral("plan/%1").arg(count++), QStringLiteral("error"),
+                                  tr("Plan: %1").arg(word(p.problem.text())), place);
+  }
 }
 
 void ConfigurePage::showOrigin() {
@@ -143,6 +181,12 @@ void ConfigurePage::showOrigin() {
     case DraftOrigin::Kind::Fork:
       from = origin.step >= 0 ? tr("fork of %1 at step %2").arg(origin.name).arg(origin.step)
                               : tr("fork of %1 at its newest checkpoint").arg(origin.name);
+      if (const PlanPtr plan = m_plans.plan(); plan && plan->steps_before > 0) {
+        from +=
+            QStringLiteral(" · ") + tr("%1 of %2 steps are left")
+                                        .arg(numbers::whole(plan->steps_left),
+                                             numbers::whole(plan->steps_left + plan->steps_before));
+      }
       break;
   }
   if (origin.kind != DraftOrigin::Kind::Preset) m_presets->setCurrentIndex(-1);
@@ -178,7 +222,8 @@ void ConfigurePage::fix(const PlanProblem& problem) {
   if (problem.fix) m_draft.apply(problem.problem, *problem.fix);
 }
 
-void ConfigurePage::goTo(const QString& path) {
+void ConfigurePage::goTo(const QString& path, int line) {
+  if (path.isEmpty()) return m_text->goToLine(line);
   m_search->clear();
   m_form->goTo(path.toStdString());
 }
@@ -265,9 +310,12 @@ void ConfigurePage::open(const Location& location) {
   const QString clone = arguments.value(QStringLiteral("clone"));
   const QString fork = arguments.value(QStringLiteral("fork"));
   const QString run = fork.isEmpty() ? clone : fork;
+  const QString kept = arguments.value(QStringLiteral("draft"));
   const QString section = arguments.value(QStringLiteral("section"));
   if (location == this->location()) return;
-  if (!preset.isEmpty()) {
+  if (!kept.isEmpty()) {
+    if (kept != m_draft.keptId()) m_draft.loadKept(kept);
+  } else if (!preset.isEmpty()) {
     m_draft.loadPreset(preset);
   } else if (!spec.isEmpty()) {
     m_draft.loadFile(spec);
@@ -284,6 +332,8 @@ void ConfigurePage::open(const Location& location) {
   }
   const QString key = arguments.value(QStringLiteral("key"));
   if (!key.isEmpty()) goTo(key);
+  const QString text = arguments.value(QStringLiteral("text"));
+  if (!text.isEmpty()) addSource(text);
   for (std::size_t i = 0; i < formSections().size(); ++i) {
     if (section.compare(QLatin1String(formSections()[i].title), Qt::CaseInsensitive) == 0) {
       m_form->showSection(static_cast<int>(i));
@@ -291,10 +341,42 @@ void ConfigurePage::open(const Location& location) {
   }
 }
 
+/// A text that was dropped on the window. Where there is no draft yet, the demo's takes it.
+void ConfigurePage::addSource(const QString& path) {
+  if (!m_draft.loaded()) {
+    connect(
+        &m_draft, &DraftSpec::draftLoaded, this, [this, path] { addSource(path); },
+        Qt::SingleShotConnection);
+    return m_draft.loadPreset(QStringLiteral("demo"));
+  }
+  QString name = QFileInfo(path).baseName();
+  static const QRegularExpression strange(QStringLiteral("[^A-Za-z0-9_-]+"));
+  name.replace(strange, QStringLiteral("-"));
+  m_draft.change(tr("Add the source %1").arg(name), "data.sources", {}, [&](RunSpec& spec) {
+    DataSource source;
+    source.name = name.toStdString();
+    for (int n = 2; std::any_of(spec.data.sources.begin(), spec.data.sources.end(),
+                                [&](const DataSource& s) { return s.name == source.name; });
+         ++n) {
+      source.name = name.toStdString() + '-' + std::to_string(n);
+    }
+    source.paths = {path.toStdString()};
+    spec.data.sources.push_back(source);
+  });
+  goTo(QStringLiteral("data.sources[%1].paths").arg(m_draft.spec().data.sources.size() - 1));
+  studio().navigator.toast(tr("%1 is a source of this draft now").arg(path),
+                           [this] { m_draft.undoStack().undo(); });
+}
+
 Location ConfigurePage::location() const {
   Location here{QStringLiteral("configure"), {}, {}};
   if (!m_draft.loaded()) return here;
   const DraftOrigin& origin = m_draft.origin();
+  // What was changed is on the shelf of drafts, and is come back to there.
+  if (const QString kept = m_draft.keptId(); m_draft.dirty() && !kept.isEmpty()) {
+    here.arguments[QStringLiteral("draft")] = kept;
+    return here;
+  }
   switch (origin.kind) {
     case DraftOrigin::Kind::Preset:
       here.arguments[QStringLiteral("preset")] = origin.name;

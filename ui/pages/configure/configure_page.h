@@ -12,6 +12,7 @@ class QComboBox;
 class QPushButton;
 class QSplitter;
 class QTimer;
+class QToolButton;
 
 namespace tessera::ui {
 
@@ -44,14 +45,17 @@ class ConfigurePage : public DraftPage {
   void listPresets();
   void requestPlan();
   void takePlan(const PlanPtr& plan);
+  void tellProblems(const Plan& plan);
+  void showCommand();
   void showOrigin();
   void showButtons();
   void fix(const PlanProblem& problem);
-  void goTo(const QString& key);
+  void goTo(const QString& key, int line = 0);
   void launch();
   void enqueue();
   void save();
   void openFile();
+  void addSource(const QString& path);
   void restore();
   void keep();
 
@@ -67,10 +71,11 @@ class ConfigurePage : public DraftPage {
   SpecText* m_text = nullptr;
   PlanPane* m_plan = nullptr;
   ElidedLabel* m_command = nullptr;
+  QToolButton* m_copyCommand = nullptr;
   QSplitter *m_across = nullptr, *m_down = nullptr;
   QTimer* m_keeper = nullptr;
   QString m_tag;  ///< of the launch that is under way
-  bool m_planIsOfDraft = false, m_measureAsked = false;
+  bool m_planIsOfDraft = false, m_measureAsked = false, m_wasDirty = false;
 };
 
 }  // namespace tessera::ui

@@ -12,6 +12,7 @@
 #include <QVBoxLayout>
 
 #include "ui/bridge/draft/draft_spec.h"
+#include "ui/bridge/terminal_command.h"
 #include "ui/pages/configure/configure_page.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
@@ -158,12 +159,12 @@ QWidget* ConfigurePage::makeCommandLine() {
   m_command->setFont(theme::monospace());
   m_command->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_command->setAccessibleName(tr("The same by command line"));
-  QToolButton* copy = iconButton(QStringLiteral("copy"), tr("Copy the command"), line);
+  m_copyCommand = iconButton(QStringLiteral("copy"), tr("Copy the command"), line);
   row->addWidget(m_command, 1);
-  row->addWidget(copy);
-  connect(copy, &QToolButton::clicked, this, [this] {
-    QGuiApplication::clipboard()->setText(m_draft.command());
-    studio().navigator.toast(tr("Copied: %1").arg(m_draft.command()));
+  row->addWidget(m_copyCommand);
+  connect(m_copyCommand, &QToolButton::clicked, this, [this] {
+    QGuiApplication::clipboard()->setText(inTerminal(m_draft.command()));
+    studio().navigator.toast(tr("The command is in the clipboard"));
   });
   return line;
 }

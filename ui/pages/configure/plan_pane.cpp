@@ -11,6 +11,7 @@
 
 #include "ui/bridge/draft/machine_speed.h"
 #include "ui/pages/configure/bar_list.h"
+#include "ui/pages/configure/cost_chart.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/glossary.h"
@@ -154,6 +155,8 @@ void PlanPane::buildCost() {
   price->addWidget(m_price);
   time->addLayout(price);
   m_cost = value(time, tr("cost"));
+  m_chart = new CostChart(m_numbers);
+  time->addWidget(m_chart);
   connect(m_price, &QDoubleSpinBox::valueChanged, this, &PlanPane::assumptionsChanged);
 }
 
@@ -301,7 +304,7 @@ void PlanPane::showMemory(const Plan& plan) {
 void PlanPane::showSpeed(const Plan& plan) {
   const SpeedPlan& s = plan.speed;
   const bool known = s.basis != SpeedBasis::None;
-  m_operations.value->setText(numbers::count(s.flops_per_token));
+  m_operations.value->setText(numbers::operations(s.flops_per_token));
   m_operations.note->setToolTip(word(operations_formula()));
   m_operations.value->setToolTip(word(operations_formula()));
   m_rate.value->setText(known ? numbers::count(s.tokens_per_second) : numbers::notMeasured());
@@ -320,6 +323,7 @@ void PlanPane::showSpeed(const Plan& plan) {
             : numbers::notMeasured());
   m_cost.note->setText(known ? tr("cost of %1 rank hours").arg(numbers::number(s.device_hours, 3))
                              : tr("cost"));
+  m_chart->setVisible(m_chart->setPlan(s));
   showStages(s);
 }
 
@@ -334,10 +338,10 @@ void PlanPane::showStages(const SpeedPlan& speed) {
     rows.push_back({word(stage.name),
                     known ? numbers::duration(stage.seconds)
                           : numbers::tokens(static_cast<double>(stage.tokens)),
-                    tr("%1: %2 steps, %3, %4 operations per token")
+                    tr("%1: %2 steps, %3, %4 per token")
                         .arg(word(stage.name), numbers::whole(stage.steps),
                              numbers::tokens(static_cast<double>(stage.tokens)),
-                             numbers::count(stage.flops_per_token)),
+                             numbers::operations(stage.flops_per_token)),
                     share});
   }
   m_stages->setVisible(!rows.empty());

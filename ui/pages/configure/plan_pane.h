@@ -16,6 +16,7 @@ class QVBoxLayout;
 namespace tessera::ui {
 
 class BarList;
+class CostChart;
 class IconLabel;
 class MachineSpeed;
 class ProblemLine;
@@ -34,7 +35,7 @@ class PlanPane : public QWidget {
 
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
-  void goTo(const QString& key);
+  void goTo(const QString& key, int line);
   void assumptionsChanged();
   void measureAsked();
 
@@ -67,6 +68,7 @@ class PlanPane : public QWidget {
   BarList* m_groups;
   BarList* m_terms;
   BarList* m_stages;
+  CostChart* m_chart;
   TextLabel* m_memoryNote;
   TextLabel* m_rateNote;
   QPushButton* m_measure;

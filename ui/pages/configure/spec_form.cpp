@@ -219,6 +219,8 @@ void SpecForm::rebuild() {
   m_scroll->setWidget(m_body);
   if (old) old->deleteLater();
 
+  m_shape = shape();
+  if (m_draft.loaded() && !m_draft.hasValues()) return showUnreadable();
   m_everyKey = m_all || !m_words.isEmpty() || !hasBasic(m_section);
   const Schema& root = spec::root();
   for (std::size_t i = 0; i < formSections().size(); ++i) {
@@ -234,8 +236,16 @@ void SpecForm::rebuild() {
       }
     }
   }
-  m_shape = shape();
   buildSome();
+}
+
+/// A text that could not be read has no values: fields would show defaults that nobody chose.
+void SpecForm::showUnreadable() {
+  auto* none = new TextLabel(tr("The text below cannot be read, so its settings are not known. "
+                                "Mend it there; the fields appear then."),
+                             theme::TextSize::Body, m_body);
+  none->setTone(TextLabel::Tone::Secondary)->setWrapped();
+  m_rowsLayout->insertWidget(0, none);
 }
 
 /// Puts the rows of a table on the list of what is to be built; the heading comes with the first.
@@ -259,6 +269,7 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
         m_rowsLayout->insertWidget(m_rowsLayout->count() - 1, made);
         m_rows[path] = made;
         connect(made, &FieldRow::fixed, this, &SpecForm::fixed);
+        connect(made, &FieldRow::heightChanged, this, &SpecForm::makeRoom);
         connect(made, &FieldRow::focused, m_hint, &QLabel::setText);
       });
     } else if (key.written_inline && shown) {
@@ -389,7 +400,10 @@ void SpecForm::changeList(const QString& label, const std::string& list,
 
 std::string SpecForm::shape() const {
   const RunSpec& spec = m_draft.spec();
-  return std::to_string(spec.curriculum.size()) + '/' + std::to_string(spec.data.sources.size());
+  return std::to_string(spec.curriculum.size()) + '/' + std::to_string(spec.data.sources.size()) +
+         (!m_draft.loaded()     ? "-"
+          : m_draft.hasValues() ? ""
+                                : "?");
 }
 
 void SpecForm::buildSome() {

@@ -57,6 +57,7 @@ class SpecForm : public QWidget {
  private:
   struct Group;
   void rebuild();
+  void showUnreadable();
   void buildSome();
   void refresh();
   void plan(const spec::Schema& schema, const std::string& prefix, const QString& title, int level);
@@ -84,7 +85,7 @@ class SpecForm : public QWidget {
   std::map<std::string, RateEditor*> m_rates;
   std::map<std::string, ProblemLine*> m_headProblems;  ///< of rates and lists
   std::vector<PlanProblem> m_problems;
-  std::string m_shape;   ///< how many elements the lists of what is shown have
+  std::string m_shape;   ///< how many elements the lists of what is shown have, if any are known
   std::string m_wanted;  ///< to be shown once it is built
   QString m_words;
   int m_section = 0;

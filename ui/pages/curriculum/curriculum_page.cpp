@@ -182,6 +182,7 @@ void CurriculumPage::refresh() {
   showBody();
   if (!m_draft.loaded()) return;
   const bool shown = m_view->setSpec(m_draft.spec());
+  m_view->sayAgain();  // what it said was of the values before
   if (const Schedule* schedule = m_view->schedule()) {
     m_summary->setText(
         tr("%1, %2 steps, %3")
@@ -190,7 +191,9 @@ void CurriculumPage::refresh() {
                  numbers::tokens(static_cast<double>(schedule->total_tokens()))));
   }
   QString problem;
-  for (const Problem& p : m_draft.problems()) {
+  std::vector<Problem> problems = m_draft.problems();
+  for (const auto& [path, refused] : m_draft.refused()) problems.push_back(refused.problem);
+  for (const Problem& p : problems) {
     if (p.severity == Severity::Error && p.key.starts_with("curriculum")) {
       Problem bare = p;
       bare.file.clear();

@@ -385,6 +385,15 @@ int CurriculumView::edgeNear(double x) const {
   return -1;
 }
 
+void CurriculumView::sayAgain() {
+  if (m_dragged >= 0) return;
+  if (m_hover >= 0) {
+    say(m_hover);
+  } else {
+    Q_EMIT readout({});
+  }
+}
+
 void CurriculumView::say(double x) {
   if (!m_schedule) return;
   const StageAt at =
@@ -447,6 +456,7 @@ void CurriculumView::mouseReleaseEvent(QMouseEvent*) {
 
 void CurriculumView::leaveEvent(QEvent*) {
   m_hover = -1;
+  sayAgain();
   update();
 }
 

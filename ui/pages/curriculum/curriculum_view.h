@@ -23,6 +23,8 @@ class CurriculumView : public QWidget {
   bool setSpec(const RunSpec& spec);
   int selected() const { return m_selected; }
   void select(int stage);
+  /// The readout of what is under the pointer now, empty where it is elsewhere.
+  void sayAgain();
 
   // For tests, in pixels of this widget.
   QPoint edgeAfter(int stage) const;

@@ -3,10 +3,12 @@
 
 #include <QPushButton>
 #include <QThreadPool>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
 #include "core/run/paths.h"
+#include "ui/bridge/draft/draft_shelf.h"
 #include "ui/bridge/host_monitor.h"
 #include "ui/bridge/worker_thread.h"
 #include "ui/pages/home/run_card.h"
@@ -20,7 +22,7 @@ namespace tessera::ui {
 
 namespace {
 
-constexpr std::size_t kMostLive = 12, kMostRecent = 5;
+constexpr std::size_t kMostLive = 12, kMostRecent = 5, kMostKept = 5;
 constexpr int kMostWidth = 1180;
 
 struct Section {
@@ -108,8 +110,17 @@ QWidget* HomePage::buildHeader() {
 }
 
 QWidget* HomePage::buildSpecs() {
-  const Section specs = section(tr("Start from"));
+  auto* all = new QWidget;
+  auto* box = new QVBoxLayout(all);
+  box->setContentsMargins(0, 0, 0, 0);
+  box->setSpacing(3 * theme::kGrid);
+  const Section kept = section(tr("Go on with")), specs = section(tr("Start from"));
+  m_keptSection = kept.widget;
+  m_kept = kept.box;
+  m_keptSection->hide();
   m_specs = specs.box;
+  box->addWidget(kept.widget);
+  box->addWidget(specs.widget);
   QThreadPool::globalInstance()->start([mailbox = m_mailbox, this] {
     std::vector<PresetInfo> presets;
     QString error;
@@ -123,30 +134,103 @@ QWidget* HomePage::buildSpecs() {
       if (!error.isEmpty()) studio().navigator.notify(QStringLiteral("error"), error);
     });
   });
-  return specs.widget;
+  return all;
+}
+
+void HomePage::listKept() {
+  QThreadPool::globalInstance()->start([mailbox = m_mailbox, this] {
+    std::vector<KeptDraft> drafts = listDrafts();
+    if (drafts.size() > kMostKept) drafts.resize(kMostKept);
+    mailbox->post([this, drafts = std::move(drafts)] { showKept(drafts); });
+  });
+}
+
+namespace {
+/// A line of Start from and Go on with: a name, what there is to say, and room for buttons.
+QHBoxLayout* addSpecCard(QVBoxLayout& box, const QString& name, const QString& summary) {
+  auto* card = new Card;
+  card->setMinimumHeight(theme::kRowHeight + theme::kGrid);
+  auto* row = new QHBoxLayout(card);
+  row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kHalf, theme::kGrid, theme::kHalf);
+  auto* title = new ElidedLabel(name);
+  title->setFont(theme::font(theme::TextSize::Body, false, true));
+  title->setFixedWidth(180);
+  row->addWidget(title);
+  row->addWidget(new ElidedLabel(summary), 1);
+  box.addWidget(card);
+  return row;
+}
+
+QString whereFrom(const KeptDraft& draft) {
+  switch (draft.origin.kind) {
+    case DraftOrigin::Kind::Preset:
+      return HomePage::tr("from the preset %1").arg(draft.origin.name);
+    case DraftOrigin::Kind::Clone:
+      return HomePage::tr("clone of %1").arg(draft.origin.name);
+    case DraftOrigin::Kind::Fork:
+      return HomePage::tr("fork of %1").arg(draft.origin.name);
+    default:
+      return draft.origin.name;
+  }
+}
+}  // namespace
+
+/// Drafts that were left unfinished, and spec files that were used lately.
+void HomePage::showKept(const std::vector<KeptDraft>& drafts) {
+  while (QLayoutItem* item = m_kept->takeAt(0)) {
+    delete item->widget();
+    delete item;
+  }
+  m_keptSection->setVisible(!drafts.empty());
+  for (const KeptDraft& draft : drafts) {
+    QStringList words{whereFrom(draft)};
+    if (draft.dirty()) words << tr("%n setting(s) changed, not saved", nullptr, draft.changes);
+    const QDateTime now = QDateTime::currentDateTime();
+    words << numbers::age(static_cast<double>(draft.time.msecsTo(now)) / 1e3);
+    QHBoxLayout* row = addSpecCard(*m_kept, draft.name, words.join(QStringLiteral(" · ")));
+    auto* open = new QPushButton(draft.dirty() ? tr("Go on") : tr("Open"));
+    open->setAccessibleName(tr("Go on with %1").arg(draft.name));
+    auto* forget = iconButton(QStringLiteral("close"), tr("Take %1 off this list").arg(draft.name));
+    row->addWidget(open);
+    row->addWidget(forget);
+    connect(open, &QPushButton::clicked, this, [this, id = draft.id] {
+      studio().navigator.open({QStringLiteral("configure"), {}, {{QStringLiteral("draft"), id}}});
+    });
+    connect(forget, &QToolButton::clicked, this, [this, draft] { forgetKept(draft); });
+  }
+}
+
+void HomePage::forgetKept(const KeptDraft& draft) {
+  const auto change = [this](const std::function<void()>& work) {
+    QThreadPool::globalInstance()->start([mailbox = m_mailbox, this, work] {
+      QString error;
+      try {
+        work();
+      } catch (const std::exception& e) {
+        error = QString::fromUtf8(e.what());
+      }
+      mailbox->post([this, error] {
+        if (!error.isEmpty()) studio().navigator.notify(QStringLiteral("error"), error);
+        listKept();
+      });
+    });
+  };
+  change([id = draft.id] { removeDraft(id); });
+  studio().navigator.toast(tr("%1 was taken off the list").arg(draft.name),
+                           [change, draft] { change([draft] { keepDraft(draft); }); });
 }
 
 void HomePage::addPresets(const std::vector<PresetInfo>& presets) {
   for (const PresetInfo& preset : presets) {
     const QString name = QString::fromStdString(preset.name);
-    auto* card = new Card;
-    card->setMinimumHeight(theme::kRowHeight + theme::kGrid);
-    auto* row = new QHBoxLayout(card);
-    row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kHalf, theme::kGrid, theme::kHalf);
-    auto* title = new TextLabel(name);
-    title->setStrong();
-    title->setFixedWidth(180);
-    auto* summary = new ElidedLabel(QString::fromStdString(preset.summary));
+    QHBoxLayout* row = addSpecCard(*m_specs, name, QString::fromStdString(preset.summary));
     auto* open = new QPushButton(tr("Configure"));
     open->setAccessibleName(tr("Configure from %1").arg(name));
-    row->addWidget(title);
-    row->addWidget(summary, 1);
     row->addWidget(open);
     connect(open, &QPushButton::clicked, this, [this, name] {
       studio().navigator.open(
           {QStringLiteral("configure"), {}, {{QStringLiteral("preset"), name}}});
     });
-    m_specs->addWidget(card);
   }
 }
 
@@ -264,6 +348,7 @@ void HomePage::showEvent(QShowEvent* event) {
   Page::showEvent(event);
   m_visible = true;
   if (m_stale) showRuns();
+  listKept();
 }
 
 }  // namespace tessera::ui

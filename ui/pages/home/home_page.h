@@ -18,6 +18,7 @@ class HostMonitor;
 class Mailbox;
 class RunCard;
 class TextLabel;
+struct KeptDraft;
 
 class HomePage : public Page {
   Q_OBJECT
@@ -41,6 +42,9 @@ class HomePage : public Page {
   void showRuns();
   void showCards(QVBoxLayout& box, const std::vector<const RunRow*>& rows);
   void showHost();
+  void listKept();
+  void showKept(const std::vector<KeptDraft>& drafts);
+  void forgetKept(const KeptDraft& draft);
   void addPresets(const std::vector<PresetInfo>& presets);
   std::shared_ptr<Mailbox> m_mailbox;
   DemoStarter* m_demo;
@@ -50,7 +54,8 @@ class HomePage : public Page {
   QWidget* m_recentSection;
   QVBoxLayout* m_live;
   QVBoxLayout* m_recent;
-  QVBoxLayout* m_specs = nullptr;
+  QWidget* m_keptSection = nullptr;
+  QVBoxLayout *m_specs = nullptr, *m_kept = nullptr;
   QWidget* m_nothing;
   TextLabel* m_loading;
   TextLabel* m_hostText;

@@ -43,6 +43,17 @@ QVBoxLayout* column(QWidget* above, QWidget* below) {
   return box;
 }
 
+/// Room for every state in the language of the program, so that the columns of cards are in line.
+int widestState() {
+  int width = 0;
+  StateBadge badge;
+  for (int state = 0; state <= static_cast<int>(RunState::LostContact); ++state) {
+    badge.setState(static_cast<RunState>(state));
+    width = std::max(width, badge.sizeHint().width());
+  }
+  return width;
+}
+
 TextLabel* small(const QString& text) {
   return (new TextLabel(text, theme::TextSize::Caption))->setTone(TextLabel::Tone::Secondary);
 }
@@ -66,7 +77,7 @@ RunCard::RunCard(Studio& studio, const QString& id, QWidget* parent)
   row->setContentsMargins(theme::kGrid + theme::kHalf, theme::kGrid, theme::kGrid, theme::kGrid);
   row->setSpacing(theme::kGrid + theme::kHalf);
   auto* state = new QWidget;
-  state->setFixedWidth(112);
+  state->setFixedWidth(widestState());
   auto* inState = new QHBoxLayout(state);
   inState->setContentsMargins(0, 0, 0, 0);
   inState->addWidget(m_state);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ui/widgets/spec/draft_page.h"
 
+#include <QApplication>
 #include <QBoxLayout>
+#include <QKeyEvent>
+#include <QLineEdit>
+#include <QPlainTextEdit>
 #include <QToolButton>
 #include <QUndoStack>
 
@@ -21,7 +25,27 @@ DraftPage::DraftPage(Studio& studio, const QString& sentence, const QString& ico
   connect(m_empty, &EmptyState::pressed, this,
           [this] { m_draft.loadPreset(QStringLiteral("demo")); });
   connect(&m_draft.undoStack(), &QUndoStack::indexChanged, this, &DraftPage::showUndo);
-  connect(&m_draft.undoStack(), &QUndoStack::cleanChanged, this, &DraftPage::showUndo);
+  connect(&m_draft, &DraftSpec::changed, this, &Page::commandChanged);
+  connect(qApp, &QApplication::focusChanged, this, [this](QWidget*, QWidget* now) {
+    const bool edits = qobject_cast<QLineEdit*>(now) || qobject_cast<QPlainTextEdit*>(now);
+    if (edits && isAncestorOf(now)) now->installEventFilter(this);  // again is as once
+  });
+}
+
+/// Undo is the draft's, wherever the focus is: a field that has nothing typed in it yet would eat
+/// the key and do nothing.
+bool DraftPage::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::ShortcutOverride) {
+    auto* key = static_cast<QKeyEvent*>(event);
+    const auto* line = qobject_cast<QLineEdit*>(watched);
+    const auto* text = qobject_cast<QPlainTextEdit*>(watched);
+    const bool typing = line ? line->isModified() : text && text->document()->isModified();
+    if (!typing && (key->matches(QKeySequence::Undo) || key->matches(QKeySequence::Redo))) {
+      event->ignore();
+      return true;
+    }
+  }
+  return Page::eventFilter(watched, event);
 }
 
 QString DraftPage::command() const {
@@ -32,7 +56,8 @@ QAction* DraftPage::addCommand(const QString& name, const char* icon, const QKey
                                const std::function<void()>& run) {
   auto* action = new QAction(theme::icon(QString::fromLatin1(icon)), name, this);
   action->setShortcut(keys);
-  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+  // In all of the window while the page is shown, whatever has the focus.
+  action->setShortcutContext(Qt::WindowShortcut);
   connect(action, &QAction::triggered, this, run);
   addAction(action);
   m_commands.push_back(action);

@@ -26,6 +26,7 @@ class DraftPage : public Page {
   DraftSpec& draft() { return m_draft; }
 
  protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
   QAction* addCommand(const QString& name, const char* icon, const QKeySequence& keys,
                       const std::function<void()>& run);
   /// The commands Undo and Redo.

@@ -128,9 +128,15 @@ class LineEditor : public FieldEditor {
     if (!m_line->hasFocus()) m_line->setCursorPosition(0);
   }
 
+  void setTyped(const QString& text) override {
+    if (!m_dirty && m_line->text() != text) m_line->setText(text);
+  }
+  QString typedText() const override { return m_line->text(); }
+
   void commit() override {
     m_pause.stop();
     if (!std::exchange(m_dirty, false)) return;
+    m_line->setModified(false);  // from here on, undo is the draft's
     const QString text = m_line->text();
     if (m_type == KeyType::Text || m_type == KeyType::Path) {
       Q_EMIT edited(Value(text.toStdString()));
@@ -208,11 +214,13 @@ class TextEditor : public FieldEditor {
     if (m_text->toPlainText() == text) return;
     m_showing = true;
     m_text->setPlainText(text);
+    m_text->document()->setModified(false);
     m_showing = false;
   }
 
   void commit() override {
     m_pause.stop();
+    m_text->document()->setModified(false);  // from here on, undo is the draft's
     if (std::exchange(m_dirty, false)) Q_EMIT edited(current());
   }
 

@@ -14,6 +14,9 @@ class FieldEditor : public QWidget {
   using QWidget::QWidget;
   /// Shows a value, unless it is just being edited and means the same already.
   virtual void setValue(const spec::Value& value) = 0;
+  /// Shows what was typed and could not be taken; of no use to editors that only offer choices.
+  virtual void setTyped(const QString& /*text*/) {}
+  virtual QString typedText() const { return {}; }
   /// What has the focus and the accessible name.
   virtual QWidget* field() = 0;
   /// Takes what is typed at once instead of after a pause.

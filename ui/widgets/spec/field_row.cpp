@@ -7,9 +7,11 @@
 #include <QLabel>
 #include <QPainter>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QResizeEvent>
 #include <QToolButton>
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "ui/bridge/draft/draft_spec.h"
@@ -33,7 +35,22 @@ QString problemText(const Problem& problem, bool withKey) {
   bare.line = 0;
   bare.severity = Severity::Error;
   if (!withKey) bare.key.clear();
-  return word(bare.text());
+  const QString text = word(bare.text());
+  if (!withKey || !problem.key.empty() || problem.line < 1) return text;
+  return ProblemLine::tr("line %1: %2").arg(problem.line).arg(text);
+}
+
+/// Long keys may be broken behind a point or an underscore, so that a narrow pane shows all of
+/// "parallel.micro_batch_sequences". For labels that nobody copies from: it adds signs.
+QString breakable(const QString& text) {
+  constexpr qsizetype kLong = 20;
+  QStringList words = text.split(u' ');
+  for (QString& one : words) {
+    if (one.size() < kLong) continue;
+    one.replace(u'_', QStringLiteral("_\u200B")).replace(u'.', QStringLiteral(".\u200B"));
+    one.replace(u'/', QStringLiteral("/\u200B"));
+  }
+  return words.join(u' ');
 }
 }  // namespace
 
@@ -43,18 +60,34 @@ ProblemLine::ProblemLine(QWidget* parent)
     : QWidget(parent),
       m_icon(new IconLabel(16, this)),
       m_text(new TextLabel({}, theme::TextSize::Caption, this)),
-      m_fix(new QPushButton(this)) {
-  auto* layout = new QHBoxLayout(this);
+      m_fix(new QPushButton(tr("Fix"), this)),
+      m_go(new QPushButton(tr("Show"), this)),
+      m_what(new TextLabel({}, theme::TextSize::Caption, this)) {
+  auto* layout = new QGridLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(theme::kHalf);
-  m_text->setWrapped();
+  layout->setHorizontalSpacing(theme::kHalf);
+  layout->setVerticalSpacing(0);
+  for (TextLabel* label : {m_text, m_what}) {
+    label->setWrapped();
+    label->setMinimumWidth(40);
+  }
   m_text->setSelectable();
-  m_text->setMinimumWidth(40);
+  m_what->setTone(TextLabel::Tone::Secondary);
   m_fix->setFlat(true);
-  layout->addWidget(m_icon, 0, Qt::AlignTop);
-  layout->addWidget(m_text, 1);
-  layout->addWidget(m_fix, 0, Qt::AlignTop);
+  m_go->setFlat(true);
+  auto* remedy = new QHBoxLayout;
+  remedy->setContentsMargins(0, 0, 0, 0);
+  remedy->setSpacing(theme::kHalf);
+  remedy->addWidget(m_fix, 0, Qt::AlignTop);
+  remedy->addWidget(m_what, 1, Qt::AlignVCenter);
+  remedy->addWidget(m_go, 0, Qt::AlignTop | Qt::AlignRight);
+  layout->addWidget(m_icon, 0, 0, Qt::AlignTop);
+  layout->addWidget(m_text, 0, 1);
+  layout->addLayout(remedy, 1, 1);
+  layout->setColumnStretch(1, 1);
   connect(m_fix, &QPushButton::clicked, this, [this] { Q_EMIT fixed(m_problem); });
+  connect(m_go, &QPushButton::clicked, this,
+          [this] { Q_EMIT goTo(word(m_problem.problem.key), m_problem.problem.line); });
 }
 
 void ProblemLine::show(const PlanProblem& problem, bool withKey) {
@@ -67,13 +100,19 @@ void ProblemLine::show(const PlanProblem& problem, bool withKey) {
   m_text->setTone(error ? TextLabel::Tone::Bad : TextLabel::Tone::Warning);
   m_text->setText(problemText(problem.problem, withKey));
   m_fix->setVisible(problem.fix.has_value());
+  m_what->setVisible(problem.fix.has_value());
+  m_go->setVisible(withKey && (!problem.problem.key.empty() || problem.problem.line > 0));
+  m_go->setToolTip(tr("Goes to the setting or line that this is about"));
+  QPalette palette = m_fix->palette();
+  palette.setColor(QPalette::ButtonText, theme::colors().link);
+  m_fix->setPalette(palette);
+  m_go->setPalette(palette);
   if (problem.fix) {
-    m_fix->setText(tr("Fix"));
-    m_fix->setToolTip(word(problem.fix->text()));
-    m_fix->setAccessibleName(tr("Fix: %1").arg(word(problem.fix->text())));
-    QPalette palette = m_fix->palette();
-    palette.setColor(QPalette::ButtonText, theme::colors().link);
-    m_fix->setPalette(palette);
+    // What the button does is read before it is pressed, and not in a tip alone.
+    const QString what = word(problem.fix->text());
+    m_what->setText(breakable(what));
+    m_fix->setToolTip(what);
+    m_fix->setAccessibleName(tr("Fix: %1").arg(what));
   }
   setVisible(true);
 }
@@ -177,8 +216,14 @@ void FieldRow::refresh() {
   } catch (const Error&) {
     return;  // of a list's element that is going away
   }
-  m_editor->setValue(value);
-  const bool differs = m_draft.differs(m_path);
+  const auto refused = m_draft.refused().find(m_path);
+  const bool isRefused = refused != m_draft.refused().end();
+  if (isRefused) {
+    m_editor->setTyped(refused->second.typed);
+  } else {
+    m_editor->setValue(value);
+  }
+  const bool differs = isRefused || m_draft.differs(m_path);
   QString usual;
   try {
     usual = word(spec::format_value(spec::get_value(m_draft.baseline(), m_path)));
@@ -191,49 +236,75 @@ void FieldRow::refresh() {
   m_reset->setToolTip(tr("Reset to %1").arg(usual));
   setEnabledBecause(m_editor, m_draft.readable(),
                     tr("The text below has a mistake; mend it there, or undo"));
-  if (m_ownProblem && !m_editor->field()->hasFocus()) setProblem(nullptr);
+  const bool wasRefused = std::exchange(m_refused, isRefused);
+  if (isRefused || wasRefused) setProblem(nullptr);
 }
 
+/// A value that was refused here is what matters, whatever the plan says of the one before.
 void FieldRow::setProblem(const PlanProblem* problem) {
-  if (m_ownProblem && problem == nullptr && m_editor->field()->hasFocus()) return;
-  m_ownProblem = false;
-  if (!problem) {
-    if (m_problem) m_problem->hide();
-    return;
-  }
+  const auto refused = m_draft.refused().find(m_path);
+  if (refused == m_draft.refused().end()) return showProblem(problem);
+  const Problem& own = refused->second.problem;
+  const PlanProblem shown{own, find_fix(m_draft.spec(), own)};
+  showProblem(&shown);
+}
+
+void FieldRow::showProblem(const PlanProblem* problem) {
+  if (!problem && (!m_problem || m_problem->isHidden())) return;
   if (!m_problem) {
     m_problem = new ProblemLine(this);
     m_layout->addWidget(m_problem, 2, 1, 1, 4);
     connect(m_problem, &ProblemLine::fixed, this, &FieldRow::fixed);
   }
-  m_problem->show(*problem);
+  if (problem) {
+    m_problem->show(*problem);
+  } else {
+    m_problem->hide();
+  }
+  m_layout->invalidate();
+  updateGeometry();
+  Q_EMIT heightChanged();
 }
 
-/// Of a value that the spec does not take, so that it stands only here.
-void FieldRow::showOwn(const Problem& problem) {
-  PlanProblem own{problem, find_fix(m_draft.spec(), problem)};
-  own.problem.key = m_path;
-  if (!own.fix) own.fix = find_fix(m_draft.spec(), own.problem);
-  setProblem(&own);
-  m_ownProblem = true;
+/// The draft keeps it, so that it is neither launched over nor lost with this row.
+void FieldRow::refuse(const Problem& problem) {
+  m_draft.refuse(m_path, m_editor->typedText(), problem);
 }
 
 void FieldRow::take(const spec::Value& value) {
   if (std::holds_alternative<std::monostate>(value) && !m_key.optional) {
-    return showOwn({.message = "is empty", .expected = m_key.expected()});
+    return refuse({.message = "is empty", .expected = m_key.expected()});
   }
-  if (const auto problem = m_draft.setValue(m_path, value)) {
-    showOwn(*problem);
-  } else if (m_ownProblem) {
-    m_ownProblem = false;
-    setProblem(nullptr);
-  }
+  if (const auto problem = m_draft.setValue(m_path, value)) refuse(*problem);
 }
 
+namespace {
+/// "0,05" and "1,000" as the languages of their writers have it; nothing for other texts.
+std::optional<Problem> commaIn(const QString& text, const spec::Key& key) {
+  static const QRegularExpression fraction(QStringLiteral(R"(^\s*([-+]?\d+),(\d+)\s*$)"));
+  static const QRegularExpression groups(QStringLiteral(R"(^\s*[-+]?\d{1,3}(,\d{3})+\s*$)"));
+  QString meant = text.trimmed();
+  if (key.type == spec::KeyType::Number && fraction.match(text).hasMatch()) {
+    meant.replace(u',', u'.');
+    return Problem{.message = FieldRow::tr("%1 has a comma").arg(text).toStdString(),
+                   .expected = FieldRow::tr("a point: %1").arg(meant).toStdString(),
+                   .nearest = meant.toStdString()};
+  }
+  if (key.type == spec::KeyType::Integer && groups.match(text).hasMatch()) {
+    meant.replace(u',', u'_');
+    return Problem{.message = FieldRow::tr("%1 has a comma").arg(text).toStdString(),
+                   .expected = meant.toStdString(),
+                   .nearest = meant.toStdString()};
+  }
+  return {};
+}
+}  // namespace
+
 void FieldRow::read(const QString& text) {
+  if (const auto comma = commaIn(text, m_key)) return refuse(*comma);
   RunSpec copy = m_draft.spec();
   const std::vector<Problem> problems = spec::set_text(copy, m_path, text.toStdString());
-  if (!problems.empty()) return showOwn(problems.front());
+  if (!problems.empty()) return refuse(problems.front());
   take(spec::get_value(copy, m_path));
 }
 

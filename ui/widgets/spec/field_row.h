@@ -27,17 +27,19 @@ class ProblemLine : public QWidget {
   Q_OBJECT
  public:
   explicit ProblemLine(QWidget* parent = nullptr);
-  /// `withKey`: begins with the key that it is about.
+  /// `withKey`: begins with the key or line that it is about, and offers to go there.
   void show(const PlanProblem& problem, bool withKey = false);
 
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
-  void goTo(const QString& key);
+  /// Where it is: a key, or a line of the text (from 1) where it is about no key.
+  void goTo(const QString& key, int line);
 
  private:
   IconLabel* m_icon;
   TextLabel* m_text;
-  QPushButton* m_fix;
+  QPushButton *m_fix, *m_go;
+  TextLabel* m_what;  ///< what the button does
   PlanProblem m_problem;
 };
 
@@ -78,6 +80,7 @@ class FieldRow : public QWidget {
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
   void focused(const QString& hint);
+  void heightChanged();  ///< what is wrong was shown or went
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
@@ -86,7 +89,8 @@ class FieldRow : public QWidget {
  private:
   void take(const spec::Value& value);
   void read(const QString& text);
-  void showOwn(const Problem& problem);
+  void refuse(const Problem& problem);
+  void showProblem(const PlanProblem* problem);
   QString hint() const;
 
   DraftSpec& m_draft;
@@ -98,7 +102,7 @@ class FieldRow : public QWidget {
   TextLabel* m_help;
   QGridLayout* m_layout;
   ProblemLine* m_problem = nullptr;
-  bool m_ownProblem = false;  ///< of what was typed here and is not in the spec
+  bool m_refused = false;  ///< what was typed here is not in the spec
 };
 
 }  // namespace tessera::ui

@@ -69,12 +69,12 @@ class RateEditor::Piece : public QWidget {
     connect(m_length, &QLineEdit::editingFinished, this, [this] { takeLength(); });
     connect(m_from, &QLineEdit::editingFinished, this, [this] {
       const auto value = numberIn(m_from->text());
-      if (!value && !m_from->text().isEmpty()) return refresh();
+      if (!value && !m_from->text().isEmpty()) return refuse(m_from);
       edit([value](RatePiece& p) { p.from = value; });
     });
     connect(m_to, &QLineEdit::editingFinished, this, [this] {
       const auto value = numberIn(m_to->text());
-      if (!value) return refresh();
+      if (!value) return refuse(m_to);
       edit([value](RatePiece& p) { p.to = *value; });
     });
     connect(m_remove, &QToolButton::clicked, this, [this] {
@@ -93,10 +93,14 @@ class RateEditor::Piece : public QWidget {
     const bool rest = p.tokens == 0 && p.steps == 0;
     m_unit->setCurrentIndex(rest ? 2 : p.tokens > 0 ? 1 : 0);
     const std::int64_t length = p.tokens > 0 ? p.tokens : p.steps;
-    m_length->setText(rest ? QString() : QString::fromStdString(spec::format_value(length)));
+    if (!m_editor->isRefused()) m_refused = nullptr;
+    const auto show = [this](QLineEdit* field, const QString& value) {
+      if (field != m_refused) field->setText(value);
+    };
+    show(m_length, rest ? QString() : QString::fromStdString(spec::format_value(length)));
     m_length->setEnabled(!rest);
-    m_from->setText(p.from ? text(*p.from) : QString());
-    m_to->setText(text(p.to));
+    show(m_from, p.from ? text(*p.from) : QString());
+    show(m_to, text(p.to));
     setEnabledBecause(m_remove, pieces.size() > 1, tr("A stage needs a rate"));
   }
 
@@ -115,10 +119,20 @@ class RateEditor::Piece : public QWidget {
                      [&, i = m_index](auto& pieces) { change(pieces.at(i)); });
   }
 
+  /// What was typed stays there until it is a number; the draft tells of it and is not launched.
+  void refuse(QLineEdit* field) {
+    m_refused = field;
+    m_editor->refuse(field->text());
+  }
+
   void takeLength() {
     const int unit = m_unit->currentIndex();
-    const std::int64_t length =
-        static_cast<std::int64_t>(numberIn(m_length->text()).value_or(unit == 1 ? 1'000'000 : 100));
+    // Where "rest" was chosen before, there is no number yet.
+    const auto typed = m_length->text().isEmpty()
+                           ? std::optional<double>(unit == 1 ? 1'000'000 : 100)
+                           : numberIn(m_length->text());
+    if (!typed && unit != 2) return refuse(m_length);
+    const auto length = static_cast<std::int64_t>(typed.value_or(0));
     edit([unit, length](RatePiece& p) {
       p.steps = unit == 0 ? std::max<std::int64_t>(1, length) : 0;
       p.tokens = unit == 1 ? std::max<std::int64_t>(1, length) : 0;
@@ -129,6 +143,7 @@ class RateEditor::Piece : public QWidget {
   std::size_t m_index;
   QComboBox* m_kind;
   QComboBox* m_unit;
+  QLineEdit* m_refused = nullptr;  ///< holds what is no number
   QLineEdit* m_length;
   QLineEdit* m_from;
   QLineEdit* m_to;
@@ -171,6 +186,16 @@ void RateEditor::change(const QString& label,
   m_draft.change(label, m_path, QString(), [&](RunSpec& spec) {
     edit(spec.curriculum.at(static_cast<std::size_t>(m_stage)).learning_rate);
   });
+}
+
+bool RateEditor::isRefused() const {
+  return m_draft.refused().count(m_path) > 0;
+}
+
+void RateEditor::refuse(const QString& typed) {
+  m_draft.refuse(m_path, typed,
+                 {.message = tr("%1 is no number").arg(typed).toStdString(),
+                  .expected = tr("a number such as 3e-4").toStdString()});
 }
 
 void RateEditor::refresh() {

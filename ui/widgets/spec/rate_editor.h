@@ -25,6 +25,8 @@ class RateEditor : public QWidget {
  private:
   class Piece;
   const std::vector<RatePiece>& pieces() const;
+  bool isRefused() const;
+  void refuse(const QString& typed);
   void change(const QString& label, const std::function<void(std::vector<RatePiece>&)>& edit);
   DraftSpec& m_draft;
   std::string m_path;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "ui/pages/manual/manual_text.h"
+
+#include <QDir>
+#include <QRegularExpression>
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/run/paths.h"
+
+namespace tessera::ui {
+
+namespace {
+constexpr int kAround = 60;  ///< characters of an excerpt before and behind the word
+constexpr int kInHeading = 20, kInTitle = 10;
+
+bool isFence(const QString& line) {
+  return line.startsWith(QLatin1String("```")) || line.startsWith(QLatin1String("~~~"));
+}
+
+/// Text without the signs of Markdown, for excerpts.
+QString plain(const QString& markdown) {
+  static const QRegularExpression signs(QStringLiteral(R"([*_`>#|]|!?\[|\]\([^)]*\))"));
+  return QString(markdown).remove(signs).simplified();
+}
+
+QString excerptOf(const QString& text, const QString& word) {
+  const QString all = plain(text);
+  const qsizetype at = all.indexOf(word, 0, Qt::CaseInsensitive);
+  if (at < 0) return all.left(2 * kAround);
+  const qsizetype from = std::max<qsizetype>(0, at - kAround);
+  QString part = all.mid(from, word.size() + 2 * kAround);
+  if (from > 0) part.prepend(u'…');
+  if (from + part.size() < all.size()) part.append(u'…');
+  return part;
+}
+}  // namespace
+
+QString manualFolder() {
+  const std::filesystem::path resources = resources_folder();
+  for (const auto& folder : {resources / "guide", resources.parent_path() / "docs" / "guide"}) {
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error))
+      return QString::fromStdString(folder.string());
+  }
+  return {};
+}
+
+QString anchorOf(const QString& heading) {
+  static const QRegularExpression gaps(QStringLiteral(R"([^\p{L}\p{N}]+)"));
+  QString anchor = heading.toLower().replace(gaps, QStringLiteral("-"));
+  while (anchor.startsWith(u'-')) anchor.remove(0, 1);
+  while (anchor.endsWith(u'-')) anchor.chop(1);
+  return anchor;
+}
+
+ManualChapter parseChapter(const QString& id, const QString& markdown) {
+  ManualChapter chapter{id, {}, markdown, {{}}};
+  bool inCode = false;
+  for (const QString& line : markdown.split(u'\n')) {
+    if (isFence(line)) inCode = !inCode;
+    const bool heading = !inCode && line.startsWith(u'#');
+    const QString words = heading ? line.mid(line.indexOf(u' ')).trimmed() : QString();
+    if (heading && chapter.title.isEmpty()) {
+      chapter.title = words;
+    } else if (heading) {
+      chapter.sections.push_back({words, {}});
+    } else {
+      chapter.sections.back().text += line + u'\n';
+    }
+  }
+  if (chapter.title.isEmpty()) chapter.title = id;
+  return chapter;
+}
+
+std::vector<ManualChapter> readManual(const QString& folder) {
+  std::vector<ManualChapter> chapters;
+  if (folder.isEmpty()) return chapters;
+  const QDir dir(folder);
+  for (const QString& name : dir.entryList({QStringLiteral("*.md")}, QDir::Files, QDir::Name)) {
+    const std::string text = read_file(dir.filePath(name).toStdString(), 4 << 20);
+    chapters.push_back(parseChapter(name.chopped(3), QString::fromStdString(text)));
+  }
+  std::stable_partition(chapters.begin(), chapters.end(), [](const ManualChapter& c) {
+    return c.id == QLatin1String("index") || c.id == QLatin1String("README");
+  });
+  return chapters;
+}
+
+std::vector<ManualHit> searchManual(const std::vector<ManualChapter>& chapters,
+                                    const QString& words) {
+  const QStringList wanted = words.split(u' ', Qt::SkipEmptyParts);
+  std::vector<ManualHit> hits;
+  if (wanted.isEmpty()) return hits;
+  for (const ManualChapter& chapter : chapters) {
+    for (const ManualSection& section : chapter.sections) {
+      int score = 0;
+      const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const QString& word) {
+        const auto in = [&](const QString& text) {
+          return static_cast<int>(text.count(word, Qt::CaseInsensitive));
+        };
+        const int found =
+            in(section.text) + kInHeading * in(section.heading) + kInTitle * in(chapter.title);
+        score += found;
+        return found > 0;
+      });
+      if (!all) continue;
+      hits.push_back({chapter.id, chapter.title, section.heading,
+                      excerptOf(section.text, wanted.front()), score});
+    }
+  }
+  std::stable_sort(hits.begin(), hits.end(),
+                   [](const ManualHit& a, const ManualHit& b) { return a.score > b.score; });
+  return hits;
+}
+
+}  // namespace tessera::ui
