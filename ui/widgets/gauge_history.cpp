@@ -103,8 +103,17 @@ void GaugeHistory::refresh() {
     }
     m_lines[line]->replace(points);
   }
-  m_minutes->setRange(std::min(-kLeastMinutes, (history.front().time - now) / 60), 0);
+  showMinutes(std::max(kLeastMinutes, (now - history.front().time) / 60));
   setAccessibleDescription(words.join(QStringLiteral(", ")));
+}
+
+/// Whole minutes at every tick, so that no label stands twice.
+void GaugeHistory::showMinutes(double minutes) {
+  constexpr int kMostIntervals = 4;
+  int whole = static_cast<int>(std::ceil(minutes));
+  if (whole > kMostIntervals) whole += (kMostIntervals - whole % kMostIntervals) % kMostIntervals;
+  m_minutes->setRange(-whole, 0);
+  m_minutes->setTickCount(std::min(whole, kMostIntervals) + 1);
 }
 
 void GaugeHistory::showEvent(QShowEvent* event) {

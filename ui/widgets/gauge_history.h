@@ -32,6 +32,7 @@ class GaugeHistory : public QWidget {
   void changeEvent(QEvent* event) override;
 
  private:
+  void showMinutes(double minutes);
   void refresh();
   void dress();
   void needLines(std::size_t count);

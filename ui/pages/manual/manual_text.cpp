@@ -75,14 +75,25 @@ ManualChapter parseChapter(const QString& id, const QString& markdown) {
 
 std::vector<ManualChapter> readManual(const QString& folder) {
   std::vector<ManualChapter> chapters;
+  QString index;
+  const auto isIndex = [](const ManualChapter& c) {
+    return c.id == QLatin1String("index") || c.id == QLatin1String("README");
+  };
   if (folder.isEmpty()) return chapters;
   const QDir dir(folder);
   for (const QString& name : dir.entryList({QStringLiteral("*.md")}, QDir::Files, QDir::Name)) {
     const std::string text = read_file(dir.filePath(name).toStdString(), 4 << 20);
     chapters.push_back(parseChapter(name.chopped(3), QString::fromStdString(text)));
+    if (isIndex(chapters.back())) index = QString::fromStdString(text);
   }
-  std::stable_partition(chapters.begin(), chapters.end(), [](const ManualChapter& c) {
-    return c.id == QLatin1String("index") || c.id == QLatin1String("README");
+  const auto first = std::stable_partition(chapters.begin(), chapters.end(), isIndex);
+  // In the order in which the index names them; what it does not name comes last.
+  const auto place = [&](const ManualChapter& c) {
+    const qsizetype at = index.indexOf(u'(' + c.id + QLatin1String(".md"));
+    return at < 0 ? index.size() : at;
+  };
+  std::stable_sort(first, chapters.end(), [&](const ManualChapter& a, const ManualChapter& b) {
+    return place(a) < place(b);
   });
   return chapters;
 }

@@ -55,7 +55,8 @@ LoadHistogram::LoadHistogram(QWidget* parent)
   m_everywhere = addSteps(tr("all layers"));
   m_here = addSteps(tr("this layer"));
   m_chart->legend()->setAlignment(Qt::AlignTop);
-  auto* view = new QChartView(m_chart, this);
+  auto* view = m_view = new QChartView(m_chart, this);
+  view->hide();  // until there are loads
   view->setFocusPolicy(Qt::NoFocus);
   view->setFrameShape(QFrame::NoFrame);
   auto* layout = new QVBoxLayout(this);
@@ -101,6 +102,7 @@ void LoadHistogram::showEvent(QShowEvent* event) {
 }
 
 void LoadHistogram::draw() {
+  m_view->setVisible(!m_values.empty());
   m_all = histogramOf(m_values);
   Histogram here;
   here.bins.assign(m_all.bins.size(), 0);

@@ -7,6 +7,7 @@
 
 class QAreaSeries;
 class QChart;
+class QChartView;
 class QLineSeries;
 class QValueAxis;
 
@@ -46,6 +47,7 @@ class LoadHistogram : public QWidget {
   void dress();
   void draw();
   QChart* m_chart;
+  QChartView* m_view = nullptr;
   QValueAxis *m_ratio, *m_count;
   Steps m_everywhere, m_here;
   std::vector<float> m_values, m_layer;
