@@ -277,7 +277,8 @@ TEST(PlanJson, HoldsWhatIsPrinted) {
       to_json(plan_of(read_preset("demo", {"curriculum[0].batch_sequences=9"})));
   EXPECT_FALSE(json.at("ok"));
   EXPECT_EQ(json.at("problems").at(0).at("key"), "curriculum[0].batch_sequences");
-  EXPECT_EQ(json.at("problems").at(0).at("fix").at("set").at("curriculum[0].batch_sequences"), "8");
+  EXPECT_EQ(json.at("problems").at(0).at("fix").at("set").at("parallel.micro_batch_sequences"),
+            "3");
   EXPECT_GT(json.at("parameters").at("total"), 0);
   EXPECT_GT(json.at("memory").at("total_bytes"), 0);
 }
