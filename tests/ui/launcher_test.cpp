@@ -134,7 +134,7 @@ class LauncherTest : public QObject {
     QVERIFY(QDir(f.home.home() + "/launches").isEmpty());
     f.launcher.control(id, Control::Pause);
     QVERIFY(waitUntil([&] { return f.controlFailed.size() == 1; }));
-    QVERIFY(f.controlFailed[0][1].toString().contains("no process would answer"));
+    QVERIFY(f.controlFailed[0][1].toString().contains("is not running: it is finished"));
   }
 
   void aRunPausesSavesAndStops() {

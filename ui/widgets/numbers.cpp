@@ -89,7 +89,7 @@ QString percent(double share) {
   const double value = 100 * share;
   const double size = std::fabs(value);
   // A small share is not none: two digits of it are shown.
-  if (size > 0 && size < 0.05) return plain().toString(value, 'g', 2) + kSpace + u'%';
+  if (size > 0 && size < 0.05) return plain().toString(value, 'g', 2).toLower() + kSpace + u'%';
   return plain().toString(value, 'f', size >= 99.95 ? 0 : 1) + kSpace + u'%';
 }
 

@@ -103,15 +103,17 @@ std::vector<ManualHit> searchManual(const std::vector<ManualChapter>& chapters,
   const QStringList wanted = words.split(u' ', Qt::SkipEmptyParts);
   std::vector<ManualHit> hits;
   if (wanted.isEmpty()) return hits;
+  static const QRegularExpression kTarget(QStringLiteral("\\]\\([^)]*\\)"));
   for (const ManualChapter& chapter : chapters) {
     for (const ManualSection& section : chapter.sections) {
       int score = 0;
+      const QString read = QString(section.text).replace(kTarget, QStringLiteral("]"));
       const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const QString& word) {
         const auto in = [&](const QString& text) {
           return static_cast<int>(text.count(word, Qt::CaseInsensitive));
         };
         const int found =
-            in(section.text) + kInHeading * in(section.heading) + kInTitle * in(chapter.title);
+            in(read) + kInHeading * in(section.heading) + kInTitle * in(chapter.title);
         score += found;
         return found > 0;
       });

@@ -30,7 +30,12 @@ Loaded loadSpec(const RunFolder& folder) {
     const RunSpec spec = folder.spec();
     result.preset = QString::fromStdString(spec.run.preset);
     if (spec.run.preset.empty()) return result;
-    for (const spec::Difference& d : spec::differences(spec, read_preset(spec.run.preset).spec)) {
+    RunSpec preset = read_preset(spec.run.preset).spec;
+    // A run says which text stood for the preset's sample, which is no change of its own.
+    for (DataSource& source : preset.data.sources) {
+      std::ranges::transform(source.paths, source.paths.begin(), settled_path);
+    }
+    for (const spec::Difference& d : spec::differences(spec, preset)) {
       if (d.path == "run.preset" || d.path == "run.name") continue;
       result.differences.push_back({QString::fromStdString(d.path),
                                     QString::fromStdString(spec::format_value(d.ours)),

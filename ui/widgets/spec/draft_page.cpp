@@ -32,6 +32,15 @@ DraftPage::DraftPage(Studio& studio, const QString& sentence, const QString& ico
   });
 }
 
+namespace {
+/// Both that people know: which one is the desktop's own differs.
+const QList<QKeySequence>& redoKeys() {
+  static const QList<QKeySequence> keys = {QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z),
+                                           QKeySequence(Qt::CTRL | Qt::Key_Y)};
+  return keys;
+}
+}  // namespace
+
 /// Undo is the draft's, wherever the focus is: a field that has nothing typed in it yet would eat
 /// the key and do nothing.
 bool DraftPage::eventFilter(QObject* watched, QEvent* event) {
@@ -40,7 +49,8 @@ bool DraftPage::eventFilter(QObject* watched, QEvent* event) {
     const auto* line = qobject_cast<QLineEdit*>(watched);
     const auto* text = qobject_cast<QPlainTextEdit*>(watched);
     const bool typing = line ? line->isModified() : text && text->document()->isModified();
-    if (!typing && (key->matches(QKeySequence::Undo) || key->matches(QKeySequence::Redo))) {
+    const bool redo = redoKeys().contains(QKeySequence(key->keyCombination()));
+    if (!typing && (redo || key->matches(QKeySequence::Undo))) {
       event->ignore();
       return true;
     }
@@ -66,7 +76,9 @@ QAction* DraftPage::addCommand(const QString& name, const char* icon, const QKey
 
 void DraftPage::addUndoCommands() {
   addCommand(tr("Undo"), "undo", QKeySequence::Undo, [this] { m_draft.undoStack().undo(); });
-  addCommand(tr("Redo"), "redo", QKeySequence::Redo, [this] { m_draft.undoStack().redo(); });
+  QAction* redo =
+      addCommand(tr("Redo"), "redo", QKeySequence::Redo, [this] { m_draft.undoStack().redo(); });
+  redo->setShortcuts(redoKeys());
 }
 
 void DraftPage::addUndoButtons(QBoxLayout* row) {
