@@ -16,8 +16,8 @@ class ChatLoop {
   using Print = TextModel::Print;
   using OnAnswer = std::function<void(const Generated&)>;
 
-  /// `print` takes what belongs to the conversation, `note` whole lines about it. `on_answer` hears
-  /// of every answer that is done.
+  /// `print` takes what belongs to the conversation, `note` whole lines about it. `on_answer` is
+  /// called after every answer.
   ChatLoop(TextModel& model, AnswerOptions options, Print print, Print note, OnAnswer on_answer);
 
   /// What the system says at the begin of every conversation; empty: nothing.

@@ -39,7 +39,7 @@ bool is_whole(const json& value) {
 }  // namespace
 
 json parse_request(std::string_view line) {
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::vector<std::set<std::string>> keys;  // one set for each open object
   std::string twice;
   const auto look = [&](int, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys.emplace_back();

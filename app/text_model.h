@@ -34,7 +34,7 @@ struct TextModelOptions {
   /// Room for a conversation, rounded up to whole pages of the cache. 0: the model's positions, and
   /// at most kUsualContext. More than the model's positions is an error.
   std::int64_t context = 0;
-  std::int64_t chunk_tokens = 512;  ///< of the prompt between two looks at a request to cancel
+  std::int64_t chunk_tokens = 512;  ///< tokens of a prompt read between looks for a cancel
 };
 
 class TextModel {

@@ -25,7 +25,7 @@ struct Hierarchy {
   bool v2 = false;
   std::string mounted_group;  ///< the group that is seen at the mount point
   std::string mount_point;
-  std::string group;  ///< of this process
+  std::string group;  ///< this process's group
 };
 
 bool has_word(const std::string& list, const std::string& word) {
@@ -86,8 +86,8 @@ double quota_of(const fs::path& group, bool v2) {
   return value > 0 ? value / period : kNoLimit;
 }
 
-/// The group's path below the mount point. In a container without a namespace of groups, the path
-/// of the process is the host's and the mount shows its own group: nothing is left of it then.
+/// The group's path below the mount point. In a container without a namespace of groups, the
+/// process's path is the host's and the mount shows its own group: the result is then empty.
 std::string below_mount(const Hierarchy& hierarchy) {
   const std::string& top = hierarchy.mounted_group;
   if (top == "/") return hierarchy.group;

@@ -16,7 +16,7 @@ namespace tessera {
 struct PhaseProgress {
   std::string phase;
   std::int64_t done = 0, total = 0;  ///< total 0: how much there is to do is not known
-  std::string unit;                  ///< of done and total: "bytes", "files"; empty: none
+  std::string unit;                  ///< unit of done and total: "bytes", "files"; empty: none
 };
 using ReportPhase = std::function<void(const PhaseProgress&)>;
 

@@ -22,7 +22,7 @@ class Model;
 /// Where a folder holds one released tensor.
 struct TensorPlace {
   std::string name;                 ///< released
-  std::vector<std::int64_t> shape;  ///< of the weight
+  std::vector<std::int64_t> shape;  ///< shape of the weight
   std::string stored;               ///< the tensor's name in the folder; empty: absent, zeros
   std::int64_t first_row = 0;       ///< in `stored`, whose rows are all dimensions but the last
 };

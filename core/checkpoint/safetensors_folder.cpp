@@ -198,8 +198,8 @@ void SafetensorsFolder::add_file(const std::string& name, const Index* index) {
                                unlisted.size(), name, kIndexName, some_of(unlisted)));
 }
 
-/// Of a tensor that two files hold, one is enough when they are equal. Programs differ in which of
-/// two different ones they take.
+/// Two files may hold the same tensor twice: one copy is enough. Where the copies differ, it is an
+/// error, since programs do not agree on which one they take.
 void SafetensorsFolder::add_tensor(const StoredTensor& tensor, const std::string& file) {
   const auto [place, added] = tensors_.emplace(tensor.name, &tensor);
   if (added) return;

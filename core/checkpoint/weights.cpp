@@ -38,7 +38,7 @@ Matrix matrix_of(const StoredTensor& tensor) {
 struct WeightSource::Scales {
   std::string tensor;
   std::vector<float> values;
-  std::int64_t matrix_rows = 1;  ///< of each matrix of a stack
+  std::int64_t matrix_rows = 1;  ///< rows of each matrix in a stack
   std::int64_t block_rows = 1;   ///< rows and columns that share a scale
   std::int64_t block_columns = 1;
   std::int64_t per_column = 1, per_row = 1;  ///< scales of one matrix, down and across

@@ -38,7 +38,7 @@ class WeightSource {
   /// FP8 without the scale). Rows of `to` may be strided, so one expert of a stacked tensor is
   /// `stack[e]` or a slice of it. CPU or GPU.
   /// Throws Error for an unknown name, a wrong shape, an FP8 weight without its scales, or scales
-  /// of a shape that fits none of the ways above.
+  /// whose shape fits none of the ways above.
   void read(std::string_view name, const Tensor& to);
 
   /// Fills `to`, (rows, columns), with the part of the stored matrix that begins at (row, column);

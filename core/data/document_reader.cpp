@@ -209,7 +209,7 @@ DocumentReader::Form DocumentReader::form_of_content() {
   return named_lines || (named_json && first != '\0') ? Form::Lines : Form::Text;
 }
 
-/// Of content that begins with an object. Where the name does not say that it is data, it is when
+/// Judges content that begins with an object. Where the name does not say that it is data, it is if
 /// the object has the text field, or when a second object stands in the next line: a lone object
 /// without the field may well be a document (a file of settings among code).
 DocumentReader::Form DocumentReader::form_of_objects(std::size_t start, bool named_lines,

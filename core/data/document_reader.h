@@ -60,7 +60,7 @@ class DocumentReader {
   char32_t high_surrogate_ = 0;
 
   std::string pending_;      ///< read and not yet delivered
-  std::size_t start_ = 0;    ///< of the line or value at hand, in pending_
+  std::size_t start_ = 0;    ///< where the present line or value begins in pending_
   std::size_t scanned_ = 0;  ///< looked at so far, in pending_
   std::int64_t line_ = 1;    ///< that `scanned_` stands in, counted from 1
   std::int64_t record_line_ = 0;

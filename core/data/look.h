@@ -14,24 +14,24 @@
 namespace tessera::data {
 
 struct LookOptions {
-  std::int64_t documents = 20;    ///< of each source that are shown, dropped ones included
-  std::int64_t read = 1000;       ///< of each source that are read, for the counts
-  std::int64_t text_bytes = 300;  ///< of each document that are shown, whole characters
+  std::int64_t documents = 20;    ///< documents shown for each source, dropped ones included
+  std::int64_t read = 1000;       ///< documents read from each source, for the counts
+  std::int64_t text_bytes = 300;  ///< bytes shown of each document, whole characters
   const std::atomic<bool>* stop = nullptr;
 };
 
 struct SeenDocument {
   std::string file;
-  std::int64_t line = 0;   ///< of a JSON record, counted from 1; 0: a whole file
-  std::int64_t bytes = 0;  ///< of the text as UTF-8; 0 when it could not be read
+  std::int64_t line = 0;   ///< line of the JSON record, counted from 1; 0: a whole file
+  std::int64_t bytes = 0;  ///< length of the text in UTF-8; 0 when it could not be read
   std::string text;        ///< its beginning
   std::string dropped;     ///< the reason; empty: it is kept
   std::string note;        ///< more on the reason
 };
 
 struct SourceLook {
-  SourceReport report;     ///< of what was read
-  std::int64_t bytes = 0;  ///< of all its files on disk
+  SourceReport report;     ///< report on what was read
+  std::int64_t bytes = 0;  ///< size of all its files on disk
   bool whole = false;      ///< every document was read
   std::vector<SeenDocument> documents;
 };

@@ -32,7 +32,7 @@ struct Source {
   ///   with a single value, too.
   std::vector<std::filesystem::path> paths;
   double weight = 1.0;              ///< share of the tokens of the mixture; only ratios matter
-  std::string text_field = "text";  ///< of JSON objects; "meta.text" is the field of a field
+  std::string text_field = "text";  ///< field that holds the text of a JSON object; "a.b": nested
 };
 
 /// Why a document (or a whole file, counted as one document) is not in the result.
@@ -91,7 +91,7 @@ struct Document {
   bool dropped = false;
   Drop reason = Drop::Empty;
   std::string note;       ///< more on why it was dropped: "cut off"; may be empty
-  std::int64_t line = 0;  ///< of a JSON record: where it begins, counted from 1; 0: a whole file
+  std::int64_t line = 0;  ///< where the JSON record begins, counted from 1; 0: a whole file
   bool from_latin1 = false, from_utf16 = false;
   SourcePosition after;  ///< the position behind this document
 };

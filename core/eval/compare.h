@@ -23,7 +23,7 @@ double norm_of_difference(const Tensor& ours, const StoredTensor& theirs);
 
 struct RouterDifference {
   std::int64_t tokens_differing = 0;  ///< tokens whose sets of experts differ
-  double weight_error = 0;  ///< of the weights, expert by expert, over tokens with equal sets
+  double weight_error = 0;  ///< error of the weights by expert, over tokens with equal sets
 };
 /// ours: picks (tokens, k) I32 and weights; theirs integers and F32, experts of a
 /// token in any order.

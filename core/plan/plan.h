@@ -35,7 +35,7 @@ struct PlanProblem {
 /// The run and checkpoint that a run is to be forked from.
 struct ForkOf {
   RunSpec parent{};
-  std::filesystem::path folder{};  ///< of the parent
+  std::filesystem::path folder{};  ///< the parent's folder
   std::int64_t step = -1;          ///< last step before the checkpoint; -1: the newest checkpoint
 };
 
@@ -63,7 +63,7 @@ struct Plan {
   SpeedPlan speed;
   std::size_t checkpoint_bytes = 0;
   std::vector<SourceTokens> sources;  ///< those that are read; empty where only the shards tell
-  /// Of a fork: steps that were trained before it, and steps that its curriculum leaves to it.
+  /// For a fork: steps trained before it, and steps that its curriculum leaves to it.
   std::int64_t steps_before = 0, steps_left = 0;
   std::vector<PlanProblem> problems;  ///< of the spec first, then of the plan
 

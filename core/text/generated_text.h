@@ -13,7 +13,7 @@
 namespace tessera::text {
 
 struct GeneratedPart {
-  std::string_view name;  ///< of the grammar, NAME.txt, and of the folder that the text goes to
+  std::string_view name;  ///< names the grammar, NAME.txt, and the folder that the text goes to
   std::int64_t bytes = 0;
 };
 

@@ -14,7 +14,7 @@ namespace tessera::text {
 namespace {
 
 constexpr int kMostDepth = 100;
-/// Of an alternative that was chosen before among the repeats of one rule.
+/// Most times that an alternative is drawn anew, as it was chosen before among a rule's repeats.
 constexpr int kMostRedraws = 4;
 /// Stands for "\s" until it is written, so that it is not taken for a blank that may go.
 constexpr char kHardBlank = '\x1F';
@@ -37,7 +37,7 @@ struct Piece {
   std::string words;
   std::size_t rule = 0, variable = 0;
   std::int64_t least = 1, most = 1;  ///< how often a rule is expanded; the range of a number
-  bool is_range = false;             ///< of a number: drawn from least..most, not calculated
+  bool is_range = false;             ///< a number drawn from least..most, not calculated
   std::vector<Step> steps;
 };
 

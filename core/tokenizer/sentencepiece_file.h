@@ -24,7 +24,7 @@ struct SentencePieceFacts {
   bool escapes_spaces = true;      ///< a space is written as U+2581 in pieces
 };
 
-/// Of a serialised model that the library has accepted. Fields that are not known here are passed
+/// Reads a serialised model that the library has accepted. Fields that are not known are passed
 /// over, as the format asks for. Throws Error naming `where` when the bytes are no such message.
 SentencePieceFacts read_sentencepiece_facts(std::string_view model, const std::string& where);
 

@@ -300,7 +300,7 @@ void Preparation::make_shards() const {
   const bool from_cache = !key.empty() && cache_.fetch(key, shards_);
   tell_from_cache(from_cache);
   if (!from_cache) info("building token shards");
-  // Of what is complete this takes but a look at its settings.
+  // Where all is complete, this only compares the settings.
   const data::BuildReport report = data::build(build);
   if (report.was_complete && !from_cache) return;
   if (!key.empty() && !from_cache) keep(key, shards_, data::files_of(shards_));

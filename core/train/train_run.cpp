@@ -93,7 +93,7 @@ class Run {
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<SpikeDetector> spikes_;
   double peak_flops_ = 0;
-  std::int64_t first_step_ = 0;  ///< of this process
+  std::int64_t first_step_ = 0;  ///< first step that this process trains
   std::int64_t saved_step_ = -1;
   std::filesystem::path rolled_back_to_;  ///< the checkpoint of the last rollback,
   std::int64_t rollbacks_ = 0;            ///< and how many there were to it

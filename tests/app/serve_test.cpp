@@ -493,7 +493,7 @@ TEST(FieldServe, StopTextsEndTheAnswer) {
   };
   const std::string whole = text_of(2);
   ASSERT_GT(whole.size(), 14u);
-  // Of whole characters, as the answer may hold some of several bytes.
+  // It ends at a whole character, as one may take several bytes.
   std::size_t from = 8, to = 12;
   while (from < whole.size() && (whole[from] & 0xC0) == 0x80) ++from;
   while (to < whole.size() && (whole[to] & 0xC0) == 0x80) ++to;
@@ -624,7 +624,7 @@ TEST(FieldServe, ThePageIsWhatIsAnswered) {
 
 struct Ended {
   std::vector<json> events;
-  int status = -1;  // of the shell: 128 and the signal's number for a signal
+  int status = -1;  // the shell's: 128 plus the signal's number for a signal
 
   std::vector<json> of(std::int64_t id) const {
     std::vector<json> found;

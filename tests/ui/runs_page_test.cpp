@@ -484,7 +484,7 @@ class RunsPageTest : public QObject {
     QVERIFY(f.clickRow(f.runs.failed));
     QTest::keyClick(&f.view(), Qt::Key_Delete);
     QVERIFY(waitUntil([&] { return f.shown().size() == 3 && actions->bringBack->isEnabled(); }));
-    RunStore later;  // of a studio that is started now
+    RunStore later;  // as a studio that starts now has it
     QVERIFY(waitUntil([&] { return later.trashed().size() == 1; }));
     QCOMPARE(later.trashed()[0].id, f.runs.failed);
     QCOMPARE(later.trashed()[0].name, QStringLiteral("hot learning rate"));

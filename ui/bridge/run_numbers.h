@@ -27,7 +27,7 @@ struct NumbersWritten {
   QString error;  ///< what went wrong; empty: nothing did
   qint64 rows = 0;
   qint64 undone = 0;  ///< steps and validations that were left out
-  QString damage;     ///< of the log, that no event could be had from; empty: none
+  QString damage;     ///< part of the log without a readable event; empty: none
   bool cancelled = false;
   /// What a reader of the file should know; empty: nothing.
   QString note() const;

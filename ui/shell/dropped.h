@@ -16,8 +16,8 @@ enum class Dropped {
 
 struct DroppedPath {
   Dropped kind = Dropped::Nothing;
-  QString path;  ///< of the spec, the run folder, the checkpoint or the text
-  QString why;   ///< of Nothing, for people
+  QString path;  ///< path of the spec, the run folder, the checkpoint or the text
+  QString why;   ///< the reason for Nothing, for people
 };
 
 /// Looks at names and folders, never into large files.

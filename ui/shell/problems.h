@@ -20,7 +20,7 @@ struct ShellProblem {
   QString action;    ///< a verb; may be empty
   QString place;     ///< what the action opens, as a link; empty where run() does it
   std::function<void()> run{};
-  QPointer<QObject> owner{};  ///< of run(), which is not called once it is gone
+  QPointer<QObject> owner{};  ///< owner of run(), which is not called once it is gone
   QDateTime since{};
 
   /// The action can still be done.

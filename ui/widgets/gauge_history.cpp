@@ -77,7 +77,7 @@ void GaugeHistory::dress() {
   }
 }
 
-/// Of more samples than are drawn at once, each point stands for several with the highest of them.
+/// With more samples than points, each point stands for several samples and shows the highest.
 void GaugeHistory::refresh() {
   const auto& history = m_host.history();
   if (history.empty()) return;

@@ -22,7 +22,7 @@ class GaugeHistory : public QWidget {
 
   explicit GaugeHistory(HostMonitor& host, QWidget* parent = nullptr);
 
-  /// Of each line as drawn: processor, memory, then the GPUs.
+  /// The value of each line as drawn: processor, memory, then the GPUs.
   const std::vector<QLineSeries*>& lines() const { return m_lines; }
   QSize sizeHint() const override { return {480, 200}; }
   QSize minimumSizeHint() const override { return {240, 150}; }

@@ -18,7 +18,7 @@ struct DraftCommand {
   std::string file{};    ///< path of the spec file
   std::string run{};     ///< folder of the run that is cloned or forked
   bool fork = false;
-  std::int64_t step = -1;  ///< of a fork's checkpoint; -1: the newest
+  std::int64_t step = -1;  ///< step of a fork's checkpoint; -1: the newest
 
   /// With --set options where they are few and say all: they are read back and compared. Otherwise
   /// the whole spec is written into a file below home_folder()/drafts, which the command names.

@@ -10,8 +10,8 @@ namespace tessera::ui {
 struct DraftOrigin {
   enum class Kind { Preset, File, Clone, Fork };
   Kind kind = Kind::Preset;
-  QString name;            ///< of the preset, path of the file, id of the run
-  std::int64_t step = -1;  ///< of a fork's checkpoint; -1: the newest
+  QString name;            ///< name of the preset, path of the file, id of the run
+  std::int64_t step = -1;  ///< step of a fork's checkpoint; -1: the newest
 
   bool isRun() const { return kind == Kind::Clone || kind == Kind::Fork; }
 };

@@ -14,7 +14,7 @@ namespace tessera::ui {
 
 struct KeptDraft {
   QString id;    ///< follows from where it began, so that a spec has one place on the shelf
-  QString name;  ///< of the run that it describes
+  QString name;  ///< name of the run that it describes
   DraftOrigin origin;
   QString file, runFolder;
   QString text, savedText;

@@ -131,7 +131,7 @@ class DraftSpec : public QObject {
   struct Base {
     DraftOrigin origin;
     QString file;       ///< that it was read from or saved to; empty: none
-    QString runFolder;  ///< of the run that is cloned or forked; empty: none
+    QString runFolder;  ///< folder of the run that is cloned or forked; empty: none
     QString savedText;  ///< as it is in the file, or as it was loaded
     std::shared_ptr<const RunSpec> baseline;
   };

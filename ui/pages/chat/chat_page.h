@@ -122,7 +122,7 @@ class ChatPage : public Page {
   std::array<CheckpointPicker*, 2> m_pickers{};
   std::array<Banner*, 2> m_problems{};
   std::array<QString, 2> m_tooLong{};  ///< why a message cannot be sent; empty: it can
-  QString m_shownId;                   ///< of the conversation
+  QString m_shownId;                   ///< id of the conversation
   std::array<std::int64_t, 2> m_tasks{-1, -1};
   QVBoxLayout* m_notices = nullptr;
   TextLabel *m_share = nullptr, *m_legend = nullptr;

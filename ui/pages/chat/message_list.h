@@ -62,7 +62,7 @@ class MessageList : public QScrollArea {
 
   int m_side;
   const Conversation* m_conversation = nullptr;
-  QString m_id;  ///< of the conversation
+  QString m_id;  ///< id of the conversation
   std::vector<int> m_path;
   int m_first = 0;  ///< of the path, built from here on
   std::deque<MessageWidget*> m_widgets;

@@ -41,7 +41,7 @@ class MessageWidget : public QFrame {
   void regenerate(int index);
   void goOn(int index);          ///< an answer that was cut off
   void editQuestion(int index);  ///< the message that this answer could not be written to
-  void showSibling(int index);   ///< of another branch
+  void showSibling(int index);   ///< shows another branch
   void tokenPicked(int index, int token);
   void spanPicked(int index, int from, int to);
   void grew();

@@ -129,7 +129,7 @@ void ChartsTab::keepView() {
   }
 }
 
-/// Of an axis that is not shown any more a view says nothing.
+/// A view of an axis that is not shown any more says nothing.
 void ChartsTab::restoreView() {
   const auto kept = m_views.constFind(m_id);
   if (kept != m_views.constEnd() && kept->axis == m_group.options().axis) {

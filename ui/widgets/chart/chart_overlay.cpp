@@ -20,7 +20,7 @@ constexpr double kRow = 17, kPad = 8, kSample = 14;
 constexpr double kPointReach = 4;  ///< pixels from which a point is meant
 constexpr std::size_t kMostRows = 10;
 
-/// Of what is measured now and then: when it was.
+/// When a value that is measured now and then was measured.
 QString stepNote(qint64 step) {
   return step < 0 ? ChartPanel::tr("before the first step")
                   : ChartPanel::tr("at step %1").arg(numbers::whole(step));

@@ -86,7 +86,7 @@ class ChartPanel : public QWidget {
     const chart::SceneLine* line = nullptr;
     double x = 0, value = 0, smooth = 0;
     bool at = false;         ///< the line has a row there
-    std::int64_t step = -1;  ///< of a line of points: when it was measured
+    std::int64_t step = -1;  ///< for a line of points: when it was measured
   };
   enum class Dragging : std::uint8_t { None, Zoom, Pan };
 

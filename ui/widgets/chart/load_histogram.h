@@ -14,7 +14,7 @@ class QValueAxis;
 namespace tessera::ui {
 
 struct Histogram {
-  double width = 0;                ///< of a bin; the first one begins at 0
+  double width = 0;                ///< width of a bin; the first one begins at 0
   std::vector<std::int64_t> bins;  ///< how many values are in each
   std::int64_t left = 0;           ///< values that are no numbers
 };

@@ -62,7 +62,7 @@ class RunCurves {
   QString keyTitle(const QString& key) const;
 
   const chart::XColumn& x() const { return m_x; }
-  /// Of validations, the first of which comes before the first step: at step -1.
+  /// The steps of validations; the first comes before the first step, at -1.
   const chart::XColumn& validationX() const { return m_validationX; }
   const std::vector<ChartMark>& marks() const { return m_marks; }
   const RunHistory* history() const { return m_history; }
