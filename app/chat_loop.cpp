@@ -7,6 +7,7 @@
 #include <istream>
 #include <utility>
 
+#include "app/signals.h"
 #include "core/run/spec_table.h"
 
 namespace tessera::app {
@@ -16,6 +17,7 @@ constexpr const char* kHelp =
     "/new    begin a new conversation\n"
     "/undo   take back your last words and the answer to them\n"
     "/quit   end (Ctrl+D does so too)\n"
+    "Ctrl+C  end the answer that is being written; at the prompt: end\n"
     "/help   this list\n"
     "A line that begins with / and is no command is not sent; put a space before it to send it.";
 constexpr const char* kWaysOn =
@@ -95,24 +97,36 @@ void ChatLoop::tell_unknown(const std::string& text) {
                   unknown, model_.tokenizer()->piece(model_.tokenizer()->specials().unknown)));
 }
 
-bool ChatLoop::say(const std::string& text) {
+bool ChatLoop::say(const std::string& text, const std::function<bool()>& cancelled) {
   if (!fits(text)) return false;
   tell_unknown(text);
   conversation_.push_back({Message::Role::User, text});
   std::string answer;
-  const Generated out = model_.answer(conversation_, options_, [&](const std::string& part) {
+  AnswerOptions options = options_;
+  options.cancelled = cancelled;
+  const Generated out = model_.answer(conversation_, options, [&](const std::string& part) {
     answer += part;
     print_(part);
   });
   print_("\n");
   conversation_.push_back({Message::Role::Assistant, answer});
   if (on_answer_) on_answer_(out);
+  if (out.reason == StopReason::Cancelled) tell_cancelled(!answer.empty());
   if (out.reason == StopReason::Full) {
     note_(fmt::format("The context of {} tokens is full: the answer ends here. {}",
                       model_.session().context(), kWaysOn));
     told_full_ = true;
   }
   return true;
+}
+
+/// What was not answered at all is taken back: a conversation holds no empty answers.
+void ChatLoop::tell_cancelled(bool began) {
+  if (began) return note_("Stopped: the answer ends here. Ctrl+C at the prompt ends the program.");
+  conversation_.erase(conversation_.end() - 2, conversation_.end());
+  note_(
+      "Stopped before the answer began: your words are taken back. Ctrl+C at the prompt ends the "
+      "program.");
 }
 
 /// A line that begins with a slash. False when the conversation is to end.
@@ -146,7 +160,8 @@ void ChatLoop::run(std::istream& input) {
     if (line.starts_with('/')) {
       if (!obey(line)) break;
     } else if (line.find_first_not_of(" \t\r") != std::string::npos) {
-      say(line);
+      const InterruptsWork interrupt;
+      say(line, [&] { return interrupt.asked(); });
     }
   }
   print_("\n");

@@ -24,9 +24,11 @@ class ChatLoop {
   void set_system(const std::string& text);
 
   /// One turn: the user's words, printed behind it the answer. When the context has no room for
-  /// them, nothing is sent and the conversation stays as it was; false then.
-  bool say(const std::string& text);
-  /// Lines and commands until /quit or the end of input.
+  /// them, nothing is sent and the conversation stays as it was; false then. `cancelled` is asked
+  /// between tokens; true ends the answer.
+  bool say(const std::string& text, const std::function<bool()>& cancelled = {});
+  /// Lines and commands until /quit or the end of input. Ctrl+C while an answer is being written
+  /// ends the answer; at the prompt, or a second time, it ends the program.
   void run(std::istream& input);
 
   const std::vector<Message>& conversation() const { return conversation_; }
@@ -35,6 +37,7 @@ class ChatLoop {
   bool obey(const std::string& line);
   void begin_anew();
   void undo();
+  void tell_cancelled(bool began);
   bool fits(const std::string& text);
   void tell_full(std::int64_t needed, bool line_alone);
   void tell_unknown(const std::string& text);

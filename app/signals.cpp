@@ -12,6 +12,10 @@ namespace tessera::app {
 namespace {
 std::atomic<bool> g_wanted{false}, g_stop{false};
 
+/// What SIGINT means to an InterruptsWork.
+enum class Interrupt { EndsProgram, EndsWork, Asked };
+std::atomic<Interrupt> g_interrupt{Interrupt::EndsProgram};
+
 bool is_ignored(int number) {
   struct sigaction action {};
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -50,6 +54,10 @@ void wait_for_signals() {
   for (;;) {
     int number = 0;
     if (sigwait(&watched(), &number) != 0) continue;
+    Interrupt expected = Interrupt::EndsWork;
+    if (number == SIGINT && g_interrupt.compare_exchange_strong(expected, Interrupt::Asked)) {
+      continue;
+    }
     if (!g_wanted) end_by(number);
     const bool again = g_stop.exchange(true);
     if (number != SIGINT) continue;
@@ -65,6 +73,19 @@ void watch_signals() {
     pthread_sigmask(SIG_BLOCK, &watched(), nullptr);
     std::thread(wait_for_signals).detach();  // until the process ends
   });
+}
+
+InterruptsWork::InterruptsWork() {
+  watch_signals();
+  g_interrupt = Interrupt::EndsWork;
+}
+
+InterruptsWork::~InterruptsWork() {
+  g_interrupt = Interrupt::EndsProgram;
+}
+
+bool InterruptsWork::asked() const {
+  return g_interrupt == Interrupt::Asked;
 }
 
 const std::atomic<bool>& stop_on_signals() {

@@ -18,6 +18,19 @@ namespace tessera::app {
 /// the program's start, as `nohup` does with SIGHUP, stays ignored. Further calls do nothing.
 void watch_signals();
 
+/// While one is alive, SIGINT asks for the end of what is being done instead of ending the program;
+/// a second one before it is gone ends the program. There may be one at a time, and none after
+/// stop_on_signals().
+class InterruptsWork {
+ public:
+  InterruptsWork();
+  ~InterruptsWork();
+  InterruptsWork(const InterruptsWork&) = delete;
+  InterruptsWork& operator=(const InterruptsWork&) = delete;
+
+  bool asked() const;
+};
+
 /// From now on each of the signals sets the flag that is returned; a second SIGINT ends the
 /// program. Writing into a closed pipe or a full disk becomes an error of the write.
 const std::atomic<bool>& stop_on_signals();

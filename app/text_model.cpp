@@ -128,9 +128,11 @@ Generated TextModel::run(std::vector<std::int32_t> ids, AnswerOptions options, c
   request.generate = std::move(options.generate);
   request.stop_texts = std::move(options.stop_texts);
   SessionHooks hooks;
+  const auto goes_on = [&] { return !options.cancelled || !options.cancelled(); };
+  hooks.on_read = [&](std::int64_t, std::int64_t) { return goes_on(); };
   hooks.on_token = [&](const SessionToken& token) {
     print(token.text);
-    return true;
+    return goes_on();
   };
   const SessionAnswer answer = session_->run(request, hooks);
   print(answer.tail_text);

@@ -25,7 +25,8 @@ struct AnswerOptions {
       : generate(std::move(options)), stop_texts(std::move(stops)) {}
 
   GenerateOptions generate;
-  std::vector<std::string> stop_texts;  ///< texts that end the answer and are not part of it
+  std::vector<std::string> stop_texts;   ///< texts that end the answer and are not part of it
+  std::function<bool()> cancelled = {};  ///< asked between tokens; true ends the answer
 };
 
 struct TextModelOptions {

@@ -45,14 +45,19 @@ void set_default(const char* name, const std::string& value) {
 }  // namespace
 
 void prepare_threads(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+  if (std::getenv("GOMP_SPINCOUNT")) return;
+  // Whoever says how to wait, as the studio does for its chat, has not said how many threads.
+  const bool waits_as_told = std::getenv("OMP_WAIT_POLICY") != nullptr;
+  const int threads = usable_threads();
+  const bool fewer = threads < static_cast<int>(std::thread::hardware_concurrency()) &&
+                     std::getenv("OMP_NUM_THREADS") == nullptr;
+  if (waits_as_told && !fewer) return;
   char program[PATH_MAX + 1] = {};
   if (::readlink("/proc/self/exe", program, PATH_MAX) <= 0) return;
-  set_default("GOMP_SPINCOUNT", std::to_string(static_cast<long>(kSpin_us / turn_us())));
-  const int threads = usable_threads();
-  if (threads < static_cast<int>(std::thread::hardware_concurrency())) {
-    set_default("OMP_NUM_THREADS", std::to_string(threads));
+  if (!waits_as_told) {
+    set_default("GOMP_SPINCOUNT", std::to_string(static_cast<long>(kSpin_us / turn_us())));
   }
+  if (fewer) set_default("OMP_NUM_THREADS", std::to_string(threads));
   ::execv(program, argv);  // returns only where it failed: then all goes on as it was
 }
 

@@ -11,8 +11,8 @@ namespace tessera::app {
 
 /// To be called at the beginning of main(). Sets how long threads spin and, where a quota allows
 /// less than the processors there are, how many there are, and starts the program anew under its
-/// process number: libgomp reads both from the environment before main(). Does nothing where the
-/// environment says how threads wait already, as after that start, or where it cannot be done.
+/// process number: libgomp reads both from the environment before main(). What the
+/// environment says already stays as it is: after that start, all of it.
 void prepare_threads(char** argv);
 
 }  // namespace tessera::app

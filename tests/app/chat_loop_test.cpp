@@ -3,12 +3,18 @@
 #include "app/chat_loop.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "app/end_tokens.h"
 #include "core/base/error.h"
+#include "tests/build_paths.h"
 #include "tests/infer/tiny_model.h"
 
 namespace tessera::app {
@@ -103,6 +109,101 @@ TEST(ChatLoop, TheSystemPromptStays) {
   t.type("The fox.\n/new\nThe dog.\n");
   ASSERT_EQ(t.loop.conversation().size(), 3u);
   EXPECT_EQ(t.loop.conversation()[0].text, "dreams of rivers");
+}
+
+TEST(ChatLoop, WhatIsCancelledEndsThereAndTheConversationGoesOn) {
+  Terminal t(kNoTokenLimit);
+  int asked = 0;
+  t.loop.say("The fox.", [&] { return ++asked > 4; });
+  EXPECT_EQ(t.noted("Stopped: the answer ends here"), 1u) << t.notes;
+  ASSERT_EQ(t.loop.conversation().size(), 2u);
+  const std::string answer = t.loop.conversation()[1].text;
+  EXPECT_EQ(t.talk, answer + "\n");
+  t.loop.say("The dog.", [] { return true; });  // before its first token
+  EXPECT_EQ(t.noted("your words are taken back"), 1u) << t.notes;
+  EXPECT_EQ(t.loop.conversation().size(), 2u);
+  t.type("The cat.\n");
+  EXPECT_EQ(t.loop.conversation().size(), 4u);
+}
+
+/// The program in a terminal: what it prints, and SIGINT as Ctrl+C sends it.
+class RunningChat {
+ public:
+  explicit RunningChat(const std::filesystem::path& model) {
+    int in[2], out[2];
+    if (::pipe(in) != 0 || ::pipe(out) != 0) return;
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(in[0], STDIN_FILENO);
+      ::dup2(out[1], STDOUT_FILENO);
+      ::dup2(out[1], STDERR_FILENO);
+      for (const int end : {in[0], in[1], out[0], out[1]}) ::close(end);
+      ::execl(TESSERA_PROGRAM, TESSERA_PROGRAM, "chat", model.c_str(), "--max-tokens", "-1",
+              "--temperature", "0", nullptr);
+      ::_exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    in_ = in[1];
+    out_ = out[0];
+  }
+  ~RunningChat() {
+    ::close(in_);
+    ::close(out_);
+    if (child_ > 0) ::kill(child_, SIGKILL);
+    if (child_ > 0) ::waitpid(child_, nullptr, 0);
+  }
+
+  bool type(const std::string& line) {
+    return ::write(in_, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  }
+  void interrupt() const { ::kill(child_, SIGINT); }
+  /// Reads on until `text` was printed after what was found before; false at the end of output.
+  bool prints(const std::string& text) {
+    for (;;) {
+      if (const std::size_t at = seen_.find(text, from_); at != std::string::npos) {
+        from_ = at + text.size();
+        return true;
+      }
+      char bytes[4096];
+      const ssize_t got = ::read(out_, bytes, sizeof bytes);
+      if (got <= 0) return false;
+      seen_.append(bytes, static_cast<std::size_t>(got));
+    }
+  }
+  bool prints_more() { return ::read(out_, &byte_, 1) == 1; }
+  int status() {
+    int status = 0;
+    ::waitpid(std::exchange(child_, -1), &status, 0);
+    return status;
+  }
+  const std::string& seen() const { return seen_; }
+
+ private:
+  pid_t child_ = -1;
+  int in_ = -1, out_ = -1;
+  char byte_ = 0;
+  std::string seen_;
+  std::size_t from_ = 0;
+};
+
+TEST(ChatLoop, CtrlCEndsTheAnswerAndAtThePromptTheProgram) {
+  const test::ScratchFolder scratch;
+  ModelConfig config = test::tiny_config();
+  config.max_position_embeddings = 16384;  // an answer without a limit takes a while
+  test::write_released_model(scratch.path / "model", 1, config);
+  RunningChat chat(scratch.path / "model");
+  ASSERT_TRUE(chat.prints("> ")) << chat.seen();
+  for (int turn = 0; turn < 2; ++turn) {
+    ASSERT_TRUE(chat.type("The fox.\n"));
+    ASSERT_TRUE(chat.prints_more());  // it has begun to answer
+    chat.interrupt();
+    ASSERT_TRUE(chat.prints("Stopped: the answer ends here")) << chat.seen();
+    ASSERT_TRUE(chat.prints("> ")) << chat.seen();
+  }
+  chat.interrupt();
+  const int status = chat.status();
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) << status;
 }
 
 TEST(ChatLoop, SlipsAreNotSent) {
