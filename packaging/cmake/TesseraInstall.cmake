@@ -13,6 +13,9 @@ install(DIRECTORY ${TESSERA_MAN}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         OPTIONAL FILES_MATCHING PATTERN "*.1")  # not there where only some targets were built
 # The manual, which the studio shows without a network.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
+foreach(page chat-protocol released-models spec)  # pages that the guide refers to
+  install(FILES ${CMAKE_SOURCE_DIR}/docs/${page}.md DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
+endforeach()
 if(TESSERA_HAVE_CUDA)
   # Where the program looks for it (core/base/backend.cpp), whatever the system calls its folder of
   # libraries.

@@ -1256,6 +1256,10 @@
         <translation>Chat mit %1: %2</translation>
     </message>
     <message>
+        <source>The conversation has %1 tokens, and %2 reads fewer than %3: there is no room for another message.</source>
+        <translation>Das Gespräch hat %1 Tokens, und %2 liest weniger als %3: Für eine weitere Nachricht ist kein Platz.</translation>
+    </message>
+    <message>
         <source>The conversation with your message has %1 tokens, and %2 reads fewer than %3. Shorten the message, or send it in a new chat.</source>
         <translation>Das Gespräch hat mit Ihrer Nachricht %1 Tokens, und %2 liest weniger als %3. Kürzen Sie die Nachricht, oder senden Sie sie in einem neuen Chat.</translation>
     </message>
@@ -1673,6 +1677,10 @@
     <message>
         <source>Write a message first</source>
         <translation>Zuerst eine Nachricht schreiben</translation>
+    </message>
+    <message>
+        <source>Go on in a new chat</source>
+        <translation>In einem neuen Chat weitermachen</translation>
     </message>
     <message>
         <source>Send it in a new chat</source>
@@ -3504,6 +3512,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Search the manual</source>
         <translation>Im Handbuch suchen</translation>
+    </message>
+    <message>
+        <source>The manual is in English.</source>
+        <translation>Das Handbuch ist auf Englisch.</translation>
     </message>
     <message>
         <source>Pages of the manual</source>

@@ -3,13 +3,17 @@
 // The chat page as a person uses it, with the real `tessera serve` and small real models; and with
 // a script in its place for what a healthy program does not do.
 #include <QAbstractItemModelTester>
+#include <QDoubleSpinBox>
 #include <QFile>
 #include <QHeaderView>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPlainTextEdit>
+#include <QProcess>
 #include <QPushButton>
 #include <QScreen>
 #include <QScrollBar>
+#include <QSignalSpy>
 #include <QStandardItemModel>
 #include <QTableView>
 #include <QTextDocument>
@@ -116,6 +120,18 @@ struct Scene {
     return wanted && click(wanted);
   }
 };
+
+/// The words of a command as a shell hands them to the program.
+QStringList words(const QString& command) {
+  QProcess shell;
+  shell.start(
+      QStringLiteral("bash"),
+      {QStringLiteral("-c"), QStringLiteral("tessera() { printf '%s\\0' \"$@\"; }; ") + command});
+  if (!shell.waitForFinished(kPatience)) return {};
+  QStringList found = QString::fromUtf8(shell.readAllStandardOutput()).split(QChar(0));
+  found.removeLast();
+  return found;
+}
 
 double threadSeconds() {
   timespec time{};
@@ -456,6 +472,148 @@ class ChatPageTest : public QObject {
     QVERIFY(scene.conversation().id != before);
     QCOMPARE(scene.conversation().at(0).text, QStringLiteral("and now"));
     QVERIFY(scene.conversation().at(1).problem.isEmpty());
+  }
+
+  /// Nothing need be written to hear that a chat is full, and there is a way on.
+  void aFullChatGoesOnInANewOne() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    scene.page->talk().setSystem(QStringLiteral("rivers"));
+    scene.page->talk().send(QStringLiteral("rivers and lakes ").repeated(900));
+    QVERIFY(scene.answered());
+    QVERIFY(waitUntil([&] { return test::labelWith(scene.page.get(), "no room for another"); }));
+    QAbstractButton* fresh = test::button(scene.page.get(), "Go on in a new chat");
+    QVERIFY(fresh);
+    QVERIFY(click(fresh));
+    QVERIFY(scene.conversation().empty());
+    QCOMPARE(scene.conversation().system, QStringLiteral("rivers"));
+    QVERIFY(!scene.page->talk().busy());
+    QVERIFY(waitUntil([&] { return !test::labelWith(scene.page.get(), "no room for another"); }));
+  }
+
+  void whatComesFastIsShownLessOften() {
+    for (const bool fast : {false, true}) {
+      Scene scene(fast ? QStringLiteral("fast") : QStringLiteral("talk"));
+      QVERIFY(scene.show());
+      QVERIFY(scene.load());
+      QVERIFY(scene.say(QStringLiteral("rivers")));
+      const ChatEngine& engine = scene.page->talk().engine(0);
+      const int usual = engine.interval();
+      const auto tokens = [&] {
+        const ChatMessage& answer = scene.conversation().at(1);
+        return answer.tokens ? answer.tokens->size() : 0;
+      };
+      QVERIFY(waitUntil([&] { return tokens() >= 6; }, kPatience));
+      if (fast) {
+        QVERIFY(waitUntil([&] { return engine.interval() > usual; }, kPatience));
+      } else {
+        QCOMPARE(engine.interval(), usual);
+      }
+      scene.page->talk().stop();
+      QVERIFY(scene.answered());
+    }
+  }
+
+  void theCommandDoesWhatTheWindowWould() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    QSignalSpy changed(scene.page.get(), &ChatPage::commandChanged);
+    ChatTalk& talk = scene.page->talk();
+    talk.sampling = ChatSampling{};
+    talk.freshSeed = true;
+    const QString folder = talk.checkpoint(0).path;
+    QCOMPARE(words(scene.page->command()), (QStringList{"chat", folder, "--temperature", "0.8",
+                                                        "--top-p", "0.95", "--max-tokens", "512"}));
+    auto* boxes = scene.inspector.get();
+    for (QDoubleSpinBox* box : boxes->findChildren<QDoubleSpinBox*>()) box->setValue(0.5);
+    QVERIFY(changed.count() > 0);
+    talk.sampling.topK = 7;
+    talk.sampling.seed = 11;
+    talk.freshSeed = false;
+    talk.setSystem(QStringLiteral("it's a \"test\" of $HOME\nand lines"));
+    QCOMPARE(words(scene.page->command()),
+             (QStringList{"chat", folder, "--temperature", "0.5", "--top-p", "0.5", "--max-tokens",
+                          QString::number(talk.sampling.maxTokens), "--top-k", "7", "--min-p",
+                          "0.5", "--repetition-penalty", "0.5", "--seed", "11", "--system",
+                          "it's a \"test\" of $HOME\nand lines"}));
+    const QString before = scene.page->command();
+    changed.clear();
+    ChatCheckpoint moved = talk.checkpoint(0);
+    const QString blank = scene.studio->home->home() + QStringLiteral("/with a blank's");
+    QVERIFY(QFile::link(moved.path, blank));
+    moved.path = blank;
+    talk.setCheckpoint(0, moved);
+    QVERIFY(changed.count() > 0);
+    QVERIFY(scene.page->command() != before);
+    QCOMPARE(words(scene.page->command()).at(1), blank);
+    // And the program takes it.
+    QProcess shell;
+    shell.start(
+        QStringLiteral("bash"),
+        {QStringLiteral("-c"),
+         QStringLiteral("tessera() { '%1' \"$@\" --prompt rivers; }; ").arg(TESSERA_PROGRAM) +
+             scene.page->command()});
+    QVERIFY(shell.waitForFinished(kPatience));
+    QVERIFY2(shell.exitCode() == 0, shell.readAllStandardError().constData());
+  }
+
+  /// The list is read anew after every answer: a title that is being typed stays, and so does any
+  /// chat's new title.
+  void renamingIsNotDisturbed() {
+    Scene scene(QStringLiteral("talk"));
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    for (const char* text : {"first words", "second words"}) {
+      QVERIFY(scene.say(QLatin1String(text)));
+      scene.page->talk().stop();
+      QVERIFY(scene.answered());
+      QVERIFY(click(test::button(scene.page.get(), "New chat")));
+    }
+    QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 2; }));
+    QTreeView* view = scene.page->tree()->view();
+    const auto rowOf = [&](const QString& title) {
+      const auto found = view->model()->match(view->model()->index(0, 0), Qt::DisplayRole, title, 1,
+                                              Qt::MatchExactly);
+      return found.isEmpty() ? QModelIndex() : found.front();
+    };
+    const auto rename = [&](const QString& from, const QString& to) {
+      const QModelIndex row = rowOf(from);
+      if (!row.isValid()) return false;
+      view->setFocus();
+      view->setCurrentIndex(row);
+      QTest::keyClick(view, Qt::Key_F2);
+      auto* field = view->findChild<QLineEdit*>();
+      if (!field) return false;
+      QTest::keyClicks(field, to.left(3));
+      scene.page->store().refresh();
+      QSignalSpy listed(&scene.page->store(), &ChatStore::listChanged);
+      if (!listed.wait()) return false;
+      if (view->findChild<QLineEdit*>() != field || field->text() != to.left(3)) return false;
+      QTest::keyClicks(field, to.mid(3));
+      QTest::keyClick(field, Qt::Key_Return);
+      return true;
+    };
+    const auto stored = [&](const QString& title) {
+      const auto& list = scene.page->store().list();
+      return std::any_of(list.begin(), list.end(),
+                         [&](const ChatEntry& one) { return one.header.title == title; });
+    };
+    // One that is not open, then the open one.
+    QVERIFY(rename(QStringLiteral("first words"), QStringLiteral("of lakes")));
+    QVERIFY(waitUntil([&] { return stored(QStringLiteral("of lakes")); }));
+    QVERIFY(rowOf(QStringLiteral("of lakes")).isValid());
+    QVERIFY(scene.openChat(QStringLiteral("second words")));
+    QVERIFY(waitUntil([&] { return scene.conversation().size() > 0; }));
+    QVERIFY(rename(QStringLiteral("second words"), QStringLiteral("of rivers")));
+    QVERIFY(waitUntil([&] { return stored(QStringLiteral("of rivers")); }));
+    QCOMPARE(scene.conversation().title, QStringLiteral("of rivers"));
+    QVERIFY(rowOf(QStringLiteral("of rivers")).isValid());
+    // An answer of the renamed chat keeps its words.
+    QVERIFY(scene.openChat(QStringLiteral("of lakes")));
+    QVERIFY(waitUntil([&] { return scene.conversation().title == QLatin1String("of lakes"); }));
+    QCOMPARE(scene.conversation().at(0).text, QStringLiteral("first words"));
   }
 
   void anAnswerThatWasCutOffGoesOn() {

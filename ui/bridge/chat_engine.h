@@ -80,8 +80,10 @@ class ChatEngine : public QObject {
   void cancel();  ///< what is being generated
   quint64 countTokens(const std::vector<ChatTurn>& messages);
 
-  /// How often tokens are handed on, in milliseconds.
+  /// How often tokens are handed on, in milliseconds; more seldom while very many come, since all
+  /// that is being written is laid out and painted each time.
   void setCadence(int ms);
+  int interval() const;  ///< until the next batch, at the present speed
 
  Q_SIGNALS:
   void stateChanged();
@@ -120,6 +122,8 @@ class ChatEngine : public QObject {
   QByteArray m_waiting;    ///< of standard output, not yet a line
   QByteArray m_complaint;  ///< the end of standard error
   std::vector<ChatToken> m_tokens;
+  int m_cadence;
+  bool m_many = false;  ///< the last batch was large
 };
 
 /// A line of an error event, for people.

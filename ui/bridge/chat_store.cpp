@@ -109,16 +109,20 @@ class ChatStore::Worker : public QObject {
     });
   }
 
+  static Conversation read(const QString& name) {
+    QFile file(name);
+    if (!file.open(QIODevice::ReadOnly)) {
+      fail(name, ChatStore::tr("cannot be read: %1").arg(file.errorString()),
+           "the conversation may have been removed");
+    }
+    return Conversation::fromJson(file.readAll(), name);
+  }
+
   void open(quint64 request, const QString& name) {
     attempt(request, [&] {
-      QFile file(name);
-      if (!file.open(QIODevice::ReadOnly)) {
-        fail(name, ChatStore::tr("cannot be read: %1").arg(file.errorString()),
-             "the conversation may have been removed");
-      }
-      auto read =
-          std::make_shared<const Conversation>(Conversation::fromJson(file.readAll(), name));
-      m_mailbox->post([store = m_store, request, read] { Q_EMIT store->opened(request, read); });
+      auto opened = std::make_shared<const Conversation>(read(name));
+      m_mailbox->post(
+          [store = m_store, request, opened] { Q_EMIT store->opened(request, opened); });
     });
   }
 
@@ -136,6 +140,15 @@ class ChatStore::Worker : public QObject {
       write(file, json ? conversation.toJson() : conversation.toMarkdown().toUtf8());
       m_mailbox->post([store = m_store, file] { Q_EMIT store->exported(file); });
     });
+  }
+
+  void rename(const QString& name, const QString& title) {
+    attempt(0, [&] {
+      Conversation conversation = read(name);
+      conversation.title = title;
+      write(name, conversation.toJson());
+    });
+    list();  // also after a failure: the list then says the old title again
   }
 
   void move(const QString& file, bool aside) {
@@ -231,6 +244,10 @@ void ChatStore::saveAtOnce(const Conversation& conversation) {
   } catch (const Error& error) {
     log::error("{}", error.what());
   }
+}
+
+void ChatStore::rename(const QString& file, const QString& title) {
+  tell(m_state->worker, [worker = m_state->worker, file, title] { worker->rename(file, title); });
 }
 
 void ChatStore::remove(const QString& file) {

@@ -47,6 +47,8 @@ class ChatStore : public QObject {
   void save(const Conversation& conversation);
   /// The same before the program ends: returns when it is written, or could not be.
   void saveAtOnce(const Conversation& conversation);
+  /// Gives a conversation that is not open another title.
+  void rename(const QString& file, const QString& title);
   /// Moves the file aside; restore() brings it back.
   void remove(const QString& file);
   void restore(const QString& file);

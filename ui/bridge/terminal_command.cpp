@@ -14,11 +14,6 @@ QString& ownHome() {
   return folder;
 }
 
-QString quoted(const QString& path) {
-  if (!path.contains(u' ') && !path.contains(u'\'')) return path;
-  return u'\'' + QString(path).replace(u'\'', QStringLiteral("'\\''")) + u'\'';
-}
-
 /// Looked for once: the answer changes only when something is installed.
 const QString& program() {
   static const QString word = [] {
@@ -26,11 +21,24 @@ const QString& program() {
     const QString ours = Launcher::program();
     const bool same = ours.isEmpty() ||
                       QFileInfo(found).canonicalFilePath() == QFileInfo(ours).canonicalFilePath();
-    return same ? QStringLiteral("tessera") : quoted(ours);
+    return same ? QStringLiteral("tessera") : shellWord(ours);
   }();
   return word;
 }
 }  // namespace
+
+std::string shellWord(const std::string& word) {
+  static const std::string kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=+:,@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + '\'';
+}
+
+QString shellWord(const QString& word) {
+  return QString::fromStdString(shellWord(word.toStdString()));
+}
 
 void setOwnHome(const QString& folder) {
   ownHome() = folder;
@@ -41,7 +49,7 @@ QString inTerminal(const QString& command) {
   if (!command.startsWith(name)) return command;
   const QString words = program() + u' ' + command.mid(name.size());
   return ownHome().isEmpty() ? words
-                             : QStringLiteral("TESSERA_HOME=%1 ").arg(quoted(ownHome())) + words;
+                             : QStringLiteral("TESSERA_HOME=%1 ").arg(shellWord(ownHome())) + words;
 }
 
 }  // namespace tessera::ui

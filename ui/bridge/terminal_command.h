@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QString>
+#include <string>
 
 namespace tessera::ui {
 
@@ -10,6 +11,10 @@ namespace tessera::ui {
 /// another one, it is named by its path; where the studio's data folder is not the usual one, the
 /// command sets TESSERA_HOME. An empty command stays empty.
 QString inTerminal(const QString& command);
+
+/// A word of a command as a shell reads it: in quotes where it needs them.
+std::string shellWord(const std::string& word);
+QString shellWord(const QString& word);
 
 /// Remembers that this process has set TESSERA_HOME itself, so that a terminal does not have it.
 void setOwnHome(const QString& folder);

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/run/paths.h"
 #include "core/run/spec_table.h"
+#include "ui/bridge/terminal_command.h"
 
 namespace tessera::ui {
 
@@ -103,15 +104,6 @@ std::string runWord(const fs::path& run) {
   return usual ? run.filename().string() : run.string();
 }
 }  // namespace
-
-std::string shellWord(const std::string& word) {
-  static const std::string kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=+:,@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + '\'';
-}
 
 std::string DraftCommand::text() const {
   const std::string from = !run.empty() ? run + "/run.toml" : file;

@@ -27,7 +27,4 @@ struct DraftCommand {
   std::string text() const;
 };
 
-/// A word of a command line as a shell takes it.
-std::string shellWord(const std::string& word);
-
 }  // namespace tessera::ui

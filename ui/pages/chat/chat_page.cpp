@@ -15,6 +15,7 @@
 #include "ui/bridge/launcher.h"
 #include "ui/bridge/run_store.h"
 #include "ui/bridge/tasks.h"
+#include "ui/bridge/terminal_command.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/checkpoint_picker.h"
 #include "ui/pages/chat/composer.h"
@@ -202,10 +203,26 @@ Location ChatPage::location() const {
 
 QString ChatPage::command() const {
   if (m_talk->checkpoint(0).path.isEmpty()) return {};
-  return QStringLiteral("tessera chat %1 --temperature %2 --top-p %3")
-      .arg(m_talk->checkpoint(0).path)
-      .arg(m_talk->sampling.temperature)
-      .arg(m_talk->sampling.topP);
+  const ChatSampling& sampling = m_talk->sampling;
+  QString words = QStringLiteral("tessera chat ") + shellWord(m_talk->checkpoint(0).path);
+  const auto add = [&](const char* option, const QString& value) {
+    words += QStringLiteral(" --%1 %2").arg(QLatin1String(option), value);
+  };
+  const auto number = [](double value) { return QString::number(value, 'g', 12); };
+  add("temperature", number(sampling.temperature));
+  add("top-p", number(sampling.topP));
+  add("max-tokens", QString::number(sampling.maxTokens));
+  // What is off here is off there without a word.
+  if (sampling.topK != 0) add("top-k", QString::number(sampling.topK));
+  if (sampling.minP != 0) add("min-p", number(sampling.minP));
+  if (sampling.repetitionPenalty != 1) {
+    add("repetition-penalty", number(sampling.repetitionPenalty));
+  }
+  if (!m_talk->freshSeed) add("seed", QString::number(sampling.seed));
+  if (const QString& system = m_talk->conversation().system; !system.isEmpty()) {
+    add("system", shellWord(system));
+  }
+  return words;
 }
 
 std::vector<QAction*> ChatPage::commands() {
@@ -376,6 +393,7 @@ void ChatPage::showEngines() {
                                  : QString());
   showEmpty();
   showMeter();
+  Q_EMIT commandChanged();
 }
 
 void ChatPage::showMeter() {
@@ -437,19 +455,23 @@ void ChatPage::takeCount(int side, int tokens) {
   if (m_talk->busy()) return;
   const int context = m_talk->engine(side).model().context;
   if (side == 0) m_composer->meter()->setUse(tokens, context);
+  const QString what =
+      m_composer->text().isEmpty()
+          ? tr("The conversation has %1 tokens, and %2 reads fewer than %3: there is no room for "
+               "another message.")
+          : tr("The conversation with your message has %1 tokens, and %2 reads fewer than %3. "
+               "Shorten the message, or send it in a new chat.");
   m_tooLong[static_cast<std::size_t>(side)] =
       context == 0 || tokens < context
           ? QString()
-          : tr("The conversation with your message has %1 tokens, and %2 reads fewer than %3. "
-               "Shorten the message, or send it in a new chat.")
-                .arg(numbers::whole(tokens), m_talk->checkpoint(side).label,
+          : what.arg(numbers::whole(tokens), m_talk->checkpoint(side).label,
                      numbers::whole(context));
   showTooLong();
 }
 
 void ChatPage::showTooLong() {
   const QString& text = m_tooLong[0].isEmpty() && m_talk->comparing() ? m_tooLong[1] : m_tooLong[0];
-  m_composer->setTooLong(text, !m_talk->conversation().empty() && !m_composer->text().isEmpty());
+  m_composer->setTooLong(text, !m_talk->conversation().empty());
 }
 
 void ChatPage::forgetCounts() {

@@ -218,6 +218,7 @@ void ChatPage::connectLists() {
   connect(m_composer, &Composer::textChanged, this, [this] { m_count->start(); });
   connect(m_system, &QPlainTextEdit::textChanged, this, [this] {
     m_talk->setSystem(m_system->toPlainText().trimmed());
+    Q_EMIT commandChanged();
     m_count->start();
     if (!m_talk->conversation().empty()) saveSoon();
   });
@@ -233,8 +234,9 @@ void ChatPage::connectTree() {
     m_lists[0]->reveal(index);
   });
   connect(m_tree, &ConversationTree::renameWanted, this,
-          [this](const QString&, const QString& id, const QString& title) {
-            if (id == m_talk->conversation().id) m_talk->setTitle(title.trimmed());
+          [this](const QString& file, const QString& id, const QString& title) {
+            if (id == m_talk->conversation().id) return m_talk->setTitle(title.trimmed());
+            m_store->rename(file, title.trimmed());
           });
 }
 

@@ -38,7 +38,7 @@ void ChatPage::sendInNewChat() {
   newChat();
   m_talk->setSystem(system);
   m_composer->clear();
-  m_talk->send(text);
+  if (!text.isEmpty()) m_talk->send(text);
 }
 
 /// A conversation from its file, with the checkpoints that answered in it and as they sampled.
@@ -169,6 +169,7 @@ void ChatPage::keepSampling() {
       QString::fromUtf8(QJsonDocument(m_talk->sampling.toJson()).toJson(QJsonDocument::Compact)));
   preferences.setValue(kFresh, m_talk->freshSeed);
   preferences.setValue(kExperts, m_talk->withExperts);
+  Q_EMIT commandChanged();
 }
 
 void ChatPage::readSampling() {

@@ -122,7 +122,7 @@ QWidget* Composer::makeWarning() {
   icon->setName(QStringLiteral("warning"));
   m_warningText = new TextLabel({}, theme::TextSize::Body, m_warning);
   m_warningText->setTone(TextLabel::Tone::Warning)->setWrapped()->setSelectable();
-  m_fresh = new QPushButton(tr("Send it in a new chat"), m_warning);
+  m_fresh = new QPushButton(m_warning);
   row->addWidget(icon);
   row->addWidget(m_warningText, 1);
   row->addWidget(m_fresh);
@@ -177,6 +177,7 @@ void Composer::press() {
 void Composer::refresh() {
   m_button->setText(m_busy ? tr("Stop") : tr("Send"));
   m_button->setIcon(theme::icon(m_busy ? QStringLiteral("stop") : QStringLiteral("send")));
+  m_fresh->setText(text().isEmpty() ? tr("Go on in a new chat") : tr("Send it in a new chat"));
   const QString obstacle = m_obstacle.isEmpty() ? m_tooLong : m_obstacle;
   const QString reason = !obstacle.isEmpty() ? obstacle : tr("Write a message first");
   setEnabledBecause(m_button, m_busy || (obstacle.isEmpty() && !text().isEmpty()), reason);

@@ -54,7 +54,7 @@ class Composer : public QWidget {
   void sent(const QString& text);
   void stopped();
   void editLast();     ///< up in an empty field
-  void freshWanted();  ///< a new chat, with what is written
+  void freshWanted();  ///< a new chat, with what is written if there is something
   void textChanged();
 
  protected:

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/chat/conversation_tree.h"
 
+#include <QAbstractItemDelegate>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QMenu>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QShortcut>
 #include <QStandardItemModel>
 #include <QTreeView>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
@@ -59,6 +62,12 @@ ConversationTree::ConversationTree(QWidget* parent)
     if (m_building || !item->data(kId).isValid()) return;
     Q_EMIT renameWanted(item->data(kFile).toString(), item->data(kId).toString(), item->text());
   });
+  connect(
+      m_view->itemDelegate(), &QAbstractItemDelegate::closeEditor, this,
+      [this] {
+        if (m_behind) rebuild();
+      },
+      Qt::QueuedConnection);  // the editor is gone by then
   auto* remove = new QShortcut(QKeySequence(Qt::Key_Delete), m_view);
   remove->setContext(Qt::WidgetShortcut);
   connect(remove, &QShortcut::activated, this, [this] {
@@ -84,12 +93,18 @@ bool ConversationTree::matches(const ChatEntry& entry) const {
   return m_filter.isEmpty() || entry.header.title.contains(m_filter, Qt::CaseInsensitive);
 }
 
+/// Rows are made anew, but not under the hand: a title that is being edited stays, and so does what
+/// the list was scrolled to.
 void ConversationTree::rebuild() {
+  m_behind = m_view->isPersistentEditorOpen(m_view->currentIndex());
+  if (m_behind) return;
   m_building = true;
-  const QString kept = m_view->currentIndex().data(kId).toString();
+  const int scrolled = m_view->verticalScrollBar()->value();
+  const bool same = std::exchange(m_shownId, m_current.id) == m_current.id;
+  const QString at = m_view->currentIndex().data(kId).toString();
   m_model->clear();
-  const auto add = [this](const QString& file, const QString& id, const QString& title,
-                          const QDateTime& updated) {
+  const auto add = [&](const QString& file, const QString& id, const QString& title,
+                       const QDateTime& updated) {
     auto* item = new QStandardItem(title.isEmpty() ? tr("New chat") : title);
     item->setData(file, kFile);
     item->setData(id, kId);
@@ -97,13 +112,14 @@ void ConversationTree::rebuild() {
                      numbers::ageOf(static_cast<double>(updated.toSecsSinceEpoch())));
     item->setSizeHint(QSize(0, theme::kRowHeight));
     m_model->appendRow(item);
+    if (same && id == at) m_view->setCurrentIndex(item->index());
     if (id != m_current.id) return;
     QFont font = item->font();
     font.setBold(true);
     item->setFont(font);
     fillTurns(item);
     m_view->expand(item->index());
-    m_view->setCurrentIndex(item->index());
+    if (!same || at.isEmpty()) m_view->setCurrentIndex(item->index());
   };
   const bool listed = std::any_of(m_list.begin(), m_list.end(), [this](const ChatEntry& entry) {
     return entry.header.id == m_current.id;
@@ -115,6 +131,10 @@ void ConversationTree::rebuild() {
     if (current || matches(entry)) {
       add(entry.file, entry.header.id, title, entry.header.updated);
     }
+  }
+  if (same) {
+    m_view->doItemsLayout();  // else the bar does not reach so far yet
+    m_view->verticalScrollBar()->setValue(scrolled);
   }
   m_building = false;
 }

@@ -44,9 +44,10 @@ class ConversationTree : public QWidget {
   std::vector<ChatEntry> m_list;
   Conversation m_current;
   std::vector<int> m_path;
-  QString m_filter;
+  QString m_filter, m_shownId;
   int m_rows = 0;
   bool m_building = false;
+  bool m_behind = false;  ///< rows wait until a title is edited
   SearchField* m_search;
   QTreeView* m_view;
   QStandardItemModel* m_model;

@@ -7,9 +7,13 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QListWidget>
+#include <QLocale>
 #include <QScrollBar>
 #include <QTextBlock>
 #include <QTextBrowser>
+#include <QTextCursor>
+#include <QTextList>
+#include <QTextTable>
 #include <QThreadPool>
 #include <QToolButton>
 
@@ -22,8 +26,41 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kSideWidth = 260, kTextMargin = 24;
+constexpr int kSideWidth = 260, kTextMargin = 24, kLineHeight = 125;  // percent
 constexpr int kChapterRole = Qt::UserRole, kHeadingRole = Qt::UserRole + 1;
+
+/// Room around paragraphs and lines: as Qt reads Markdown there is next to none.
+void spaceBlocks(QTextDocument& document) {
+  QTextCursor cursor(&document);
+  for (QTextBlock block = document.begin(); block.isValid(); block = block.next()) {
+    cursor.setPosition(block.position());
+    const QTextBlockFormat was = block.blockFormat();
+    const bool code = was.hasProperty(QTextFormat::BlockCodeFence);
+    if (code || cursor.currentTable()) continue;
+    QTextBlockFormat format;
+    format.setLineHeight(kLineHeight, QTextBlockFormat::ProportionalHeight);
+    if (was.headingLevel() > 1) format.setTopMargin(2 * theme::kGrid);
+    format.setBottomMargin(block.textList() ? theme::kHalf : theme::kGrid);
+    cursor.mergeBlockFormat(format);
+  }
+}
+
+void spaceTables(QTextDocument& document) {
+  for (QTextFrame* frame : document.rootFrame()->childFrames()) {
+    auto* table = qobject_cast<QTextTable*>(frame);
+    if (!table) continue;
+    QTextTableFormat format = table->format();
+    format.setBorderCollapse(true);
+    format.setBorder(1);
+    format.setBorderStyle(QTextFrameFormat::BorderStyle_Solid);
+    format.setBorderBrush(theme::colors().border);
+    format.setCellSpacing(0);
+    format.setCellPadding(6);
+    format.setTopMargin(theme::kHalf);
+    format.setBottomMargin(1.5 * theme::kGrid);
+    table->setFormat(format);
+  }
+}
 }  // namespace
 
 ManualPage::ManualPage(Studio& studio, QWidget* parent, const QString& folder)
@@ -92,8 +129,15 @@ QWidget* ManualPage::makeSide() {
   m_list->setWordWrap(true);
   m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   m_list->setAccessibleName(tr("Pages of the manual"));
+  m_list->setSpacing(2);
   column->addLayout(top);
   column->addWidget(m_list, 1);
+  const QLocale::Language language = QLocale().language();
+  if (language != QLocale::English && language != QLocale::C) {
+    auto* note = new TextLabel(tr("The manual is in English."), theme::TextSize::Caption, side);
+    note->setTone(TextLabel::Tone::Secondary)->setWrapped();
+    column->addWidget(note);
+  }
   setFocusProxy(m_list);
   connect(copy, &QToolButton::clicked, this, &ManualPage::copyLink);
   connect(m_search, &SearchField::searched, this, &ManualPage::list);
@@ -162,6 +206,11 @@ void ManualPage::show(const QString& id, const QString& heading) {
   if (id != m_shown) {
     m_text->document()->setBaseUrl(QUrl::fromLocalFile(m_folder + u'/'));
     m_text->document()->setMarkdown(wanted->markdown, QTextDocument::MarkdownDialectGitHub);
+    QTextCursor edit(m_text->document());
+    edit.beginEditBlock();  // laid out once
+    spaceBlocks(*m_text->document());
+    spaceTables(*m_text->document());
+    edit.endEditBlock();
     m_text->verticalScrollBar()->setValue(0);
   }
   m_shown = id;

@@ -81,10 +81,20 @@ std::vector<ManualChapter> readManual(const QString& folder) {
   };
   if (folder.isEmpty()) return chapters;
   const QDir dir(folder);
-  for (const QString& name : dir.entryList({QStringLiteral("*.md")}, QDir::Files, QDir::Name)) {
+  QStringList names = dir.entryList({QStringLiteral("*.md")}, QDir::Files, QDir::Name);
+  for (qsizetype i = 0; i < names.size(); ++i) {
+    const QString name = names[i];
     const std::string text = read_file(dir.filePath(name).toStdString(), 4 << 20);
-    chapters.push_back(parseChapter(name.chopped(3), QString::fromStdString(text)));
+    chapters.push_back(
+        parseChapter(name.section(u'/', -1).chopped(3), QString::fromStdString(text)));
     if (isIndex(chapters.back())) index = QString::fromStdString(text);
+    if (name.contains(u'/')) continue;
+    // Pages that lie beside the guide and that it refers to, as the reference of run specs.
+    static const QRegularExpression beside(QStringLiteral(R"(\]\((\.\./[a-z-]+\.md))"));
+    for (auto link = beside.globalMatch(chapters.back().markdown); link.hasNext();) {
+      const QString page = link.next().captured(1);
+      if (!names.contains(page) && dir.exists(page)) names += page;
+    }
   }
   const auto first = std::stable_partition(chapters.begin(), chapters.end(), isIndex);
   // In the order in which the index names them; what it does not name comes last.
