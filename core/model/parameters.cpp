@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/parameters.h"
 
+#include <algorithm>
 #include <numeric>
+#include <span>
+#include <type_traits>
 
 #include "core/base/error.h"
+#include "core/base/normals.h"
 #include "core/base/parallel.h"
 #include "core/base/random.h"
 #include "core/base/transfer.h"
@@ -199,40 +203,62 @@ std::size_t ParameterSet::operand_bytes(const Parameter& p) {
 }
 
 namespace {
+/// First values of the parameter's elements from `first` on. `to` may be a part of a larger tensor.
 template <class T>
-void fill_initial(const Parameter& p, const Tensor& value, std::uint64_t seed, double sigma) {
-  T* data = value.data<T>();
-  const Random random(seed, stream_of(p.name));
-  parallel_for(count(p), 1 << 14, [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t i = from; i < to; ++i) {
-      if (p.init == Init::Normal) {
-        data[i] = static_cast<T>(sigma * random.normal(static_cast<std::uint64_t>(i)));
-      } else {
-        data[i] = p.init == Init::Ones ? T(1) : T(0);
-      }
+void fill_initial(const Parameter& p, std::int64_t first, std::span<T> to, std::uint64_t seed,
+                  double sigma) {
+  const std::uint64_t stream = stream_of(p.name);
+  const auto fill = [&](std::int64_t from, std::span<T> part) {
+    if (p.init != Init::Normal) {
+      std::fill(part.begin(), part.end(), p.init == Init::Ones ? T(1) : T(0));
+    } else if constexpr (std::is_same_v<T, float>) {
+      fill_normals(seed, stream, sigma, static_cast<std::uint64_t>(from), part);
+    } else {
+      const Random random(seed, stream);
+      for (T& value : part) value = sigma * random.normal(static_cast<std::uint64_t>(from++));
     }
-  });
+  };
+  parallel_for(
+      static_cast<std::int64_t>(to.size()), 1 << 14, [&](std::int64_t from, std::int64_t until) {
+        fill(first + from,
+             to.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(until - from)));
+      });
 }
 
-void fill_initial(const Parameter& p, const Tensor& value, std::uint64_t seed, double sigma) {
-  if (value.dtype() == DType::F64) {
-    fill_initial<double>(p, value, seed, sigma);
-  } else {
-    fill_initial<float>(p, value, seed, sigma);
+template <class T>
+std::span<T> values_of(const Tensor& x) {
+  return {x.data<T>(), static_cast<std::size_t>(x.numel())};
+}
+
+/// Through a buffer that stays in the processor's cache: a fresh one of a parameter's size would
+/// have all of its pages made by one thread first.
+void initialise_on_gpu(const Parameter& p, const Buffer& staging, std::uint64_t seed,
+                       double sigma) {
+  require(p.value.dtype() == DType::F32, "initialise", "expected F32 on a GPU, got {}",
+          p.value.describe());
+  const Tensor flat = p.value.reshape({count(p)});
+  const auto most = static_cast<std::int64_t>(staging.bytes() / sizeof(float));
+  for (std::int64_t first = 0; first < count(p); first += most) {
+    const std::int64_t until = std::min(first + most, count(p));
+    const Tensor made = staging.view(DType::F32, {until - first});
+    fill_initial(p, first, values_of<float>(made), seed, sigma);
+    copy_from_host(made.raw(), flat.slice(0, first, until));
   }
 }
 }  // namespace
 
 void ParameterSet::initialise(std::uint64_t seed, double sigma) {
-  for (Parameter& p : parameters_) {
-    if (p.value.device() == Device::Cpu) {
-      fill_initial(p, p.value, seed, sigma);
-      continue;
+  constexpr std::size_t kStagingBytes = std::size_t{32} << 20;
+  Buffer staging;
+  for (const Parameter& p : parameters_) {
+    if (p.value.device() != Device::Cpu) {
+      if (staging.bytes() == 0) staging = Buffer(kStagingBytes);
+      initialise_on_gpu(p, staging, seed, sigma);
+    } else if (p.value.dtype() == DType::F64) {
+      fill_initial(p, 0, values_of<double>(p.value), seed, sigma);
+    } else {
+      fill_initial(p, 0, values_of<float>(p.value), seed, sigma);
     }
-    const Buffer staging(p.value.bytes());
-    const Tensor made = staging.view(p.value.dtype(), {count(p)});
-    fill_initial(p, made, seed, sigma);
-    copy_from_host(made.raw(), p.value);
   }
 }
 

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <set>
+#include <vector>
+
+#include "core/base/normals.h"
 
 namespace tessera {
 namespace {
@@ -46,6 +50,30 @@ TEST(Random, UniformIsInRangeWithTheRightMoments) {
   }
   EXPECT_NEAR(sum / kCount, 0.5, 0.005);
   EXPECT_NEAR(squares / kCount, 1.0 / 3, 0.005);
+}
+
+// NOTE: so many that some of them are of those that the vector code leaves to the library.
+TEST(Random, ManyNormalsAtOnceAreTheSameToTheLastBit) {
+  struct Range {
+    std::uint64_t seed, stream, from;
+    std::size_t count;
+    double sigma;
+  };
+  for (const Range& r : {Range{1, stream_of("blocks.0.up"), 0, 3000001, 0.006},
+                         Range{std::uint64_t{1} << 40 | 7, 2, 0xFFFFFFFFull - 300, 1001, 1.0},
+                         Range{0, 0, std::uint64_t{1} << 50, 255, 1e-30},
+                         Range{9, ~std::uint64_t{0}, 17, 1, 1e30}, Range{9, 1, 5, 300, 0}}) {
+    std::vector<float> made(r.count + 1, -7.0f);
+    fill_normals(r.seed, r.stream, r.sigma, r.from, std::span(made).first(r.count));
+    const Random random(r.seed, r.stream);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < r.count; ++i) {
+      const auto want = static_cast<float>(r.sigma * random.normal(r.from + i));
+      different += std::bit_cast<std::uint32_t>(want) != std::bit_cast<std::uint32_t>(made[i]);
+    }
+    EXPECT_EQ(different, 0u) << "seed " << r.seed << ", from " << r.from;
+    EXPECT_EQ(made.back(), -7.0f);
+  }
 }
 
 TEST(Random, NormalHasTheRightMoments) {
