@@ -18,29 +18,38 @@ namespace tessera::kernels::cuda::grouped_fp8 {
 
 constexpr int kGradRows = 256;  // rows of a tile
 constexpr int kGradColumns = 128;
-constexpr int kGradSlabs = 2;   // slabs of 64 rows per warpgroup
-constexpr int kGradPanel = 32;  // columns of results that are added at one time
+constexpr int kGradSlabs = 2;   // slabs of 64 rows per warpgroup; an even number
+constexpr int kGradPanel = 32;  // columns of a panel
+constexpr int kGradPanels = kGradColumns / kGradPanel;  // panels of a slab
 constexpr int kGradPanelBytes = 64 * kGradPanel * 4;
 constexpr int kGradBand = 8;  // tiles
 
 struct WeightGradArguments {
   CUtensorMap a, b, a_scale, b_scale;
-  CUtensorMap dw_panels;  // of what is added to
+  CUtensorMap dw_panels;  // what is added to
   float* dw;
   const int32_t* offsets;
   int m, n, experts;
   int blocks;  // blocks of 128 tokens, where there are no offsets
 };
 
-// What is added goes through panels in shared memory, which cost a stage.
+// What is added to arrives in panels in shared memory, those of one slab for each warpgroup. They
+// cost a stage.
 template <bool ACCUMULATE>
 constexpr int kGradStages = ACCUMULATE ? 3 : 4;
 template <bool ACCUMULATE>
-constexpr int kGradPanels = ACCUMULATE ? 4 : 0;  // per warpgroup
-template <bool ACCUMULATE>
-using WeightGradLayout =
-    Layout<kGradRows, kGradColumns, kGradColumns * 4,
-           kConsumers * kGradPanels<ACCUMULATE> * kGradPanelBytes, kGradStages<ACCUMULATE>>;
+struct WeightGradLayout
+    : Layout<kGradRows, kGradColumns, kGradColumns * 4,
+             ACCUMULATE ? kConsumers * kGradPanels * kGradPanelBytes : 0, kGradStages<ACCUMULATE>> {
+  using L =
+      Layout<kGradRows, kGradColumns, kGradColumns * 4,
+             ACCUMULATE ? kConsumers * kGradPanels * kGradPanelBytes : 0, kGradStages<ACCUMULATE>>;
+  static constexpr int kBarriers = kConsumers * kGradPanels;
+  static constexpr int kPanelFull = (L::kTotal + 7) / 8 * 8;
+  static constexpr int kPanelEmpty = kPanelFull + 8 * kBarriers;
+  static constexpr int kTotal = kPanelEmpty + 8 * kBarriers;
+  static_assert(kTotal <= 232448, "shared memory of one block");
+};
 
 struct WeightGradTile {
   int expert, row, column, first, k_blocks;
@@ -155,64 +164,83 @@ __device__ inline void write_four(float* to, float x, float y, float z, float w)
                : "memory");
 }
 
-// Writes one slab; `row` is the thread's upper row, `column` its first column.
+// Where the panels of a warpgroup lie, and the barriers that say that one has arrived and that it
+// has been read.
+struct GradPanels {
+  using L = WeightGradLayout<true>;
+  uint32_t first, full, empty;
+  __device__ GradPanels(uint32_t shared, int group)
+      : first(shared + L::kOut + group * kGradPanels * kGradPanelBytes),
+        full(shared + L::kPanelFull + 8 * group * kGradPanels),
+        empty(shared + L::kPanelEmpty + 8 * group * kGradPanels) {}
+};
+
+// Brings what the slabs of a warpgroup are added to, each panel as soon as the one before it has
+// been read: most of it while the slab is still multiplied. By one thread.
+__device__ inline void bring_panels(const WeightGradArguments& p, uint32_t shared,
+                                    const WeightGradWork& work, int group) {
+  const GradPanels panels(shared, group);
+  uint32_t parity = 1;
+  for (int index = work.first(); index < work.tiles(); index += work.step()) {
+    const WeightGradTile tile = work.tile(index);
+    if (tile.k_blocks == 0) continue;
+    for (int slab = 0; slab < kGradSlabs; ++slab, parity ^= 1) {
+      const int row = tile.row + 64 * (kGradSlabs * group + slab);
+      for (int i = 0; i < kGradPanels; ++i) {
+        const uint32_t full = panels.full + 8 * i;
+        ptx::mbarrier_wait(panels.empty + 8 * i, parity);
+        ptx::mbarrier_arrive_expect(full, kGradPanelBytes);
+        ptx::tma_load_3d(panels.first + i * kGradPanelBytes, &p.dw_panels, full,
+                         tile.column + i * kGradPanel, row, tile.expert, ptx::kCacheEvictFirst);
+      }
+    }
+  }
+}
+
+__device__ inline void add_four(float& x, float& y, float& z, float& w, const float4& v) {
+  x += v.x;
+  y += v.y;
+  z += v.z;
+  w += v.w;
+}
+
+// Adds a panel to its sums. It has rows of 128 bytes with the 128-byte swizzle. Rows of odd numbers
+// read their two quads in the other order than even ones, so that all banks are used at once.
+__device__ inline void add_panel(const GradPanels& panels, int i, uint32_t parity, float* sums) {
+  const uint32_t lane = threadIdx.x % 32, g = lane / 4;
+  const bool odd = g % 2 != 0;
+  const uint32_t unit = (lane % 4) ^ g ^ (odd ? 4u : 0u);
+  const uint32_t from =
+      panels.first + i * kGradPanelBytes + (16 * (threadIdx.x / 32 % 4) + g) * 128 + unit * 16;
+  ptx::mbarrier_wait(panels.full + 8 * i, parity);
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const float4 first = load_shared4(from + half * 8 * 128);
+    const float4 second = load_shared4((from ^ 64) + half * 8 * 128);
+    float* s = sums + 2 * half;
+    add_four(s[0], s[1], s[4], s[5], odd ? second : first);
+    add_four(s[8], s[9], s[12], s[13], odd ? first : second);
+  }
+  __syncwarp();
+  if (lane == 0) ptx::mbarrier_arrive(panels.empty + 8 * i);
+}
+
+// Writes one slab; `row` is the thread's upper row, `column` its first column. Calls before(i) when
+// the i-th panel of it is next.
+template <class Before>
 __device__ inline void write_slab(const WeightGradArguments& p, int expert, int row, int column,
-                                  const float* sums) {
+                                  const float* sums, const Before& before) {
   float* to = p.dw + (static_cast<int64_t>(expert) * p.m + row) * p.n + column;
   const int64_t lower = 8 * static_cast<int64_t>(p.n);
 #pragma unroll
   for (int q = 0; q < kGradQuads; ++q) {
-    if (column + 16 * q >= p.n) break;
+    if (q % 2 == 0) before(q / 2);
     const float* s = sums + 8 * q;
-    if (row < p.m) write_four(to + 16 * q, s[0], s[1], s[4], s[5]);
-    if (row + 8 < p.m) write_four(to + lower + 16 * q, s[2], s[3], s[6], s[7]);
+    const bool has_column = column + 16 * q < p.n;
+    if (has_column && row < p.m) write_four(to + 16 * q, s[0], s[1], s[4], s[5]);
+    if (has_column && row + 8 < p.m) write_four(to + lower + 16 * q, s[2], s[3], s[6], s[7]);
   }
 }
-
-// The thread's sums of one panel, rows of 128 bytes with the 128-byte swizzle. Rows of odd numbers
-// write their two quads in the other order than even ones, so that all banks are used at once.
-__device__ inline void stage_panel(uint32_t panel, const float* sums) {
-  const uint32_t lane = threadIdx.x % 32, g = lane / 4;
-  const bool odd = g % 2 != 0;
-  const uint32_t unit = (lane % 4) ^ g ^ (odd ? 4u : 0u);
-  const uint32_t to = panel + (16 * (threadIdx.x / 32 % 4) + g) * 128 + unit * 16;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const float* s = sums + 2 * half;
-    const float low[4] = {s[0], s[1], s[4], s[5]}, high[4] = {s[8], s[9], s[12], s[13]};
-    float first[4], second[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      first[i] = odd ? high[i] : low[i];
-      second[i] = odd ? low[i] : high[i];
-    }
-    store_shared4(to + half * 8 * 128, first);
-    store_shared4((to ^ 64) + half * 8 * 128, second);
-  }
-}
-
-// Adds one slab, whose first row and column these are, by the copy engine, which is quicker than
-// additions by the threads (NOTES.md). Each element has one adder per launch, so the order of sums
-// is fixed. Rows and columns past the matrix are left out.
-__device__ inline void add_slab(const WeightGradArguments& p, uint32_t panels, int group,
-                                int expert, int row, int column, const float* sums) {
-  constexpr int kPanels = kGradPanels<true>;
-  const bool leader = threadIdx.x % 128 == 0;
-#pragma unroll
-  for (int i = 0; i < kGradColumns / kGradPanel; ++i) {
-    const uint32_t panel = panels + i % kPanels * kGradPanelBytes;
-    if (leader) ptx::tma_store_wait_read<kPanels - 1>();
-    ptx::named_barrier_sync(1 + group, 128);
-    stage_panel(panel, sums + i * (kGradPanel / 2));
-    ptx::fence_writes_for_tma();
-    ptx::named_barrier_sync(1 + group, 128);
-    if (!leader) continue;
-    const int first = column + i * kGradPanel;
-    if (first < p.n && row < p.m) ptx::tma_add_3d(&p.dw_panels, panel, first, row, expert);
-    ptx::tma_store_commit();
-  }
-}
-static_assert(kGradColumns / kGradPanel % kGradPanels<true> == 0);  // slabs begin with panel 0
 
 template <bool ACCUMULATE>
 __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_t shared,
@@ -269,19 +297,15 @@ __device__ inline void weight_grad_consume(const WeightGradArguments& p, uint32_
     const WeightGradTile tile = work.tile(again);
 #pragma unroll
     for (int slab = 0; slab < kGradSlabs; ++slab) {
-      if constexpr (ACCUMULATE) {
-        const uint32_t panels =
-            shared + L::kOut + group * kGradPanels<ACCUMULATE> * kGradPanelBytes;
-        const int first = tile.row + 64 * (kGradSlabs * group + slab);
-        add_slab(p, panels, group, tile.expert, first, tile.column, sums + slab * kPartial);
-      } else {
-        write_slab(p, tile.expert, tile.row + row + 64 * slab, tile.column + column,
-                   sums + slab * kPartial);
-      }
+      float* of_slab = sums + slab * kPartial;
+      const GradPanels panels(shared, group);
+      write_slab(p, tile.expert, tile.row + row + 64 * slab, tile.column + column, of_slab,
+                 [&](int i) {
+                   if constexpr (ACCUMULATE) add_panel(panels, i, slab % 2, of_slab + 16 * i);
+                 });
     }
   }
   turns.finish();
-  if (ACCUMULATE && thread == 0) ptx::tma_store_wait<0>();
 }
 
 template <bool ACCUMULATE>
@@ -293,6 +317,12 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
   const uint32_t shared = ptx::shared_address(memory);
   uint16_t* starts = reinterpret_cast<uint16_t*>(memory + L::kStarts);
   load_starts(starts, p.offsets, p.experts, p.blocks);
+  if (ACCUMULATE && threadIdx.x == 0) {
+    for (int i = 0; i < L::kBarriers; ++i) {
+      ptx::mbarrier_init(shared + L::kPanelFull + 8 * i, 1);
+      ptx::mbarrier_init(shared + L::kPanelEmpty + 8 * i, kConsumerWarps / kConsumers);
+    }
+  }
   if (threadIdx.x == 0) init_barriers<L, kGradStages<ACCUMULATE>>(shared);
   __syncthreads();
   ptx::cluster_sync();
@@ -300,7 +330,11 @@ __global__ void __cluster_dims__(kCluster, 1, 1) __launch_bounds__(kThreads, 1)
   const int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
   if (group == kConsumers) {
     ptx::registers_shrink<24>();
-    if (threadIdx.x == kConsumers * 128) weight_grad_produce<ACCUMULATE>(p, shared, work);
+    const int warp = static_cast<int>(threadIdx.x / 32) - 4 * kConsumers;
+    if (threadIdx.x % 32 == 0 && warp == 0) weight_grad_produce<ACCUMULATE>(p, shared, work);
+    if (ACCUMULATE && threadIdx.x % 32 == 0 && warp >= 1 && warp <= kConsumers) {
+      bring_panels(p, shared, work, warp - 1);
+    }
   } else {
     ptx::registers_grow<240>();
     weight_grad_consume<ACCUMULATE>(p, shared, work, group);
