@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/bench.h"
 #include "app/bench_results.h"
+#include "app/gpu_meter.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "kernels/cases.h"
@@ -142,7 +145,8 @@ class Ceilings {
   std::map<std::string, Rate> library_;
 };
 
-void store(const CaseTiming& t, double share, const Rate& library, Device device) {
+void store(const CaseTiming& t, double share, const Rate& library,
+           const std::optional<GpuReading>& gpu, Device device) {
   nlohmann::json line{{"bench", "kernels"},
                       {"op", t.op},
                       {"case", t.label},
@@ -157,7 +161,20 @@ void store(const CaseTiming& t, double share, const Rate& library, Device device
     line["library_gflops_per_s"] = library.sustained;
     line["library_gflops_per_s_rested"] = library.rested;
   }
+  if (gpu) {
+    line["clock_mhz"] = gpu->clock_mhz;
+    line["power_w"] = gpu->power_w;
+  }
   store_result(line, device);
+}
+
+/// Times the case; `gpu` becomes what the GPU was at when it used most power.
+CaseTiming time_with_meter(const Case& one, Device device, std::optional<GpuReading>& gpu) {
+  if (device != Device::Cuda) return kernels::time_case(one, device);
+  GpuMeter meter(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
+  const CaseTiming timing = kernels::time_case(one, device);
+  gpu = meter.busiest();
+  return timing;
 }
 
 /// Rows of rates; on a GPU in TFLOP/s, and beside what it does before its power limit slows it
@@ -220,13 +237,14 @@ void bench_kernels(const std::string& op, Device device) {
   std::size_t timed = 0;
   double largest = 0;
   for (const Case& one : cases) {
-    const CaseTiming t = kernels::time_case(one, device);
+    std::optional<GpuReading> gpu;
+    const CaseTiming t = time_with_meter(one, device, gpu);
     const bool measured = t.message.empty();
     const double share = measured ? ceilings.share(one, t) : 0;
     const Rate library = measured ? ceilings.library(one) : Rate{};
     table.row(t, share, library);
     if (!measured) continue;
-    store(t, share, library, device);
+    store(t, share, library, gpu, device);
     largest = std::max(largest, share);
     ++timed;
   }

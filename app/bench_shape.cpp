@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "app/bench.h"
 #include "app/bench_results.h"
+#include "app/gpu_meter.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/random.h"
@@ -173,68 +176,93 @@ class Bench {
   std::int64_t steps_ = 0;
   double norm_ = 0;
 };
-}  // namespace
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
-void bench_shape(const ShapeBench& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
-  require_device(options.device);
-  Bench bench(options);
-  const DType operand = bench.model().precision().operand;
-  const double peak = kernels::measure_product_flops(operand, options.device);
-  double loss = 0;
-  for (std::int64_t i = 0; i < options.warmup; ++i) {
-    loss = bench.step();
-    std::printf("warm-up step %lld: loss %.4f, gradient norm %.3f\n", static_cast<long long>(i),
-                loss, bench.norm());
-    std::fflush(stdout);
-  }
-  std::vector<double> seconds;
+/// The steps that count.
+struct Measured {
+  std::vector<double> seconds;  ///< ascending
+  double loss = 0;              ///< of the last one
+  std::optional<GpuReading> gpu;
+
+  double median() const { return seconds[seconds.size() / 2]; }
+};
+
+Measured measure(Bench& bench, const ShapeBench& options) {
+  Measured measured;
+  std::optional<GpuMeter> meter;
+  if (options.device == Device::Cuda) meter.emplace(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
   for (std::int64_t i = 0; i < options.steps; ++i) {
-    const auto start = Clock::now();
-    loss = bench.step();
-    seconds.push_back(since(start));
+    const auto start = std::chrono::steady_clock::now();
+    measured.loss = bench.step();
+    measured.seconds.push_back(seconds_since(start));
   }
-  std::sort(seconds.begin(), seconds.end());
-  const double step = seconds[seconds.size() / 2];
+  if (meter) measured.gpu = meter->mean();
+  std::sort(measured.seconds.begin(), measured.seconds.end());
+  return measured;
+}
+
+/// Prints and stores what was measured; `peak` is the rate of a large product.
+void report(const Bench& bench, const ShapeBench& options, const Measured& m, double peak) {
   const char* routing = options.forced_routing ? "forced" : "natural";
   const auto tokens = static_cast<double>(options.sequences * options.length);
   const double flops = tokens * training_flops_per_token(bench.model().config(), options.length);
+  const double step = m.median();
   std::printf(
       "%s, %s, %lld x %lld random tokens, %s routing, FP32 master weights and "
       "gradients, BF16 moments\n",
       options.shape.c_str(), options.precision.c_str(), static_cast<long long>(options.sequences),
       static_cast<long long>(options.length), routing);
   std::printf("%.0f tokens/s (median of %zu steps, %.1f ms; %.1f to %.1f); last loss %.4f\n",
-              tokens / step, seconds.size(), 1e3 * step, 1e3 * seconds.front(),
-              1e3 * seconds.back(), loss);
+              tokens / step, m.seconds.size(), 1e3 * step, 1e3 * m.seconds.front(),
+              1e3 * m.seconds.back(), m.loss);
   std::printf("%.1f TFLOP/s of %.1f that a large product reaches here: %.1f %%\n",
               flops / step / 1e12, peak / 1e12, 100 * flops / step / peak);
+  if (m.gpu) std::printf("GPU: %.0f MHz, %.0f W (means)\n", m.gpu->clock_mhz, m.gpu->power_w);
   bench.print_memory();
   std::printf("forward and backward were one launch (a CUDA graph) in %lld of %lld steps\n",
               static_cast<long long>(bench.replayed()),
               static_cast<long long>(options.warmup + options.steps));
-  store_result({{"bench", "train"},
-                {"shape", options.shape},
-                {"recipe", options.precision},
-                {"sequences", options.sequences},
-                {"length", options.length},
-                {"routing", routing},
-                {"deterministic", options.deterministic},
-                {"graphs", options.graphs},
-                {"tokens_per_s", tokens / step},
-                {"step_seconds", step},
-                {"share_of_ceiling", flops / step / peak}},
-               options.device);
+  nlohmann::json result{{"bench", "train"},
+                        {"shape", options.shape},
+                        {"recipe", options.precision},
+                        {"sequences", options.sequences},
+                        {"length", options.length},
+                        {"tokens_per_step", tokens},
+                        {"routing", routing},
+                        {"deterministic", options.deterministic},
+                        {"graphs", options.graphs},
+                        {"tokens_per_s", tokens / step},
+                        {"step_seconds", step},
+                        {"share_of_ceiling", flops / step / peak}};
+  if (m.gpu) {
+    result["clock_mhz"] = m.gpu->clock_mhz;
+    result["power_w"] = m.gpu->power_w;
+  }
+  store_result(result, options.device);
+}
+}  // namespace
+
+void bench_shape(const ShapeBench& options) {
+  require_device(options.device);
+  Bench bench(options);
+  const DType operand = bench.model().precision().operand;
+  const double peak = kernels::measure_product_flops(operand, options.device);
+  for (std::int64_t i = 0; i < options.warmup; ++i) {
+    const double loss = bench.step();
+    std::printf("warm-up step %lld: loss %.4f, gradient norm %.3f\n", static_cast<long long>(i),
+                loss, bench.norm());
+    std::fflush(stdout);
+  }
+  report(bench, options, measure(bench, options), peak);
 
   Profile profile;
   bench.set_profile(&profile);
-  const auto start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 2; ++i) bench.step();
   std::printf("\nshares of two steps that wait after every operation:\n");
-  print_shares(profile, since(start));
+  print_shares(profile, seconds_since(start));
 }
 
 }  // namespace tessera::app
