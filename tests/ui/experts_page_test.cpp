@@ -114,6 +114,34 @@ class ExpertsPageTest : public QObject {
     }
   }
 
+  /// As wide as German leaves it beside the inspector in a window of 1024 x 700.
+  void aNarrowPageCutsNothing() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = expertRun(*home, "narrow", 1001);
+    Shown s(std::move(home), run.id(), {620, 600});
+    s.page.setComparing(true);
+    QVERIFY(waitUntil([&] { return s.page.baseStep() >= 0; }));
+    QVERIFY(waitUntil([&] { return s.map().columns() > 0; }));
+    s.page.resize(620, 600);  // less than it had asked for until it was narrow
+    QCOMPARE(s.page.width(), 620);
+    for (const QAbstractButton* button : s.page.findChildren<QAbstractButton*>()) {
+      if (!button->isVisible()) continue;
+      QVERIFY2(button->width() >= button->minimumSizeHint().width(), qPrintable(button->text()));
+      QVERIFY2(s.page.rect().contains(QRect(button->mapTo(&s.page, QPoint()), button->size())),
+               qPrintable(button->text()));
+    }
+    const auto cells = [&] {
+      return s.map().cellRect(0, s.map().columns() - 1).right() - s.map().cellRect(0, 0).left();
+    };
+    QVERIFY2(cells() >= 100, qPrintable(QString::number(cells())));
+    auto* alarms = s.page.findChild<AlarmsPanel*>();
+    const auto at = [&](const QWidget* one) { return one->mapTo(&s.page, QPoint()); };
+    QVERIFY(at(alarms).y() > at(&s.map()).y() + s.map().height());
+    picture(s.page, "experts-narrow");
+    s.page.resize(1200, 700);
+    QVERIFY(waitUntil([&] { return at(alarms).x() > at(&s.map()).x() + s.map().width(); }));
+  }
+
   void aHistogramCountsEveryExpert() {
     const Histogram h = histogramOf({0, 0.5f, 0.99f, 1, 1.49f, 4, std::nanf("")}, 8);
     QCOMPARE(h.width, 0.5);  // fair, 1, lies on an edge

@@ -4,6 +4,7 @@
 #include <QChart>
 #include <QGraphicsLayout>
 #include <QLegend>
+#include <QLocale>
 #include <QPen>
 
 #include "ui/theme/theme.h"
@@ -32,6 +33,8 @@ void dress(QChart& chart) {
   chart.setDropShadowEnabled(false);
   chart.setPlotAreaBackgroundVisible(false);
   chart.setAnimationOptions(QChart::NoAnimation);
+  chart.setLocalizeNumbers(true);
+  chart.setLocale(QLocale());
   chart.setTitleFont(font(TextSize::Body, false, true));
   chart.setTitleBrush(c.text);
   chart.setMargins(QMargins(kHalf, kHalf, kHalf, kHalf));

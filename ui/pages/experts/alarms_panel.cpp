@@ -17,6 +17,7 @@ namespace tessera::ui {
 
 namespace {
 constexpr std::size_t kMostRows = 200;
+constexpr int kFlatList = 72;
 
 QHBoxLayout* rowOf(QWidget* parent, const QString& before, QWidget* field, const QString& after) {
   auto* row = new QHBoxLayout;
@@ -49,17 +50,21 @@ AlarmsPanel::AlarmsPanel(Preferences& preferences, QWidget* parent)
   m_times->setAccessibleName(tr("Times the mean load that make an expert hot"));
   m_dead->setAccessibleName(tr("Dead experts"));
   m_hot->setAccessibleName(tr("Hot experts"));
-  auto* column = new QVBoxLayout(this);
-  column->setContentsMargins(0, 0, 0, 0);
-  column->setSpacing(theme::kHalf);
-  column->addWidget(m_deadTitle);
-  column->addLayout(rowOf(this, tr("no token in"), m_steps, tr("logged steps")));
-  column->addWidget(m_dead, 1);
-  column->addSpacing(theme::kHalf);
-  column->addWidget(m_hotTitle);
-  column->addLayout(rowOf(this, tr("more than"), m_times, tr("x the mean")));
-  column->addWidget(m_hot, 1);
-  column->addStretch();
+  m_parts = new QBoxLayout(QBoxLayout::TopToBottom, this);
+  m_parts->setContentsMargins(0, 0, 0, 0);
+  m_parts->setSpacing(theme::kGrid);
+  const auto add = [this](QWidget* title, QLayout* limit, QWidget* list) {
+    auto* part = new QVBoxLayout;
+    part->setSpacing(theme::kHalf);
+    part->addWidget(title);
+    part->addLayout(limit);
+    part->addWidget(list, 1);
+    part->addStretch();
+    m_parts->addLayout(part);
+  };
+  add(m_deadTitle, rowOf(this, tr("no token in"), m_steps, tr("logged steps")), m_dead);
+  add(m_hotTitle, rowOf(this, tr("more than"), m_times, tr("x the mean")), m_hot);
+  m_parts->addStretch();
   m_deadTitle->setToolTip(glossaryTip(QStringLiteral("dead_expert")));
   connect(m_steps, &QSpinBox::valueChanged, this, [this, &preferences](int value) {
     preferences.setValue(QStringLiteral("experts/dead_steps"), value);
@@ -81,6 +86,13 @@ AlarmsPanel::AlarmsPanel(Preferences& preferences, QWidget* parent)
     connect(list, &QListWidget::itemActivated, this, choose);
   }
   setAlarms({}, {}, true, 0, {});
+}
+
+void AlarmsPanel::setFlat(bool flat) {
+  m_parts->setDirection(flat ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+  for (QListWidget* list : {m_dead, m_hot}) {
+    list->setMaximumHeight(flat ? kFlatList : QWIDGETSIZE_MAX);
+  }
 }
 
 int AlarmsPanel::deadSteps() const {

@@ -8,6 +8,7 @@
 
 #include "ui/pages/experts/expert_math.h"
 
+class QBoxLayout;
 class QDoubleSpinBox;
 class QListWidget;
 class QSpinBox;
@@ -27,6 +28,8 @@ class AlarmsPanel : public QWidget {
   /// `looking`: the dead are not known yet, the steps before are still being read.
   void setAlarms(const std::vector<ExpertAlarm>& dead, const std::vector<ExpertAlarm>& hot,
                  bool looking, int steps, const QStringList& layerNames);
+  /// Dead and hot experts beside each other, in few lines.
+  void setFlat(bool flat);
   QListWidget* deadList() const { return m_dead; }
   QListWidget* hotList() const { return m_hot; }
 
@@ -37,6 +40,7 @@ class AlarmsPanel : public QWidget {
  private:
   void fill(QListWidget* list, const std::vector<ExpertAlarm>& alarms, const QStringList& names,
             bool ratios);
+  QBoxLayout* m_parts = nullptr;
   TextLabel *m_deadTitle, *m_hotTitle;
   QSpinBox* m_steps;
   QDoubleSpinBox* m_times;

@@ -28,6 +28,17 @@
 
 namespace tessera::ui {
 
+namespace {
+constexpr int kNarrow = 860, kAlarms = 212, kMap = 240;
+
+QBoxLayout* lines(QWidget* of) {
+  auto* layout = new QBoxLayout(QBoxLayout::LeftToRight, of);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(theme::kGrid);
+  return layout;
+}
+}  // namespace
+
 void ExpertsPage::build() {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
@@ -62,12 +73,13 @@ void ExpertsPage::addCommand(const QString& text, const QString& icon,
 
 QWidget* ExpertsPage::buildHeader() {
   auto* header = new QWidget(this);
-  auto* row = new QHBoxLayout(header);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(theme::kGrid);
+  m_headerLines = lines(header);
   m_picker = new RunPicker(studio().runs, header);
   m_picker->setPlaceholderText(tr("Choose a run"));
-  row->addWidget(m_picker, 1);
+  m_headerLines->addWidget(m_picker, 1);
+  auto* row = new QHBoxLayout;
+  row->setSpacing(theme::kGrid);
+  m_headerLines->addLayout(row);
   m_modes = new QButtonGroup(this);
   const std::pair<QString, QString> modes[] = {
       {tr("Load"), tr("Tokens routed to each expert in the step")},
@@ -89,6 +101,7 @@ QWidget* ExpertsPage::buildHeader() {
   m_compare = new QCheckBox(tr("Compare"), header);
   m_compare->setToolTip(tr("Another step or run beside this one"));
   row->addWidget(m_compare);
+  row->addStretch(1);
   m_tableButton = iconButton(QStringLiteral("table"), tr("Show as table"), header);
   row->addWidget(m_tableButton);
   return header;
@@ -96,9 +109,13 @@ QWidget* ExpertsPage::buildHeader() {
 
 QWidget* ExpertsPage::buildBaseRow() {
   m_baseRow = new QWidget(this);
-  auto* row = new QHBoxLayout(m_baseRow);
-  row->setContentsMargins(0, 0, 0, 0);
+  m_baseLines = lines(m_baseRow);
+  auto* row = new QHBoxLayout;
   row->setSpacing(theme::kGrid);
+  m_baseLines->addLayout(row);
+  auto* rest = new QHBoxLayout;
+  rest->setSpacing(theme::kGrid);
+  m_baseLines->addLayout(rest, 1);
   m_baseSpin = new QSpinBox(m_baseRow);
   m_baseSpin->setRange(0, std::numeric_limits<int>::max());
   m_baseSpin->setAccessibleName(tr("Step to compare with"));
@@ -112,10 +129,9 @@ QWidget* ExpertsPage::buildBaseRow() {
   row->addWidget(new TextLabel(tr("Compared with step"), theme::TextSize::Body, m_baseRow));
   row->addWidget(m_baseSpin);
   row->addWidget(new TextLabel(tr("of"), theme::TextSize::Body, m_baseRow));
-  row->addWidget(m_basePicker);
-  row->addWidget(m_baseHere);
-  row->addWidget(m_baseNote, 1);
-  row->addStretch(0);
+  row->addWidget(m_basePicker, 1);
+  rest->addWidget(m_baseHere);
+  rest->addWidget(m_baseNote, 1);
   m_baseRow->hide();
   return m_baseRow;
 }
@@ -136,6 +152,7 @@ QWidget* ExpertsPage::buildContent() {
   m_baseMap = new HeatMap(content);
   m_baseMap->setObjectName(QStringLiteral("expert-base-map"));
   m_baseMap->hide();
+  for (HeatMap* map : {m_map, m_baseMap}) map->setMinimumWidth(kMap);
   auto* maps = new QHBoxLayout;
   maps->setSpacing(0);
   maps->addWidget(m_map, 1);
@@ -172,18 +189,35 @@ QWidget* ExpertsPage::buildContent() {
   splitter->setStretchFactor(0, 3);
   splitter->setStretchFactor(1, 2);
   left->addWidget(splitter, 1);
-  auto* alarmCard = new Card(content);
-  auto* alarmLayout = new QVBoxLayout(alarmCard);
+  m_alarmCard = new Card(content);
+  auto* alarmLayout = new QVBoxLayout(m_alarmCard);
   alarmLayout->setContentsMargins(theme::kGrid, theme::kGrid, theme::kGrid, theme::kGrid);
-  m_alarms = new AlarmsPanel(studio().preferences, alarmCard);
+  m_alarms = new AlarmsPanel(studio().preferences, m_alarmCard);
   alarmLayout->addWidget(m_alarms);
-  alarmCard->setFixedWidth(212);
-  auto* row = new QHBoxLayout(content);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(theme::kGrid);
-  row->addLayout(left, 1);
-  row->addWidget(alarmCard);
+  m_columns = lines(content);
+  m_columns->addLayout(left, 1);
+  m_columns->addWidget(m_alarmCard);
   return content;
+}
+
+/// A small window has no room for all of it side by side: buttons would be cut, and maps would be
+/// narrower than the names of their layers.
+void ExpertsPage::arrange() {
+  const bool narrow = width() < kNarrow;
+  const auto direction = narrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight;
+  for (QBoxLayout* one : {m_headerLines, m_baseLines, m_columns}) {
+    one->setDirection(direction);
+  }
+  m_alarms->setFlat(narrow);
+  m_alarmCard->setMinimumWidth(narrow ? 0 : kAlarms);
+  m_alarmCard->setMaximumWidth(narrow ? QWIDGETSIZE_MAX : kAlarms);
+  m_alarmCard->setSizePolicy(QSizePolicy::Preferred,
+                             narrow ? QSizePolicy::Maximum : QSizePolicy::Preferred);
+}
+
+void ExpertsPage::resizeEvent(QResizeEvent* event) {
+  Page::resizeEvent(event);
+  arrange();
 }
 
 void ExpertsPage::buildInspector() {

@@ -8,6 +8,7 @@
 #include "ui/pages/experts/expert_math.h"
 #include "ui/pages/page.h"
 
+class QBoxLayout;
 class QButtonGroup;
 class QCheckBox;
 class QFormLayout;
@@ -52,6 +53,7 @@ class ExpertsPage : public Page {
 
  protected:
   void showEvent(QShowEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   // Making the page.
@@ -60,6 +62,7 @@ class ExpertsPage : public Page {
   QWidget* buildBaseRow();
   QWidget* buildContent();
   void buildInspector();
+  void arrange();
   void addCommand(const QString& text, const QString& icon, const std::function<void()>& run);
   void connectParts();
 
@@ -90,6 +93,9 @@ class ExpertsPage : public Page {
   void showTable();
 
   QButtonGroup* m_modes = nullptr;
+  /// From left to right, or one below the other where the page is narrow.
+  QBoxLayout *m_headerLines = nullptr, *m_baseLines = nullptr, *m_columns = nullptr;
+  QWidget* m_alarmCard = nullptr;
   RunPicker *m_picker = nullptr, *m_basePicker = nullptr;
   QCheckBox* m_compare = nullptr;
   QWidget *m_baseRow = nullptr, *m_inspector = nullptr;

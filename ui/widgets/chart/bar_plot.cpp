@@ -68,11 +68,19 @@ void BarPlot::paintEvent(QPaintEvent*) {
   painter.fillRect(rect(), c.raised);
   painter.setFont(theme::font(theme::TextSize::Body, false, true));
   painter.setPen(c.text);
-  painter.drawText(QRectF(8, 0, width() - 16, kHead), Qt::AlignVCenter, m_title);
-  const double titled = QFontMetricsF(painter.font()).horizontalAdvance(m_title);
+  // At the right stands what it is compared with.
+  const bool other = !m_otherName.isEmpty() && !m_other.empty();
+  const QFontMetricsF small(theme::font(theme::TextSize::Caption));
+  const double room = width() - 24 - (other ? small.horizontalAdvance(m_otherName) : 0);
+  const QFontMetricsF bold(painter.font());
+  const QString title = bold.elidedText(m_title, Qt::ElideRight, room);
+  painter.drawText(QRectF(8, 0, room, kHead), Qt::AlignVCenter, title);
+  const double titled = bold.horizontalAdvance(title);
   painter.setFont(theme::font(theme::TextSize::Caption));
   painter.setPen(c.textSecondary);
-  painter.drawText(QRectF(16 + titled, 0, width() - 24 - titled, kHead), Qt::AlignVCenter, m_unit);
+  if (16 + titled + small.horizontalAdvance(m_unit) <= room) {
+    painter.drawText(QRectF(16 + titled, 0, room - titled, kHead), Qt::AlignVCenter, m_unit);
+  }
   if (m_values.empty()) return;
 
   double low = 0, high = std::isfinite(m_reference) ? m_reference : 0;
@@ -155,7 +163,7 @@ void BarPlot::paintEvent(QPaintEvent*) {
   if (!m_referenceName.isEmpty()) foot += QStringLiteral("   - -  ") + m_referenceName;
   painter.drawText(QRectF(m_plot.left(), m_plot.bottom() + 16, m_plot.width(), 16), Qt::AlignCenter,
                    foot);
-  if (!m_otherName.isEmpty() && !m_other.empty()) {
+  if (other) {
     painter.setPen(theme::lineColor(1));
     painter.drawText(QRectF(m_plot.left(), 0, m_plot.width(), kHead),
                      Qt::AlignRight | Qt::AlignVCenter, m_otherName);

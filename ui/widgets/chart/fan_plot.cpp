@@ -71,9 +71,6 @@ void FanPlot::renderBase() {
   m_base.fill(c.raised);
   m_stale = false;
   QPainter painter(&m_base);
-  painter.setFont(theme::font(theme::TextSize::Body, false, true));
-  painter.setPen(c.text);
-  painter.drawText(QRectF(8, 0, width() - 16, kHead), Qt::AlignVCenter, m_title);
   m_plot = {};
   if (m_steps.empty() || m_lines == 0) {
     painter.setFont(theme::font(theme::TextSize::Body));
@@ -159,11 +156,28 @@ void FanPlot::paintSigns(QPainter& painter) {
   }
 }
 
+namespace {
+/// The title, with as much of it as `reading` at the right leaves.
+void paintHead(QPainter& painter, int width, const QString& title, const QString& reading) {
+  const theme::Colors& c = theme::colors();
+  const QRectF head(8, 0, width - 16, kHead);
+  painter.setFont(theme::font(theme::TextSize::Caption, true));
+  painter.setPen(c.textSecondary);
+  painter.drawText(head, Qt::AlignRight | Qt::AlignVCenter, reading);
+  const double taken = QFontMetricsF(painter.font()).horizontalAdvance(reading);
+  painter.setFont(theme::font(theme::TextSize::Body, false, true));
+  painter.setPen(c.text);
+  const double room = head.width() - (reading.isEmpty() ? 0 : taken + 8);
+  painter.drawText(head, Qt::AlignVCenter,
+                   QFontMetricsF(painter.font()).elidedText(title, Qt::ElideRight, room));
+}
+}  // namespace
+
 void FanPlot::paintEvent(QPaintEvent*) {
   if (m_stale || m_base.size() != size() * devicePixelRatioF()) renderBase();
   QPainter painter(this);
   painter.drawImage(QPointF(0, 0), m_base);
-  if (m_plot.isEmpty()) return;
+  if (m_plot.isEmpty()) return paintHead(painter, width(), m_title, {});
   const theme::Colors& c = theme::colors();
   paintSigns(painter);
   const auto drawStep = [&](double step, const QColor& color, double width) {
@@ -173,7 +187,6 @@ void FanPlot::paintEvent(QPaintEvent*) {
     painter.drawLine(QPointF(x, m_plot.top()), QPointF(x, m_signs.bottom()));
   };
   if (m_step >= 0) drawStep(double(m_step), c.accent, 2);
-  painter.setFont(theme::font(theme::TextSize::Caption, true));
   QString text;
   if (m_hover >= 0 && std::size_t(m_hover) < m_steps.size()) {
     const auto i = std::size_t(m_hover);
@@ -184,13 +197,14 @@ void FanPlot::paintEvent(QPaintEvent*) {
                   .arg(m_current)
                   .arg(chart::valueText(double(at(i, m_current)), chart::ValueKind::Number));
       const double sign = updateSign(i, m_current);
-      if (std::isfinite(sign)) text += tr(" · updates %1").arg(QString::asprintf("%+.2f", sign));
+      if (std::isfinite(sign))
+        text += tr(" · updates %1")
+                    .arg((sign > 0 ? QStringLiteral("+") : QString()) + numbers::fixed(sign, 2));
     }
   } else if (m_current >= 0 && !m_steps.empty()) {
     text = tr("expert %1 lit").arg(m_current);
   }
-  painter.setPen(c.textSecondary);
-  painter.drawText(QRectF(8, 0, width() - 16, kHead), Qt::AlignRight | Qt::AlignVCenter, text);
+  paintHead(painter, width(), m_title, text);
 }
 
 std::size_t FanPlot::nearest(double x) const {

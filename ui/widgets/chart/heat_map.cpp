@@ -164,7 +164,9 @@ void HeatMap::paintEvent(QPaintEvent*) {
   painter.fillRect(rect(), c.raised);
   painter.setPen(c.text);
   painter.setFont(theme::font(theme::TextSize::Body, false, true));
-  painter.drawText(QRectF(8, 0, m_map.right() - 8, kHead), Qt::AlignVCenter, m_title);
+  const double room = (m_bars.empty() ? m_legend.left() : m_barArea.left()) - 8 - kGap;
+  painter.drawText(QRectF(8, 0, room, kHead), Qt::AlignVCenter,
+                   painter.fontMetrics().elidedText(m_title, Qt::ElideRight, int(room)));
   if (m_rows > 0 && m_columns > 0) {
     painter.drawImage(m_map, m_image);  // nearest neighbour: cells stay cells
     const double w = m_map.width() / m_columns, h = m_map.height() / m_rows;

@@ -18,12 +18,14 @@ QString translated(const char* text) {
   return QCoreApplication::translate("Chart", text);
 }
 
-/// 1.2345 with as many digits as say something, no trailing zeros.
+/// 1.2345 with as many digits as say something, no trailing zeros; with the decimal point of the
+/// program's language, as all numbers of the studio.
 QString plainNumber(double v, int digits) {
   const double size = std::abs(v);  // 8000, not 8e+03
   if (size >= 1 && size < 1e9) digits = std::max(digits, static_cast<int>(std::log10(size)) + 1);
-  const QString text = QString::number(v, 'g', digits);
-  return text == QLatin1String("-0") ? QStringLiteral("0") : text;
+  QString text = QString::number(v, 'g', digits);
+  if (text == QLatin1String("-0")) return QStringLiteral("0");
+  return text.replace(u'.', QLocale().decimalPoint());
 }
 
 /// The prefix for numbers as large as `size`, with what it stands for.
@@ -120,7 +122,7 @@ std::vector<Tick> clockTicks(const Range& range, int most, bool wall) {
       continue;
     }
     const QDateTime t = QDateTime::fromMSecsSinceEpoch(qint64(std::llround(v * 1000)));
-    const QLocale c = QLocale::c();
+    const QLocale c;  // of the program
     if (step >= 86400) {
       ticks.push_back({v, c.toString(t.date(), QStringLiteral("d MMM"))});
     } else {
