@@ -11,10 +11,20 @@ add_custom_command(OUTPUT ${TESSERA_MAN}/tessera.1 COMMAND tessera man ${TESSERA
 add_custom_target(tessera_man ALL DEPENDS ${TESSERA_MAN}/tessera.1)
 install(DIRECTORY ${TESSERA_MAN}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         OPTIONAL FILES_MATCHING PATTERN "*.1")  # not there where only some targets were built
-# The manual, which the studio shows without a network.
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
-foreach(page chat-protocol released-models spec)  # pages that the guide refers to
-  install(FILES ${CMAKE_SOURCE_DIR}/docs/${page}.md DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera)
+# The manual, which the studio shows without a network, the pages that it refers to, and its
+# pictures, as far from each other as in a clone.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/guide DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera/docs)
+foreach(page chat-protocol released-models spec)
+  install(FILES ${CMAKE_SOURCE_DIR}/docs/${page}.md
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera/docs)
+endforeach()
+set(TESSERA_PICTURES packaging/screenshots)
+file(GLOB pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/guide/*.md)
+foreach(page ${pages})
+  file(STRINGS ${page} lines REGEX "${TESSERA_PICTURES}/")
+  string(REGEX MATCHALL "${TESSERA_PICTURES}/[a-z0-9-]+\\.png" pictures "${lines}")
+  list(TRANSFORM pictures PREPEND ${CMAKE_SOURCE_DIR}/)
+  install(FILES ${pictures} DESTINATION ${CMAKE_INSTALL_DATADIR}/tessera/${TESSERA_PICTURES})
 endforeach()
 if(TESSERA_HAVE_CUDA)
   # Where the program looks for it (core/base/backend.cpp), whatever the system calls its folder of

@@ -38,7 +38,9 @@ QString excerptOf(const QString& text, const QString& word) {
 
 QString manualFolder() {
   const std::filesystem::path resources = resources_folder();
-  for (const auto& folder : {resources / "guide", resources.parent_path() / "docs" / "guide"}) {
+  // Installed; or in a clone.
+  for (const auto& above : {resources, resources.parent_path()}) {
+    const std::filesystem::path folder = above / "docs" / "guide";
     std::error_code error;
     if (std::filesystem::is_directory(folder, error))
       return QString::fromStdString(folder.string());
