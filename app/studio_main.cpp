@@ -3,8 +3,10 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QMessageBox>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -23,7 +25,7 @@ struct Arguments {
   bool alone = false;
 };
 
-Arguments parse(const QApplication& application) {
+Arguments parse(const QCoreApplication& application) {
   QCommandLineParser parser;
   parser.setApplicationDescription(
       QStringLiteral("Trains, watches and talks to DeepSeek-V3-family models."));
@@ -86,12 +88,44 @@ int run(QApplication& application) {
   return QApplication::exec();
 }
 
+/// Whether only words are asked for, which need no display.
+bool asksForWords(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc, [](std::string_view argument) {
+    return argument == "--version" || argument == "-v" || argument == "--help" ||
+           argument == "-h" || argument == "--help-all";
+  });
+}
+
+/// NOTE: where Qt finds no display it aborts, with advice that helps nobody ("reinstall").
+bool hasDisplay(int argc, char** argv) {
+  const auto given = [](const char* name) { return !qEnvironmentVariableIsEmpty(name); };
+  return given("DISPLAY") || given("WAYLAND_DISPLAY") || given("QT_QPA_PLATFORM") ||
+         std::any_of(argv + 1, argv + argc,
+                     [](std::string_view argument) { return argument.ends_with("-platform"); });
+}
+
+void setNames() {
+  QCoreApplication::setApplicationName(QStringLiteral("tessera-studio"));
+  QCoreApplication::setApplicationVersion(QStringLiteral(TESSERA_VERSION));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  setNames();
+  if (asksForWords(argc, argv)) {
+    const QCoreApplication application(argc, argv);
+    parse(application);  // says them and ends
+    return 0;
+  }
+  if (!hasDisplay(argc, argv)) {
+    std::fputs(
+        "tessera-studio: there is no display to open a window on; hint: start it on a desktop, or "
+        "through `ssh -X`, or use the program `tessera`, which does the same in a terminal\n",
+        stderr);
+    return 1;
+  }
   QApplication application(argc, argv);
-  QApplication::setApplicationName(QStringLiteral("tessera-studio"));
-  QApplication::setApplicationVersion(QStringLiteral(TESSERA_VERSION));
   QApplication::setDesktopFileName(QStringLiteral("tessera-studio"));
   try {
     return run(application);
