@@ -5,7 +5,6 @@
 #include <charconv>
 #include <utility>
 
-#include "app/end_tokens.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/checkpoint/checkpoint.h"
@@ -118,7 +117,7 @@ TextModel TextModel::load(const fs::path& path, const TextModelOptions& options)
       *text.loaded_.model, text.tokenizer_,
       EngineOptions{.cache_tokens = context_of(options.context, config.max_position_embeddings),
                     .chunk_tokens = options.chunk_tokens},
-      end_tokens(text.folder_));
+      end_tokens(text.folder_, text.loaded_.config));
   return text;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/progress.h"
 #include "core/checkpoint/internal.h"
 #include "core/checkpoint/staged_folder.h"
 
@@ -76,7 +77,8 @@ Manifest read_manifest(const fs::path& checkpoint) {
 }
 
 /// What is wrong with a file of a checkpoint; empty when nothing.
-std::string check_file(const fs::path& checkpoint, const FolderFile& file, Verify verify) {
+std::string check_file(const fs::path& checkpoint, const FolderFile& file, Verify verify,
+                       const std::atomic<bool>* stop) {
   const fs::path path = checkpoint / file.name;
   std::error_code code;
   const std::uintmax_t bytes = fs::file_size(path, code);
@@ -85,7 +87,7 @@ std::string check_file(const fs::path& checkpoint, const FolderFile& file, Verif
     return fmt::format("{} has {} bytes, and was written with {}", file.name, bytes,
                        file.written.bytes);
   }
-  if (verify == Verify::Hashes && hash_file(path).xxh3 != file.written.xxh3) {
+  if (verify == Verify::Hashes && hash_file(path, stop).xxh3 != file.written.xxh3) {
     return fmt::format("{} does not hold the bytes that were written (its hash differs)",
                        file.name);
   }
@@ -115,23 +117,24 @@ std::vector<CheckpointInfo> scan(const fs::path& folder) {
   return found;
 }
 
-std::string other_checkpoint_hint(const fs::path& damaged) {
+std::string other_checkpoint_hint(const fs::path& damaged, const std::atomic<bool>* stop) {
   std::vector<CheckpointInfo> others = scan(damaged.parent_path());
   std::reverse(others.begin(), others.end());
   for (const CheckpointInfo& other : others) {
     if (other.path.filename() != damaged.filename() &&
-        check_checkpoint(other.path, Verify::Hashes).empty()) {
+        check_checkpoint(other.path, Verify::Hashes, stop).empty()) {
       return fmt::format("use {}, which is whole", other.path.string());
     }
   }
   return "there is no other whole checkpoint beside it";
 }
 
-fs::path verified(fs::path path, Verify verify) {
+fs::path verified(fs::path path, Verify verify, const std::atomic<bool>* stop) {
   if (!fs::is_directory(path)) throw Error(path.string(), "there is no such checkpoint");
-  const std::string damage = check_checkpoint(path, verify);
+  const std::string damage = check_checkpoint(path, verify, stop);
   if (!damage.empty()) {
-    throw Error(path.string(), "the checkpoint is damaged: " + damage, other_checkpoint_hint(path));
+    throw Error(path.string(), "the checkpoint is damaged: " + damage,
+                other_checkpoint_hint(path, stop));
   }
   return path;
 }
@@ -162,10 +165,12 @@ std::uint64_t bytes_needed(const CheckpointContents& contents, const std::string
 }
 
 void write_contents(StagedFolder& folder, const CheckpointContents& contents,
-                    const std::string& state, std::uint64_t shard_bytes, bool pin) {
-  folder.add(write_safetensors_folder(folder.path(), contents.weights, shard_bytes));
+                    const std::string& state, const SaveOptions& options, bool pin) {
+  folder.add(write_safetensors_folder(folder.path(), contents.weights, options.shard_bytes,
+                                      options.between));
   if (!contents.optimiser.empty()) {
-    folder.add({kOptimiser, write_safetensors(folder.path() / kOptimiser, contents.optimiser)});
+    folder.add({kOptimiser, write_safetensors(folder.path() / kOptimiser, contents.optimiser, {},
+                                              options.between)});
   }
   folder.add_text(kConfig, hf_config_json(contents.config).dump(2) + "\n");
   folder.add_text(kState, state);
@@ -216,14 +221,15 @@ fs::path save_checkpoint(const fs::path& run_folder, const CheckpointContents& c
   {
     StagedFolder folder(target);
     const bool pin = options.pin || fs::exists(target / kPinned);  // a replaced one stays pinned
-    write_contents(folder, contents, state, options.shard_bytes, pin);
+    write_contents(folder, contents, state, options, pin);
     folder.publish();
   }
   if (options.keep_last > 0) delete_old(checkpoints, target, options.keep_last);
   return target;
 }
 
-std::string check_checkpoint(const fs::path& checkpoint, Verify verify) {
+std::string check_checkpoint(const fs::path& checkpoint, Verify verify,
+                             const std::atomic<bool>* stop) {
   std::error_code code;
   if (!fs::exists(checkpoint / kManifest, code)) return "manifest.json is missing";
   try {
@@ -234,9 +240,12 @@ std::string check_checkpoint(const fs::path& checkpoint, Verify verify) {
     };
     if (!lists(kConfig) || !lists(kState)) return "manifest.json is incomplete";
     for (const FolderFile& file : manifest.files) {
-      if (std::string damage = check_file(checkpoint, file, verify); !damage.empty()) return damage;
+      const std::string damage = check_file(checkpoint, file, verify, stop);
+      if (!damage.empty()) return damage;
     }
     return {};
+  } catch (const Stopped&) {
+    throw;
   } catch (const json::exception& error) {
     return fmt::format("manifest.json is damaged: {}", error.what());
   } catch (const Error& error) {
@@ -289,9 +298,10 @@ json read_state(const fs::path& checkpoint) {
 /// `at(name)` gives the stored tensor; `names` are all that are stored.
 template <class At>
 void read_all(const fs::path& where, std::span<const NamedTensor> into,
-              std::vector<std::string> names, At&& at) {
+              std::vector<std::string> names, const std::atomic<bool>* stop, At&& at) {
   std::set<std::string, std::less<>> left(names.begin(), names.end());
   for (const NamedTensor& tensor : into) {
+    throw_if_stopped(stop, "checkpoint");
     const StoredTensor& stored = at(tensor.name);
     if (stored.dtype != tensor.data.dtype() ||
         !checkpoint_internal::same_shape(stored.shape, tensor.data)) {
@@ -311,8 +321,8 @@ void read_all(const fs::path& where, std::span<const NamedTensor> into,
 }
 }  // namespace
 
-Checkpoint::Checkpoint(fs::path path, Verify verify)
-    : path_(verified(std::move(path), verify)),
+Checkpoint::Checkpoint(fs::path path, Verify verify, const std::atomic<bool>* stop)
+    : path_(verified(std::move(path), verify, stop)),
       step_(read_manifest(path_).step),
       config_(read_hf_config(path_)),
       state_(read_state(path_)),
@@ -325,15 +335,17 @@ const SafetensorsFile& Checkpoint::optimiser() const {
   return *optimiser_;
 }
 
-void Checkpoint::read_weights(std::span<const NamedTensor> into) const {
-  read_all(path_, into, weights_.names(),
+void Checkpoint::read_weights(std::span<const NamedTensor> into,
+                              const std::atomic<bool>* stop) const {
+  read_all(path_, into, weights_.names(), stop,
            [&](const std::string& name) -> const StoredTensor& { return weights_.at(name); });
 }
 
-void Checkpoint::read_optimiser(std::span<const NamedTensor> into) const {
+void Checkpoint::read_optimiser(std::span<const NamedTensor> into,
+                                const std::atomic<bool>* stop) const {
   std::vector<std::string> names;
   for (const StoredTensor& tensor : optimiser().tensors()) names.push_back(tensor.name);
-  read_all(path_, into, std::move(names),
+  read_all(path_, into, std::move(names), stop,
            [&](const std::string& name) -> const StoredTensor& { return optimiser_->at(name); });
 }
 

@@ -13,6 +13,7 @@
 // checkpoints at a time; any number may read.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,7 @@ struct SaveOptions {
   int keep_last = 0;  ///< after a success, delete all but the newest N and the pinned; 0: keep all
   bool pin = false;
   std::uint64_t shard_bytes = kShardBytes;
+  Between between = {};  ///< called before every tensor
 };
 
 /// Writes `run_folder`/checkpoints/step-N and returns its path. A checkpoint of the same step is
@@ -74,7 +76,9 @@ std::optional<CheckpointInfo> find_latest_checkpoint(const std::filesystem::path
                                                      Verify verify = Verify::Sizes);
 
 /// What is wrong with a checkpoint folder; empty when nothing.
-std::string check_checkpoint(const std::filesystem::path& checkpoint, Verify verify);
+/// Throws Stopped when `stop` is set while files are read.
+std::string check_checkpoint(const std::filesystem::path& checkpoint, Verify verify,
+                             const std::atomic<bool>* stop = nullptr);
 
 /// Deletes a checkpoint, pinned or not; never leaves half of one under its name. A trainer that
 /// goes back to an older step removes those behind it, or they would be the latest.
@@ -83,10 +87,12 @@ void remove_checkpoint(const std::filesystem::path& checkpoint);
 void pin_checkpoint(const std::filesystem::path& checkpoint, bool pinned);
 
 /// A checkpoint opened for reading. The constructor verifies hashes unless told otherwise, and
-/// throws Error naming the damaged file and the checkpoint to use instead.
+/// throws Error naming the damaged file and the checkpoint to use instead. Whatever reads many
+/// bytes throws Stopped when `stop` is set on the way.
 class Checkpoint {
  public:
-  explicit Checkpoint(std::filesystem::path path, Verify verify = Verify::Hashes);
+  explicit Checkpoint(std::filesystem::path path, Verify verify = Verify::Hashes,
+                      const std::atomic<bool>* stop = nullptr);
 
   const std::filesystem::path& path() const { return path_; }
   std::int64_t step() const { return step_; }
@@ -98,8 +104,10 @@ class Checkpoint {
 
   /// Fills every view with the tensor of its name: same dtype, same shape, bit for bit. Throws
   /// Error for a missing name, another dtype or shape, and names of the checkpoint left over.
-  void read_weights(std::span<const NamedTensor> into) const;
-  void read_optimiser(std::span<const NamedTensor> into) const;
+  void read_weights(std::span<const NamedTensor> into,
+                    const std::atomic<bool>* stop = nullptr) const;
+  void read_optimiser(std::span<const NamedTensor> into,
+                      const std::atomic<bool>* stop = nullptr) const;
 
  private:
   std::filesystem::path path_;

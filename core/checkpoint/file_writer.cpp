@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/progress.h"
 
 namespace tessera {
 
@@ -121,7 +122,7 @@ WrittenFile FileWriter::finish() {
   return {bytes_, XXH3_64bits_digest(hash_->state)};
 }
 
-WrittenFile hash_file(const std::filesystem::path& path) {
+WrittenFile hash_file(const std::filesystem::path& path, const std::atomic<bool>* stop) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.value < 0) fail(path, "open", errno);
   ::posix_fadvise(file.value, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -132,6 +133,7 @@ WrittenFile hash_file(const std::filesystem::path& path) {
   std::vector<std::byte> buffer(4 * kBufferBytes);
   WrittenFile result;
   while (true) {
+    throw_if_stopped(stop, "checkpoint");
     const ssize_t got = ::read(file.value, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(path, "read", errno);

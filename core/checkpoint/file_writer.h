@@ -3,6 +3,7 @@
 // under their final name only when whole.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -43,8 +44,9 @@ class FileWriter {
   int descriptor_ = -1;
 };
 
-/// XXH3-64 of a whole file. Throws Error when it cannot be read.
-WrittenFile hash_file(const std::filesystem::path& path);
+/// XXH3-64 of a whole file. Throws Error when it cannot be read, and Stopped when `stop` is set on
+/// the way.
+WrittenFile hash_file(const std::filesystem::path& path, const std::atomic<bool>* stop = nullptr);
 
 /// Makes the names inside a folder durable (fsync of the folder).
 void sync_folder(const std::filesystem::path& folder);

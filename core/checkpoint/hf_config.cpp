@@ -3,6 +3,7 @@
 #include "core/checkpoint/hf_config.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -324,16 +325,19 @@ std::optional<std::int64_t> read_token(HfKeys& keys, const char* key) {
   return keys.as_integer(key, *value, kTokenExpected);
 }
 
-/// One token or a list of them.
+/// One token or a list of them; -1 stands for none.
 std::vector<std::int64_t> read_ends(HfKeys& keys) {
   const char* key = "eos_token_id";
   const json* value = keys.find(key);
   if (!value) return {};
-  if (!value->is_array()) return {keys.as_integer(key, *value, kTokenExpected)};
+  const json list = value->is_array() ? *value : json::array({*value});
   std::vector<std::int64_t> ends;
-  for (const json& id : *value) {
-    const std::int64_t end = keys.as_integer(key, id, "the numbers of tokens");
-    if (std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
+  for (const json& id : list) {
+    const std::int64_t end = keys.as_integer(key, id, "the number of a token, or a list of them");
+    if (end < -1 || end > std::numeric_limits<std::int32_t>::max()) {
+      keys.unsupported(key, *value, "the number of a token, or a list of them");
+    }
+    if (end >= 0 && std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
   }
   return ends;
 }
@@ -419,18 +423,41 @@ HfConfig parse_hf_config(const json& object, const std::string& where) {
   return config;
 }
 
-HfConfig read_hf_config(const std::filesystem::path& path) {
-  const std::filesystem::path file =
-      std::filesystem::is_directory(path) ? path / "config.json" : path;
+namespace {
+json read_json(const std::filesystem::path& file) {
   refuse_dangling_link(file);
   const std::string text = read_text_file(file, 64u << 20);
   refuse_mistaken_content(file, text);
-  const json object = json::parse(text, nullptr, false);
+  json object = json::parse(text, nullptr, false);
   if (object.is_discarded()) {
     throw Error(file.string(), "is not JSON",
                 "the file is damaged or incomplete: fetch or copy it again");
   }
-  return parse_hf_config(object, file.string());
+  return object;
+}
+}  // namespace
+
+HfConfig read_hf_config(const std::filesystem::path& path) {
+  const std::filesystem::path file =
+      std::filesystem::is_directory(path) ? path / "config.json" : path;
+  return parse_hf_config(read_json(file), file.string());
+}
+
+std::vector<std::int32_t> end_tokens(const std::filesystem::path& folder, const HfConfig& config) {
+  std::vector<std::int64_t> all = config.eos_token_ids;
+  const std::filesystem::path file = folder / "generation_config.json";
+  if (std::filesystem::exists(std::filesystem::symlink_status(file))) {
+    const json object = read_json(file);
+    HfKeys keys(object, file.string());
+    const std::vector<std::int64_t> more = read_ends(keys);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  std::vector<std::int32_t> ends;
+  for (const std::int64_t id : all) {
+    const auto end = static_cast<std::int32_t>(id);
+    if (std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
+  }
+  return ends;
 }
 
 }  // namespace tessera

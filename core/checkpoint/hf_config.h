@@ -51,6 +51,11 @@ HfConfig parse_hf_config(const nlohmann::json& json, const std::string& where);
 /// config.json of a folder, or the file itself.
 HfConfig read_hf_config(const std::filesystem::path& path);
 
+/// The tokens that end an answer of the model in `folder`: those of its config.json, which was read
+/// into `config`, and those of generation_config.json where there is one, as the other programs of
+/// the field stop at every one of them. Throws Error as read_hf_config() does.
+std::vector<std::int32_t> end_tokens(const std::filesystem::path& folder, const HfConfig& config);
+
 /// Never writes quantization_config: what we write is not quantised.
 nlohmann::json hf_config_json(const HfConfig& config);
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -19,6 +20,9 @@
 #include "core/checkpoint/file_writer.h"
 
 namespace tessera {
+
+/// Called between tensors while files are written; what it throws ends the work.
+using Between = std::function<void()>;
 
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
@@ -155,7 +159,8 @@ class SafetensorsWriter {
 /// Writes `tensors` in the given order, each in its own dtype.
 WrittenFile write_safetensors(const std::filesystem::path& path,
                               std::span<const NamedTensor> tensors,
-                              const SafetensorsMetadata& metadata = {});
+                              const SafetensorsMetadata& metadata = {},
+                              const Between& between = {});
 
 /// A file of a folder that was written, for a manifest.
 struct FolderFile {
@@ -182,6 +187,7 @@ std::vector<FolderFile> write_shard_index(const std::filesystem::path& folder,
 /// Writes model.safetensors, or shards and their index, into an existing folder.
 std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& folder,
                                                  std::span<const NamedTensor> tensors,
-                                                 std::uint64_t shard_bytes = kShardBytes);
+                                                 std::uint64_t shard_bytes = kShardBytes,
+                                                 const Between& between = {});
 
 }  // namespace tessera

@@ -292,13 +292,17 @@ std::vector<FolderFile> write_shard_index(const std::filesystem::path& folder,
 
 std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& folder,
                                                  std::span<const NamedTensor> tensors,
-                                                 std::uint64_t shard_bytes) {
+                                                 std::uint64_t shard_bytes,
+                                                 const Between& between) {
   const ShardPlan plan = plan_shards(plan_of(tensors), shard_bytes);
   std::vector<FolderFile> files;
   for (std::size_t shard = 0; shard < plan.shards.size(); ++shard) {
     SafetensorsWriter writer(folder / plan.files[shard], plan.shards[shard], kFormatMetadata);
     const std::size_t count = plan.shards[shard].size();
-    for (const NamedTensor& tensor : tensors.first(count)) writer.append(tensor.data);
+    for (const NamedTensor& tensor : tensors.first(count)) {
+      if (between) between();
+      writer.append(tensor.data);
+    }
     tensors = tensors.subspan(count);
     files.push_back({plan.files[shard], writer.finish()});
   }

@@ -135,9 +135,12 @@ WrittenFile SafetensorsWriter::finish() {
 
 WrittenFile write_safetensors(const std::filesystem::path& path,
                               std::span<const NamedTensor> tensors,
-                              const SafetensorsMetadata& metadata) {
+                              const SafetensorsMetadata& metadata, const Between& between) {
   SafetensorsWriter writer(path, plan_of(tensors), metadata);
-  for (const NamedTensor& tensor : tensors) writer.append(tensor.data);
+  for (const NamedTensor& tensor : tensors) {
+    if (between) between();
+    writer.append(tensor.data);
+  }
   return writer.finish();
 }
 

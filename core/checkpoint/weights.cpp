@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/parallel.h"
+#include "core/base/progress.h"
 #include "core/checkpoint/convert.h"
 #include "core/checkpoint/internal.h"
 
@@ -87,6 +88,7 @@ const std::vector<std::int64_t>& WeightSource::shape(std::string_view name) cons
 }
 
 const StoredTensor& WeightSource::use(std::string_view name) {
+  throw_if_stopped(stop_, "weights");
   const StoredTensor& tensor = folder_.at(name);
   used_.emplace(name);
   return tensor;

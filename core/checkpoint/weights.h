@@ -6,6 +6,7 @@
 // of a stack, or one for all. Both names hold what the stored value is multiplied by.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -25,6 +26,9 @@ class WeightSource {
  public:
   /// A folder or one .safetensors file.
   explicit WeightSource(std::filesystem::path path, ScaleBlock block = {});
+
+  /// From now on read() and read_part() throw Stopped when `stop`, which may be null, is set.
+  void set_stop(const std::atomic<bool>* stop) { stop_ = stop; }
 
   bool has(std::string_view name) const { return folder_.find(name) != nullptr; }
   /// Any name begins with this.
@@ -67,6 +71,7 @@ class WeightSource {
   void fill(const StoredTensor& tensor, std::int64_t row, std::int64_t column, const Tensor& to);
   SafetensorsFolder folder_;
   ScaleBlock block_;
+  const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<const Scales> last_scales_;  ///< a stack is read part by part
   std::set<std::string, std::less<>> used_;
 };

@@ -107,9 +107,7 @@ void Builder::check_options() const {
 void Builder::open_sources() {
   for (const Source& source : options_.sources) {
     readers_.emplace_back(source, reading_);
-    if (readers_.back().files().empty())
-      throw Error("data build", fmt::format("source '{}' has no files", source.name),
-                  "check its paths; names starting with '.' are passed over");
+    require_files(readers_.back(), source);
   }
 }
 

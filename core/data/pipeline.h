@@ -7,6 +7,7 @@
 #include <future>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/parallel.h"
 #include "core/base/progress.h"
 #include "core/data/source.h"
@@ -15,6 +16,13 @@ namespace tessera::data {
 
 /// Bounds what is in memory at a time: two batches.
 inline constexpr std::size_t kBatchBytes = 8 << 20, kBatchDocuments = 8192;
+
+/// Throws Error when nothing of a source is there to be read.
+inline void require_files(const SourceReader& reader, const Source& source) {
+  if (!reader.files().empty()) return;
+  throw Error("data.sources", fmt::format("source '{}' has no files", source.name),
+              "check its paths; names starting with '.' are passed over");
+}
 
 class BatchReader {
  public:

@@ -49,6 +49,7 @@ class Sampler {
   void add(const Source& source, std::int64_t budget, const FilterOptions& filter) {
     parts_.push_back({SourceReader(source, options_), budget, filter, {}});
     Part& part = parts_.back();
+    require_files(part.reader, source);  // told before a vocabulary is trained on the rest
     part.report.name = source.name;
     part.report.files = static_cast<std::int64_t>(part.reader.files().size());
     part.report.passed_over = part.reader.list().passed_over;

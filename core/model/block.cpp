@@ -34,11 +34,13 @@ Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, c
   const auto next = [&] { return pass.keep.take(x.dtype(), {x.size(0), x.size(1)}); };
   s.x = x;
   s.middle = next();
+  pass.look();
   {
     Arena::Frame frame(pass.scratch());
     s.attention_in = attention_norm_.input(pass, x, s.attention_rstd, false, s.middle);
     attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
   }
+  pass.look();
   Arena::Frame frame(pass.scratch());
   Tensor y = next();
   s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_, y);
@@ -50,6 +52,7 @@ void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotar
                      const BlockStash& s, const BalanceTerm& balance, const Tensor& dx) const {
   Arena::Frame frame(pass.scratch());
   const Tensor dh = pass.scratch().take(dx.dtype(), {dx.size(0), dx.size(1)});
+  pass.look();
   {
     Arena::Frame of_ffn(pass.scratch());
     const Operand h = ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_);
@@ -60,6 +63,7 @@ void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotar
     }
   }
   ffn_norm_.backward(pass.context, dh, s.middle, s.ffn_rstd, true, dx);
+  pass.look();
   const Operand h = attention_norm_.saved(pass, s.attention_in, s.x, s.attention_rstd);
   attention_.backward(pass, dx, h, sequences, rotary, s.attention, dh);
   attention_norm_.backward(pass.context, dh, s.x, s.attention_rstd, true, dx);

@@ -40,6 +40,7 @@ void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadSt
   const std::int64_t step = rows_per_slice(vocabulary, context.device);
   for (std::int64_t from = 0; from < tokens; from += step) {
     const std::int64_t to = std::min(tokens, from + step);
+    pass.look();
     Arena::Frame frame(pass.scratch());
     const Tensor slice = pass.scratch().take(type, {to - from, vocabulary});
     logits(pass, s, from, to, slice);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/context.h"
+#include "core/base/patience.h"
 #include "core/model/parameters.h"
 
 namespace tessera {
@@ -22,8 +23,13 @@ struct Pass {
   Arena& keep;  ///< lives until backward has used it
   Precision precision;
   RouterObserver* observer = nullptr;  ///< is told what the routers of a forward pass decide
+  const Patience* patience = nullptr;  ///< is asked between the halves of layers; absent: nobody
 
   Arena& scratch() const { return *context.scratch; }
+  /// Throws Stopped where the pass is to be given up; see Patience.
+  void look() const {
+    if (patience) patience->look("model");
+  }
   /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
   Tensor plain(const Tensor& x, Arena& arena) const;
 

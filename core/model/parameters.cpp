@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/normals.h"
 #include "core/base/parallel.h"
+#include "core/base/progress.h"
 #include "core/base/random.h"
 #include "core/base/transfer.h"
 #include "kernels/convert/convert.h"
@@ -247,10 +248,11 @@ void initialise_on_gpu(const Parameter& p, const Buffer& staging, std::uint64_t 
 }
 }  // namespace
 
-void ParameterSet::initialise(std::uint64_t seed, double sigma) {
+void ParameterSet::initialise(std::uint64_t seed, double sigma, const std::atomic<bool>* stop) {
   constexpr std::size_t kStagingBytes = std::size_t{32} << 20;
   Buffer staging;
   for (const Parameter& p : parameters_) {
+    throw_if_stopped(stop, "model");
     if (p.value.device() != Device::Cpu) {
       if (staging.bytes() == 0) staging = Buffer(kStagingBytes);
       initialise_on_gpu(p, staging, seed, sigma);

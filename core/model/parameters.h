@@ -3,6 +3,7 @@
 // that released checkpoints give to their parts.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
@@ -67,7 +68,8 @@ class ParameterSet {
                 bool measuring = false);
 
   /// N(0, sigma) for matrices, 1 for norms, 0 for states. A function of (seed, name, index) alone.
-  void initialise(std::uint64_t seed, double sigma);
+  /// Throws Stopped when `stop` is set on the way.
+  void initialise(std::uint64_t seed, double sigma, const std::atomic<bool>* stop = nullptr);
 
   /// Renews the copies that products read. To be called after values change.
   void refresh_operands(Context& context);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/mistaken_file.h"
 #include "core/tokenizer/sentencepiece_tokenizer.h"
 #include "core/tokenizer/utf8.h"
 
@@ -55,32 +56,19 @@ fs::path vocabulary_file(const fs::path& path) {
   }
   return path;
 }
-
-/// Clones without git-lfs hold a text of three lines where a large file belongs.
-bool is_lfs_pointer(std::string_view bytes) {
-  return bytes.starts_with("version https://git-lfs");
-}
 }  // namespace
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const fs::path& path) {
   const fs::path file_path = vocabulary_file(path);
+  refuse_dangling_link(file_path);
   std::ifstream file(file_path, std::ios::binary);
-  if (!file && fs::is_symlink(file_path) && !fs::exists(file_path)) {
-    throw Error(
-        file_path.string(),
-        fmt::format("is a link to {}, which is not there", fs::read_symlink(file_path).string()),
-        "fetch the file again");
-  }
   std::string model;
   if (file) model.assign(std::istreambuf_iterator<char>(file), {});
   if (!file) {
     throw Error(file_path.string(), "cannot read the vocabulary",
                 "check that the file may be read");
   }
-  if (is_lfs_pointer(model)) {
-    throw Error(file_path.string(), "is a Git LFS pointer: the file itself was not downloaded",
-                "run `git lfs pull` in the folder, or download the file");
-  }
+  refuse_mistaken_content(file_path, model);
   return make_sentencepiece_tokenizer(std::move(model), file_path.string());
 }
 

@@ -103,7 +103,9 @@ class Preparation {
     if (!generated.empty() && !data::is_built(shards_)) {
       note("text written by the program itself, as no sample of other text is here: " + generated);
     }
+    const bool first_start = !fs::exists(options_.tokenizer_file);
     data_.tokenizer = find_tokenizer();
+    if (first_start) tell_alterations();
     check_rows();
     if (!goes_on()) check_start_from();
     make_shards();
@@ -138,6 +140,7 @@ class Preparation {
   std::string source_names() const;
   void keep(const std::string& key, const fs::path& folder,
             const std::vector<std::string>& files) const;
+  void tell_alterations() const;
   void check_rows() const;
   void check_start_from() const;
   data::BuildOptions build_options() const;
@@ -243,6 +246,13 @@ std::shared_ptr<const Tokenizer> Preparation::train_vocabulary() const {
   training.stop = options_.stop;
   training.progress = options_.progress;
   return train_tokenizer(sample.texts, training);
+}
+
+/// Text that the model can never see as it was written: a model of code, say, without its tabs.
+void Preparation::tell_alterations() const {
+  const std::string& what = data_.tokenizer->alterations();
+  if (what.empty()) return;
+  note(fmt::format("the vocabulary changes the text before it encodes it: {}", what));
 }
 
 void Preparation::check_rows() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/train/train_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -29,6 +30,8 @@ namespace tessera {
 namespace {
 /// What the run was asked to do between two steps.
 enum class Wish { GoOn, StopSaving, StopNow };
+/// Whether a checkpoint was asked for by itself. Such a one is written whatever is asked for next.
+enum class Asked { No, Yes };
 
 class Run {
  public:
@@ -50,7 +53,11 @@ class Run {
       return stop_before_first_step();
     }
     first_step_ = trainer_->next_step();
-    return go_on();
+    try {
+      return go_on();
+    } catch (const Stopped&) {
+      return stop_unsaved();
+    }
   }
 
  private:
@@ -70,12 +77,15 @@ class Run {
   void validate();
   void measure_validation();
   void write_samples();
-  bool save();
-  void write_checkpoint(const CheckpointContents& contents);
+  bool save(Asked asked = Asked::No);
+  void write_checkpoint(const CheckpointContents& contents, Asked asked);
+  void look_while_saving();
+  std::vector<Control> requests();
   Wish look_for_requests();
   Wish wait_while_paused();
   RunState go_on();
   RunState stop_before_first_step();
+  RunState stop_unsaved();
   RunState stop(Wish wish);
   RunState finish();
   std::string inside_folder(const std::filesystem::path& path) const;
@@ -98,6 +108,8 @@ class Run {
   std::filesystem::path rolled_back_to_;  ///< the checkpoint of the last rollback,
   std::int64_t rollbacks_ = 0;            ///< and how many there were to it
   bool told_no_checkpoint_ = false;
+  bool told_stop_ = false;
+  std::vector<Control> requests_;  ///< those taken from the folder that nobody has answered yet
 };
 
 void Run::prepare() {
@@ -146,7 +158,8 @@ void Run::start() {
   // Weights to begin with are wanted at the beginning only, and may be gone by now.
   if (!from.empty()) spec_.checkpoint.start_from.clear();
   sink_.phase({.phase = "model", .unit = {}});
-  trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_);
+  trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_,
+                                       &stop_.flag());
   spikes_ =
       std::make_unique<SpikeDetector>(spec_.stability.spike_window, spec_.stability.spike_factor);
   throw_if_stopped(&stop_.flag(), "model");
@@ -189,9 +202,8 @@ std::filesystem::path Run::starting_checkpoint() const {
 
 void Run::resume_from(const std::filesystem::path& from) {
   sink_.phase({.phase = "checkpoint", .unit = {}});
-  const Checkpoint checkpoint(from);
-  throw_if_stopped(&stop_.flag(), "checkpoint");
-  trainer_->restore(checkpoint);
+  const Checkpoint checkpoint(from, Verify::Hashes, &stop_.flag());
+  trainer_->restore(checkpoint, /*keep_data_position=*/false, &stop_.flag());
   if (checkpoint.state().contains("spikes")) spikes_->restore(checkpoint.state().at("spikes"));
   saved_step_ = trainer_->next_step();
   sink_.emit(ResumeEvent{trainer_->next_step() - 1, trainer_->tokens(), inside_folder(from)});
@@ -207,7 +219,7 @@ std::string Run::inside_folder(const std::filesystem::path& path) const {
 void Run::one_step() {
   std::optional<StepReport> report;
   try {
-    report = trainer_->step_unless(&stop_.flag());
+    report = trainer_->step_unless(&stop_.flag(), options_.patience);
   } catch (const NotFinite& error) {
     return roll_back(error.step(), error.what_failed());
   }
@@ -287,7 +299,8 @@ void Run::roll_back(std::int64_t from_step, const std::string& reason) {
                         inside_folder(latest->path)));
   }
   ++rollbacks_;
-  trainer_->restore(Checkpoint(latest->path), /*keep_data_position=*/true);
+  const Checkpoint good(latest->path, Verify::Hashes, &stop_.flag());
+  trainer_->restore(good, /*keep_data_position=*/true, &stop_.flag());
   trainer_->skip_data(spec_.stability.skip_steps);
   saved_step_ = trainer_->next_step();
   sink_.set_step(trainer_->next_step() - 1);
@@ -352,7 +365,7 @@ void Run::write_samples() {
   options.sampling.seed = static_cast<std::uint64_t>(spec_.run.seed);
   options.sampling.vocabulary = data_.tokenizer->vocab_size();
   options.max_tokens = spec_.samples.tokens;
-  options.stop = {data_.tokenizer->specials().eos};
+  options.stop = trainer_->ends();
   for (const std::string& prompt : spec_.samples.prompts) {
     CachedSequence sequence = engine.open();
     const auto goes_on = [this](const Choice&) { return !stop_.flag(); };
@@ -365,7 +378,7 @@ void Run::write_samples() {
 }
 
 /// False where the weights are spoilt: the run has then gone back to the newest checkpoint instead.
-bool Run::save() {
+bool Run::save(Asked asked) {
   if (saved_step_ == trainer_->next_step()) return true;
   CheckpointContents contents = trainer_->contents();
   if (const std::string spoilt = first_not_finite(contents); !spoilt.empty()) {
@@ -375,14 +388,15 @@ bool Run::save() {
     return false;
   }
   contents.state["spikes"] = spikes_->state();
-  write_checkpoint(contents);
+  write_checkpoint(contents, asked);
   return true;
 }
 
-void Run::write_checkpoint(const CheckpointContents& contents) {
+void Run::write_checkpoint(const CheckpointContents& contents, Asked asked) {
   sink_.state(RunState::Saving);
   const auto start = std::chrono::steady_clock::now();
-  const SaveOptions options{.keep_last = static_cast<int>(spec_.checkpoint.keep)};
+  SaveOptions options{.keep_last = static_cast<int>(spec_.checkpoint.keep)};
+  if (asked == Asked::No) options.between = [this] { look_while_saving(); };
   const std::filesystem::path path = save_checkpoint(folder_.path(), contents, options);
   saved_step_ = trainer_->next_step();
   CheckpointEvent event;
@@ -395,12 +409,35 @@ void Run::write_checkpoint(const CheckpointContents& contents) {
   sink_.state(RunState::Running);
 }
 
+/// A stop that saves needs the very checkpoint that is being written; one that does not save gives
+/// it up.
+void Run::look_while_saving() {
+  if (!stop_.look()) return;
+  const std::vector<Control> more = take_requests(folder_);
+  requests_.insert(requests_.end(), more.begin(), more.end());
+  if (std::find(requests_.begin(), requests_.end(), Control::StopNow) != requests_.end()) {
+    throw Stopped("saving");
+  }
+  if (std::exchange(told_stop_, true)) return;
+  sink_.message("note", fmt::format("asked to stop: the run ends as soon as the checkpoint after "
+                                    "step {} is written",
+                                    trainer_->next_step()));
+}
+
+/// Those that were taken from the folder while a checkpoint was written, and then those in it.
+std::vector<Control> Run::requests() {
+  std::vector<Control> all = std::exchange(requests_, {});
+  const std::vector<Control> more = take_requests(folder_);
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
 Wish Run::look_for_requests() {
   if (is_set(options_.stop)) return Wish::StopSaving;
-  for (const Control request : take_requests(folder_)) {
+  for (const Control request : requests()) {
     if (request == Control::StopSaving) return Wish::StopSaving;
     if (request == Control::StopNow) return Wish::StopNow;
-    if (request == Control::Save) save();
+    if (request == Control::Save) save(Asked::Yes);
     if (request == Control::Pause) {
       const Wish wish = wait_while_paused();
       if (wish != Wish::GoOn) return wish;
@@ -414,10 +451,10 @@ Wish Run::wait_while_paused() {
   while (true) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     if (is_set(options_.stop)) return Wish::StopSaving;
-    for (const Control request : take_requests(folder_)) {
+    for (const Control request : requests()) {
       if (request == Control::StopSaving) return Wish::StopSaving;
       if (request == Control::StopNow) return Wish::StopNow;
-      if (request == Control::Save) save();
+      if (request == Control::Save) save(Asked::Yes);
       if (request == Control::Resume) {
         sink_.state(RunState::Running);
         return Wish::GoOn;
@@ -448,7 +485,17 @@ RunState Run::stop_before_first_step() {
   return RunState::Stopped;
 }
 
+/// Where the work that was given up leaves nothing to save: a checkpoint that was being written, or
+/// one that was being gone back to.
+RunState Run::stop_unsaved() {
+  take_requests(folder_);
+  sink_.state(RunState::Stopping);
+  sink_.state(RunState::Stopped, "stopped on request, not saved");
+  return RunState::Stopped;
+}
+
 RunState Run::stop(Wish wish) {
+  told_stop_ = true;
   sink_.state(RunState::Stopping);
   if (wish == Wish::StopNow) {
     sink_.state(RunState::Stopped, "stopped on request, not saved");

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 
 #include "core/base/collective.h"
+#include "core/base/patience.h"
 #include "core/run/events.h"
 #include "core/run/run_folder.h"
 
@@ -20,6 +22,8 @@ struct TrainRunOptions {
   std::filesystem::path cache;
   /// Set when a signal comes: the run saves and stops, within seconds, whatever it is doing.
   const std::atomic<bool>* stop = nullptr;
+  /// How long the step in progress may go on when a stop was asked for, before it is given up.
+  std::chrono::milliseconds patience = kUsualPatience;
   /// Ends after this many steps of this process, with a checkpoint; 0: when the curriculum ends.
   std::int64_t most_steps = 0;
 };

@@ -24,12 +24,13 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Whether a step that was asked to stop after `done` of its `rows` is better given up than ended:
-/// whoever asks waits for a few seconds only.
-bool is_long_way(Clock::time_point start, std::int64_t done, std::int64_t rows) {
-  constexpr double kPatience_s = 2;
+/// Whether a step that was asked to stop after `done` of its `rows` would last longer than the
+/// patience, if it goes on as it did so far.
+bool is_long_way(Clock::time_point start, std::int64_t done, std::int64_t rows,
+                 std::chrono::duration<double> patience) {
+  if (done == 0) return false;
   const double share = static_cast<double>(rows - done) / static_cast<double>(done);
-  return seconds_since(start) * share > kPatience_s;
+  return seconds_since(start) * share > patience.count();
 }
 }  // namespace
 
@@ -37,25 +38,29 @@ StepReport Trainer::step() {
   return *step_unless(nullptr);
 }
 
-std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop) {
+std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
+                                               std::chrono::milliseconds patience) {
   const Clock::time_point start = Clock::now();
   const StageAt at = schedule_.at_step(next_step_);
+  const nlohmann::json data_before = stream_.state();
   enter_stage(at);
   follow_mixture(at);
   clear_sums();
 
-  const nlohmann::json data_before = stream_.state();
   const data::Batch batch = stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
   const StepTargets targets = count_targets(batch, at);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
-  for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
-    if (row > 0 && is_set(stop) && is_long_way(start, row, rows)) {
-      stream_.restore(data_before);
-      return {};
+  const Patience asked(stop, patience);
+  try {
+    for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
+      if (is_set(stop) && is_long_way(start, row, rows, patience)) throw Stopped("trainer");
+      MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
+      accumulate(part, targets, at, asked);
+      micro_memory_ = part.take_memory();
     }
-    MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
-    accumulate(part, targets, at);
-    micro_memory_ = part.take_memory();
+  } catch (const Stopped&) {
+    give_up_step(data_before);
+    return {};
   }
   reduce();  // gradients, losses and loads over all ranks
   const OptimiserReport clip = optimiser_.measure(context_);
@@ -66,6 +71,15 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop) {
   ++next_step_;
   result.seconds = seconds_since(start);
   return result;
+}
+
+/// All as it was after the last whole step: gradients are cleared at the beginning of each step,
+/// and nothing else was touched.
+void Trainer::give_up_step(const nlohmann::json& data_before) {
+  const StageAt last = last_stage();
+  enter_stage(last);
+  follow_mixture(last);
+  stream_.restore(data_before);
 }
 
 namespace {
@@ -100,7 +114,7 @@ OptimiserOptions optimiser_options(const RunSpec::Optimiser& o) {
 }  // namespace
 
 Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
-                 const SpecialTokens& specials, Collective& ranks)
+                 const SpecialTokens& specials, Collective& ranks, const std::atomic<bool>* stop)
     : spec_(spec),
       schedule_(spec),
       ranks_(ranks),
@@ -121,7 +135,7 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
   recordings_.enable(spec.host.cuda_graphs);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
-  config_.eos_token_ids = {specials.eos};
+  add_ends({specials.eos});
   const std::int64_t blocks = model_->moe_blocks();
   const std::int64_t experts = std::max<std::int64_t>(1, spec.model.n_routed_experts);
   sums_memory_ = Buffer(static_cast<std::size_t>(3 + blocks) * sizeof(double), spec.host.device);
@@ -131,15 +145,37 @@ Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> datas
   loads_memory_ =
       Buffer(static_cast<std::size_t>(blocks * experts) * sizeof(std::int64_t), spec.host.device);
   loads_ = loads_memory_.view(DType::I64, {blocks, experts});
+  begin_weights(stop);
+}
 
-  if (spec.checkpoint.start_from.empty()) {
-    model_->initialise(static_cast<std::uint64_t>(spec.run.seed));
-    model_->parameters().refresh_operands(context_);
-  } else {
-    const std::filesystem::path folder = resolve_path(spec.checkpoint.start_from);
-    WeightSource source(folder, read_hf_config(folder).fp8_block);
-    load_weights(*model_, source, context_);
+/// Random weights, or those that checkpoint.start_from names.
+void Trainer::begin_weights(const std::atomic<bool>* stop) {
+  if (spec_.checkpoint.start_from.empty()) {
+    model_->parameters().initialise(static_cast<std::uint64_t>(spec_.run.seed),
+                                    model_->config().initializer_range, stop);
+    return model_->parameters().refresh_operands(context_);
   }
+  const std::filesystem::path folder = resolve_path(spec_.checkpoint.start_from);
+  const HfConfig config = read_hf_config(folder);
+  const std::vector<std::int32_t> ends = end_tokens(folder, config);
+  add_ends({ends.begin(), ends.end()});
+  WeightSource source(folder, config.fp8_block);
+  source.set_stop(stop);
+  load_weights(*model_, source, context_);
+}
+
+/// Leaves out -1, which a vocabulary without an end has, and what is known already.
+void Trainer::add_ends(const std::vector<std::int64_t>& ends) {
+  std::vector<std::int64_t>& known = config_.eos_token_ids;
+  for (const std::int64_t end : ends) {
+    if (end >= 0 && std::find(known.begin(), known.end(), end) == known.end()) {
+      known.push_back(end);
+    }
+  }
+}
+
+std::vector<std::int32_t> Trainer::ends() const {
+  return {config_.eos_token_ids.begin(), config_.eos_token_ids.end()};
 }
 
 /// The stage that the model was trained in last. NOTE: at the border of two stages the next step
@@ -207,7 +243,7 @@ Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const Stag
 
 /// Forward and backward of one micro-batch; adds to gradients, sums and loads.
 void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
-                         const StageAt& at) {
+                         const StageAt& at, const Patience& patience) {
   const Objective objective{
       .loss_scale = 1.0 / targets.next,
       .mtp_scale = at.mtp_lambda / targets.mtp,
@@ -222,14 +258,16 @@ void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targe
       sequences.max_length, objective,         first};
   recordings_.run(context_, key, [&] {
     parameters.mark_gradients(first);
-    forward_backward(micro.batch(), objective);
+    forward_backward(micro.batch(), objective, patience);
   });
   parameters.mark_gradients(false);
 }
 
-void Trainer::forward_backward(const Microbatch& batch, const Objective& objective) {
+void Trainer::forward_backward(const Microbatch& batch, const Objective& objective,
+                               const Patience& patience) {
   Arena::Frame frame(keep_);
   Pass pass{context_, keep_, model_->precision()};
+  pass.patience = &patience;
   ModelStash stash;
   model_->forward_loss(pass, batch, objective, stash);
   model_->backward(pass, batch, objective, stash, balance_losses_);
@@ -304,11 +342,12 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
   const Buffer total_memory(sizeof(double), context_.device);
   const Tensor total = total_memory.view(DType::F64, {1});
   std::int64_t targets = 0;
+  const Patience none(stop, std::chrono::milliseconds(0));
   for (std::int64_t row = 0; row < rows; row += micro) {
-    throw_if_stopped(stop, "validation");
     MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
     Arena::Frame frame(keep_);
     Pass pass{context_, keep_, model_->precision()};
+    pass.patience = &none;
     Microbatch without_mtp = part.batch();
     without_mtp.mtp_tokens = Tensor();
     ModelStash stash;

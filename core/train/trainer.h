@@ -4,12 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/base/collective.h"
 #include "core/base/error.h"
+#include "core/base/patience.h"
 #include "core/base/profile.h"
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
@@ -48,14 +50,17 @@ class NotFinite : public Error {
 class Trainer {
  public:
   /// `dataset` must be of the vocabulary that `specials` belong to. The spec was checked before.
+  /// Throws Stopped when `stop` is set while weights to begin with are made or read.
   Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
-          const SpecialTokens& specials, Collective& ranks);
+          const SpecialTokens& specials, Collective& ranks,
+          const std::atomic<bool>* stop = nullptr);
 
   /// One optimiser step. Throws NotFinite when the loss or the gradients are not.
   StepReport step();
-  /// The same, but when `stop` is set while more than a moment's work is left, the step is given up
-  /// as if it had not begun, and nothing is returned.
-  std::optional<StepReport> step_unless(const std::atomic<bool>* stop);
+  /// The same, but when `stop` is set while more work is left than `patience` lasts, the step is
+  /// given up as if it had not begun, also in the middle of a micro-batch, and nothing is returned.
+  std::optional<StepReport> step_unless(const std::atomic<bool>* stop,
+                                        std::chrono::milliseconds patience = kUsualPatience);
   bool finished() const { return next_step_ >= schedule_.total_steps(); }
   std::int64_t next_step() const { return next_step_; }
   std::int64_t tokens() const { return schedule_.at_step(next_step_).tokens; }
@@ -72,10 +77,16 @@ class Trainer {
   /// Everything that the next step depends on. Views stay valid as long as the trainer.
   CheckpointContents contents() const;
   /// Continues where `checkpoint` was written, to the last bit. With `keep_data_position` the data
-  /// goes on from where it is now instead.
-  void restore(const Checkpoint& checkpoint, bool keep_data_position = false);
+  /// goes on from where it is now instead. Throws Stopped when `stop` is set on the way: the
+  /// trainer is then neither here nor there, and must not be saved.
+  void restore(const Checkpoint& checkpoint, bool keep_data_position = false,
+               const std::atomic<bool>* stop = nullptr);
   /// Leaves out the batches of `steps` steps.
   void skip_data(std::int64_t steps);
+
+  /// Tokens that end an answer of this model: the vocabulary's own, and those of the weights that
+  /// it began with. Checkpoints name them as well.
+  std::vector<std::int32_t> ends() const;
 
   Model& model() { return *model_; }
   const Schedule& schedule() const { return schedule_; }
@@ -92,14 +103,19 @@ class Trainer {
   StageAt last_stage() const;
   void enter_stage(const StageAt& at);
   void follow_mixture(const StageAt& at);
+  void give_up_step(const nlohmann::json& data_before);
+  void add_ends(const std::vector<std::int64_t>& ends);
+  void begin_weights(const std::atomic<bool>* stop);
   void clear_sums();
   /// Tokens of a step that have a target: of the next token, and of MTP.
   struct StepTargets {
     double next = 0, mtp = 0;
   };
   StepTargets count_targets(const data::Batch& batch, const StageAt& at);
-  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const StageAt& at);
-  void forward_backward(const Microbatch& batch, const Objective& objective);
+  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const StageAt& at,
+                  const Patience& patience);
+  void forward_backward(const Microbatch& batch, const Objective& objective,
+                        const Patience& patience);
   void reduce();
   void balance_experts(const StageAt& at);
   StepReport report(const StageAt& at, const StepTargets& targets,

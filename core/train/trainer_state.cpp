@@ -29,9 +29,11 @@ CheckpointContents Trainer::contents() const {
           .files = {dataset_->tokenizer_path()}};
 }
 
-void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position) {
-  checkpoint.read_weights(named_weights(*model_));
-  checkpoint.read_optimiser(moments_of(optimiser_));
+void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position,
+                      const std::atomic<bool>* stop) {
+  checkpoint.read_weights(named_weights(*model_), stop);
+  checkpoint.read_optimiser(moments_of(optimiser_), stop);
+  add_ends(checkpoint.config().eos_token_ids);
   model_->parameters().refresh_operands(context_);
   try {
     const nlohmann::json& state = checkpoint.state();

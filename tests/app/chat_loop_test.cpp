@@ -12,7 +12,6 @@
 #include <sstream>
 #include <utility>
 
-#include "app/end_tokens.h"
 #include "core/base/error.h"
 #include "tests/build_paths.h"
 #include "tests/infer/tiny_model.h"
@@ -216,24 +215,6 @@ TEST(ChatLoop, SlipsAreNotSent) {
   EXPECT_EQ(t.noted("take back your last words"), 1u);
   ASSERT_EQ(t.loop.conversation().size(), 2u);
   EXPECT_EQ(t.loop.conversation()[0].text, " /usr is sent");
-}
-
-TEST(EndTokens, AreReadFromBothFiles) {
-  const test::ScratchFolder scratch;
-  const auto write = [&](const char* name, const std::string& text) {
-    std::ofstream(scratch.path / name) << text;
-  };
-  EXPECT_TRUE(end_tokens(scratch.path).empty());
-  write("config.json", R"({"eos_token_id": [1, 303.0]})");
-  write("generation_config.json", R"({"eos_token_id": 7, "top_p": 0.9})");
-  EXPECT_EQ(end_tokens(scratch.path), (std::vector<std::int32_t>{1, 303, 7}));
-  write("generation_config.json", R"({"eos_token_id": null})");
-  EXPECT_EQ(end_tokens(scratch.path), (std::vector<std::int32_t>{1, 303}));
-  for (const char* wrong : {R"({"eos_token_id": "end"})", R"({"eos_token_id": [1, -2]})",
-                            R"({"eos_token_id": 1.5})", R"({"eos_token_id": {}})", "[]", "{"}) {
-    write("generation_config.json", wrong);
-    EXPECT_THROW(end_tokens(scratch.path), Error) << wrong;
-  }
 }
 
 }  // namespace

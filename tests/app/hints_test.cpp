@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <regex>
 #include <sstream>
+#include <utility>
 
 #include "app/command_line.h"
 #include "tests/build_paths.h"
@@ -21,7 +24,8 @@ namespace fs = std::filesystem;
 /// A piece of text that a user may read, with its place.
 struct Text {
   std::string where, text;
-  bool code = false;  ///< all of it is typed: a code block, a span of one
+  bool code = false;   ///< all of it is typed: a line of a code block, or a span of code
+  bool block = false;  ///< a line of a code block, which readers copy as it stands
 };
 
 std::string content(const fs::path& file) {
@@ -116,7 +120,7 @@ std::vector<Text> texts_of_page(const fs::path& file) {
     if (line.find("```") != std::string::npos) {
       block = !block;
     } else if (block) {
-      texts.push_back({where, line.substr(0, line.find("  #")), true});
+      texts.push_back({where, line.substr(0, line.find("  #")), true, true});
     } else {
       for (std::sregex_iterator it(line.begin(), line.end(), span), end; it != end; ++it) {
         texts.push_back({where, (*it)[1], true});
@@ -180,6 +184,54 @@ std::string problem(const CLI::App& app, const std::string& command) {
   return "";
 }
 
+/// The words of a command as a shell cuts them; quotes only, as pages need no more.
+std::vector<std::string> shell_words(const std::string& command) {
+  std::vector<std::string> words;
+  bool open = false;
+  char quote = 0;
+  for (const char c : command) {
+    if (quote ? c == quote : c == '"' || c == '\'') {
+      quote = quote ? 0 : c;
+      if (quote && !open) words.emplace_back();
+      open = true;
+    } else if (!quote && std::isspace(static_cast<unsigned char>(c))) {
+      open = false;
+    } else {
+      if (!std::exchange(open, true)) words.emplace_back();
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+/// The program's parser whose commands do nothing.
+std::unique_ptr<CLI::App> idle_command_line() {
+  const std::function<void(CLI::App&)> calm = [&](CLI::App& app) {
+    app.callback({});
+    for (CLI::App* below : app.get_subcommands({})) calm(*below);
+  };
+  auto app = command_line();
+  calm(*app);
+  return app;
+}
+
+/// What the parser says of a command of a page; empty: it takes it. A span in the middle of a
+/// sentence may leave out what the sentence is not about.
+std::string complaint(const std::string& command, bool whole) {
+  const auto app = idle_command_line();
+  std::vector<std::string> words = shell_words(command);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  try {
+    app->parse(words);
+  } catch (const CLI::Success&) {  // --help
+  } catch (const CLI::RequiredError& error) {
+    if (whole) return error.what();
+  } catch (const CLI::ParseError& error) {
+    return error.what();
+  }
+  return "";
+}
+
 TEST(Hints, ThePatternsFindWhatTheyAreFor) {
   using Found = std::vector<std::string>;
   EXPECT_EQ(commands_in({"", "use `tessera spec show X` now", false}), Found{"spec show X"});
@@ -213,6 +265,34 @@ TEST(FieldHints, EveryCommandThatIsNamedExists) {
   EXPECT_GT(looked_at, 60u);
 }
 
+TEST(Hints, WordsAreThoseOfAShell) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(shell_words("chat RUN --prompt \"a b\"  --set 'c[0].d=\"e\"' \"\""),
+            (Words{"chat", "RUN", "--prompt", "a b", "--set", "c[0].d=\"e\"", ""}));
+}
+
+TEST(Hints, WhatDoesNotParseIsNoticed) {
+  EXPECT_EQ(complaint("chat RUN --temperature 0", true), "");
+  EXPECT_EQ(complaint("--help", true), "");
+  EXPECT_NE(complaint("chat RUN --temperature warm", false), "");
+  EXPECT_NE(complaint("stop one two", false), "");
+  EXPECT_NE(complaint("stop", true), "");
+  EXPECT_EQ(complaint("stop", false), "");
+  EXPECT_NE(complaint("control dance RUN", false), "");
+}
+
+/// What a reader copies from a page is taken by the program as it stands.
+TEST(FieldHints, EveryCommandOfThePagesParses) {
+  std::size_t blocks = 0;
+  for (const Text& text : texts_of_pages()) {
+    for (const std::string& command : commands_in(text)) {
+      blocks += text.block ? 1 : 0;
+      EXPECT_EQ(complaint(command, text.block), "") << text.where << ": tessera " << command;
+    }
+  }
+  EXPECT_GT(blocks, 15u);
+}
+
 TEST(FieldHints, EveryFileThatIsNamedExists) {
   static const std::regex file(R"((?:^|[\s`(])((?:docs|packaging)/[a-z0-9_./-]*[a-z0-9]))");
   std::vector<Text> texts = texts_of_sources();
@@ -226,6 +306,60 @@ TEST(FieldHints, EveryFileThatIsNamedExists) {
     }
   }
   EXPECT_GT(looked_at, 5u);
+}
+
+/// Messages that the page on faults quotes: code in the first column of its tables, "..." where a
+/// message names something.
+std::vector<Text> quoted_messages() {
+  static const std::regex span("`([^`]+)`");
+  const fs::path page = fs::path(TESSERA_SOURCE_DIR) / "docs/guide/when-something-fails.md";
+  std::vector<Text> quoted;
+  std::istringstream lines(content(page));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| ")) continue;
+    const std::string cell = line.substr(0, line.find(" | ", 2));
+    std::smatch found;
+    if (std::regex_search(cell, found, span)) quoted.push_back({line, found[1]});
+  }
+  return quoted;
+}
+
+/// Whether a program text says `message`: its pieces between "..." one after another, with a
+/// placeholder or nothing between them.
+bool says(const std::string& text, const std::string& message) {
+  std::string pattern;
+  for (std::size_t at = 0; at < message.size();) {
+    if (message.compare(at, 3, "...") == 0) {
+      pattern += R"((\{[^}]*\}|%[0-9]|\$[a-z]+|[^"]{0,40}))";
+      at += 3;
+    } else {
+      if (!std::isalnum(static_cast<unsigned char>(message[at])) && message[at] != ' ') {
+        pattern += '\\';
+      }
+      pattern += message[at++];
+    }
+  }
+  return std::regex_search(text, std::regex(pattern));
+}
+
+TEST(FieldHints, EveryMessageThatTheGuideQuotesIsOneOfOurs) {
+  std::vector<Text> texts = texts_of_sources();
+  texts.push_back({"lib.sh", content(fs::path(TESSERA_SOURCE_DIR) / "packaging/lib.sh")});
+  const std::vector<Text> messages = quoted_messages();
+  EXPECT_GT(messages.size(), 12u);
+  for (const Text& quoted : messages) {
+    if (quoted.text == "Killed") continue;  // said by the shell
+    EXPECT_TRUE(std::any_of(texts.begin(), texts.end(), [&](const Text& text) {
+      return says(text.text, quoted.text);
+    })) << quoted.where;
+  }
+}
+
+TEST(Hints, AMessageIsFoundByItsPieces) {
+  EXPECT_TRUE(says("is a link to {}, which is not there", "is a link to ..., which is not there"));
+  EXPECT_TRUE(says("apt-get could not install: $missing", "apt-get could not install: ..."));
+  EXPECT_FALSE(says("is a link to {}", "is a link to ..., which is not there"));
+  EXPECT_FALSE(says("the disk is full", "the disk has ... free"));
 }
 
 /// Calls visit with every command that does something itself.

@@ -431,5 +431,43 @@ TEST(HfConfig, FilesThatAreNoConfigurationSaySo) {
   EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is a link to ../gone"));
 }
 
+/// What a chat, and a sample of a run, stops at.
+TEST(EndTokens, AreThoseOfBothFiles) {
+  const TemporaryFolder folder;
+  using Ends = std::vector<std::int32_t>;
+  HfConfig config;
+  EXPECT_TRUE(end_tokens(folder.path(), config).empty());
+  config.eos_token_ids = {1, 303};
+  EXPECT_EQ(end_tokens(folder.path(), config), (Ends{1, 303}));
+  write_file(folder / "generation_config.json", R"({"eos_token_id": [7.0, 1], "top_p": 0.9})");
+  EXPECT_EQ(end_tokens(folder.path(), config), (Ends{1, 303, 7}));
+  for (const char* none : {R"({"eos_token_id": null})", R"({"eos_token_id": -1})", "{}"}) {
+    write_file(folder / "generation_config.json", none);
+    EXPECT_EQ(end_tokens(folder.path(), config), (Ends{1, 303})) << none;
+  }
+}
+
+TEST(EndTokens, AFileThatIsNoneSaysSo) {
+  const TemporaryFolder folder;
+  const auto error_for = [&](const char* text) {
+    write_file(folder / "generation_config.json", text);
+    return error_of([&] { end_tokens(folder.path(), {}); });
+  };
+  for (const char* wrong :
+       {R"({"eos_token_id": "end"})", R"({"eos_token_id": [1, -2]})", R"({"eos_token_id": 1.5})",
+        R"({"eos_token_id": {}})", R"({"eos_token_id": 4294967296})"}) {
+    EXPECT_TRUE(contains(error_for(wrong), "eos_token_id")) << wrong;
+    EXPECT_TRUE(contains(error_for(wrong), "generation_config.json")) << wrong;
+  }
+  EXPECT_TRUE(contains(error_for("[]"), "is not an object"));
+  EXPECT_TRUE(contains(error_for("{"), "is not JSON"));
+  EXPECT_TRUE(contains(error_for("<!doctype html>"), "is a web page"));
+  EXPECT_TRUE(
+      contains(error_for("version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer"));
+  fs::remove(folder / "generation_config.json");
+  fs::create_symlink("../gone", folder / "generation_config.json");
+  EXPECT_TRUE(contains(error_of([&] { end_tokens(folder.path(), {}); }), "is a link to ../gone"));
+}
+
 }  // namespace
 }  // namespace tessera

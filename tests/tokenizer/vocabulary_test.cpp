@@ -164,6 +164,21 @@ TEST(FieldVocabulary, ATextInTheMiddleKeepsItsSpace) {
   EXPECT_EQ(gone_on, " the cat");
 }
 
+/// Two blanks in a row at the begin, one of the vocabulary's and one of the text's own: one goes.
+TEST(FieldVocabulary, ATextThatBeginsWithASpaceKeepsIt) {
+  const Both both(kIdentity);
+  for (const std::string& text : {std::string(" leading x"), std::string("  leading x")}) {
+    const std::vector<std::int32_t> ids = both.ours->encode(text);
+    EXPECT_TRUE(both.ours->piece(ids.front()).starts_with("\u2581\u2581") ||
+                both.ours->piece(ids.front()) == "\u2581");
+    StreamDecoder decoder(both.ours);
+    std::string streamed;
+    for (const std::int32_t id : ids) streamed += decoder.push(id);
+    EXPECT_EQ(streamed + decoder.finish(), text);
+    EXPECT_EQ(both.ours->decode(ids), text);
+  }
+}
+
 TEST(FieldVocabulary, AnyBytesComeBackBehindADummyPrefix) {
   const Both both(kIdentity);
   const Random random(5);
@@ -222,6 +237,10 @@ TEST(FieldVocabulary, FoldersWithoutOneAreToldApart) {
   std::ofstream(file, std::ios::trunc)
       << "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
   EXPECT_NE(refusal(both.folder).find("Git LFS pointer"), std::string::npos);
+  std::ofstream(file, std::ios::trunc) << "<!DOCTYPE html><html><title>Sign in</title>";
+  EXPECT_NE(refusal(both.folder).find("is a web page"), std::string::npos);
+  std::ofstream(file, std::ios::trunc) << "Entry not found";
+  EXPECT_NE(refusal(both.folder).find("an error message of a server"), std::string::npos);
   fs::remove(file);
   EXPECT_NE(refusal(both.folder).find("there is no tokenizer.model"), std::string::npos);
   std::ofstream(both.folder / "tokenizer.json") << "{}";

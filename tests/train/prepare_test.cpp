@@ -218,6 +218,28 @@ TEST_F(Prepare, TheVocabularyReachedIsToldWhenSmaller) {
   EXPECT_TRUE(told(" tokens, not 5000 (tokenizer.vocab_size)")) << told_;
 }
 
+/// A vocabulary that normalises shows a model another text than people wrote: that is told, and not
+/// again whenever the run is resumed.
+TEST_F(Prepare, WhatTheVocabularyChangesInTheTextIsToldOnce) {
+  prepare(spec(), path_ / "first");
+  EXPECT_FALSE(told("the vocabulary changes the text")) << told_;
+  // Field 3 of the file, the normaliser: field 4 of it, extra spaces are removed.
+  const fs::path file = path_ / "spaces.model";
+  fs::copy_file(path_ / "first/tokenizer.model", file);
+  std::ofstream(file, std::ios::app | std::ios::binary) << "\x1a\x02\x20\x01";
+
+  RunSpec s = spec();
+  s.tokenizer.path = file.string();
+  prepare(s, path_ / "second");
+  const std::string text =
+      "note: the vocabulary changes the text before it encodes it: joins runs of spaces";
+  EXPECT_TRUE(told(text)) << told_;
+  EXPECT_EQ(told_.find(text), told_.rfind(text));
+  fs::copy_file(file, path_ / "second/tokenizer.model");  // as a run keeps it
+  prepare(s, path_ / "second");
+  EXPECT_FALSE(told("the vocabulary changes the text")) << told_;
+}
+
 TEST_F(Prepare, TheSecondRunTakesItsDataFromTheCache) {
   cache_ = path_ / "cache";
   std::ofstream(path_ / "b.jsonl", std::ios::app) << "{\"body\": \"x\"}\n";
@@ -311,6 +333,16 @@ TEST_F(Prepare, TextThatCannotBeReadIsNamedBeforeAVocabularyIsTrained) {
   EXPECT_NE(error.find("0 bytes of text are left to train a vocabulary on"), std::string::npos)
       << error;
   EXPECT_NE(error.find("a.jsonl:1 (its fields are body)"), std::string::npos) << error;
+}
+
+/// Told at once, and not after a vocabulary was trained on the other source.
+TEST_F(Prepare, ASourceWithoutFilesIsNamedBeforeAVocabularyIsTrained) {
+  RunSpec s = spec();
+  fs::create_directories(path_ / "empty");
+  s.data.sources[1].paths = {(path_ / "empty").string()};
+  const std::string error = error_of(s, path_ / "run");
+  EXPECT_NE(error.find("source 'b' has no files"), std::string::npos) << error;
+  EXPECT_FALSE(fs::exists(path_ / "run/tokenizer.model"));
 }
 
 TEST_F(Prepare, WeightsOfAnotherVocabularyAreRefused) {
