@@ -330,12 +330,13 @@ std::vector<std::int64_t> read_ends(HfKeys& keys) {
   const char* key = "eos_token_id";
   const json* value = keys.find(key);
   if (!value) return {};
+  const char* expected = value->is_array() ? "the numbers of tokens" : kTokenExpected;
   const json list = value->is_array() ? *value : json::array({*value});
   std::vector<std::int64_t> ends;
   for (const json& id : list) {
-    const std::int64_t end = keys.as_integer(key, id, "the number of a token, or a list of them");
+    const std::int64_t end = keys.as_integer(key, id, expected);
     if (end < -1 || end > std::numeric_limits<std::int32_t>::max()) {
-      keys.unsupported(key, *value, "the number of a token, or a list of them");
+      keys.unsupported(key, *value, expected);
     }
     if (end >= 0 && std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
   }

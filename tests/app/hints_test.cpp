@@ -328,6 +328,13 @@ std::vector<Text> quoted_messages() {
 /// placeholder or nothing between them.
 bool says(const std::string& text, const std::string& message) {
   std::string pattern;
+  // Most texts are told apart by the longest word alone, which is quicker than a pattern.
+  std::istringstream words(message);
+  std::string longest;
+  for (std::string word; words >> word;) {
+    if (word.find("...") == std::string::npos && word.size() > longest.size()) longest = word;
+  }
+  if (text.find(longest) == std::string::npos) return false;
   for (std::size_t at = 0; at < message.size();) {
     if (message.compare(at, 3, "...") == 0) {
       pattern += R"((\{[^}]*\}|%[0-9]|\$[a-z]+|[^"]{0,40}))";
