@@ -14,10 +14,10 @@ namespace tessera::app {
 void print_shares(const Profile& profile, double seconds);
 
 struct ShapeBench {
-  std::string shape = "small";  ///< of shared numbers: preset numbers-small or numbers-medium
+  std::string shape = "small";  ///< "small", "medium": the presets numbers-small, numbers-medium
   std::string precision = "bf16";
   Device device = Device::Cuda;
-  std::int64_t sequences = 8, length = 4096;  ///< of one step
+  std::int64_t sequences = 8, length = 4096;  ///< the batch of one step
   std::int64_t steps = 8, warmup = 3;
   bool deterministic = true;    ///< sums in an order that does not differ from run to run
   bool graphs = true;           ///< forward and backward as one launch, a CUDA graph

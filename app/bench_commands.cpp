@@ -59,7 +59,8 @@ PreparedData bench_data(const RunSpec& spec, const std::string& preset) {
   try {
     return prepare_data(spec, prepare);
   } catch (const Error&) {
-    // Of other text or another version: the folder is a cache of this command alone.
+    // It was built from other text or by another version. The folder is a cache of this command
+    // alone, so that it may be made anew.
     std::filesystem::remove_all(prepare.shards);
     std::filesystem::create_directories(prepare.shards);
     return prepare_data(spec, prepare);

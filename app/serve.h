@@ -89,7 +89,7 @@ class Server {
   std::mutex sink_mutex_;
   std::unique_ptr<TextModel> model_;  ///< the worker's own
 
-  mutable std::mutex mutex_;  ///< of what follows
+  mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable wake_;
   std::deque<Request> queue_;
   Words words_;

@@ -119,8 +119,8 @@ class Checkpoint {
 };
 
 struct ExportOptions {
-  DType dtype =
-      DType::BF16;  ///< of floating-point weights: F32 or BF16; the selection bias stays F32
+  /// What floating-point weights become: F32 or BF16. The selection bias stays F32.
+  DType dtype = DType::BF16;
   std::uint64_t shard_bytes = kShardBytes;
   std::vector<std::filesystem::path> files = {};  ///< tokenizer and others, copied in
 };

@@ -176,7 +176,7 @@ inline constexpr std::uint64_t kShardBytes = 5'000'000'000;
 struct ShardPlan {
   std::vector<std::string> files;
   std::vector<std::vector<TensorPlan>> shards;
-  std::uint64_t total_bytes = 0;  ///< of all files, headers and index included
+  std::uint64_t total_bytes = 0;  ///< size of all files, headers and index included
 };
 ShardPlan plan_shards(std::vector<TensorPlan> tensors, std::uint64_t shard_bytes = kShardBytes);
 

@@ -85,7 +85,7 @@ struct BatchStream::State {
   BatchStreamOptions options;
   std::vector<std::string> names;
   std::vector<double> weights;            ///< normalised
-  std::map<std::string, Cursor> cursors;  ///< of every source that was ever read
+  std::map<std::string, Cursor> cursors;  ///< one for every source that was ever read
   std::map<std::string, DocumentStream> streams;
   std::int64_t rows = 0;
   std::vector<std::int32_t> scratch;

@@ -54,7 +54,7 @@ struct SourceReport {
   std::int64_t documents_read = 0;  ///< kept and dropped; a split text counts once a part
   std::int64_t documents_kept = 0, documents_held_out = 0;
   std::int64_t tokens = 0, tokens_held_out = 0;  ///< `tokens` are those to train on
-  std::int64_t text_bytes = 0;                   ///< of kept documents, as UTF-8
+  std::int64_t text_bytes = 0;                   ///< kept documents as UTF-8
   std::int64_t from_latin1 = 0, from_utf16 = 0;
   DropCounts dropped;
   /// The first documents dropped for each reason: "text/part-01.jsonl:12 (its fields are body,

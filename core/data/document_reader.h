@@ -56,7 +56,7 @@ class DocumentReader {
   std::unique_ptr<InputFile> input_;
 
   Encoding encoding_ = Encoding::Bytes;
-  std::string odd_bytes_;  ///< of UTF-16, waiting for their other half
+  std::string odd_bytes_;  ///< half a unit of UTF-16 that waits for its other half
   char32_t high_surrogate_ = 0;
 
   std::string pending_;      ///< read and not yet delivered

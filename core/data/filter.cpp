@@ -44,7 +44,7 @@ Characters count_characters(std::string_view text) {
 }
 
 struct Lines {
-  std::int64_t count = 0, bytes = 0, longest = 0;  ///< of lines that are not empty
+  std::int64_t count = 0, bytes = 0, longest = 0;  ///< empty lines are left out
   std::int64_t counted_bytes = 0, repeated_bytes = 0;
 };
 

@@ -43,7 +43,7 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 
 /// Where a build stands after a finished pair of shards.
 struct BuildState {
-  Manifest manifest;        ///< of what is finished so far
+  Manifest manifest;        ///< names what is finished so far
   std::int64_t source = 0;  ///< index of the one at work
   SourcePosition position;
   std::int64_t segment = 0;     ///< number of the next pair of shards of the source

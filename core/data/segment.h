@@ -38,7 +38,7 @@ class Segment {
  private:
   std::vector<bool> choose_held_out(const HeldOut& held_out, bool first) const;
   std::vector<std::int32_t> tokens_;
-  std::vector<std::int64_t> ends_;  ///< of each document in tokens_
+  std::vector<std::int64_t> ends_;  ///< where each document ends in tokens_
   std::vector<double> draws_;
 };
 

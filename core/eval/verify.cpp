@@ -26,7 +26,7 @@ namespace {
 constexpr double kValues = 2e-5, kLoss = 1e-5, kGradient = 1e-4;
 constexpr double kFirstLosses = 1e-5, kLaterLosses = 5e-3, kFinalNorms = 1e-3;
 constexpr double kGpuFactor = 10;          // sums in other orders; counts must be equal there too
-constexpr std::int64_t kPromptTokens = 8;  // of the recorded greedy continuation
+constexpr std::int64_t kPromptTokens = 8;  // before the recorded greedy continuation
 
 /// A model with everything a pass over it needs.
 struct Bench {

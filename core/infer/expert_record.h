@@ -42,7 +42,7 @@ class ExpertRecord final : public RouterObserver {
 
   std::int64_t layers_ = 0, top_k_ = 0, experts_ = 0;
   std::int64_t tokens_ = 0;      ///< rows that are complete
-  std::int64_t next_layer_ = 0;  ///< of the pass at hand
+  std::int64_t next_layer_ = 0;  ///< the layer that the present pass comes to next
   std::vector<std::int32_t> picks_;
   std::vector<float> weights_;
 };

@@ -35,7 +35,7 @@ struct SessionToken {
 struct SessionAnswer {
   Generated generated;
   std::int64_t prompt_tokens = 0;  ///< prompt and prefix
-  std::int64_t reused_tokens = 0;  ///< of these, those in the cache already
+  std::int64_t reused_tokens = 0;  ///< those of them that were in the cache already
   std::int64_t context_used = 0;   ///< tokens in the cache now
   std::string prefix_text;         ///< characters of the prefix
   std::string tail_text;           ///< what was held back; unfinished characters as U+FFFD
@@ -44,7 +44,7 @@ struct SessionAnswer {
 struct SessionHooks {
   /// Before anything is read: the counts of the prompt and the prefix's text are known.
   std::function<void(const SessionAnswer&)> on_start;
-  OnRead on_read;                                     ///< of what had to be read; false cancels
+  OnRead on_read;                                     ///< tells what had to be read; false cancels
   std::function<bool(const SessionToken&)> on_token;  ///< false cancels
 };
 

@@ -81,7 +81,8 @@ std::int64_t attention_parameters(const ModelConfig& c) {
   return query + latent + up + heads * c.v_head_dim * h + 2 * h;  // and the block's two norms
 }
 
-/// Of one block; the selection bias counts as a weight of the gate, as released.
+/// Counts the parameters of one block. The selection bias counts as a weight of the gate, as it
+/// does in released models.
 ParameterCount block_parameters(const ModelConfig& c, std::int64_t layer) {
   ParameterCount count;
   count.total = count.active = attention_parameters(c);

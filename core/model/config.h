@@ -70,7 +70,7 @@ struct ModelConfig {
 /// Counts of weights, by formula.
 struct ParameterCount {
   std::int64_t total = 0;   ///< main model, embedding and head included, without MTP
-  std::int64_t active = 0;  ///< of these, used for one token: top-k and shared experts only
+  std::int64_t active = 0;  ///< those that one token uses: only top-k and shared experts
   std::int64_t mtp = 0;     ///< what the MTP modules add of their own
 };
 ParameterCount count_parameters(const ModelConfig& config);

@@ -13,7 +13,7 @@ class RouterObserver;
 
 /// An activation or a gradient (rows, c) as products read it.
 struct Operand {
-  Tensor plain;              ///< of operand type; absent where tiles are all that products read
+  Tensor plain;              ///< has operand type; absent where products read tiles only
   kernels::Quantised tiles;  ///< E4M3: by rows for products with weights, transposed for weights'
 };
 

@@ -16,7 +16,7 @@ namespace tessera {
 struct MoeStash {
   Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
   kernels::Permutation permutation;
-  GatedStash gated;    ///< of the experts
+  GatedStash gated;    ///< what the routed experts keep
   Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already
   GatedStash shared;
 };

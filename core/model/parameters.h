@@ -27,8 +27,8 @@ struct Parameter {
   Init init = Init::Normal;
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only
-  /// Of a linear layer: in E4M3 where the recipe has it so. `Both`: products outside of the layer
-  /// read it too, in BF16.
+  /// `Yes`: the weight of a linear layer, which is E4M3 where the recipe says so. `Both`: products
+  /// outside of the layer read it as well, in BF16.
   enum class Linear : std::uint8_t { No, Yes, Both } linear = Linear::No;
 
   Tensor value;  ///< master weight
@@ -91,9 +91,9 @@ class ParameterSet {
   const Tensor& flat_gradients() const { return flat_gradients_; }
   std::size_t value_bytes() const { return values_.bytes(); }
   std::size_t gradient_bytes() const { return gradients_.bytes(); }
-  /// Of the copies that products read, where these are not the values themselves.
+  /// Size of the copies that products read, where these are not the values themselves.
   std::size_t operand_bytes() const { return operands_.bytes() + quantised_.bytes(); }
-  /// The same of one parameter.
+  /// The same for one parameter.
   static std::size_t operand_bytes(const Parameter& parameter);
   std::size_t state_bytes() const { return states_.bytes(); }
 

@@ -19,10 +19,10 @@ struct Measurement {
   std::string date{};          ///< "2026-11-24"
   std::string host{};
   Device device = Device::Cpu;
-  DType operand = DType::F32;  ///< of products
+  DType operand = DType::F32;  ///< what products read
 
-  // Of training.
-  std::string name{};   ///< of the preset, or the run's id
+  // The rest up to flops_per_token is set where training was measured.
+  std::string name{};   ///< the name of the preset, or the run's id
   std::string model{};  ///< model_fingerprint()
   std::string recipe{};
   std::int64_t sequence_length = 0;

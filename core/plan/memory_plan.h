@@ -17,11 +17,11 @@ struct ParameterGroup {
   std::string id;    ///< "attention", "routed_experts", ...
   std::string name;  ///< for people
   std::int64_t total = 0;
-  std::int64_t active = 0;  ///< of these, used for one token
+  std::int64_t active = 0;  ///< those that one token uses
 };
 
 struct ParameterPlan {
-  std::vector<ParameterGroup> groups;           ///< of the main model
+  std::vector<ParameterGroup> groups;           ///< parts of the main model
   std::int64_t total = 0, active = 0, mtp = 0;  ///< as ParameterCount
 };
 
@@ -31,7 +31,7 @@ struct MemoryTerm {
   std::size_t bytes = 0;
 };
 
-/// Of the rank that needs most.
+/// The memory of the rank that needs most.
 struct MemoryPlan {
   std::vector<MemoryTerm> terms;
   std::size_t total_bytes = 0;

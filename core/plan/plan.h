@@ -65,7 +65,7 @@ struct Plan {
   std::vector<SourceTokens> sources;  ///< those that are read; empty where only the shards tell
   /// For a fork: steps trained before it, and steps that its curriculum leaves to it.
   std::int64_t steps_before = 0, steps_left = 0;
-  std::vector<PlanProblem> problems;  ///< of the spec first, then of the plan
+  std::vector<PlanProblem> problems;  ///< the problems of the spec first, then those of the plan
 
   bool ok() const;  ///< no problem of severity Error
 };

@@ -32,12 +32,12 @@ struct SpeedPlan {
   std::string source;         ///< where the rate is from, for people
   double flops_per_rank = 0;  ///< operations per second of one rank that are counted on
   std::int64_t ranks = 1;
-  double flops_per_token = 0;    ///< of the first stage
-  double tokens_per_second = 0;  ///< of the first stage, all ranks
-  double step_seconds = 0;       ///< of the first stage, at its full batch
+  double flops_per_token = 0;    ///< in the first stage
+  double tokens_per_second = 0;  ///< in the first stage, all ranks together
+  double step_seconds = 0;       ///< in the first stage, at its full batch
   std::vector<StagePlan> stages;
   std::int64_t steps = 0, tokens = 0;
-  double seconds = 0;       ///< of the whole run, without validation and checkpoints
+  double seconds = 0;       ///< for the whole run, without validation and checkpoints
   double device_hours = 0;  ///< ranks times hours
   double cost = 0;          ///< device hours times the price
   double price_per_hour = 0;
@@ -47,9 +47,10 @@ struct SpeedPlan {
 std::string operations_formula();
 
 struct SpeedOptions {
-  double price_per_hour = 2;     ///< of one rank
+  double price_per_hour = 2;     ///< for one rank
   double tokens_per_second = 0;  ///< the user's own figure for the first stage, all ranks; 0: none
-  /// Of this machine, oldest first; the newest run of the same model may be among them.
+  /// What was measured on this machine, oldest first. The newest run of the same model may be
+  /// among them.
   std::vector<Measurement> measurements;
 };
 

@@ -47,9 +47,9 @@ bool is_final(RunState state);
 
 struct StateEvent {
   RunState state = RunState::Draft;
-  std::string reason{};            ///< of Failed and Stopped, for people
-  int rank = -1;                   ///< of Failed: the rank that failed first; -1: unknown
-  int ranks = 1, ranks_ready = 0;  ///< of Starting
+  std::string reason{};            ///< for people; set with Failed and Stopped
+  int rank = -1;                   ///< set with Failed: the rank that failed first; -1: unknown
+  int ranks = 1, ranks_ready = 0;  ///< set with Starting
   std::int64_t step = -1;
 };
 
@@ -70,7 +70,7 @@ struct StepEvent {
   std::vector<float> max_vio{};  ///< per MoE layer: max load / mean load - 1
 };
 
-/// Of every MoE layer, the MTP module's last.
+/// The load of every MoE layer; the MTP module's stands last.
 struct ExpertsEvent {
   std::int64_t step = 0, tokens = 0;
   int layers = 0, experts = 0;
@@ -219,8 +219,8 @@ class EventReader {
       std::function<bool(std::uint64_t offset, std::uint64_t sequence, std::string_view payload)>;
   void set_filter(Filter filter);
 
-  std::uint64_t offset() const;         ///< of the next frame
-  std::uint64_t last_sequence() const;  ///< of the last frame read; 0: none
+  std::uint64_t offset() const;         ///< where the next frame begins, in bytes
+  std::uint64_t last_sequence() const;  ///< number of the last frame read; 0: none
   std::uint64_t pending_bytes() const;  ///< at the end, not yet a frame, as of the last poll
   const std::vector<LogDamage>& damage() const;
 
@@ -255,7 +255,7 @@ class EventWriter {
   void sync();
 
   std::uint64_t last_sequence() const;
-  std::uint64_t cut_bytes() const;  ///< of a torn frame, when the log was opened
+  std::uint64_t cut_bytes() const;  ///< size of a torn frame that was cut off at opening
   const std::vector<LogDamage>& damage() const;
 
  private:

@@ -16,7 +16,7 @@ struct FlatValue {
   enum class Type : std::uint8_t { Null, Integer, Number, Text, Bytes } type = Type::Null;
   std::int64_t integer = 0;
   double number = 0;
-  std::string_view bytes{};  ///< of Text and Bytes
+  std::string_view bytes{};  ///< set where the kind is Text or Bytes
 };
 
 class FlatMap {

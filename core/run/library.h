@@ -22,7 +22,7 @@ struct RunRow {
   std::string reason;
   std::int64_t step = -1, total_steps = 0, tokens = 0;
   double loss = kNotMeasured, validation_loss = kNotMeasured;
-  double tokens_per_second = kNotMeasured;  ///< of the last step
+  double tokens_per_second = kNotMeasured;  ///< in the last step
   double created = 0, last_word = 0;        ///< seconds since 1970
   std::vector<std::string> tags;
   std::string notes;

@@ -14,7 +14,7 @@ namespace tessera {
 /// One optimiser step. Steps count from 0 over the whole run.
 struct StageAt {
   int stage = 0;          ///< index in RunSpec::curriculum
-  std::int64_t step = 0;  ///< of the run
+  std::int64_t step = 0;  ///< counted over the whole run
   std::int64_t step_in_stage = 0;
   std::int64_t tokens = 0;  ///< trained before this step
   std::int64_t sequence_length = 0;

@@ -65,7 +65,7 @@ struct DataSource {
   std::string domain = "web";       ///< web, code, mathematics, multilingual
   std::vector<std::string> paths;   ///< files and folders; see resolve_path()
   double weight = 1;                ///< share of tokens, relative to the other sources
-  std::string text_field = "text";  ///< of JSONL
+  std::string text_field = "text";  ///< the field of JSON objects that holds the text
 };
 
 /// Thresholds that are absent are those of the source's domain (core/data/filter.h).
@@ -74,7 +74,7 @@ struct DataFilters {
   bool deduplicate = true;       ///< equal documents
   bool deduplicate_near = true;  ///< nearly equal documents
   std::optional<double> min_characters, max_characters;
-  std::optional<double> min_letters;           ///< of the characters that are not white space
+  std::optional<double> min_letters;           ///< share of letters, white space not counted
   std::optional<double> max_symbols;           ///< neither letter, digit nor white space
   std::optional<double> max_mean_word;         ///< characters
   std::optional<double> max_repeated_lines;    ///< share of bytes in lines seen before
@@ -115,7 +115,7 @@ struct RunSpec {
   struct Optimiser {
     double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
     double weight_decay = 0.1;   ///< not on norms and biases
-    double clip = 1.0;           ///< of the global gradient norm; 0: off
+    double clip = 1.0;           ///< largest global gradient norm; 0: no limit
     DType moments = DType::F32;  ///< F32 or BF16
   } optimiser;
 

@@ -38,7 +38,7 @@ class Lines {
     }
     return i;
   }
-  /// Of a line, from 1; of one past the last: the end of the text.
+  /// Where a line begins, counted from 1; for lines past the last one, the end of the text.
   std::size_t start(std::size_t line) const {
     return line == 0 ? 0 : line - 1 < starts_.size() ? starts_[line - 1] : text_.size();
   }
@@ -65,8 +65,8 @@ std::size_t last_line(const toml::node& node) {
 /// Where a path leads in a text.
 struct Found {
   const toml::node* node = nullptr;    ///< null: the text does not set it
-  const toml::key* key = nullptr;      ///< of the last step; null for elements of lists
-  const toml::table* table = nullptr;  ///< that holds it, or would; null: there is none yet
+  const toml::key* key = nullptr;      ///< what the last step names; null for elements of lists
+  const toml::table* table = nullptr;  ///< the table that holds it, or would; null: none yet
 };
 
 Found find(const toml::table& root, const std::vector<Step>& steps) {

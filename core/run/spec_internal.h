@@ -22,7 +22,7 @@ std::vector<Step> split_path(std::string_view path);
 struct Place {
   void* object = nullptr;
   const Key* key = nullptr;  ///< null: not found; then `problem` says why
-  long index = -2;           ///< of a list's element, when the path ends with one
+  long index = -2;           ///< which element of a list, when the path ends with one
   Problem problem{};
 };
 Place locate(RunSpec& spec, std::string_view path);

@@ -75,7 +75,7 @@ struct Schema {
   const Key* find(std::string_view name) const;
 };
 
-/// Of RunSpec itself.
+/// The schema of RunSpec itself.
 const Schema& root();
 
 /// The key of "curriculum[0].steps" or "curriculum[].steps"; null when there is none.

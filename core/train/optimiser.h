@@ -11,7 +11,7 @@ namespace tessera {
 struct OptimiserOptions {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
   double weight_decay = 0.1;   ///< on matrices only
-  double clip = 1.0;           ///< of the global gradient norm; 0: off
+  double clip = 1.0;           ///< largest global gradient norm; 0: no limit
   DType moments = DType::F32;  ///< F32 or BF16
 };
 
@@ -47,7 +47,7 @@ class Optimiser {
   OptimiserOptions options_;
   Buffer memory_, scalars_;
   Tensor sum_, scale_;
-  std::vector<Tensor> m_, v_;  ///< of the trained parameters, in order
+  std::vector<Tensor> m_, v_;  ///< one for each trained parameter, in order
   std::int64_t steps_ = 0;
 };
 

@@ -14,8 +14,8 @@ struct StepMemory {
   std::size_t scratch_bytes = 0;  ///< temporaries, at their most
 };
 
-/// Of one micro-batch of `sequences` sequences of `length` tokens, with gradients. Exact: the same
-/// code asks for the same memory in every step.
+/// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients. Exact:
+/// the same code asks for the same memory in every step.
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
                                bool with_balance_loss);
 

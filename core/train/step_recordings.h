@@ -16,10 +16,10 @@ class StepRecordings {
   /// What the launches of a micro-batch depend on. Whatever else they read lives at addresses that
   /// do not change until clear().
   struct Key {
-    const void* memory = nullptr;  ///< of the micro-batch's integers
+    const void* memory = nullptr;  ///< where the micro-batch's integers lie
     std::int64_t tokens = 0, sequences = 0, max_length = 0;
     Objective objective;
-    bool first = true;  ///< of its step: some gradients are then written, and else added to
+    bool first = true;  ///< the first one of its step writes some gradients, others add to them
     bool operator==(const Key&) const = default;
   };
 
@@ -37,7 +37,7 @@ class StepRecordings {
  private:
   struct Entry {
     Key key;
-    std::size_t workspace_bytes = 0;  ///< of operations: they move when they grow
+    std::size_t workspace_bytes = 0;  ///< operations' workspaces: they move when they grow
     Recording recording;
   };
   std::deque<Entry> entries_;  ///< the last few shapes, newest last

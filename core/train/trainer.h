@@ -29,7 +29,7 @@ namespace tessera {
 struct StepReport {
   StageAt at;
   double loss = 0;          ///< mean cross-entropy of the next token, nats
-  double mtp_loss = 0;      ///< of the token after it; NaN without MTP
+  double mtp_loss = 0;      ///< the same for the token after it; NaN without MTP
   double balance_loss = 0;  ///< weighted, summed over layers; NaN when off
   OptimiserReport optimiser;
   double seconds = 0;
@@ -135,7 +135,7 @@ class Trainer {
   Stream cuda_stream_;
   Arena keep_, scratch_;
   Context context_;
-  Buffer micro_memory_;  ///< of the last micro-batch's integers
+  Buffer micro_memory_;  ///< holds the last micro-batch's integers
   StepRecordings recordings_;
   Buffer sums_memory_, loads_memory_;
   Tensor sums_;            ///< (3) F64: losses, MTP losses, balance losses of the step

@@ -14,9 +14,9 @@
 
 namespace tessera::cuda {
 
-/// Of the next allocation: cudaErrorMemoryAllocation, or cudaSuccess.
+/// What the next allocation returns: cudaErrorMemoryAllocation, or cudaSuccess.
 cudaError_t injected_allocation();
-/// Of the launch just made: cudaErrorLaunchFailure, or cudaSuccess.
+/// What the launch just made returns: cudaErrorLaunchFailure, or cudaSuccess.
 cudaError_t injected_launch(const char* where);
 /// Whether the GPU no longer answers, because a test wants that.
 bool gpu_is_made_away_with();

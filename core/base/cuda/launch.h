@@ -54,7 +54,7 @@ void check_launch(const char* where);
 /// not, and only such a step may be captured.
 void* workspace(const Context& context, std::size_t bytes);
 
-/// Of the current GPU.
+/// How many multiprocessors the current GPU has.
 int multiprocessors();
 struct ComputeCapability {
   int major, minor;  ///< 9, 0 on Hopper
