@@ -14,6 +14,7 @@
 #include <QTest>
 #include <QWheelEvent>
 #include <cmath>
+#include <utility>
 
 #include "tests/ui/chart_fixture.h"
 #include "tests/ui/harness.h"
@@ -500,6 +501,86 @@ class ChartTest : public QObject {
     QCOMPARE(group.everything().high, 120.0);
     QVERIFY(curves->revision() > revision);
     QCOMPARE(curves->curve(QStringLiteral("loss")).values->size(), std::size_t(121));
+  }
+
+  /// What was made of a line is kept until the line grows, is taken back or is looked at otherwise;
+  /// the picture is always that of a panel which has kept nothing.
+  void onlyLinesThatChangedAreReadAgain() {
+    ChartGroup group;
+    std::vector<std::shared_ptr<RunHistory>> histories;
+    ChartGroup::Runs runs;
+    for (int i = 0; i < 3; ++i) {
+      histories.push_back(makeHistory(3000 - 500 * std::size_t(i), unsigned(i)));
+      runs.push_back(makeCurves(QStringLiteral("run-%1").arg(i), histories.back()));
+    }
+    group.setRuns(runs);
+    ChartPanel panel(group, specOf(QStringLiteral("grad_norm")));
+    show(panel, QSize(640, 300));
+    int before = 0;
+    const auto read = [&] {
+      panel.grab();
+      waitUntil([&] { return !group.drawing(); });  // it may have to wait for its turn
+      panel.grab();
+      return panel.linesRead() - std::exchange(before, panel.linesRead());
+    };
+    const auto right = [&] {
+      ChartPanel fresh(group, specOf(QStringLiteral("grad_norm")));
+      fresh.setLogarithmic(panel.logarithmic());
+      show(fresh, panel.size());
+      group.dataChanged();
+      if (!waitUntil([&] { return fresh.renders() > 0 && !group.drawing(); })) return false;
+      panel.grab();
+      const auto inside = [](QWidget& of) {  // without the frame, which shows the focus
+        const QImage image = of.grab().toImage();
+        return image.copy(image.rect().adjusted(6, 6, -6, -6));
+      };
+      return inside(fresh) == inside(panel);
+    };
+    QVERIFY(read() >= 3);
+    group.dataChanged();
+    QCOMPARE(read(), 0);
+    // One grows: by a spike, which lies inside of what is in view.
+    RunHistory& last = *histories[2];
+    last.step.push_back(last.step.back() + 1);
+    last.tokens.push_back(last.tokens.back() + 4096);
+    last.time.push_back(last.time.back() + 0.5);
+    for (Series& series : last.metrics) {
+      if (!series.empty()) series.append(3);
+    }
+    runs[2]->update(last, histories[2]);
+    group.dataChanged();
+    QCOMPARE(read(), 1);
+    QVERIFY(right());
+    // It is taken back, and as many other rows come: as after a rollback.
+    before = panel.linesRead();
+    last.step.back() += 3;
+    Series& norm = metricOf(last, Metric::GradNorm);
+    norm.truncate(norm.size() - 1);
+    norm.append(0.5f);
+    runs[2]->restart();
+    runs[2]->update(last, histories[2]);
+    group.dataChanged();
+    QVERIFY(read() >= 1);
+    QVERIFY(right());
+    // Another view, other options, another axis: all of them.
+    before = panel.linesRead();
+    group.setView(Range{100, 900});
+    QVERIFY(read() >= 3);
+    QVERIFY(right());
+    for (const XAxis axis : {XAxis::Tokens, XAxis::Step}) {
+      ChartOptions options = group.options();
+      options.axis = axis;
+      options.smoothing = axis == XAxis::Step ? 20 : 5;
+      before = panel.linesRead();
+      group.setOptions(options);
+      QVERIFY(read() >= 3);
+      QVERIFY(right());
+    }
+    // Another order of the runs.
+    std::swap(runs[0], runs[1]);
+    group.setRuns(runs);
+    QVERIFY(read() >= 3);
+    QVERIFY(right());
   }
 
   void csvHoldsEveryLoggedPoint() {

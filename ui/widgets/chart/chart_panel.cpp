@@ -53,6 +53,7 @@ ChartPanel::ChartPanel(ChartGroup& group, ChartPanelSpec spec, QWidget* parent)
   });
   connect(&group, &ChartGroup::runsChanged, this, [this] {
     m_smoothing.clear();
+    m_drawing.forget();
     linesStale();
   });
   connect(&group, &ChartGroup::optionsChanged, this, &ChartPanel::stale);
@@ -140,6 +141,7 @@ std::vector<SceneLine> ChartPanel::makeLines() const {
       line.values = curve.values;
       line.x = curve.x;
       line.points = curve.points;
+      line.revision = run->revision();
       const QString keyTitle = run->keyTitle(keys[k]);
       if (alone) {
         line.title =
@@ -175,6 +177,7 @@ Scene ChartPanel::scene() const {
   s.log = m_log;
   s.smoothing = options.smoothing > 1 && m_spec.smoothed;
   s.mean = options.mean;
+  s.smoothed = options.smoothing;
   s.allValues = options.allValues;
   s.kind = m_spec.kind;
   s.hoveredRun = m_group.hovered();
@@ -222,7 +225,7 @@ void ChartPanel::renderBase() {
     m_base.setDevicePixelRatio(ratio);
     m_base.fill(theme::colors().raised);
   }
-  m_drawn = chart::draw(scene(), m_base, plotArea(size(), kLegend));
+  m_drawn = m_drawing.draw(scene(), m_base, plotArea(size(), kLegend));
   paintHeader();
   m_stale = false;
   ++m_renders;

@@ -49,6 +49,8 @@ class ChartPanel : public QWidget {
   const chart::Drawn& drawn() const { return m_drawn; }
   /// How often the plot was drawn anew; moving the cursor does not.
   int renders() const { return m_renders; }
+  /// How many lines were read for that: those that have not changed are not read again.
+  int linesRead() const { return m_drawing.summarised(); }
   /// What the cursor reads, for the screen reader and tests: "step 120: Loss 3.21".
   QString readout() const;
   /// What stands in the plot where no run has a value.
@@ -137,6 +139,7 @@ class ChartPanel : public QWidget {
   QPointF m_pressed, m_last;
   QToolButton* m_logButton = nullptr;
   QToolButton* m_menuButton = nullptr;
+  chart::Drawing m_drawing;
 };
 
 }  // namespace tessera::ui

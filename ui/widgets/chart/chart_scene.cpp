@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_text.h"
@@ -22,25 +23,79 @@ constexpr int kMostSigns = 160;
 /// Neighbouring columns of pixels, not rows that lie further apart.
 constexpr float kNext = 1.001f;
 
+/// What the columns of a line follow from.
+struct ColumnsKey {
+  QString run, key;
+  const Series* values = nullptr;
+  std::size_t rows = 0, smooth = 0;  ///< how many there were
+  int revision = 0, smoothed = 0, width = 0;
+  XAxis axis = XAxis::Step;
+  Range view, rowsAt;  ///< `rowsAt`: where the first and the last row lie
+  bool mean = false;
+  bool operator==(const ColumnsKey&) const = default;
+};
+
+ColumnsKey keyOf(const Scene& scene, const SceneLine& line, int width) {
+  const std::vector<double>& x = line.x->values(scene.axis);
+  return {line.run,
+          line.key,
+          line.values,
+          std::min(line.values->size(), line.x->size()),
+          line.smooth ? line.smooth->size() : 0,
+          line.revision,
+          line.smooth ? scene.smoothed : 0,
+          width,
+          scene.axis,
+          scene.view,
+          x.empty() ? Range{} : Range{x.front(), x.back()},
+          scene.mean};
+}
+
+/// Where a y axis puts values, and what is placed.
+struct Placing {
+  double foot = 0, zero = 0, scale = 0;
+  bool log = false, band = false;
+  bool operator==(const Placing&) const = default;
+};
+
+/// What of a column reaches beyond both of its neighbours: pixels from the left edge of the plot
+/// and from the top of the image.
+struct Spike {
+  int x = 0;
+  float top = 0, foot = 0;
+};
+
 struct Prepared {
   const SceneLine* line = nullptr;
+  std::optional<ColumnsKey> made;  ///< what `columns` and `missing` were made of
   std::vector<Column> columns;
   std::vector<float> last;         ///< of each column, in device pixels; NaN without values
   std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
-  Range extent;                    ///< of the values in view; low > high: none
-  std::size_t missing = 0;         ///< rows that are no numbers
+  std::vector<Spike> spikes;
+  std::optional<Placing> placed;  ///< by which `last` to `spikes` were made of the columns
+  Range extent;                   ///< of the values in view; low > high: none
+  std::size_t missing = 0;        ///< rows that are no numbers
   bool lit = false, faint = false;
 };
+
+constexpr std::size_t kKeptColumns = 100'000;  ///< of more (a large picture) it is given back
+
+/// The buffers of the raster are wanted by one drawing at a time.
+CurveRaster::Buffers& rasterBuffers() {
+  thread_local CurveRaster::Buffers buffers;
+  return buffers;
+}
+}  // namespace
 
 /// Memory for drawing. It is kept, since that of a panel with 50 lines is a megabyte: to get it
 /// anew from the system, empty pages and all, took a tenth of the time.
 struct Workspace {
   std::vector<Prepared> lines;
   std::vector<float> y;
-  CurveRaster::Buffers raster;
+  int summarised = 0;
 };
-constexpr std::size_t kKeptColumns = 100'000;  ///< of more (a large picture) it is given back
 
+namespace {
 /// How a line is drawn.
 struct Stroke {
   double width;  ///< of what stands for the line: its smoothed values, where there are such
@@ -65,8 +120,8 @@ class Drawer {
         m_ratio(image.devicePixelRatio()),
         m_painter(&image),
         m_work(work) {
-    if (work.lines.size() < scene.lines.size()) work.lines.resize(scene.lines.size());
-    m_lines = std::span(work.lines).first(scene.lines.size());
+    work.lines.resize(scene.lines.size());
+    m_lines = work.lines;
   }
 
   Drawn run() {
@@ -116,8 +171,14 @@ class Drawer {
       m_lines[i].line = &line;
       m_lines[i].lit = !m_scene.hoveredRun.isEmpty() && isLit(m_scene, line);
       m_lines[i].faint = !m_scene.hoveredRun.isEmpty() && !m_lines[i].lit;
+      ColumnsKey key = keyOf(m_scene, line, plot.width());
+      if (m_lines[i].made == key) continue;
       m_lines[i].missing = summarise(*line.values, *line.x, m_scene.axis, m_scene.view,
                                      plot.width(), line.smooth, m_lines[i].columns, m_scene.mean);
+      m_lines[i].made = std::move(key);
+      m_lines[i].placed.reset();
+      if (line.points) m_lines[i].made.reset();  // few, and read anew as a whole
+      ++m_work.summarised;
     }
     m_drawn.x = {m_scene.view, false, m_drawn.plot.left(), m_drawn.plot.right()};
   }
@@ -228,7 +289,7 @@ class Drawer {
     const QRect plot = plotPixels();
     for (Prepared& p : m_lines) place(p);
     if (many()) {
-      CurveRaster beneath(m_image, plot, m_work.raster);
+      CurveRaster beneath(m_image, plot, rasterBuffers());
       for (auto p = m_lines.rbegin(); p != m_lines.rend(); ++p) {
         if (!p->lit) drawCurve(beneath, plot, *p);
       }
@@ -266,7 +327,11 @@ class Drawer {
   bool withBand(const Prepared& p) const { return !many() || p.lit; }
 
   void place(Prepared& p) const {
+    const Placing by{m_yFoot, m_yZero, m_yScale, m_drawn.y.log, withBand(p)};
+    if (p.placed == by) return;
+    p.placed = by;
     placeInto(p, &Column::last, p.last);
+    findSpikes(p);
     if (!withBand(p)) return;
     placeInto(p, &Column::high, p.top);
     placeInto(p, &Column::low, p.bottom);
@@ -352,23 +417,26 @@ class Drawer {
     }
   }
 
-  /// What of a column reaches beyond both of its neighbours is drawn at full strength: one sample
-  /// in a million stays in sight.
-  void drawSpikes(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
+  void findSpikes(Prepared& p) const {
     const std::vector<Column>& columns = p.columns;
+    p.spikes.clear();
     for (std::size_t i = 1; i + 1 < columns.size(); ++i) {
       const Column &c = columns[i], &a = columns[i - 1], &b = columns[i + 1];
       const float roof = std::max(a.high, b.high), ground = std::min(a.low, b.low);
       const bool up = mayStandOut(c.high, roof), down = mayStandOut(ground, c.low);
       if (!(up | down) || c.values < 2 || a.values == 0 || b.values == 0) continue;
-      const auto fill = [&](float high, float low) {
+      const auto add = [&](float high, float low) {
         const float top = pixelOf(high), foot = pixelOf(low);
-        const int x = plot.left() + static_cast<int>(std::floor(c.x));
-        if (foot - top > 2) raster.column(x, top, foot, color);
+        if (foot - top > 2) p.spikes.push_back({static_cast<int>(std::floor(c.x)), top, foot});
       };
-      if (up) fill(c.high, roof);
-      if (down) fill(ground, c.low);
+      if (up) add(c.high, roof);
+      if (down) add(ground, c.low);
     }
+  }
+
+  /// Spikes are drawn at full strength: one sample in a million stays in sight.
+  void drawSpikes(CurveRaster& raster, const QRect& plot, const Prepared& p, QRgb color) {
+    for (const Spike& s : p.spikes) raster.column(plot.left() + s.x, s.top, s.foot, color);
     if (!p.line->points && withBand(p)) {
       findTips(p, plot, true);
       findTips(p, plot, false);
@@ -536,10 +604,21 @@ class Drawer {
 }  // namespace
 
 Drawn draw(const Scene& scene, QImage& image, const QRectF& area) {
-  thread_local Workspace work;
-  const Drawn drawn = Drawer(scene, image, area, work).run();
-  if (work.lines.size() * static_cast<std::size_t>(image.width()) > kKeptColumns) work = {};
+  return Drawing().draw(scene, image, area);
+}
+
+Drawing::Drawing() : m_work(std::make_unique<Workspace>()) {}
+Drawing::~Drawing() = default;
+
+Drawn Drawing::draw(const Scene& scene, QImage& image, const QRectF& area) {
+  const Drawn drawn = Drawer(scene, image, area, *m_work).run();
+  m_summarised += std::exchange(m_work->summarised, 0);
+  if (m_work->lines.size() * static_cast<std::size_t>(image.width()) > kKeptColumns) forget();
   return drawn;
+}
+
+void Drawing::forget() {
+  *m_work = {};
 }
 
 }  // namespace tessera::ui::chart

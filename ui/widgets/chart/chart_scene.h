@@ -12,6 +12,7 @@
 #include <QImage>
 #include <QRectF>
 #include <QString>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -22,11 +23,14 @@ class QPainter;
 
 namespace tessera::ui::chart {
 
+struct Workspace;
+
 struct SceneLine {
   QString run, key, title;
   QColor color;
   int dash = 0;  ///< 0: solid; else one of some patterns
   bool points = false;
+  int revision = 0;  ///< of its run: counts up when values are gone or others stand in their place
   const Series* values = nullptr;
   const XColumn* x = nullptr;
   const std::vector<float>* smooth = nullptr;
@@ -40,6 +44,7 @@ struct Scene {
   Range view;
   std::optional<Range> heights;  ///< of the y axis; absent: from the values
   bool log = false, smoothing = false, mean = false, allValues = true;
+  int smoothed = 0;  ///< points that the smoothed lines span
   ValueKind kind = ValueKind::Number;
   QString hoveredRun, hoveredKey;  ///< lit, the others faint; empty: all alike
   QString emptyText;
@@ -60,6 +65,21 @@ struct Drawn {
 /// Draws into `area` of `image` (Format_RGB32, with its device pixel ratio set), background
 /// included.
 Drawn draw(const Scene& scene, QImage& image, const QRectF& area);
+
+/// The same for a panel that is drawn again and again: it keeps what it made of each line, and
+/// makes anew only what has grown or is looked at otherwise.
+class Drawing {
+ public:
+  Drawing();
+  ~Drawing();
+  Drawn draw(const Scene& scene, QImage& image, const QRectF& area);
+  void forget();  ///< the lines may be others at the same place in memory
+  int summarised() const { return m_summarised; }  ///< lines in all drawings so far, for tests
+
+ private:
+  std::unique_ptr<Workspace> m_work;
+  int m_summarised = 0;
+};
 
 /// Pattern along x in device pixels for a dash number; 0: solid.
 int dashPixels(int dash, double ratio);
