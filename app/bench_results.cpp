@@ -14,8 +14,8 @@
 #include "app/commit.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/config/paths.h"
 #include "core/plan/measurements.h"
-#include "core/run/paths.h"
 
 namespace tessera::app {
 

@@ -16,7 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/base/transfer.h"
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
 #include "core/train/step_memory.h"

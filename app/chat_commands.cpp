@@ -9,8 +9,8 @@
 #include "app/chat_loop.h"
 #include "app/commands.h"
 #include "app/options.h"
-#include "app/text_model.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
+#include "core/infer/text_model.h"
 #include "core/run/run_folder.h"
 
 namespace tessera::app {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "app/signals.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera::app {
 

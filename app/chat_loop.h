@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "app/text_model.h"
+#include "core/infer/text_model.h"
 
 namespace tessera::app {
 

@@ -10,7 +10,7 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "core/base/error.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera::app {
 

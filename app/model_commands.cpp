@@ -12,8 +12,8 @@
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/config/paths.h"
 #include "core/eval/verify.h"
-#include "core/run/paths.h"
 #include "core/run/run_folder.h"
 #include "kernels/cases.h"
 

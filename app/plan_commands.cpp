@@ -11,8 +11,8 @@
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/config/paths.h"
 #include "core/plan/plan.h"
-#include "core/run/paths.h"
 
 namespace tessera::app {
 

@@ -13,9 +13,9 @@
 #include "app/signals.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
-#include "core/run/library.h"
-#include "core/run/paths.h"
-#include "core/run/schedule.h"
+#include "core/config/paths.h"
+#include "core/history/library.h"
+#include "core/spec/curriculum.h"
 
 namespace tessera::app {
 
@@ -103,7 +103,7 @@ void watch(const Options& options) {
   const std::atomic<bool>& stop = stop_on_signals();
   EventReader reader(folder.events_path());
   if (options.from > 0) reader.seek_sequence(options.from);
-  RunView view(Schedule(folder.spec()).total_steps());
+  RunView view(Curriculum(folder.spec()).total_steps());
   while (!stop) {
     const std::vector<Event> events = reader.poll(4096);
     for (const Event& event : events) {

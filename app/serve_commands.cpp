@@ -13,10 +13,10 @@
 #include <thread>
 
 #include "app/commands.h"
-#include "app/line_splitter.h"
-#include "app/serve.h"
 #include "app/signals.h"
 #include "core/base/error.h"
+#include "core/serve/line_splitter.h"
+#include "core/serve/serve.h"
 
 namespace tessera::app {
 

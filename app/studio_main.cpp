@@ -10,9 +10,9 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/run/paths.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/single_instance.h"
+#include "core/config/paths.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/single_instance.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"
 

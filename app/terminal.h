@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/progress.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 
 namespace tessera::app {
 

@@ -8,14 +8,15 @@
 #include "app/commands.h"
 #include "app/signals.h"
 #include "app/terminal.h"
-#include "app/text_model.h"
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/config/paths.h"
+#include "core/history/library.h"
+#include "core/infer/text_model.h"
 #include "core/plan/plan.h"
-#include "core/run/library.h"
-#include "core/run/paths.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 #include "core/train/data_cache.h"
 #include "core/train/fork.h"
 #include "core/train/train_run.h"
@@ -83,7 +84,7 @@ RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_step
 
 RunView view_of(const RunFolder& folder) {
   const RunSpec spec = folder.spec();
-  return RunView(Schedule(spec).total_steps());
+  return RunView(Curriculum(spec).total_steps());
 }
 
 RunFolder create_run(const RunOptions& options) {

@@ -10,8 +10,8 @@
 
 #include "core/base/error.h"
 #include "core/base/op.h"
-#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/base/threads.h"
 
 namespace tessera::kernels {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Element types: the names of safetensors, their sizes, and BF16 and FP8 E4M3 as C++ types.
+// Element types: the names of safetensors, their sizes, and BF16 and FP8 E4M3 as C++ types. And the
+// kinds of devices that elements lie on.
 #pragma once
 
 #include <array>
@@ -11,6 +12,8 @@
 #include <string_view>
 
 namespace tessera {
+
+enum class Device : std::uint8_t { Cpu, Cuda };
 
 enum class DType : std::uint8_t {
   F64,

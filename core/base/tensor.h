@@ -12,8 +12,6 @@
 
 namespace tessera {
 
-enum class Device : std::uint8_t { Cpu, Cuda };
-
 /// A non-owning view. Copying it copies the view, not the data; `const Tensor&` says nothing about
 /// the data. Operations take inputs first and outputs last.
 ///

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/internal.h"
@@ -57,7 +58,7 @@ struct Manifest {
 /// Throws Error, or json::exception for a manifest of another form.
 Manifest read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifest;
-  const json object = json::parse(read_text_file(path));
+  const json object = json::parse(read_file(path, 256u << 20));
   if (object.at("format").get<int>() != kManifestFormat) {
     throw Error(path.string(), "was written by a newer version", "use that version");
   }
@@ -290,7 +291,7 @@ void pin_checkpoint(const fs::path& checkpoint, bool pinned) {
 
 namespace {
 json read_state(const fs::path& checkpoint) {
-  json state = json::parse(read_text_file(checkpoint / kState), nullptr, false);
+  json state = json::parse(read_file(checkpoint / kState, 256u << 20), nullptr, false);
   if (state.is_discarded()) throw Error((checkpoint / kState).string(), "is not JSON");
   return state;
 }

@@ -145,30 +145,6 @@ WrittenFile hash_file(const std::filesystem::path& path, const std::atomic<bool>
   return result;
 }
 
-void sync_folder(const std::filesystem::path& folder) {
-  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.value < 0) fail(folder, "open the folder", errno);
-  // NOTE: some file systems cannot flush a folder and say EINVAL; they have nothing to flush.
-  if (::fsync(handle.value) != 0 && errno != EINVAL) fail(folder, "flush the folder", errno);
-}
-
-std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
-  std::error_code code;
-  if (!std::filesystem::exists(path, code)) throw Error(path.string(), "there is no such file");
-  const std::uintmax_t bytes = std::filesystem::file_size(path, code);
-  if (code) throw Error(path.string(), fmt::format("cannot read: {}", code.message()));
-  if (bytes > limit_bytes) {
-    throw Error(path.string(), fmt::format("has {} bytes, expected at most {}", bytes, limit_bytes),
-                "this is not the file it is named after");
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text(bytes, '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(bytes))) {
-    throw Error(path.string(), "cannot read the file");
-  }
-  return text;
-}
-
 void require_free_space(const std::filesystem::path& folder, std::uint64_t bytes) {
   struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) != 0) fail(folder, "ask for the free space", errno);

@@ -48,13 +48,6 @@ class FileWriter {
 /// the way.
 WrittenFile hash_file(const std::filesystem::path& path, const std::atomic<bool>* stop = nullptr);
 
-/// Makes the names inside a folder durable (fsync of the folder).
-void sync_folder(const std::filesystem::path& folder);
-
-/// A whole small file as text. Throws Error when it cannot be read or exceeds `limit_bytes`.
-std::string read_text_file(const std::filesystem::path& path,
-                           std::uint64_t limit_bytes = 256u << 20);
-
 /// Throws Error, saying how much is needed and how much there is, unless the disk that holds
 /// `folder` has room for `bytes` more.
 void require_free_space(const std::filesystem::path& folder, std::uint64_t bytes);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/mistaken_file.h"
 #include "core/checkpoint/file_writer.h"
 #include "core/checkpoint/hf_read.h"
@@ -427,7 +428,7 @@ HfConfig parse_hf_config(const json& object, const std::string& where) {
 namespace {
 json read_json(const std::filesystem::path& file) {
   refuse_dangling_link(file);
-  const std::string text = read_text_file(file, 64u << 20);
+  const std::string text = read_file(file, 64u << 20);
   refuse_mistaken_content(file, text);
   json object = json::parse(text, nullptr, false);
   if (object.is_discarded()) {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "core/base/dtype.h"
-#include "core/model/config.h"
+#include "core/config/model_config.h"
 
 namespace tessera {
 

@@ -6,6 +6,7 @@
 #include <regex>
 #include <set>
 
+#include "core/base/files.h"
 #include "core/base/mistaken_file.h"
 #include "core/checkpoint/internal.h"
 #include "core/checkpoint/safetensors.h"
@@ -24,7 +25,7 @@ constexpr const char* kSingleName = "model.safetensors";
 std::map<std::string, std::string> read_index(const std::filesystem::path& file) {
   const std::string where = file.string();
   refuse_dangling_link(file);
-  const std::string text = read_text_file(file);
+  const std::string text = read_file(file, 256u << 20);
   refuse_mistaken_content(file, text);
   const json index = json::parse(text, nullptr, false);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {

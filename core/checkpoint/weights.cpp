@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/convert.h"
 #include "core/checkpoint/internal.h"

@@ -171,7 +171,9 @@ void Builder::remove_unfinished() {
   std::vector<fs::path> stale;
   for (const auto& entry : fs::directory_iterator(options_.folder)) {
     const std::string name = entry.path().filename().string();
-    const bool part = name.ends_with(".part"), shard = name.ends_with(".tokens");
+    // ".part" is what older versions wrote under.
+    const bool part = name.ends_with(".tmp") || name.ends_with(".part"),
+               shard = name.ends_with(".tokens");
     if (part || (shard && !listed.count(name))) stale.push_back(entry.path());
   }
   for (const fs::path& path : stale) fs::remove(path);

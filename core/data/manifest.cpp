@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/progress.h"
-#include "core/data/durable_file.h"
 #include "core/tokenizer/utf8.h"
 
 namespace tessera::data {
@@ -179,7 +179,7 @@ Manifest read_manifest(const fs::path& folder) {
 }
 
 void write_manifest(const fs::path& folder, const Manifest& manifest) {
-  write_durably(folder / "manifest.json", {to_json(manifest).dump(1) + "\n"});
+  write_file_atomically(folder / "manifest.json", to_json(manifest).dump(1) + "\n");
 }
 
 BuildState read_state(const fs::path& folder) {
@@ -201,7 +201,7 @@ void write_state(const fs::path& folder, const BuildState& state) {
                       {"document", state.position.document},
                       {"segment", state.segment},
                       {"seen_bytes", state.seen_bytes}};
-  write_durably(folder / "build-state.json", {value.dump()});
+  write_file_atomically(folder / "build-state.json", value.dump());
 }
 
 json settings_of(const BuildOptions& options, const std::vector<SourceReader>& readers) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "core/base/progress.h"
 #include "core/data/source.h"
 

@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/data/durable_file.h"
+#include "core/base/files.h"
 
 namespace tessera::data {
 
@@ -186,7 +186,8 @@ ShardInfo ShardWriter::write(const std::filesystem::path& path) {
   std::string front(reinterpret_cast<const char*>(&head), sizeof head);
   front += text;
   front.resize(round_up(front.size(), 64));
-  write_durably(path, {front, {reinterpret_cast<const char*>(payload_.data()), payload_.size()}});
+  write_file_atomically(path,
+                        {front, {reinterpret_cast<const char*>(payload_.data()), payload_.size()}});
   const ShardInfo written = info_;
   info_.documents = info_.tokens = 0;
   payload_.clear();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/tensor.h"
-#include "core/model/precision.h"
+#include "core/config/precision.h"
 
 namespace tessera {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/model/config.h"
+#include "core/config/model_config.h"
 #include "core/model/router_observer.h"
 
 namespace tessera {

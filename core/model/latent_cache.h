@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/memory.h"
-#include "core/model/config.h"
+#include "core/config/model_config.h"
 #include "core/model/sequences.h"
 
 namespace tessera {

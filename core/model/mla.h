@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/model/config.h"
+#include "core/config/model_config.h"
 #include "core/model/latent_cache.h"
 #include "core/model/layers.h"
 #include "core/model/sequences.h"

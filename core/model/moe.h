@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/model/config.h"
+#include "core/config/model_config.h"
 #include "core/model/feed_forward.h"
 #include "core/model/sequences.h"
 #include "kernels/permute/permute.h"

@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/normals.h"
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "core/base/progress.h"
 #include "core/base/random.h"
 #include "core/base/transfer.h"

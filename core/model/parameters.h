@@ -12,7 +12,7 @@
 
 #include "core/base/context.h"
 #include "core/base/memory.h"
-#include "core/model/precision.h"
+#include "core/config/precision.h"
 #include "kernels/quantise/quantise.h"
 
 namespace tessera {

@@ -5,7 +5,8 @@
 
 #include <vector>
 
-#include "core/model/config.h"
+#include "core/base/tensor.h"
+#include "core/config/model_config.h"
 
 namespace tessera {
 

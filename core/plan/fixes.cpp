@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera {
 

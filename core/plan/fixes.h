@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

@@ -8,8 +8,8 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model.h"
 #include "core/plan/plan.h"
-#include "core/run/schedule.h"
-#include "core/run/spec_table.h"
+#include "core/spec/curriculum.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera {
 
@@ -147,7 +147,7 @@ class ForkChecker {
     const std::int64_t before = steps_before_fork(from_);
     std::int64_t total = 0;
     try {
-      total = Schedule(spec_).total_steps();
+      total = Curriculum(spec_).total_steps();
     } catch (const Error&) {
       return;  // reading the spec has told of it
     }

@@ -9,8 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/run/library.h"
-#include "core/run/spec.h"
+#include "core/history/library.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/model/precision.h"
-#include "core/run/spec.h"
+#include "core/config/precision.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

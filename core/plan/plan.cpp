@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 
 namespace tessera {
 
@@ -68,7 +68,7 @@ namespace {
 std::vector<SourceTokens> source_tokens(const RunSpec& spec) {
   if (spec.data.sources.empty()) return {};
   const Mixture mixture = run_mixture(spec);
-  const auto all = static_cast<double>(Schedule(spec).total_tokens());
+  const auto all = static_cast<double>(Curriculum(spec).total_tokens());
   double sum = 0;
   for (const auto& part : mixture) sum += part.second;
   std::vector<SourceTokens> sources;
@@ -98,7 +98,7 @@ void add_fork(const RunSpec& spec, const ForkOf& from, Plan& plan) {
   for (PlanProblem& problem : check_fork(spec, from)) plan.problems.push_back(std::move(problem));
   try {
     plan.steps_before = steps_before_fork(from);
-    plan.steps_left = std::max<std::int64_t>(0, Schedule(spec).total_steps() - plan.steps_before);
+    plan.steps_left = std::max<std::int64_t>(0, Curriculum(spec).total_steps() - plan.steps_before);
   } catch (const Error&) {
     return;  // a curriculum without a length: reading the spec has told of it
   }

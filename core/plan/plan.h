@@ -13,7 +13,7 @@
 #include "core/plan/fixes.h"
 #include "core/plan/memory_plan.h"
 #include "core/plan/speed_plan.h"
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/config/paths.h"
 #include "core/data/source.h"
 #include "core/plan/plan.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "core/tokenizer/tokenizer.h"
 
 namespace tessera {

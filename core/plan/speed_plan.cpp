@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/plan/memory_plan.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 
 namespace tessera {
 
@@ -137,15 +137,15 @@ Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t rank
   return {SpeedBasis::None, "nothing was measured on this machine yet: `tessera bench product`", 0};
 }
 
-StagePlan stage_plan(const RunSpec& spec, const Schedule& schedule, int index, double flops) {
+StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int index, double flops) {
   const CurriculumStage& stage = spec.curriculum[static_cast<std::size_t>(index)];
-  const StageAt first = schedule.at_step(schedule.first_step(index));
+  const CurriculumStep first = curriculum.at_step(curriculum.first_step(index));
   StagePlan plan{.name = stage.name};
-  plan.steps = schedule.first_step(index + 1) - schedule.first_step(index);
+  plan.steps = curriculum.first_step(index + 1) - curriculum.first_step(index);
   plan.first_token = first.tokens;
-  const std::int64_t end = index + 1 < schedule.stages()
-                               ? schedule.at_step(schedule.first_step(index + 1)).tokens
-                               : schedule.total_tokens();
+  const std::int64_t end = index + 1 < curriculum.stages()
+                               ? curriculum.at_step(curriculum.first_step(index + 1)).tokens
+                               : curriculum.total_tokens();
   plan.tokens = end - first.tokens;
   plan.sequence_length = stage.sequence_length;
   plan.batch_sequences = stage.batch_sequences;
@@ -160,7 +160,7 @@ StagePlan stage_plan(const RunSpec& spec, const Schedule& schedule, int index, d
 }  // namespace
 
 SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
-  const Schedule schedule(spec);
+  const Curriculum curriculum(spec);
   SpeedPlan plan;
   plan.ranks = spec.parallel.data * spec.parallel.pipeline;
   const Rate rate = rate_of(spec, options, plan.ranks);
@@ -168,11 +168,11 @@ SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   plan.source = rate.source;
   plan.flops_per_rank = rate.flops;
   plan.price_per_hour = options.price_per_hour;
-  plan.steps = schedule.total_steps();
-  plan.tokens = schedule.total_tokens();
-  for (int i = 0; i < schedule.stages(); ++i) {
+  plan.steps = curriculum.total_steps();
+  plan.tokens = curriculum.total_tokens();
+  for (int i = 0; i < curriculum.stages(); ++i) {
     plan.stages.push_back(
-        stage_plan(spec, schedule, i, rate.flops * static_cast<double>(plan.ranks)));
+        stage_plan(spec, curriculum, i, rate.flops * static_cast<double>(plan.ranks)));
     plan.seconds += plan.stages.back().seconds;
   }
   plan.flops_per_token = plan.stages.front().flops_per_token;

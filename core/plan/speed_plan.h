@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/plan/measurements.h"
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

@@ -13,8 +13,8 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
-#include "core/run/paths.h"
 #include "core/run/run_folder_internal.h"
 
 namespace tessera {

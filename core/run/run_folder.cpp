@@ -13,8 +13,9 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/run/events.h"
-#include "core/run/spec.h"
+#include "core/events/events.h"
+#include "core/spec/spec.h"
 
 namespace tessera {
 

@@ -7,10 +7,10 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/run/events_frames.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
+#include "core/events/events_frames.h"
 #include "core/run/run_folder_internal.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 
 namespace tessera {
 
@@ -143,7 +143,7 @@ bool has_checkpoint(const RunFolder& folder) {
 
 std::int64_t total_steps_of(const RunFolder& folder) {
   try {
-    return Schedule(read_spec(folder.spec_path()).spec).total_steps();
+    return Curriculum(read_spec(folder.spec_path()).spec).total_steps();
   } catch (const Error&) {
     return 0;  // a spoilt run.toml is told when it is used
   }

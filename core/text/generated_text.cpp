@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/random.h"
 #include "core/text/grammar.h"
 
@@ -53,19 +54,6 @@ void append_json_line(const std::string& text, std::string& out) {
     out += c;
   }
   out += "\"}\n";
-}
-
-void write_file(const fs::path& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  bool good = file >= 0;
-  for (std::size_t at = 0; good && at < text.size();) {
-    const ssize_t written = ::write(file, text.data() + at, text.size() - at);
-    good = written > 0;
-    if (good) at += static_cast<std::size_t>(written);
-  }
-  good = good && ::fsync(file) == 0;
-  if (file >= 0) good = ::close(file) == 0 && good;
-  if (!good) throw Error(path.string(), "cannot be written", "is the disk full?");
 }
 
 std::vector<std::string> documents(const Grammar& grammar, std::int64_t bytes) {
@@ -114,7 +102,7 @@ fs::path generated_text(std::string_view part, const fs::path& grammars, const f
        documents(Grammar(grammar, fmt::format("{}.txt", part)), known.bytes)) {
     append_json_line(text, lines);
   }
-  write_file(temporary / fmt::format("{}.jsonl", part), lines);
+  write_file_atomically(temporary / fmt::format("{}.jsonl", part), lines);
   fs::rename(temporary, target, error);
   if (error) {
     // Another process was faster, which is as good; anything else is an error.

@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
+#include "core/base/files.h"
 
 namespace tessera {
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "core/base/progress.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 #include "core/run/run_folder.h"
 
 namespace tessera {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "core/base/transfer.h"
 
 namespace tessera {

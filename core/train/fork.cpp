@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 
 namespace tessera {
 

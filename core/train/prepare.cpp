@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/config/paths.h"
 #include "core/data/fingerprint.h"
-#include "core/run/paths.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 #include "core/tokenizer/train.h"
 #include "core/train/data_cache.h"
 
@@ -381,7 +381,7 @@ void Preparation::check_held_out() const {
 }  // namespace
 
 Mixture validation_mixture(const RunSpec& spec, const data::Dataset& dataset, std::int64_t step) {
-  const auto stage = static_cast<std::size_t>(Schedule(spec).at_step(step).stage);
+  const auto stage = static_cast<std::size_t>(Curriculum(spec).at_step(step).stage);
   Mixture mixture = stage_mixture(spec, spec.curriculum.at(stage));
   std::vector<std::string> names;
   for (const DataSource& source : spec.data.sources) names.push_back(source.name);

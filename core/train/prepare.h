@@ -9,7 +9,7 @@
 #include "core/data/build.h"
 #include "core/data/dataset.h"
 #include "core/run/run_folder.h"
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 #include "core/tokenizer/tokenizer.h"
 
 namespace tessera {

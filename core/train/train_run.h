@@ -10,7 +10,7 @@
 
 #include "core/base/collective.h"
 #include "core/base/patience.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 #include "core/run/run_folder.h"
 
 namespace tessera {

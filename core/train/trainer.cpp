@@ -9,8 +9,8 @@
 #include "core/base/progress.h"
 #include "core/base/transfer.h"
 #include "core/checkpoint/model_io.h"
-#include "core/run/events.h"
-#include "core/run/paths.h"
+#include "core/events/events.h"
+#include "core/config/paths.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/reduce/reduce.h"
@@ -41,7 +41,7 @@ StepReport Trainer::step() {
 std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
                                                std::chrono::milliseconds patience) {
   const Clock::time_point start = Clock::now();
-  const StageAt at = schedule_.at_step(next_step_);
+  const CurriculumStep at = curriculum_.at_step(next_step_);
   const nlohmann::json data_before = stream_.state();
   enter_stage(at);
   follow_mixture(at);
@@ -76,7 +76,7 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
 /// All as it was after the last whole step: gradients are cleared at the beginning of each step,
 /// and nothing else was touched.
 void Trainer::give_up_step(const nlohmann::json& data_before) {
-  const StageAt last = last_stage();
+  const CurriculumStep last = last_stage();
   enter_stage(last);
   follow_mixture(last);
   stream_.restore(data_before);
@@ -116,7 +116,7 @@ OptimiserOptions optimiser_options(const RunSpec::Optimiser& o) {
 Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
                  const SpecialTokens& specials, Collective& ranks, const std::atomic<bool>* stop)
     : spec_(spec),
-      schedule_(spec),
+      curriculum_(spec),
       ranks_(ranks),
       dataset_(std::move(dataset)),
       stream_(dataset_, specials, stream_options(spec, ranks)),
@@ -180,12 +180,12 @@ std::vector<std::int32_t> Trainer::ends() const {
 
 /// The stage that the model was trained in last. NOTE: at the border of two stages the next step
 /// belongs to the next one already, but what is looked at or saved there is the model so far.
-StageAt Trainer::last_stage() const {
-  return schedule_.at_step(std::max<std::int64_t>(next_step_ - 1, 0));
+CurriculumStep Trainer::last_stage() const {
+  return curriculum_.at_step(std::max<std::int64_t>(next_step_ - 1, 0));
 }
 
 /// Rotary tables and arenas of a stage, when it begins.
-void Trainer::enter_stage(const StageAt& at) {
+void Trainer::enter_stage(const CurriculumStep& at) {
   if (at.stage == stage_) return;
   const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
   const YarnConfig yarn = stage_model(spec_, stage).yarn;
@@ -202,7 +202,7 @@ void Trainer::enter_stage(const StageAt& at) {
 
 /// The weights of the sources change where a stage begins. Only training calls this: looking at the
 /// model (validation, samples) does not move the data on.
-void Trainer::follow_mixture(const StageAt& at) {
+void Trainer::follow_mixture(const CurriculumStep& at) {
   if (at.stage == mixture_stage_) return;
   const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
   stream_.set_mixture(mixture_parts(stage_mixture(spec_, stage)));
@@ -229,7 +229,7 @@ MicrobatchBuffer Trainer::microbatch(const data::Batch& batch, std::int64_t firs
 }
 
 /// Without packing a row's documents end where they end, so targets are counted over all ranks.
-Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const StageAt& at) {
+Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const CurriculumStep& at) {
   const auto all = static_cast<double>(at.step_tokens());
   if (spec_.data.packing) return {all, all};
   double counts[2] = {};
@@ -243,7 +243,7 @@ Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const Stag
 
 /// Forward and backward of one micro-batch; adds to gradients, sums and loads.
 void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
-                         const StageAt& at, const Patience& patience) {
+                         const CurriculumStep& at, const Patience& patience) {
   const Objective objective{
       .loss_scale = 1.0 / targets.next,
       .mtp_scale = at.mtp_lambda / targets.mtp,
@@ -292,7 +292,7 @@ void Trainer::reduce() {
 }
 
 /// Once a step, from the load of the whole global batch.
-void Trainer::balance_experts(const StageAt& at) {
+void Trainer::balance_experts(const CurriculumStep& at) {
   if (at.bias_speed == 0) return;
   for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
     kernels::bias_update(context_, loads_[block], static_cast<float>(at.bias_speed), at.bias_rule,
@@ -310,7 +310,7 @@ float max_violation(const std::int64_t* load, std::int64_t experts) {
 }
 }  // namespace
 
-StepReport Trainer::report(const StageAt& at, const StepTargets& targets,
+StepReport Trainer::report(const CurriculumStep& at, const StepTargets& targets,
                            const OptimiserReport& optimiser) const {
   const std::vector<double> sums = host_values<double>(sums_);
   const std::vector<std::int64_t> loads = host_values<std::int64_t>(loads_);
@@ -335,7 +335,7 @@ StepReport Trainer::report(const StageAt& at, const StepTargets& targets,
 
 double Trainer::validate(const std::string& source, std::int64_t sequences,
                          const std::atomic<bool>* stop) {
-  const StageAt at = last_stage();
+  const CurriculumStep at = last_stage();
   enter_stage(at);
   const data::Batch batch = stream_.validation_batches(source, sequences, at.sequence_length);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
@@ -361,7 +361,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
 
 void Trainer::skip_data(std::int64_t steps) {
   for (std::int64_t i = 0; i < steps; ++i) {
-    const StageAt at = schedule_.at_step(next_step_ + i);
+    const CurriculumStep at = curriculum_.at_step(next_step_ + i);
     follow_mixture(at);
     stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
   }

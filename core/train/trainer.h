@@ -17,8 +17,8 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/data/batch_stream.h"
 #include "core/model/model.h"
-#include "core/run/schedule.h"
-#include "core/run/spec.h"
+#include "core/spec/curriculum.h"
+#include "core/spec/spec.h"
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
 #include "core/train/step_memory.h"
@@ -27,7 +27,7 @@
 namespace tessera {
 
 struct StepReport {
-  StageAt at;
+  CurriculumStep at;
   double loss = 0;          ///< mean cross-entropy of the next token, nats
   double mtp_loss = 0;      ///< the same for the token after it; NaN without MTP
   double balance_loss = 0;  ///< weighted, summed over layers; NaN when off
@@ -61,9 +61,9 @@ class Trainer {
   /// given up as if it had not begun, also in the middle of a micro-batch, and nothing is returned.
   std::optional<StepReport> step_unless(const std::atomic<bool>* stop,
                                         std::chrono::milliseconds patience = kUsualPatience);
-  bool finished() const { return next_step_ >= schedule_.total_steps(); }
+  bool finished() const { return next_step_ >= curriculum_.total_steps(); }
   std::int64_t next_step() const { return next_step_; }
-  std::int64_t tokens() const { return schedule_.at_step(next_step_).tokens; }
+  std::int64_t tokens() const { return curriculum_.at_step(next_step_).tokens; }
 
   /// Mean loss over held-out sequences of a source, with the length and the model of the stage that
   /// was trained last; before the first step, of the first stage. Changes nothing that training or
@@ -89,7 +89,7 @@ class Trainer {
   std::vector<std::int32_t> ends() const;
 
   Model& model() { return *model_; }
-  const Schedule& schedule() const { return schedule_; }
+  const Curriculum& curriculum() const { return curriculum_; }
   const data::BatchStream& stream() const { return stream_; }
   void set_profile(Profile* profile) { context_.profile = profile; }
   /// Micro-batches that were replayed as CUDA graphs, so far.
@@ -100,9 +100,9 @@ class Trainer {
   const StepMemory& step_memory() const { return step_memory_; }
 
  private:
-  StageAt last_stage() const;
-  void enter_stage(const StageAt& at);
-  void follow_mixture(const StageAt& at);
+  CurriculumStep last_stage() const;
+  void enter_stage(const CurriculumStep& at);
+  void follow_mixture(const CurriculumStep& at);
   void give_up_step(const nlohmann::json& data_before);
   void add_ends(const std::vector<std::int64_t>& ends);
   void begin_weights(const std::atomic<bool>* stop);
@@ -111,19 +111,19 @@ class Trainer {
   struct StepTargets {
     double next = 0, mtp = 0;
   };
-  StepTargets count_targets(const data::Batch& batch, const StageAt& at);
-  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const StageAt& at,
+  StepTargets count_targets(const data::Batch& batch, const CurriculumStep& at);
+  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const CurriculumStep& at,
                   const Patience& patience);
   void forward_backward(const Microbatch& batch, const Objective& objective,
                         const Patience& patience);
   void reduce();
-  void balance_experts(const StageAt& at);
-  StepReport report(const StageAt& at, const StepTargets& targets,
+  void balance_experts(const CurriculumStep& at);
+  StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
   MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first, std::int64_t count);
 
   RunSpec spec_;
-  Schedule schedule_;
+  Curriculum curriculum_;
   Collective& ranks_;
   std::shared_ptr<const data::Dataset> dataset_;
   data::BatchStream stream_;

@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/vector_sum.h"
 
 namespace tessera::kernels::cpu {

@@ -2,8 +2,8 @@
 // The checks of attention.h that CPU and GPU share.
 #pragma once
 
+#include "kernels/arguments.h"
 #include "kernels/attention/attention.h"
-#include "kernels/dispatch.h"
 
 namespace tessera::kernels::attention_contract {
 

@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/attention/attention_contract.h"
-#include "kernels/dispatch.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
 #include "kernels/vector_math.h"

@@ -3,12 +3,12 @@
 // The operations of attention.h on the GPU: BF16 on Hopper goes to the kernels of attention.cu,
 // everything else to attention_simple.cuh.
 #include "core/base/cuda/launch.h"
+#include "kernels/arguments.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_contract.h"
 #include "kernels/attention/attention_launch.h"
 #include "kernels/attention/attention_simple.cuh"
 #include "kernels/cuda/has.h"
-#include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
 

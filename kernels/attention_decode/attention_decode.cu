@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <cfloat>
 
+#include "kernels/arguments.h"
 #include "kernels/attention_decode/attention_decode_parts.cuh"
 #include "kernels/attention_decode/attention_decode_sm90.cuh"
 #include "kernels/cuda/has.h"
-#include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
 

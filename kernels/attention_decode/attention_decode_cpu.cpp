@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
 

@@ -4,14 +4,9 @@
 #pragma once
 
 #include "core/base/op.h"
+#include "kernels/balance/bias_update.h"
 
 namespace tessera::kernels {
-
-/// How the bias follows the load.
-enum class BiasUpdate : std::uint8_t {
-  Sign,         ///< b -= speed * sign(load - mean): the report
-  Utilisation,  ///< b -= speed * (load / mean - 1): "bias from utilisation", the article
-};
 
 namespace cpu {
 /// Per sequence s of length T: loss = alpha * sum_i f_i P_i, where f_i = N / (k T) * number of its

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 
 namespace tessera::kernels::cpu {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/vector_math.h"
 
 namespace tessera::kernels::cpu {

@@ -11,7 +11,7 @@
 
 #include "core/base/cuda/element.cuh"
 #include "core/base/cuda/launch.h"
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 
 namespace tessera::kernels::cuda {
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/e5m6/e5m6_code.h"
 
 namespace tessera::kernels::cpu {

@@ -2,7 +2,7 @@
 // From the tensors of kernels/e5m6/e5m6.h to what the kernels take.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 #include "kernels/e5m6/e5m6.h"
 
 namespace tessera::kernels::cuda {

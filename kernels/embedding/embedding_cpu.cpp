@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 
 namespace tessera::kernels::cpu {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "kernels/product/gemm.h"
 
 namespace tessera::kernels::cpu {

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 
 namespace tessera::kernels {
 

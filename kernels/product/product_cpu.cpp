@@ -11,8 +11,8 @@
 
 #include "core/base/backend.h"
 #include "core/base/error.h"
-#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/base/threads.h"
 #include "core/base/transfer.h"
 #include "kernels/product/blocked_gemm.h"
 #include "kernels/product/matrices.h"

@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "core/base/cuda/launch.h"
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 #include "kernels/product_fp8/product_fp8.h"
 
 namespace tessera::kernels::cuda {

@@ -2,7 +2,7 @@
 // The checks and sizes that CPU and GPU share.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 #include "kernels/product_fp8/product_fp8.h"
 
 namespace tessera::kernels::fp8 {

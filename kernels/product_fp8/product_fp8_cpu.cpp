@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "kernels/product/gemm.h"
 #include "kernels/product_fp8/operands.h"
 

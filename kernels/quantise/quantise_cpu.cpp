@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/convert/convert.h"
-#include "kernels/dispatch.h"
 #include "kernels/quantise/quantise_strip.h"
 #include "kernels/vector_math.h"
 

@@ -2,7 +2,7 @@
 // From the tensors of kernels/quantise/quantise.h to what the kernels take.
 #pragma once
 
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 #include "kernels/quantise/quantise.h"
 #include "kernels/quantise/quantise_tile.cuh"
 

@@ -9,7 +9,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kernels/dispatch.h"
+#include "kernels/arguments.h"
 #include "kernels/quantise/quantise.h"
 
 namespace tessera::kernels::cpu {

@@ -2,8 +2,8 @@
 // Sums for reports and loads on the GPU.
 #include "kernels/reduce/reduce.h"
 
+#include "kernels/arguments.h"
 #include "kernels/cuda/reduce.cuh"
-#include "kernels/dispatch.h"
 
 namespace tessera::kernels::cuda {
 

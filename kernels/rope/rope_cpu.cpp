@@ -3,7 +3,7 @@
 #include "kernels/rope/rope.h"
 
 #include "core/base/error.h"
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 
 namespace tessera::kernels::cpu {
 

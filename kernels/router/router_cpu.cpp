@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/base/parallel.h"
-#include "kernels/dispatch.h"
+#include "core/base/threads.h"
+#include "kernels/arguments.h"
 #include "kernels/top_k.h"
 #include "kernels/vector_math.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "app/line_splitter.h"
+#include "core/serve/line_splitter.h"
 
 #include <gtest/gtest.h>
 

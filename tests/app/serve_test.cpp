@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The protocol of `tessera serve`: what is answered, in what order, and that cancelling works at
 // any time.
-#include "app/serve.h"
+#include "core/serve/serve.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 
 #include <gtest/gtest.h>
 

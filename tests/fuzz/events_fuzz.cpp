@@ -14,7 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 
 namespace {
 

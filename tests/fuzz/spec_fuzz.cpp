@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/run/schedule.h"
-#include "core/run/spec.h"
-#include "core/run/spec_table.h"
+#include "core/spec/curriculum.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_table.h"
 
 namespace {
 
@@ -35,13 +35,13 @@ void check_good(const tessera::RunSpec& spec) {
   expect(tessera::spec::differences(spec, again.spec).empty());
   expect(tessera::write_spec(again.spec) == text);
 
-  const tessera::Schedule schedule(spec);
-  const std::int64_t last = schedule.total_steps() - 1;
+  const tessera::Curriculum curriculum(spec);
+  const std::int64_t last = curriculum.total_steps() - 1;
   for (const std::int64_t step : {std::int64_t{0}, last / 3, last / 2, last}) {
-    const tessera::StageAt at = schedule.at_step(step);
+    const tessera::CurriculumStep at = curriculum.at_step(step);
     expect(at.step == step && at.learning_rate >= 0 && at.learning_rate <= 10);
     expect(at.batch_sequences > 0 && at.tokens >= 0);
-    expect(schedule.at_tokens(at.tokens).step == step);
+    expect(curriculum.at_tokens(at.tokens).step == step);
   }
 }
 

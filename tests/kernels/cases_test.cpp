@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every case of every kernel on the CPU: values against F64, guard bands, untouched inputs,
 // gradients against finite differences, equal bits for any number of threads.
+#include "core/base/error.h"
 #include "kernels/cases.h"
 
 #include <gtest/gtest.h>

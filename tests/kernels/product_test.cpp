@@ -3,8 +3,8 @@
 // with loops that show the definition.
 #include "kernels/product/product.h"
 
-#include "core/base/parallel.h"
 #include "core/base/random.h"
+#include "core/base/threads.h"
 #include "kernels/product/gemm.h"
 #include "tests/kernels/kernel_fixture.h"
 

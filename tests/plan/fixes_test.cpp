@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera {
 namespace {

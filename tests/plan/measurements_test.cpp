@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 
 namespace tessera {
 namespace {

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 
 namespace tessera {
 namespace {

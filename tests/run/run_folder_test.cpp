@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/run/run_folder.h"
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 #include "tests/run/run_test_helpers.h"
 
 namespace tessera {
@@ -155,7 +155,7 @@ TEST_F(RunFolders, TwoTrainersAreRefused) {
 TEST_F(RunFolders, StatesComeFromEvidence) {
   const RunFolder folder = make();
   EXPECT_EQ(status_of(folder).state, RunState::Draft);
-  EXPECT_EQ(status_of(folder).total_steps, Schedule(folder.spec()).total_steps());
+  EXPECT_EQ(status_of(folder).total_steps, Curriculum(folder.spec()).total_steps());
   EXPECT_THROW(request_control(folder, Control::Pause), Error);
 
   const pid_t trainer = start_trainer(folder);

@@ -14,7 +14,12 @@ namespace {
 struct Area {
   std::string_view folder;
   std::string_view may_include;  // folders and single headers, beside the area itself
+  std::string_view also = {};    // likewise: what several rows share
 };
+
+// What the studio knows of core/: nothing that computes.
+constexpr std::string_view kPlain =
+    "core/base/ core/config/ core/spec/ core/events/ core/run/ core/history/";
 
 // base <- kernels <- core <- ui <- app, base <- distributed <- core; inside core from top to
 // bottom.
@@ -24,34 +29,64 @@ constexpr Area kAreas[] = {
     {"kernels/", "core/base/ core/base/cuda/"},
     {"distributed/", "core/base/"},
     {"distributed/nccl/", "core/base/ distributed/"},
-    {"core/model/", "core/base/ kernels/ distributed/"},
-    // The plain parts know what a model and an operation are called and configured by, and nothing
-    // that computes. Only checkpoint/ reaches further, to fill a model with weights.
-    {"core/checkpoint/",
-     "core/base/ core/model/config.h core/model/precision.h core/model/model.h"},
+    // Plain text and configuration, below all that computes: they know what an operation is
+    // configured by, and nothing that runs one, so that the studio links no kernel for them.
+    {"core/text/", "core/base/"},
+    {"core/config/",
+     "core/base/ core/text/ kernels/router/router_config.h kernels/balance/bias_update.h"},
+    {"core/spec/", "core/base/ core/config/ kernels/balance/bias_update.h"},
+    {"core/events/", "core/base/"},
+    {"core/run/", "core/base/ core/config/ core/spec/ core/events/"},
+    {"core/history/", "core/base/ core/config/ core/spec/ core/events/ core/run/"},
+    {"core/model/", "core/base/ core/config/ kernels/ distributed/"},
+    // Fills a model with weights, and knows no more of it.
+    {"core/checkpoint/", "core/base/ core/config/ core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
     {"core/data/", "core/base/ core/tokenizer/"},
-    // Plain, so that a spec may name the text that the program writes, wherever it is read.
-    {"core/text/", "core/base/"},
-    {"core/run/",
-     "core/base/ core/text/ core/model/config.h core/model/precision.h kernels/balance/balance.h"},
     {"core/infer/",
-     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/run/"},
+     "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/spec/ core/run/"},
+    {"core/serve/", "core/base/ core/config/ core/spec/ core/model/ core/infer/"},
     {"core/train/",
-     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/run/ core/infer/"},
+     "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/spec/ core/events/ core/run/ core/infer/"},
     // A plan is a dry run of the trainer's own step.
     {"core/plan/",
-     "core/base/ core/model/ core/checkpoint/ core/tokenizer/ core/data/ core/run/ "
-     "core/train/step_memory.h core/train/optimiser.h"},
+     "core/base/ core/config/ core/model/ core/checkpoint/ core/tokenizer/ core/data/ core/spec/ "
+     "core/run/ core/train/step_memory.h core/train/optimiser.h"},
     {"core/eval/",
-     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/run/ core/plan/ core/train/ core/infer/"},
+     "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/spec/ core/run/ core/plan/ core/train/ core/infer/"},
     {"core/rl/",
-     "core/base/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/run/ core/plan/ core/train/ core/infer/ core/eval/"},
-    {"ui/", "core/"},
+     "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/spec/ core/run/ core/plan/ core/train/ core/infer/ core/eval/"},
+    // The studio: theme, and rooms between it and core/; what windows are made of; pages; the
+    // shell.
+    {"ui/shell_context", ""},
+    {"ui/theme/", "core/base/ core/config/"},
+    {"ui/bridge/desktop/", "core/base/ core/config/"},
+    {"ui/bridge/runs/", "ui/bridge/desktop/", kPlain},
+    {"ui/bridge/launch/", "ui/bridge/desktop/", kPlain},
+    {"ui/bridge/chat/", "ui/bridge/desktop/ ui/bridge/runs/", kPlain},
+    {"ui/bridge/draft/", "core/plan/ ui/bridge/desktop/", kPlain},
+    {"ui/widgets/",
+     "ui/shell_context.h ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ ui/bridge/launch/", kPlain},
+    {"ui/models/", "ui/theme/ ui/bridge/runs/ ui/bridge/launch/ ui/widgets/", kPlain},
+    {"ui/widgets/spec/",
+     "core/plan/ ui/pages/page.h ui/theme/ ui/bridge/desktop/ ui/bridge/draft/ ui/widgets/",
+     kPlain},
+    {"ui/widgets/chart/", "ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ ui/widgets/ ui/models/",
+     kPlain},
+    // NOTE: a page does not know another one; see wrong_page().
+    {"ui/pages/",
+     "core/plan/ ui/shell_context.h ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ "
+     "ui/bridge/launch/ ui/bridge/chat/ ui/bridge/draft/ ui/widgets/ ui/widgets/spec/ "
+     "ui/widgets/chart/ ui/models/",
+     kPlain},
+    {"ui/shell/",
+     "ui/shell_context.h ui/pages/page.h ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ "
+     "ui/bridge/launch/ ui/bridge/chat/ ui/bridge/draft/ ui/widgets/ ui/models/",
+     kPlain},
     {"app/", "core/ kernels/ distributed/ ui/"},
     {"tests/", "core/ kernels/ distributed/ ui/ app/"},
 };
@@ -107,6 +142,19 @@ bool cuda_allowed(const std::string& path) {
          path.starts_with("core/base/cuda/") || std::regex_match(path, gpu_test);
 }
 
+// The folder of a page: "ui/pages/chat/" of every file in it; empty elsewhere.
+std::string_view page_of(std::string_view path) {
+  constexpr std::string_view kPages = "ui/pages/";
+  if (!path.starts_with(kPages)) return {};
+  const std::size_t end = path.find('/', kPages.size());
+  return end == path.npos ? std::string_view() : path.substr(0, end + 1);
+}
+
+bool wrong_page(std::string_view path, std::string_view header) {
+  const std::string_view from = page_of(path), to = page_of(header);
+  return !from.empty() && !to.empty() && from != to;
+}
+
 // What is wrong with `path` including `header`; empty where nothing is.
 std::string wrong_include(const std::string& path, const std::string& header, bool quoted) {
   if (is_qt(header) && !qt_allowed(path)) return "Qt below ui/: " + header;
@@ -119,7 +167,8 @@ std::string wrong_include(const std::string& path, const std::string& header, bo
   const Area* to = area_of(header);
   if (!from) return "this folder has no row in the table of areas";
   if (!to) return fmt::format("\"{}\" is not a path from the root of the repository", header);
-  if (from == to || listed(from->may_include, header)) return {};
+  if (wrong_page(path, header)) return "a page may not include another page: " + header;
+  if (from == to || listed(from->may_include, header) || listed(from->also, header)) return {};
   return fmt::format("wrong arrow: {} may not include {}", from->folder, header);
 }
 

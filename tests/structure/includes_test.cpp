@@ -53,11 +53,11 @@ TEST(Includes, follow_the_arrows_between_levels) {
   expect_right("kernels/router/router.h", "\"core/base/op.h\"");
   expect_right("core/model/moe.cpp", "\"kernels/router/router.h\"");
   expect_right("core/train/trainer.cpp", "\"distributed/mesh.h\"");
-  expect_right("ui/pages/monitor.cpp", "\"core/run/run_store.h\"");
+  expect_right("ui/pages/monitor/tab.cpp", "\"core/run/run_folder.h\"");
   expect_right("app/cli_main.cpp", "\"core/train/trainer.h\"");
   expect_right("tests/kernels/kernels_test.cpp", "\"kernels/cases.h\"");
   expect_wrong("core/base/op.cpp", "\"kernels/router/router.h\"", "wrong arrow");
-  expect_wrong("kernels/router/router.h", "\"core/model/config.h\"", "wrong arrow");
+  expect_wrong("kernels/router/router.h", "\"core/config/model_config.h\"", "wrong arrow");
   expect_wrong("kernels/router/router.h", "\"distributed/mesh.h\"", "wrong arrow");
   expect_wrong("distributed/mesh.h", "\"kernels/router/router.h\"", "wrong arrow");
   expect_wrong("core/train/trainer.cpp", "\"ui/bridge/bridge.h\"", "wrong arrow");
@@ -68,20 +68,37 @@ TEST(Includes, follow_the_arrows_between_levels) {
 }
 
 TEST(Includes, follow_the_order_inside_core) {
-  expect_right("core/checkpoint/hf_config.h", "\"core/model/config.h\"");
+  expect_right("core/checkpoint/hf_config.h", "\"core/config/model_config.h\"");
   expect_right("core/train/trainer.cpp", "\"core/checkpoint/checkpoint.h\"");
   expect_right("core/train/train_run.cpp", "\"core/infer/generate.h\"");
   expect_right("core/rl/rollout.cpp", "\"core/infer/engine.h\"");
   expect_wrong("core/infer/engine.cpp", "\"core/train/trainer.h\"", "wrong arrow");
   expect_wrong("core/checkpoint/checkpoint.h", "\"core/model/moe.h\"", "wrong arrow");
-  expect_wrong("core/run/spec.h", "\"core/model/model.h\"", "wrong arrow");
-  expect_wrong("core/run/spec.h", "\"kernels/product/product.h\"", "wrong arrow");
+  expect_wrong("core/spec/spec.h", "\"core/model/model.h\"", "wrong arrow");
+  expect_wrong("core/spec/spec.h", "\"kernels/product/product.h\"", "wrong arrow");
   expect_wrong("core/checkpoint/checkpoint.h", "\"core/train/trainer.h\"", "wrong arrow");
-  expect_wrong("core/model/model.h", "\"core/run/spec.h\"", "wrong arrow");
+  expect_wrong("core/model/model.h", "\"core/spec/spec.h\"", "wrong arrow");
   expect_wrong("core/tokenizer/train.h", "\"core/data/build.h\"", "wrong arrow");
-  expect_wrong("core/run/spec.h", "\"core/plan/plan.h\"", "wrong arrow");
+  expect_wrong("core/spec/spec.h", "\"core/plan/plan.h\"", "wrong arrow");
   expect_wrong("core/train/trainer.cpp", "\"core/eval/eval.h\"", "wrong arrow");
   expect_wrong("core/model/model.cpp", "\"core/base/cuda/stream.h\"", "wrong arrow");
+}
+
+TEST(Includes, follow_the_order_inside_the_studio) {
+  expect_right("ui/pages/monitor/tab.cpp", "\"ui/widgets/chart/chart.h\"");
+  expect_right("ui/pages/pages.cpp", "\"ui/pages/chat/chat_page.h\"");
+  expect_right("ui/shell/main_window.cpp", "\"ui/pages/page.h\"");
+  expect_right("ui/bridge/chat/chat_store.cpp", "\"ui/bridge/runs/run_store.h\"");
+  expect_right("ui/widgets/term.cpp", "\"ui/shell_context.h\"");
+  expect_wrong("ui/pages/monitor/tab.cpp", "\"ui/pages/runs/runs_page.h\"", "another page");
+  expect_wrong("ui/pages/monitor/tab.cpp", "\"ui/shell/main_window.h\"", "wrong arrow");
+  expect_wrong("ui/shell/main_window.cpp", "\"ui/pages/runs/runs_page.h\"", "wrong arrow");
+  expect_wrong("ui/theme/style.cpp", "\"ui/widgets/numbers.h\"", "wrong arrow");
+  expect_wrong("ui/bridge/launch/launcher.h", "\"ui/bridge/runs/run_store.h\"", "wrong arrow");
+  expect_wrong("ui/bridge/runs/run_feed.h", "\"ui/widgets/numbers.h\"", "wrong arrow");
+  expect_wrong("ui/widgets/numbers.cpp", "\"ui/widgets/chart/chart.h\"", "wrong arrow");
+  expect_wrong("ui/bridge/runs/run_feed.h", "\"core/model/model.h\"", "wrong arrow");
+  expect_wrong("ui/bridge/runs/run_feed.h", "\"core/train/trainer.h\"", "wrong arrow");
 }
 
 TEST(Includes, are_written_from_the_root) {
@@ -92,7 +109,7 @@ TEST(Includes, are_written_from_the_root) {
 TEST(Includes, of_meta_object_code_are_a_files_own) {
   expect_right("tests/ui/chart_test.cpp", "\"chart_test.moc\"");
   expect_wrong("tests/ui/chart_test.cpp", "\"bridge_test.moc\"", "not a path from the root");
-  expect_wrong("core/run/spec.cpp", "\"spec.moc\"", "not a path from the root");
+  expect_wrong("core/spec/spec.cpp", "\"spec.moc\"", "not a path from the root");
 }
 
 TEST(Includes, of_qt_stay_in_ui) {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "tests/build_paths.h"
 
 namespace tessera {
@@ -69,7 +69,7 @@ std::vector<std::string> readers() {
       const std::string path = fs::relative(entry.path(), root).string();
       const std::string extension = entry.path().extension().string();
       if (extension != ".cpp" && extension != ".h") continue;
-      if (path.starts_with("core/run/spec") || path.starts_with("core/plan/")) continue;
+      if (path.starts_with("core/spec/spec") || path.starts_with("core/plan/")) continue;
       std::ifstream file(entry.path());
       texts.push_back(without_comments(std::string(std::istreambuf_iterator<char>(file), {})));
     }

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/base/parallel.h"
+#include "core/base/threads.h"
 #include "core/checkpoint/checkpoint.h"
 #include "tests/train/workspace.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "core/base/log.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 #include "core/train/train_run.h"
 #include "distributed/single/single_process.h"
 #include "tests/train/tiny_run.h"

@@ -14,9 +14,9 @@
 
 #include "core/base/error.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_feed.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/run_feed.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"
 

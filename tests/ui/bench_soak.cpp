@@ -17,7 +17,7 @@
 #include "tests/ui/bench.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/monitor_page.h"
 #include "ui/shell/main_window.h"

@@ -14,13 +14,13 @@
 #include <cstdio>
 
 #include "core/base/error.h"
-#include "core/run/events.h"
+#include "core/events/events.h"
 #include "core/run/run_folder.h"
 #include "tests/ui/bench.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_feed.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_feed.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/page.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"

@@ -12,9 +12,9 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_history.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/worker_thread.h"
+#include "ui/bridge/desktop/worker_thread.h"
+#include "ui/bridge/runs/run_history.h"
+#include "ui/bridge/runs/run_store.h"
 
 using namespace tessera;
 using namespace tessera::ui;

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/chat_store.h"
+#include "ui/bridge/chat/chat_store.h"
 #include "ui/pages/chat/markdown_blocks.h"
 
 using namespace tessera::ui;

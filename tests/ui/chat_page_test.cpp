@@ -25,7 +25,7 @@
 #include "tests/infer/tiny_model.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/chat_page.h"
 #include "ui/pages/chat/checkpoint_picker.h"

@@ -6,17 +6,18 @@
 #include <QProcess>
 #include <QUndoStack>
 
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/real_runs.h"
 #include "tests/ui/run_files.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/terminal_command.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/launch/terminal_command.h"
+#include "ui/bridge/runs/run_store.h"
 
 namespace tessera::ui {
 

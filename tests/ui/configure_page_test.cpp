@@ -23,14 +23,14 @@
 #include <utility>
 
 #include "core/run/run_folder.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_shelf.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"

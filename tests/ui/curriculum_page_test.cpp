@@ -11,10 +11,10 @@
 #include <QToolButton>
 #include <QUndoStack>
 
-#include "core/run/schedule.h"
+#include "core/spec/curriculum.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/preferences.h"
 #include "ui/pages/curriculum/curriculum_view.h"
 #include "ui/pages/curriculum/stage_axis.h"
 #include "ui/theme/theme.h"
@@ -102,9 +102,9 @@ void CurriculumPageTest::isEmptyWithoutASpec() {
 
 void CurriculumPageTest::showsTheSchedule() {
   QVERIFY(load(QStringLiteral("v3")));
-  QVERIFY(view()->schedule());
-  const Schedule schedule(draft().spec());
-  QCOMPARE(view()->schedule()->total_tokens(), schedule.total_tokens());
+  QVERIFY(view()->curriculum());
+  const Curriculum curriculum(draft().spec());
+  QCOMPARE(view()->curriculum()->total_tokens(), curriculum.total_tokens());
   QVERIFY(labelWith(m_page.get(), QStringLiteral("6 stages")));
   QSignalSpy said(view(), &CurriculumView::readout);
   // NOTE: through the window: moving the cursor ends at the edge of a small screen.
@@ -140,7 +140,7 @@ void CurriculumPageTest::typesALength() {
   QVERIFY(typeInto(steps, QStringLiteral("1000")));
   QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].steps == 1000; }));
   QVERIFY(labelWith(m_page.get(), QStringLiteral("1 stage, 1")));
-  QCOMPARE(view()->schedule()->total_steps(), 1000);
+  QCOMPARE(view()->curriculum()->total_steps(), 1000);
 }
 
 void CurriculumPageTest::addsDuplicatesMovesAndRemovesStages() {
@@ -179,7 +179,7 @@ void CurriculumPageTest::changesTheRate() {
   QVERIFY(typeInto(to, QStringLiteral("0.002")));
   QTest::keyClick(to, Qt::Key_Return);
   QVERIFY(waitUntil([&] { return draft().spec().curriculum[0].learning_rate[0].to == 0.002; }));
-  QCOMPARE(view()->schedule()->at_step(49).learning_rate, 0.002);
+  QCOMPARE(view()->curriculum()->at_step(49).learning_rate, 0.002);
 }
 
 void CurriculumPageTest::choosesAStageByMouseAndKeyboard() {
@@ -203,7 +203,7 @@ void CurriculumPageTest::staysUsableWithABrokenCurriculum() {
   QVERIFY(view()->isVisible());
   QVERIFY(!draft().setValue("curriculum[0].steps", spec::Value(std::int64_t{10})));
   QVERIFY(settled());
-  QCOMPARE(view()->schedule()->total_steps(), 10);
+  QCOMPARE(view()->curriculum()->total_steps(), 10);
 }
 
 void CurriculumPageTest::showsATable() {

@@ -17,7 +17,7 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/expert_table.h"
 #include "ui/pages/experts/experts_page.h"

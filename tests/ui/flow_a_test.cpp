@@ -8,9 +8,9 @@
 #include "core/run/run_folder.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"
 

@@ -3,10 +3,10 @@
 // Every term that is named anywhere has an entry.
 #include <QRegularExpression>
 
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/run_history.h"
+#include "ui/bridge/runs/run_history.h"
 #include "ui/widgets/glossary.h"
 
 using namespace tessera;

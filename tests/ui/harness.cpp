@@ -26,10 +26,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/theme/theme.h"
 
 namespace tessera::ui::test {

@@ -12,16 +12,16 @@
 #include <cmath>
 #include <fstream>
 
+#include "core/config/paths.h"
 #include "core/plan/measurements.h"
-#include "core/run/paths.h"
 #include "core/run/run_folder.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/home/home_page.h"
 #include "ui/pages/home/run_card.h"
 #include "ui/pages/hosts/hosts_page.h"

@@ -10,7 +10,7 @@
 #include "tests/build_paths.h"
 #include "tests/ui/open_studio.h"
 #include "tests/ui/real_runs.h"
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/monitor_page.h"
 #include "ui/widgets/chart/chart_grid.h"

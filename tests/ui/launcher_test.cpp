@@ -16,9 +16,9 @@
 #include "tests/ui/harness.h"
 #include "tests/ui/real_runs.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/run_queue.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/launch/run_queue.h"
+#include "ui/bridge/runs/run_store.h"
 
 using namespace tessera;
 using namespace tessera::ui;

@@ -9,7 +9,7 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/models/feed_models.h"
 #include "ui/models/queue_model.h"
 #include "ui/models/runs_proxy.h"

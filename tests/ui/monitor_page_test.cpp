@@ -20,7 +20,7 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/checkpoints_tab.h"
 #include "ui/pages/monitor/logs_tab.h"

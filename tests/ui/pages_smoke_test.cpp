@@ -9,8 +9,8 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/page.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/studio_app.h"

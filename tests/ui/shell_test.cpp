@@ -13,15 +13,15 @@
 #include <QToolButton>
 #include <QUndoStack>
 
-#include "core/run/events.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
+#include "core/events/events.h"
 #include "core/run/run_folder.h"
 #include "tests/ui/harness.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/dock_panel.h"
 #include "ui/shell/dropped.h"
 #include "ui/shell/fuzzy.h"

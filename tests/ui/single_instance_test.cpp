@@ -8,7 +8,7 @@
 #include <QProcess>
 
 #include "tests/ui/harness.h"
-#include "ui/bridge/single_instance.h"
+#include "ui/bridge/desktop/single_instance.h"
 
 using namespace tessera::ui;
 

@@ -11,7 +11,7 @@
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/models/feed_models.h"
 #include "ui/models/runs_proxy.h"
 

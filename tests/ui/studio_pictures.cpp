@@ -9,9 +9,9 @@
 #include <cstdio>
 
 #include "tests/ui/harness.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/chat_page.h"
 #include "ui/pages/chat/composer.h"

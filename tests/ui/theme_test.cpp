@@ -8,7 +8,7 @@
 #include <QPainter>
 #include <QValueAxis>
 
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 #include "tests/ui/harness.h"
 #include "ui/theme/theme.h"
 

@@ -11,9 +11,9 @@
 #include <QVBoxLayout>
 
 #include "tests/ui/harness.h"
-#include "ui/bridge/log_tail.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/runs/log_tail.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 
 namespace tessera::ui {
 

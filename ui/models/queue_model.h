@@ -5,7 +5,7 @@
 #include <QAbstractTableModel>
 #include <vector>
 
-#include "ui/bridge/launcher.h"
+#include "ui/bridge/launch/launcher.h"
 
 namespace tessera::ui {
 

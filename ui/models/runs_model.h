@@ -8,7 +8,7 @@
 #include <QStringList>
 #include <vector>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 
 namespace tessera::ui {
 

@@ -12,10 +12,10 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
-#include "ui/bridge/log_tail.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/runs/log_tail.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/problems.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/banner.h"

@@ -9,9 +9,9 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 
-#include "core/run/paths.h"
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/preferences.h"
+#include "core/config/paths.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/demo_starter.h"

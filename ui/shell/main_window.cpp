@@ -13,11 +13,11 @@
 #include <QTimer>
 #include <QToolBar>
 
-#include "core/run/paths.h"
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/terminal_command.h"
+#include "core/config/paths.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/launch/terminal_command.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/dock_panel.h"
 #include "ui/shell/first_start.h"
 #include "ui/shell/problems.h"

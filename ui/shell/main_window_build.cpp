@@ -9,9 +9,9 @@
 #include <QToolBar>
 #include <QVBoxLayout>
 
-#include "core/run/spec_table.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "core/spec/spec_table.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/banner_stack.h"
 #include "ui/shell/bottom_docks.h"
 #include "ui/shell/dock_panel.h"

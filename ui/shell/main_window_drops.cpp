@@ -10,7 +10,7 @@
 #include <QUrl>
 
 #include "core/run/run_folder.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/dropped.h"
 #include "ui/shell/main_window.h"
 

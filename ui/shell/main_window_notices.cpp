@@ -2,10 +2,10 @@
 // What the window has to say: banners, toasts, problems, news of runs.
 #include <QPushButton>
 
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/banner_stack.h"
 #include "ui/shell/bottom_docks.h"
 #include "ui/shell/desktop.h"

@@ -6,8 +6,8 @@
 #include <QObject>
 #include <QSet>
 
-#include "core/run/events.h"
-#include "core/run/library.h"
+#include "core/events/events.h"
+#include "core/history/library.h"
 
 namespace tessera::ui {
 

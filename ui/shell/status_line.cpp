@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/problems.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/controls.h"

@@ -6,11 +6,11 @@
 #include <QLocale>
 #include <QTimer>
 
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
-#include "ui/bridge/terminal_command.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/launch/terminal_command.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell/desktop.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/problems.h"

@@ -9,7 +9,7 @@
 #include <QSvgRenderer>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 #include "ui/theme/theme.h"
 
 namespace tessera::ui::theme {

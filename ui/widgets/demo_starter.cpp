@@ -4,9 +4,9 @@
 #include <QPointer>
 #include <QUuid>
 
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell_context.h"
 
 namespace tessera::ui {

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ui/bridge/host_monitor.h"
+#include "ui/bridge/desktop/host_monitor.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/numbers.h"
 

@@ -4,10 +4,11 @@
 #include <QHash>
 #include <QLocale>
 #include <QPainter>
-#include "core/run/toml.h"
+#include "core/base/files.h"
+#include "core/spec/toml.h"
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 #include "ui/theme/theme.h"
 
 namespace tessera::ui {

@@ -4,7 +4,7 @@
 
 #include <QWidget>
 
-#include "core/run/events.h"
+#include "core/events/events.h"
 
 namespace tessera::ui {
 

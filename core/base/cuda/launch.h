@@ -9,7 +9,7 @@
 //   __global__ void rotate(...) { ... }
 //   }
 //   void rope(Context& context, const Tensor& x, ...) {      // the signature of cpu::rope
-//     // the same contract, checked with kernels/dispatch.h
+//     // the same contract, checked with kernels/arguments.h
 //     if (x.numel() == 0) return;                            // a grid of 0 blocks is an error
 //     rotate<<<blocks, threads, 0, stream_of(context)>>>(...);
 //     check_launch("rope");

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
-#include "ui/bridge/terminal_command.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
+#include "ui/bridge/launch/terminal_command.h"
 
 namespace tessera::ui {
 

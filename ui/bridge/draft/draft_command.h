@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 
 namespace tessera::ui {
 

@@ -9,8 +9,9 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
-#include "core/run/paths.h"
+#include "core/config/paths.h"
 
 namespace tessera::ui {
 

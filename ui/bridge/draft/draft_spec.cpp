@@ -10,11 +10,12 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
-#include "core/run/spec_edit.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_edit.h"
+#include "ui/bridge/desktop/worker_thread.h"
 #include "ui/bridge/draft/draft_command.h"
 #include "ui/bridge/draft/draft_shelf.h"
-#include "ui/bridge/worker_thread.h"
 
 namespace tessera::ui {
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "core/plan/fixes.h"
-#include "core/run/spec.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec.h"
+#include "core/spec/spec_table.h"
 #include "ui/bridge/draft/draft_origin.h"
 
 class QTimer;

@@ -5,7 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/plan/measurements.h"
-#include "ui/bridge/worker_thread.h"
+#include "ui/bridge/desktop/worker_thread.h"
 
 namespace tessera::ui {
 

@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "ui/bridge/worker_thread.h"
+#include "ui/bridge/desktop/worker_thread.h"
 
 namespace tessera::ui {
 

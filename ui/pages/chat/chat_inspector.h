@@ -7,8 +7,8 @@
 #include <QWidget>
 #include <memory>
 
-#include "ui/bridge/chat_engine.h"
-#include "ui/bridge/conversation.h"
+#include "ui/bridge/chat/chat_engine.h"
+#include "ui/bridge/chat/conversation.h"
 
 class QCheckBox;
 class QDoubleSpinBox;

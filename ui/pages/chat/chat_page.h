@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "ui/bridge/chat_store.h"
+#include "ui/bridge/chat/chat_store.h"
 #include "ui/pages/chat/chat_talk.h"
 #include "ui/pages/page.h"
 

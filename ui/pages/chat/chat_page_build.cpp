@@ -10,7 +10,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/tasks.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/chat_page.h"
 #include "ui/pages/chat/checkpoint_picker.h"

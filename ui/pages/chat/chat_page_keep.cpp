@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "ui/bridge/preferences.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/chat_page.h"
 #include "ui/pages/chat/checkpoint_picker.h"

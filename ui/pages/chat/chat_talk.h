@@ -8,8 +8,8 @@
 #include <array>
 #include <memory>
 
-#include "ui/bridge/chat_engine.h"
-#include "ui/bridge/conversation.h"
+#include "ui/bridge/chat/chat_engine.h"
+#include "ui/bridge/chat/conversation.h"
 
 namespace tessera::ui {
 

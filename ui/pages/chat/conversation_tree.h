@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <vector>
 
-#include "ui/bridge/chat_store.h"
+#include "ui/bridge/chat/chat_store.h"
 
 class QStandardItem;
 class QStandardItemModel;

@@ -7,7 +7,7 @@
 #include <deque>
 #include <functional>
 
-#include "ui/bridge/conversation.h"
+#include "ui/bridge/chat/conversation.h"
 
 class QPushButton;
 class QTimer;

@@ -6,7 +6,7 @@
 #include <QFrame>
 #include <QPointer>
 
-#include "ui/bridge/conversation.h"
+#include "ui/bridge/chat/conversation.h"
 
 class QPlainTextEdit;
 class QPushButton;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "ui/bridge/token_record.h"
+#include "ui/bridge/chat/token_record.h"
 
 namespace tessera::ui {
 

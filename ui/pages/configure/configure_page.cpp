@@ -15,12 +15,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/draft/machine_speed.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/terminal_command.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/launch/terminal_command.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"

@@ -12,7 +12,7 @@
 #include <QVBoxLayout>
 
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/terminal_command.h"
+#include "ui/bridge/launch/terminal_command.h"
 #include "ui/pages/configure/configure_page.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/plan/plan.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 class QListWidget;
 class QScrollArea;

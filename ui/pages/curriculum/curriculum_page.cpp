@@ -13,7 +13,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/pages/curriculum/curriculum_view.h"
 #include "ui/theme/theme.h"
@@ -183,12 +183,13 @@ void CurriculumPage::refresh() {
   if (!m_draft.loaded()) return;
   const bool shown = m_view->setSpec(m_draft.spec());
   m_view->sayAgain();  // what it said was of the values before
-  if (const Schedule* schedule = m_view->schedule()) {
-    m_summary->setText(
-        tr("%1, %2 steps, %3")
-            .arg(schedule->stages() == 1 ? tr("1 stage") : tr("%1 stages").arg(schedule->stages()),
-                 numbers::whole(schedule->total_steps()),
-                 numbers::tokens(static_cast<double>(schedule->total_tokens()))));
+  if (const Curriculum* curriculum = m_view->curriculum()) {
+    m_summary->setText(tr("%1, %2 steps, %3")
+                           .arg(curriculum->stages() == 1
+                                    ? tr("1 stage")
+                                    : tr("%1 stages").arg(curriculum->stages()),
+                                numbers::whole(curriculum->total_steps()),
+                                numbers::tokens(static_cast<double>(curriculum->total_tokens()))));
   }
   QString problem;
   std::vector<Problem> problems = m_draft.problems();
@@ -249,18 +250,18 @@ void CurriculumPage::showStage() {
 }
 
 void CurriculumPage::showTable() {
-  const Schedule* schedule = m_view->schedule();
+  const Curriculum* curriculum = m_view->curriculum();
   const auto& stages = m_draft.spec().curriculum;
-  if (!schedule || schedule->stages() != static_cast<int>(stages.size())) return;
+  if (!curriculum || curriculum->stages() != static_cast<int>(stages.size())) return;
   const QStringList heads = {
       tr("stage"), tr("first step"),  tr("steps"),      tr("tokens"),     tr("sequence length"),
       tr("batch"), tr("rate at end"), tr("bias speed"), tr("MTP lambda"), tr("YaRN factor")};
   m_table->setColumnCount(static_cast<int>(heads.size()));
   m_table->setHorizontalHeaderLabels(heads);
-  m_table->setRowCount(schedule->stages());
-  for (int i = 0; i < schedule->stages(); ++i) {
-    const StageAt first = schedule->at_step(schedule->first_step(i));
-    const StageAt last = schedule->at_step(schedule->first_step(i + 1) - 1);
+  m_table->setRowCount(curriculum->stages());
+  for (int i = 0; i < curriculum->stages(); ++i) {
+    const CurriculumStep first = curriculum->at_step(curriculum->first_step(i));
+    const CurriculumStep last = curriculum->at_step(curriculum->first_step(i + 1) - 1);
     const QStringList cells = {
         word(stages[static_cast<std::size_t>(i)].name),
         numbers::whole(first.step),
@@ -306,9 +307,9 @@ void CurriculumPage::setLength(int stage, std::int64_t length) {
 /// After the selected one, going on with its last rate.
 void CurriculumPage::addStage() {
   const int at = m_view->selected();
-  const Schedule* schedule = m_view->schedule();
+  const Curriculum* curriculum = m_view->curriculum();
   const double rate =
-      schedule ? schedule->at_step(schedule->first_step(at + 1) - 1).learning_rate : 1e-4;
+      curriculum ? curriculum->at_step(curriculum->first_step(at + 1) - 1).learning_rate : 1e-4;
   m_draft.change(tr("Add a stage"), "curriculum", {}, [&](RunSpec& spec) {
     CurriculumStage fresh = spec.curriculum.at(static_cast<std::size_t>(at));
     fresh.name = freeName("stage", spec.curriculum);

@@ -52,7 +52,7 @@ QString CurriculumView::laneTitle(Lane lane) {
   }
 }
 
-double CurriculumView::valueOf(Lane lane, const StageAt& at) {
+double CurriculumView::valueOf(Lane lane, const CurriculumStep& at) {
   switch (lane) {
     case Lane::Length:
       return static_cast<double>(at.sequence_length);
@@ -78,12 +78,12 @@ QString CurriculumView::valueText(Lane lane, double value) {
 
 bool CurriculumView::setSpec(const RunSpec& spec) {
   try {
-    m_schedule = std::make_unique<Schedule>(spec);
+    m_curriculum = std::make_unique<Curriculum>(spec);
   } catch (const Error&) {
     return false;
   }
   m_spec = spec;
-  m_selected = std::clamp(m_selected, 0, m_schedule->stages() - 1);
+  m_selected = std::clamp(m_selected, 0, m_curriculum->stages() - 1);
   compute();
   QStringList words;
   for (const CurriculumStage& stage : spec.curriculum) {
@@ -97,7 +97,7 @@ bool CurriculumView::setSpec(const RunSpec& spec) {
 }
 
 void CurriculumView::select(int stage) {
-  if (!m_schedule || stage < 0 || stage >= m_schedule->stages() || stage == m_selected) return;
+  if (!m_curriculum || stage < 0 || stage >= m_curriculum->stages() || stage == m_selected) return;
   m_selected = stage;
   update();
   Q_EMIT selectedChanged(stage);
@@ -133,13 +133,13 @@ QPoint CurriculumView::middleOf(int stage) const {
 }
 
 void CurriculumView::compute() {
-  if (!m_schedule) return;
+  if (!m_curriculum) return;
   std::vector<std::int64_t> tokens;
-  for (int i = 0; i < m_schedule->stages(); ++i) {
-    const std::int64_t first = m_schedule->at_step(m_schedule->first_step(i)).tokens;
-    const std::int64_t end = i + 1 < m_schedule->stages()
-                                 ? m_schedule->at_step(m_schedule->first_step(i + 1)).tokens
-                                 : m_schedule->total_tokens();
+  for (int i = 0; i < m_curriculum->stages(); ++i) {
+    const std::int64_t first = m_curriculum->at_step(m_curriculum->first_step(i)).tokens;
+    const std::int64_t end = i + 1 < m_curriculum->stages()
+                                 ? m_curriculum->at_step(m_curriculum->first_step(i + 1)).tokens
+                                 : m_curriculum->total_tokens();
     tokens.push_back(std::max<std::int64_t>(1, end - first));
   }
   if (m_dragged < 0) m_axis = StageAxis(tokens, plot().width(), kLeastStage);
@@ -149,10 +149,10 @@ void CurriculumView::compute() {
     curve.least = INFINITY;
     curve.most = -INFINITY;
   }
-  const std::int64_t last = m_schedule->total_tokens() - 1;
+  const std::int64_t last = m_curriculum->total_tokens() - 1;
   for (int x = 0; x < columns; ++x) {
     const std::int64_t at = std::min(last, m_axis.tokensAt(x + 0.5));
-    const StageAt stage = m_schedule->at_tokens(at);
+    const CurriculumStep stage = m_curriculum->at_tokens(at);
     for (std::size_t lane = 0; lane < m_curves.size(); ++lane) {
       const double value = valueOf(static_cast<Lane>(lane), stage);
       m_curves[lane].values.push_back(static_cast<float>(value));
@@ -173,7 +173,7 @@ void CurriculumView::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   const theme::Colors& c = theme::colors();
   painter.fillRect(rect(), c.window);
-  if (!m_schedule) return;
+  if (!m_curriculum) return;
   painter.setRenderHint(QPainter::Antialiasing);
   const QRectF area = plot();
   if (m_selected >= 0 && m_selected < m_axis.stages()) {
@@ -273,9 +273,9 @@ void CurriculumView::paintCurve(QPainter& painter, Lane lane, const QRectF& rect
     const auto first = static_cast<std::size_t>(std::max(0.0, m_axis.edge(i) + 1));
     const auto last = static_cast<std::size_t>(std::max(0.0, m_axis.edge(i + 1) - 2));
     if (first >= curve.values.size() || last >= curve.values.size()) break;
-    const std::int64_t step = m_schedule->first_step(i + 1) - 1;
-    const double begin = valueOf(lane, m_schedule->at_step(m_schedule->first_step(i)));
-    const double end = valueOf(lane, m_schedule->at_step(step));
+    const std::int64_t step = m_curriculum->first_step(i + 1) - 1;
+    const double begin = valueOf(lane, m_curriculum->at_step(m_curriculum->first_step(i)));
+    const double end = valueOf(lane, m_curriculum->at_step(step));
     double most = begin;
     for (std::size_t x = first; x <= last; ++x) {
       most = std::max(most, static_cast<double>(curve.values[x]));
@@ -339,7 +339,7 @@ void CurriculumView::paintAxis(QPainter& painter) const {
   double free = -1;
   for (int i = 0; i <= m_axis.stages(); ++i) {
     const QString text = numbers::count(static_cast<double>(
-        i < m_axis.stages() ? m_axis.firstToken(i) : m_schedule->total_tokens()));
+        i < m_axis.stages() ? m_axis.firstToken(i) : m_curriculum->total_tokens()));
     const double width = painter.fontMetrics().horizontalAdvance(text);
     const double x = area.left() + m_axis.edge(i);
     const double left = i == 0 ? x : i == m_axis.stages() ? x - width : x - width / 2;
@@ -395,9 +395,9 @@ void CurriculumView::sayAgain() {
 }
 
 void CurriculumView::say(double x) {
-  if (!m_schedule) return;
-  const StageAt at =
-      m_schedule->at_tokens(std::min(m_schedule->total_tokens() - 1, m_axis.tokensAt(x)));
+  if (!m_curriculum) return;
+  const CurriculumStep at =
+      m_curriculum->at_tokens(std::min(m_curriculum->total_tokens() - 1, m_axis.tokensAt(x)));
   Q_EMIT readout(tr("%1: step %2, %3, sequences of %4, batch %5, rate %6, bias speed %7, lambda %8")
                      .arg(word(m_spec.curriculum[static_cast<std::size_t>(at.stage)].name),
                           numbers::whole(at.step), numbers::tokens(static_cast<double>(at.tokens)),
@@ -407,7 +407,7 @@ void CurriculumView::say(double x) {
 }
 
 void CurriculumView::mousePressEvent(QMouseEvent* event) {
-  if (event->button() != Qt::LeftButton || !m_schedule) return;
+  if (event->button() != Qt::LeftButton || !m_curriculum) return;
   const double x = event->position().x() - kLeft;
   const int edge = edgeNear(x);
   if (edge < 0) {
@@ -461,7 +461,7 @@ void CurriculumView::leaveEvent(QEvent*) {
 }
 
 void CurriculumView::keyPressEvent(QKeyEvent* event) {
-  if (!m_schedule) return QWidget::keyPressEvent(event);
+  if (!m_curriculum) return QWidget::keyPressEvent(event);
   const bool longer = event->key() == Qt::Key_Right, shorter = event->key() == Qt::Key_Left;
   if (!longer && !shorter) return QWidget::keyPressEvent(event);
   if (!event->modifiers().testFlag(Qt::ControlModifier))

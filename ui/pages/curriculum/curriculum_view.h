@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/run/schedule.h"
-#include "core/run/spec.h"
+#include "core/spec/curriculum.h"
+#include "core/spec/spec.h"
 #include "ui/pages/curriculum/stage_axis.h"
 
 namespace tessera::ui {
@@ -29,7 +29,7 @@ class CurriculumView : public QWidget {
   // For tests, in pixels of this widget.
   QPoint edgeAfter(int stage) const;
   QPoint middleOf(int stage) const;
-  const Schedule* schedule() const { return m_schedule.get(); }
+  const Curriculum* curriculum() const { return m_curriculum.get(); }
 
   QSize sizeHint() const override { return {800, 420}; }
   QSize minimumSizeHint() const override { return {360, 250}; }
@@ -57,7 +57,7 @@ class CurriculumView : public QWidget {
     std::vector<float> values;  ///< one a column of pixels
     double least = 0, most = 0;
   };
-  static double valueOf(Lane lane, const StageAt& at);
+  static double valueOf(Lane lane, const CurriculumStep& at);
   static QString valueText(Lane lane, double value);
   static QString laneTitle(Lane lane);
   void layoutLanes();
@@ -73,7 +73,7 @@ class CurriculumView : public QWidget {
   int edgeNear(double x) const;
   void say(double x);
   RunSpec m_spec;
-  std::unique_ptr<Schedule> m_schedule;
+  std::unique_ptr<Curriculum> m_curriculum;
   StageAxis m_axis;
   std::vector<Curve> m_curves;
   int m_selected = 0, m_dragged = -1;

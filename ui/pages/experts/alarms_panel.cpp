@@ -8,7 +8,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 
-#include "ui/bridge/preferences.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/numbers.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/run/events.h"
+#include "core/events/events.h"
 #include "ui/widgets/chart/heat_map.h"
 
 namespace tessera::ui {

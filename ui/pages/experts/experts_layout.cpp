@@ -12,8 +12,8 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/experts_page.h"
 #include "ui/pages/experts/experts_source.h"

@@ -13,7 +13,7 @@
 #include <QToolButton>
 #include <utility>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/experts_source.h"
 #include "ui/pages/experts/time_scrubber.h"

@@ -9,7 +9,7 @@
 #include <QTimer>
 #include <memory>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/pages/experts/expert_math.h"
 
 namespace tessera::ui {

@@ -4,7 +4,7 @@
 #include <QSpinBox>
 #include <cmath>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/expert_table.h"
 #include "ui/pages/experts/experts_page.h"

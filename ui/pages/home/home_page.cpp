@@ -7,10 +7,10 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "core/run/paths.h"
+#include "core/config/paths.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/worker_thread.h"
 #include "ui/bridge/draft/draft_shelf.h"
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/worker_thread.h"
 #include "ui/pages/home/run_card.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/demo_starter.h"

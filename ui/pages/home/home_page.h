@@ -5,8 +5,8 @@
 #include <QHash>
 #include <memory>
 
-#include "core/run/spec.h"
-#include "ui/bridge/run_store.h"
+#include "core/spec/spec.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/page.h"
 
 class QVBoxLayout;

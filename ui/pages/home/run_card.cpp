@@ -9,8 +9,8 @@
 #include <QToolButton>
 #include <cmath>
 
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/sparkline.h"
 #include "ui/widgets/state_badge.h"

@@ -2,7 +2,7 @@
 // RunCard: one run in a line: how it stands, how far it is, where its loss went, what can be done.
 #pragma once
 
-#include "core/run/library.h"
+#include "core/history/library.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/controls.h"
 

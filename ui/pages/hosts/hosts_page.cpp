@@ -8,12 +8,12 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/draft/machine_speed.h"
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"

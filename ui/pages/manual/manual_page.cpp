@@ -17,7 +17,7 @@
 #include <QThreadPool>
 #include <QToolButton>
 
-#include "ui/bridge/worker_thread.h"
+#include "ui/bridge/desktop/worker_thread.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"

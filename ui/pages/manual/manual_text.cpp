@@ -6,7 +6,8 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
 
 namespace tessera::ui {
 

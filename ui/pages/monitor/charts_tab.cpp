@@ -6,10 +6,10 @@
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
-#include "core/run/schedule.h"
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_numbers.h"
-#include "ui/bridge/tasks.h"
+#include "core/spec/curriculum.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/runs/run_numbers.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
 #include "ui/widgets/chart/chart_grid.h"
@@ -22,9 +22,9 @@ namespace {
 std::vector<std::pair<std::int64_t, QString>> stagesOf(const RunSpec& spec) {
   std::vector<std::pair<std::int64_t, QString>> stages;
   try {
-    const Schedule schedule(spec);
-    for (int i = 0; i < schedule.stages(); ++i) {
-      stages.emplace_back(schedule.first_step(i),
+    const Curriculum curriculum(spec);
+    for (int i = 0; i < curriculum.stages(); ++i) {
+      stages.emplace_back(curriculum.first_step(i),
                           QString::fromStdString(spec.curriculum[std::size_t(i)].name));
     }
   } catch (const Error&) {

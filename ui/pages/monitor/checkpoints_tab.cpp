@@ -10,8 +10,8 @@
 #include <QTableView>
 #include <QVBoxLayout>
 
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"

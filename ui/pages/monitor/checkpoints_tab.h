@@ -6,7 +6,7 @@
 #include <QWidget>
 #include <memory>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/models/feed_models.h"
 #include "ui/shell_context.h"
 

@@ -6,8 +6,8 @@
 #include <QTimeZone>
 #include <QVBoxLayout>
 
-#include "ui/bridge/log_tail.h"
-#include "ui/bridge/preferences.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/log_tail.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/log_view.h"

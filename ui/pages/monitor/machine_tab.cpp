@@ -3,8 +3,8 @@
 
 #include <QVBoxLayout>
 
-#include "ui/bridge/host_monitor.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/host_monitor.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/gauge_history.h"

@@ -10,7 +10,7 @@
 #include <QVBoxLayout>
 #include <cmath>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/checkpoints_tab.h"
 #include "ui/pages/monitor/logs_tab.h"

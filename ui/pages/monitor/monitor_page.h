@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/pages/page.h"
 
 class QPushButton;

@@ -5,7 +5,7 @@
 #include <QWidget>
 #include <memory>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 
 class QTableWidget;
 

@@ -10,9 +10,9 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/run/schedule.h"
-#include "ui/bridge/launcher.h"
-#include "ui/bridge/run_store.h"
+#include "core/spec/curriculum.h"
+#include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/chart/run_picker.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/glossary.h"
@@ -38,7 +38,7 @@ double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
 QString stageText(const RunSpec& spec, std::int64_t step) {
   if (spec.curriculum.size() < 2 || step < 0) return {};
   try {
-    const int stage = Schedule(spec).at_step(step).stage;
+    const int stage = Curriculum(spec).at_step(step).stage;
     return RunHeader::tr("stage %1 of %2: %3")
         .arg(stage + 1)
         .arg(spec.curriculum.size())

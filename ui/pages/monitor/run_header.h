@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/shell_context.h"
 
 class QMenu;

@@ -8,8 +8,9 @@
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
-#include "core/run/paths.h"
-#include "core/run/spec_table.h"
+#include "core/base/files.h"
+#include "core/config/paths.h"
+#include "core/spec/spec_table.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
 #include "ui/widgets/controls.h"

@@ -18,8 +18,8 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "ui/bridge/preferences.h"
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/runs/comparison.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "ui/bridge/run_feed.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/pages/runs/comparison.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/chart/chart_group.h"

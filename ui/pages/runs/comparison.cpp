@@ -9,7 +9,7 @@
 #include <cmath>
 #include <functional>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"

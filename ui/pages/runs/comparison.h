@@ -8,8 +8,8 @@
 #include <QStringList>
 #include <vector>
 
-#include "core/run/spec.h"
-#include "ui/bridge/run_history.h"
+#include "core/spec/spec.h"
+#include "ui/bridge/runs/run_history.h"
 
 namespace tessera::ui {
 

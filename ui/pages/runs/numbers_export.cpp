@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/run_numbers.h"
-#include "ui/bridge/tasks.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/runs/run_numbers.h"
 #include "ui/pages/runs/run_actions.h"
 #include "ui/widgets/chart/background.h"
 

@@ -11,7 +11,7 @@
 #include <QUuid>
 #include <algorithm>
 
-#include "ui/bridge/launcher.h"
+#include "ui/bridge/launch/launcher.h"
 #include "ui/models/runs_model.h"
 #include "ui/pages/runs/compare_view.h"
 #include "ui/theme/theme.h"

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell_context.h"
 
 class QMenu;

@@ -4,7 +4,7 @@
 
 #include <QWidget>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/shell_context.h"
 
 class QLineEdit;

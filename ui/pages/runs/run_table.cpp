@@ -15,7 +15,7 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
-#include "ui/bridge/preferences.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/pages/runs/runs_delegate.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"

@@ -9,8 +9,8 @@
 #include <QSpinBox>
 #include <QToolButton>
 
-#include "core/run/paths.h"
-#include "ui/bridge/preferences.h"
+#include "core/config/paths.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/pages/settings/settings_page.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/file_dialog.h"

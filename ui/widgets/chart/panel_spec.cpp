@@ -3,7 +3,7 @@
 
 #include <QCoreApplication>
 
-#include "ui/bridge/run_history.h"
+#include "ui/bridge/runs/run_history.h"
 
 namespace tessera::ui {
 

@@ -12,8 +12,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/model/config.h"
-#include "ui/bridge/run_history.h"
+#include "core/config/model_config.h"
+#include "ui/bridge/runs/run_history.h"
 #include "ui/widgets/chart/x_column.h"
 
 namespace tessera::ui {

@@ -3,7 +3,7 @@
 
 #include <QSignalBlocker>
 
-#include "ui/bridge/run_store.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ui/bridge/series.h"
+#include "ui/bridge/runs/series.h"
 
 namespace tessera::ui::chart {
 

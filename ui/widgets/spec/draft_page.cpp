@@ -9,8 +9,8 @@
 #include <QToolButton>
 #include <QUndoStack>
 
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_spec.h"
-#include "ui/bridge/preferences.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"

@@ -4,7 +4,7 @@
 
 #include <QWidget>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 namespace tessera::ui {
 

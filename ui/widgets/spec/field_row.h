@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/plan/plan.h"
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 
 class QGridLayout;
 class QLabel;

@@ -9,7 +9,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
-#include "core/run/spec_table.h"
+#include "core/spec/spec_table.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"

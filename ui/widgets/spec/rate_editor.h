@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/run/spec.h"
+#include "core/spec/spec.h"
 
 class QVBoxLayout;
 

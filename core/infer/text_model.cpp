@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "core/infer/text_model.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/base/backend.h"
+#include "core/base/error.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/infer/end_tokens.h"
+#include "core/run/run_folder.h"
+
+namespace tessera::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+fs::path weights_folder(const fs::path& path) {
+  if (!RunFolder::is_run(path)) return path;
+  const auto checkpoint = find_latest_checkpoint(path);
+  if (!checkpoint) {
+    throw Error(path.string(), "the run has no whole checkpoint yet",
+                fmt::format("wait for its first one, or ask for one with `tessera control save {}`",
+                            path.filename().string()));
+  }
+  return checkpoint->path;
+}
+
+/// The folder that someone meant who named a folder beside, above or below it; empty: no idea.
+fs::path folder_near(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) return fs::absolute(path).parent_path();
+  for (const fs::path& up : {path.parent_path(), path.parent_path().parent_path()}) {
+    if (!up.empty() && RunFolder::is_run(up)) return up;
+  }
+  return {};
+}
+
+/// N of a checkpoint folder step-N; -1: another name.
+std::int64_t step_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  constexpr std::string_view kBegin = "step-";
+  std::int64_t step = -1;
+  if (!name.starts_with(kBegin)) return -1;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kBegin.size(), end, step);
+  return error == std::errc() && rest == end ? step : -1;
+}
+}  // namespace
+
+void check_model_path(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored) && !fs::exists(path, ignored)) {
+    throw Error(path.string(),
+                fmt::format("is a link to {}, which is not there",
+                            fs::read_symlink(path, ignored).string()),
+                "point the link to the model's folder");
+  }
+  if (!fs::exists(path, ignored)) {
+    throw Error(path.string(), "there is no such folder",
+                "check the spelling; `tessera runs` lists the runs there are");
+  }
+  const fs::path near = folder_near(path);
+  const std::string hint = near.empty()
+                               ? "name a run, one of its checkpoints, or a folder with config.json"
+                               : fmt::format("did you mean {}?", near.string());
+  if (!fs::is_directory(path, ignored)) {
+    throw Error(path.string(), "is a file, expected the folder of a model", hint);
+  }
+  if (RunFolder::is_run(path) || fs::exists(fs::symlink_status(path / "config.json", ignored))) {
+    return;
+  }
+  throw Error(path.string(), "is no model: the folder has no config.json, and no run.toml of a run",
+              hint);
+}
+
+namespace {
+/// A token past the last row of the embedding would be read from beyond it.
+void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& model,
+                      const fs::path& folder) {
+  if (tokenizer.vocab_size() <= model.vocab_size) return;
+  throw Error((folder / "tokenizer.model").string(),
+              fmt::format("the vocabulary has {} tokens, and the model only {} (vocab_size)",
+                          tokenizer.vocab_size(), model.vocab_size),
+              "the vocabulary belongs to another model: use the one that came with this one");
+}
+
+std::int64_t context_of(std::int64_t wanted, std::int64_t positions) {
+  if (wanted == 0) return std::min(positions, kUsualContext);
+  if (wanted >= 1 && wanted <= positions) return wanted;
+  throw Error(
+      "context",
+      fmt::format("{} tokens, expected 1 to {}, the positions of this model", wanted, positions),
+      "leave it out to get what the model has");
+}
+}  // namespace
+
+TextModel TextModel::load(const fs::path& path, const TextModelOptions& options) {
+  require_device(options.device);
+  check_model_path(path);
+  TextModel text;
+  text.folder_ = weights_folder(path);
+  text.step_ = step_of(text.folder_);
+  text.tokenizer_ = Tokenizer::load(text.folder_);
+  // Checkpoints of runs are of models that read text only; released models know conversations.
+  text.knows_chat_ =
+      !fs::exists(text.folder_ / "state.json") && text.tokenizer_->specials().assistant >= 0;
+  // Files that are no weights at all are told before a vocabulary that does not fit.
+  const SafetensorsFolder weights(text.folder_);
+  check_vocabulary(*text.tokenizer_, read_hf_config(text.folder_).model, text.folder_);
+  Arena scratch(std::size_t{1} << 30, options.device);
+  Context context{.device = options.device, .scratch = &scratch};
+  text.loaded_ = load_model(text.folder_, Precision::of(options.recipe), false, context);
+  const ModelConfig& config = text.loaded_.config.model;
+  text.session_ = std::make_unique<Session>(
+      *text.loaded_.model, text.tokenizer_,
+      EngineOptions{.cache_tokens = context_of(options.context, config.max_position_embeddings),
+                    .chunk_tokens = options.chunk_tokens},
+      end_tokens(text.folder_, text.loaded_.config));
+  return text;
+}
+
+Generated TextModel::run(std::vector<std::int32_t> ids, AnswerOptions options, const Print& print) {
+  SessionRequest request;
+  request.prompt = std::move(ids);
+  request.generate = std::move(options.generate);
+  request.stop_texts = std::move(options.stop_texts);
+  SessionHooks hooks;
+  const auto goes_on = [&] { return !options.cancelled || !options.cancelled(); };
+  hooks.on_read = [&](std::int64_t, std::int64_t) { return goes_on(); };
+  hooks.on_token = [&](const SessionToken& token) {
+    print(token.text);
+    return goes_on();
+  };
+  const SessionAnswer answer = session_->run(request, hooks);
+  print(answer.tail_text);
+  return answer.generated;
+}
+
+Generated TextModel::complete(const std::string& prompt, AnswerOptions options,
+                              const Print& print) {
+  return run(encode_prompt(*tokenizer_, prompt), std::move(options), print);
+}
+
+Generated TextModel::answer(const std::vector<Message>& conversation, AnswerOptions options,
+                            const Print& print) {
+  return run(encode_conversation(*tokenizer_, knows_chat_, conversation), std::move(options),
+             print);
+}
+
+std::int64_t TextModel::length(const std::vector<Message>& conversation) const {
+  return static_cast<std::int64_t>(
+      encode_conversation(*tokenizer_, knows_chat_, conversation).size());
+}
+
+std::int64_t TextModel::unknown_tokens(const std::string& text) const {
+  const std::vector<std::int32_t> ids = tokenizer_->encode(text);
+  return std::count(ids.begin(), ids.end(), tokenizer_->specials().unknown);
+}
+
+std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
+                                              const std::vector<Message>& conversation) {
+  if (knows_chat) return encode_chat(tokenizer, conversation);
+  std::string text;
+  for (const Message& message : conversation) text += message.text + "\n";
+  return encode_prompt(tokenizer, text);
+}
+
+}  // namespace tessera::app

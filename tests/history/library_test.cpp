@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+#include "core/history/library.h"
+#include "core/spec/curriculum.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "tests/run/run_test_helpers.h"
+
+namespace tessera {
+namespace {
+
+class Libraries : public testing::Test {
+ protected:
+  void SetUp() override {
+    log::set_console_level(log::Level::Error);
+    ::setenv("TESSERA_HOME", temporary.path().c_str(), 1);
+    ::unsetenv("TESSERA_RUNS");
+  }
+  void TearDown() override { ::unsetenv("TESSERA_HOME"); }
+
+  RunFolder make_run(const std::string& name, int steps) {
+    const RunFolder folder = RunFolder::create(temporary.path() / "runs", test::small_spec(name));
+    EventWriter writer(folder.events_path());
+    writer.append(StateEvent{.state = RunState::Running});
+    for (int i = 0; i < steps; ++i) writer.append(test::step_event(i, 8.0 - 0.001 * i));
+    writer.append(StateEvent{.state = RunState::Finished});
+    return folder;
+  }
+
+  void sql(const char* text) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, text, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  test::TemporaryFolder temporary;
+  test::fs::path file = temporary.path() / "library.db";
+};
+
+TEST_F(Libraries, IndexRunsAndTheirSeries) {
+  const RunFolder folder = make_run("first", 5000);
+  Library library;
+  EXPECT_TRUE(library.recovery().empty());
+  EXPECT_TRUE(library.runs().empty());
+  library.refresh();
+  const auto rows = library.runs();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].id, folder.id());
+  EXPECT_EQ(rows[0].folder, folder.path());
+  EXPECT_EQ(rows[0].name, "first");
+  EXPECT_EQ(rows[0].state, RunState::Finished);
+  EXPECT_EQ(rows[0].step, 4999);
+  EXPECT_EQ(rows[0].total_steps, Curriculum(folder.spec()).total_steps());
+  EXPECT_DOUBLE_EQ(rows[0].loss, 8.0 - 4.999);
+  EXPECT_GE(rows[0].sparkline.size(), 32u);
+  EXPECT_LE(rows[0].sparkline.size(), 64u);
+  EXPECT_FLOAT_EQ(rows[0].sparkline[1], 8.0f - 0.001f * 128);
+  const RunSeries series = library.series(folder.id());
+  ASSERT_EQ(series.step.size(), 5000u);
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_EQ(series.step[i], i);
+    ASSERT_EQ(series.loss[i], static_cast<float>(8.0 - 0.001 * i));
+  }
+  EXPECT_EQ(series.max_vio[7], 0.5f);
+  EXPECT_TRUE(std::isnan(series.mfu[7]));
+  EXPECT_THROW(library.series("nothing"), Error);
+}
+
+TEST_F(Libraries, FollowARunStepByStep) {
+  const RunFolder folder = make_run("first", 10);
+  Library library;
+  library.refresh(folder);
+  for (int i = 0; i < 5; ++i) {
+    EventWriter(folder.events_path()).append(test::step_event(10 + i, 2.0));
+    library.refresh(folder);
+    EXPECT_EQ(library.series(folder.id()).step.size(), 11u + i);
+  }
+}
+
+TEST_F(Libraries, WhatAResumeUndidIsLeftOut) {
+  const RunFolder folder = make_run("first", 5000);
+  Library library;
+  library.refresh();
+  {
+    EventWriter writer(folder.events_path());
+    writer.append(ResumeEvent{.step = 1999});
+    for (int i = 2000; i < 2010; ++i) writer.append(test::step_event(i, 1.5));
+    writer.append(RollbackEvent{.from_step = 2009, .to_step = 2004});
+    writer.append(test::step_event(2005, 1.25));
+  }
+  library.refresh();
+  const RunSeries series = library.series(folder.id());
+  ASSERT_EQ(series.step.size(), 2006u);
+  EXPECT_EQ(series.loss[1999], static_cast<float>(8.0 - 1.999));
+  EXPECT_EQ(series.loss[2000], 1.5f);
+  EXPECT_EQ(series.loss[2005], 1.25f);
+
+  // Made anew from the log alone, it is the same.
+  test::fs::remove(file);
+  Library again;
+  again.refresh();
+  const RunSeries rebuilt = again.series(folder.id());
+  EXPECT_EQ(rebuilt.step, series.step);
+  EXPECT_EQ(rebuilt.loss, series.loss);
+  EXPECT_EQ(again.runs()[0].sparkline.size(), library.runs()[0].sparkline.size());
+}
+
+TEST_F(Libraries, TheUsersWordsOutliveTheFile) {
+  const RunFolder a = make_run("a", 3), b = make_run("b", 3);
+  {
+    Library library;
+    library.refresh();
+    library.set_tags(a.id(), {"good", "\"odd\" \xE4\xB8\xAD"});
+    library.set_notes(a.id(), "keep");
+    library.set_name(a.id(), "better");
+    library.set_archived(b.id(), true);
+    EXPECT_EQ(library.runs().size(), 1u);
+    EXPECT_EQ(library.runs(true).size(), 2u);
+    EXPECT_THROW(library.set_notes("nothing", "x"), Error);
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    test::fs::remove(file.string() + suffix);
+  }
+  Library library;
+  library.refresh();
+  const auto row = library.run(a.id());
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->name, "better");
+  EXPECT_EQ(row->notes, "keep");
+  EXPECT_EQ(row->tags, std::vector<std::string>({"good", "\"odd\" \xE4\xB8\xAD"}));
+  EXPECT_EQ(library.runs().size(), 1u);
+  EXPECT_EQ(RunFolder::open(a.path()).spec().run.notes, "");  // the spec as run stays as it was
+}
+
+TEST_F(Libraries, ADamagedFileIsSetAsideAndMadeAnew) {
+  const RunFolder folder = make_run("first", 100);
+  const auto fill = [&] {
+    Library library(file);
+    library.refresh();
+  };
+  fill();
+  const std::string sound = test::read_bytes(file);
+  ASSERT_GT(sound.size(), 8192u);
+  std::string holed = sound;
+  std::fill(holed.begin() + 4096, holed.end(), '\xA5');
+  int damaged = 0;
+  for (const std::string& bytes :
+       {std::string("this is no database at all, but long enough to look at") +
+            std::string(4096, 'x'),
+        holed, sound.substr(0, sound.size() / 2 + 100)}) {
+    for (const char* suffix : {"-wal", "-shm"}) test::fs::remove(file.string() + suffix);
+    test::write_bytes(file, bytes);
+    Library library(file);
+    EXPECT_NE(library.recovery().find("set aside as library.db.damaged-"), std::string::npos);
+    ASSERT_EQ(library.runs().size(), 1u) << ++damaged;
+    EXPECT_EQ(library.series(folder.id()).step.size(), 100u);
+  }
+}
+
+TEST_F(Libraries, ForeignTablesAreDamageToo) {
+  make_run("first", 5);
+  sql("CREATE TABLE runs (x); PRAGMA user_version = 1;");
+  Library library(file);
+  library.refresh();
+  EXPECT_EQ(library.runs().size(), 1u);
+  EXPECT_FALSE(library.recovery().empty());
+}
+
+TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
+  { Library library(file); }
+  sql("PRAGMA user_version = 99");
+  try {
+    Library library(file);
+    FAIL() << "a newer library was opened";
+  } catch (const Error& problem) {
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 2");
+  }
+  EXPECT_TRUE(test::fs::exists(file));
+}
+
+TEST_F(Libraries, AnOlderVersionIsBroughtUpToDate) {
+  const RunFolder folder = RunFolder::create(temporary.path() / "runs", test::small_spec("first"));
+  {
+    EventWriter writer(folder.events_path());
+    StepEvent step = test::step_event(0, 8);
+    step.tokens_per_second = 1234;
+    writer.append(step);
+    writer.append(StateEvent{.state = RunState::Finished});
+  }
+  { Library().refresh(); }
+  sql("ALTER TABLE runs DROP COLUMN tokens_per_second; PRAGMA user_version = 1;");
+  Library library;
+  EXPECT_TRUE(library.recovery().empty());
+  ASSERT_EQ(library.runs().size(), 1u);
+  EXPECT_TRUE(std::isnan(library.runs()[0].tokens_per_second));
+  library.refresh();
+  EXPECT_EQ(library.runs()[0].tokens_per_second, 1234);
+}
+
+TEST_F(Libraries, MissingAndMovedRuns) {
+  const RunFolder folder = make_run("first", 5);
+  Library library;
+  library.refresh();
+  const auto elsewhere = temporary.path() / "elsewhere";
+  test::fs::create_directory(elsewhere);
+  test::fs::rename(folder.path(), elsewhere / folder.id());
+  library.refresh();
+  EXPECT_TRUE(library.run(folder.id())->missing);
+  library.add_root(elsewhere);
+  library.add_root(elsewhere);
+  EXPECT_EQ(library.roots().size(), 2u);
+  library.refresh();
+  ASSERT_EQ(library.runs().size(), 1u);
+  EXPECT_FALSE(library.run(folder.id())->missing);
+  EXPECT_EQ(library.run(folder.id())->folder, elsewhere / folder.id());
+  // The same name in two places.
+  test::fs::copy(elsewhere / folder.id(), folder.path(), test::fs::copy_options::recursive);
+  library.refresh();
+  EXPECT_EQ(library.runs().size(), 2u);
+  library.forget(folder.id());
+  EXPECT_EQ(library.runs().size(), 1u);
+}
+
+TEST_F(Libraries, OneSpoiltRunDoesNotHideTheOthers) {
+  make_run("good", 5);
+  const RunFolder bad = make_run("bad", 5), worse = make_run("worse", 5);
+  test::write_bytes(bad.events_path(), "this is not an event log, whatever its name says");
+  test::write_bytes(worse.spec_path(), "[model");
+  Library library;
+  library.refresh();
+  EXPECT_EQ(library.runs().size(), 2u);
+}
+
+TEST_F(Libraries, ManyProcessesAtOnce) {
+  const RunFolder folder = make_run("first", 50);
+  std::vector<pid_t> children;
+  for (int c = 0; c < 4; ++c) {
+    children.push_back(test::start_child([&] {
+      for (int i = 0; i < 10; ++i) {
+        Library library(file);
+        library.refresh();
+        library.set_notes(folder.id(), fmt::format("{}", i));
+        if (library.runs().size() != 1) throw Error("test", "the run is gone");
+        if (library.series(folder.id()).step.size() != 50) throw Error("test", "rows doubled");
+      }
+    }));
+  }
+  for (pid_t child : children) EXPECT_EQ(test::wait_for(child), 0);
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "ui/bridge/launch/local_runs.h"
+
+#include "core/base/error.h"
+
+namespace tessera::ui {
+
+namespace fs = std::filesystem;
+
+bool LocalRuns::isRunning(const fs::path& folder) {
+  std::error_code error;
+  const auto written = fs::last_write_time(folder / "process.json", error);
+  if (error) return false;  // never started
+  Seen& seen = m_seen[folder.string()];
+  if (seen.written != written) {
+    if (!RunFolder::is_run(folder)) return false;
+    seen = {written, process_of(RunFolder::open(folder))};
+  }
+  if (!seen.process) return false;
+  const Liveness liveness = liveness_of(*seen.process);
+  // A process that is dead stays dead; the next one writes the file anew.
+  if (liveness != Liveness::Alive) seen.process.reset();
+  return liveness == Liveness::Alive;
+}
+
+std::string LocalRuns::findRunning(const std::vector<fs::path>& roots) {
+  for (const fs::path& root : roots) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(root, error)) {
+      try {
+        if (isRunning(entry.path())) return entry.path().filename().string();
+      } catch (const Error&) {
+        continue;  // a folder that went away meanwhile runs nothing
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace tessera::ui

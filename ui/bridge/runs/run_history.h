@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// RunHistory: all of a run's log that charts and lists show, as plain values. What a resume or a
+// rollback undid is left out, as in the library.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/events/events.h"
+#include "ui/bridge/runs/series.h"
+
+namespace tessera::ui {
+
+/// Quantities of step events, MFU in percent; one row in metricInfo() each.
+enum class Metric : std::uint8_t {
+  Loss,
+  MtpLoss,
+  BalanceLoss,
+  LearningRate,
+  GradNorm,
+  Clip,
+  TokensPerSecond,
+  Mfu,
+  Memory,
+  MaxVio,  ///< the largest over layers
+  BiasSpeed,
+  MtpLambda,
+  SequenceLength,
+  BatchSequences,
+  Count
+};
+struct MetricInfo {
+  const char* id;     ///< "grad_norm", in files and links
+  const char* title;  ///< "Gradient norm", to be translated
+  const char* unit;   ///< "tokens/s"; empty: none
+  const char* term;   ///< its entry in the glossary
+  bool logarithmic;   ///< whether a log axis is the better start
+};
+const MetricInfo& metricInfo(Metric metric);
+
+/// One row per logged step.
+struct RunHistory {
+  std::vector<std::int64_t> step, tokens;
+  std::vector<double> time;  ///< seconds since 1970
+  std::array<Series, static_cast<std::size_t>(Metric::Count)> metrics;
+  std::vector<Series> layerMaxVio;  ///< per MoE layer, the MTP module's last
+
+  struct Validation {
+    std::int64_t step = 0, tokens = 0;
+    double time = 0, loss = 0;
+    std::map<std::string, double> sources;
+  };
+  std::vector<Validation> validations;
+  std::vector<Event> checkpoints, samples, spikes;
+  std::vector<Event> story;  ///< states, resumes, rollbacks, in order
+  std::vector<Event> messages;
+
+  /// Where expert loads and biases were logged: rows to ask RunFeed::requestExperts() for.
+  std::vector<std::int64_t> expertSteps;
+  int moeLayers = 0, experts = 0;
+
+  const Series& metric(Metric m) const { return metrics[static_cast<std::size_t>(m)]; }
+  std::size_t rows() const { return step.size(); }
+  /// The last row at or before `step`; -1: none.
+  std::int64_t rowOfStep(std::int64_t step) const;
+
+  /// Adds what came next in the log. Of ExpertsEvent only step, layers and experts count. True when
+  /// rows that were there are gone: a resume or a rollback undid them.
+  bool take(Event event);
+  /// Forgets what was logged for steps after `step`.
+  bool truncateAfter(std::int64_t step);
+};
+
+}  // namespace tessera::ui
