@@ -18,15 +18,15 @@
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/config/paths.h"
-#include "core/history/library_series.h"
+#include "core/events/step_fold.h"
+#include "core/history/database.h"
+#include "core/history/sparkline.h"
 
 namespace tessera {
 
 namespace fs = std::filesystem;
 using library::Damaged;
 using library::Database;
-using library::SeriesRow;
-using library::SeriesUpdate;
 using library::Sparkline;
 using library::Statement;
 using library::Transaction;
@@ -56,6 +56,10 @@ constexpr const char* kMigrations[] = {
     // An empty signature makes the next refresh look at every run again.
     R"(ALTER TABLE runs ADD COLUMN tokens_per_second REAL;
        UPDATE runs SET signature = '';)",
+    // Steps are read from the log itself; what is kept of them is the sparkline.
+    R"(DROP TABLE IF EXISTS series;
+       ALTER TABLE runs ADD COLUMN last_step INTEGER NOT NULL DEFAULT -2;
+       UPDATE runs SET last_step = step WHERE series_rows > 0;)",
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 
@@ -132,22 +136,6 @@ void write_about(const RunFolder& folder, const About& about) {
                   {"archived", about.archived}};
   write_file_atomically(folder.path() / "about.json",
                         j.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
-}
-
-SeriesRow row_of(const StepEvent& e, double time) {
-  const auto f = [](double x) { return static_cast<float>(x); };
-  const auto worst = std::max_element(e.max_vio.begin(), e.max_vio.end());
-  return {.step = e.step,
-          .tokens = e.tokens,
-          .time = time,
-          .loss = f(e.loss),
-          .mtp_loss = f(e.mtp_loss),
-          .balance_loss = f(e.balance_loss),
-          .learning_rate = f(e.learning_rate),
-          .grad_norm = f(e.grad_norm),
-          .tokens_per_second = f(e.tokens_per_second),
-          .mfu = f(e.mfu),
-          .max_vio = worst == e.max_vio.end() ? f(kNotMeasured) : *worst};
 }
 
 std::vector<float> floats_of(std::string_view blob) {
@@ -356,7 +344,7 @@ struct Library::State {
     const auto lineage = folder.lineage();
     Transaction transaction(*database);
     const std::int64_t number = row_number(folder);
-    update_series(folder, number);
+    update_sparkline(folder, number);
     Statement(*database,
               "UPDATE runs SET name = ?, state = ?, reason = ?, step = ?, total_steps = ?, "
               "tokens = ?, loss = ?, validation_loss = ?, created = ?, last_word = ?, tags = ?, "
@@ -371,53 +359,93 @@ struct Library::State {
     transaction.commit();
   }
 
-  /// Takes what the log has gained since the last time.
-  void update_series(const RunFolder& folder, std::int64_t number) {
+  /// Takes what the log has gained since the last time. Where a resume or a rollback undid steps,
+  /// which is rare, the whole log is read again.
+  void update_sparkline(const RunFolder& folder, std::int64_t number) {
     Statement read(*database,
-                   "SELECT series_rows, sparkline, sparkline_stride, log_offset FROM runs "
-                   "WHERE number = ?");
+                   "SELECT series_rows, sparkline, sparkline_stride, log_offset, last_step FROM "
+                   "runs WHERE number = ?");
     read.bind(number).next();
-    Sparkline sparkline{floats_of(read.blob(1)), std::max<std::int64_t>(1, read.integer(2))};
-    SeriesUpdate series(*database, number, read.integer(0), std::move(sparkline));
-    auto offset = static_cast<std::uint64_t>(read.integer(3));
+    Curve curve{.line = {.values = floats_of(read.blob(1)),
+                         .stride = std::max<std::int64_t>(1, read.integer(2)),
+                         .rows = read.integer(0)},
+                .offset = static_cast<std::uint64_t>(read.integer(3)),
+                .last_step = read.integer(4)};
     std::error_code error;
     const auto size = fs::file_size(folder.events_path(), error);
     if (error) return;
-    EventReader reader(folder.events_path());
-    reader.set_kinds({"step", "resume", "rollback"});
-    if (size < offset) {  // another log
-      series.clear();
-    } else if (offset > 0) {
-      reader.seek_offset(offset);
-    }
-    take_events(reader, series);
-    offset = reader.offset();
-    const std::vector<float>& values = series.sparkline().values;
+    const bool other_log = size < curve.offset;
+    if (other_log || !follow(folder, curve)) curve = read_whole(folder);
+    const std::vector<float>& values = curve.line.values;
     Statement(*database,
               "UPDATE runs SET series_rows = ?, sparkline = ?, sparkline_stride = ?, "
-              "log_offset = ? WHERE number = ?")
-        .bind(series.rows(),
+              "log_offset = ?, last_step = ? WHERE number = ?")
+        .bind(curve.line.rows,
               std::string_view(reinterpret_cast<const char*>(values.data()),
                                values.size() * sizeof(float)),
-              series.sparkline().stride, static_cast<std::int64_t>(offset), number)
+              curve.line.stride, static_cast<std::int64_t>(curve.offset), curve.last_step, number)
         .run();
   }
 
-  static void take_events(EventReader& reader, SeriesUpdate& series) {
+  /// What is kept of the steps of a run.
+  struct Curve {
+    Sparkline line;
+    std::uint64_t offset = 0;     ///< of the log, up to which it was read
+    std::int64_t last_step = -2;  ///< -2: none
+  };
+
+  /// Calls take(event) for the events of the log from `offset` on that say steps or undo them, as
+  /// long as it returns true. Returns the offset that was reached.
+  template <class Take>
+  static std::uint64_t read_steps(const RunFolder& folder, std::uint64_t offset, const Take& take) {
+    EventReader reader(folder.events_path());
+    reader.set_kinds({"step", "resume", "rollback"});
+    if (offset > 0) reader.seek_offset(offset);
     while (true) {
       const std::vector<Event> events = reader.poll(4096);
       for (const Event& event : events) {
-        if (const auto* step = std::get_if<StepEvent>(&event.body)) {
-          series.add(row_of(*step, event.time));
-        } else if (const auto* resume = std::get_if<ResumeEvent>(&event.body)) {
-          series.cut_after(resume->step);
-        } else if (const auto* rollback = std::get_if<RollbackEvent>(&event.body)) {
-          series.cut_after(rollback->to_step);
-        }
+        if (!take(event)) return reader.offset();
       }
-      if (events.empty()) break;
+      if (events.empty()) return reader.offset();
     }
-    series.flush();
+  }
+
+  /// False when an event undoes steps that the curve holds.
+  static bool follow(const RunFolder& folder, Curve& curve) {
+    bool undone = false;
+    curve.offset = read_steps(folder, curve.offset, [&](const Event& event) {
+      const auto* step = std::get_if<StepEvent>(&event.body);
+      undone = step ? step->step <= curve.last_step : undoes_after(event) < curve.last_step;
+      if (undone || !step) return !undone;
+      curve.line.add(static_cast<float>(step->loss));
+      curve.last_step = step->step;
+      return true;
+    });
+    return !undone;
+  }
+
+  /// The last step that stands after a resume or a rollback.
+  static std::int64_t undoes_after(const Event& event) {
+    StepFold fold;
+    return fold.take(event).value_or(std::numeric_limits<std::int64_t>::max());
+  }
+
+  static Curve read_whole(const RunFolder& folder) {
+    std::vector<std::pair<std::int64_t, float>> losses;
+    StepFold fold;
+    Curve curve;
+    curve.offset = read_steps(folder, 0, [&](const Event& event) {
+      if (const auto stands = fold.take(event)) {
+        while (!losses.empty() && losses.back().first > *stands) losses.pop_back();
+      }
+      if (const auto* step = std::get_if<StepEvent>(&event.body)) {
+        losses.emplace_back(step->step, static_cast<float>(step->loss));
+      }
+      return true;
+    });
+    for (const auto& [step, loss] : losses) curve.line.add(loss);
+    if (!losses.empty()) curve.last_step = losses.back().first;
+    return curve;
   }
 
   std::optional<RunRow> row(const std::string& id) {
@@ -485,14 +513,6 @@ std::vector<RunRow> Library::runs(bool with_archived) {
 
 std::optional<RunRow> Library::run(const std::string& id) {
   return state_->guarded([&] { return state_->row(id); });
-}
-
-RunSeries Library::series(const std::string& id) {
-  return state_->guarded([&] {
-    Statement find(*state_->database, "SELECT number FROM runs WHERE id = ?");
-    if (!find.bind(id).next()) throw Error("library", fmt::format("there is no run {}", id));
-    return library::read_series(*state_->database, find.integer(0));
-  });
 }
 
 void Library::set_tags(const std::string& id, const std::vector<std::string>& tags) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// library.db: an index of runs and their series, so that lists and charts open at once. It is fed
+// library.db: an index of runs, so that lists open at once. It is fed
 // from the run folders and made anew from them when it is missing or damaged.
 #pragma once
 
@@ -33,14 +33,6 @@ struct RunRow {
   std::vector<float> sparkline;  ///< at most 64 losses over the whole run
 };
 
-/// Columns of step events, in order of steps; what a resume or rollback undid is left out.
-struct RunSeries {
-  std::vector<std::int64_t> step, tokens;
-  std::vector<double> time;
-  std::vector<float> loss, mtp_loss, balance_loss, learning_rate, grad_norm, tokens_per_second, mfu,
-      max_vio;  ///< max_vio: the largest over layers
-};
-
 class Library {
  public:
   /// Opens home_folder()/library.db or `file`. A damaged one is set aside and made anew; see
@@ -65,7 +57,6 @@ class Library {
 
   std::vector<RunRow> runs(bool with_archived = false);  ///< newest first
   std::optional<RunRow> run(const std::string& id);
-  RunSeries series(const std::string& id);
 
   /// The user's words go into the run folder too (about.json), so that they outlive the library.
   void set_tags(const std::string& id, const std::vector<std::string>& tags);

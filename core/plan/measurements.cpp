@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/config/paths.h"
+#include "core/history/recent_steps.h"
 #include "core/spec/spec_table.h"
 
 namespace tessera {
@@ -118,18 +119,20 @@ void add_measurement(const Measurement& measurement, const fs::path& file) {
 }
 
 namespace {
-double median(std::vector<float> values) {
+double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
 
-std::optional<Measurement> speed_of(const RunRow& row, const RunSpec& spec, Library& library) {
-  const RunSeries series = library.series(row.id);
-  const std::size_t rows = std::min<std::size_t>(50, series.step.size());
-  if (rows < 3) return {};
-  const auto last = [&](const std::vector<float>& column) {
-    return median({column.end() - static_cast<std::ptrdiff_t>(rows), column.end()});
+std::optional<Measurement> speed_of(const RunRow& row, const RunFolder& folder,
+                                    const RunSpec& spec) {
+  const std::vector<StepEvent> steps = recent_steps(folder.events_path(), 50);
+  if (steps.size() < 3) return {};
+  const auto last = [&](double StepEvent::*value) {
+    std::vector<double> values;
+    for (const StepEvent& step : steps) values.push_back(step.*value);
+    return median(std::move(values));
   };
   Measurement m;
   m.name = row.id;
@@ -140,9 +143,9 @@ std::optional<Measurement> speed_of(const RunRow& row, const RunSpec& spec, Libr
   m.model = model_fingerprint(spec.model);
   m.recipe = std::string(name_of(spec.precision.recipe));
   m.sequence_length = spec.curriculum.empty() ? 0 : spec.curriculum.back().sequence_length;
-  m.tokens_per_second = last(series.tokens_per_second);
+  m.tokens_per_second = last(&StepEvent::tokens_per_second);
   m.flops_per_token = training_flops_per_token(spec.model, m.sequence_length);
-  const double mfu = last(series.mfu);
+  const double mfu = last(&StepEvent::mfu);
   if (mfu > 0) m.product_flops = m.tokens_per_second * m.flops_per_token / mfu;
   if (!(m.tokens_per_second > 0)) return {};
   return m;
@@ -155,12 +158,13 @@ std::optional<Measurement> measured_run(const RunSpec& spec, Library& library, i
     if (row.missing || row.step < 2) continue;
     if (most_runs-- <= 0) break;
     try {
-      const RunSpec other = RunFolder::open(row.folder).spec();
+      const RunFolder folder = RunFolder::open(row.folder);
+      const RunSpec other = folder.spec();
       if (model_fingerprint(other.model) != wanted || other.host.device != spec.host.device ||
           other.precision.recipe != spec.precision.recipe) {
         continue;
       }
-      if (const auto speed = speed_of(row, other, library)) return speed;
+      if (const auto speed = speed_of(row, folder, other)) return speed;
     } catch (const Error&) {
       continue;  // a run that cannot be read says nothing about speed
     }

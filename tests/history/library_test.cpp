@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/history/recent_steps.h"
 #include "tests/run/run_test_helpers.h"
 
 namespace tessera {
@@ -43,7 +44,7 @@ class Libraries : public testing::Test {
   test::fs::path file = temporary.path() / "library.db";
 };
 
-TEST_F(Libraries, IndexRunsAndTheirSeries) {
+TEST_F(Libraries, IndexRuns) {
   const RunFolder folder = make_run("first", 5000);
   Library library;
   EXPECT_TRUE(library.recovery().empty());
@@ -61,15 +62,6 @@ TEST_F(Libraries, IndexRunsAndTheirSeries) {
   EXPECT_GE(rows[0].sparkline.size(), 32u);
   EXPECT_LE(rows[0].sparkline.size(), 64u);
   EXPECT_FLOAT_EQ(rows[0].sparkline[1], 8.0f - 0.001f * 128);
-  const RunSeries series = library.series(folder.id());
-  ASSERT_EQ(series.step.size(), 5000u);
-  for (int i = 0; i < 5000; ++i) {
-    ASSERT_EQ(series.step[i], i);
-    ASSERT_EQ(series.loss[i], static_cast<float>(8.0 - 0.001 * i));
-  }
-  EXPECT_EQ(series.max_vio[7], 0.5f);
-  EXPECT_TRUE(std::isnan(series.mfu[7]));
-  EXPECT_THROW(library.series("nothing"), Error);
 }
 
 TEST_F(Libraries, FollowARunStepByStep) {
@@ -79,36 +71,80 @@ TEST_F(Libraries, FollowARunStepByStep) {
   for (int i = 0; i < 5; ++i) {
     EventWriter(folder.events_path()).append(test::step_event(10 + i, 2.0));
     library.refresh(folder);
-    EXPECT_EQ(library.series(folder.id()).step.size(), 11u + i);
+    const auto row = library.run(folder.id());
+    ASSERT_EQ(row->sparkline.size(), 11u + i);
+    EXPECT_EQ(row->sparkline.back(), 2.0f);
   }
 }
 
 TEST_F(Libraries, WhatAResumeUndidIsLeftOut) {
-  const RunFolder folder = make_run("first", 5000);
+  const RunFolder folder = make_run("first", 50);
   Library library;
   library.refresh();
-  {
+  const auto add = [&](const std::vector<EventBody>& bodies) {
     EventWriter writer(folder.events_path());
-    writer.append(ResumeEvent{.step = 1999});
-    for (int i = 2000; i < 2010; ++i) writer.append(test::step_event(i, 1.5));
-    writer.append(RollbackEvent{.from_step = 2009, .to_step = 2004});
-    writer.append(test::step_event(2005, 1.25));
-  }
+    for (const EventBody& body : bodies) writer.append(body);
+  };
+  // Undone in the middle, then to a step beyond the last one, which undoes nothing.
+  add({ResumeEvent{.step = 19}, test::step_event(20, 1.5), test::step_event(21, 1.5)});
   library.refresh();
-  const RunSeries series = library.series(folder.id());
-  ASSERT_EQ(series.step.size(), 2006u);
-  EXPECT_EQ(series.loss[1999], static_cast<float>(8.0 - 1.999));
-  EXPECT_EQ(series.loss[2000], 1.5f);
-  EXPECT_EQ(series.loss[2005], 1.25f);
+  ASSERT_EQ(library.run(folder.id())->sparkline.size(), 22u);
+  add({RollbackEvent{.from_step = 21, .to_step = 20}, test::step_event(21, 1.25)});
+  library.refresh();
+  add({ResumeEvent{.step = 21}, test::step_event(22, 1.125)});
+  library.refresh();
+  std::vector<float> expected;
+  for (int i = 0; i < 20; ++i) expected.push_back(static_cast<float>(8.0 - 0.001 * i));
+  for (const float loss : {1.5f, 1.25f, 1.125f}) expected.push_back(loss);
+  EXPECT_EQ(library.run(folder.id())->sparkline, expected);
 
   // Made anew from the log alone, it is the same.
   test::fs::remove(file);
   Library again;
   again.refresh();
-  const RunSeries rebuilt = again.series(folder.id());
-  EXPECT_EQ(rebuilt.step, series.step);
-  EXPECT_EQ(rebuilt.loss, series.loss);
-  EXPECT_EQ(again.runs()[0].sparkline.size(), library.runs()[0].sparkline.size());
+  EXPECT_EQ(again.run(folder.id())->sparkline, expected);
+
+  // A step that is told twice counts once, as where a log lost its resume event.
+  add({test::step_event(22, 1.0)});
+  again.refresh();
+  expected.back() = 1.0f;
+  EXPECT_EQ(again.run(folder.id())->sparkline, expected);
+}
+
+TEST_F(Libraries, ThinsALongSparklineAlikeInOneReadingAndInMany) {
+  const RunFolder folder = make_run("first", 200);
+  Library library(file);
+  library.refresh();
+  for (int i = 200; i < 700; i += 50) {
+    EventWriter writer(folder.events_path());
+    for (int step = i; step < i + 50; ++step) writer.append(test::step_event(step, 8.0 - step));
+    library.refresh();
+  }
+  Library fresh(temporary.path() / "other.db");
+  fresh.refresh();
+  EXPECT_GE(fresh.run(folder.id())->sparkline.size(), 32u);
+  EXPECT_EQ(library.run(folder.id())->sparkline, fresh.run(folder.id())->sparkline);
+}
+
+TEST(RecentSteps, AreReadFromTheEndOfALog) {
+  test::TemporaryFolder folder;
+  const auto log = folder.path() / "events.log";
+  EXPECT_TRUE(recent_steps(log, 5).empty());
+  const auto steps = [&](std::size_t most) {
+    std::vector<std::int64_t> all;
+    for (const StepEvent& step : recent_steps(log, most)) all.push_back(step.step);
+    return all;
+  };
+  {
+    EventWriter writer(log);
+    for (int i = 0; i < 4000; ++i) writer.append(test::step_event(i, 1.0));
+  }
+  EXPECT_EQ(steps(3), std::vector<std::int64_t>({3997, 3998, 3999}));
+  EXPECT_EQ(steps(5000).size(), 4000u);
+  EventWriter(log).append(ResumeEvent{.step = 1});
+  EXPECT_EQ(steps(3), std::vector<std::int64_t>({0, 1}));
+  EventWriter(log).append(test::step_event(2, 0.5));
+  EXPECT_EQ(steps(2), std::vector<std::int64_t>({1, 2}));
 }
 
 TEST_F(Libraries, TheUsersWordsOutliveTheFile) {
@@ -159,7 +195,7 @@ TEST_F(Libraries, ADamagedFileIsSetAsideAndMadeAnew) {
     Library library(file);
     EXPECT_NE(library.recovery().find("set aside as library.db.damaged-"), std::string::npos);
     ASSERT_EQ(library.runs().size(), 1u) << ++damaged;
-    EXPECT_EQ(library.series(folder.id()).step.size(), 100u);
+    EXPECT_GE(library.runs()[0].sparkline.size(), 32u);
   }
 }
 
@@ -179,7 +215,7 @@ TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
     Library library(file);
     FAIL() << "a newer library was opened";
   } catch (const Error& problem) {
-    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 2");
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 3");
   }
   EXPECT_TRUE(test::fs::exists(file));
 }
@@ -194,7 +230,8 @@ TEST_F(Libraries, AnOlderVersionIsBroughtUpToDate) {
     writer.append(StateEvent{.state = RunState::Finished});
   }
   { Library().refresh(); }
-  sql("ALTER TABLE runs DROP COLUMN tokens_per_second; PRAGMA user_version = 1;");
+  sql("ALTER TABLE runs DROP COLUMN tokens_per_second; ALTER TABLE runs DROP COLUMN last_step; "
+      "PRAGMA user_version = 1;");
   Library library;
   EXPECT_TRUE(library.recovery().empty());
   ASSERT_EQ(library.runs().size(), 1u);
@@ -247,7 +284,7 @@ TEST_F(Libraries, ManyProcessesAtOnce) {
         library.refresh();
         library.set_notes(folder.id(), fmt::format("{}", i));
         if (library.runs().size() != 1) throw Error("test", "the run is gone");
-        if (library.series(folder.id()).step.size() != 50) throw Error("test", "rows doubled");
+        if (library.runs()[0].sparkline.size() != 50) throw Error("test", "rows doubled");
       }
     }));
   }

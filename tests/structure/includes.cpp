@@ -53,10 +53,10 @@ constexpr Area kAreas[] = {
     // A plan is a dry run of the trainer's own step.
     {"core/plan/",
      "core/base/ core/config/ core/model/ core/checkpoint/ core/tokenizer/ core/data/ core/spec/ "
-     "core/run/ core/train/step_memory.h core/train/optimiser.h"},
+     "core/run/ core/history/ core/train/step_memory.h core/train/optimiser.h"},
     {"core/eval/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/data/ core/spec/ core/run/ core/plan/ core/train/ core/infer/"},
+     "core/data/ core/spec/ core/events/ core/run/ core/plan/ core/train/ core/infer/"},
     {"core/rl/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/run/ core/plan/ core/train/ core/infer/ core/eval/"},

@@ -132,7 +132,7 @@ class BridgeTest : public QObject {
   void everyMetricHasARow() {
     QSet<QString> ids;
     for (int m = 0; m < static_cast<int>(Metric::Count); ++m) {
-      const MetricInfo& info = metricInfo(static_cast<Metric>(m));
+      const MetricInfo& info = metric_info(static_cast<Metric>(m));
       QVERIFY(*info.id && *info.title && *info.term);
       ids.insert(info.id);
     }

@@ -32,7 +32,7 @@ class GlossaryTest : public QObject {
 
   void everyMetric() {
     for (int i = 0; i < static_cast<int>(Metric::Count); ++i) {
-      const QString term = QLatin1String(metricInfo(static_cast<Metric>(i)).term);
+      const QString term = QLatin1String(metric_info(static_cast<Metric>(i)).term);
       QVERIFY2(term.isEmpty() || glossaryEntry(term), qPrintable(term));
     }
   }

@@ -9,7 +9,7 @@
 namespace tessera::ui {
 
 struct GlossaryEntry {
-  QString term;   ///< "mla": the key in the file, in spec tables and in metricInfo()
+  QString term;   ///< "mla": the key in the file, in spec tables and in metric_info()
   QString title;  ///< "Multi-head latent attention"
   QString text;
   QString source;  ///< "DeepSeek-V3 report, section 2.1.1"; may be empty

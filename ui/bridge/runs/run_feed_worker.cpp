@@ -149,6 +149,7 @@ void RunFeed::Worker::loadLog() {
       });
   m_reader = std::move(reader);
   m_experts->clear();
+  m_fold = {};
   m_lastSequence = m_lastOffset = 0;
   Batch batch;
   batch.history = std::make_unique<RunHistory>();
@@ -215,13 +216,10 @@ bool RunFeed::Worker::noteFrame(std::uint64_t offset, std::uint64_t sequence,
 }
 
 void RunFeed::Worker::index(const Event& event) {
+  if (const auto stands = m_fold.take(event)) m_experts->truncateAfter(*stands);
   if (std::holds_alternative<ExpertsEvent>(event.body)) {
     const auto place = m_headOffsets.find(event.sequence);
     if (place != m_headOffsets.end()) m_experts->add(expertsStep(event), place->second);
-  } else if (const auto* resume = std::get_if<ResumeEvent>(&event.body)) {
-    m_experts->truncateAfter(resume->step);
-  } else if (const auto* rollback = std::get_if<RollbackEvent>(&event.body)) {
-    m_experts->truncateAfter(rollback->to_step);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/events/step_fold.h"
 #include "ui/bridge/desktop/worker_thread.h"
 #include "ui/bridge/runs/experts_index.h"
 #include "ui/bridge/runs/run_feed.h"
@@ -69,6 +70,7 @@ class RunFeed::Worker : public QObject {
   std::optional<RunFolder> m_folder;
   std::unique_ptr<EventReader> m_reader;
   std::unique_ptr<ExpertsIndex> m_experts;
+  StepFold m_fold;             ///< of the index of experts
   std::vector<Event> m_heads;  ///< of experts events, met during the poll at hand
   std::map<std::uint64_t, std::uint64_t> m_headOffsets;
   std::uint64_t m_lastSequence = 0, m_lastOffset = 0;

@@ -9,43 +9,17 @@
 #include <string>
 #include <vector>
 
-#include "core/events/events.h"
+#include "core/events/step_fold.h"
+#include "core/history/metrics.h"
 #include "ui/bridge/runs/series.h"
 
 namespace tessera::ui {
-
-/// Quantities of step events, MFU in percent; one row in metricInfo() each.
-enum class Metric : std::uint8_t {
-  Loss,
-  MtpLoss,
-  BalanceLoss,
-  LearningRate,
-  GradNorm,
-  Clip,
-  TokensPerSecond,
-  Mfu,
-  Memory,
-  MaxVio,  ///< the largest over layers
-  BiasSpeed,
-  MtpLambda,
-  SequenceLength,
-  BatchSequences,
-  Count
-};
-struct MetricInfo {
-  const char* id;     ///< "grad_norm", in files and links
-  const char* title;  ///< "Gradient norm", to be translated
-  const char* unit;   ///< "tokens/s"; empty: none
-  const char* term;   ///< its entry in the glossary
-  bool logarithmic;   ///< whether a log axis is the better start
-};
-const MetricInfo& metricInfo(Metric metric);
 
 /// One row per logged step.
 struct RunHistory {
   std::vector<std::int64_t> step, tokens;
   std::vector<double> time;  ///< seconds since 1970
-  std::array<Series, static_cast<std::size_t>(Metric::Count)> metrics;
+  std::array<Series, kMetricCount> metrics;
   std::vector<Series> layerMaxVio;  ///< per MoE layer, the MTP module's last
 
   struct Validation {
@@ -72,6 +46,9 @@ struct RunHistory {
   bool take(Event event);
   /// Forgets what was logged for steps after `step`.
   bool truncateAfter(std::int64_t step);
+
+ private:
+  StepFold m_fold;
 };
 
 }  // namespace tessera::ui

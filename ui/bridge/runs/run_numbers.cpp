@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/events/events.h"
+#include "core/events/step_fold.h"
 
 namespace tessera::ui {
 
@@ -47,21 +47,12 @@ class Table {
   }
 
   void take(const Event& event) {
-    if (const auto* resume = std::get_if<ResumeEvent>(&event.body)) {
-      cutAfter(resume->step);
-    } else if (const auto* rollback = std::get_if<RollbackEvent>(&event.body)) {
-      cutAfter(rollback->to_step);
-    } else if (const auto* step = std::get_if<StepEvent>(&event.body)) {
-      // A log that lost its resume event to damage says a step twice: the later one counts.
-      if (!rows_.empty() && rows_.back().step > step->step) cutAfter(step->step);
-      if (!rows_.empty() && rows_.back().step == step->step && rows_.back().trained) {
-        cutAfter(step->step - 1);
-      }
+    if (const auto stands = fold_.take(event)) cutAfter(*stands);
+    if (const auto* step = std::get_if<StepEvent>(&event.body)) {
       Row& row = rowOf(step->step);
       row.trained = true;
       addObject(row, to_json(event));
     } else if (const auto* validation = std::get_if<ValidationEvent>(&event.body)) {
-      if (!rows_.empty() && rows_.back().step > validation->step) cutAfter(validation->step);
       Row& row = rowOf(validation->step);
       row.validated = true;
       addValidation(row, event, *validation);
@@ -133,6 +124,7 @@ class Table {
   std::unordered_map<std::string, std::size_t> places_;
   std::vector<Row> rows_;
   qint64 undone_ = 0;
+  StepFold fold_;
 };
 
 /// Writes in pieces, so that a million rows do not stand in memory as text.

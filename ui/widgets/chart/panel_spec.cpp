@@ -13,7 +13,7 @@ QString translated(const char* text) {
 }
 
 ChartPanelSpec ofMetric(Metric metric, bool smoothed, const char* emptyText = nullptr) {
-  const MetricInfo& info = metricInfo(metric);
+  const MetricInfo& info = metric_info(metric);
   ChartPanelSpec spec;
   spec.id = QLatin1String(info.id);
   spec.title = QCoreApplication::translate("Metric", info.title);

@@ -151,7 +151,7 @@ RunCurves::Curve RunCurves::curve(const QString& key) const {
     return shown(layers[static_cast<std::size_t>(layer)], m_x, false);
   }
   for (std::size_t m = 0; m < kMetrics; ++m) {
-    if (key == QLatin1String(metricInfo(static_cast<Metric>(m)).id)) {
+    if (key == QLatin1String(metric_info(static_cast<Metric>(m)).id)) {
       const Series& values = m_history->metrics[m];
       // NOTE: a quantity that is NaN in every row was not measured; one that became NaN is shown.
       return shown(values, m_x, false);
@@ -194,7 +194,7 @@ QString RunCurves::keyTitle(const QString& key) const {
     return translated(QT_TRANSLATE_NOOP("Chart", "MoE layer %1")).arg(layer + 1);
   }
   for (std::size_t m = 0; m < kMetrics; ++m) {
-    const MetricInfo& info = metricInfo(static_cast<Metric>(m));
+    const MetricInfo& info = metric_info(static_cast<Metric>(m));
     if (key == QLatin1String(info.id)) return QCoreApplication::translate("Metric", info.title);
   }
   return key;
