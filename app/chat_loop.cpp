@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/signals.h"
+#include "core/base/nearest_word.h"
 #include "core/spec/spec_table.h"
 
 namespace tessera::app {
@@ -142,7 +143,7 @@ bool ChatLoop::obey(const std::string& line) {
   } else if (word == "/help") {
     note_(kHelp);
   } else {
-    const std::string near = spec::nearest_word(word, kCommands);
+    const std::string near = nearest_word(word, kCommands);
     note_(fmt::format("{} is no command and was not sent. {}", word,
                       near.empty()
                           ? "/help lists the commands; put a space before the line to send "

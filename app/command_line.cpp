@@ -10,6 +10,7 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "core/base/error.h"
+#include "core/base/nearest_word.h"
 #include "core/spec/spec_table.h"
 
 namespace tessera::app {
@@ -133,7 +134,7 @@ std::vector<const CLI::App*> listed_commands(const CLI::App& command) {
 namespace {
 /// What a word that names nothing could have meant.
 std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
-  const std::string near = spec::nearest_word(word, known);
+  const std::string near = nearest_word(word, known);
   return near.empty() ? "" : fmt::format("; did you mean {}?", near);
 }
 

@@ -52,11 +52,4 @@ inline T silu(T x) {
   return x * sigmoid(x);
 }
 
-/// d silu(x) / dx = s (1 + x (1 - s)) with s = sigmoid(x).
-template <class T>
-inline T silu_derivative(T x) {
-  const T s = sigmoid(x);
-  return s * (T(1) + x * (T(1) - s));
-}
-
 }  // namespace tessera::kernels

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "core/base/tensor.h"
 
@@ -17,7 +18,12 @@ class Collective {
   virtual int size() const = 0;
   /// x of every rank becomes the sum over ranks. F32, F64 and I64.
   virtual void all_reduce_sum(const Tensor& x) = 0;
+  /// x of every rank becomes that of rank `from`, whatever its type.
+  virtual void broadcast(const Tensor& x, int from) = 0;
   virtual void barrier() = 0;
+  /// This rank ends with an error: what the others wait for, or will ask for, throws Error with
+  /// `reason` and this rank's number. May be called at any time; throws nothing.
+  virtual void abort(const std::string& reason) noexcept = 0;
 };
 
 }  // namespace tessera

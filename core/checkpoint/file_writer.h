@@ -31,7 +31,6 @@ class FileWriter {
 
   void write(const void* data, std::size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
-  std::uint64_t bytes_written() const { return bytes_; }
 
   /// Flushes to the disk (fsync) and closes.
   WrittenFile finish();

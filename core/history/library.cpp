@@ -63,12 +63,17 @@ constexpr const char* kMigrations[] = {
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 
+// NOTE: a statement that still reads keeps its tables from being dropped: this one ends here.
+std::int64_t version_of(Database& database) {
+  Statement read(database, "PRAGMA user_version");
+  read.next();
+  return read.integer(0);
+}
+
 void migrate(Database& database, const std::string& name) {
   // The version is read inside the transaction: another process may be migrating too.
   Transaction transaction(database);
-  Statement read(database, "PRAGMA user_version");
-  read.next();
-  const auto version = read.integer(0);
+  const auto version = version_of(database);
   if (version > kVersion) {
     throw Error(
         name,

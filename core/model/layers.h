@@ -51,7 +51,6 @@ struct Linear {
   Parameter* weight = nullptr;
 
   std::int64_t out_features() const { return weight->shape[0]; }
-  std::int64_t in_features() const { return weight->shape[1]; }
   /// y (rows, out) activation or inner type; y = x W^T + beta y.
   void forward(Context& context, const Operand& x, float beta, const Tensor& y) const;
   /// dx = dy W + beta dx.

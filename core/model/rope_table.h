@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "core/base/memory.h"
 #include "core/base/tensor.h"
 #include "core/config/model_config.h"
 

@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/base/nearest_word.h"
 #include "core/config/paths.h"
 #include "core/spec/spec_table.h"
 
@@ -123,7 +124,7 @@ RunFolder RunFolder::find(const std::string& name, const fs::path& runs) {
     throw Error("run", fmt::format("\"{}\" begins the names of several runs: {}", name,
                                    fmt::join(candidates, ", ")));
   }
-  const std::string near = spec::nearest_word(name, all);
+  const std::string near = nearest_word(name, all);
   throw Error("run", fmt::format("there is no run \"{}\" in {}", name, runs.string()),
               near.empty() ? "`tessera runs` lists the runs there are"
                            : fmt::format("did you mean {}?", near));

@@ -10,10 +10,10 @@
 
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/base/nearest_word.h"
 #include "core/base/processors.h"
 #include "core/base/threads.h"
 #include "core/serve/serve_fields.h"
-#include "core/spec/spec_table.h"
 
 namespace tessera::app {
 
@@ -207,7 +207,7 @@ void Server::accept(Request request) {
                                                "tokenize", "unload",   "quit"};
   request.kind = ServeFields(request.body).text("do");
   if (std::find(kKinds.begin(), kKinds.end(), request.kind) == kKinds.end()) {
-    const std::string near = spec::nearest_word(request.kind, kKinds);
+    const std::string near = nearest_word(request.kind, kKinds);
     throw Error("request", fmt::format("unknown request `{}`", request.kind),
                 near.empty() ? fmt::format("expected one of {}", fmt::join(kKinds, ", "))
                              : fmt::format("did you mean `{}`?", near));

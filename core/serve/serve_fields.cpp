@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/spec/spec_table.h"
+#include "core/base/nearest_word.h"
 
 namespace tessera::app {
 
@@ -161,7 +161,7 @@ void ServeFields::nothing_else() const {
   for (const auto& [key, value] : body_.items()) {
     if (known_.contains(key)) continue;
     const std::string near =
-        spec::nearest_word(key, std::vector<std::string>(known_.begin(), known_.end()));
+        nearest_word(key, std::vector<std::string>(known_.begin(), known_.end()));
     throw Error(where_, fmt::format("unknown field `{}`", key),
                 near.empty() ? "docs/chat-protocol.md lists the fields"
                              : fmt::format("did you mean `{}`?", near));

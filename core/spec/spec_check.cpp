@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/nearest_word.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec_internal.h"
 
@@ -240,7 +241,7 @@ class Checker {
             fmt::format("there is no source {}", spec::quote(spec::printable(name))),
             fmt::format("names of data.sources: {}",
                         spec::printable(fmt::format("{}", fmt::join(names, ", ")))));
-      problems_.back().nearest = spec::nearest_word(name, names);
+      problems_.back().nearest = nearest_word(name, names);
     }
     if (!s.mixture.empty() && sum <= 0) {
       error(path + "mixture", "all weights are 0", "one weight above 0");

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
+#include "core/base/nearest_word.h"
 #include "core/config/paths.h"
 #include "core/spec/spec_internal.h"
 #include "core/spec/toml.h"
@@ -266,7 +267,7 @@ class LayerReader {
     return {.key = "preset",
             .message = fmt::format("there is no preset {}", spec::quote(spec::printable(name))),
             .expected = fmt::format("one of {}, or a path", fmt::join(names, ", ")),
-            .nearest = spec::nearest_word(name, names)};
+            .nearest = nearest_word(name, names)};
   }
 
   SpecReading& out_;
@@ -383,7 +384,7 @@ SpecReading read_named(const std::string& preset, const std::vector<std::string>
   SpecReading reading;
   if (!LayerReader(reading, absolute).read_preset(preset, "")) {
     const std::vector<std::string> names = preset_names();
-    const std::string near = spec::nearest_word(preset, names);
+    const std::string near = nearest_word(preset, names);
     throw Error("spec", fmt::format("there is no file and no preset {}", spec::quote(preset)),
                 near.empty() ? fmt::format("presets are {}", fmt::join(names, ", "))
                              : fmt::format("did you mean {}?", near));

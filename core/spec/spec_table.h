@@ -117,7 +117,4 @@ nlohmann::json describe_json();
 /// For people, in sections.
 std::string describe_text();
 
-/// The nearest of some words by edit distance, if it is near enough to be a slip.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& words);
-
 }  // namespace tessera::spec

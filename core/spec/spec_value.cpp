@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/nearest_word.h"
 #include "core/spec/spec_internal.h"
 
 namespace tessera::spec {

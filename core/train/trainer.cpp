@@ -51,16 +51,20 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   const StepTargets targets = count_targets(batch, at);
   const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
   const Patience asked(stop, patience);
-  try {
-    for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
+  for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
+    bool given_up = false;
+    try {
       if (is_set(stop) && is_long_way(start, row, rows, patience)) throw Stopped("trainer");
       MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
       accumulate(part, targets, at, asked);
       micro_memory_ = part.take_memory();
+    } catch (const Stopped&) {
+      given_up = true;
     }
-  } catch (const Stopped&) {
-    give_up_step(data_before);
-    return {};
+    if (any_rank(given_up)) {
+      give_up_step(data_before);
+      return {};
+    }
   }
   reduce();  // gradients, losses and loads over all ranks
   const OptimiserReport clip = optimiser_.measure(context_);
@@ -283,6 +287,14 @@ void Trainer::forward_backward(const Microbatch& batch, const Objective& objecti
     kernels::add_counts(context_, model_->moe_stash(stash, block).permutation.counts,
                         loads_[block]);
   }
+}
+
+/// What is true of one rank is true of all: they give up a step together.
+bool Trainer::any_rank(bool here) {
+  if (ranks_.size() == 1) return here;
+  std::int64_t ranks = here ? 1 : 0;
+  ranks_.all_reduce_sum(Tensor(&ranks, DType::I64, {1}));
+  return ranks > 0;
 }
 
 void Trainer::reduce() {

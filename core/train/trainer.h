@@ -116,6 +116,7 @@ class Trainer {
                   const Patience& patience);
   void forward_backward(const Microbatch& batch, const Objective& objective,
                         const Patience& patience);
+  bool any_rank(bool here);
   void reduce();
   void balance_experts(const CurriculumStep& at);
   StepReport report(const CurriculumStep& at, const StepTargets& targets,

@@ -12,12 +12,6 @@ namespace tessera::kernels {
 /// hold zeros.
 inline constexpr std::int64_t kGroupAlignment = 16;
 
-/// What the device's products want: 16 on the CPU; 128 on the GPU, whose FP8 products take groups
-/// in whole tiles of 128 rows.
-constexpr std::int64_t group_alignment(Device device) {
-  return device == Device::Cpu ? kGroupAlignment : 128;
-}
-
 /// Rows that tokens * top_k slots over `experts` experts can need at most, padding included: every
 /// expert that has a slot at all wastes at most alignment - 1 rows.
 constexpr std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k,

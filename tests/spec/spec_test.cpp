@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/base/nearest_word.h"
 #include "core/config/paths.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec_table.h"
@@ -403,9 +404,9 @@ TEST(SpecTable, GetAndSetByPath) {
 }
 
 TEST(SpecTable, NearestWords) {
-  EXPECT_EQ(spec::nearest_word("lenght", {"length", "width"}), "length");
-  EXPECT_EQ(spec::nearest_word("zzz", {"length", "width"}), "");
-  EXPECT_EQ(spec::nearest_word("", {"ab"}), "");
+  EXPECT_EQ(nearest_word("lenght", {"length", "width"}), "length");
+  EXPECT_EQ(nearest_word("zzz", {"length", "width"}), "");
+  EXPECT_EQ(nearest_word("", {"ab"}), "");
 }
 
 TEST(Paths, FilesAreReplacedWholeOrNotAtAll) {

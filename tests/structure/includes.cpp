@@ -46,7 +46,7 @@ constexpr Area kAreas[] = {
     {"core/infer/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/spec/ core/run/"},
-    {"core/serve/", "core/base/ core/config/ core/spec/ core/model/ core/infer/"},
+    {"core/serve/", "core/base/ core/config/ core/model/ core/infer/"},
     {"core/train/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/events/ core/run/ core/infer/"},

@@ -106,9 +106,4 @@ std::vector<int> Conversation::ancestry(int index) const {
   return indices;
 }
 
-bool Conversation::hasSide(int side) const {
-  return std::any_of(m_messages.begin(), m_messages.end(),
-                     [side](const ChatMessage& message) { return message.side == side; });
-}
-
 }  // namespace tessera::ui

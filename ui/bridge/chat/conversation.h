@@ -85,7 +85,6 @@ class Conversation {
   void show(int index);
   /// The messages from the first one to this one.
   std::vector<int> ancestry(int index) const;
-  bool hasSide(int side) const;
 
   QByteArray toJson() const;
   /// Throws tessera::Error naming `where` when it is no conversation of this version or before.

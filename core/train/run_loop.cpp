@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+#include "core/train/run_loop.h"
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "core/base/backend.h"
+#include "core/base/error.h"
+#include "core/base/progress.h"
+#include "core/base/threads.h"
+#include "core/base/transfer.h"
+#include "core/config/paths.h"
+#include "core/infer/chat.h"
+#include "core/infer/generate.h"
+#include "core/train/finite.h"
+#include "core/train/fork.h"
+#include "kernels/capability.h"
+#include "kernels/product/product.h"
+
+namespace tessera {
+
+using Action = RunOrder::Action;
+
+RunLoop::RunLoop(const RunFolder& folder, const RunSpec& spec, Collective& ranks,
+                 const TrainRunOptions& options, RunDesk* desk)
+    : folder_(folder), spec_(spec), options_(options), ranks_(ranks), desk_(desk) {
+  if (spec_.host.threads > 0) omp_set_num_threads(static_cast<int>(spec_.host.threads));
+}
+
+RunState RunLoop::train() {
+  try {
+    prepare();
+    start();
+  } catch (const Stopped&) {
+    return stop_before_first_step();
+  }
+  RunOrder order = next_order();
+  while (carry_out(order)) order = next_order();
+  if (desk_) return desk_->end(order.action);
+  return order.action == Action::Finish ? RunState::Finished : RunState::Stopped;
+}
+
+/// Of rank 0, whatever may throw there: the others follow, or end as it does.
+RunOrder RunLoop::next_order() {
+  RunOrder order;
+  std::exception_ptr problem;
+  if (desk_) {
+    try {
+      order = desk_->next(*trainer_);
+    } catch (...) {
+      problem = std::current_exception();
+      order.action = Action::Fail;
+    }
+  }
+  ranks_.broadcast(Tensor(&order, DType::I64, {sizeof order / sizeof(std::int64_t)}), 0);
+  if (problem) std::rethrow_exception(problem);
+  if (order.action == Action::Fail) throw Error("training", "rank 0 ended the run");
+  return order;
+}
+
+bool RunLoop::carry_out(const RunOrder& order) {
+  switch (order.action) {
+    case Action::Step:
+      step();
+      return true;
+    case Action::Validate:
+      validate();
+      return true;
+    case Action::Sample:
+      if (desk_) write_samples();
+      return true;
+    case Action::Save:
+      save(order.step != 0);
+      return true;
+    case Action::RollBack:
+      roll_back(order.step);
+      return true;
+    case Action::Stop:
+    case Action::Finish:
+    case Action::Fail:
+      break;
+  }
+  return false;
+}
+
+// ---- Before the first step ----------------------------------------------------------------------
+
+namespace {
+/// How a piece of work ended on a rank: whole numbers, to be summed over ranks.
+struct Ending {
+  std::int64_t stopped = 0, failed = 0;
+  std::exception_ptr problem;
+
+  template <class Work>
+  void of(const Work& work) {
+    try {
+      work();
+    } catch (const Stopped&) {
+      stopped = 1;
+      problem = std::current_exception();
+    } catch (...) {
+      failed = 1;
+      problem = std::current_exception();
+    }
+  }
+  /// What the ranks together know: this rank's own problem first.
+  void tell(std::int64_t any_stopped, std::int64_t any_failed) const {
+    if (problem) std::rethrow_exception(problem);
+    if (any_failed > 0) throw Error("training", "another rank ended the run");
+    if (any_stopped > 0) throw Stopped("another rank");
+  }
+};
+}  // namespace
+
+/// What is made for all ranks is made by rank 0; the others find it there. What ends the work of
+/// rank 0 ends theirs.
+template <class Work>
+void RunLoop::first_rank_first(const Work& work) {
+  Ending ending;
+  if (ranks_.rank() == 0) ending.of(work);
+  std::int64_t all[] = {ending.stopped, ending.failed};
+  ranks_.broadcast(Tensor(all, DType::I64, {2}), 0);
+  ending.tell(all[0], all[1]);
+  if (ranks_.rank() != 0) work();
+}
+
+/// Work of all ranks at once. What ends it on one ends it on all.
+template <class Work>
+void RunLoop::together(const Work& work) {
+  Ending ending;
+  ending.of(work);
+  std::int64_t all[] = {ending.stopped, ending.failed};
+  ranks_.all_reduce_sum(Tensor(all, DType::I64, {2}));
+  ending.tell(all[0], all[1]);
+}
+
+void RunLoop::phase(const char* name) {
+  if (desk_) desk_->log().phase({.phase = name, .unit = {}});
+}
+
+void RunLoop::prepare() {
+  if (desk_) desk_->log().state(RunState::Checking);
+  first_rank_first([this] { prepare_data_of_run(); });
+}
+
+void RunLoop::prepare_data_of_run() {
+  PrepareOptions options;
+  options.tokenizer_file = folder_.tokenizer_path();
+  options.shards = folder_.shards_path();
+  options.keep_built = true;
+  options.cache = options_.cache;
+  if (desk_) {
+    options.tell = [this](const std::string& level, const std::string& text) {
+      desk_->log().message(level, text);
+    };
+    options.progress = [this](const PhaseProgress& progress) { desk_->log().phase(progress); };
+  }
+  options.stop = stop_flag();
+  data_ = prepare_data(spec_of_folder(), options);
+  if (!std::filesystem::exists(folder_.tokenizer_path())) data_.tokenizer->save(folder_.path());
+  throw_if_stopped(stop_flag(), "data");
+}
+
+/// The spec with what an earlier start has put into the folder: vocabulary and shards that are
+/// there win over what they were made from, which may have changed since, or be gone.
+RunSpec RunLoop::spec_of_folder() const {
+  namespace fs = std::filesystem;
+  RunSpec spec = spec_;
+  if (fs::exists(folder_.tokenizer_path())) spec.tokenizer.path = folder_.tokenizer_path();
+  const auto has_shards = [](const fs::path& shards) {
+    return fs::exists(shards / "manifest.json");
+  };
+  // The folder's own shards are used as they are: PrepareOptions::keep_built.
+  if (!spec.data.shards.empty() && !has_shards(resolve_path(spec.data.shards)) &&
+      !starting_checkpoint().empty()) {
+    throw Error("data.shards",
+                fmt::format("{}, which this run was trained on so far, holds no token shards now",
+                            spec.data.shards),
+                fmt::format("put them back, or name others: `tessera resume --fork {} --set "
+                            "data.shards=FOLDER`",
+                            folder_.id()));
+  }
+  return spec;
+}
+
+void RunLoop::start() {
+  if (desk_) desk_->log().state(RunState::Starting);
+  if (desk_) advise();
+  const std::filesystem::path from = starting_checkpoint();
+  // Weights to begin with are wanted at the beginning only, and may be gone by now.
+  if (!from.empty()) spec_.checkpoint.start_from.clear();
+  phase("model");
+  together([&] {
+    trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_,
+                                         stop_flag());
+    throw_if_stopped(stop_flag(), "model");
+    if (desk_) tell_size();
+    if (!from.empty()) resume_from(from);
+    throw_if_stopped(stop_flag(), "model");
+  });
+  if (desk_) desk_->begin(*trainer_, !from.empty());
+}
+
+void RunLoop::tell_size() {
+  const ParameterCount count = count_parameters(spec_.model);
+  phase("speed of this machine");
+  const DType operand = trainer_->model().precision().operand;
+  peak_flops_ = kernels::measure_product_flops(operand, spec_.host.device);
+  desk_->log().message(
+      "info",
+      fmt::format("{:.2f} M parameters, {:.2f} M active, {:.2f} M in MTP; "
+                  "MFU = tokens/s * (6 * active weights without embedding + 6 * "
+                  "layers * length * heads * (d_qk + d_v) / 2) / {:.1f} GFLOP/s, "
+                  "this machine's {} products measured now",
+                  static_cast<double>(count.total) / 1e6, static_cast<double>(count.active) / 1e6,
+                  static_cast<double>(count.mtp) / 1e6, peak_flops_ / 1e9, name_of(operand)));
+}
+
+/// Says what is slow about the recipe on this GPU, and what to choose instead.
+void RunLoop::advise() {
+  if (spec_.host.device != Device::Cuda) return;
+  const DeviceInfo gpu = devices().at(0);
+  const auto generation = kernels::generation_of(gpu.major, gpu.minor);
+  const std::string advice = kernels::recipe_advice(name_of(spec_.precision.recipe), generation);
+  if (advice.empty()) return;
+  desk_->log().message("warning", fmt::format("precision.recipe = \"{}\" on {}: {}",
+                                              name_of(spec_.precision.recipe), gpu.name, advice));
+}
+
+/// The newest of its own, else the one it was forked from; empty where it begins anew.
+std::filesystem::path RunLoop::starting_checkpoint() const {
+  if (const auto own = find_latest_checkpoint(folder_.path())) return own->path;
+  if (const auto lineage = folder_.lineage()) return checkpoint_of(folder_, *lineage);
+  return {};
+}
+
+void RunLoop::resume_from(const std::filesystem::path& from) {
+  phase("checkpoint");
+  const Checkpoint checkpoint(from, Verify::Hashes, stop_flag());
+  trainer_->restore(checkpoint, /*keep_data_position=*/false, stop_flag());
+  if (!desk_) return;
+  if (checkpoint.state().contains("spikes")) {
+    desk_->spikes().restore(checkpoint.state().at("spikes"));
+  }
+  desk_->log().emit(
+      ResumeEvent{trainer_->next_step() - 1, trainer_->tokens(), desk_->inside_folder(from)});
+}
+
+/// Nothing was trained in this process, so there is nothing to save.
+RunState RunLoop::stop_before_first_step() {
+  if (!desk_) return RunState::Stopped;
+  EventSink& log = desk_->log();
+  log.state(RunState::Stopping);
+  const bool has_checkpoint = find_latest_checkpoint(folder_.path()).has_value();
+  log.state(RunState::Stopped, has_checkpoint
+                                   ? "stopped on request before it went on from its checkpoint"
+                                   : "stopped on request before its first step");
+  return RunState::Stopped;
+}
+
+// ---- Orders -------------------------------------------------------------------------------------
+
+void RunLoop::step() {
+  std::optional<StepReport> report;
+  try {
+    report = trainer_->step_unless(stop_flag(), options_.patience);
+  } catch (const NotFinite& error) {
+    if (desk_) desk_->was_not_finite(error);
+    return;
+  }
+  if (!report || !desk_) return;  // where it was asked to stop, the next order says so
+  const auto due = [&](std::int64_t every) {
+    return every > 0 && (trainer_->next_step() % every == 0 || trainer_->finished());
+  };
+  if (due(spec_.events.steps_every)) report_step(*report);
+  if (due(spec_.events.experts_every)) report_experts(*report);
+  desk_->trained(*trainer_, *report);
+}
+
+void RunLoop::report_step(const StepReport& r) {
+  const auto tokens = static_cast<double>(r.at.step_tokens());
+  StepEvent event;
+  event.step = r.at.step;
+  event.tokens = r.at.tokens + r.at.step_tokens();
+  event.stage = r.at.stage;
+  event.sequence_length = r.at.sequence_length;
+  event.batch_sequences = r.at.batch_sequences;
+  event.loss = r.loss;
+  event.mtp_loss = r.mtp_loss;
+  event.balance_loss = r.balance_loss;
+  event.learning_rate = r.at.learning_rate;
+  event.grad_norm = r.optimiser.grad_norm;
+  event.clip = r.optimiser.clip;
+  event.seconds = r.seconds;
+  event.tokens_per_second = tokens / r.seconds;
+  event.mfu = event.tokens_per_second *
+              training_flops_per_token(spec_.model, r.at.sequence_length) /
+              (peak_flops_ * static_cast<double>(ranks_.size()));
+  event.memory_bytes = static_cast<std::int64_t>(trainer_->memory_bytes());
+  event.bias_speed = r.at.bias_speed;
+  event.mtp_lambda = r.at.mtp_lambda;
+  event.max_vio = r.max_vio;
+  desk_->log().set_step(trainer_->next_step() - 1);
+  desk_->log().emit(event);
+}
+
+void RunLoop::report_experts(const StepReport& r) {
+  const Tensor& loads = trainer_->loads();
+  if (loads.numel() == 0) return;
+  ExpertsEvent event;
+  event.step = r.at.step;
+  event.tokens = r.at.tokens + r.at.step_tokens();
+  event.layers = static_cast<int>(loads.size(0));
+  event.experts = static_cast<int>(loads.size(1));
+  event.counts = host_values<std::int64_t>(loads);
+  for (std::int64_t block = 0; block < loads.size(0); ++block) {
+    const std::vector<float> bias = host_values<float>(trainer_->model().moe_block(block).bias());
+    event.biases.insert(event.biases.end(), bias.begin(), bias.end());
+  }
+  desk_->log().emit(event);
+}
+
+/// Every rank measures, as every rank holds a part of the model; rank 0 tells.
+void RunLoop::validate() {
+  ValidationEvent event;
+  event.step = trainer_->next_step() - 1;
+  event.tokens = trainer_->tokens();
+  double sum = 0, weights = 0;
+  try {
+    for (const auto& [source, weight] : validation_mixture(spec_, *data_.dataset, event.step)) {
+      const double loss = trainer_->validate(source, spec_.validation.sequences, stop_flag());
+      event.sources.push_back({source, loss});
+      sum += weight * loss;
+      weights += weight;
+    }
+  } catch (const Stopped&) {
+    return;  // half a validation is told to nobody; the next order is to stop
+  }
+  // Without held-out text there is nothing to tell; prepare_data() has warned of it.
+  if (event.sources.empty() || !desk_) return;
+  event.loss = sum / weights;
+  desk_->log().emit(event);
+}
+
+void RunLoop::write_samples() {
+  const Model& model = trainer_->model();
+  Engine engine(model, {.cache_tokens = model.config().max_position_embeddings});
+  GenerateOptions options;
+  options.sampling.temperature = spec_.samples.temperature;
+  options.sampling.seed = static_cast<std::uint64_t>(spec_.run.seed);
+  options.sampling.vocabulary = data_.tokenizer->vocab_size();
+  options.max_tokens = spec_.samples.tokens;
+  options.stop = trainer_->ends();
+  for (const std::string& prompt : spec_.samples.prompts) {
+    CachedSequence sequence = engine.open();
+    const auto goes_on = [this](const Choice&) { return !desk_->stop_flag(); };
+    const Generated text =
+        generate(engine, sequence, encode_prompt(*data_.tokenizer, prompt), options, goes_on);
+    if (text.reason == StopReason::Cancelled) return;
+    desk_->log().emit(
+        SampleEvent{trainer_->next_step() - 1, prompt, data_.tokenizer->decode(text.tokens)});
+  }
+}
+
+/// Weights that are not finite are never saved: the run then goes back to its newest checkpoint.
+void RunLoop::save(bool asked) {
+  if (!desk_) return;  // every rank holds the same weights, and rank 0 writes them
+  CheckpointContents contents = trainer_->contents();
+  if (const std::string spoilt = first_not_finite(contents); !spoilt.empty()) {
+    return desk_->found_spoilt(*trainer_, spoilt);
+  }
+  contents.state["spikes"] = desk_->spikes().state();
+  try {
+    write_checkpoint(contents, asked);
+  } catch (const Stopped&) {
+    desk_->stopped_unsaved();
+  }
+}
+
+void RunLoop::write_checkpoint(const CheckpointContents& contents, bool asked) {
+  desk_->log().state(RunState::Saving);
+  const auto start = std::chrono::steady_clock::now();
+  SaveOptions options{.keep_last = static_cast<int>(spec_.checkpoint.keep)};
+  if (!asked) options.between = [this] { desk_->look_while_saving(*trainer_); };
+  const std::filesystem::path path = save_checkpoint(folder_.path(), contents, options);
+  desk_->saved(*trainer_, path, checkpoint_bytes(contents, options),
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+}
+
+void RunLoop::roll_back(std::int64_t step) {
+  try {
+    together([&] { restore_checkpoint_of(step); });
+  } catch (const Stopped&) {
+    if (desk_) desk_->stopped_unsaved();
+    return;
+  }
+  if (desk_) desk_->rolled_back(*trainer_);
+}
+
+void RunLoop::restore_checkpoint_of(std::int64_t step) {
+  for (const CheckpointInfo& info : list_checkpoints(folder_.path())) {
+    if (info.step != step || !info.damage.empty()) continue;
+    const Checkpoint good(info.path, Verify::Hashes, stop_flag());
+    trainer_->restore(good, /*keep_data_position=*/true, stop_flag());
+    trainer_->skip_data(spec_.stability.skip_steps);
+    return;
+  }
+  throw Error("training", fmt::format("the checkpoint of step {} is gone", step),
+              "do not remove checkpoints of a run while it trains");
+}
+
+}  // namespace tessera

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The run as every rank goes through it: data, model, then one order after another.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/base/collective.h"
+#include "core/run/run_folder.h"
+#include "core/train/prepare.h"
+#include "core/train/run_desk.h"
+#include "core/train/trainer.h"
+
+namespace tessera {
+
+class RunLoop {
+ public:
+  /// `desk` on rank 0, null on the others. All that is named here must outlive the loop.
+  RunLoop(const RunFolder& folder, const RunSpec& spec, Collective& ranks,
+          const TrainRunOptions& options, RunDesk* desk);
+
+  /// From the newest whole checkpoint, else from the one it was forked from, else from the start.
+  /// Finished or Stopped. What ends it with an error on rank 0 ends it on every rank.
+  RunState train();
+
+ private:
+  void prepare();
+  void prepare_data_of_run();
+  void start();
+  void advise();
+  void tell_size();
+  void resume_from(const std::filesystem::path& checkpoint);
+  RunState stop_before_first_step();
+
+  RunOrder next_order();
+  /// False where the order ends the run.
+  bool carry_out(const RunOrder& order);
+  void step();
+  void validate();
+  void write_samples();
+  void save(bool asked);
+  void write_checkpoint(const CheckpointContents& contents, bool asked);
+  void roll_back(std::int64_t step);
+  void restore_checkpoint_of(std::int64_t step);
+  void report_step(const StepReport& report);
+  void report_experts(const StepReport& report);
+
+  RunSpec spec_of_folder() const;
+  std::filesystem::path starting_checkpoint() const;
+  const std::atomic<bool>* stop_flag() const { return desk_ ? &desk_->stop_flag() : nullptr; }
+  void phase(const char* name);
+  template <class Work>
+  void first_rank_first(const Work& work);
+  template <class Work>
+  void together(const Work& work);
+
+  const RunFolder& folder_;
+  RunSpec spec_;
+  const TrainRunOptions& options_;
+  Collective& ranks_;
+  RunDesk* desk_;
+  PreparedData data_;
+  std::unique_ptr<Trainer> trainer_;
+  double peak_flops_ = 0;  ///< rank 0 only
+};
+
+}  // namespace tessera
