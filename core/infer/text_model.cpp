@@ -9,10 +9,9 @@
 #include "core/base/error.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/infer/end_tokens.h"
 #include "core/run/run_folder.h"
 
-namespace tessera::app {
+namespace tessera {
 
 namespace fs = std::filesystem;
 
@@ -168,4 +167,4 @@ std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool k
   return encode_prompt(tokenizer, text);
 }
 
-}  // namespace tessera::app
+}  // namespace tessera

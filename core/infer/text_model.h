@@ -14,7 +14,7 @@
 #include "core/infer/chat.h"
 #include "core/infer/session.h"
 
-namespace tessera::app {
+namespace tessera {
 
 inline constexpr std::int64_t kUsualContext = 32768;
 
@@ -89,4 +89,4 @@ void check_model_path(const std::filesystem::path& path);
 std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
                                               const std::vector<Message>& conversation);
 
-}  // namespace tessera::app
+}  // namespace tessera

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace tessera::app {
+namespace tessera {
 
 LineSplitter::LineSplitter(std::size_t longest_bytes, OnLine on_line, OnTooLong on_too_long)
     : longest_bytes_(longest_bytes),
@@ -40,4 +40,4 @@ void LineSplitter::end_line() {
   too_long_ = false;
 }
 
-}  // namespace tessera::app
+}  // namespace tessera

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace tessera::app {
+namespace tessera {
 
 class LineSplitter {
  public:
@@ -33,4 +33,4 @@ class LineSplitter {
   bool too_long_ = false;  ///< the line at hand is being passed over
 };
 
-}  // namespace tessera::app
+}  // namespace tessera

@@ -15,7 +15,7 @@
 #include "core/base/threads.h"
 #include "core/serve/serve_fields.h"
 
-namespace tessera::app {
+namespace tessera {
 
 using nlohmann::json;
 
@@ -511,4 +511,4 @@ void Server::generate(const Request& request) {
   send(request.id, "done", std::move(done));
 }
 
-}  // namespace tessera::app
+}  // namespace tessera

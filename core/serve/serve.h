@@ -19,7 +19,7 @@
 
 #include "core/infer/text_model.h"
 
-namespace tessera::app {
+namespace tessera {
 
 inline constexpr int kServeProtocol = 1;
 
@@ -99,4 +99,4 @@ class Server {
   std::atomic<bool> closed_{false};
 };
 
-}  // namespace tessera::app
+}  // namespace tessera

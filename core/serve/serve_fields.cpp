@@ -6,7 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/nearest_word.h"
 
-namespace tessera::app {
+namespace tessera {
 
 using nlohmann::json;
 
@@ -168,4 +168,4 @@ void ServeFields::nothing_else() const {
   }
 }
 
-}  // namespace tessera::app
+}  // namespace tessera

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tessera::app {
+namespace tessera {
 
 /// One line of a client as an object. Throws Error that says where it is no JSON, or which key of
 /// an object comes twice.
@@ -55,4 +55,4 @@ class ServeFields {
   std::set<std::string, std::less<>> known_;
 };
 
-}  // namespace tessera::app
+}  // namespace tessera
