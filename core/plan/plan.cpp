@@ -80,7 +80,9 @@ void count(const RunSpec& spec, const PlanOptions& options, Plan& plan) {
   plan.parameters = plan_parameters(spec.model);
   plan.memory = plan_memory(spec);
   plan.cache = plan_cache(spec.model);
-  plan.speed = plan_speed(spec, options.speed);
+  SpeedOptions speed = options.speed;
+  speed.first_step = plan.steps_before;
+  plan.speed = plan_speed(spec, speed);
   plan.checkpoint_bytes = checkpoint_bytes(spec);
   plan.sources = source_tokens(spec);
   plan.memory_available = options.memory_bytes;

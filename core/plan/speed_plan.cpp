@@ -137,12 +137,15 @@ Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t rank
   return {SpeedBasis::None, "nothing was measured on this machine yet: `tessera bench product`", 0};
 }
 
-StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int index, double flops) {
+/// What is left of a stage from the step `from` on; its tokens count from there.
+StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int index, double flops,
+                     std::int64_t from) {
   const CurriculumStage& stage = spec.curriculum[static_cast<std::size_t>(index)];
-  const CurriculumStep first = curriculum.at_step(curriculum.first_step(index));
+  const std::int64_t first_step = std::max(curriculum.first_step(index), from);
+  const CurriculumStep first = curriculum.at_step(first_step);
   StagePlan plan{.name = stage.name};
-  plan.steps = curriculum.first_step(index + 1) - curriculum.first_step(index);
-  plan.first_token = first.tokens;
+  plan.steps = curriculum.first_step(index + 1) - first_step;
+  plan.first_token = first.tokens - curriculum.at_step(from).tokens;
   const std::int64_t end = index + 1 < curriculum.stages()
                                ? curriculum.at_step(curriculum.first_step(index + 1)).tokens
                                : curriculum.total_tokens();
@@ -168,11 +171,14 @@ SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   plan.source = rate.source;
   plan.flops_per_rank = rate.flops;
   plan.price_per_hour = options.price_per_hour;
-  plan.steps = curriculum.total_steps();
-  plan.tokens = curriculum.total_tokens();
+  // A fork behind the end of its curriculum has its own problem; the numbers are the curriculum's.
+  const std::int64_t from = options.first_step < curriculum.total_steps() ? options.first_step : 0;
+  plan.steps = curriculum.total_steps() - from;
+  plan.tokens = curriculum.total_tokens() - curriculum.at_step(from).tokens;
   for (int i = 0; i < curriculum.stages(); ++i) {
+    if (curriculum.first_step(i + 1) <= from) continue;
     plan.stages.push_back(
-        stage_plan(spec, curriculum, i, rate.flops * static_cast<double>(plan.ranks)));
+        stage_plan(spec, curriculum, i, rate.flops * static_cast<double>(plan.ranks), from));
     plan.seconds += plan.stages.back().seconds;
   }
   plan.flops_per_token = plan.stages.front().flops_per_token;

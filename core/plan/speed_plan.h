@@ -36,10 +36,10 @@ struct SpeedPlan {
   double tokens_per_second = 0;  ///< in the first stage, all ranks together
   double step_seconds = 0;       ///< in the first stage, at its full batch
   std::vector<StagePlan> stages;
-  std::int64_t steps = 0, tokens = 0;
-  double seconds = 0;       ///< for the whole run, without validation and checkpoints
-  double device_hours = 0;  ///< ranks times hours
-  double cost = 0;          ///< device hours times the price
+  std::int64_t steps = 0, tokens = 0;  ///< from the first step that is still to be made
+  double seconds = 0;                  ///< of these steps, without validation and checkpoints
+  double device_hours = 0;             ///< ranks times hours
+  double cost = 0;                     ///< device hours times the price
   double price_per_hour = 0;
 };
 
@@ -49,6 +49,8 @@ std::string operations_formula();
 struct SpeedOptions {
   double price_per_hour = 2;     ///< for one rank
   double tokens_per_second = 0;  ///< the user's own figure for the first stage, all ranks; 0: none
+  /// Where a fork goes on: steps before it are made already and cost nothing.
+  std::int64_t first_step = 0;
   /// What was measured on this machine, oldest first. The newest run of the same model may be
   /// among them.
   std::vector<Measurement> measurements;

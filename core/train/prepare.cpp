@@ -314,7 +314,8 @@ void Preparation::make_shards() const {
   const data::BuildReport report = data::build(build);
   if (report.was_complete && !from_cache) return;
   if (!key.empty() && !from_cache) keep(key, shards_, data::files_of(shards_));
-  info(report.table());
+  // What stands before the first line, its time, would shift the columns of the heading.
+  info("what was read and kept:\n" + report.table());
   for (const data::SourceReport& source : report.sources) {
     const std::string text = left_out(source);
     if (!text.empty()) note(text);

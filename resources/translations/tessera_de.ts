@@ -155,6 +155,85 @@
     </message>
 </context>
 <context>
+    <name>DropReason</name>
+    <message>
+        <source>empty</source>
+        <translation>leer</translation>
+    </message>
+    <message>
+        <source>cannot be read</source>
+        <translation>nicht lesbar</translation>
+    </message>
+    <message>
+        <source>not text</source>
+        <translation>kein Text</translation>
+    </message>
+    <message>
+        <source>not UTF-8</source>
+        <translation>kein UTF-8</translation>
+    </message>
+    <message>
+        <source>damaged archive</source>
+        <translation>beschädigtes Archiv</translation>
+    </message>
+    <message>
+        <source>broken JSON</source>
+        <translation>fehlerhaftes JSON</translation>
+    </message>
+    <message>
+        <source>no text field</source>
+        <translation>kein Textfeld</translation>
+    </message>
+    <message>
+        <source>line too long to read</source>
+        <translation>Zeile zu lang zum Lesen</translation>
+    </message>
+    <message>
+        <source>too short</source>
+        <translation>zu kurz</translation>
+    </message>
+    <message>
+        <source>too long</source>
+        <translation>zu lang</translation>
+    </message>
+    <message>
+        <source>few letters</source>
+        <translation>wenige Buchstaben</translation>
+    </message>
+    <message>
+        <source>many symbols</source>
+        <translation>viele Sonderzeichen</translation>
+    </message>
+    <message>
+        <source>control characters</source>
+        <translation>Steuerzeichen</translation>
+    </message>
+    <message>
+        <source>long lines</source>
+        <translation>lange Zeilen</translation>
+    </message>
+    <message>
+        <source>long words</source>
+        <translation>lange Wörter</translation>
+    </message>
+    <message>
+        <source>repeated lines</source>
+        <translation>wiederholte Zeilen</translation>
+    </message>
+    <message>
+        <source>repeated phrases</source>
+        <translation>wiederholte Wendungen</translation>
+    </message>
+    <message>
+        <source>duplicate</source>
+        <translation>Dublette</translation>
+    </message>
+    <message>
+        <source>nearly a duplicate</source>
+        <translation>beinahe eine Dublette</translation>
+    </message>
+</context>
+<context>
     <name>Dropped</name>
     <message>
         <source>%1 is not there</source>
@@ -1861,6 +1940,10 @@
         <source>%1 is a source of this draft now</source>
         <translation>%1 ist jetzt eine Quelle dieses Entwurfs</translation>
     </message>
+    <message>
+        <source>Look at the data</source>
+        <translation>Daten ansehen</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ContextMeter</name>
@@ -2147,6 +2230,160 @@
     <message>
         <source>%1: %2</source>
         <translation>%1: %2</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::DataDialog</name>
+    <message>
+        <source>kept</source>
+        <translation>behalten</translation>
+    </message>
+    <message>
+        <source>dropped: %1</source>
+        <translation>verworfen: %1</translation>
+    </message>
+    <message>
+        <source>The data, before it is trained on</source>
+        <translation>Die Daten, bevor darauf trainiert wird</translation>
+    </message>
+    <message>
+        <source>Read again</source>
+        <translation>Erneut lesen</translation>
+    </message>
+    <message>
+        <source>Reading the sources</source>
+        <translation>Die Quellen werden gelesen</translation>
+    </message>
+    <message>
+        <source>Sources</source>
+        <translation>Quellen</translation>
+    </message>
+    <message>
+        <source>Source</source>
+        <translation>Quelle</translation>
+    </message>
+    <message>
+        <source>Kept</source>
+        <translation>Behalten</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>Dateien</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Größe</translation>
+    </message>
+    <message>
+        <source>Documents</source>
+        <translation>Dokumente</translation>
+    </message>
+    <message>
+        <source>Document</source>
+        <translation>Dokument</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <translation>Urteil</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>Länge</translation>
+    </message>
+    <message>
+        <source>Begins with</source>
+        <translation>Beginnt mit</translation>
+    </message>
+    <message>
+        <source>Beginning of the document</source>
+        <translation>Anfang des Dokuments</translation>
+    </message>
+    <message>
+        <source>The program `tessera` was not found beside this one</source>
+        <translation>Das Programm `tessera` wurde neben diesem nicht gefunden</translation>
+    </message>
+    <message>
+        <source>The first documents of each source as a run would read them. Nothing is built.</source>
+        <translation>Die ersten Dokumente jeder Quelle, wie ein Lauf sie lesen würde. Nichts wird gebaut.</translation>
+    </message>
+    <message>
+        <source>Reading the beginning of each source</source>
+        <translation>Der Anfang jeder Quelle wird gelesen</translation>
+    </message>
+    <message>
+        <source>The draft was changed since: read again to see its data.</source>
+        <translation>Der Entwurf wurde seither geändert: erneut lesen zeigt seine Daten.</translation>
+    </message>
+    <message>
+        <source>Reading was cancelled.</source>
+        <translation>Das Lesen wurde abgebrochen.</translation>
+    </message>
+    <message>
+        <source>The text of the draft cannot be read, so its sources are not known.</source>
+        <translation>Der Text des Entwurfs ist nicht lesbar, daher sind seine Quellen nicht bekannt.</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>The text cannot be read</source>
+        <translation>Der Text ist nicht lesbar</translation>
+    </message>
+    <message>
+        <source>The sources are being read.</source>
+        <translation>Die Quellen werden gelesen.</translation>
+    </message>
+    <message>
+        <source>The spec has no source.</source>
+        <translation>Die Spec hat keine Quelle.</translation>
+    </message>
+    <message>
+        <source>No source has been read yet.</source>
+        <translation>Noch keine Quelle wurde gelesen.</translation>
+    </message>
+    <message>
+        <source>%1 of %2</source>
+        <translation>%1 von %2</translation>
+    </message>
+    <message>
+        <source>Documents read: %1, all of them. Kept: %2.</source>
+        <translation>Gelesene Dokumente: %1, alle. Behalten: %2.</translation>
+    </message>
+    <message>
+        <source>Documents read: %1, the first ones. Kept: %2.</source>
+        <translation>Gelesene Dokumente: %1, die ersten. Behalten: %2.</translation>
+    </message>
+    <message>
+        <source>None was dropped.</source>
+        <translation>Keines wurde verworfen.</translation>
+    </message>
+    <message>
+        <source>Dropped: %1</source>
+        <translation>Verworfen: %1</translation>
+    </message>
+    <message>
+        <source>%1, line %2</source>
+        <translation>%1, Zeile %2</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::DataLook</name>
+    <message>
+        <source>%1 cannot be written: %2</source>
+        <translation>%1 kann nicht geschrieben werden: %2</translation>
+    </message>
+    <message>
+        <source>`tessera data look` was ended from outside or has crashed</source>
+        <translation>`tessera data look` wurde von außen beendet oder ist abgestürzt</translation>
+    </message>
+    <message>
+        <source>`tessera data look` ended with code %1</source>
+        <translation>`tessera data look` endete mit Code %1</translation>
+    </message>
+    <message>
+        <source>The answer of `tessera data look` cannot be read: %1</source>
+        <translation>Die Antwort von `tessera data look` ist nicht lesbar: %1</translation>
     </message>
 </context>
 <context>
@@ -2899,6 +3136,13 @@
         <source>%1 was taken off the list</source>
         <translation>%1 ist nicht mehr auf der Liste</translation>
     </message>
+    <message numerus="yes">
+        <source>%n setting(s) changed, launched</source>
+        <translation>
+            <numerusform>%n Einstellung geändert, gestartet</numerusform>
+            <numerusform>%n Einstellungen geändert, gestartet</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::HostsPage</name>
@@ -3135,13 +3379,19 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>Copy</source>
         <translation>Kopieren</translation>
     </message>
-    <message>
-        <source>%1 lines</source>
-        <translation>%1 Zeilen</translation>
+    <message numerus="yes">
+        <source>%1 line(s)</source>
+        <translation>
+            <numerusform>%1 Zeile</numerusform>
+            <numerusform>%1 Zeilen</numerusform>
+        </translation>
     </message>
-    <message>
-        <source>%1 of %2 lines</source>
-        <translation>%1 von %2 Zeilen</translation>
+    <message numerus="yes">
+        <source>%1 of %2 line(s)</source>
+        <translation>
+            <numerusform>%1 von %2 Zeile</numerusform>
+            <numerusform>%1 von %2 Zeilen</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -4105,10 +4355,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Übliche Attention dieser Form behält %1 Werte, mit 8 Gruppen von Schlüsseln und Werten %2 (%3)</translation>
     </message>
     <message>
-        <source>needed of %1</source>
-        <translation>nötig von %1</translation>
-    </message>
-    <message>
         <source>Exact: a dry run of the trainer&apos;s own step.</source>
         <translation>Genau: ein Probelauf des Schritts, den der Trainer macht.</translation>
     </message>
@@ -4139,6 +4385,14 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>%1: %2 steps, %3, %4 per token</source>
         <translation>%1: %2 Schritte, %3, %4 je Token</translation>
+    </message>
+    <message>
+        <source>needed of %1 available</source>
+        <translation>nötig von %1 verfügbaren</translation>
+    </message>
+    <message>
+        <source>%1 steps left, %2</source>
+        <translation>noch %1 Schritte, %2</translation>
     </message>
 </context>
 <context>
@@ -4768,10 +5022,6 @@ Loss %3, validation %4</source>
 Loss %3, Validierung %4</translation>
     </message>
     <message>
-        <source>from step %1</source>
-        <translation>ab Schritt %1</translation>
-    </message>
-    <message>
         <source>It was not forked, and nothing was forked from it.</source>
         <translation>Er ist kein Abzweig, und nichts ist von ihm abgezweigt.</translation>
     </message>
@@ -4786,6 +5036,10 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Its folder is gone. Move it back to %1, or remove the run from the list.</source>
         <translation>Sein Ordner ist weg. Legen Sie ihn nach %1 zurück, oder entfernen Sie den Lauf aus der Liste.</translation>
+    </message>
+    <message>
+        <source>%1, from step %2</source>
+        <translation>%1, ab Schritt %2</translation>
     </message>
 </context>
 <context>
@@ -5089,6 +5343,14 @@ Loss %3, Validierung %4</translation>
         <source>%1: the loss is not a number at step %2. Resume as a fork from the last checkpoint before, with a lower learning rate.</source>
         <translation>%1: der Loss ist bei Schritt %2 keine Zahl. Als Abzweig vom letzten Checkpoint davor mit kleinerer Lernrate fortsetzen.</translation>
     </message>
+    <message>
+        <source>%1: the loss rose to %2 at step %3, where about %4 is usual.</source>
+        <translation>%1: Der Loss stieg bei Schritt %3 auf %2, wo etwa %4 üblich ist.</translation>
+    </message>
+    <message>
+        <source>It is spike %1 of this run.</source>
+        <translation>Es ist Ausschlag %1 dieses Laufs.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunsDelegate</name>
@@ -5304,10 +5566,6 @@ Loss %3, Validierung %4</translation>
         <translation>Sprache</translation>
     </message>
     <message>
-        <source>Of the window and of numbers; pages are made anew</source>
-        <translation>Des Fensters und der Zahlen; die Seiten werden neu aufgebaut</translation>
-    </message>
-    <message>
         <source>As the system</source>
         <translation>Wie das System</translation>
     </message>
@@ -5443,6 +5701,10 @@ Loss %3, Validierung %4</translation>
         <source>%1 already belongs to &quot;%2&quot;</source>
         <translation>%1 gehört schon zu „%2“</translation>
     </message>
+    <message>
+        <source>The window and its numbers; help of settings, logs and messages of the engine are English</source>
+        <translation>Fenster und Zahlen; Hilfe zu Einstellungen, Protokolle und Meldungen der Maschine sind englisch</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::Sparkline</name>
@@ -5527,6 +5789,18 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>The text below cannot be read, so its settings are not known. Mend it there; the fields appear then.</source>
         <translation>Der Text unten ist nicht lesbar, seine Einstellungen sind daher nicht bekannt. Dort berichtigen; dann erscheinen die Felder.</translation>
+    </message>
+    <message>
+        <source>Look at the data</source>
+        <translation>Daten ansehen</translation>
+    </message>
+    <message>
+        <source>The first documents of each source, and what is dropped and why</source>
+        <translation>Die ersten Dokumente jeder Quelle, und was warum verworfen wird</translation>
+    </message>
+    <message>
+        <source>Differs from where the draft began</source>
+        <translation>Anders als am Anfang des Entwurfs</translation>
     </message>
 </context>
 <context>

@@ -24,6 +24,13 @@
 <context>
     <name>tessera::ui::HomePage</name>
     <message numerus="yes">
+        <source>%n setting(s) changed, launched</source>
+        <translation>
+            <numerusform>%n setting changed, launched</numerusform>
+            <numerusform>%n settings changed, launched</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%n GPU(s)</source>
         <translation>
             <numerusform>%n GPU</numerusform>
@@ -130,6 +137,23 @@
         <translation>
             <numerusform>%n problem</numerusform>
             <numerusform>%n problems</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::LogView</name>
+    <message numerus="yes">
+        <source>%1 of %2 line(s)</source>
+        <translation>
+            <numerusform>%1 of %2 line</numerusform>
+            <numerusform>%1 of %2 lines</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%1 line(s)</source>
+        <translation>
+            <numerusform>%1 line</numerusform>
+            <numerusform>%1 lines</numerusform>
         </translation>
     </message>
 </context>

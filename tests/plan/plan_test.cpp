@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/config/paths.h"
+#include "core/spec/curriculum.h"
 
 namespace tessera {
 namespace {
@@ -211,6 +212,30 @@ TEST(PlanSpeed, OfAnotherMachineDoesNotCount) {
   options.speed.measurements = {demo_measurement()};
   options.speed.measurements[0].host = "elsewhere";
   EXPECT_EQ(plan_of(read_preset("demo"), options).speed.basis, SpeedBasis::None);
+}
+
+/// What a fork still has to do: steps that its parent made cost nothing.
+TEST(PlanSpeed, OfAForkCountsTheStepsThatAreLeft) {
+  const RunSpec spec = read_preset("length-extension-demo").spec;
+  const Curriculum schedule(spec);
+  ASSERT_GE(schedule.stages(), 2);
+  SpeedOptions options;
+  options.tokens_per_second = 1000;
+  const SpeedPlan whole = plan_speed(spec, options);
+  options.first_step = schedule.first_step(1) - 10;
+  const SpeedPlan left = plan_speed(spec, options);
+  EXPECT_EQ(left.steps, whole.steps - options.first_step);
+  EXPECT_EQ(left.tokens, whole.tokens - schedule.at_step(options.first_step).tokens);
+  ASSERT_EQ(left.stages.size(), whole.stages.size());
+  EXPECT_EQ(left.stages[0].steps, 10);
+  EXPECT_EQ(left.stages[0].first_token, 0);
+  EXPECT_EQ(left.stages[1].first_token, left.stages[0].tokens);
+  EXPECT_EQ(left.stages[1].steps, whole.stages[1].steps);
+  EXPECT_LT(left.cost, whole.cost);
+  options.first_step = schedule.first_step(1);
+  EXPECT_EQ(plan_speed(spec, options).stages.size(), whole.stages.size() - 1);
+  options.first_step = whole.steps;  // nothing is left: the problem is told elsewhere
+  EXPECT_EQ(plan_speed(spec, options).steps, whole.steps);
 }
 
 TEST(PlanSpeed, GivenByTheUserWins) {

@@ -18,6 +18,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollBar>
+#include <QTableWidget>
 #include <QToolButton>
 #include <QUndoStack>
 #include <utility>
@@ -31,12 +32,14 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/configure/data_dialog.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/spec/field_editor.h"
 #include "ui/widgets/spec/field_row.h"
+#include "ui/widgets/spec/rate_editor.h"
 
 namespace tessera::ui {
 
@@ -72,12 +75,15 @@ class ConfigurePageTest : public QObject {
   void keepsWhatItRefuses();
   void keepsARateThatIsNoNumber();
   void anotherPresetCanBeUndone();
+  void marksAChangedRate();
+  void tellsOfALaunchedDraft();
   void keepsDraftsOnAShelf();
   void undoesFromAnyField();
   void showsNoDefaultsForABrokenSpec();
   void tellsOfThePlansErrors();
   void refusesForksThatCannotWork();
   void takesADroppedText();
+  void looksAtDataBeforeTraining();
   void refusesValuesInTheCheckersWords();
   void survivesTextThatIsNoToml();
   void renamesASlip();
@@ -153,6 +159,7 @@ void ConfigurePageTest::beginsWithOneSentenceAndOneButton() {
   QAbstractButton* begin = button(m_page.get(), QStringLiteral("Begin with the demo"));
   QVERIFY(begin);
   QVERIFY(!button(m_page.get(), QStringLiteral("Launch"))->isEnabled());
+  QVERIFY(!button(m_page.get(), QStringLiteral("Save as spec"))->isEnabled());
   QVERIFY(click(begin));
   QVERIFY(waitUntil([&] { return draft().loaded(); }));
   QVERIFY(planned());
@@ -389,6 +396,38 @@ void ConfigurePageTest::anotherPresetCanBeUndone() {
 }
 
 /// What was changed is there again after the studio was closed.
+/// A changed rate is marked as any other setting that differs from the preset.
+void ConfigurePageTest::marksAChangedRate() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Curriculum")));
+  const auto marks = [&] {
+    int on = 0;
+    for (DifferenceDot* dot : form()->findChildren<DifferenceDot*>()) on += dot->isOn();
+    return on;
+  };
+  QCOMPARE(marks(), 0);
+  QVERIFY(typeInto(form()->findChild<RateEditor*>()->findChildren<QLineEdit*>()[2],
+                   QStringLiteral("0.0015")));
+  QVERIFY(waitUntil([&] { return draft().settled() && draft().differenceCount() == 1; }));
+  QCOMPARE(marks(), 1);
+  draft().undoStack().undo();
+  QVERIFY(waitUntil([&] { return draft().settled() && draft().differenceCount() == 0; }));
+  QCOMPARE(marks(), 0);
+}
+
+/// A launched draft says so: its text is a run's by now.
+void ConfigurePageTest::tellsOfALaunchedDraft() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
+  QVERIFY(planned());
+  QVERIFY(waitUntil([&] { return listDrafts().size() == 1; }));
+  QVERIFY(listDrafts().front().dirty() && !listDrafts().front().launched());
+  draft().markLaunched(draft().text());
+  QVERIFY(waitUntil([&] { return listDrafts().front().launched(); }));
+  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{64})));
+  QVERIFY(waitUntil([&] { return draft().settled() && !listDrafts().front().launched(); }));
+}
+
 void ConfigurePageTest::keepsDraftsOnAShelf() {
   QVERIFY(load(QStringLiteral("demo")));
   QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
@@ -491,6 +530,98 @@ void ConfigurePageTest::takesADroppedText() {
   QVERIFY(!m_studio->navigator.toasts.empty());
   m_studio->navigator.toasts.back().undo();
   QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 5; }));
+}
+
+namespace {
+/// The row of a table whose first cell begins so; -1: none.
+int rowOf(const QTableWidget& table, const QString& words) {
+  for (int i = 0; i < table.rowCount(); ++i) {
+    if (table.item(i, 0)->text().startsWith(words)) return i;
+  }
+  return -1;
+}
+QString tableText(const QTableWidget& table, int row) {
+  QStringList cells;
+  for (int i = 0; i < table.columnCount(); ++i) cells << table.item(row, i)->text();
+  return cells.join(QStringLiteral(" | "));
+}
+}  // namespace
+
+/// Documents, counts and reasons of a source before anything is built; again after a change, and
+/// what is wrong in the engine's words.
+void ConfigurePageTest::looksAtDataBeforeTraining() {
+  const QString path = m_studio->home->home() + QStringLiteral("/notes.jsonl");
+  QFile file(path);
+  QVERIFY(file.open(QIODevice::WriteOnly));
+  const QByteArray bread =
+      "Bread needs flour, water, salt and a warm place where it can rise for hours.";
+  const QByteArray trains =
+      "The night train left the harbour late because snow had covered the rails.";
+  const QByteArray rivers =
+      "Two rivers meet below the old town, and boats carry timber to the mills.";
+  for (const QByteArray& text : {bread, trains, rivers, trains}) {
+    file.write("{\"text\": \"" + text + "\"}\n");
+  }
+  file.write("{\"title\": \"no text\"}\n");
+  file.close();
+  QVERIFY(load(QStringLiteral("demo")));
+  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("text"), path}}});
+  QVERIFY(waitUntil([&] { return draft().settled() && draft().spec().data.sources.size() == 6; }));
+  QVERIFY(section(QStringLiteral("Data")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Look at the data"))));
+  auto* dialog = m_page->findChild<DataDialog*>();
+  QVERIFY(dialog && dialog->isVisible());
+  const auto state = [&] {
+    return dialog->findChild<QLabel*>(QStringLiteral("data-state"))->text();
+  };
+  QCOMPARE(state(), QStringLiteral("Reading the beginning of each source"));
+  const QList<QTableWidget*> tables = dialog->findChildren<QTableWidget*>();
+  QTableWidget& sources = *tables[0];
+  QTableWidget& documents = *tables[1];
+  QVERIFY(waitUntil([&] { return sources.rowCount() == 6; }, 60'000));
+  const int row = rowOf(sources, QStringLiteral("notes"));
+  QVERIFY(row >= 0);
+  QVERIFY(click(sources.viewport(), sources.visualItemRect(sources.item(row, 0)).center()));
+  QVERIFY(tableText(sources, row).startsWith(QStringLiteral("notes | 3 of 5 | 1 | ")));
+  QCOMPARE(documents.rowCount(), 5);
+  QVERIFY(tableText(documents, 0).startsWith(QStringLiteral("notes.jsonl:1 | kept | ")));
+  QVERIFY(tableText(documents, 3).contains(QStringLiteral("| dropped: duplicate |")));
+  QVERIFY(tableText(documents, 4).contains(QStringLiteral("| dropped: no text field |")));
+  QVERIFY(labelWith(dialog, QStringLiteral("Documents read: 5, all of them. Kept: 3.")));
+  picture(*dialog, QStringLiteral("configure-data"));
+  QVERIFY(click(documents.viewport(), documents.visualItemRect(documents.item(3, 0)).center()));
+  auto* beginning = dialog->findChild<QPlainTextEdit*>();
+  QVERIFY(beginning->toPlainText().contains(path + QStringLiteral(", line 4")));
+  QVERIFY(beginning->toPlainText().contains(QStringLiteral("The night train")));
+
+  // The draft goes on; the dialog says that it is behind.
+  draft().setValue("data.sources[5].text_field", spec::Value(std::string("title")));
+  QVERIFY(waitUntil([&] { return state().startsWith(QStringLiteral("The draft was changed")); }));
+  QVERIFY(click(button(dialog, QStringLiteral("Read again"))));
+  QVERIFY(waitUntil(
+      [&] {
+        return tableText(sources, row).contains(QStringLiteral("1 of 5")) ||
+               tableText(sources, row).contains(QStringLiteral("0 of 5"));
+      },
+      60'000));
+  // What is wrong is told, and what was read stays.
+  draft().setValue("data.sources[5].paths",
+                   spec::Value(std::vector<std::string>{"/no/such/folder"}));
+  QVERIFY(waitUntil([&] { return draft().settled(); }));
+  QVERIFY(click(button(dialog, QStringLiteral("Read again"))));
+  QVERIFY(waitUntil([&] { return state().contains(QStringLiteral("no such file or folder")); },
+                    60'000));
+  QCOMPARE(sources.rowCount(), 6);
+  // Reading can be broken off, and the dialog closed while it reads.
+  draft().setValue("data.sources[5].paths",
+                   spec::Value(std::vector<std::string>{path.toStdString()}));
+  QVERIFY(waitUntil([&] { return draft().settled(); }));
+  QVERIFY(click(button(dialog, QStringLiteral("Read again"))));
+  QVERIFY(click(button(dialog, QStringLiteral("Cancel"))));
+  QCOMPARE(state(), QStringLiteral("Reading was cancelled."));
+  QVERIFY(click(button(dialog, QStringLiteral("Read again"))));
+  dialog->close();
+  QVERIFY(waitUntil([&] { return m_page->findChild<DataDialog*>() == nullptr; }));
 }
 
 void ConfigurePageTest::refusesValuesInTheCheckersWords() {

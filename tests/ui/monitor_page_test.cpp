@@ -203,6 +203,27 @@ class MonitorPageTest : public QObject {
     QVERIFY(!s.page.charts().parentBox()->isVisible());
   }
 
+  /// A fork that kept its parent's name: legends say which is which.
+  void aForkOfTheSameNameIsToldFromItsParent() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun parent = finishedRun(runsOf(*home), "base", 40);
+    const Lineage lineage{parent.folder.id(), parent.folder.path().string(), "checkpoints/step-20",
+                          20};
+    WrittenRun child(runsOf(*home), "base", lineage);
+    child.state(RunState::Running);
+    child.steps(20, 60);
+    child.state(RunState::Finished);
+    Shown s(std::move(home), child.id());
+    ChartPanel* loss = s.page.charts().grid().panel(QStringLiteral("loss"));
+    QVERIFY(loss);
+    const auto end = [](const QString& id) { return id.section(QLatin1Char('-'), -1); };
+    QVERIFY(waitUntil([&] { return loss->lines().size() >= 2; }));
+    QVERIFY(
+        loss->lines().front().title.startsWith(QStringLiteral("base \u00B7 ") + end(child.id())));
+    QVERIFY(
+        loss->lines().back().title.startsWith(QStringLiteral("base \u00B7 ") + end(parent.id())));
+  }
+
   /// What was zoomed into belongs to the run: another run is shown whole, and the first as it was.
   void aViewBelongsToItsRun() {
     auto home = std::make_unique<TemporaryHome>();

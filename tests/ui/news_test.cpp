@@ -127,6 +127,40 @@ class NewsTest : public QObject {
     QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
   }
 
+  /// A spike of a live run is a problem until the run has ended, with the way to its step.
+  void aSpikeIsAProblem() {
+    Fixture f;
+    QVERIFY(f.open());
+    f.run.steps(5, 60);
+    f.run.log->append(SpikeEvent{60, 7.25, 4.5, 0.1});
+    f.run.log->sync();
+    const QString words = "lucky: the loss rose to 7.2500 at step 60, where about 4.5000 is usual";
+    QVERIFY(waitUntil([&] { return f.hasProblem(words); }));
+    QCOMPARE(f.problems.all().size(), 1u);
+    QCOMPARE(f.problems.all()[0].severity, "warning");
+    const Location place = Location::fromText(f.problems.all()[0].place);
+    QCOMPARE(place.page, "monitor");
+    QCOMPARE(place.subject, f.run.id());
+    QCOMPARE(place.arguments.value("step"), "60");
+    // The next takes its place; the one that was put away does not come back by itself.
+    f.run.log->append(SpikeEvent{70, 8.5, 4.25, 0.1});
+    f.run.log->sync();
+    QVERIFY(waitUntil([&] { return f.hasProblem("at step 70"); }));
+    QVERIFY(f.hasProblem("It is spike 2 of this run."));
+    QCOMPARE(f.problems.all().size(), 1u);
+    f.problems.clear("spike/" + f.run.id());
+    f.run.steps(71, 80);
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.runs.run(f.run.id())->step >= 79; }));
+    QVERIFY(f.problems.all().empty());
+    f.run.log->append(SpikeEvent{81, 9.5, 4.25, 0.1});
+    f.run.log->sync();
+    QVERIFY(waitUntil([&] { return f.hasProblem("at step 81"); }));
+    f.end(RunState::Finished);
+    QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
+  }
+
   void aRunThatFallsSilent() {
     Fixture f;
     QVERIFY(f.open());

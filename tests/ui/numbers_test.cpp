@@ -69,6 +69,7 @@ class NumbersTest : public QObject {
     QCOMPARE(numbers::number(12345), "12345");
     QCOMPARE(numbers::number(0), "0");
     QCOMPARE(numbers::number(3.1e-5), "3.10e-5");
+    QCOMPARE(numbers::number(0.0002, 3), "0.0002");  // a learning rate, as people write it
     QCOMPARE(numbers::number(-2e9), "-2.00e9");
     QCOMPARE(numbers::fixed(4.526, 4), "4.5260");
     QCOMPARE(plain(numbers::whole(14'800'000)), "14 800 000");

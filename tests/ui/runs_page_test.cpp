@@ -15,6 +15,7 @@
 #include <QPlainTextEdit>
 #include <QProcess>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTabBar>
 #include <QTabWidget>
 #include <QTableView>
@@ -34,6 +35,7 @@
 #include "ui/pages/runs/runs_page.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_grid.h"
+#include "ui/widgets/chart/chart_scene.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/table_copy.h"
 
@@ -152,10 +154,10 @@ class RunsPageTest : public QObject {
     std::unique_ptr<test::StudioFixture> studio = test::makeStudio(std::move(runs.home));
     RunsPage page{*studio->studio};
 
-    bool open(const QSize& size = QSize(1024, 700)) {
+    bool open(const QSize& size = QSize(1024, 700), int rows = 4) {
       page.setActivity(true, true);
       return test::show(page, size) &&
-             waitUntil([this] { return page.table().proxy().rowCount() == 4; });
+             waitUntil([this, rows] { return page.table().proxy().rowCount() == rows; });
     }
     QTableView& view() { return *page.table().view(); }
     QRect cell(const QString& id, int column) {
@@ -351,6 +353,89 @@ class RunsPageTest : public QObject {
     QCOMPARE(compare.runs().size(), 3);
     QVERIFY(click(test::button(&compare, "Copy this table")));
     QVERIFY(QApplication::clipboard()->text().startsWith("Key\t"));
+  }
+
+  /// Two of the same name are told apart in chips, legends and headings, and no heading is cut.
+  void runsOfOneNameAreToldApart() {
+    Fixture f;
+    const QString twin = f.runs.makeRun("base", 60, 3.0, 2.0).id();
+    f.studio->runs->refresh();
+    QVERIFY(waitUntil([&] { return f.studio->runs->run(twin) != nullptr; }));
+    QVERIFY(f.open(QSize(1280, 900), 5));
+    CompareView& compare = f.page.compareView();
+    compare.setRuns({f.runs.base, twin, f.runs.wide});
+    f.page.tabs().setCurrentIndex(RunsPage::Compare);
+    const auto wanted = [](const QString& id) { return "base \u00B7 " + id.section('-', -1); };
+    QVERIFY(waitUntil([&] { return compare.differences().rowCount() == 1; }));
+    const auto heading = [&](int column) {
+      return compare.differences().headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    };
+    QCOMPARE(heading(1), wanted(f.runs.base));
+    QCOMPARE(heading(2), wanted(twin));
+    QCOMPARE(heading(3), "wide experts");
+    QVERIFY(test::labelWith(&compare, wanted(twin)));
+    ChartPanel* loss = compare.charts().panel("loss");
+    QVERIFY(waitUntil([&] { return loss->lines().size() >= 3; }));
+    for (const chart::SceneLine& line : loss->lines()) {
+      if (line.run == twin) QVERIFY(line.title.startsWith(wanted(twin)));
+    }
+    for (QTableView* table : compare.findChildren<QTableView*>()) {
+      const QHeaderView& header = *table->horizontalHeader();
+      for (int i = 0; i < header.count(); ++i) {
+        QVERIFY(header.sectionSize(i) >= header.sectionSizeHint(i));
+      }
+    }
+    test::picture(f.page, "runs-compare-one-name");
+  }
+
+  /// The shown keys act while the table or the queue is shown, wherever the focus is.
+  void keysActWithoutAClickIntoTheTable() {
+    Fixture f;
+    QVERIFY(f.open());
+    QSignalSpy told(&f.page, &Page::commandChanged);
+    QVERIFY(f.clickRow(f.runs.failed));
+    QVERIFY(!told.isEmpty());
+    QCOMPARE(f.page.command(), "tessera watch " + f.runs.failed);
+    f.page.tabs().tabBar()->setFocus();
+    QTest::keyClick(f.page.tabs().tabBar(), Qt::Key_Delete);
+    QVERIFY(waitUntil([&] { return f.shown().size() == 3; }));
+    QVERIFY(waitUntil([&] { return f.studio->navigator.toasts.size() == 1; }));
+    f.studio->navigator.toasts[0].undo();
+    QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+    // In a field the key is the field's.
+    QVERIFY(f.clickRow(f.runs.failed));
+    QLineEdit* search = f.page.table().searchField();
+    search->setFocus();
+    QTest::keyClick(search, Qt::Key_Delete);
+    QTest::qWait(100);
+    QCOMPARE(f.shown().size(), 4);
+    for (const QString& id : {f.runs.base, f.runs.wide}) {
+      QVERIFY(f.clickRow(id, id == f.runs.base ? Qt::NoModifier : Qt::ControlModifier));
+    }
+    f.page.tabs().tabBar()->setFocus();
+    QTest::keyClick(f.page.tabs().tabBar(), Qt::Key_C, Qt::ControlModifier | Qt::ShiftModifier);
+    QCOMPARE(f.page.tabs().currentIndex(), int(RunsPage::Compare));
+    // On another part of the page a key does nothing to runs that are not seen.
+    QTest::keyClick(f.page.tabs().tabBar(), Qt::Key_Delete);
+    QTest::qWait(100);
+    QCOMPARE(f.studio->navigator.toasts.size(), 1u);
+
+    f.studio->launcher->setQueuePaused(true);
+    for (const char* name : {"first", "second"}) {
+      QueueEntry entry;
+      entry.id = entry.name = name;
+      entry.spec = "[run]\nname = \"x\"\n";
+      f.studio->launcher->enqueue(entry);
+    }
+    QTabBar* bar = f.page.tabs().tabBar();
+    QVERIFY(click(bar, bar->tabRect(RunsPage::Queue).center()));
+    f.page.queueView().select("second");
+    bar->setFocus();
+    QTest::keyClick(bar, Qt::Key_Up, Qt::AltModifier);
+    QCOMPARE(f.studio->launcher->queue()[0].id, "second");
+    QTest::keyClick(bar, Qt::Key_Delete);
+    QCOMPARE(f.studio->launcher->queue().size(), 1u);
+    QCOMPARE(f.studio->launcher->queue()[0].id, "first");
   }
 
   void theQueueIsReorderedByKeys() {

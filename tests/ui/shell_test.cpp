@@ -6,10 +6,14 @@
 #include <QFile>
 #include <QFileInfo>
 #include <QLineEdit>
+#include <QListView>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QMimeData>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QStatusBar>
+#include <QTableView>
 #include <QToolButton>
 #include <QUndoStack>
 
@@ -210,6 +214,16 @@ class ShellTest : public QObject {
     QVERIFY(!logs->isVisible());
     QVERIFY(test::click(test::button(window.statusBar(), QStringLiteral("Logs"))));
     QVERIFY(logs->isVisible());
+    // Lines begin at the dock's edge, under the choice of whose log it is.
+    auto* log = logs->findChild<QListView*>();
+    auto* source = logs->findChild<QComboBox*>();
+    QVERIFY(test::choose(source, QStringLiteral("The studio")));
+    for (QListView* list : logs->findChildren<QListView*>()) {
+      if (list->isVisible()) log = list;
+    }
+    QVERIFY(log->isVisible());
+    QCOMPARE(log->mapTo(logs->content(), QPoint()).x(), 0);
+    QVERIFY(log->mapTo(logs->content(), QPoint()).y() >= source->height());
     test::picture(window, QStringLiteral("shell/logs"));
     window.command(QStringLiteral("view.problems"))->trigger();
     QVERIFY(!window.dock(QStringLiteral("problems"))->visibleRegion().isEmpty());
@@ -226,6 +240,24 @@ class ShellTest : public QObject {
     QCOMPARE(content->window(), static_cast<QWidget*>(&window));
     window.command(QStringLiteral("view.reset"))->trigger();
     QVERIFY(!logs->isVisible());
+  }
+
+  /// A dock that is opened while a toast is up does not hide its Undo.
+  void aToastStaysOverDocks() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    bool undone = false;
+    window.toast(QStringLiteral("Taken away"), [&] { undone = true; });
+    window.command(QStringLiteral("view.logs"))->trigger();
+    DockPanel* logs = window.dock(QStringLiteral("logs"));
+    QVERIFY(test::waitUntil([&] { return logs->isVisible(); }));
+    QTest::qWait(100);
+    auto* toast = window.findChild<Toast*>();
+    QVERIFY(toast &&
+            toast->geometry().intersects(QRect(logs->mapTo(&window, QPoint()), logs->size())));
+    QVERIFY(test::click(test::button(toast, QStringLiteral("Undo"))));
+    QVERIFY(undone);
   }
 
   void bannersStayUntilClosedAndDoNotPileUp() {
@@ -441,10 +473,10 @@ class ShellTest : public QObject {
     const std::string id = makeRun(home.runs(), "dropped");
     const QString run = home.runs() + u'/' + QString::fromStdString(id);
     const QDir files(home.home());
-    const auto write = [&](const QString& name) {
+    const auto write = [&](const QString& name, const QByteArray& bytes = "x") {
       QDir().mkpath(QFileInfo(files.filePath(name)).path());
       QFile file(files.filePath(name));
-      if (file.open(QIODevice::WriteOnly)) file.write("x");
+      if (file.open(QIODevice::WriteOnly)) file.write(bytes);
       return files.filePath(name);
     };
     QDir().mkpath(run + QStringLiteral("/checkpoints/step-10"));
@@ -457,8 +489,73 @@ class ShellTest : public QObject {
     QCOMPARE(kind(QFileInfo(write(QStringLiteral("texts/deep/c.TXT"))).path()), Dropped::Text);
     QCOMPARE(kind(QFileInfo(write(QStringLiteral("model/config.json"))).path()),
              Dropped::Checkpoint);
-    QCOMPARE(kind(write(QStringLiteral("picture.png"))), Dropped::Nothing);
+    QCOMPARE(kind(write(QStringLiteral("program.py"), "print('hello')\n")), Dropped::Text);
+    QCOMPARE(kind(QFileInfo(write(QStringLiteral("sources/main.rs"), "fn main() {}\n")).path()),
+             Dropped::Text);
+    const QByteArray picture("\x89PNG\r\n\0\0\0\rIHDR", 16);
+    QCOMPARE(kind(write(QStringLiteral("picture.png"), picture)), Dropped::Nothing);
+    QCOMPARE(kind(QFileInfo(write(QStringLiteral("album/one.png"), picture)).path()),
+             Dropped::Nothing);
     QVERIFY(classifyDropped(QStringLiteral("/not/here")).why.contains(QStringLiteral("not there")));
+  }
+
+  /// The keys of a page are its own, also after its commands were looked at in the menu.
+  void keysOfAPageEndWithIt() {
+    const test::TemporaryHome home;
+    makeRun(home.runs(), "stays");
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open({QStringLiteral("runs"), {}, {}});
+    Page* runs = window.page(QStringLiteral("runs"));
+    QTableView* table = runs->findChild<QTableView*>();
+    QVERIFY(test::waitUntil([&] { return table->model()->rowCount() == 1; }));
+    QVERIFY(
+        test::click(table->viewport(), table->visualRect(table->model()->index(0, 0)).center()));
+    QMenu* menu = nullptr;
+    for (QAction* action : window.menuBar()->actions()) {
+      if (action->text() == QLatin1String("&Page")) menu = action->menu();
+    }
+    menu->popup(window.mapToGlobal(QPoint(40, 40)));
+    QVERIFY(test::waitUntil([&] { return menu->isVisible(); }));
+    QVERIFY(menu->actions().size() > 5);
+    menu->close();
+    window.open({QStringLiteral("settings"), {}, {}});
+    QVERIFY(test::waitUntil([&] { return menu->isEmpty(); }));
+    window.setFocus();
+    QTest::keyClick(&window, Qt::Key_Delete);
+    QTest::qWait(300);
+    QCOMPARE(table->model()->rowCount(), 1);
+  }
+
+  /// Over a field of text as well: its address would be written into the spec there.
+  void filesAreTheWindowsWhereverTheyAreLetGo() {
+    const test::TemporaryHome home;
+    QFile notes(home.home() + QStringLiteral("/notes.txt"));
+    QVERIFY(notes.open(QIODevice::WriteOnly) && notes.write("Some words.\n") > 0);
+    notes.close();
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open(
+        {QStringLiteral("configure"), {}, {{QStringLiteral("preset"), QStringLiteral("demo")}}});
+    QPlainTextEdit* text = nullptr;
+    QVERIFY(test::waitUntil([&] {
+      for (auto* edit : window.page(QStringLiteral("configure"))->findChildren<QPlainTextEdit*>()) {
+        if (edit->isVisible() && edit->toPlainText().contains(QStringLiteral("preset")))
+          text = edit;
+      }
+      return text != nullptr;
+    }));
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(notes.fileName())});
+    const QPoint at = text->viewport()->rect().center();
+    QDragEnterEvent enter(at, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(text->viewport(), &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent drop(at, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(text->viewport(), &drop);
+    QVERIFY(test::waitUntil([&] { return text->toPlainText().contains(notes.fileName()); }));
+    QVERIFY(!text->toPlainText().contains(QStringLiteral("file:")));
+    QVERIFY(text->toPlainText().contains(QStringLiteral("[[data.sources]]")));
   }
 
   void aRunThatFailsIsNews() {

@@ -44,15 +44,22 @@ LogsPanel::LogsPanel(Studio& studio, QWidget* parent)
   m_stack->addWidget(m_empty);
   m_stack->addWidget(m_run);
   m_stack->addWidget(m_own);
-  auto* side = new QVBoxLayout;
-  side->setContentsMargins(theme::kGrid, theme::kHalf, 0, theme::kHalf);
-  side->addWidget(m_source);
-  side->addStretch();
-  auto* row = new QHBoxLayout(this);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(0);
-  row->addLayout(side);
-  row->addWidget(m_stack, 1);
+  // The choice stands in one line with the bars of the logs, so that lines have all of the width.
+  m_bars = new QStackedWidget;
+  m_bars->addWidget(new QWidget);
+  m_bars->addWidget(m_run->bar());
+  m_bars->addWidget(m_own->bar());
+  m_bars->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  auto* top = new QHBoxLayout;
+  top->setContentsMargins(theme::kGrid, 0, 0, 0);
+  top->setSpacing(theme::kGrid);
+  top->addWidget(m_source);
+  top->addWidget(m_bars, 1);
+  auto* column = new QVBoxLayout(this);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  column->addLayout(top);
+  column->addWidget(m_stack, 1);
   connect(m_source, &QComboBox::currentIndexChanged, this, &LogsPanel::pick);
   connect(&studio.selection, &Selection::runChanged, this, &LogsPanel::pick);
   connect(&studio.runs, &RunStore::runsChanged, this, &LogsPanel::pick);
@@ -70,9 +77,13 @@ LogsPanel::LogsPanel(Studio& studio, QWidget* parent)
 LogsPanel::~LogsPanel() = default;
 
 void LogsPanel::pick() {
-  if (m_source->currentIndex() == 1) return m_stack->setCurrentWidget(m_own);
+  if (m_source->currentIndex() == 1) {
+    m_bars->setCurrentWidget(m_own->bar());
+    return m_stack->setCurrentWidget(m_own);
+  }
   const RunRow* row = m_studio.runs.run(m_studio.selection.run());
   m_stack->setCurrentWidget(row ? static_cast<QWidget*>(m_run) : m_empty);
+  m_bars->setCurrentIndex(row ? 1 : 0);
   const auto path = row ? row->folder / "log" / "rank-0.log" : std::filesystem::path();
   m_tail->follow(QString::fromStdString(path.string()), m_studio.preferences.logLines());
 }

@@ -36,6 +36,7 @@ class LogsPanel : public QWidget {
   Studio& m_studio;
   QComboBox* m_source;
   QStackedWidget* m_stack;
+  QStackedWidget* m_bars = nullptr;
   EmptyState* m_empty;
   LogView* m_run;
   LogView* m_own;

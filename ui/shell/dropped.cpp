@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <QDir>
 #include <QDirIterator>
+#include <QFile>
 #include <QFileInfo>
 
 #include "core/run/run_folder.h"
@@ -12,15 +13,17 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kMostLooks = 2'000;  ///< files of a folder that are looked at for one of text
+constexpr qint64 kSniffed = 8192;  ///< bytes
 
 QString say(const char* text) {
   return QCoreApplication::translate("Dropped", text);
 }
 
-bool isText(const QString& name) {
-  static const QStringList endings = {QStringLiteral(".txt"),  QStringLiteral(".md"),
-                                      QStringLiteral(".json"), QStringLiteral(".csv"),
-                                      QStringLiteral(".html"), QStringLiteral(".jsonl")};
+bool hasTextName(const QString& name) {
+  static const QStringList endings = {QStringLiteral(".txt"),   QStringLiteral(".md"),
+                                      QStringLiteral(".json"),  QStringLiteral(".csv"),
+                                      QStringLiteral(".html"),  QStringLiteral(".jsonl"),
+                                      QStringLiteral(".ndjson")};
   QString bare = name.toLower();
   for (const char* packed : {".gz", ".zst"}) {
     if (bare.endsWith(QLatin1String(packed))) bare.chop(static_cast<int>(qstrlen(packed)));
@@ -31,11 +34,19 @@ bool isText(const QString& name) {
   return false;
 }
 
+/// Sources take any file of text, whatever it is called: programs, notes, lists.
+bool isText(const QString& path) {
+  if (hasTextName(path)) return true;
+  QFile file(path);
+  if (!file.open(QIODevice::ReadOnly)) return false;
+  const QByteArray beginning = file.read(kSniffed);
+  return !beginning.isEmpty() && !beginning.contains('\0');
+}
+
 bool holdsText(const QString& folder) {
   QDirIterator files(folder, QDir::Files, QDirIterator::Subdirectories);
   for (int i = 0; i < kMostLooks && files.hasNext(); ++i) {
-    files.next();
-    if (isText(files.fileName())) return true;
+    if (isText(files.next())) return true;
   }
   return false;
 }

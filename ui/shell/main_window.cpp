@@ -59,7 +59,7 @@ MainWindow::MainWindow(const StudioParts& parts, QWidget* parent)
   setWindowIcon(QIcon(
       QString::fromStdString((resources_folder() / "icons" / "tessera-studio.svg").string())));
   setMinimumSize(800, 560);
-  setAcceptDrops(true);
+  takeDrops();
   setDockOptions(AllowTabbedDocks | AnimatedDocks);
   setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   buildCentre();

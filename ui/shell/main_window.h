@@ -83,6 +83,7 @@ class MainWindow : public QMainWindow, public Navigator {
 
  protected:
   void closeEvent(QCloseEvent* event) override;
+  void takeDrops();
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
   void changeEvent(QEvent* event) override;

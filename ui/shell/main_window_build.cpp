@@ -202,6 +202,9 @@ void MainWindow::buildMenus() {
     for (QAction* action : actions) m_pageMenu->addAction(action);
     if (m_pageMenu->isEmpty()) m_pageMenu->addAction(tr("No commands here"))->setEnabled(false);
   });
+  // Actions that stayed in the menu bar would act by their keys on every other page too. What was
+  // chosen is triggered before.
+  connect(m_pageMenu, &QMenu::aboutToHide, m_pageMenu, &QMenu::clear, Qt::QueuedConnection);
   QMenu* help =
       fill(menuBar()->addMenu(tr("&Help")), {"page.manual", "", "help.shortcuts", "help.glossary"});
   help->addSeparator();

@@ -16,9 +16,37 @@
 
 namespace tessera::ui {
 
+namespace {
+bool isOneFile(const QMimeData& data) {
+  const QList<QUrl> urls = data.urls();
+  return urls.size() == 1 && urls.front().isLocalFile();
+}
+
+/// Fields of text would take a file's address as words, in the middle of a spec, say: a file is the
+/// window's, wherever on it it is let go. Text that is dragged stays theirs.
+class FilesAreTheWindows : public QObject {
+ public:
+  using QObject::QObject;
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override {
+    if (event->type() != QEvent::DragEnter || !watched->isWidgetType()) return false;
+    auto* drag = static_cast<QDragEnterEvent*>(event);
+    if (qobject_cast<QMainWindow*>(watched) || !isOneFile(*drag->mimeData())) return false;
+    if (!qobject_cast<QMainWindow*>(static_cast<QWidget*>(watched)->window())) return false;
+    event->ignore();  // it is offered to the parents then
+    return true;
+  }
+};
+}  // namespace
+
+void MainWindow::takeDrops() {
+  setAcceptDrops(true);
+  qApp->installEventFilter(new FilesAreTheWindows(this));
+}
+
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  const QList<QUrl> urls = event->mimeData()->urls();
-  if (urls.size() == 1 && urls.front().isLocalFile()) event->acceptProposedAction();
+  if (isOneFile(*event->mimeData())) event->acceptProposedAction();
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {

@@ -96,6 +96,13 @@ void MainWindow::watchNews() {
   });
   connect(m_watch.get(), &RunWatch::settled, this,
           [this](const RunNews& news) { clearProblem(QStringLiteral("loss/") + news.id); });
+  connect(m_watch.get(), &RunWatch::spiked, this, [this](const RunNews& news, std::int64_t step) {
+    setProblem(
+        QStringLiteral("spike/") + news.id, QStringLiteral("warning"), news.text,
+        {QStringLiteral("monitor"), news.id, {{QStringLiteral("step"), QString::number(step)}}});
+  });
+  connect(m_watch.get(), &RunWatch::calmed, this,
+          [this](const RunNews& news) { clearProblem(QStringLiteral("spike/") + news.id); });
   connect(m_watch.get(), &RunWatch::recovered, this, [this](const RunNews& news) {
     m_parts.problems.clear(QStringLiteral("run/") + news.id);
   });

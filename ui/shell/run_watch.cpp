@@ -72,8 +72,57 @@ void RunWatch::lookAtLoss(const RunRow& row, const QString& id, const QString& n
   Q_EMIT diverged(news);
 }
 
+namespace {
+constexpr int kMostFollowed = 8, kFollowHertz = 1;
+}
+
+/// Spikes stand in the logs alone, so those of live runs are followed whether a page shows them or
+/// not.
+void RunWatch::followLive(const RunRows& rows) {
+  QSet<QString> live;
+  for (const RunRow& row : *rows) {
+    if (live.size() == kMostFollowed) break;
+    if (isLive(row.state) && !row.missing) live.insert(QString::fromStdString(row.id));
+  }
+  for (const QString& id : m_live.keys()) {
+    if (live.contains(id)) continue;
+    const Followed gone = m_live.take(id);
+    disconnect(gone.feed.get(), nullptr, this, nullptr);
+    gone.feed->setCadence(0, this);
+    Q_EMIT calmed({id, id, RunState::Running, RunState::Draft, {}});
+  }
+  for (const QString& id : live) {
+    if (m_live.contains(id)) continue;
+    std::shared_ptr<RunFeed> feed = m_runs.feed(id);
+    if (!feed) continue;
+    connect(feed.get(), &RunFeed::changed, this, [this, id] { lookAtSpikes(id); });
+    feed->setCadence(kFollowHertz, this);
+    m_live.insert(id, {std::move(feed), -1});
+    lookAtSpikes(id);
+  }
+}
+
+void RunWatch::lookAtSpikes(const QString& id) {
+  const auto at = m_live.find(id);
+  const RunRow* row = m_runs.run(id);
+  if (at == m_live.end() || !row || at->feed->history().spikes.empty()) return;
+  const std::vector<Event>& spikes = at->feed->history().spikes;
+  const auto* last = std::get_if<SpikeEvent>(&spikes.back().body);
+  if (!last || last->step == at->toldStep) return;
+  at->toldStep = last->step;
+  const QString name = QString::fromStdString(row->name.empty() ? row->id : row->name);
+  const QString text = tr("%1: the loss rose to %2 at step %3, where about %4 is usual.")
+                           .arg(name, numbers::fixed(last->loss, 4), numbers::whole(last->step),
+                                numbers::fixed(last->usual, 4));
+  const int count = static_cast<int>(spikes.size());
+  const QString more =
+      count > 1 ? QChar(u' ') + tr("It is spike %1 of this run.").arg(count) : QString();
+  Q_EMIT spiked({id, name, row->state, row->state, text + more}, last->step);
+}
+
 void RunWatch::look() {
   const RunRows rows = m_runs.runs();
+  followLive(rows);
   QHash<QString, RunState> now;
   now.reserve(static_cast<qsizetype>(rows->size()));
   for (const RunRow& row : *rows) {

@@ -6,13 +6,15 @@
 #include <QObject>
 #include <QSet>
 
+#include <memory>
+
 #include "core/events/events.h"
 #include "core/history/library.h"
+#include "ui/bridge/runs/run_store.h"
 
 namespace tessera::ui {
 
 class Problems;
-class RunStore;
 struct RunNews {
   QString id, name;
   RunState before = RunState::Draft, now = RunState::Draft;
@@ -30,15 +32,26 @@ class RunWatch : public QObject {
   void attention(const RunNews& news);  ///< lost contact
   /// The loss of a live run is not a number, or far above where it began.
   void diverged(const RunNews& news);
-  void settled(const RunNews& news);    ///< after diverged(): it came down, or the run is over
+  void settled(const RunNews& news);  ///< after diverged(): it came down, or the run is over
+  /// The loss of a live run rose far above those before it; once for each spike, the last one tells
+  /// of all.
+  void spiked(const RunNews& news, std::int64_t step);
+  void calmed(const RunNews& news);     ///< after spiked(): the run is over
   void recovered(const RunNews& news);  ///< of Failed or LostContact: it goes on, or was removed
 
  private:
   void look();
   void lookAtLoss(const RunRow& row, const QString& id, const QString& name);
+  void followLive(const RunRows& rows);
+  void lookAtSpikes(const QString& id);
   RunStore& m_runs;
   QHash<QString, RunState> m_states;
   QSet<QString> m_diverged;
+  struct Followed {
+    std::shared_ptr<RunFeed> feed;
+    std::int64_t toldStep = -1;  ///< of the last spike that was told of
+  };
+  QHash<QString, Followed> m_live;
   bool m_first = true;
 };
 

@@ -78,7 +78,11 @@ void Toast::place() {
 }
 
 bool Toast::eventFilter(QObject* watched, QEvent* event) {
-  if (watched == parentWidget() && event->type() == QEvent::Resize && isVisible()) place();
+  if (watched == parentWidget() && isVisible()) {
+    if (event->type() == QEvent::Resize) place();
+    // A dock or a banner that is shown later would lie over it, and over its Undo.
+    if (event->type() == QEvent::ChildAdded || event->type() == QEvent::LayoutRequest) raise();
+  }
   return QFrame::eventFilter(watched, event);
 }
 

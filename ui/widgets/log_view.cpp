@@ -149,8 +149,10 @@ LogView::LogView(int mostLines, QWidget* parent)
   m_follow->setToolTip(tr("Keep the newest line in view"));
   m_follow->setCheckable(true);
   m_follow->setChecked(true);
-  auto* bar = new QHBoxLayout;
-  bar->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, theme::kHalf);
+  m_bar = new QWidget;
+  auto* bar = new QHBoxLayout(m_bar);
+  bar->setContentsMargins(0, theme::kHalf, theme::kGrid, theme::kHalf);
+  bar->setSpacing(theme::kGrid);
   m_search->setMaximumWidth(320);
   bar->addWidget(m_search, 1);
   bar->addWidget(m_count);
@@ -159,7 +161,7 @@ LogView::LogView(int mostLines, QWidget* parent)
   auto* box = new QVBoxLayout(this);
   box->setContentsMargins(0, 0, 0, 0);
   box->setSpacing(0);
-  box->addLayout(bar);
+  box->addWidget(m_bar);
   box->addWidget(m_list, 1);
   auto* copy = new QAction(tr("Copy"), m_list);
   copy->setShortcut(QKeySequence::Copy);
@@ -190,10 +192,12 @@ void LogView::clear() {
 }
 
 void LogView::showCount() {
-  const QString all = numbers::whole(m_model->lines());
-  m_count->setText(m_search->text().isEmpty()
-                       ? tr("%1 lines").arg(all)
-                       : tr("%1 of %2 lines").arg(numbers::whole(m_model->rowCount()), all));
+  const int lines = static_cast<int>(m_model->lines());
+  const QString all = numbers::whole(lines);
+  m_count->setText(
+      m_search->text().isEmpty()
+          ? tr("%1 line(s)", nullptr, lines).arg(all)
+          : tr("%1 of %2 line(s)", nullptr, lines).arg(numbers::whole(m_model->rowCount()), all));
 }
 
 void LogView::copySelection() const {

@@ -58,12 +58,15 @@ class LogView : public QWidget {
   void append(const QStringList& lines);
   void clear();
   SearchField* searchField() const { return m_search; }
+  /// Search, count and Follow: above the lines, or where somebody else puts them.
+  QWidget* bar() const { return m_bar; }
 
  private:
   void showCount();
   void copySelection() const;
   LogModel* m_model;
   QListView* m_list;
+  QWidget* m_bar;
   SearchField* m_search;
   TextLabel* m_count;
   QToolButton* m_follow;

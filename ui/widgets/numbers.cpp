@@ -54,7 +54,7 @@ QString notMeasured() {
 QString number(double value, int digits) {
   if (!std::isfinite(value)) return notMeasured();
   const double size = std::fabs(value);
-  if (size != 0 && (size < 1e-3 || size >= 1e6)) {
+  if (size != 0 && (size < 1e-4 || size >= 1e6)) {
     // QLocale writes 3.1E-05.
     QString text = QString::number(value, 'e', std::max(0, std::min(digits, 3) - 1));
     return text.replace(QStringLiteral("e-0"), QStringLiteral("e-"))

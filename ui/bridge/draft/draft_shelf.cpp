@@ -45,6 +45,7 @@ KeptDraft read(const std::filesystem::path& path) {
   draft.runFolder = o["run_folder"].toString();
   draft.text = o["text"].toString();
   draft.savedText = o["saved_text"].toString();
+  draft.launchedText = o["launched_text"].toString();
   draft.changes = o["changes"].toInt();
   draft.time = QDateTime::fromString(o["time"].toString(), Qt::ISODate);
   return draft;
@@ -70,6 +71,7 @@ void keepDraft(const KeptDraft& draft) {
   o["run_folder"] = draft.runFolder;
   o["text"] = draft.text;
   o["saved_text"] = draft.savedText;
+  o["launched_text"] = draft.launchedText;
   o["changes"] = draft.changes;
   o["time"] = QDateTime::currentDateTimeUtc().toString(Qt::ISODate);
   std::filesystem::create_directories(folder());

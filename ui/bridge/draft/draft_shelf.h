@@ -18,10 +18,12 @@ struct KeptDraft {
   DraftOrigin origin;
   QString file, runFolder;
   QString text, savedText;
-  int changes = 0;  ///< settings that differ from where it began
+  QString launchedText;  ///< that a run was started with last; empty: none
+  int changes = 0;       ///< settings that differ from where it began
   QDateTime time{};
 
   bool dirty() const { return text != savedText; }
+  bool launched() const { return text == launchedText; }
 };
 
 QString draftId(const DraftOrigin& origin);

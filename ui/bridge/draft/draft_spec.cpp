@@ -82,6 +82,7 @@ class DraftSpec::Worker : public QObject {
       base->file = kept.file;
       base->runFolder = kept.runFolder;
       base->savedText = kept.savedText;
+      base->launchedText = kept.launchedText;
       m_mailbox->post([draft = m_draft, base, text = kept.text, generation] {
         if (generation == draft->m_generation) draft->takeLoaded(base, text);
       });
@@ -294,6 +295,11 @@ int DraftSpec::lineOf(const std::string& path) const {
   return found != m_locations.end() && found->second.file == kDraftName ? found->second.line : 0;
 }
 
+bool DraftSpec::differsBelow(const std::string& path) const {
+  const auto first = m_different.lower_bound(path);
+  return first != m_different.end() && first->starts_with(path);
+}
+
 bool DraftSpec::dirty() const {
   return m_text != m_base->savedText;
 }
@@ -381,6 +387,7 @@ void DraftSpec::keep() {
   kept.runFolder = m_base->runFolder;
   kept.text = m_text;
   kept.savedText = m_base->savedText;
+  kept.launchedText = m_base->launchedText;
   kept.changes = differenceCount();
   tell(m_worker,
        [worker = m_worker, kept, wanted = !keptId().isEmpty()] { worker->shelve(kept, wanted); });
@@ -388,6 +395,12 @@ void DraftSpec::keep() {
 
 void DraftSpec::listPresets() {
   tell(m_worker, [worker = m_worker] { worker->listPresets(); });
+}
+
+void DraftSpec::markLaunched(const QString& text) {
+  if (!m_base) return;
+  m_base->launchedText = text;
+  m_keeper->start();
 }
 
 void DraftSpec::save(const QString& path) {

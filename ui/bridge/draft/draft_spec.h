@@ -58,6 +58,8 @@ class DraftSpec : public QObject {
   /// Line of the text that sets this key, counted from 1; 0 if the text does not set it.
   int lineOf(const std::string& path) const;
   bool differs(const std::string& path) const { return m_different.count(path) > 0; }
+  /// Anything below a path differs, or is there on one side only.
+  bool differsBelow(const std::string& path) const;
   int differenceCount() const { return static_cast<int>(m_different.size()); }
   bool dirty() const;  ///< changed since it was loaded or saved
   QUndoStack& undoStack() { return *m_undo; }
@@ -88,6 +90,8 @@ class DraftSpec : public QObject {
   /// Answered by presetsListed().
   void listPresets();
   /// Writes the text where it came from or somewhere else; answered by saved() or failed().
+  /// A run was started with this text: it is not lost where it is changed or left.
+  void markLaunched(const QString& text);
   void save(const QString& path);
 
   // ---- Changes ---------------------------------------------------------------------------------
@@ -130,9 +134,10 @@ class DraftSpec : public QObject {
   /// Where a text began. All texts between two loads share one, also in the list of undo.
   struct Base {
     DraftOrigin origin;
-    QString file;       ///< that it was read from or saved to; empty: none
-    QString runFolder;  ///< folder of the run that is cloned or forked; empty: none
-    QString savedText;  ///< as it is in the file, or as it was loaded
+    QString file;          ///< that it was read from or saved to; empty: none
+    QString runFolder;     ///< folder of the run that is cloned or forked; empty: none
+    QString launchedText;  ///< that a run was started with; empty: none
+    QString savedText;     ///< as it is in the file, or as it was loaded
     std::shared_ptr<const RunSpec> baseline;
   };
   struct Snapshot {

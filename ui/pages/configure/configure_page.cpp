@@ -21,6 +21,7 @@
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/launch/terminal_command.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/configure/data_dialog.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
@@ -216,6 +217,7 @@ void ConfigurePage::showButtons() {
   }
   setEnabledBecause(m_launch, why.isEmpty(), why);
   setEnabledBecause(m_enqueue, why.isEmpty(), why);
+  setEnabledBecause(m_save, m_draft.loaded(), tr("Choose a preset first"));
 }
 
 void ConfigurePage::fix(const PlanProblem& problem) {
@@ -235,6 +237,7 @@ void ConfigurePage::connectLauncher() {
   connect(&launcher, &Launcher::started, this, [this](const QString& tag, const QString& run) {
     if (tag.isEmpty() || tag != m_tag) return;
     m_tag.clear();
+    m_draft.markLaunched(m_launchedText);
     showButtons();
     studio().selection.setRun(run);
     studio().navigator.open({QStringLiteral("monitor"), run, {}});
@@ -252,6 +255,7 @@ void ConfigurePage::connectLauncher() {
 void ConfigurePage::launch() {
   if (!m_launch->isEnabled()) return;
   m_tag = QUuid::createUuid().toString(QUuid::Id128);
+  m_launchedText = m_draft.text();
   showButtons();
   const DraftOrigin& origin = m_draft.origin();
   const QString spec = word(m_draft.resolved());
@@ -291,6 +295,17 @@ void ConfigurePage::save() {
   dialog->setNameFilter(tr("Specs (*.toml)"));
   dialog->setDefaultSuffix(QStringLiteral("toml"));
   dialog->open();
+}
+
+/// In a window of its own beside the form: one goes through documents while one edits.
+void ConfigurePage::lookAtData() {
+  if (!m_draft.loaded()) return;
+  if (auto* open = findChild<DataDialog*>()) {
+    open->raise();
+    open->activateWindow();
+    return open->read();
+  }
+  (new DataDialog(m_draft, this))->show();
 }
 
 void ConfigurePage::openFile() {

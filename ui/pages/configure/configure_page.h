@@ -55,6 +55,7 @@ class ConfigurePage : public DraftPage {
   void enqueue();
   void save();
   void openFile();
+  void lookAtData();
   void addSource(const QString& path);
   void restore();
   void keep();
@@ -71,10 +72,11 @@ class ConfigurePage : public DraftPage {
   SpecText* m_text = nullptr;
   PlanPane* m_plan = nullptr;
   ElidedLabel* m_command = nullptr;
-  QToolButton* m_copyCommand = nullptr;
+  QToolButton *m_copyCommand = nullptr, *m_save = nullptr;
   QSplitter *m_across = nullptr, *m_down = nullptr;
   QTimer* m_keeper = nullptr;
-  QString m_tag;  ///< of the launch that is under way
+  QString m_tag;           ///< of the launch that is under way
+  QString m_launchedText;  ///< of the draft at that launch
   bool m_planIsOfDraft = false, m_measureAsked = false, m_wasDirty = false;
 };
 

@@ -59,6 +59,7 @@ void ConfigurePage::addCommands() {
   addCommand(tr("Open spec file…"), "folder", QKeySequence::Open, [this] { openFile(); });
   addUndoCommands();
   addCommand(tr("Find a setting"), "search", QKeySequence::Find, [this] { m_search->setFocus(); });
+  addCommand(tr("Look at the data"), "eye", {}, [this] { lookAtData(); });
   addCommand(tr("Write every key into the text"), "edit", {}, [this] { m_draft.writeOut(); });
 }
 
@@ -75,7 +76,7 @@ QWidget* ConfigurePage::makeTop() {
   QToolButton* file = iconButton(QStringLiteral("folder"), tr("Open spec file"), top);
   m_origin = new TextLabel({}, theme::TextSize::Caption, top);
   m_origin->setTone(TextLabel::Tone::Secondary);
-  QToolButton* save = iconButton(QStringLiteral("save"), tr("Save as spec"), top);
+  m_save = iconButton(QStringLiteral("save"), tr("Save as spec"), top);
   m_enqueue = new QPushButton(theme::icon(QStringLiteral("queue")), tr("Enqueue"), top);
   m_enqueue->setToolTip(tr("Starts when the runs before it have ended"));
   m_launch = primaryButton(tr("Launch"), top);
@@ -83,13 +84,13 @@ QWidget* ConfigurePage::makeTop() {
   row->addWidget(file);
   row->addWidget(m_origin, 1);
   addUndoButtons(row);
-  row->addWidget(save);
+  row->addWidget(m_save);
   row->addWidget(m_enqueue);
   row->addWidget(m_launch);
   connect(m_presets, &QComboBox::activated, this,
           [this](int index) { m_draft.loadPreset(m_presets->itemData(index).toString()); });
   connect(file, &QToolButton::clicked, this, &ConfigurePage::openFile);
-  connect(save, &QToolButton::clicked, this, &ConfigurePage::save);
+  connect(m_save, &QToolButton::clicked, this, &ConfigurePage::save);
   connect(m_enqueue, &QPushButton::clicked, this, &ConfigurePage::enqueue);
   connect(m_launch, &QPushButton::clicked, this, &ConfigurePage::launch);
   return top;
@@ -134,6 +135,7 @@ QWidget* ConfigurePage::makeFormSide() {
   connect(m_form, &SpecForm::curriculumAsked, this, [this] {
     studio().navigator.open({QStringLiteral("curriculum"), {}, {}});
   });
+  connect(m_form, &SpecForm::dataAsked, this, &ConfigurePage::lookAtData);
   return side;
 }
 

@@ -58,6 +58,7 @@ PlanPane::PlanPane(PlanService& service, MachineSpeed& speed, QWidget* parent)
   head->setContentsMargins(theme::kGrid * 2, theme::kGrid, theme::kGrid * 2, theme::kGrid);
   m_status = new TextLabel({}, theme::TextSize::Heading, this);
   m_status->setObjectName(QStringLiteral("plan-status"));
+  head->setSpacing(theme::kGrid);
   head->addWidget(m_statusIcon);
   head->addWidget(m_status, 1);
 
@@ -283,8 +284,9 @@ void PlanPane::showMemory(const Plan& plan) {
   m_memory.value->setText(bytes(plan.memory.total_bytes));
   const bool over = plan.memory_available && plan.memory.total_bytes > *plan.memory_available;
   m_memory.value->setTone(over ? TextLabel::Tone::Bad : TextLabel::Tone::Plain);
-  m_memory.note->setText(
-      plan.memory_available ? tr("needed of %1").arg(bytes(*plan.memory_available)) : tr("needed"));
+  m_memory.note->setText(plan.memory_available
+                             ? tr("needed of %1 available").arg(bytes(*plan.memory_available))
+                             : tr("needed"));
   std::vector<BarList::Row> rows;
   for (const MemoryTerm& term : plan.memory.terms) {
     rows.push_back(
@@ -315,9 +317,10 @@ void PlanPane::showSpeed(const Plan& plan) {
   m_rateNote->setText(word(s.source));
   m_measure->setVisible(s.basis == SpeedBasis::None);
   m_time.value->setText(known ? numbers::duration(s.seconds) : numbers::notMeasured());
-  m_time.note->setText(
-      tr("%1 steps, %2")
-          .arg(numbers::whole(s.steps), numbers::tokens(static_cast<double>(s.tokens))));
+  const QString tokens = numbers::tokens(static_cast<double>(s.tokens));
+  m_time.note->setText(plan.steps_before > 0
+                           ? tr("%1 steps left, %2").arg(numbers::whole(s.steps), tokens)
+                           : tr("%1 steps, %2").arg(numbers::whole(s.steps), tokens));
   m_cost.value->setText(
       known ? tr("$ %1").arg(s.cost < 100 ? numbers::fixed(s.cost, 2) : numbers::count(s.cost))
             : numbers::notMeasured());

@@ -202,6 +202,7 @@ void SpecForm::rebuild() {
   m_toBuild.clear();
   m_rows.clear();
   m_rates.clear();
+  m_rateDots.clear();
   m_headProblems.clear();
   m_hint->clear();
   m_body = new QWidget;
@@ -278,20 +279,29 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
         const QString all = QString::fromStdString(path + ' ' + key.help);
         if (!m_words.isEmpty() && !all.contains(m_words, Qt::CaseInsensitive)) return;
         head();
-        auto* label = new TextLabel(title_, theme::TextSize::Body, m_body);
+        auto* head_ = new QWidget(m_body);
+        auto* line = new QHBoxLayout(head_);
+        line->setSpacing(theme::kGrid);
+        auto* dot = new DifferenceDot(head_);
+        auto* label = new TextLabel(title_, theme::TextSize::Body, head_);
         label->setToolTip(QString::fromStdString(key.help));
+        line->addWidget(dot);
+        line->addWidget(label, 1);
+        line->setContentsMargins(0, theme::kHalf, 0, 0);
         auto* rate = new RateEditor(
             m_draft, path,
             static_cast<int>(std::strtol(path.c_str() + path.find('[') + 1, nullptr, 10)));
         auto* problem = new ProblemLine(m_body);
         problem->hide();
         connect(problem, &ProblemLine::fixed, this, &SpecForm::fixed);
-        for (QWidget* widget : {static_cast<QWidget*>(label), static_cast<QWidget*>(rate),
-                                static_cast<QWidget*>(problem)}) {
-          widget->setContentsMargins(theme::kGrid * 2, theme::kHalf, 0, 0);
+        for (QWidget* widget :
+             {head_, static_cast<QWidget*>(rate), static_cast<QWidget*>(problem)}) {
+          if (widget != head_) widget->setContentsMargins(theme::kGrid * 2, theme::kHalf, 0, 0);
           m_rowsLayout->insertWidget(m_rowsLayout->count() - 1, widget);
         }
         m_rates[path] = rate;
+        m_rateDots[path] = dot;
+        showRateDot(path);
         m_headProblems[path] = problem;
       });
     }
@@ -366,6 +376,13 @@ QWidget* SpecForm::elementButtons(const std::string& list, std::size_t index, st
     curves->setFlat(true);
     connect(curves, &QPushButton::clicked, this, &SpecForm::curriculumAsked);
     row->addWidget(curves);
+  }
+  if (!stages && index == 0) {
+    auto* look = new QPushButton(theme::icon(QStringLiteral("eye")), tr("Look at the data"), box);
+    look->setToolTip(tr("The first documents of each source, and what is dropped and why"));
+    look->setFlat(true);
+    connect(look, &QPushButton::clicked, this, &SpecForm::dataAsked);
+    row->addWidget(look);
   }
   const auto add = [&](const char* icon, const QString& name, bool enabled, const QString& why,
                        std::function<void(RunSpec&)> edit) {
@@ -464,7 +481,15 @@ void SpecForm::refresh() {
     return;
   }
   for (const auto& [path, row] : m_rows) row->refresh();
-  for (const auto& [path, rate] : m_rates) rate->refresh();
+  for (const auto& [path, rate] : m_rates) {
+    rate->refresh();
+    showRateDot(path);
+  }
+}
+
+/// The pieces of a rate are edited as a whole, and have one dot.
+void SpecForm::showRateDot(const std::string& path) {
+  m_rateDots.at(path)->setOn(m_draft.differsBelow(path), tr("Differs from where the draft began"));
 }
 
 void SpecForm::setProblems(const std::vector<PlanProblem>& problems) {

@@ -19,6 +19,7 @@ class QVBoxLayout;
 
 namespace tessera::ui {
 
+class DifferenceDot;
 class DraftSpec;
 class FieldRow;
 class ProblemLine;
@@ -52,6 +53,7 @@ class SpecForm : public QWidget {
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
   void curriculumAsked();
+  void dataAsked();
   void sectionChanged(int index);
 
  private:
@@ -68,6 +70,7 @@ class SpecForm : public QWidget {
   void changeList(const QString& label, const std::string& list,
                   const std::function<void(RunSpec&)>& edit);
   void placeProblems();
+  void showRateDot(const std::string& path);
   void makeRoom();
   void countProblems();
   int sectionOf(const std::string& path) const;
@@ -83,6 +86,7 @@ class SpecForm : public QWidget {
   QTimer* m_builder;
   std::map<std::string, FieldRow*> m_rows;
   std::map<std::string, RateEditor*> m_rates;
+  std::map<std::string, DifferenceDot*> m_rateDots;
   std::map<std::string, ProblemLine*> m_headProblems;  ///< of rates and lists
   std::vector<PlanProblem> m_problems;
   std::string m_shape;   ///< how many elements the lists of what is shown have, if any are known

@@ -184,7 +184,10 @@ void HomePage::showKept(const std::vector<KeptDraft>& drafts) {
   m_keptSection->setVisible(!drafts.empty());
   for (const KeptDraft& draft : drafts) {
     QStringList words{whereFrom(draft)};
-    if (draft.dirty()) words << tr("%n setting(s) changed, not saved", nullptr, draft.changes);
+    if (draft.dirty()) {
+      words << (draft.launched() ? tr("%n setting(s) changed, launched", nullptr, draft.changes)
+                                 : tr("%n setting(s) changed, not saved", nullptr, draft.changes));
+    }
     const QDateTime now = QDateTime::currentDateTime();
     words << numbers::age(static_cast<double>(draft.time.msecsTo(now)) / 1e3);
     QHBoxLayout* row = addSpecCard(*m_kept, draft.name, words.join(QStringLiteral(" · ")));

@@ -71,7 +71,7 @@ ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
 void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
   keepView();
-  setParentRun({}, {}, nullptr);  // that of the run before
+  setParentRun({}, {}, nullptr, {});  // that of the run before
   m_id = id;
   m_feed = std::move(feed);
   m_stages = false;
@@ -91,21 +91,35 @@ void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   readFeed();
 }
 
-void ChartsTab::setParentRun(const QString& id, const QString& title,
-                             std::shared_ptr<RunFeed> feed) {
-  if (feed == m_parentFeed) return;
+void ChartsTab::setParentRun(const QString& id, const QString& title, std::shared_ptr<RunFeed> feed,
+                             const QString& own) {
+  m_title = own;
+  if (feed == m_parentFeed) {
+    nameRuns(title);
+    return;
+  }
   if (m_parentFeed) disconnect(m_parentFeed.get(), nullptr, this, nullptr);
   m_parentFeed = std::move(feed);
   m_parent.reset();
   m_showParent->setVisible(m_parentFeed != nullptr);
   if (m_parentFeed) {
-    m_showParent->setText(tr("With the curves of %1, which it was forked from").arg(title));
     m_parent = std::make_shared<RunCurves>(id, title);
     connect(m_parentFeed.get(), &RunFeed::rewritten, this, [this] { m_parent->restart(); });
     connect(m_parentFeed.get(), &RunFeed::changed, this, [this] { readFeed(); });
     m_parent->update(m_parentFeed->history(), m_parentFeed);
   }
+  nameRuns(title);
   showRuns();
+}
+
+/// Both may have the same name, and either may be given another while it is shown.
+void ChartsTab::nameRuns(const QString& parent) {
+  if (!m_parent || !m_curves) return;
+  m_showParent->setText(tr("With the curves of %1, which it was forked from").arg(parent));
+  if (m_parent->title() == parent && m_curves->title() == m_title) return;
+  m_parent->setTitle(parent);
+  m_curves->setTitle(m_title);
+  m_group.dataChanged();
 }
 
 bool ChartsTab::showsParent() const {

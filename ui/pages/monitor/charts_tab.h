@@ -22,8 +22,10 @@ class ChartsTab : public QWidget {
  public:
   explicit ChartsTab(Studio& studio, QWidget* parent = nullptr);
   void setFeed(const QString& id, std::shared_ptr<RunFeed> feed);
-  /// The run that this one was forked from, drawn beside it; null: none.
-  void setParentRun(const QString& id, const QString& title, std::shared_ptr<RunFeed> feed);
+  /// The run that this one was forked from, drawn beside it; null: none. `title` and `own` are what
+  /// legends call the two.
+  void setParentRun(const QString& id, const QString& title, std::shared_ptr<RunFeed> feed,
+                    const QString& own);
   bool showsParent() const;
   QCheckBox* parentBox() const { return m_showParent; }
   ChartGroup& group() { return m_group; }
@@ -37,6 +39,7 @@ class ChartsTab : public QWidget {
 
  private:
   void readFeed();
+  void nameRuns(const QString& parent);
   void showRuns();
   void keepView();
   void restoreView();
@@ -51,7 +54,7 @@ class ChartsTab : public QWidget {
     chart::Range range;
   };
   QHash<QString, View> m_views;
-  QString m_id;
+  QString m_id, m_title;
   std::shared_ptr<RunFeed> m_feed;
   std::shared_ptr<RunCurves> m_curves;
   QCheckBox* m_showParent;

@@ -28,6 +28,8 @@ MachineTab::MachineTab(Studio& studio, QWidget* parent)
   column->addWidget(m_note);
   column->addWidget(m_history, 1);
   connect(&m_host, &HostMonitor::changed, this, &MachineTab::refresh);
+  // Before it is shown for the first time as well: the history begins with the page.
+  m_host.setInterval(kHiddenMs, this);
 }
 
 void MachineTab::setFeed(std::shared_ptr<RunFeed> feed) {

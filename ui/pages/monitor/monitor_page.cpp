@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "ui/bridge/runs/run_store.h"
+#include "ui/bridge/runs/run_titles.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/checkpoints_tab.h"
 #include "ui/pages/monitor/logs_tab.h"
@@ -215,7 +216,9 @@ void MonitorPage::showParentRun() {
   const bool there = from && !from->missing;
   const QString name = from ? QString::fromStdString(from->name) : parent;
   m_header->setLineage(parent, name, row ? row->parent_step : -1, there);
-  m_charts->setParentRun(parent, name, there ? studio().runs.feed(parent) : nullptr);
+  const QStringList titles = runTitles(studio().runs, {m_run, parent});
+  m_charts->setParentRun(parent, titles[1], there ? studio().runs.feed(parent) : nullptr,
+                         titles[0]);
 }
 
 void MonitorPage::showRunOrReason() {

@@ -20,6 +20,7 @@
 
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/bridge/runs/run_titles.h"
 #include "ui/pages/runs/comparison.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"
@@ -30,7 +31,16 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kRefreshMs = 120, kNameWidth = 220, kColumnWidth = 150;
+constexpr int kRefreshMs = 120, kNameWidth = 220, kColumnWidth = 150, kWidest = 420;
+
+/// As wide as what stands in it, so that a run is told from the next by its heading.
+void fitColumns(QTableView& view) {
+  view.resizeColumnsToContents();
+  for (int i = 0; i < view.horizontalHeader()->count(); ++i) {
+    const int least = i == 0 ? kNameWidth : kColumnWidth;
+    view.setColumnWidth(i, std::clamp(view.columnWidth(i) + theme::kGrid, least, kWidest));
+  }
+}
 
 /// A round mark in the colour of a run.
 class Dot : public QWidget {
@@ -146,8 +156,7 @@ QWidget* CompareView::tableTab(ComparisonModel* model, const QString& empty) {
   view->verticalHeader()->setDefaultSectionSize(theme::kRowHeight);
   view->horizontalHeader()->setHighlightSections(false);
   view->horizontalHeader()->setDefaultSectionSize(kColumnWidth);
-  connect(model, &QAbstractItemModel::modelReset, view,
-          [view] { view->setColumnWidth(0, kNameWidth); });
+  connect(model, &QAbstractItemModel::modelReset, view, [view] { fitColumns(*view); });
   auto* alike = new TextLabel(empty, theme::TextSize::Body, page);
   alike->setTone(TextLabel::Tone::Secondary);
   alike->setAlignment(Qt::AlignCenter);
@@ -208,12 +217,9 @@ QString CompareView::nameOf(const QString& id) const {
   return row ? QString::fromStdString(row->name) : id;
 }
 
-/// The name, or the id where two of the runs have the same name.
 QString CompareView::titleOf(const QString& id) const {
-  const QString name = nameOf(id);
-  const auto same = std::count_if(m_ids.begin(), m_ids.end(),
-                                  [&](const QString& other) { return nameOf(other) == name; });
-  return same > 1 ? id : name;
+  const qsizetype at = m_ids.indexOf(id);
+  return at < 0 ? nameOf(id) : m_titles[at];
 }
 
 void CompareView::setRuns(const QStringList& wanted) {
@@ -226,6 +232,7 @@ void CompareView::setRuns(const QStringList& wanted) {
   }
   if (ids == m_ids) return;
   m_ids = ids;
+  m_titles = runTitles(m_studio.runs, ids);
   std::vector<Member> members;
   for (const QString& id : ids) {
     const auto known = std::find_if(m_members.begin(), m_members.end(),
@@ -274,6 +281,7 @@ void CompareView::addFeed(Member& member) {
 /// A link may name runs that the store has not found yet.
 void CompareView::addMissingFeeds() {
   bool found = false;
+  m_titles = runTitles(m_studio.runs, m_ids);
   for (Member& member : m_members) {
     if (member.feed || !m_studio.runs.run(member.id)) continue;
     member.name = nameOf(member.id);
@@ -282,6 +290,7 @@ void CompareView::addMissingFeeds() {
     found = true;
   }
   if (!found) return;
+  for (Member& member : m_members) member.curves->setTitle(titleOf(member.id));
   Q_EMIT runsChanged();
   update();
 }

@@ -63,7 +63,7 @@ class CompareView : public QWidget {
   QString titleOf(const QString& id) const;
 
   Studio& m_studio;
-  QStringList m_ids;
+  QStringList m_ids, m_titles;
   std::vector<Member> m_members;
   ChartGroup m_group;
   ChartGrid* m_grid;

@@ -74,7 +74,8 @@ void QueueView::buildView() {
   const auto key = [this](const QKeySequence& keys, auto work) {
     auto* action = new QAction(m_view);
     action->setShortcut(keys);
-    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+    // In all of the window while the queue is shown, whatever has the focus.
+    action->setShortcutContext(Qt::WindowShortcut);
     connect(action, &QAction::triggered, this, work);
     m_view->addAction(action);
   };

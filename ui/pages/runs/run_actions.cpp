@@ -52,7 +52,8 @@ QAction* RunActions::add(const QString& text, const char* icon, const std::funct
   auto* action = new QAction(theme::icon(QLatin1String(icon)), text, this);
   if (!keys.isEmpty()) {
     action->setShortcut(keys);
-    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+    // In all of the window while the table is shown, whatever has the focus.
+    action->setShortcutContext(Qt::WindowShortcut);
   }
   connect(action, &QAction::triggered, this, work);
   m_all.push_back(action);

@@ -7,6 +7,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "ui/bridge/runs/run_titles.h"
 #include "ui/models/runs_model.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/numbers.h"
@@ -17,7 +18,7 @@ namespace tessera::ui {
 using theme::TextSize;
 
 namespace {
-constexpr int kMostAncestors = 8, kMostChildren = 20;
+constexpr std::size_t kMostAncestors = 8, kMostChildren = 20;
 }
 
 RunDetails::RunDetails(Studio& studio, QWidget* parent) : QWidget(parent), m_studio(studio) {
@@ -144,7 +145,7 @@ void RunDetails::refreshLineage(const RunRow& row) {
   QString key = m_id;
   for (const RunRow* at = &row; at && !at->parent.empty();) {
     const QString parent = QString::fromStdString(at->parent);
-    if (static_cast<int>(ancestors.size()) == kMostAncestors) break;
+    if (ancestors.size() == kMostAncestors) break;
     at = store.run(parent);
     ancestors.emplace_back(parent, at);
     key += '<' + parent + (at ? QString::fromStdString(at->name) : QString());
@@ -161,14 +162,24 @@ void RunDetails::refreshLineage(const RunRow& row) {
     if (QWidget* old = item->widget()) old->deleteLater();
     delete item;
   }
+  if (children.size() > kMostChildren) children.resize(kMostChildren);
+  // A fork mostly has its parent's name: then the ends of their ids tell them apart.
+  QStringList ids;
+  for (auto at = ancestors.rbegin(); at != ancestors.rend(); ++at) ids << at->first;
+  ids << m_id;
+  for (const RunRow* child : children) ids << QString::fromStdString(child->id);
+  const QStringList titles = runTitles(store, ids);
   int depth = 0;
-  for (auto at = ancestors.rbegin(); at != ancestors.rend(); ++at) {
-    addRelative({}, at->second, at->first, depth++);
+  qsizetype i = 0;
+  for (auto at = ancestors.rbegin(); at != ancestors.rend(); ++at, ++i) {
+    addRelative(at->second ? titles[i] : tr("%1 (not there)").arg(at->first), at->second != nullptr,
+                at->first, depth++);
   }
-  addRelative({}, &row, m_id, depth);
-  for (std::size_t i = 0; i < children.size() && i < kMostChildren; ++i) {
-    addRelative(tr("from step %1").arg(numbers::whole(children[i]->parent_step)), children[i],
-                QString::fromStdString(children[i]->id), depth + 1);
+  addRelative(titles[i++], true, m_id, depth);
+  for (const RunRow* child : children) {
+    addRelative(tr("%1, from step %2").arg(titles[i], numbers::whole(child->parent_step)), true,
+                ids[i], depth + 1);
+    ++i;
   }
   if (ancestors.empty() && children.empty()) {
     auto* alone = new TextLabel(tr("It was not forked, and nothing was forked from it."),
@@ -178,16 +189,14 @@ void RunDetails::refreshLineage(const RunRow& row) {
   }
 }
 
-void RunDetails::addRelative(const QString& title, const RunRow* row, const QString& id,
-                             int depth) {
-  const QString name = row ? QString::fromStdString(row->name) : tr("%1 (not there)").arg(id);
-  auto* link = new QPushButton(title.isEmpty() ? name : name + ", " + title, m_content);
+void RunDetails::addRelative(const QString& title, bool there, const QString& id, int depth) {
+  auto* link = new QPushButton(title, m_content);
   link->setFlat(true);
   link->setFont(theme::font(TextSize::Body, false, id == m_id));
   link->setCursor(Qt::PointingHandCursor);
   link->setIcon(theme::icon(QStringLiteral("fork")));
   link->setToolTip(id);
-  setEnabledBecause(link, row, tr("%1 is not among the runs").arg(id));
+  setEnabledBecause(link, there, tr("%1 is not among the runs").arg(id));
   connect(link, &QPushButton::clicked, this, [this, id] { Q_EMIT runRequested(id); });
   auto* line = new QHBoxLayout;
   line->setContentsMargins(depth * 2 * theme::kGrid, 0, 0, 0);

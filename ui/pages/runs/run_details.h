@@ -33,7 +33,7 @@ class RunDetails : public QWidget {
  private:
   void refresh();
   void refreshLineage(const RunRow& row);
-  void addRelative(const QString& title, const RunRow* row, const QString& id, int depth);
+  void addRelative(const QString& title, bool there, const QString& id, int depth);
   void commit();
 
   Studio& m_studio;

@@ -69,6 +69,7 @@ void RunsPage::connectParts() {
     m_actions->setSelected(ids);
     if (m_details) m_details->showRun(ids.size() == 1 ? ids[0] : QString());
     if (ids.size() == 1) studio().selection.setRun(ids[0]);
+    Q_EMIT commandChanged();
   });
   connect(m_table, &RunTable::openRequested, this, [this](const QString& id) {
     studio().selection.setRun(id);
@@ -208,7 +209,8 @@ void RunsPage::activate() {
 
 QString RunsPage::command() const {
   const QStringList ids = m_table->selected();
-  return ids.size() == 1 ? "tessera watch " + ids[0] : QStringLiteral("tessera runs");
+  const bool one = m_tabs->currentIndex() == Table && ids.size() == 1;
+  return one ? "tessera watch " + ids[0] : QStringLiteral("tessera runs");
 }
 
 }  // namespace tessera::ui

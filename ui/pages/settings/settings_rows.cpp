@@ -31,8 +31,10 @@ void SettingsPage::addLook() {
   section(tr("Look"));
   add(tr("Theme"), tr("Light, dark, or as the desktop has it"), themeChoice(),
       QStringLiteral("dark light colour scheme"));
-  add(tr("Language"), tr("Of the window and of numbers; pages are made anew"), languageChoice(),
-      QStringLiteral("english deutsch german translation"));
+  add(tr("Language"),
+      tr("The window and its numbers; help of settings, logs and messages of the engine are "
+         "English"),
+      languageChoice(), QStringLiteral("english deutsch german translation"));
 }
 
 QWidget* SettingsPage::themeChoice() {

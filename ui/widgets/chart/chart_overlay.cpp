@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What lies over a panel's plot and follows the mouse: the shared cursor, the values at it, the
 // picked step.
+#include <QCoreApplication>
 #include <QFontMetricsF>
 #include <QPainter>
 #include <algorithm>
@@ -22,8 +23,10 @@ constexpr std::size_t kMostRows = 10;
 
 /// When a value that is measured now and then was measured.
 QString stepNote(qint64 step) {
-  return step < 0 ? ChartPanel::tr("before the first step")
-                  : ChartPanel::tr("at step %1").arg(numbers::whole(step));
+  // NOTE: tr() of the class would be looked for under another name than this was collected under.
+  return step < 0
+             ? QCoreApplication::translate("ChartPanel", "before the first step")
+             : QCoreApplication::translate("ChartPanel", "at step %1").arg(numbers::whole(step));
 }
 }  // namespace
 

@@ -127,9 +127,16 @@ const std::vector<SceneLine>& ChartPanel::lines() const {
 std::vector<SceneLine> ChartPanel::makeLines() const {
   std::vector<SceneLine> lines;
   const bool alone = m_group.runs().size() == 1;
+  std::vector<QStringList> keysOf;
+  bool several = false;  // one curve of a run that has no more is named as those of the others
   for (const auto& run : m_group.runs()) {
-    QStringList keys;
+    QStringList& keys = keysOf.emplace_back();
     for (const QString& pattern : m_spec.keys) keys += run->keys(pattern);
+    several |= keys.size() > 1;
+  }
+  std::size_t at = 0;
+  for (const auto& run : m_group.runs()) {
+    const QStringList& keys = keysOf[at++];
     const QColor color = theme::lineColor(run->id());
     // Dashes of very many lines would only be dust.
     const int dash = m_group.runs().size() <= 16 ? m_group.dashOf(*run) : 0;
@@ -142,15 +149,14 @@ std::vector<SceneLine> ChartPanel::makeLines() const {
       line.x = curve.x;
       line.points = curve.points;
       line.revision = run->revision();
-      const QString keyTitle = run->keyTitle(keys[k]);
+      const bool training = several && keys[k] == QLatin1String("loss");
+      const QString keyTitle = training ? tr("training") : run->keyTitle(keys[k]);
       if (alone) {
-        line.title =
-            keys[k] == QLatin1String("loss") && keys.size() > 1 ? tr("training") : keyTitle;
+        line.title = keyTitle;
         line.color = keys.size() > 1 ? theme::lineColor(static_cast<int>(k)) : color;
         line.dash = static_cast<int>(k) / 8;  // past the eight colours
       } else {
-        line.title =
-            keys.size() > 1 ? run->title() + QStringLiteral(" · ") + keyTitle : run->title();
+        line.title = several ? run->title() + QStringLiteral(" · ") + keyTitle : run->title();
         line.color = color;
         line.dash = dash + static_cast<int>(k);
       }

@@ -20,7 +20,8 @@ struct Cell {
 };
 
 Cell cellOf(const LegendEntry& e, double most) {
-  const QFont plain = theme::font(theme::TextSize::Caption);
+  // As it is drawn: what is lit is bolder, and wider.
+  const QFont plain = theme::font(theme::TextSize::Caption, false, e.lit);
   const QFont digits = theme::font(theme::TextSize::Caption, true, true);
   Cell cell;
   cell.value = e.value;

@@ -25,13 +25,17 @@ QString plainNumber(double v, int digits) {
   if (size >= 1 && size < 1e9) digits = std::max(digits, static_cast<int>(std::log10(size)) + 1);
   QString text = QString::number(v, 'g', digits);
   if (text == QLatin1String("-0")) return QStringLiteral("0");
-  return text.replace(u'.', QLocale().decimalPoint());
+  // As in numbers::number(): 3.2e-5, and the decimal sign of the language.
+  return text.replace(QLatin1String("e-0"), QLatin1String("e-"))
+      .replace(QLatin1String("e+0"), QLatin1String("e"))
+      .replace(QLatin1String("e+"), QLatin1String("e"))
+      .replace(u'.', QLocale().decimalPoint());
 }
 
 /// The prefix for numbers as large as `size`, with what it stands for.
 std::pair<double, const char*> prefixOf(double size) {
   static constexpr std::array<std::pair<double, const char*>, 4> kPrefixes{
-      {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}}};
+      {{1e12, " T"}, {1e9, " B"}, {1e6, " M"}, {1e3, " k"}}};
   if (size < 1e4) return {1, ""};
   for (const auto& prefix : kPrefixes) {
     if (size >= prefix.first) return prefix;
