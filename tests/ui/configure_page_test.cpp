@@ -406,8 +406,11 @@ void ConfigurePageTest::marksAChangedRate() {
     return on;
   };
   QCOMPARE(marks(), 0);
-  QVERIFY(typeInto(form()->findChild<RateEditor*>()->findChildren<QLineEdit*>()[2],
-                   QStringLiteral("0.0015")));
+  QLineEdit* rate = nullptr;
+  for (auto* line : form()->findChildren<QLineEdit*>()) {
+    if (line->accessibleName() == QStringLiteral("Rate at the end of piece 1")) rate = line;
+  }
+  QVERIFY(rate && typeInto(rate, QStringLiteral("0.0015")));
   QVERIFY(waitUntil([&] { return draft().settled() && draft().differenceCount() == 1; }));
   QCOMPARE(marks(), 1);
   draft().undoStack().undo();

@@ -429,7 +429,9 @@ class RunsPageTest : public QObject {
     }
     QTabBar* bar = f.page.tabs().tabBar();
     QVERIFY(click(bar, bar->tabRect(RunsPage::Queue).center()));
-    f.page.queueView().select("second");
+    QueueView& queue = f.page.queueView();
+    QVERIFY(click(queue.view()->viewport(),
+                  queue.view()->visualRect(queue.model().index(1, 1)).center()));
     bar->setFocus();
     QTest::keyClick(bar, Qt::Key_Up, Qt::AltModifier);
     QCOMPARE(f.studio->launcher->queue()[0].id, "second");

@@ -507,8 +507,13 @@ class ShellTest : public QObject {
     MainWindow& window = studio.window();
     window.open({QStringLiteral("runs"), {}, {}});
     Page* runs = window.page(QStringLiteral("runs"));
-    QTableView* table = runs->findChild<QTableView*>();
-    QVERIFY(test::waitUntil([&] { return table->model()->rowCount() == 1; }));
+    QTableView* table = nullptr;
+    QVERIFY(test::waitUntil([&] {
+      for (auto* each : runs->findChildren<QTableView*>()) {
+        if (each->isVisible() && each->model()->rowCount() == 1) table = each;
+      }
+      return table != nullptr;
+    }));
     QVERIFY(
         test::click(table->viewport(), table->visualRect(table->model()->index(0, 0)).center()));
     QMenu* menu = nullptr;
