@@ -148,24 +148,29 @@ TEST_F(Ranks, StopTogetherWhenOneIsAsked) {
   EXPECT_EQ(status_of(folder).reason, "stopped on request, saved");
 }
 
+/// Weights that leave the range of floats within some steps.
+RunSpec exploding(RunSpec s) {
+  s.curriculum[0].steps = 60;
+  s.curriculum[0].learning_rate = {{.kind = RateKind::Constant, .to = 10}};
+  s.optimiser.weight_decay = 1;
+  s.checkpoint.every_steps = 1;
+  s.checkpoint.keep = 2;
+  return s;
+}
+
 TEST_F(Ranks, FailTogether) {
-  RunSpec s = workspace_->spec();
-  s.curriculum[0].learning_rate = {{.kind = RateKind::Constant, .to = 1e30}};
+  RunSpec s = exploding(workspace_->spec());
+  s.checkpoint.every_steps = 1000;
   const RunFolder folder = workspace_->run(s);
   const std::vector<Ending> endings = train_on(2, folder);
-  EXPECT_NE(endings[0].error.find("the gradient norm"), std::string::npos) << endings[0].error;
+  EXPECT_NE(endings[0].error.find("nothing was saved"), std::string::npos) << endings[0].error;
   EXPECT_NE(endings[1].error.find("rank 0"), std::string::npos) << endings[1].error;
   EXPECT_EQ(status_of(folder).state, RunState::Failed);
 }
 
 TEST_F(Ranks, GoBackTogether) {
-  RunSpec s = workspace_->spec();
-  s.curriculum[0].steps = 40;
-  s.curriculum[0].learning_rate = {{.kind = RateKind::Constant, .steps = 20, .to = 1e-3},
-                                   {.kind = RateKind::Constant, .steps = 20, .to = 1e30}};
-  s.checkpoint.every_steps = 10;
-  s.stability.rollback = true;
-  s.stability.max_rollbacks = 2;
+  RunSpec s = exploding(workspace_->spec());
+  s.stability = {.spike_window = 0, .rollback = true, .skip_steps = 1, .max_rollbacks = 2};
   const RunFolder folder = workspace_->run(s);
   const std::vector<Ending> endings = train_on(2, folder);
   EXPECT_NE(endings[0].error.find("also after 2 rollbacks"), std::string::npos) << endings[0].error;
@@ -174,7 +179,7 @@ TEST_F(Ranks, GoBackTogether) {
   for (const Event& event : read_events(folder.events_path())) {
     rollbacks += std::holds_alternative<RollbackEvent>(event.body);
   }
-  EXPECT_EQ(rollbacks, 2);
+  EXPECT_GE(rollbacks, 2);
 }
 
 }  // namespace

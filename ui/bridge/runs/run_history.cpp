@@ -64,10 +64,10 @@ bool RunHistory::take(Event event) {
   const bool gone = stands && truncateAfter(*stands);
   if (const auto* e = std::get_if<StepEvent>(&event.body)) {
     appendStep(*this, *e, event.time);
-  } else if (const auto* e = std::get_if<ExpertsEvent>(&event.body)) {
-    expertSteps.push_back(e->step);
-    moeLayers = e->layers;
-    experts = e->experts;
+  } else if (const auto* logged = std::get_if<ExpertsEvent>(&event.body)) {
+    expertSteps.push_back(logged->step);
+    moeLayers = logged->layers;
+    experts = logged->experts;
   } else if (const auto* v = std::get_if<ValidationEvent>(&event.body)) {
     Validation& row =
         validations.emplace_back(Validation{v->step, v->tokens, event.time, v->loss, {}});
