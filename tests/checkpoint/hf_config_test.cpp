@@ -417,7 +417,7 @@ TEST(HfConfig, Fp8IsReadInItsSpellings) {
 
 TEST(HfConfig, FilesThatAreNoConfigurationSaySo) {
   const TemporaryFolder folder;
-  EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "no such file"));
+  EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "does not exist"));
   write_file(folder / "config.json", "{");
   EXPECT_TRUE(contains(error_of([&] { read_hf_config(folder.path()); }), "is not JSON"));
   write_file(folder / "config.json", "[]");

@@ -68,7 +68,7 @@ constexpr Area kAreas[] = {
     {"ui/bridge/runs/", "ui/bridge/desktop/", kPlain},
     {"ui/bridge/launch/", "ui/bridge/desktop/", kPlain},
     {"ui/bridge/chat/", "ui/bridge/desktop/ ui/bridge/runs/", kPlain},
-    {"ui/bridge/draft/", "core/plan/ ui/bridge/desktop/", kPlain},
+    {"ui/bridge/draft/", "core/plan/ ui/bridge/desktop/ ui/bridge/launch/", kPlain},
     {"ui/widgets/",
      "ui/shell_context.h ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ ui/bridge/launch/", kPlain},
     {"ui/models/", "ui/theme/ ui/bridge/runs/ ui/bridge/launch/ ui/widgets/", kPlain},

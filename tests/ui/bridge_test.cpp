@@ -146,7 +146,7 @@ class BridgeTest : public QObject {
       if (s % 10 == 0) QVERIFY(!h.take(at(s, test::expertsEvent(s, 2, 4))));
     }
     ValidationEvent validation;
-    validation.step = 45;
+    validation.step = 49;
     h.take(at(50, validation));
     CheckpointEvent checkpoint;
     checkpoint.step = 29;

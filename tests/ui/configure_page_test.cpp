@@ -395,7 +395,6 @@ void ConfigurePageTest::anotherPresetCanBeUndone() {
   QCOMPARE(draft().differenceCount(), 0);
 }
 
-/// What was changed is there again after the studio was closed.
 /// A changed rate is marked as any other setting that differs from the preset.
 void ConfigurePageTest::marksAChangedRate() {
   QVERIFY(load(QStringLiteral("demo")));
@@ -411,6 +410,7 @@ void ConfigurePageTest::marksAChangedRate() {
     if (line->accessibleName() == QStringLiteral("Rate at the end of piece 1")) rate = line;
   }
   QVERIFY(rate && typeInto(rate, QStringLiteral("0.0015")));
+  QTest::keyClick(rate, Qt::Key_Return);
   QVERIFY(waitUntil([&] { return draft().settled() && draft().differenceCount() == 1; }));
   QCOMPARE(marks(), 1);
   draft().undoStack().undo();
@@ -557,11 +557,14 @@ void ConfigurePageTest::looksAtDataBeforeTraining() {
   QFile file(path);
   QVERIFY(file.open(QIODevice::WriteOnly));
   const QByteArray bread =
-      "Bread needs flour, water, salt and a warm place where it can rise for hours.";
+      "Bread needs flour, water, salt and a warm place where it can rise for hours. Whoever is in "
+      "a hurry adds yeast; whoever has time keeps a jar of sour dough and feeds it every day.";
   const QByteArray trains =
-      "The night train left the harbour late because snow had covered the rails.";
+      "The night train left the harbour late because snow had covered the rails. Two men with "
+      "lanterns walked ahead of the engine, and the passengers watched them from the windows.";
   const QByteArray rivers =
-      "Two rivers meet below the old town, and boats carry timber to the mills.";
+      "Two rivers meet below the old town, and boats carry timber to the mills. In spring the "
+      "water stands as high as the bridge, so that merchants must wait for weeks on the far bank.";
   for (const QByteArray& text : {bread, trains, rivers, trains}) {
     file.write("{\"text\": \"" + text + "\"}\n");
   }
@@ -578,14 +581,20 @@ void ConfigurePageTest::looksAtDataBeforeTraining() {
     return dialog->findChild<QLabel*>(QStringLiteral("data-state"))->text();
   };
   QCOMPARE(state(), QStringLiteral("Reading the beginning of each source"));
-  const QList<QTableWidget*> tables = dialog->findChildren<QTableWidget*>();
-  QTableWidget& sources = *tables[0];
-  QTableWidget& documents = *tables[1];
+  const auto table = [&](const QString& name) -> QTableWidget& {
+    for (auto* one : dialog->findChildren<QTableWidget*>()) {
+      if (one->accessibleName() == name) return *one;
+    }
+    qFatal("the dialog has no table of that name");
+  };
+  QTableWidget& sources = table(QStringLiteral("Sources"));
+  QTableWidget& documents = table(QStringLiteral("Documents"));
   QVERIFY(waitUntil([&] { return sources.rowCount() == 6; }, 60'000));
   const int row = rowOf(sources, QStringLiteral("notes"));
   QVERIFY(row >= 0);
   QVERIFY(click(sources.viewport(), sources.visualItemRect(sources.item(row, 0)).center()));
-  QVERIFY(tableText(sources, row).startsWith(QStringLiteral("notes | 3 of 5 | 1 | ")));
+  QVERIFY2(tableText(sources, row).startsWith(QStringLiteral("notes | 3 of 5 | 1 | ")),
+           qPrintable(tableText(sources, row)));
   QCOMPARE(documents.rowCount(), 5);
   QVERIFY(tableText(documents, 0).startsWith(QStringLiteral("notes.jsonl:1 | kept | ")));
   QVERIFY(tableText(documents, 3).contains(QStringLiteral("| dropped: duplicate |")));
