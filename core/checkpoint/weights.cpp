@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/threads.h"
 #include "core/base/progress.h"
+#include "core/base/threads.h"
 #include "core/checkpoint/convert.h"
 #include "core/checkpoint/internal.h"
 

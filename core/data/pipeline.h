@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/base/threads.h"
 #include "core/base/progress.h"
+#include "core/base/threads.h"
 #include "core/data/source.h"
 
 namespace tessera::data {

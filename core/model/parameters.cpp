@@ -8,9 +8,9 @@
 
 #include "core/base/error.h"
 #include "core/base/normals.h"
-#include "core/base/threads.h"
 #include "core/base/progress.h"
 #include "core/base/random.h"
+#include "core/base/threads.h"
 #include "core/base/transfer.h"
 #include "kernels/convert/convert.h"
 

@@ -57,8 +57,8 @@ class RunDesk {
   /// Nothing was saved, as `what` of the weights or moments is not finite.
   void found_spoilt(const Trainer& trainer, const std::string& what);
   void rolled_back(const Trainer& trainer);
-  /// Work was given up that leaves nothing to save: a checkpoint that was being written, or one that
-  /// was being gone back to.
+  /// Work was given up that leaves nothing to save: a checkpoint that was being written, or one
+  /// that was being gone back to.
   void stopped_unsaved();
   /// To be called while a checkpoint is written that nobody asked for by itself. A stop that saves
   /// needs this very checkpoint; for one that does not save, Stopped is thrown.

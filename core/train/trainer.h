@@ -112,8 +112,8 @@ class Trainer {
     double next = 0, mtp = 0;
   };
   StepTargets count_targets(const data::Batch& batch, const CurriculumStep& at);
-  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets, const CurriculumStep& at,
-                  const Patience& patience);
+  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
+                  const CurriculumStep& at, const Patience& patience);
   void forward_backward(const Microbatch& batch, const Objective& objective,
                         const Patience& patience);
   bool any_rank(bool here);

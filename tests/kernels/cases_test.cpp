@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Every case of every kernel on the CPU: values against F64, guard bands, untouched inputs,
 // gradients against finite differences, equal bits for any number of threads.
-#include "core/base/error.h"
 #include "kernels/cases.h"
+#include "core/base/error.h"
 
 #include <gtest/gtest.h>
 

@@ -107,10 +107,10 @@ class TranslationsTest : public QObject {
     QStringList arguments{"-silent",    "-I",   TESSERA_SOURCE_DIR,
                           "-locations", "none", "-no-obsolete"};
     if (language == QLatin1String("en")) arguments += QStringLiteral("-pluralonly");
-    collect.start(QStringLiteral(TESSERA_LUPDATE),
-                  arguments + QStringList{TESSERA_SOURCE_DIR "/ui",
-                                          TESSERA_SOURCE_DIR "/core/history/metrics.cpp", "-ts",
-                                          copy});
+    collect.start(
+        QStringLiteral(TESSERA_LUPDATE),
+        arguments + QStringList{TESSERA_SOURCE_DIR "/ui",
+                                TESSERA_SOURCE_DIR "/core/history/metrics.cpp", "-ts", copy});
     QVERIFY(tessera::ui::test::waitUntil([&] { return collect.state() == QProcess::NotRunning; },
                                          60'000));
     QVERIFY2(collect.exitCode() == 0, collect.readAllStandardError().constData());

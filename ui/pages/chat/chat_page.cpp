@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "ui/bridge/launch/launcher.h"
-#include "ui/bridge/runs/run_store.h"
 #include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/launch/terminal_command.h"
+#include "ui/bridge/runs/run_store.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/checkpoint_picker.h"
 #include "ui/pages/chat/composer.h"
