@@ -129,6 +129,27 @@ class BridgeTest : public QObject {
     QCOMPARE(series.bucket(654'321, 654'322).max, 99.0f);
   }
 
+  /// A busy worker outlives its object, and neither holds up the window nor runs on past the end of
+  /// the program.
+  void aBusyWorkerIsWaitedForAtTheEnd() {
+    std::atomic<bool> begun = false, done = false;
+    {
+      auto* worker = new QObject;
+      const WorkerThread thread(QStringLiteral("busy"), worker);
+      tell(worker, [&] {
+        begun = true;
+        QThread::msleep(400);
+        done = true;
+      });
+      QVERIFY(test::waitUntil([&] { return begun.load(); }));
+    }
+    QVERIFY(!done);
+    QVERIFY(!waitForWorkers(QDeadlineTimer(1)));
+    QVERIFY(waitForWorkers(QDeadlineTimer(30'000)));
+    QVERIFY(done);
+    QVERIFY(waitForWorkers(QDeadlineTimer(0)));
+  }
+
   void everyMetricHasARow() {
     QSet<QString> ids;
     for (int m = 0; m < static_cast<int>(Metric::Count); ++m) {

@@ -3,6 +3,7 @@
 // way to answer an object that may be gone by then.
 #pragma once
 
+#include <QDeadlineTimer>
 #include <QMetaObject>
 #include <QMutex>
 #include <QObject>
@@ -51,6 +52,11 @@ class WorkerThread {
  private:
   QThread* m_thread;
 };
+
+/// Waits for the threads of destroyed WorkerThreads that still work, in the window's thread. False
+/// when one of them is not done by then. Called by itself where the application ends: what runs on
+/// after main() would meet tables that are destroyed by then.
+bool waitForWorkers(QDeadlineTimer patience);
 
 /// Runs `work` in the thread of `worker`, later.
 template <class Work>
