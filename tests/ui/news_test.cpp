@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is said when a run finishes, fails or falls silent: over the page, under Problems, and on
 // the desktop while the window is not in front; and that it is not said where it is not wanted.
+#include <QSignalSpy>
 #include <fstream>
 
 #include "tests/ui/harness.h"
@@ -8,6 +9,7 @@
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/shell/desktop.h"
 #include "ui/shell/main_window.h"
@@ -157,6 +159,18 @@ class NewsTest : public QObject {
     f.run.log->append(SpikeEvent{81, 9.5, 4.25, 0.1});
     f.run.log->sync();
     QVERIFY(waitUntil([&] { return f.hasProblem("at step 81"); }));
+    // Nothing is read while the window is hidden; it is told when it is shown again.
+    const auto feed = f.runs.feed(f.run.id());
+    f.window->hide();
+    QTest::qWait(200);
+    QSignalSpy batches(feed.get(), &RunFeed::changed);
+    f.run.log->append(SpikeEvent{91, 9.75, 4.25, 0.1});
+    f.run.log->sync();
+    QTest::qWait(2'500);
+    QCOMPARE(batches.count(), 0);
+    QVERIFY(!f.hasProblem("at step 91"));
+    f.window->show();
+    QVERIFY(waitUntil([&] { return f.hasProblem("at step 91"); }));
     f.end(RunState::Finished);
     QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
   }

@@ -379,6 +379,7 @@ void MainWindow::hideEvent(QHideEvent* event) {
 void MainWindow::tellActivity() {
   const bool visible = isVisible() && !isMinimized();
   if (Page* shown = page(m_current)) shown->setActivity(visible, visible && isActiveWindow());
+  if (m_watch) m_watch->setFollowing(visible);
   if (m_host) m_host->setInterval(!visible ? 0 : isActiveWindow() ? 2'000 : 10'000);
 }
 

@@ -2,6 +2,7 @@
 #include "ui/shell/run_watch.h"
 
 #include <cmath>
+#include <utility>
 
 #include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/numbers.h"
@@ -96,10 +97,15 @@ void RunWatch::followLive(const RunRows& rows) {
     std::shared_ptr<RunFeed> feed = m_runs.feed(id);
     if (!feed) continue;
     connect(feed.get(), &RunFeed::changed, this, [this, id] { lookAtSpikes(id); });
-    feed->setCadence(kFollowHertz, this);
+    feed->setCadence(m_following ? kFollowHertz : 0, this);
     m_live.insert(id, {std::move(feed), -1});
     lookAtSpikes(id);
   }
+}
+
+void RunWatch::setFollowing(bool on) {
+  if (std::exchange(m_following, on) == on) return;
+  for (const Followed& run : m_live) run.feed->setCadence(on ? kFollowHertz : 0, this);
 }
 
 void RunWatch::lookAtSpikes(const QString& id) {

@@ -25,6 +25,9 @@ class RunWatch : public QObject {
   Q_OBJECT
  public:
   explicit RunWatch(RunStore& runs, QObject* parent = nullptr);
+  /// Whether logs of live runs are read for spikes. While the window is hidden they are not; what
+  /// came meanwhile is told when it is shown again. States and losses are looked at in any case.
+  void setFollowing(bool on);
 
  Q_SIGNALS:
   void finished(const RunNews& news);
@@ -52,7 +55,7 @@ class RunWatch : public QObject {
     std::int64_t toldStep = -1;  ///< of the last spike that was told of
   };
   QHash<QString, Followed> m_live;
-  bool m_first = true;
+  bool m_first = true, m_following = true;
 };
 
 }  // namespace tessera::ui
