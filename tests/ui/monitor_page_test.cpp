@@ -419,6 +419,14 @@ class MonitorPageTest : public QObject {
     }
     QCOMPARE(secondsLeft(history, 191), 200.0);  // 100 steps at 2 s each
     QVERIFY(std::isnan(secondsLeft(RunHistory(), 100)));
+    // A night between a stop and a resume is no time that training takes: its step counts as its
+    // 2048 tokens at 5000 a second.
+    RunHistory resumed;
+    for (int s = 0; s < 11; ++s) {
+      const double night = s > 5 ? 30'000 : 0;
+      resumed.take({0, 2.0 * s + night, stepEvent(s, 3)});
+    }
+    QCOMPARE(secondsLeft(resumed, 111), 100 * (9 * 2 + 2048.0 / 5000) / 10);
   }
 
   void looks() {

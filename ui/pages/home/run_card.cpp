@@ -176,14 +176,17 @@ void RunCard::showNumbers(const RunRow& row) {
                                : numbers::progress(row.step + 1, row.total_steps));
   m_loss->setText(numbers::fixed(row.loss, 3));
   m_loss->setToolTip(tr("Validation loss: %1").arg(numbers::fixed(row.validation_loss, 3)));
+  const bool moves = row.state == RunState::Running || row.state == RunState::Saving;
+  if (!moves) m_pace = {};  // a pause is no time that training takes
   m_pace.saw(row.step, row.last_word);
   double left = m_pace.secondsLeft(row.total_steps);
-  // Before a second look the mean since the start is the best guess.
-  if (std::isnan(left) && row.step > 0 && row.last_word > row.created && row.total_steps > 0) {
-    left = (row.last_word - row.created) / static_cast<double>(row.step + 1) *
-           static_cast<double>(row.total_steps - 1 - row.step);
+  // Before a second look the speed of the last step is the best guess.
+  if (std::isnan(left) && row.step > 0 && row.tokens_per_second > 0 && row.total_steps > 0) {
+    const double tokens_a_step =
+        static_cast<double>(row.tokens) / static_cast<double>(row.step + 1);
+    left =
+        static_cast<double>(row.total_steps - 1 - row.step) * tokens_a_step / row.tokens_per_second;
   }
-  const bool moves = row.state == RunState::Running || row.state == RunState::Saving;
   m_left->setText(moves ? numbers::duration(left) : numbers::notMeasured());
 }
 

@@ -23,14 +23,26 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kLineageWidth = 260;
+
+/// From the row before to this one. A pause, or the time between a stop and a resume, is no time
+/// that training takes: the time of the tokens alone counts then.
+double secondsBetween(const RunHistory& history, std::size_t row) {
+  constexpr double kMostShare = 10, kMostSeconds = 60;  // validation and saving stay in
+  const double seconds = history.time[row] - history.time[row - 1];
+  const double tokens = double(history.tokens[row] - history.tokens[row - 1]);
+  const Series& speed = history.metric(Metric::TokensPerSecond);
+  const double trained = row < speed.size() ? tokens / double(speed.at(row)) : 0;
+  return trained > 0 && seconds > kMostShare * trained + kMostSeconds ? trained : seconds;
 }
+}  // namespace
 
 double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
   const std::size_t rows = history.rows();
   if (rows < 2 || totalSteps <= 0) return std::nan("");
   const std::size_t from = rows > 64 ? rows - 64 : 0;
   const double steps = double(history.step[rows - 1] - history.step[from]);
-  const double seconds = history.time[rows - 1] - history.time[from];
+  double seconds = 0;
+  for (std::size_t i = from + 1; i < rows; ++i) seconds += secondsBetween(history, i);
   if (!(steps > 0) || !(seconds > 0)) return std::nan("");
   return std::max(0.0, double(totalSteps - 1 - history.step[rows - 1]) * seconds / steps);
 }
