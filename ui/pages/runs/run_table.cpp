@@ -21,6 +21,7 @@
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/search_field.h"
+#include "ui/widgets/state_badge.h"
 #include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
@@ -29,6 +30,15 @@ namespace {
 constexpr int kWidths[RunsModel::ColumnCount] = {190, 112, 118, 74,  84,  76,
                                                  112, 122, 96,  130, 160, 150};
 constexpr const char* kHeaderKey = "runs/columns";
+
+/// What the longest word for a state takes, in the language at hand.
+int widestState() {
+  int widest = 0;
+  for (int state = 0; state <= static_cast<int>(RunState::LostContact); ++state) {
+    widest = std::max(widest, StateBadge(static_cast<RunState>(state)).sizeHint().width());
+  }
+  return widest + 2 * theme::kGrid;
+}
 
 /// What can be chosen as a state: a word and the states that it stands for.
 struct StateChoice {
@@ -158,11 +168,18 @@ void RunTable::buildView() {
   header->setFirstSectionMovable(false);
   header->setContextMenuPolicy(Qt::CustomContextMenu);
   for (int c = 0; c < RunsModel::ColumnCount; ++c) m_view->setColumnWidth(c, kWidths[c]);
+  const int state = widestState();
+  m_view->setColumnWidth(RunsModel::State, std::max(kWidths[RunsModel::State], state));
   header->setSortIndicator(RunsModel::Created, Qt::DescendingOrder);
   m_view->setSortingEnabled(true);
   const QByteArray kept = m_studio.preferences.value(kHeaderKey).toByteArray();
   if (!kept.isEmpty() && header->restoreState(kept)) {
     m_proxy.sort(header->sortIndicatorSection(), header->sortIndicatorOrder());
+    // The widths may have been kept in another language.
+    if (m_view->columnWidth(RunsModel::State) < state &&
+        !m_view->isColumnHidden(RunsModel::State)) {
+      m_view->setColumnWidth(RunsModel::State, state);
+    }
   }
   connect(header, &QWidget::customContextMenuRequested, this, [this, header](const QPoint& at) {
     auto* menu = new QMenu(this);
