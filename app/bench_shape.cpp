@@ -183,7 +183,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// The steps that count.
 struct Measured {
   std::vector<double> seconds;  ///< ascending
-  double loss = 0;              ///< of the last one
+  double loss = 0;              ///< the last step's
   std::optional<GpuReading> gpu;
 
   double median() const { return seconds[seconds.size() / 2]; }

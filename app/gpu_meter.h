@@ -15,7 +15,7 @@
 namespace tessera::app {
 
 struct GpuReading {
-  double clock_mhz = 0;  ///< of the multiprocessors
+  double clock_mhz = 0;  ///< the multiprocessors' clock
   double power_w = 0;
 };
 

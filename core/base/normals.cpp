@@ -100,7 +100,7 @@ inline double logarithm(double x) {
   const double n = exact(shifted >> 52) - 1023.0;
   const double m = std::bit_cast<double>((shifted & kMantissa) + kRootOfHalf);
   const double s = (m - 1.0) / (m + 1.0), q = s * s;
-  double p = 1.0 / 19;  // of artanh's series; what is left out is below 2^-50
+  double p = 1.0 / 19;  // the series of artanh; the terms left out are below 2^-50
   p = p * q + 1.0 / 17;
   p = p * q + 1.0 / 15;
   p = p * q + 1.0 / 13;

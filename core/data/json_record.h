@@ -29,8 +29,8 @@ bool is_object(std::string_view json, const std::string& field, bool& has_text);
 /// counted outside strings.
 class ValueEnd {
  public:
-  /// True when the value is complete with `c`, its last byte. A number or a word has no last byte
-  /// of its own: it ends where ends_before() is true of the next one.
+  /// True when the value is complete with `c`, its last byte. A number or a word does not mark its
+  /// last byte: it ends where ends_before() is true for the next one.
   bool take(char c);
   bool ends_before(char c) const;
 

@@ -395,7 +395,7 @@ struct Library::State {
   /// What is kept of the steps of a run.
   struct Curve {
     Sparkline line;
-    std::uint64_t offset = 0;     ///< of the log, up to which it was read
+    std::uint64_t offset = 0;     ///< the log was read up to here
     std::int64_t last_step = -2;  ///< -2: none
   };
 

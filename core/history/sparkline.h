@@ -12,7 +12,7 @@ namespace tessera::library {
 struct Sparkline {
   std::vector<float> values;
   std::int64_t stride = 1;
-  std::int64_t rows = 0;  ///< of the series so far
+  std::int64_t rows = 0;  ///< values added so far, kept or not
   void add(float value);
 };
 

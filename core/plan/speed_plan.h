@@ -37,9 +37,9 @@ struct SpeedPlan {
   double step_seconds = 0;       ///< in the first stage, at its full batch
   std::vector<StagePlan> stages;
   std::int64_t steps = 0, tokens = 0;  ///< from the first step that is still to be made
-  double seconds = 0;                  ///< of these steps, without validation and checkpoints
-  double device_hours = 0;             ///< ranks times hours
-  double cost = 0;                     ///< device hours times the price
+  double seconds = 0;       ///< what these steps take, without validation and checkpoints
+  double device_hours = 0;  ///< ranks times hours
+  double cost = 0;          ///< device hours times the price
   double price_per_hour = 0;
 };
 

@@ -31,7 +31,9 @@ struct RunOrder {
     Fail,      ///< leave with an error, which rank 0 knows
   };
   Action action = Action::Step;
-  std::int64_t step = 0;  ///< of RollBack; of Save: 1 when somebody asked for it by itself
+  /// RollBack: the next step of the checkpoint to go back to. Save: 1 when somebody asked for this
+  /// checkpoint by itself, else 0.
+  std::int64_t step = 0;
 };
 
 class RunDesk {

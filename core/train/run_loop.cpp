@@ -41,7 +41,7 @@ RunState RunLoop::train() {
   return order.action == Action::Finish ? RunState::Finished : RunState::Stopped;
 }
 
-/// Of rank 0, whatever may throw there: the others follow, or end as it does.
+/// Rank 0 decides, and the others follow. What its desk throws ends the run on every rank.
 RunOrder RunLoop::next_order() {
   RunOrder order;
   std::exception_ptr problem;
