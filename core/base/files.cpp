@@ -10,6 +10,7 @@
 #include <fstream>
 #include <utility>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 
 namespace tessera {
@@ -38,40 +39,47 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int fd() const { return fd_; }
-  /// False when closing tells of a write that failed late, as network file systems do.
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
 
  private:
   int fd_;
 };
 
-void write_all(const Descriptor& file, const fs::path& path, std::string_view text) {
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_) {
+  static std::atomic<int> count = 0;
+  temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), count++);
+  file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file_ < 0) fail(path_, "written");
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_ >= 0) ::close(file_);
+  if (!done_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(file.fd(), text.data(), text.size());
+    const ssize_t written = ::write(file_, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail(path, "written");
+    if (written <= 0) fail(path_, "written");
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 
-}  // namespace
+void AtomicFile::commit() {
+  if (::fsync(file_) != 0) fail(path_, "flushed");
+  // Closing tells of a write that failed late, as network file systems do.
+  if (::close(std::exchange(file_, -1)) != 0) fail(path_, "closed");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "written");
+  done_ = true;
+  sync_folder(path_.parent_path().empty() ? "." : path_.parent_path());
+}
 
 void write_file_atomically(const fs::path& path, std::initializer_list<std::string_view> parts) {
-  fs::path temporary = path;
-  static std::atomic<int> count = 0;
-  temporary += fmt::format(".{}-{}.tmp", ::getpid(), count++);
-  try {
-    Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-    if (file.fd() < 0) fail(path, "written");
-    for (const std::string_view text : parts) write_all(file, path, text);
-    if (::fsync(file.fd()) != 0) fail(path, "flushed");
-    if (!file.close()) fail(path, "closed");
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "written");
-  } catch (const Error&) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  sync_folder(path.parent_path().empty() ? "." : path.parent_path());
+  AtomicFile file(path);
+  for (const std::string_view text : parts) file.write(text);
+  file.commit();
 }
 
 std::string read_file(const fs::path& path, std::size_t most_bytes) {

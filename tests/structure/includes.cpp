@@ -19,7 +19,7 @@ struct Area {
 
 // What the studio knows of core/: nothing that computes.
 constexpr std::string_view kPlain =
-    "core/base/ core/config/ core/spec/ core/events/ core/run/ core/history/";
+    "core/base/ core/config/ core/spec/ core/events/ core/run/ core/launch/ core/history/";
 
 // base <- kernels <- core <- ui <- app, base <- distributed <- core; inside core from top to
 // bottom.
@@ -37,6 +37,8 @@ constexpr Area kAreas[] = {
     {"core/spec/", "core/base/ core/config/ kernels/balance/bias_update.h"},
     {"core/events/", "core/base/"},
     {"core/run/", "core/base/ core/config/ core/spec/ core/events/"},
+    // Below the history of runs: a host that starts them is told where they lie.
+    {"core/launch/", "core/base/ core/config/ core/spec/ core/events/ core/run/"},
     {"core/history/", "core/base/ core/config/ core/spec/ core/events/ core/run/"},
     {"core/model/", "core/base/ core/config/ kernels/ distributed/"},
     // Fills a model with weights, and knows no more of it.

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_bridge
-// Series and histories against plain loops; feeds and the store against files that are being
-// written.
+// Feeds and the store against files that are being written.
 #include <QDir>
 #include <QFile>
 #include <QPointer>
 #include <QThread>
 #include <atomic>
-#include <cmath>
-#include <random>
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
 #include "ui/bridge/desktop/worker_thread.h"
-#include "ui/bridge/runs/run_history.h"
 #include "ui/bridge/runs/run_store.h"
 
 using namespace tessera;
@@ -23,39 +19,6 @@ using test::waitUntil;
 using test::WrittenRun;
 
 namespace {
-Bucket plainBucket(const std::vector<float>& values, std::size_t from, std::size_t to) {
-  Bucket b;
-  for (std::size_t i = from; i < to; ++i) b.add(values[i]);
-  return b;
-}
-
-bool equal(float a, float b) {
-  return a == b || (std::isnan(a) && std::isnan(b));
-}
-
-bool sameBucket(const Bucket& a, const Bucket& b) {
-  return equal(a.min, b.min) && equal(a.max, b.max) && equal(a.first, b.first) &&
-         equal(a.last, b.last) && a.values == b.values && a.missing == b.missing &&
-         std::abs(a.sum - b.sum) <= 1e-9 * (1 + std::abs(b.sum));
-}
-
-std::vector<float> someValues(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<float> values(count);
-  for (float& v : values) {
-    const auto r = random();
-    v = r % 53 == 0   ? std::nanf("")
-        : r % 59 == 0 ? INFINITY
-                      : static_cast<float>(r % 10007) * 0.25f - 1000;
-  }
-  return values;
-}
-
-Event at(double time, EventBody body) {
-  static std::uint64_t sequence = 0;
-  return {++sequence, time, std::move(body)};
-}
-
 std::filesystem::path runsOf(const test::TemporaryHome& home) {
   return home.runs().toStdString();
 }
@@ -80,55 +43,6 @@ class BridgeTest : public QObject {
  private Q_SLOTS:
   void initTestCase() { qputenv("XDG_DATA_HOME", m_data.path().toLocal8Bit()); }
 
-  void everyBucketIsThatOfAPlainLoop() {
-    std::mt19937 random(7);
-    for (const std::size_t size : {0u, 1u, 15u, 16u, 17u, 255u, 256u, 257u, 5000u, 70'000u}) {
-      const auto values = someValues(size, static_cast<unsigned>(size));
-      Series assigned, appended;
-      assigned.assign(values);
-      for (const float v : values) appended.append(v);
-      for (int i = 0; i < 400; ++i) {
-        std::size_t from = size ? random() % (size + 1) : 0, to = size ? random() % (size + 1) : 0;
-        if (from > to) std::swap(from, to);
-        const Bucket expected = plainBucket(values, from, to);
-        QVERIFY(sameBucket(assigned.bucket(from, to), expected));
-        QVERIFY(sameBucket(appended.bucket(from, to), expected));
-      }
-      QVERIFY(sameBucket(assigned.bucket(0, size + 100), plainBucket(values, 0, size)));
-    }
-  }
-
-  void truncatedSeriesGrowOnAsIfNothingHadBeen() {
-    auto values = someValues(10'000, 3);
-    Series series;
-    series.assign(values);
-    for (const std::size_t kept : {9'999u, 4'097u, 4'096u, 17u, 0u}) {
-      series.truncate(kept);
-      values.resize(kept);
-      QCOMPARE(series.size(), kept);
-      for (const float v : someValues(600, static_cast<unsigned>(kept))) {
-        series.append(v);
-        values.push_back(v);
-      }
-      for (std::size_t from = 0; from < values.size(); from += 97) {
-        QVERIFY(sameBucket(series.bucket(from, values.size()),
-                           plainBucket(values, from, values.size())));
-      }
-    }
-  }
-
-  void aSpikeOfOneSampleIsInItsBucket() {
-    std::vector<float> values(1'000'000, 2.0f);
-    values[654'321] = 99;
-    values[654'322] = std::nanf("");
-    Series series;
-    series.assign(std::move(values));
-    const Bucket all = series.bucket(0, series.size());
-    QCOMPARE(all.max, 99.0f);
-    QCOMPARE(all.missing, 1u);
-    QCOMPARE(series.bucket(654'321, 654'322).max, 99.0f);
-  }
-
   /// A busy worker outlives its object, and neither holds up the window nor runs on past the end of
   /// the program.
   void aBusyWorkerIsWaitedForAtTheEnd() {
@@ -148,57 +62,6 @@ class BridgeTest : public QObject {
     QVERIFY(waitForWorkers(QDeadlineTimer(30'000)));
     QVERIFY(done);
     QVERIFY(waitForWorkers(QDeadlineTimer(0)));
-  }
-
-  void everyMetricHasARow() {
-    QSet<QString> ids;
-    for (int m = 0; m < static_cast<int>(Metric::Count); ++m) {
-      const MetricInfo& info = metric_info(static_cast<Metric>(m));
-      QVERIFY(*info.id && *info.title && *info.term);
-      ids.insert(info.id);
-    }
-    QCOMPARE(ids.size(), static_cast<int>(Metric::Count));
-  }
-
-  void aHistoryLeavesOutWhatWasUndone() {
-    RunHistory h;
-    for (int s = 0; s < 50; ++s) {
-      QVERIFY(!h.take(at(s, test::stepEvent(s, 5 - 0.01 * s))));
-      if (s % 10 == 0) QVERIFY(!h.take(at(s, test::expertsEvent(s, 2, 4))));
-    }
-    ValidationEvent validation;
-    validation.step = 49;
-    h.take(at(50, validation));
-    CheckpointEvent checkpoint;
-    checkpoint.step = 29;
-    h.take(at(50, checkpoint));
-    QCOMPARE(h.rows(), 50u);
-    QCOMPARE(h.metric(Metric::Mfu).at(0), 41.0f);
-    QCOMPARE(h.metric(Metric::MaxVio).at(0), 0.75f);
-    QCOMPARE(h.layerMaxVio.size(), 3u);
-    QCOMPARE(h.expertSteps, (std::vector<std::int64_t>{0, 10, 20, 30, 40}));
-    QCOMPARE(h.rowOfStep(-1), -1);
-    QCOMPARE(h.rowOfStep(20), 20);
-    QCOMPARE(h.rowOfStep(1000), 49);
-
-    QVERIFY(h.take(at(60, ResumeEvent{29, 30 * 2048, "checkpoints/step-30"})));
-    QCOMPARE(h.rows(), 30u);
-    QCOMPARE(h.step.back(), 29);
-    QCOMPARE(h.metric(Metric::Loss).size(), 30u);
-    QCOMPARE(h.layerMaxVio[2].size(), 30u);
-    QVERIFY(h.validations.empty());
-    QCOMPARE(h.checkpoints.size(), 1u);
-    QCOMPARE(h.expertSteps.size(), 3u);
-    QCOMPARE(h.story.size(), 1u);
-
-    h.take(at(61, test::stepEvent(30, 4)));
-    QVERIFY(!h.take(at(62, RollbackEvent{30, 40, 0, {}})));  // nothing lies behind it
-    QVERIFY(h.take(at(63, RollbackEvent{30, 9, 2, {}})));
-    QCOMPARE(h.rows(), 10u);
-    // A log that lost its resume event must not bend the axis back.
-    QVERIFY(h.take(at(64, test::stepEvent(5, 4))));
-    QCOMPARE(h.step.back(), 5);
-    QCOMPARE(h.rows(), 6u);
   }
 
   void aFeedLoadsAndThenFollows() {
@@ -285,8 +148,8 @@ class BridgeTest : public QObject {
               answers[step] = experts;
             });
     QVERIFY(waitUntil([&] { return feed.loaded(); }));
-    QCOMPARE(feed.history().expertSteps.size(), 10u);
-    QCOMPARE(feed.history().moeLayers, 3);
+    QCOMPARE(feed.history().expert_steps.size(), 10u);
+    QCOMPARE(feed.history().moe_layers, 3);
     QCOMPARE(feed.history().experts, 16);
     for (const std::int64_t step : {-1, 4, 5, 14, 15, 1000}) feed.requestExperts(step);
     QVERIFY(waitUntil([&] { return answers.size() == 6; }));
@@ -305,7 +168,7 @@ class BridgeTest : public QObject {
     run.steps(20, 21);
     run.experts(20);
     run.log->sync();
-    QVERIFY(waitUntil([&] { return feed.history().expertSteps.back() == 20; }));
+    QVERIFY(waitUntil([&] { return feed.history().expert_steps.back() == 20; }));
     answers.clear();
     feed.requestExperts(95);
     QVERIFY(waitUntil([&] { return answers.size() == 1; }));

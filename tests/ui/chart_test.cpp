@@ -494,7 +494,7 @@ class ChartTest : public QObject {
     group.dataChanged();
     QCOMPARE(group.everything().high, 149.0);
     const int revision = curves->revision();
-    history->truncateAfter(120);
+    history->truncate_after(120);
     curves->restart();
     curves->update(*history, history);
     group.dataChanged();

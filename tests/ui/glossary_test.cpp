@@ -4,9 +4,9 @@
 #include <QRegularExpression>
 
 #include "core/config/paths.h"
+#include "core/history/run_history.h"
 #include "core/spec/spec_table.h"
 #include "tests/ui/harness.h"
-#include "ui/bridge/runs/run_history.h"
 #include "ui/widgets/glossary.h"
 
 using namespace tessera;

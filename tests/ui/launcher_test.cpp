@@ -12,12 +12,12 @@
 #include <QProcess>
 #include <fstream>
 
+#include "core/launch/run_queue.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/real_runs.h"
 #include "tests/ui/run_files.h"
 #include "ui/bridge/launch/launcher.h"
-#include "ui/bridge/launch/run_queue.h"
 #include "ui/bridge/runs/run_store.h"
 
 using namespace tessera;
@@ -236,7 +236,7 @@ class LauncherTest : public QObject {
     for (const char* name : {"one", "two", "three"}) {
       QueueEntry entry;
       entry.name = name;
-      entry.spec = f.spec(name, 6);
+      entry.spec = f.spec(name, 6).toStdString();
       f.launcher.enqueue(entry);
     }
     QueueEntry wrong;
@@ -244,8 +244,11 @@ class LauncherTest : public QObject {
     wrong.spec = "[model]\nhidden_sise = 5\n";
     f.launcher.enqueue(wrong);
     QCOMPARE(f.launcher.queue().size(), 4u);
-    f.launcher.moveInQueue(f.launcher.queue()[2].id, 0);
-    f.launcher.moveInQueue(f.launcher.queue()[3].id, 1);
+    const auto idOf = [&](std::size_t i) {
+      return QString::fromStdString(f.launcher.queue()[i].id);
+    };
+    f.launcher.moveInQueue(idOf(2), 0);
+    f.launcher.moveInQueue(idOf(3), 1);
     f.launcher.setQueuePaused(false);
     QVERIFY(waitUntil([&] { return f.ended.size() == 3; }, 3 * kLong));
     QCOMPARE(f.started.size(), 3);
@@ -258,13 +261,14 @@ class LauncherTest : public QObject {
     }
     // The one that cannot start holds nobody up, and says why.
     QCOMPARE(f.launcher.queue().size(), 1u);
-    QVERIFY(f.launcher.queue()[0].problem.contains("hidden_sise"));
+    QVERIFY(f.launcher.queue()[0].problem.find("hidden_sise") != std::string::npos);
     QCOMPARE(f.queueFailed.size(), 0);
   }
 
   void theQueueSurvivesARestartAndStartsNothingTwice() {
     const test::TemporaryHome home;
     const QString words = home.home() + "/words.jsonl";
+    const std::string file = (home.home() + "/queue.json").toStdString();
     writeWords(words);
     {
       Launcher launcher;
@@ -272,19 +276,18 @@ class LauncherTest : public QObject {
       for (const char* name : {"one", "two"}) {
         QueueEntry entry;
         entry.id = entry.name = name;
-        entry.spec = specText(words, name, 4);
+        entry.spec = specText(words, name, 4).toStdString();
         launcher.enqueue(entry);
       }
-      QVERIFY(waitUntil(
-          [&] { return RunQueue::load(home.home() + "/queue.json").entries.size() == 2; }));
+      QVERIFY(waitUntil([&] { return RunQueue::load(file).entries.size() == 2; }));
     }
     // As a studio leaves it that was killed just after it had started the first.
-    RunQueue queue = RunQueue::load(home.home() + "/queue.json");
+    RunQueue queue = RunQueue::load(file);
     QVERIFY(queue.paused);
     queue.paused = false;
-    queue.entries[0].announced = home.home() + "/begun.id";
-    std::ofstream(queue.entries[0].announced.toStdString()) << "somewhere\n";
-    queue.save(home.home() + "/queue.json");
+    queue.entries[0].announced = (home.home() + "/begun.id").toStdString();
+    std::ofstream(queue.entries[0].announced) << "somewhere\n";
+    queue.save(file);
 
     Launcher launcher;
     QSignalSpy started(&launcher, &Launcher::started), ended(&launcher, &Launcher::ended);
@@ -301,7 +304,7 @@ class LauncherTest : public QObject {
     QVERIFY(waitUntil([&] { return f.launcher.localRun() == other.id(); }));
     QueueEntry entry;
     entry.name = "next";
-    entry.spec = f.spec("next", 3);
+    entry.spec = f.spec("next", 3).toStdString();
     f.launcher.enqueue(entry);
     QTest::qWait(3000);
     QCOMPARE(f.started.size(), 0);

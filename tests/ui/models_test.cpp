@@ -249,7 +249,7 @@ class ModelsTest : public QObject {
     }
     const auto order = [&] {
       QString all;
-      for (int r = 0; r < model.rowCount(); ++r) all += model.entry(r).id;
+      for (int r = 0; r < model.rowCount(); ++r) all += QString::fromStdString(model.entry(r).id);
       return all;
     };
     QCOMPARE(order(), "abcd");

@@ -434,10 +434,10 @@ class RunsPageTest : public QObject {
                   queue.view()->visualRect(queue.model().index(1, 1)).center()));
     bar->setFocus();
     QTest::keyClick(bar, Qt::Key_Up, Qt::AltModifier);
-    QCOMPARE(f.studio->launcher->queue()[0].id, "second");
+    QCOMPARE(f.studio->launcher->queue()[0].id, std::string("second"));
     QTest::keyClick(bar, Qt::Key_Delete);
     QCOMPARE(f.studio->launcher->queue().size(), 1u);
-    QCOMPARE(f.studio->launcher->queue()[0].id, "first");
+    QCOMPARE(f.studio->launcher->queue()[0].id, std::string("first"));
   }
 
   void theQueueIsReorderedByKeys() {
@@ -457,9 +457,9 @@ class RunsPageTest : public QObject {
                   queue.view()->visualRect(queue.model().index(2, 1)).center()));
     QCOMPARE(queue.current(), "third");
     QTest::keyClick(queue.view(), Qt::Key_Up, Qt::AltModifier);
-    QCOMPARE(f.studio->launcher->queue()[1].id, "third");
+    QCOMPARE(f.studio->launcher->queue()[1].id, std::string("third"));
     QVERIFY(click(test::button(&queue, "Move up")));
-    QCOMPARE(f.studio->launcher->queue()[0].id, "third");
+    QCOMPARE(f.studio->launcher->queue()[0].id, std::string("third"));
     QCOMPARE(queue.current(), "third");
     QVERIFY(!test::button(&queue, "Move up")->isEnabled());
     test::picture(f.page, "runs-queue");
@@ -467,7 +467,7 @@ class RunsPageTest : public QObject {
     QTest::keyClick(queue.view(), Qt::Key_Delete);
     QCOMPARE(f.studio->launcher->queue().size(), 2u);
     f.studio->navigator.toasts.back().undo();
-    QCOMPARE(f.studio->launcher->queue()[0].id, "third");
+    QCOMPARE(f.studio->launcher->queue()[0].id, std::string("third"));
     QCOMPARE(f.page.location().text(), "page/runs?view=queue");
   }
 

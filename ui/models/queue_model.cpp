@@ -9,6 +9,10 @@ namespace tessera::ui {
 namespace {
 constexpr const char* kMime = "application/x-tessera-queue-entry";
 
+QString words(const std::string& text) {
+  return QString::fromStdString(text);
+}
+
 bool sameIds(const std::vector<QueueEntry>& a, const std::vector<QueueEntry>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const QueueEntry& x, const QueueEntry& y) { return x.id == y.id; });
@@ -76,8 +80,9 @@ void QueueModel::take() {
 }
 
 int QueueModel::rowOf(const QString& entryId) const {
-  const auto at = std::find_if(m_entries.begin(), m_entries.end(),
-                               [&](const QueueEntry& e) { return e.id == entryId; });
+  const auto at =
+      std::find_if(m_entries.begin(), m_entries.end(),
+                   [id = entryId.toStdString()](const QueueEntry& e) { return e.id == id; });
   return at == m_entries.end() ? -1 : static_cast<int>(at - m_entries.begin());
 }
 
@@ -96,11 +101,11 @@ int QueueModel::columnCount(const QModelIndex& parent) const {
 
 QString QueueModel::standing(int row) const {
   const QueueEntry& e = entry(row);
-  if (!e.problem.isEmpty()) return tr("Cannot start: %1").arg(e.problem.section('\n', 0, 0));
-  if (!e.announced.isEmpty()) return tr("Starting");
+  if (!e.problem.empty()) return tr("Cannot start: %1").arg(words(e.problem).section('\n', 0, 0));
+  if (!e.announced.empty()) return tr("Starting");
   if (m_launcher.queuePaused()) return tr("The queue is paused");
   const auto ahead = std::find_if(m_entries.begin(), m_entries.begin() + row,
-                                  [](const QueueEntry& other) { return other.problem.isEmpty(); });
+                                  [](const QueueEntry& other) { return other.problem.empty(); });
   if (ahead != m_entries.begin() + row) return tr("Waits for its turn");
   const QString running = m_launcher.localRun();
   return running.isEmpty() ? tr("Starts now") : tr("Starts when %1 has ended").arg(running);
@@ -109,16 +114,18 @@ QString QueueModel::standing(int row) const {
 QVariant QueueModel::data(const QModelIndex& index, int role) const {
   if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
   const QueueEntry& e = entry(index.row());
-  if (role == IdRole) return e.id;
-  if (role == ProblemRole) return e.problem;
-  if (role == Qt::ToolTipRole) return e.problem.isEmpty() ? standing(index.row()) : e.problem;
+  if (role == IdRole) return words(e.id);
+  if (role == ProblemRole) return words(e.problem);
+  if (role == Qt::ToolTipRole) {
+    return e.problem.empty() ? standing(index.row()) : words(e.problem);
+  }
   if (role != Qt::DisplayRole) return {};
   switch (index.column()) {
     case Name:
-      return e.name;
+      return words(e.name);
     case Kind:
-      if (!e.forkFrom.isEmpty()) return tr("Fork of %1").arg(e.forkFrom);
-      return e.resume.isEmpty() ? tr("New run") : tr("Goes on with %1").arg(e.resume);
+      if (!e.fork_from.empty()) return tr("Fork of %1").arg(words(e.fork_from));
+      return e.resume.empty() ? tr("New run") : tr("Goes on with %1").arg(words(e.resume));
     default:
       return standing(index.row());
   }
@@ -145,7 +152,7 @@ QStringList QueueModel::mimeTypes() const {
 QMimeData* QueueModel::mimeData(const QModelIndexList& indexes) const {
   if (indexes.isEmpty()) return nullptr;
   auto* data = new QMimeData;
-  data->setData(kMime, entry(indexes.first().row()).id.toUtf8());
+  data->setData(kMime, QByteArray::fromStdString(entry(indexes.first().row()).id));
   return data;
 }
 

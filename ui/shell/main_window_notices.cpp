@@ -121,9 +121,11 @@ void MainWindow::watchNews() {
   connect(&m_parts.launcher, &Launcher::startFailed, this,
           [this](const QString& tag, const QString& text) {
             for (const QueueEntry& entry : m_parts.launcher.queue()) {
-              if (entry.id != tag) continue;  // whoever started it by hand tells of it
+              if (entry.id != tag.toStdString())
+                continue;  // whoever started it by hand tells of it
               notify(QStringLiteral("error"),
-                     tr("%1 waits in the queue and cannot start. %2").arg(entry.name, text),
+                     tr("%1 waits in the queue and cannot start. %2")
+                         .arg(QString::fromStdString(entry.name), text),
                      tr("Show the queue"), [this] {
                        open({QStringLiteral("runs"),
                              {},

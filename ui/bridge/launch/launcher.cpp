@@ -48,27 +48,26 @@ QString Launcher::commandFor(const QString& specFile) {
   return "tessera train " + quoted;
 }
 
+void Launcher::launch(const LaunchOrder& order) {
+  tell(m_state->worker, [worker = m_state->worker, order] { worker->launch(order); });
+}
+
 void Launcher::start(const QString& specToml, const QString& tag) {
-  tell(m_state->worker,
-       [worker = m_state->worker,
-        order = LaunchOrder{.tag = tag, .spec = specToml, .parent = {}, .queued = {}}] {
-         worker->launch(order);
-       });
+  launch({.tag = tag.toStdString(), .spec = specToml.toStdString(), .parent = {}, .queued = {}});
 }
 
 void Launcher::resume(const QString& runId, const QString& tag) {
-  tell(m_state->worker,
-       [worker = m_state->worker,
-        order = LaunchOrder{.tag = tag, .spec = {}, .parent = runId, .queued = {}}] {
-         worker->launch(order);
-       });
+  launch({.tag = tag.toStdString(), .spec = {}, .parent = runId.toStdString(), .queued = {}});
 }
 
 void Launcher::fork(const QString& runId, std::int64_t step, const QString& specToml,
                     const QString& tag) {
-  const LaunchOrder order{
-      .tag = tag, .spec = specToml, .parent = runId, .fork = true, .step = step, .queued = {}};
-  tell(m_state->worker, [worker = m_state->worker, order] { worker->launch(order); });
+  launch({.tag = tag.toStdString(),
+          .spec = specToml.toStdString(),
+          .parent = runId.toStdString(),
+          .fork = true,
+          .step = step,
+          .queued = {}});
 }
 
 void Launcher::control(const QString& runId, Control control) {
@@ -92,18 +91,18 @@ void Launcher::changeQueue(const std::function<void(RunQueue&)>& change) {
 }
 
 void Launcher::enqueue(QueueEntry entry) {
-  if (entry.id.isEmpty()) entry.id = QUuid::createUuid().toString(QUuid::Id128);
+  if (entry.id.empty()) entry.id = QUuid::createUuid().toString(QUuid::Id128).toStdString();
   changeQueue([entry](RunQueue& queue) {
     if (!queue.find(entry.id)) queue.add(entry);
   });
 }
 
 void Launcher::moveInQueue(const QString& entryId, int to) {
-  changeQueue([entryId, to](RunQueue& queue) { queue.move(entryId, to); });
+  changeQueue([entryId = entryId.toStdString(), to](RunQueue& queue) { queue.move(entryId, to); });
 }
 
 void Launcher::removeFromQueue(const QString& entryId) {
-  changeQueue([entryId](RunQueue& queue) { queue.remove(entryId); });
+  changeQueue([entryId = entryId.toStdString()](RunQueue& queue) { queue.remove(entryId); });
 }
 
 void Launcher::setQueuePaused(bool paused) {
@@ -111,7 +110,7 @@ void Launcher::setQueuePaused(bool paused) {
 }
 
 void Launcher::retryQueued(const QString& entryId) {
-  changeQueue([entryId](RunQueue& queue) {
+  changeQueue([entryId = entryId.toStdString()](RunQueue& queue) {
     if (QueueEntry* entry = queue.find(entryId)) entry->problem.clear();
   });
 }

@@ -14,26 +14,14 @@
 #include <memory>
 #include <vector>
 
+#include "core/launch/run_queue.h"
 #include "core/run/run_folder.h"
 
+namespace tessera {
+struct LaunchOrder;
+}
+
 namespace tessera::ui {
-
-/// A run that waits. `spec` is TOML text, kept in the queue's file; survives restarts.
-struct QueueEntry {
-  QString id;    ///< of the entry
-  QString name;  ///< of the run to be
-  QString spec;
-  QString resume;              ///< id of a run to be resumed instead of a new one
-  QString forkFrom;            ///< id of the run it forks
-  std::int64_t forkStep = -1;  ///< of its checkpoint; -1: the newest
-  QString problem;             ///< why it could not be started; empty: none
-  QString announced;           ///< file that names the run once it has begun; empty: not tried
-
-  bool operator==(const QueueEntry&) const = default;
-};
-
-/// The queue as a value; run_queue.h.
-struct RunQueue;
 
 class Launcher : public QObject {
   Q_OBJECT
@@ -57,6 +45,7 @@ class Launcher : public QObject {
 
   const std::vector<QueueEntry>& queue() const;
   bool queuePaused() const;
+  /// An entry without an id is given one. The queue survives restarts.
   void enqueue(QueueEntry entry);
   void moveInQueue(const QString& entryId, int to);
   void removeFromQueue(const QString& entryId);
@@ -84,6 +73,7 @@ class Launcher : public QObject {
  private:
   class Worker;
   struct State;
+  void launch(const LaunchOrder& order);
   void changeQueue(const std::function<void(RunQueue&)>& change);
   void takeQueue(const RunQueue& queue, quint64 changes);
   void takeLocalRun(const QString& id);

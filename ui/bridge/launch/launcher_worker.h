@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The worker of the Launcher: starts programs, waits for their ends, owns the queue's file. Shared
-// by the launcher's files.
+// The worker of the Launcher: a LaunchDesk with a clock, in a thread of its own. Shared by the
+// launcher's two files.
 #pragma once
 
 #include <QObject>
@@ -8,14 +8,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "core/launch/launch_desk.h"
 #include "ui/bridge/desktop/worker_thread.h"
 #include "ui/bridge/launch/launcher.h"
-#include "ui/bridge/launch/local_runs.h"
-#include "ui/bridge/launch/run_queue.h"
 
 namespace tessera {
 class Library;
@@ -23,17 +20,7 @@ class Library;
 
 namespace tessera::ui {
 
-/// What is to be started.
-struct LaunchOrder {
-  QString tag;
-  QString spec;    ///< TOML; empty for a plain resume
-  QString parent;  ///< id of the run to resume or to fork; empty: a new run
-  bool fork = false;
-  std::int64_t step = -1;
-  QString queued;  ///< id of the queue's entry; empty: by hand
-};
-
-class Launcher::Worker : public QObject {
+class Launcher::Worker : public QObject, public LaunchListener {
  public:
   Worker(std::shared_ptr<Mailbox> mailbox, Launcher* launcher);
   ~Worker() override;
@@ -44,48 +31,27 @@ class Launcher::Worker : public QObject {
   void changeQueue(const std::function<void(RunQueue&)>& change);
 
  private:
-  struct Child {
-    pid_t pid = -1;
-    LaunchOrder order;
-    std::filesystem::path files;  ///< without the suffix: .toml, .log, .id
-    std::optional<RunFolder> run;
-    bool told = false;  ///< started() was sent
-  };
-
-  std::filesystem::path folderOf(const QString& runId);
-  std::filesystem::path launchFiles(const LaunchOrder& order);
-  std::vector<std::string> argumentsOf(const LaunchOrder& order,
-                                       const std::filesystem::path& files);
-  void watchChildren();
-  bool lookForRun(Child& child);
-  void finish(Child& child, int waitStatus);
-  void startFailed(const LaunchOrder& order, const QString& message);
-  void begun(const LaunchOrder& order, const QString& runId);
-  void pruneOldFiles();
-
-  void loadQueue();
-  void saveQueue();
-  void publishQueue();
-  void queueFailed(const QString& message);
-  bool holdsQueue();
-  void forgetBegunEntries();
-  void advance();
+  std::unique_ptr<RunHost> makeHost();
+  Library& library();
+  std::filesystem::path folderOf(const std::string& run);
   void lookAround();
+
+  void begun(const LaunchOrder& order, const std::string& run) override;
+  void start_failed(const LaunchOrder& order, const std::string& message, int exitCode) override;
+  void ended(const std::string& run, int exitCode) override;
+  void queue_changed(const RunQueue& queue) override;
+  void running_changed(const std::string& run) override;
+  void trouble(const std::string& message) override;
+  void queue_set_aside(const std::string& message, const std::string& aside) override;
 
   std::shared_ptr<Mailbox> m_mailbox;
   Launcher* m_launcher;
   std::unique_ptr<Library> m_library;
-  std::vector<Child> m_children;
+  std::unique_ptr<LaunchDesk> m_desk;  ///< null where it could not be made
+  std::string m_broken;                ///< why it could not be made
   QTimer* m_childTimer = nullptr;
   QTimer* m_aroundTimer = nullptr;
-
-  RunQueue m_queue;
-  QString m_queueFile;
-  QString m_told;  ///< the failure that was told last
-  int m_queueLock = -1;
   quint64 m_changes = 0;
-  LocalRuns m_localRuns;
-  std::string m_localRun;
 };
 
 }  // namespace tessera::ui

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "ui/bridge/runs/log_tail.h"
 
-#include <QFile>
 #include <QTimer>
 
+#include "core/history/text_tail.h"
 #include "ui/bridge/desktop/worker_thread.h"
 
 namespace tessera::ui {
 
 namespace {
 constexpr int kPollMs = 200;
-constexpr qint64 kMostBytesPerPoll = 4 << 20;
-constexpr qsizetype kMostLineBytes = 16 << 10, kBatch = 5'000;
-constexpr qint64 kUsualLineBytes = 120;
+constexpr qsizetype kBatch = 5'000;
 }  // namespace
 
 class LogTail::Worker : public QObject {
@@ -26,15 +24,9 @@ class LogTail::Worker : public QObject {
     connect(m_timer, &QTimer::timeout, this, [this] { poll(); });
   }
   void follow(const QString& path, int mostLines, quint64 generation) {
-    m_path = path;
+    m_follows = !path.isEmpty();
     m_generation = generation;
-    m_offset = 0;
-    m_rest.clear();
-    QFile file(path);
-    if (!path.isEmpty() && file.exists()) {
-      m_offset = std::max<qint64>(0, file.size() - mostLines * kUsualLineBytes);
-    }
-    m_inLine = m_offset > 0;
+    m_tail = m_follows ? TextTail(path.toStdString(), mostLines) : TextTail();
     resume();
   }
   void pause(bool paused) {
@@ -44,44 +36,24 @@ class LogTail::Worker : public QObject {
 
  private:
   void resume() {
-    if (m_path.isEmpty() || m_paused) return m_timer->stop();
+    if (!m_follows || m_paused) return m_timer->stop();
     m_timer->start();
     poll();
   }
 
   void poll() {
-    QFile file(m_path);
-    if (!file.open(QIODevice::ReadOnly)) return;
-    if (file.size() < m_offset) {
-      m_offset = 0;
-      m_rest.clear();
-      m_inLine = false;
+    const TextTail::News news = m_tail.poll();
+    if (news.replaced) {
       post([](LogTail* owner) { Q_EMIT owner->restarted(); });
     }
-    if (file.size() == m_offset || !file.seek(m_offset)) return;
-    const QByteArray bytes = file.read(kMostBytesPerPoll);
-    m_offset += bytes.size();
-    take(bytes);
-    // More is there: after others had their turn.
-    if (bytes.size() == kMostBytesPerPoll) tell(this, [this] { poll(); });
-  }
-
-  void take(const QByteArray& bytes) {
-    m_rest += bytes;
     QStringList batch;
-    qsizetype from = 0;
-    for (qsizetype end; (end = m_rest.indexOf('\n', from)) >= 0; from = end + 1) {
-      if (std::exchange(m_inLine, false)) continue;  // it began before the place we started at
-      batch += QString::fromUtf8(m_rest.constData() + from, std::min(end - from, kMostLineBytes));
+    for (const std::string& line : news.lines) {
+      batch += QString::fromStdString(line);
       if (batch.size() == kBatch) send(std::exchange(batch, {}));
     }
-    m_rest.remove(0, from);
-    if (m_rest.size() > kMostLineBytes) {
-      batch += QString::fromUtf8(m_rest.left(kMostLineBytes));
-      m_rest.clear();
-      m_inLine = true;
-    }
     if (!batch.isEmpty()) send(std::move(batch));
+    // More is there: after others had their turn.
+    if (news.more) tell(this, [this] { poll(); });
   }
 
   void send(QStringList batch) {
@@ -97,11 +69,9 @@ class LogTail::Worker : public QObject {
   std::shared_ptr<Mailbox> m_mailbox;
   LogTail* m_owner;
   QTimer* m_timer = nullptr;
-  QString m_path;
+  TextTail m_tail;
   quint64 m_generation = 0;
-  qint64 m_offset = 0;
-  QByteArray m_rest;
-  bool m_inLine = false, m_paused = false;
+  bool m_follows = false, m_paused = false;
 };
 
 struct LogTail::State {

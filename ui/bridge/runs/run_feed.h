@@ -9,8 +9,8 @@
 #include <memory>
 #include <optional>
 
+#include "core/history/run_history.h"
 #include "core/run/run_folder.h"
-#include "ui/bridge/runs/run_history.h"
 
 namespace tessera::ui {
 

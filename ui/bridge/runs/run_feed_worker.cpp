@@ -207,7 +207,7 @@ bool RunFeed::Worker::noteFrame(std::uint64_t offset, std::uint64_t sequence,
   if (kind_of_payload(payload) != "experts") return true;
   if (m_mailbox->closed()) throw Cancelled();
   try {
-    m_heads.push_back(ExpertsIndex::headOf(sequence, payload));
+    m_heads.push_back(ExpertsIndex::head_of(sequence, payload));
     m_headOffsets[sequence] = offset;
     return false;
   } catch (const Error&) {
@@ -216,7 +216,7 @@ bool RunFeed::Worker::noteFrame(std::uint64_t offset, std::uint64_t sequence,
 }
 
 void RunFeed::Worker::index(const Event& event) {
-  if (const auto stands = m_fold.take(event)) m_experts->truncateAfter(*stands);
+  if (const auto stands = m_fold.take(event)) m_experts->truncate_after(*stands);
   if (std::holds_alternative<ExpertsEvent>(event.body)) {
     const auto place = m_headOffsets.find(event.sequence);
     if (place != m_headOffsets.end()) m_experts->add(expertsStep(event), place->second);
@@ -290,7 +290,7 @@ void RunFeed::Worker::advanceFan() {
   auto& [layer, fan] = *m_fans.begin();
   try {
     for (std::size_t i = 0; i < kFanSlice && fan.next < fan.steps.size(); ++i) {
-      if (auto point = m_experts->layerAt(fan.steps[fan.next++], layer)) {
+      if (auto point = m_experts->layer_at(fan.steps[fan.next++], layer)) {
         fan.points->push_back(std::move(*point));
       }
     }

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/events/step_fold.h"
+#include "core/history/experts_index.h"
 #include "ui/bridge/desktop/worker_thread.h"
-#include "ui/bridge/runs/experts_index.h"
 #include "ui/bridge/runs/run_feed.h"
 
 namespace tessera::ui {

@@ -269,18 +269,18 @@ void ConfigurePage::launch() {
 void ConfigurePage::enqueue() {
   if (!m_enqueue->isEnabled()) return;
   QueueEntry entry;
-  entry.id = QUuid::createUuid().toString(QUuid::Id128);
-  entry.name = word(m_draft.spec().run.name);
-  entry.spec = word(m_draft.resolved());
+  entry.id = QUuid::createUuid().toString(QUuid::Id128).toStdString();
+  entry.name = m_draft.spec().run.name;
+  entry.spec = m_draft.resolved();
   const DraftOrigin& origin = m_draft.origin();
   if (origin.kind == DraftOrigin::Kind::Fork) {
-    entry.forkFrom = origin.name;
-    entry.forkStep = origin.step;
+    entry.fork_from = origin.name.toStdString();
+    entry.fork_step = origin.step;
   }
   Launcher& launcher = studio().launcher;
   launcher.enqueue(entry);
-  studio().navigator.toast(tr("%1 waits in the queue").arg(entry.name),
-                           [&launcher, id = entry.id] { launcher.removeFromQueue(id); });
+  studio().navigator.toast(tr("%1 waits in the queue").arg(word(entry.name)),
+                           [&launcher, id = word(entry.id)] { launcher.removeFromQueue(id); });
 }
 
 void ConfigurePage::save() {

@@ -21,7 +21,7 @@ class ExpertsSource : public QObject {
 
   RunFeed& feed() const { return *m_feed; }
   /// Logged steps.
-  const std::vector<std::int64_t>& steps() const { return m_feed->history().expertSteps; }
+  const std::vector<std::int64_t>& steps() const { return m_feed->history().expert_steps; }
   /// The logged step at or before `step`, -1 for the newest; -1: none.
   std::int64_t loggedStep(std::int64_t step) const;
   /// Its place among the logged steps; -1: none.

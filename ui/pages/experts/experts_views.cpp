@@ -217,7 +217,7 @@ void ExpertsPage::fillFan(const std::vector<ExpertsEvent>& points) {
     experts = e.experts;
     steps.push_back(e.step);
     values.insert(values.end(), e.biases.begin(), e.biases.end());
-    const std::int64_t row = history.rowOfStep(e.step);
+    const std::int64_t row = history.row_of_step(e.step);
     const bool known = row >= 0 && std::size_t(row) < speeds.size();
     speed.push_back(known ? speeds.at(std::size_t(row)) : std::nanf(""));
   }

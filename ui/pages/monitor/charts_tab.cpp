@@ -9,7 +9,7 @@
 #include "core/spec/curriculum.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
-#include "ui/bridge/runs/run_numbers.h"
+#include "ui/bridge/runs/numbers_note.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
 #include "ui/widgets/chart/chart_grid.h"
@@ -183,10 +183,14 @@ void ChartsTab::exportAll() {
   const auto chosen = [this, log = m_feed->folder()->events_path()](const QString& file) {
     const std::int64_t task = m_studio.tasks.begin(tr("Saving %1").arg(file));
     inBackground(
-        this, [log, file] { return writeRunNumbers(log, file, numbersFormatOf(file)); },
+        this,
+        [log, file = file.toStdString()] {
+          return write_run_numbers(log, file, numbers_format_of(file));
+        },
         [this, file, task](const NumbersWritten& written) {
-          m_studio.tasks.finish(task, written.error);
-          saved(file, written.error, written.note());
+          const QString error = QString::fromStdString(written.error);
+          m_studio.tasks.finish(task, error);
+          saved(file, error, numbersNote(written));
         });
   };
   auto* dialog = fileDialog(this, this, tr("Save everything that was logged"), chosen,

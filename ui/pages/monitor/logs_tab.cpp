@@ -80,7 +80,7 @@ bool LogsTab::showStep(std::int64_t step) {
   m_wanted = -1;
   if (!m_feed) return false;
   const RunHistory& history = m_feed->history();
-  const std::int64_t row = history.rowOfStep(step);
+  const std::int64_t row = history.row_of_step(step);
   auto* list = m_view->findChild<QListView*>();
   if (row < 0 || !list) return false;
   if (m_view->model().rowCount() == 0) {

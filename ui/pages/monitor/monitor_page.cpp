@@ -156,7 +156,7 @@ void MonitorPage::refreshPicked() {
   if (!shown) return;
   const RunHistory& h = m_feed->history();
   QStringList parts{tr("Step %1").arg(numbers::whole(step))};
-  const std::int64_t row = h.rowOfStep(step);
+  const std::int64_t row = h.row_of_step(step);
   if (row >= 0) {
     const auto i = std::size_t(row);
     const auto add = [&](Metric metric, const QString& name) {

@@ -65,7 +65,7 @@ void RanksTab::refresh() {
   if (!m_feed) return;
   const RunStatus& s = m_feed->status();
   const RunHistory& h = m_feed->history();
-  const std::int64_t picked = m_step >= 0 ? h.rowOfStep(m_step) : -1;
+  const std::int64_t picked = m_step >= 0 ? h.row_of_step(m_step) : -1;
   const std::size_t row = picked >= 0 ? std::size_t(picked) : h.rows() - 1;
   const Series& memory = h.metric(Metric::Memory);
   double seconds = std::nan(""), used = std::nan("");

@@ -8,8 +8,8 @@
 #include <QStringList>
 #include <vector>
 
+#include "core/history/run_history.h"
 #include "core/spec/spec.h"
-#include "ui/bridge/runs/run_history.h"
 
 namespace tessera::ui {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ui/bridge/desktop/tasks.h"
-#include "ui/bridge/runs/run_numbers.h"
+#include "ui/bridge/runs/numbers_note.h"
 #include "ui/pages/runs/run_actions.h"
 #include "ui/widgets/chart/background.h"
 
@@ -34,13 +34,13 @@ void NumbersExport::next() {
   const QString file = m_targetIsFile ? m_target : m_target + '/' + id + ".csv";
   inBackground(
       this,
-      [log, file, cancel = m_cancel] {
-        return writeRunNumbers(log, file, numbersFormatOf(file), cancel);
+      [log, file = file.toStdString(), cancel = m_cancel] {
+        return write_run_numbers(log, file, numbers_format_of(file), cancel);
       },
       [this, id](const NumbersWritten& written) {
         if (written.cancelled) return;
-        if (!written.error.isEmpty()) return finish(written.error);
-        if (const QString note = written.note(); !note.isEmpty()) {
+        if (!written.error.empty()) return finish(QString::fromStdString(written.error));
+        if (const QString note = numbersNote(written); !note.isEmpty()) {
           m_notes << QStringLiteral("%1: %2").arg(id, note);
         }
         ++m_done;

@@ -117,7 +117,7 @@ QWidget* QueueView::buildButtons() {
 
 QString QueueView::current() const {
   const auto rows = m_view->selectionModel()->selectedRows();
-  return rows.isEmpty() ? QString() : m_model.entry(rows.first().row()).id;
+  return rows.isEmpty() ? QString() : QString::fromStdString(m_model.entry(rows.first().row()).id);
 }
 
 void QueueView::select(const QString& entryId) {
@@ -139,11 +139,12 @@ void QueueView::removeCurrent() {
   const QueueEntry entry = m_model.entry(row);
   m_studio.launcher.removeFromQueue(id);
   if (m_model.rowCount() > 0) m_view->selectRow(std::min(row, m_model.rowCount() - 1));
-  m_studio.navigator.toast(tr("%1 was taken out of the queue").arg(entry.name),
-                           [&launcher = m_studio.launcher, entry, row] {
-                             launcher.enqueue(entry);
-                             launcher.moveInQueue(entry.id, row);
-                           });
+  m_studio.navigator.toast(
+      tr("%1 was taken out of the queue").arg(QString::fromStdString(entry.name)),
+      [&launcher = m_studio.launcher, entry, row] {
+        launcher.enqueue(entry);
+        launcher.moveInQueue(QString::fromStdString(entry.id), row);
+      });
 }
 
 void QueueView::refresh() {
@@ -158,7 +159,7 @@ void QueueView::refresh() {
   setEnabledBecause(m_up, row > 0, row < 0 ? choose : tr("It is the first"));
   setEnabledBecause(m_down, row >= 0 && row + 1 < rows, row < 0 ? choose : tr("It is the last"));
   setEnabledBecause(m_remove, row >= 0, choose);
-  setEnabledBecause(m_again, row >= 0 && !m_model.entry(row).problem.isEmpty(),
+  setEnabledBecause(m_again, row >= 0 && !m_model.entry(row).problem.empty(),
                     row < 0 ? choose : tr("It has not failed to start"));
   const QString running = m_studio.launcher.localRun();
   m_standing->setText(running.isEmpty() ? tr("No run is running on this machine")

@@ -71,8 +71,8 @@ void RunActions::addRunning() {
   queueResume = add(tr("Resume when the machine is free"), "queue", [this] {
     for (const RunRow* row : rows()) {
       QueueEntry entry;
-      entry.name = QString::fromStdString(row->name);
-      entry.resume = QString::fromStdString(row->id);
+      entry.name = row->name;
+      entry.resume = row->id;
       m_studio.launcher.enqueue(entry);
     }
     m_studio.navigator.toast(tr("Added to the queue"));

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ui/bridge/runs/series.h"
+#include "core/history/series.h"
 #include "ui/widgets/chart/x_column.h"
 
 namespace tessera::ui::chart {

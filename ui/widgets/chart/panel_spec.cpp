@@ -3,7 +3,7 @@
 
 #include <QCoreApplication>
 
-#include "ui/bridge/runs/run_history.h"
+#include "core/history/run_history.h"
 
 namespace tessera::ui {
 

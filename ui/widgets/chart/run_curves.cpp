@@ -146,7 +146,7 @@ RunCurves::Curve RunCurves::curve(const QString& key) const {
   if (key.startsWith(QLatin1String("max_vio/"))) {
     bool ok = false;
     const int layer = key.mid(8).toInt(&ok);
-    const auto& layers = m_history->layerMaxVio;
+    const auto& layers = m_history->layer_max_vio;
     if (!ok || layer < 0 || layer >= static_cast<int>(layers.size())) return {};
     return shown(layers[static_cast<std::size_t>(layer)], m_x, false);
   }
@@ -162,7 +162,8 @@ RunCurves::Curve RunCurves::curve(const QString& key) const {
 
 std::size_t RunCurves::generation() const {
   // Layers are in a vector that may move when the first step of a run is read.
-  const auto layers = m_history ? reinterpret_cast<std::size_t>(m_history->layerMaxVio.data()) : 0;
+  const auto layers =
+      m_history ? reinterpret_cast<std::size_t>(m_history->layer_max_vio.data()) : 0;
   return layers * 31 + static_cast<std::size_t>(m_revision);
 }
 
@@ -176,7 +177,7 @@ QStringList RunCurves::keys(const QString& pattern) const {
     if (key.startsWith(stem) && !series.empty()) found << key;
   }
   if (stem == QLatin1String("max_vio/") && m_history) {
-    for (std::size_t i = 0; i < m_history->layerMaxVio.size(); ++i) {
+    for (std::size_t i = 0; i < m_history->layer_max_vio.size(); ++i) {
       const QString key = stem + QString::number(i);
       if (curve(key).values) found << key;
     }

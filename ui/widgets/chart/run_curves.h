@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/config/model_config.h"
-#include "ui/bridge/runs/run_history.h"
+#include "core/history/run_history.h"
 #include "ui/widgets/chart/x_column.h"
 
 namespace tessera::ui {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "ui/bridge/runs/series.h"
+#include "core/history/series.h"
 
 namespace tessera::ui::chart {
 

@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/runs/run_numbers.h"
+#include "core/history/run_numbers.h"
 
 #include <fmt/format.h>
 
-#include <QCoreApplication>
-#include <QSaveFile>
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/events/step_fold.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 namespace {
 using nlohmann::json;
 
 constexpr std::size_t kAtOnce = 4096;
 constexpr std::size_t kFlushBytes = 1u << 16;
-
-QString say(const char* text) {
-  return QCoreApplication::translate("RunNumbers", text);
-}
 
 struct Cancelled {};
 
@@ -47,21 +43,21 @@ class Table {
   }
 
   void take(const Event& event) {
-    if (const auto stands = fold_.take(event)) cutAfter(*stands);
+    if (const auto stands = fold_.take(event)) cut_after(*stands);
     if (const auto* step = std::get_if<StepEvent>(&event.body)) {
-      Row& row = rowOf(step->step);
+      Row& row = row_of(step->step);
       row.trained = true;
-      addObject(row, to_json(event));
+      add_object(row, to_json(event));
     } else if (const auto* validation = std::get_if<ValidationEvent>(&event.body)) {
-      Row& row = rowOf(validation->step);
+      Row& row = row_of(validation->step);
       row.validated = true;
-      addValidation(row, event, *validation);
+      add_validation(row, event, *validation);
     }
   }
 
   const std::vector<std::string>& columns() const { return columns_; }
   const std::vector<Row>& rows() const { return rows_; }
-  qint64 undone() const { return undone_; }
+  std::int64_t undone() const { return undone_; }
 
  private:
   std::size_t column(const std::string& name) {
@@ -70,14 +66,14 @@ class Table {
     return at->second;
   }
 
-  void cutAfter(std::int64_t step) {
+  void cut_after(std::int64_t step) {
     while (!rows_.empty() && rows_.back().step > step) {
       undone_ += (rows_.back().trained ? 1 : 0) + (rows_.back().validated ? 1 : 0);
       rows_.pop_back();
     }
   }
 
-  Row& rowOf(std::int64_t step) {
+  Row& row_of(std::int64_t step) {
     if (rows_.empty() || rows_.back().step != step) rows_.push_back({step, false, false, {}});
     return rows_.back();
   }
@@ -94,7 +90,7 @@ class Table {
     }
   }
 
-  void addObject(Row& row, const json& object) {
+  void add_object(Row& row, const json& object) {
     for (const auto& [name, value] : object.items()) {
       if (name == "seq" || name == "kind") continue;
       if (!value.is_array()) {
@@ -108,7 +104,7 @@ class Table {
   }
 
   /// A step that was trained keeps its own tokens and time.
-  void addValidation(Row& row, const Event& event, const ValidationEvent& validation) {
+  void add_validation(Row& row, const Event& event, const ValidationEvent& validation) {
     if (!row.trained) {
       set(row, "step", validation.step);
       set(row, "tokens", validation.tokens);
@@ -123,38 +119,33 @@ class Table {
   std::vector<std::string> columns_;
   std::unordered_map<std::string, std::size_t> places_;
   std::vector<Row> rows_;
-  qint64 undone_ = 0;
+  std::int64_t undone_ = 0;
   StepFold fold_;
 };
 
 /// Writes in pieces, so that a million rows do not stand in memory as text.
 class Writer {
  public:
-  explicit Writer(const QString& file) : file_(file) {
-    if (!file_.open(QIODevice::WriteOnly)) fail();
-  }
+  /// A link stays one: what it names is replaced.
+  explicit Writer(const std::filesystem::path& file)
+      : file_(std::filesystem::is_symlink(file) ? std::filesystem::weakly_canonical(file) : file) {}
   fmt::memory_buffer& text() { return text_; }
   void flush(bool all = false) {
     if (!all && text_.size() < kFlushBytes) return;
-    const auto size = static_cast<qint64>(text_.size());
-    if (file_.write(text_.data(), size) != size) fail();
+    file_.write({text_.data(), text_.size()});
     text_.clear();
   }
   void commit() {
     flush(true);
-    if (!file_.commit()) fail();
+    file_.commit();
   }
 
  private:
-  [[noreturn]] void fail() {
-    throw Error(file_.fileName().toStdString(),
-                "was not written: " + file_.errorString().toStdString());
-  }
-  QSaveFile file_;
+  AtomicFile file_;
   fmt::memory_buffer text_;
 };
 
-void addField(fmt::memory_buffer& out, std::string_view text) {
+void add_field(fmt::memory_buffer& out, std::string_view text) {
   if (text.find_first_of(",\"\n\r") == std::string_view::npos) return out.append(text);
   out.push_back('"');
   for (const char c : text) {
@@ -164,22 +155,22 @@ void addField(fmt::memory_buffer& out, std::string_view text) {
   out.push_back('"');
 }
 
-void addCell(fmt::memory_buffer& out, const Cell& cell) {
+void add_cell(fmt::memory_buffer& out, const Cell& cell) {
   if (cell.kind == Cell::Kind::Whole) fmt::format_to(std::back_inserter(out), "{}", cell.whole);
   if (cell.kind == Cell::Kind::Real) fmt::format_to(std::back_inserter(out), "{}", cell.real);
 }
 
-void writeTable(const Table& table, Writer& writer) {
+void write_table(const Table& table, Writer& writer) {
   fmt::memory_buffer& out = writer.text();
   for (std::size_t c = 0; c < table.columns().size(); ++c) {
     if (c > 0) out.push_back(',');
-    addField(out, table.columns()[c]);
+    add_field(out, table.columns()[c]);
   }
   out.push_back('\n');
   for (const Row& row : table.rows()) {
     for (std::size_t c = 0; c < table.columns().size(); ++c) {
       if (c > 0) out.push_back(',');
-      if (c < row.cells.size()) addCell(out, row.cells[c]);
+      if (c < row.cells.size()) add_cell(out, row.cells[c]);
     }
     out.push_back('\n');
     writer.flush();
@@ -187,42 +178,28 @@ void writeTable(const Table& table, Writer& writer) {
 }
 
 template <class Take>
-QString readLog(EventReader& reader, const std::atomic<bool>* cancel, const Take& take) {
+std::string read_log(EventReader& reader, const std::atomic<bool>* cancel, const Take& take) {
   std::vector<Event> events;
   do {
     if (cancel && *cancel) throw Cancelled();
     events = reader.poll(kAtOnce);
     for (const Event& event : events) take(event);
   } while (!events.empty());
-  QStringList damage;
-  for (const LogDamage& one : reader.damage()) damage << QString::fromStdString(one.text());
-  return damage.join(QStringLiteral("; "));
+  std::vector<std::string> damage;
+  for (const LogDamage& one : reader.damage()) damage.push_back(one.text());
+  return fmt::format("{}", fmt::join(damage, "; "));
 }
 }  // namespace
 
-NumbersFormat numbersFormatOf(const QString& file) {
-  return file.endsWith(QLatin1String(".jsonl"), Qt::CaseInsensitive) ||
-                 file.endsWith(QLatin1String(".json"), Qt::CaseInsensitive)
-             ? NumbersFormat::JsonLines
-             : NumbersFormat::Csv;
+NumbersFormat numbers_format_of(const std::filesystem::path& file) {
+  std::string end = file.extension().string();
+  for (char& c : end) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return end == ".jsonl" || end == ".json" ? NumbersFormat::JsonLines : NumbersFormat::Csv;
 }
 
-QString NumbersWritten::note() const {
-  QStringList notes;
-  if (undone > 0) {
-    notes << say(QT_TRANSLATE_NOOP("RunNumbers",
-                                   "%1 rows that a resume or a rollback undid are left out"))
-                 .arg(undone);
-  }
-  if (!damage.isEmpty()) {
-    notes << say(QT_TRANSLATE_NOOP("RunNumbers", "the log is damaged: %1")).arg(damage);
-  }
-  return notes.join(QStringLiteral("; "));
-}
-
-NumbersWritten writeRunNumbers(const std::filesystem::path& log, const QString& file,
-                               NumbersFormat format,
-                               const std::shared_ptr<const std::atomic<bool>>& cancel) {
+NumbersWritten write_run_numbers(const std::filesystem::path& log,
+                                 const std::filesystem::path& file, NumbersFormat format,
+                                 const std::shared_ptr<const std::atomic<bool>>& cancel) {
   NumbersWritten written;
   try {
     if (!std::filesystem::exists(log)) {
@@ -231,7 +208,7 @@ NumbersWritten writeRunNumbers(const std::filesystem::path& log, const QString& 
     EventReader reader(log);
     Writer writer(file);
     if (format == NumbersFormat::JsonLines) {
-      written.damage = readLog(reader, cancel.get(), [&](const Event& event) {
+      written.damage = read_log(reader, cancel.get(), [&](const Event& event) {
         fmt::format_to(std::back_inserter(writer.text()), "{}\n", to_json_line(event));
         writer.flush();
         ++written.rows;
@@ -240,18 +217,18 @@ NumbersWritten writeRunNumbers(const std::filesystem::path& log, const QString& 
       reader.set_kinds({"step", "validation", "resume", "rollback"});
       Table table;
       written.damage =
-          readLog(reader, cancel.get(), [&](const Event& event) { table.take(event); });
-      writeTable(table, writer);
-      written.rows = static_cast<qint64>(table.rows().size());
+          read_log(reader, cancel.get(), [&](const Event& event) { table.take(event); });
+      write_table(table, writer);
+      written.rows = static_cast<std::int64_t>(table.rows().size());
       written.undone = table.undone();
     }
     writer.commit();
   } catch (const Cancelled&) {
     written.cancelled = true;
   } catch (const std::exception& problem) {
-    written.error = QString::fromUtf8(problem.what());
+    written.error = problem.what();
   }
   return written;
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/runs/series.h"
+#include "core/history/series.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-namespace tessera::ui {
+namespace tessera {
 
 void Bucket::add(float value) {
   if (!std::isfinite(value)) {
@@ -40,39 +40,39 @@ void Bucket::add(const Bucket& next) {
 }
 
 void Series::append(float value) {
-  m_values.push_back(value);
-  if (m_values.size() % kFan == 0) completeNodes();
+  values_.push_back(value);
+  if (values_.size() % kFan == 0) complete_nodes();
 }
 
 void Series::assign(std::vector<float> values) {
-  m_values = std::move(values);
-  m_levels.clear();
-  completeNodes();
+  values_ = std::move(values);
+  levels_.clear();
+  complete_nodes();
 }
 
 void Series::truncate(std::size_t size) {
-  if (size >= m_values.size()) return;
-  m_values.resize(size);
-  for (auto& level : m_levels) {
+  if (size >= values_.size()) return;
+  values_.resize(size);
+  for (auto& level : levels_) {
     size /= kFan;
     level.resize(size);
   }
-  while (!m_levels.empty() && m_levels.back().empty()) m_levels.pop_back();
+  while (!levels_.empty() && levels_.back().empty()) levels_.pop_back();
 }
 
 /// Adds the buckets whose children are all there.
-void Series::completeNodes() {
-  std::size_t children = m_values.size();
+void Series::complete_nodes() {
+  std::size_t children = values_.size();
   for (std::size_t l = 0; children >= kFan; ++l) {
-    if (l == m_levels.size()) m_levels.emplace_back();
-    std::vector<Bucket>& level = m_levels[l];
+    if (l == levels_.size()) levels_.emplace_back();
+    std::vector<Bucket>& level = levels_[l];
     for (std::size_t node = level.size(); node < children / kFan; ++node) {
       Bucket bucket;
       for (std::size_t child = node * kFan; child < (node + 1) * kFan; ++child) {
         if (l == 0) {
-          bucket.add(m_values[child]);
+          bucket.add(values_[child]);
         } else {
-          bucket.add(m_levels[l - 1][child]);
+          bucket.add(levels_[l - 1][child]);
         }
       }
       level.push_back(bucket);
@@ -84,22 +84,22 @@ void Series::completeNodes() {
 // From both ends towards the middle and up a level at a time. What is left at a level begins and
 // ends at multiples of kFan, so its parents are whole.
 Bucket Series::bucket(std::size_t from, std::size_t to) const {
-  to = std::min(to, m_values.size());
+  to = std::min(to, values_.size());
   Bucket left, right;
-  const auto addRight = [&right](auto value) {
+  const auto add_right = [&right](auto value) {
     Bucket before;
     before.add(value);
     before.add(right);
     right = before;
   };
-  for (; from < to && from % kFan != 0; ++from) left.add(m_values[from]);
-  for (; from < to && to % kFan != 0; --to) addRight(m_values[to - 1]);
+  for (; from < to && from % kFan != 0; ++from) left.add(values_[from]);
+  for (; from < to && to % kFan != 0; --to) add_right(values_[to - 1]);
   for (std::size_t l = 0; from < to; ++l) {
-    const std::vector<Bucket>& level = m_levels[l];
+    const std::vector<Bucket>& level = levels_[l];
     from /= kFan;
     to /= kFan;
     for (; from < to && from % kFan != 0; ++from) left.add(level[from]);
-    for (; from < to && to % kFan != 0; --to) addRight(level[to - 1]);
+    for (; from < to && to % kFan != 0; --to) add_right(level[to - 1]);
   }
   left.add(right);
   return left;
@@ -111,7 +111,7 @@ constexpr std::size_t kShort = 192;
 constexpr std::size_t kLanes = 8;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-bool isFinite(float value) {
+bool is_finite(float value) {
   return std::abs(value) <= std::numeric_limits<float>::max();  // false for NaN
 }
 
@@ -151,38 +151,38 @@ inline Extremes joined(Extremes a, const Bucket& b) {
   return joined(a, Extremes{b.min, b.max, b.values});
 }
 
-Extremes scanEach(const float* values, std::size_t count) {
+Extremes scan_each(const float* values, std::size_t count) {
   Extremes e;
   for (std::size_t i = 0; i < count; ++i) {
-    if (isFinite(values[i])) e = joined(e, Extremes{values[i], values[i], 1});
+    if (is_finite(values[i])) e = joined(e, Extremes{values[i], values[i], 1});
   }
   return e;
 }
 
 inline Extremes scan(const float* values, std::size_t count) {
-  if (count < kLanes) return scanEach(values, count);
+  if (count < kLanes) return scan_each(values, count);
   Lanes lanes;
   for (std::size_t i = 0; i + kLanes <= count; i += kLanes) lanes.add(values + i);
   lanes.add(values + count - kLanes);  // some of them twice, which changes nothing
   lanes.fold<4, 5, 6, 7, 0, 1, 2, 3>();
   lanes.fold<2, 3, 0, 1, 6, 7, 4, 5>();
   lanes.fold<1, 0, 3, 2, 5, 4, 7, 6>();
-  if (std::isnan(lanes.odd[0])) return scanEach(values, count);
+  if (std::isnan(lanes.odd[0])) return scan_each(values, count);
   return {lanes.low[0], lanes.high[0], static_cast<std::uint32_t>(count)};
 }
 }  // namespace
 
 // Inline, so that extremes stay in registers: as the result of a call they go through memory, are
 // written in parts and read as a whole, and the processor waits for that as long as for the scan.
-inline Extremes Series::extremesOf(std::size_t from, std::size_t to) const {
+inline Extremes Series::extremes_of(std::size_t from, std::size_t to) const {
   if (from >= to) return {};
-  const float* values = m_values.data();
+  const float* values = values_.data();
   if (to - from <= kShort) return scan(values + from, to - from);
   const std::size_t left = (from + kFan - 1) / kFan * kFan, right = to / kFan * kFan;
   Extremes e = joined(scan(values + from, left - from), scan(values + right, to - right));
   from = left / kFan;
   to = right / kFan;
-  for (const std::vector<Bucket>& level : m_levels) {
+  for (const std::vector<Bucket>& level : levels_) {
     if (to - from < 2 * kFan) {
       for (; from < to; ++from) e = joined(e, level[from]);
       break;
@@ -196,14 +196,14 @@ inline Extremes Series::extremesOf(std::size_t from, std::size_t to) const {
 }
 
 Extremes Series::extremes(std::size_t from, std::size_t to) const {
-  return extremesOf(from, std::min(to, m_values.size()));
+  return extremes_of(from, std::min(to, values_.size()));
 }
 
 void Series::extremes(const std::vector<std::uint32_t>& edges, std::vector<Extremes>& out) const {
   out.resize(edges.empty() ? 0 : edges.size() - 1);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = extremesOf(edges[i], std::min<std::size_t>(edges[i + 1], m_values.size()));
+    out[i] = extremes_of(edges[i], std::min<std::size_t>(edges[i + 1], values_.size()));
   }
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

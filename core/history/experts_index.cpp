@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/runs/experts_index.h"
+#include "core/history/experts_index.h"
 
 #include <algorithm>
 
 #include "core/base/error.h"
 #include "core/events/events_flat.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 namespace {
-constexpr qsizetype kCacheBytes = 96 << 20;
+constexpr std::size_t kCacheBytes = 96u << 20;
 
-qsizetype bytesOf(const ExpertsEvent& e) {
-  return static_cast<qsizetype>(sizeof e + e.counts.size() * sizeof e.counts[0] +
-                                e.biases.size() * sizeof e.biases[0]);
+std::size_t bytes_of(const ExpertsIndex::Experts& e) {
+  return sizeof *e + e->counts.size() * sizeof e->counts[0] +
+         e->biases.size() * sizeof e->biases[0];
 }
 }  // namespace
 
-ExpertsIndex::ExpertsIndex(std::filesystem::path log) : m_reader(std::move(log)) {
-  m_reader.set_kinds({"experts"});
-  m_cache.setMaxCost(kCacheBytes);
+ExpertsIndex::ExpertsIndex(std::filesystem::path log) : reader_(std::move(log)) {
+  reader_.set_kinds({"experts"});
 }
 
-Event ExpertsIndex::headOf(std::uint64_t sequence, std::string_view payload) {
+Event ExpertsIndex::head_of(std::uint64_t sequence, std::string_view payload) {
   auto map = events::FlatMap::read(payload);
   if (!map) {
     Event whole = decode_payload(sequence, payload);
@@ -51,33 +50,57 @@ Event ExpertsIndex::headOf(std::uint64_t sequence, std::string_view payload) {
 }
 
 void ExpertsIndex::add(std::int64_t step, std::uint64_t offset) {
-  truncateAfter(step - 1);
-  m_places.push_back({step, offset});
+  truncate_after(step - 1);
+  places_.push_back({step, offset});
 }
 
-void ExpertsIndex::truncateAfter(std::int64_t step) {
-  while (!m_places.empty() && m_places.back().step > step) {
-    m_cache.remove(static_cast<qint64>(m_places.back().offset));
-    m_places.pop_back();
+void ExpertsIndex::truncate_after(std::int64_t step) {
+  while (!places_.empty() && places_.back().step > step) {
+    forget(places_.back().offset);
+    places_.pop_back();
   }
 }
 
 void ExpertsIndex::clear() {
-  m_places.clear();
-  m_cache.clear();
+  places_.clear();
+  cache_.clear();
+  cache_bytes_ = 0;
+}
+
+/// What is kept of the event at a place, which is then the last to be forgotten; null: nothing.
+ExpertsIndex::Experts ExpertsIndex::kept(std::uint64_t offset) {
+  const auto found = std::find_if(cache_.begin(), cache_.end(),
+                                  [offset](const Kept& k) { return k.offset == offset; });
+  if (found == cache_.end()) return nullptr;
+  cache_.splice(cache_.begin(), cache_, found);
+  return cache_.front().experts;
+}
+
+void ExpertsIndex::keep(std::uint64_t offset, Experts experts) {
+  const std::size_t bytes = bytes_of(experts);
+  if (bytes > kCacheBytes) return;
+  cache_.push_front({offset, std::move(experts)});
+  cache_bytes_ += bytes;
+  while (cache_bytes_ > kCacheBytes) forget(cache_.back().offset);
+}
+
+void ExpertsIndex::forget(std::uint64_t offset) {
+  if (!kept(offset)) return;
+  cache_bytes_ -= bytes_of(cache_.front().experts);
+  cache_.pop_front();
 }
 
 const ExpertsIndex::Place* ExpertsIndex::find(std::int64_t step) const {
-  if (m_places.empty()) return nullptr;
-  if (step < 0) return &m_places.back();
-  const auto after = std::upper_bound(m_places.begin(), m_places.end(), step,
+  if (places_.empty()) return nullptr;
+  if (step < 0) return &places_.back();
+  const auto after = std::upper_bound(places_.begin(), places_.end(), step,
                                       [](std::int64_t s, const Place& p) { return s < p.step; });
-  return after == m_places.begin() ? nullptr : &*(after - 1);
+  return after == places_.begin() ? nullptr : &*(after - 1);
 }
 
 ExpertsIndex::Experts ExpertsIndex::read(const Place& place) {
-  m_reader.seek_offset(place.offset);
-  std::vector<Event> events = m_reader.poll(1);
+  reader_.seek_offset(place.offset);
+  std::vector<Event> events = reader_.poll(1);
   if (events.empty()) return nullptr;
   auto* e = std::get_if<ExpertsEvent>(&events.front().body);
   const auto values = e ? static_cast<std::size_t>(e->layers) * static_cast<std::size_t>(e->experts)
@@ -92,17 +115,16 @@ ExpertsIndex::Experts ExpertsIndex::read(const Place& place) {
 ExpertsIndex::Experts ExpertsIndex::at(std::int64_t step) {
   const Place* place = find(step);
   if (!place) return nullptr;
-  const auto key = static_cast<qint64>(place->offset);
-  if (const Experts* known = m_cache.object(key)) return *known;
+  if (Experts known = kept(place->offset)) return known;
   Experts experts = read(*place);
-  if (experts) m_cache.insert(key, new Experts(experts), bytesOf(*experts));
+  if (experts) keep(place->offset, experts);
   return experts;
 }
 
 std::vector<std::int64_t> ExpertsIndex::spread(std::int64_t from, std::int64_t to, int most) const {
-  const auto byStep = [](const Place& p, std::int64_t s) { return p.step < s; };
-  const auto first = std::lower_bound(m_places.begin(), m_places.end(), from, byStep);
-  const auto last = std::lower_bound(first, m_places.end(), to + 1, byStep);
+  const auto by_step = [](const Place& p, std::int64_t s) { return p.step < s; };
+  const auto first = std::lower_bound(places_.begin(), places_.end(), from, by_step);
+  const auto last = std::lower_bound(first, places_.end(), to + 1, by_step);
   const auto count = last - first, wanted = std::min<std::ptrdiff_t>(count, std::max(most, 0));
   std::vector<std::int64_t> steps;
   for (std::ptrdiff_t i = 0; i < wanted; ++i) {
@@ -112,12 +134,12 @@ std::vector<std::int64_t> ExpertsIndex::spread(std::int64_t from, std::int64_t t
   return steps;
 }
 
-std::optional<ExpertsEvent> ExpertsIndex::layerAt(std::int64_t step, int layer) {
+std::optional<ExpertsEvent> ExpertsIndex::layer_at(std::int64_t step, int layer) {
   const Place* place = find(step);
   if (!place || place->step != step) return {};
   // A fan passes over hundreds of events: it must not push what is scrubbed out of the cache.
-  const Experts* known = m_cache.object(static_cast<qint64>(place->offset));
-  const Experts whole = known ? *known : read(*place);
+  const Experts known = kept(place->offset);
+  const Experts whole = known ? known : read(*place);
   if (!whole || layer < 0 || layer >= whole->layers) return {};
   ExpertsEvent one;
   one.step = whole->step;
@@ -131,4 +153,4 @@ std::optional<ExpertsEvent> ExpertsIndex::layerAt(std::int64_t step, int layer) 
   return one;
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

@@ -11,16 +11,16 @@
 
 #include "core/events/step_fold.h"
 #include "core/history/metrics.h"
-#include "ui/bridge/runs/series.h"
+#include "core/history/series.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 /// One row per logged step.
 struct RunHistory {
   std::vector<std::int64_t> step, tokens;
   std::vector<double> time;  ///< seconds since 1970
   std::array<Series, kMetricCount> metrics;
-  std::vector<Series> layerMaxVio;  ///< per MoE layer, the MTP module's last
+  std::vector<Series> layer_max_vio;  ///< per MoE layer, the MTP module's last
 
   struct Validation {
     std::int64_t step = 0, tokens = 0;
@@ -32,23 +32,23 @@ struct RunHistory {
   std::vector<Event> story;  ///< states, resumes, rollbacks, in order
   std::vector<Event> messages;
 
-  /// Where expert loads and biases were logged: rows to ask RunFeed::requestExperts() for.
-  std::vector<std::int64_t> expertSteps;
-  int moeLayers = 0, experts = 0;
+  /// Where expert loads and biases were logged; an ExpertsIndex reads these.
+  std::vector<std::int64_t> expert_steps;
+  int moe_layers = 0, experts = 0;
 
   const Series& metric(Metric m) const { return metrics[static_cast<std::size_t>(m)]; }
   std::size_t rows() const { return step.size(); }
   /// The last row at or before `step`; -1: none.
-  std::int64_t rowOfStep(std::int64_t step) const;
+  std::int64_t row_of_step(std::int64_t step) const;
 
   /// Adds what came next in the log. Of ExpertsEvent only step, layers and experts count. True when
   /// rows that were there are gone: a resume or a rollback undid them.
   bool take(Event event);
   /// Forgets what was logged for steps after `step`.
-  bool truncateAfter(std::int64_t step);
+  bool truncate_after(std::int64_t step);
 
  private:
-  StepFold m_fold;
+  StepFold fold_;
 };
 
-}  // namespace tessera::ui
+}  // namespace tessera

@@ -3,12 +3,13 @@
 // shows may be behind it. For threads of the background.
 #pragma once
 
-#include <QString>
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 
-namespace tessera::ui {
+namespace tessera {
 
 enum class NumbersFormat {
   /// One row a step and one column a quantity, named as in `tessera watch --json`; lists have a
@@ -21,21 +22,19 @@ enum class NumbersFormat {
   JsonLines,
 };
 /// By the end of the name: ".jsonl" or ".json" is JsonLines.
-NumbersFormat numbersFormatOf(const QString& file);
+NumbersFormat numbers_format_of(const std::filesystem::path& file);
 
 struct NumbersWritten {
-  QString error;  ///< what went wrong; empty: nothing did
-  qint64 rows = 0;
-  qint64 undone = 0;  ///< steps and validations that were left out
-  QString damage;     ///< part of the log without a readable event; empty: none
+  std::string error;  ///< what went wrong; empty: nothing did
+  std::int64_t rows = 0;
+  std::int64_t undone = 0;  ///< steps and validations that were left out
+  std::string damage;       ///< part of the log without a readable event; empty: none
   bool cancelled = false;
-  /// What a reader of the file should know; empty: nothing.
-  QString note() const;
 };
 
 /// `log`: a run's events.log. The file is only replaced by a whole one.
-NumbersWritten writeRunNumbers(const std::filesystem::path& log, const QString& file,
-                               NumbersFormat format,
-                               const std::shared_ptr<const std::atomic<bool>>& cancel = {});
+NumbersWritten write_run_numbers(const std::filesystem::path& log,
+                                 const std::filesystem::path& file, NumbersFormat format,
+                                 const std::shared_ptr<const std::atomic<bool>>& cancel = {});
 
-}  // namespace tessera::ui
+}  // namespace tessera

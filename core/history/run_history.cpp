@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/runs/run_history.h"
+#include "core/history/run_history.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace tessera::ui {
+namespace tessera {
 
 namespace {
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
-void appendStep(RunHistory& history, const StepEvent& e, double time) {
+void append_step(RunHistory& history, const StepEvent& e, double time) {
   const std::size_t row = history.rows();
   history.step.push_back(e.step);
   history.tokens.push_back(e.tokens);
@@ -18,15 +18,15 @@ void appendStep(RunHistory& history, const StepEvent& e, double time) {
     const double value = metric_info(static_cast<Metric>(m)).value(e);
     history.metrics[m].append(static_cast<float>(value));
   }
-  while (history.layerMaxVio.size() < e.max_vio.size()) {
-    history.layerMaxVio.emplace_back().assign(std::vector<float>(row, kNone));
+  while (history.layer_max_vio.size() < e.max_vio.size()) {
+    history.layer_max_vio.emplace_back().assign(std::vector<float>(row, kNone));
   }
-  for (std::size_t layer = 0; layer < history.layerMaxVio.size(); ++layer) {
-    history.layerMaxVio[layer].append(layer < e.max_vio.size() ? e.max_vio[layer] : kNone);
+  for (std::size_t layer = 0; layer < history.layer_max_vio.size(); ++layer) {
+    history.layer_max_vio[layer].append(layer < e.max_vio.size() ? e.max_vio[layer] : kNone);
   }
 }
 
-std::int64_t stepOf(const Event& event) {
+std::int64_t step_of(const Event& event) {
   if (const auto* e = std::get_if<CheckpointEvent>(&event.body)) return e->step;
   if (const auto* e = std::get_if<SampleEvent>(&event.body)) return e->step;
   if (const auto* e = std::get_if<SpikeEvent>(&event.body)) return e->step;
@@ -34,39 +34,39 @@ std::int64_t stepOf(const Event& event) {
 }
 
 template <class List, class StepOf>
-bool dropAfter(List& list, std::int64_t step, const StepOf& stepOfItem) {
+bool drop_after(List& list, std::int64_t step, const StepOf& step_of_item) {
   const std::size_t before = list.size();
-  while (!list.empty() && stepOfItem(list.back()) > step) list.pop_back();
+  while (!list.empty() && step_of_item(list.back()) > step) list.pop_back();
   return list.size() != before;
 }
 }  // namespace
 
-std::int64_t RunHistory::rowOfStep(std::int64_t wanted) const {
+std::int64_t RunHistory::row_of_step(std::int64_t wanted) const {
   return std::upper_bound(step.begin(), step.end(), wanted) - step.begin() - 1;
 }
 
-bool RunHistory::truncateAfter(std::int64_t last) {
-  const auto kept = static_cast<std::size_t>(rowOfStep(last) + 1);
+bool RunHistory::truncate_after(std::int64_t last) {
+  const auto kept = static_cast<std::size_t>(row_of_step(last) + 1);
   bool gone = kept < rows();
   step.resize(kept);
   tokens.resize(kept);
   time.resize(kept);
   for (Series& series : metrics) series.truncate(kept);
-  for (Series& series : layerMaxVio) series.truncate(kept);
-  gone |= dropAfter(validations, last, [](const Validation& v) { return v.step; });
-  for (auto* events : {&checkpoints, &samples, &spikes}) gone |= dropAfter(*events, last, stepOf);
-  gone |= dropAfter(expertSteps, last, [](std::int64_t s) { return s; });
+  for (Series& series : layer_max_vio) series.truncate(kept);
+  gone |= drop_after(validations, last, [](const Validation& v) { return v.step; });
+  for (auto* events : {&checkpoints, &samples, &spikes}) gone |= drop_after(*events, last, step_of);
+  gone |= drop_after(expert_steps, last, [](std::int64_t s) { return s; });
   return gone;
 }
 
 bool RunHistory::take(Event event) {
-  const std::optional<std::int64_t> stands = m_fold.take(event);
-  const bool gone = stands && truncateAfter(*stands);
+  const std::optional<std::int64_t> stands = fold_.take(event);
+  const bool gone = stands && truncate_after(*stands);
   if (const auto* e = std::get_if<StepEvent>(&event.body)) {
-    appendStep(*this, *e, event.time);
+    append_step(*this, *e, event.time);
   } else if (const auto* logged = std::get_if<ExpertsEvent>(&event.body)) {
-    expertSteps.push_back(logged->step);
-    moeLayers = logged->layers;
+    expert_steps.push_back(logged->step);
+    moe_layers = logged->layers;
     experts = logged->experts;
   } else if (const auto* v = std::get_if<ValidationEvent>(&event.body)) {
     Validation& row =
@@ -88,4 +88,4 @@ bool RunHistory::take(Event event) {
   return gone;
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

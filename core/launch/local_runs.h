@@ -10,21 +10,21 @@
 
 #include "core/run/run_folder.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 class LocalRuns {
  public:
   /// The id of a run in one of the folders whose process is alive on this machine; empty: none.
   /// One look at a file per run, and a reading where that has changed.
-  std::string findRunning(const std::vector<std::filesystem::path>& roots);
+  std::string find_running(const std::vector<std::filesystem::path>& roots);
 
  private:
   struct Seen {
     std::filesystem::file_time_type written;
     std::optional<ProcessId> process;  ///< that may be alive
   };
-  bool isRunning(const std::filesystem::path& folder);
-  std::unordered_map<std::string, Seen> m_seen;
+  bool is_running(const std::filesystem::path& folder);
+  std::unordered_map<std::string, Seen> seen_;
 };
 
-}  // namespace tessera::ui
+}  // namespace tessera

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/launch/detached_process.h"
+#include "core/launch/detached_process.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,7 +12,7 @@
 
 #include "core/base/error.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 namespace {
 struct Attributes {
@@ -47,8 +47,8 @@ struct Files {
 };
 }  // namespace
 
-pid_t startDetached(const std::string& program, const std::vector<std::string>& arguments,
-                    const std::filesystem::path& log) {
+pid_t start_detached(const std::string& program, const std::vector<std::string>& arguments,
+                     const std::filesystem::path& log) {
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -63,7 +63,7 @@ pid_t startDetached(const std::string& program, const std::vector<std::string>& 
   return child;
 }
 
-std::optional<int> endOf(pid_t child) {
+std::optional<int> end_of(pid_t child) {
   int status = 0;
   const pid_t ended = ::waitpid(child, &status, WNOHANG);
   if (ended == child) return status;
@@ -71,9 +71,9 @@ std::optional<int> endOf(pid_t child) {
   return {};
 }
 
-int exitCodeOf(int waitStatus) {
-  if (WIFSIGNALED(waitStatus)) return 128 + WTERMSIG(waitStatus);
-  return WIFEXITED(waitStatus) ? WEXITSTATUS(waitStatus) : 0;
+int exit_code_of(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
+  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

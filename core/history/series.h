@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-namespace tessera::ui {
+namespace tessera {
 
 /// What one column of pixels shows: a line through `last`, a band from `min` to `max`. A spike of
 /// one sample is always in it; values that are not numbers are counted, not averaged away.
@@ -40,10 +40,10 @@ class Series {
   /// Forgets the values from index `size` on: a resume or rollback undid them.
   void truncate(std::size_t size);
 
-  std::size_t size() const { return m_values.size(); }
-  bool empty() const { return m_values.empty(); }
-  float at(std::size_t index) const { return m_values[index]; }
-  const std::vector<float>& values() const { return m_values; }
+  std::size_t size() const { return values_.size(); }
+  bool empty() const { return values_.empty(); }
+  float at(std::size_t index) const { return values_[index]; }
+  const std::vector<float>& values() const { return values_; }
 
   /// The values [from, to) as one bucket, in O(log size).
   Bucket bucket(std::size_t from, std::size_t to) const;
@@ -54,11 +54,11 @@ class Series {
 
  private:
   static constexpr std::size_t kFan = 16;  ///< children of a node
-  void completeNodes();
-  Extremes extremesOf(std::size_t from, std::size_t to) const;
-  std::vector<float> m_values;
+  void complete_nodes();
+  Extremes extremes_of(std::size_t from, std::size_t to) const;
+  std::vector<float> values_;
   /// Level l summarises kFan^(l+1) values a bucket; whole buckets only.
-  std::vector<std::vector<Bucket>> m_levels;
+  std::vector<std::vector<Bucket>> levels_;
 };
 
-}  // namespace tessera::ui
+}  // namespace tessera

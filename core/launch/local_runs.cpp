@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "ui/bridge/launch/local_runs.h"
+#include "core/launch/local_runs.h"
 
 #include "core/base/error.h"
 
-namespace tessera::ui {
+namespace tessera {
 
 namespace fs = std::filesystem;
 
-bool LocalRuns::isRunning(const fs::path& folder) {
+bool LocalRuns::is_running(const fs::path& folder) {
   std::error_code error;
   const auto written = fs::last_write_time(folder / "process.json", error);
   if (error) return false;  // never started
-  Seen& seen = m_seen[folder.string()];
+  Seen& seen = seen_[folder.string()];
   if (seen.written != written) {
     if (!RunFolder::is_run(folder)) return false;
     seen = {written, process_of(RunFolder::open(folder))};
@@ -23,12 +23,12 @@ bool LocalRuns::isRunning(const fs::path& folder) {
   return liveness == Liveness::Alive;
 }
 
-std::string LocalRuns::findRunning(const std::vector<fs::path>& roots) {
+std::string LocalRuns::find_running(const std::vector<fs::path>& roots) {
   for (const fs::path& root : roots) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root, error)) {
       try {
-        if (isRunning(entry.path())) return entry.path().filename().string();
+        if (is_running(entry.path())) return entry.path().filename().string();
       } catch (const Error&) {
         continue;  // a folder that went away meanwhile runs nothing
       }
@@ -37,4 +37,4 @@ std::string LocalRuns::findRunning(const std::vector<fs::path>& roots) {
   return {};
 }
 
-}  // namespace tessera::ui
+}  // namespace tessera

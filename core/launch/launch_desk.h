@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// LaunchDesk: what is started on a host, by hand or from the queue. It owns the queue and its file.
+// The queue starts its next run when no run is running on the host, whoever started it; what is
+// started by hand starts at once. For one thread, which calls look() often while something that was
+// started is watched, and look_around() now and then.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/launch/run_host.h"
+#include "core/launch/run_queue.h"
+
+namespace tessera {
+
+/// Who hears what happens. Called in the desk's thread.
+class LaunchListener {
+ public:
+  virtual ~LaunchListener() = default;
+  virtual void begun(const LaunchOrder& order, const std::string& run) = 0;
+  /// `message` is empty where the program ended with `exit_code` and said nothing.
+  virtual void start_failed(const LaunchOrder& order, const std::string& message,
+                            int exit_code) = 0;
+  virtual void ended(const std::string& run, int exit_code) = 0;
+  virtual void queue_changed(const RunQueue& queue) = 0;
+  virtual void running_changed(const std::string& run) = 0;
+  /// Something could not be read or written. The same words are not said twice in a row.
+  virtual void trouble(const std::string& message) = 0;
+  /// The queue's file is damaged; it lies at `aside` now, and the queue is empty.
+  virtual void queue_set_aside(const std::string& message, const std::string& aside) = 0;
+};
+
+class LaunchDesk {
+ public:
+  LaunchDesk(std::unique_ptr<RunHost> host, std::filesystem::path queue_file,
+             LaunchListener& listener);
+  ~LaunchDesk();
+  LaunchDesk(const LaunchDesk&) = delete;
+  LaunchDesk& operator=(const LaunchDesk&) = delete;
+
+  /// Reads the queue. To be called once, before the rest.
+  void open();
+  /// Checks the spec and starts.
+  void launch(const LaunchOrder& order);
+  void change_queue(const std::function<void(RunQueue&)>& change);
+  /// Hears of what was started; true: something is still watched.
+  bool look();
+  /// Looks who has the host, and starts what waits when nobody has.
+  void look_around();
+  RunHost& host() { return *host_; }
+
+ private:
+  void save_queue();
+  void publish_queue();
+  void tell_trouble(const std::string& message);
+  bool holds_queue();
+  void forget_begun_entries();
+  void advance();
+  void begun(const LaunchOrder& order, const std::string& run);
+  void start_failed(const LaunchOrder& order, const std::string& message, int exit_code);
+
+  std::unique_ptr<RunHost> host_;
+  std::filesystem::path queue_file_;
+  LaunchListener& listener_;
+  RunQueue queue_;
+  std::string told_;  ///< the trouble that was told last
+  std::string running_;
+  int queue_lock_ = -1;
+};
+
+}  // namespace tessera

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Where a run is started. A host knows how a program begins there, how one hears of its end, and
+// whether the machine is taken. LocalHost (local_host.h) is this machine; another kind of host is
+// another class and knows nothing of queues or windows.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/run/run_folder.h"
+
+namespace tessera {
+
+/// What is to be started.
+struct LaunchOrder {
+  std::string tag;     ///< comes back with every word about it
+  std::string spec;    ///< TOML; empty for a plain resume
+  std::string parent;  ///< id of the run to resume or to fork; empty: a new run
+  bool fork = false;
+  std::int64_t step = -1;  ///< of the parent's checkpoint; -1: the newest
+  std::string queued;      ///< id of the queue's entry; empty: by hand
+};
+
+/// What became of an order.
+struct LaunchNews {
+  enum class Kind : std::uint8_t {
+    Begun,   ///< its run exists, and its program holds it
+    Failed,  ///< the program ended without a run
+    Ended    ///< the program of a run that had begun
+  };
+  Kind kind = Kind::Begun;
+  LaunchOrder order;
+  std::string run;      ///< its id; empty where it failed
+  std::string message;  ///< what the program said, where it failed; may be empty
+  int exit_code = 0;    ///< 128 + the signal where one ended it
+  std::string trouble;  ///< what could not be written down about an end; empty: nothing
+};
+
+class RunHost {
+ public:
+  virtual ~RunHost() = default;
+
+  /// Makes ready what a start needs, and gives the ticket by which has_begun() knows the start
+  /// later, in another process too. Throws Error.
+  virtual std::string prepare(const LaunchOrder& order) = 0;
+  /// Throws Error when the program cannot be started.
+  virtual void start(const std::string& ticket, const LaunchOrder& order) = 0;
+  /// Whether the start with this ticket has led to a run, whoever made it.
+  virtual bool has_begun(const std::string& ticket) const = 0;
+
+  /// What has happened since the last look to what was started here.
+  virtual std::vector<LaunchNews> look() = 0;
+  /// Whether something that was started here has not ended.
+  virtual bool watches() const = 0;
+  /// The id of a run that is running on this host now, by evidence, whoever started it; empty:
+  /// none. Throws Error.
+  virtual std::string running() = 0;
+
+  /// Throws Error when the run cannot be asked.
+  virtual void control(const std::string& run, Control control) = 0;
+};
+
+}  // namespace tessera

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+// The queue and its file; the desk on a host that exists in this test only; this machine as a host
+// with a shell script in the place of the program.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/launch/launch_desk.h"
+#include "core/launch/local_host.h"
+#include "core/spec/spec.h"
+#include "tests/run/run_test_helpers.h"
+
+namespace tessera {
+namespace {
+
+QueueEntry entry(const std::string& id, const std::string& spec = {}) {
+  QueueEntry e;
+  e.id = e.name = id;
+  e.spec = spec;
+  return e;
+}
+
+std::string good_spec(const std::string& name) {
+  return write_spec(test::small_spec(name));
+}
+
+std::string order_of(const RunQueue& queue) {
+  std::string order;
+  for (const QueueEntry& e : queue.entries) order += e.id;
+  return order;
+}
+
+TEST(RunQueue, MovesWithinItsBounds) {
+  RunQueue queue;
+  for (const char* id : {"a", "b", "c", "d"}) queue.add(entry(id));
+  queue.move("b", 2);
+  EXPECT_EQ(order_of(queue), "acbd");
+  queue.move("b", -5);
+  EXPECT_EQ(order_of(queue), "bacd");
+  queue.move("b", 100);
+  EXPECT_EQ(order_of(queue), "acdb");
+  queue.move("nobody", 0);
+  queue.remove("nobody");
+  queue.remove("c");
+  EXPECT_EQ(order_of(queue), "adb");
+  EXPECT_EQ(queue.find("d")->name, "d");
+  EXPECT_EQ(queue.find("c"), nullptr);
+}
+
+TEST(RunQueue, ComesBackFromItsFile) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "queue.json";
+  EXPECT_EQ(RunQueue::load(file), RunQueue());
+  RunQueue queue;
+  queue.paused = true;
+  QueueEntry e = entry("ä", "[run]\nname = \"x\"\n");
+  e.fork_from = "parent";
+  e.fork_step = 7;
+  e.problem = "why\nnot";
+  e.announced = "/a/b.id";
+  queue.add(e);
+  queue.add(entry("plain"));
+  queue.save(file);
+  EXPECT_EQ(RunQueue::load(file), queue);
+  // A message that was cut within a character is kept as far as it can be.
+  queue.entries[1].problem = "caf\xC3";
+  queue.save(file);
+  EXPECT_EQ(RunQueue::load(file).entries.size(), 2u);
+}
+
+TEST(RunQueue, RefusesWhatIsNone) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "queue.json";
+  for (const char* text : {"", "{ not json", "[]", "{}", "7", R"({"version": "one"})",
+                           R"({"version": 1, "entries": [3]})", R"({"version": 1, "paused": 3})",
+                           R"({"version": 1, "entries": [{"name": 3}]})"}) {
+    test::write_bytes(file, text);
+    try {
+      RunQueue::load(file);
+      ADD_FAILURE() << text;
+    } catch (const Error& problem) {
+      EXPECT_NE(std::string(problem.what()).find("no queue"), std::string::npos)
+          << text << ": " << problem.what();
+    }
+  }
+  test::write_bytes(file, R"({"version": 99})");
+  EXPECT_THROW(RunQueue::load(file), Error);
+}
+
+/// A host whose machine is a few variables.
+struct FakeMachine {
+  std::vector<LaunchOrder> started;
+  std::deque<LaunchNews> news;
+  std::map<std::string, bool> begun;  ///< by ticket
+  std::string running, refusal;
+  int watched = 0;
+};
+
+class FakeHost : public RunHost {
+ public:
+  explicit FakeHost(FakeMachine& machine) : machine_(machine) {}
+  std::string prepare(const LaunchOrder& order) override { return "ticket-" + order.tag; }
+  void start(const std::string&, const LaunchOrder& order) override {
+    if (!machine_.refusal.empty()) throw Error("host", machine_.refusal);
+    machine_.started.push_back(order);
+    ++machine_.watched;
+  }
+  bool has_begun(const std::string& ticket) const override { return machine_.begun[ticket]; }
+  std::vector<LaunchNews> look() override {
+    std::vector<LaunchNews> all(machine_.news.begin(), machine_.news.end());
+    machine_.news.clear();
+    for (const LaunchNews& n : all) machine_.watched -= n.kind == LaunchNews::Kind::Begun ? 0 : 1;
+    return all;
+  }
+  bool watches() const override { return machine_.watched > 0; }
+  std::string running() override { return machine_.running; }
+  void control(const std::string&, Control) override {}
+
+ private:
+  FakeMachine& machine_;
+};
+
+struct Heard : LaunchListener {
+  std::vector<std::string> words;
+  RunQueue queue;
+  void begun(const LaunchOrder& order, const std::string& run) override {
+    words.push_back("begun " + order.tag + " " + run);
+  }
+  void start_failed(const LaunchOrder& order, const std::string& message, int code) override {
+    words.push_back(fmt::format("failed {} {} {}", order.tag, code, message));
+  }
+  void ended(const std::string& run, int code) override {
+    words.push_back(fmt::format("ended {} {}", run, code));
+  }
+  void queue_changed(const RunQueue& now) override { queue = now; }
+  void running_changed(const std::string& run) override { words.push_back("running " + run); }
+  void trouble(const std::string& message) override { words.push_back("trouble " + message); }
+  void queue_set_aside(const std::string&, const std::string& aside) override {
+    words.push_back("aside " + aside);
+  }
+};
+
+struct Desk {
+  test::TemporaryFolder folder;
+  std::filesystem::path file = folder.path() / "queue.json";
+  FakeMachine machine;
+  Heard heard;
+  LaunchDesk desk{std::make_unique<FakeHost>(machine), file, heard};
+
+  void add(const QueueEntry& e) {
+    desk.change_queue([&](RunQueue& queue) { queue.add(e); });
+  }
+  void tell(LaunchNews::Kind kind, const LaunchOrder& order, const std::string& run, int code = 0) {
+    machine.news.push_back({kind, order, run, {}, code, {}});
+    desk.look();
+  }
+};
+
+TEST(LaunchDesk, StartsOneAfterTheOther) {
+  Desk d;
+  d.desk.open();
+  d.add(entry("one", good_spec("one")));
+  d.add(entry("two", good_spec("two")));
+  ASSERT_EQ(d.machine.started.size(), 1u) << "the second waits for the first";
+  EXPECT_EQ(RunQueue::load(d.file).entries[0].announced, "ticket-one");
+  const LaunchOrder first = d.machine.started[0];
+  d.tell(LaunchNews::Kind::Begun, first, "run-1");
+  EXPECT_EQ(order_of(d.heard.queue), "two");
+  EXPECT_EQ(order_of(RunQueue::load(d.file)), "two");
+  d.machine.running = "run-1";
+  d.desk.look_around();
+  EXPECT_EQ(d.machine.started.size(), 1u);
+  d.machine.running.clear();
+  d.tell(LaunchNews::Kind::Ended, first, "run-1", 3);
+  ASSERT_EQ(d.machine.started.size(), 2u);
+  EXPECT_EQ(d.machine.started[1].queued, "two");
+  EXPECT_EQ(d.heard.words, (std::vector<std::string>{"begun one run-1", "running run-1",
+                                                     "ended run-1 3", "running "}));
+}
+
+TEST(LaunchDesk, WaitsForWhoeverHasTheMachineAndForAPausedQueue) {
+  Desk d;
+  d.desk.open();
+  d.machine.running = "elsewhere";
+  d.desk.look_around();
+  d.add(entry("one", good_spec("one")));
+  EXPECT_TRUE(d.machine.started.empty());
+  d.desk.change_queue([](RunQueue& queue) { queue.paused = true; });
+  d.machine.running.clear();
+  d.desk.look_around();
+  EXPECT_TRUE(d.machine.started.empty());
+  d.desk.change_queue([](RunQueue& queue) { queue.paused = false; });
+  EXPECT_EQ(d.machine.started.size(), 1u);
+  d.desk.launch({.tag = "by hand", .spec = good_spec("x"), .parent = {}, .queued = {}});
+  EXPECT_EQ(d.machine.started.size(), 2u) << "what is started by hand starts at once";
+}
+
+TEST(LaunchDesk, OneThatCannotStartSaysWhyAndHoldsNobodyUp) {
+  Desk d;
+  d.desk.open();
+  d.add(entry("wrong", "[model]\nhidden_sise = 5\n"));
+  EXPECT_NE(d.heard.queue.entries[0].problem.find("hidden_sise"), std::string::npos);
+  d.machine.refusal = "has no room";
+  d.add(entry("refused", good_spec("x")));
+  EXPECT_NE(d.heard.queue.entries[1].problem.find("has no room"), std::string::npos);
+  EXPECT_TRUE(d.heard.queue.entries[1].announced.empty());
+  d.machine.refusal.clear();
+  d.add(entry("silent", good_spec("y")));
+  ASSERT_EQ(d.machine.started.size(), 1u);
+  d.tell(LaunchNews::Kind::Failed, d.machine.started[0], {}, 5);
+  EXPECT_NE(d.heard.queue.entries[2].problem.find("exit status 5"), std::string::npos);
+  d.add(entry("good", good_spec("z")));
+  ASSERT_EQ(d.machine.started.size(), 2u);
+  EXPECT_EQ(d.machine.started[1].queued, "good");
+}
+
+TEST(LaunchDesk, StartsNothingTwiceAfterItWasKilled) {
+  Desk d;
+  RunQueue left;
+  left.add(entry("begun", good_spec("a")));
+  left.add(entry("not begun", good_spec("b")));
+  left.entries[0].announced = "ticket-begun";
+  left.entries[1].announced = "ticket-not";
+  left.save(d.file);
+  d.machine.begun["ticket-begun"] = true;
+  d.desk.open();
+  d.desk.look_around();
+  ASSERT_EQ(d.machine.started.size(), 1u);
+  EXPECT_EQ(d.machine.started[0].queued, "not begun");
+  EXPECT_EQ(order_of(d.heard.queue), "not begun");
+}
+
+TEST(LaunchDesk, OnlyOneOfTwoStartsWhatWaits) {
+  Desk d;
+  d.desk.open();
+  d.add(entry("one", good_spec("a")));
+  FakeMachine other_machine;
+  Heard other_heard;
+  LaunchDesk other(std::make_unique<FakeHost>(other_machine), d.file, other_heard);
+  other.open();
+  other.change_queue([](RunQueue& queue) { queue.add(entry("two", good_spec("b"))); });
+  EXPECT_TRUE(other_machine.started.empty());
+  EXPECT_EQ(d.machine.started.size(), 1u);
+}
+
+TEST(LaunchDesk, SetsADamagedQueueAside) {
+  Desk d;
+  test::write_bytes(d.file, "{ not json");
+  d.desk.open();
+  ASSERT_EQ(d.heard.words.size(), 1u);
+  ASSERT_TRUE(d.heard.words[0].starts_with("aside ")) << d.heard.words[0];
+  EXPECT_EQ(test::read_bytes(d.heard.words[0].substr(6)), "{ not json");
+  EXPECT_EQ(RunQueue::load(d.file), RunQueue());
+}
+
+/// This machine with a script for the program.
+struct ScriptHost {
+  test::TemporaryFolder folder;
+  std::filesystem::path program = folder.path() / "program";
+  LocalHost host{{.launches = folder.path() / "launches",
+                  .program = [this] { return program.string(); },
+                  .folder_of = [this](const std::string& run) { return folder.path() / run; },
+                  .roots = [this] { return std::vector{folder.path()}; }}};
+
+  explicit ScriptHost(const std::string& script) {
+    test::write_bytes(program, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  }
+  std::vector<LaunchNews> wait_for_end() {
+    std::vector<LaunchNews> all;
+    while (host.watches()) {
+      for (LaunchNews& news : host.look()) all.push_back(std::move(news));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return all;
+  }
+};
+
+TEST(LocalHost, QuotesAProgramThatEndsWithoutARun) {
+  ScriptHost s("echo \"tessera: $*\"; echo too bad >&2; exit 7\n");
+  const LaunchOrder order{.tag = "t", .spec = {}, .parent = "mine", .step = 4, .queued = {}};
+  const std::string ticket = s.host.prepare(order);
+  s.host.start(ticket, order);
+  EXPECT_TRUE(s.host.watches());
+  const auto news = s.wait_for_end();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].kind, LaunchNews::Kind::Failed);
+  EXPECT_EQ(news[0].order.tag, "t");
+  EXPECT_EQ(news[0].exit_code, 7);
+  EXPECT_EQ(news[0].message, fmt::format("resume {} --step 4 --id-file {}\ntoo bad",
+                                         (s.folder.path() / "mine").string(), ticket));
+  EXPECT_FALSE(s.host.has_begun(ticket));
+  EXPECT_TRUE(std::filesystem::is_empty(s.folder.path() / "launches"));
+}
+
+TEST(LocalHost, TellsTheBeginningAndTheEndOfARun) {
+  // The run is made here; the script says that it is its own.
+  ScriptHost s("");
+  const RunFolder run = RunFolder::create(s.folder.path(), test::small_spec());
+  { const RunLock lock(run); }  // leaves process.json, whose number the script replaces
+  const std::string process = (run.path() / "process.json").string();
+  test::write_bytes(s.program, fmt::format("#!/bin/sh\n"
+                                           "grep -q hidden \"$2\" || exit 9\n"
+                                           "sed -i \"s/\\\"pid\\\": *[0-9]*/\\\"pid\\\":$$/\" {}\n"
+                                           "echo {} > \"$4\"\necho said\nkill -9 $$\n",
+                                           process, run.path().string()));
+  const LaunchOrder order{.tag = "t", .spec = "hidden", .parent = {}, .queued = {}};
+  const std::string ticket = s.host.prepare(order);
+  s.host.start(ticket, order);
+  const auto news = s.wait_for_end();
+  ASSERT_EQ(news.size(), 2u);
+  EXPECT_EQ(news[0].kind, LaunchNews::Kind::Begun);
+  EXPECT_EQ(news[0].run, run.id());
+  EXPECT_EQ(news[1].kind, LaunchNews::Kind::Ended);
+  EXPECT_EQ(news[1].exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(news[1].trouble.empty()) << news[1].trouble;
+  EXPECT_EQ(test::read_bytes(run.path() / "log" / "console.log"), "said\n");
+}
+
+TEST(LocalHost, SaysThatThereIsNoProgram) {
+  ScriptHost s("");
+  s.program.clear();
+  EXPECT_THROW(s.host.prepare({.tag = {}, .spec = {}, .parent = {}, .queued = {}}), Error);
+  s.program = s.folder.path() / "nothing";
+  const LaunchOrder order{.tag = {}, .spec = {}, .parent = {}, .queued = {}};
+  EXPECT_THROW(s.host.start(s.host.prepare(order), order), Error);
+  EXPECT_FALSE(s.host.watches());
+}
+
+TEST(LocalHost, SeesARunOfAnotherProcess) {
+  ScriptHost s("");
+  EXPECT_EQ(s.host.running(), "");
+  const RunFolder run = RunFolder::create(s.folder.path(), test::small_spec());
+  const RunLock lock(run);
+  EXPECT_EQ(s.host.running(), run.id());
+}
+
+TEST(LocalHost, RemovesFilesThatNobodyCameBackFor) {
+  ScriptHost s("");
+  s.host.remove_old_files();
+  const auto launches = s.folder.path() / "launches";
+  test::write_bytes(launches / "old.id", "x");
+  test::write_bytes(launches / "new.id", "x");
+  std::filesystem::last_write_time(
+      launches / "old.id",
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 15));
+  s.host.remove_old_files();
+  EXPECT_FALSE(std::filesystem::exists(launches / "old.id"));
+  EXPECT_TRUE(std::filesystem::exists(launches / "new.id"));
+}
+
+}  // namespace
+}  // namespace tessera
