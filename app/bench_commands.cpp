@@ -136,7 +136,8 @@ void bench_train(const Options& options) {
   make_paths_absolute(spec, resources_folder());
   const PreparedData data = bench_data(spec, options.preset);
   SingleProcess ranks;
-  Trainer trainer(spec, data.dataset, data.tokenizer->specials(), ranks);
+  const SpecialTokens specials = data.tokenizer->specials();
+  Trainer trainer(spec, pretraining_source(spec, data.dataset, specials, ranks), specials, ranks);
   const double peak =
       kernels::measure_product_flops(trainer.model().precision().operand, spec.host.device);
   for (std::int64_t i = 0; i < options.warmup; ++i) trainer.step();

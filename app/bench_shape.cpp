@@ -14,123 +14,68 @@
 #include "app/gpu_meter.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
-#include "core/base/random.h"
-#include "core/base/transfer.h"
 #include "core/spec/spec.h"
-#include "core/train/microbatch.h"
-#include "core/train/optimiser.h"
-#include "core/train/step_memory.h"
-#include "core/train/step_recordings.h"
-#include "kernels/balance/balance.h"
-#include "kernels/convert/convert.h"
+#include "core/train/trainer.h"
+#include "distributed/single/single_process.h"
 #include "kernels/product/product.h"
-#include "kernels/reduce/reduce.h"
 
 namespace tessera::app {
 
 namespace {
 constexpr double kMiB = 1048576.0;
-constexpr double kBalanceAlpha = 1e-4;
-constexpr float kBiasSpeed = 1e-3f;
 
 double free_mebibytes(Device device) {
   if (device == Device::Cpu) return 0;
   return static_cast<double>(devices().front().free_bytes) / kMiB;
 }
 
-ModelConfig config_of(const ShapeBench& options) {
-  const RunSpec spec = load_spec("numbers-" + options.shape, {});
-  ModelConfig config = spec.model;
-  config.experts_in_turn = options.forced_routing;
-  config.max_position_embeddings = std::max(config.max_position_embeddings, options.length);
-  return config;
+/// The preset of the shape as one endless stage of such steps.
+RunSpec spec_of(const ShapeBench& options) {
+  RunSpec spec = load_spec("numbers-" + options.shape, {});
+  spec.model.experts_in_turn = options.forced_routing;
+  spec.model.max_position_embeddings = std::max(spec.model.max_position_embeddings, options.length);
+  spec.run.seed = 1;
+  spec.precision.recipe = recipe_from_name(options.precision);
+  spec.optimiser.moments = DType::BF16;
+  spec.host.device = options.device;
+  spec.host.cuda_graphs = options.graphs;
+  spec.parallel.micro_batch_sequences = options.sequences;
+  CurriculumStage& stage = spec.curriculum.front();
+  stage.sequence_length = options.length;
+  stage.batch_sequences = options.sequences;
+  stage.batch_ramp_from = 0;
+  stage.learning_rate = {{.kind = RateKind::Constant, .to = 1e-4}};
+  stage.balance_alpha = 1e-4;
+  stage.bias_speed = 1e-3;
+  spec.curriculum.resize(1);
+  return spec;
 }
 
-/// (sequences, length + 1) I32, each token as likely as any other.
-Buffer random_tokens(const ShapeBench& options, std::int64_t vocabulary, std::uint64_t number) {
-  const Random random(number, 17);
-  const std::int64_t count = options.sequences * (options.length + 1);
-  Buffer memory(static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  auto* tokens = static_cast<std::int32_t*>(memory.data());
-  for (std::int64_t i = 0; i < count; ++i) {
-    tokens[i] = static_cast<std::int32_t>(
-        random.below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(vocabulary)));
-  }
-  return memory;
-}
-
-/// A model and everything that a step of it takes.
+/// The trainer of a run, on random tokens.
 class Bench {
  public:
   explicit Bench(const ShapeBench& options)
       : options_(options),
         free_before_(free_mebibytes(options.device)),
-        model_(config_of(options), Precision::of(recipe_from_name(options.precision)), true,
-               options.device),
-        optimiser_(model_.parameters(), {.moments = DType::BF16}, options.device),
-        stream_(options.device),
-        plan_(measure_step_memory(model_, options.sequences, options.length, true)),
-        keep_(plan_.keep_bytes + 4096, options.device),
-        scratch_(plan_.scratch_bytes + 4096, options.device),
-        sums_(static_cast<std::size_t>(1 + model_.moe_blocks()) * sizeof(double), options.device),
-        loads_(static_cast<std::size_t>(model_.moe_blocks() * model_.config().n_routed_experts) *
-                   sizeof(std::int64_t),
-               options.device) {
-    context_.device = options.device;
-    context_.stream = stream_.handle();
-    context_.scratch = &scratch_;
-    context_.deterministic = options.deterministic;
-    recordings_.enable(options.graphs);
-    model_.initialise(1);
-    model_.parameters().refresh_operands(context_);
-    for (std::uint64_t i = 0; i < 4; ++i) {
-      tokens_.push_back(random_tokens(options, model_.config().vocab_size, i));
-    }
+        spec_(spec_of(options)),
+        trainer_(spec_, random_source(spec_, ranks_), SpecialTokens{}, ranks_) {
+    trainer_.set_deterministic(options.deterministic);
   }
 
-  /// Returns the mean loss.
-  double step() {
-    const Buffer& tokens = tokens_[static_cast<std::size_t>(steps_++) % tokens_.size()];
-    MicrobatchBuffer micro = MicrobatchBuffer::packed(
-        tokens.view(DType::I32, {options_.sequences, options_.length + 1}), 0, options_.sequences,
-        options_.length, 0, {}, options_.device, std::move(micro_memory_));
-    const auto targets = static_cast<double>(micro.targets());
-    const ParameterSet& parameters = model_.parameters();
-    model_.parameters().zero_gradients(context_);
-    kernels::fill(context_, 0.0, sums_.view(DType::F64, {1 + model_.moe_blocks()}));
-    const Objective objective{
-        .loss_scale = 1.0 / targets, .balance_alpha = kBalanceAlpha, .balance_scale = 1.0};
-    const bool first = parameters.has_old_gradients();
-    recordings_.run(
-        context_,
-        {micro.address(), micro.targets(), options_.sequences, options_.length, objective, first},
-        [&] {
-          parameters.mark_gradients(first);
-          forward_backward(micro.batch(), objective);
-        });
-    parameters.mark_gradients(false);
-    norm_ = optimiser_.measure(context_).grad_norm;
-    optimiser_.update(context_, 1e-4);
-    micro_memory_ = micro.take_memory();
-    return host_values<double>(sums_.view(DType::F64, {1}))[0] / targets;
-  }
+  StepReport step() { return trainer_.step(); }
+  void set_profile(Profile* profile) { trainer_.set_profile(profile); }
+  const Model& model() { return trainer_.model(); }
+  std::int64_t replayed() const { return trainer_.replayed(); }
 
-  void set_profile(Profile* profile) { context_.profile = profile; }
-  const Model& model() const { return model_; }
-  double norm() const { return norm_; }
-  std::int64_t replayed() const { return recordings_.replayed(); }
-
-  void print_memory() const {
-    const ParameterSet& p = model_.parameters();
-    const std::size_t fixed =
-        p.value_bytes() + p.gradient_bytes() + p.operand_bytes() + optimiser_.bytes();
-    const std::size_t arenas = plan_.keep_bytes + plan_.scratch_bytes;
+  void print_memory() {
+    const StepMemory& arenas = trainer_.step_memory();
+    const std::size_t all = trainer_.memory_bytes();
     std::printf(
         "planned: weights, gradients, moments %.0f MiB, kept for backward %.0f MiB, "
         "temporaries %.0f MiB: %.0f MiB\n",
-        static_cast<double>(fixed) / kMiB, static_cast<double>(plan_.keep_bytes) / kMiB,
-        static_cast<double>(plan_.scratch_bytes) / kMiB,
-        static_cast<double>(fixed + arenas) / kMiB);
+        static_cast<double>(all - arenas.keep_bytes - arenas.scratch_bytes) / kMiB,
+        static_cast<double>(arenas.keep_bytes) / kMiB,
+        static_cast<double>(arenas.scratch_bytes) / kMiB, static_cast<double>(all) / kMiB);
     if (options_.device == Device::Cpu) return;
     std::printf("used: %.0f MiB of the GPU, %.0f MiB of it workspaces of operations\n",
                 free_before_ - free_mebibytes(options_.device),
@@ -138,44 +83,13 @@ class Bench {
   }
 
  private:
-  void forward_backward(const Microbatch& batch, const Objective& objective) {
-    const Tensor sums = sums_.view(DType::F64, {1 + model_.moe_blocks()});
-    keep_.reset();
-    Pass pass{context_, keep_, model_.precision()};
-    ModelStash stash;
-    model_.forward_loss(pass, batch, objective, stash);
-    model_.backward(pass, batch, objective, stash, sums.slice(0, 1, 1 + model_.moe_blocks()));
-    kernels::sum(context_, stash.head.losses, sums.slice(0, 0, 1));
-    balance(stash);
-  }
-
-  void balance(const ModelStash& stash) {
-    const std::int64_t experts = model_.config().n_routed_experts;
-    const Tensor loads = loads_.view(DType::I64, {model_.moe_blocks(), experts});
-    kernels::fill(context_, 0.0, loads);
-    for (std::int64_t block = 0; block < model_.moe_blocks(); ++block) {
-      kernels::add_counts(context_, model_.moe_stash(stash, block).permutation.counts,
-                          loads[block]);
-      kernels::bias_update(context_, loads[block], kBiasSpeed, kernels::BiasUpdate::Sign,
-                           model_.moe_block(block).bias());
-    }
-  }
-
   ShapeBench options_;
   double free_before_;
-  Context context_;
-  Model model_;
-  Optimiser optimiser_;
-  Stream stream_;
-  StepMemory plan_;
-  Arena keep_, scratch_;
-  Buffer sums_, loads_;
-  std::vector<Buffer> tokens_;
-  Buffer micro_memory_;
-  StepRecordings recordings_;
-  std::int64_t steps_ = 0;
-  double norm_ = 0;
+  RunSpec spec_;
+  SingleProcess ranks_;
+  Trainer trainer_;
 };
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -195,7 +109,7 @@ Measured measure(Bench& bench, const ShapeBench& options) {
   if (options.device == Device::Cuda) meter.emplace(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
   for (std::int64_t i = 0; i < options.steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    measured.loss = bench.step();
+    measured.loss = bench.step().loss;
     measured.seconds.push_back(seconds_since(start));
   }
   if (meter) measured.gpu = meter->mean();
@@ -204,7 +118,7 @@ Measured measure(Bench& bench, const ShapeBench& options) {
 }
 
 /// Prints and stores what was measured; `peak` is the rate of a large product.
-void report(const Bench& bench, const ShapeBench& options, const Measured& m, double peak) {
+void report(Bench& bench, const ShapeBench& options, const Measured& m, double peak) {
   const char* routing = options.forced_routing ? "forced" : "natural";
   const auto tokens = static_cast<double>(options.sequences * options.length);
   const double flops = tokens * training_flops_per_token(bench.model().config(), options.length);
@@ -250,9 +164,9 @@ void bench_shape(const ShapeBench& options) {
   const DType operand = bench.model().precision().operand;
   const double peak = kernels::measure_product_flops(operand, options.device);
   for (std::int64_t i = 0; i < options.warmup; ++i) {
-    const double loss = bench.step();
+    const StepReport warm = bench.step();
     std::printf("warm-up step %lld: loss %.4f, gradient norm %.3f\n", static_cast<long long>(i),
-                loss, bench.norm());
+                warm.loss, warm.optimiser.grad_norm);
     std::fflush(stdout);
   }
   report(bench, options, measure(bench, options), peak);

@@ -55,11 +55,11 @@ struct Bench {
   Pass pass() { return {context, keep, model().precision()}; }
   void release() { keep.reset(); }
 
-  /// Mean cross-entropy; with gradients where asked for.
-  double loss(const MicrobatchBuffer& buffer, bool gradients, ModelStash& stash) {
+  /// Mean cross-entropy of `targets` tokens; with gradients where asked for.
+  double loss(const MicrobatchBuffer& buffer, double targets, bool gradients, ModelStash& stash) {
     Pass p = pass();
     Objective objective;
-    const double scale = 1.0 / static_cast<double>(buffer.targets());
+    const double scale = 1.0 / targets;
     if (gradients) {
       objective.loss_scale = scale;
       model().parameters().zero_gradients(context);
@@ -108,7 +108,8 @@ void compare_router(Recording& reference, const ModelStash& stash, std::vector<V
     const std::string name = "router." + std::to_string(layer);
     rows.push_back(
         {name + ".logits", "max / max", largest_difference(ours.logits, *logits), kValues});
-    const RouterDifference d = compare_picks(ours.picks, ours.weights, *picks, *weights);
+    const RouterDifference d =
+        compare_picks(ours.routed.picks, ours.routed.weights, *picks, *weights);
     rows.push_back(
         {name + ".picks", "tokens that differ", static_cast<double>(d.tokens_differing), 0});
     rows.push_back({name + ".weights", "max / max", d.weight_error, kValues});
@@ -184,8 +185,9 @@ void replay_training(const VerifyOptions& options, std::vector<VerifyRow>& rows)
   double first = 0, later = 0, norms = 0;
   for (std::int64_t step = 0; step < ids.size(0); ++step) {
     ModelStash stash;
+    const TokenColumns columns = next_token_rows(ids[step]);
     const double loss =
-        bench.loss(MicrobatchBuffer::next_token(ids[step], options.device), true, stash);
+        bench.loss(MicrobatchBuffer(columns, options.device), columns.target_weight(), true, stash);
     const double norm = optimiser.measure(bench.context).grad_norm;
     optimiser.update(bench.context, o.at("lr"));
     bench.release();
@@ -232,10 +234,10 @@ std::vector<VerifyRow> verify(const VerifyOptions& options) {
     Bench bench(options, gradients);
     ModelStash stash;
     const ModelConfig& config = bench.model().config();
-    const MicrobatchBuffer batch = MicrobatchBuffer::next_token(
-        reference.token_rows("input_ids", config.vocab_size, config.max_position_embeddings),
-        options.device);
-    const double loss = bench.loss(batch, gradients, stash);
+    const TokenColumns columns = next_token_rows(
+        reference.token_rows("input_ids", config.vocab_size, config.max_position_embeddings));
+    const MicrobatchBuffer batch(columns, options.device);
+    const double loss = bench.loss(batch, columns.target_weight(), gradients, stash);
     if (const StoredTensor* wanted = reference.find("loss")) {
       rows.push_back({"loss", "relative", relative(loss, first_value(*wanted)), kLoss});
     }

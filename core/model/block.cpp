@@ -4,7 +4,7 @@
 namespace tessera {
 
 void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t layer,
-                    const std::string& prefix) {
+                    const ExpertRange& experts, const std::string& prefix) {
   const auto norm = [&](const char* name) {
     return Norm{&parameters.declare(prefix + name + ".weight", {c.hidden_size}, Init::Ones, false),
                 static_cast<float>(c.rms_norm_eps)};
@@ -14,7 +14,7 @@ void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t
   attention_.declare(parameters, c, prefix + "self_attn.");
   ffn_norm_ = norm("post_attention_layernorm");
   if (is_moe_) {
-    moe_.declare(parameters, c, prefix + "mlp.");
+    moe_.declare(parameters, c, experts, prefix + "mlp.");
   } else {
     dense_.declare(parameters, c.hidden_size, c.intermediate_size, prefix + "mlp.");
   }

@@ -26,8 +26,9 @@ struct BlockStash {
 class Block {
  public:
   /// Declares the weights of `prefix` ("model.layers.3."); `layer` decides dense or experts.
+  /// Of a layer with experts, those of `experts` alone.
   void declare(ParameterSet& parameters, const ModelConfig& config, std::int64_t layer,
-               const std::string& prefix);
+               const ExpertRange& experts, const std::string& prefix);
 
   /// Returns the block's output (T, H), kept.
   Tensor forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,

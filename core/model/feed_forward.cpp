@@ -25,9 +25,9 @@ void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h, cons
   const Tensor d_activated = pass.scratch().take(pass.precision.inner(), {dh.size(0), width_});
   const Operand d_gate_up = take_gated_gradient(pass, dh.size(0), width_);
   down_.input_grad(context, dy, 0.f, d_activated);
-  down_.weight_grad(context, dy, gated_backward(pass, d_activated, {}, {}, s, d_gate_up, {}));
+  down_.weight_grad(pass, dy, gated_backward(pass, d_activated, {}, {}, s, d_gate_up, {}));
   gate_up_.input_grad(context, d_gate_up, beta, dh);
-  gate_up_.weight_grad(context, d_gate_up, h);
+  gate_up_.weight_grad(pass, d_gate_up, h);
 }
 
 }  // namespace tessera

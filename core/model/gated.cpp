@@ -33,9 +33,9 @@ Operand take_gated_gradient(Pass& pass, std::int64_t rows, std::int64_t width) {
   Operand made;
   if (pass.precision.fp8_backward()) {
     take_rows(pass.scratch(), rows, 2 * width, made.tiles);
-    take_transposed(pass.scratch(), rows, 2 * width, made.tiles);
+    take_transposed(pass.weight_operands(), rows, 2 * width, made.tiles);
   } else {
-    made.plain = pass.scratch().take(pass.precision.operand, {rows, 2 * width});
+    made.plain = pass.weight_operands().take(pass.precision.operand, {rows, 2 * width});
   }
   return made;
 }
@@ -46,12 +46,12 @@ Operand gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live
   const std::int64_t rows = d_activated.size(0), width = d_activated.size(1);
   Operand activated;
   if (pass.precision.fp8_backward()) {
-    take_transposed(pass.scratch(), rows, width, activated.tiles);
+    take_transposed(pass.weight_operands(), rows, width, activated.tiles);
     kernels::swiglu_backward_quantise(pass.context, d_activated, s.kept, live_rows, row_weights,
                                       d_gate_up.tiles, activated.tiles, d_row_weights);
     return activated;
   }
-  activated.plain = pass.scratch().take(pass.precision.operand, {rows, width});
+  activated.plain = pass.weight_operands().take(pass.precision.operand, {rows, width});
   kernels::swiglu_backward(pass.context, d_activated, s.gate_up, live_rows, row_weights,
                            d_gate_up.plain, activated.plain, d_row_weights);
   return activated;

@@ -26,12 +26,12 @@ Operand gated_forward(Pass& pass, const Tensor& gate_up, const Tensor& live_rows
                       const Tensor& row_weights, GatedStash& stash);
 
 /// Room for the gradient of gate and up, (rows, 2 width), as both products of backward read it;
-/// scratch.
+/// scratch and Pass::weight_operands().
 Operand take_gated_gradient(Pass& pass, std::int64_t rows, std::int64_t width);
 
 /// Fills d_gate_up from d_activated (R, width) inner type, and returns the (weighted) output again
-/// as the weight gradient of the next product reads it; scratch. d_row_weights (R) is written
-/// where row_weights are.
+/// as the weight gradient of the next product reads it; in Pass::weight_operands(). d_row_weights
+/// (R) is written where row_weights are.
 Operand gated_backward(Pass& pass, const Tensor& d_activated, const Tensor& live_rows,
                        const Tensor& row_weights, const GatedStash& stash, const Operand& d_gate_up,
                        const Tensor& d_row_weights);

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "kernels/cross_entropy/cross_entropy.h"
-
 namespace tessera {
 
 namespace {
@@ -29,12 +27,12 @@ void Head::logits(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_
   output.forward(pass.context, {s.normed.slice(0, from, to), {}}, 0.f, out);
 }
 
-void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadStash& s) const {
+void Head::loss(Pass& pass, const LossTerm& term, HeadStash& s) const {
   Context& context = pass.context;
   const std::int64_t tokens = s.x.size(0), hidden = s.x.size(1);
   const std::int64_t vocabulary = output.out_features();
   const DType type = pass.precision.activation;
-  const bool training = gradient_scale != 0.0;
+  const bool training = term.has_gradient();
   s.losses = pass.keep.take(type, {tokens});
   if (training) s.dx = pass.keep.take(pass.precision.inner(), {tokens, hidden});
   const std::int64_t step = rows_per_slice(vocabulary, context.device);
@@ -44,17 +42,14 @@ void Head::loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadSt
     Arena::Frame frame(pass.scratch());
     const Tensor slice = pass.scratch().take(type, {to - from, vocabulary});
     logits(pass, s, from, to, slice);
-    const Tensor rows = targets.slice(0, from, to), losses = s.losses.slice(0, from, to);
     Tensor gradient = slice;
     if (training && pass.precision.operand != type) {
       gradient = pass.scratch().take(pass.precision.operand, {to - from, vocabulary});
-      kernels::cross_entropy_gradient(context, slice, rows, gradient_scale, losses, gradient);
-    } else {
-      kernels::cross_entropy(context, slice, rows, gradient_scale, losses);
     }
+    term.apply(context, slice, from, s.losses.slice(0, from, to), gradient);
     if (!training) continue;
     output.input_grad(context, {gradient, {}}, 0.f, s.dx.slice(0, from, to));
-    output.weight_grad(context, {gradient, {}}, {s.normed.slice(0, from, to), {}});
+    output.weight_grad(pass, {gradient, {}}, {s.normed.slice(0, from, to), {}});
   }
   if (training) norm.backward(context, s.dx, s.x, s.rstd, false, s.dx);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/model/layers.h"
+#include "core/model/loss_term.h"
 
 namespace tessera {
 
@@ -11,7 +12,7 @@ struct HeadStash {
   Tensor x;       ///< (T, H) input of the norm
   Tensor rstd;    ///< (T)
   Tensor normed;  ///< (T, H) operand type
-  Tensor losses;  ///< (T) cross-entropy of each token, 0 where the target is -1
+  Tensor losses;  ///< (T) of each token, 0 where it has no target
   Tensor dx;      ///< (T, H) gradient of x; only when training
 };
 
@@ -23,9 +24,9 @@ struct Head {
   /// x (T, H); fills x, rstd and normed.
   void normalise(Pass& pass, const Tensor& x, HeadStash& stash) const;
 
-  /// After normalise(): losses against targets (T) I32, -1 ignored. With gradient_scale != 0 also
-  /// the gradient of gradient_scale * sum(losses): in stash.dx and added to the weights'.
-  void loss(Pass& pass, const Tensor& targets, double gradient_scale, HeadStash& stash) const;
+  /// After normalise(): the losses of the term in stash.losses. Where it has a gradient, that too:
+  /// in stash.dx and added to the weights'.
+  void loss(Pass& pass, const LossTerm& term, HeadStash& stash) const;
 
   /// After normalise(): logits (rows, vocabulary) of rows [from, to).
   void logits(Pass& pass, const HeadStash& stash, std::int64_t from, std::int64_t to,

@@ -29,6 +29,11 @@ void take_transposed(Arena& arena, std::int64_t rows, std::int64_t cols, kernels
   to.scales_t = arena.take(DType::F32, {kernels::scale_tiles(rows), rounded_up(cols, 4)});
 }
 
+void WeightWork::run(Context& context) {
+  for (const Product& product : products_) product(context);
+  products_.clear();
+}
+
 Tensor Pass::plain(const Tensor& x, Arena& arena) const {
   if (x.dtype() == precision.operand && x.is_contiguous()) return x;
   Tensor copy = arena.take(precision.operand, {x.size(0), x.size(1)});
@@ -52,7 +57,7 @@ Operand Pass::input(const Tensor& x, const Tensor& live_rows) const {
 Operand Pass::saved(const Operand& kept, const Tensor& x) const {
   if (!precision.fp8_backward()) return kept;
   Operand made;
-  take_transposed(scratch(), x.size(0), x.size(1), made.tiles);
+  take_transposed(weight_operands(), x.size(0), x.size(1), made.tiles);
   kernels::quantise(context, x, {}, made.tiles);
   return made;
 }
@@ -60,11 +65,16 @@ Operand Pass::saved(const Operand& kept, const Tensor& x) const {
 Operand Pass::gradient(const Tensor& dy) const {
   Operand made;
   if (!precision.fp8_backward()) {
-    made.plain = plain(dy, scratch());
+    if (later) {  // a copy: dy itself changes on the way back through the layers
+      made.plain = keep.take(precision.operand, {dy.size(0), dy.size(1)});
+      kernels::convert(context, dy, made.plain);
+    } else {
+      made.plain = plain(dy, scratch());
+    }
     return made;
   }
   take_rows(scratch(), dy.size(0), dy.size(1), made.tiles);
-  take_transposed(scratch(), dy.size(0), dy.size(1), made.tiles);
+  take_transposed(weight_operands(), dy.size(0), dy.size(1), made.tiles);
   kernels::quantise(context, dy, {}, made.tiles);
   return made;
 }
@@ -93,15 +103,28 @@ void Linear::input_grad(Context& context, const Operand& dy, float beta, const T
   }
 }
 
-void Linear::weight_grad(Context& context, const Operand& dy, const Operand& x) const {
-  const Tensor& grad = weight->grad;
-  if (weight->fp8.values_t) {
-    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {}, beta_of_grad(context, *weight),
-                                     grad.reshape({1, grad.size(0), grad.size(1)}));
+namespace {
+/// Does the product, or leaves it for later.
+void do_or_put_off(Pass& pass, WeightWork::Product product) {
+  if (pass.later) {
+    pass.later->add(std::move(product));
   } else {
-    kernels::product(context, dy.plain, x.plain, Transpose::A, beta_of_grad(context, *weight),
-                     grad);
+    product(pass.context);
   }
+}
+}  // namespace
+
+void Linear::weight_grad(Pass& pass, const Operand& dy, const Operand& x) const {
+  do_or_put_off(pass, [weight = weight, dy, x](Context& context) {
+    const Tensor& grad = weight->grad;
+    const float beta = beta_of_grad(context, *weight);
+    if (weight->fp8.values_t) {
+      kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, {}, beta,
+                                       grad.reshape({1, grad.size(0), grad.size(1)}));
+    } else {
+      kernels::product(context, dy.plain, x.plain, Transpose::A, beta, grad);
+    }
+  });
 }
 
 void ExpertLinear::forward(Context& context, const Operand& x, const Tensor& offsets,
@@ -122,15 +145,16 @@ void ExpertLinear::input_grad(Context& context, const Operand& dy, const Tensor&
   }
 }
 
-void ExpertLinear::weight_grad(Context& context, const Operand& dy, const Operand& x,
+void ExpertLinear::weight_grad(Pass& pass, const Operand& dy, const Operand& x,
                                const Tensor& offsets) const {
-  if (weight->fp8.values_t) {
-    kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets,
-                                     beta_of_grad(context, *weight), weight->grad);
-  } else {
-    kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets,
-                                         beta_of_grad(context, *weight), weight->grad);
-  }
+  do_or_put_off(pass, [weight = weight, dy, x, offsets](Context& context) {
+    const float beta = beta_of_grad(context, *weight);
+    if (weight->fp8.values_t) {
+      kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets, beta, weight->grad);
+    } else {
+      kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets, beta, weight->grad);
+    }
+  });
 }
 
 Tensor Norm::forward(Pass& pass, const Tensor& x, const Tensor& y) const {
@@ -170,7 +194,7 @@ Operand Norm::saved(Pass& pass, const Operand& kept, const Tensor& x, const Tens
   Operand made;
   made.plain = plain_part(pass, x, with_plain);
   if (with_rows) take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
-  take_transposed(pass.scratch(), x.size(0), x.size(1), made.tiles);
+  take_transposed(pass.weight_operands(), x.size(0), x.size(1), made.tiles);
   kernels::rms_norm_requantise(pass.context, x, weight->value, rstd, made.plain, made.tiles);
   return made;
 }

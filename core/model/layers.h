@@ -3,6 +3,9 @@
 // for backward. The recipes live here: above this file a layer is the same code for all of them.
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include "core/base/context.h"
 #include "core/base/patience.h"
 #include "core/model/parameters.h"
@@ -17,19 +20,35 @@ struct Operand {
   kernels::Quantised tiles;  ///< E4M3: by rows for products with weights, transposed for weights'
 };
 
-/// Where a forward pass runs and keeps what backward needs.
+/// Products that make gradients of weights, put off: a pipeline fills what would be idle time with
+/// them. What they read must live until they are done.
+class WeightWork {
+ public:
+  using Product = std::function<void(Context&)>;
+  void add(Product product) { products_.push_back(std::move(product)); }
+  /// Does them in the order in which they were added, and forgets them.
+  void run(Context& context);
+
+ private:
+  std::vector<Product> products_;
+};
+
+/// Where a pass runs and keeps what backward needs.
 struct Pass {
   Context& context;
   Arena& keep;  ///< lives until backward has used it
   Precision precision;
   RouterObserver* observer = nullptr;  ///< is told what the routers of a forward pass decide
   const Patience* patience = nullptr;  ///< is asked between the halves of layers; absent: nobody
+  WeightWork* later = nullptr;  ///< backward: takes the products of weights; absent: done at once
 
   Arena& scratch() const { return *context.scratch; }
   /// Throws Stopped where the pass is to be given up; see Patience.
   void look() const {
     if (patience) patience->look("model");
   }
+  /// Where backward puts what weights' gradients are made of: scratch, or kept where they wait.
+  Arena& weight_operands() const { return later ? keep : scratch(); }
   /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
   Tensor plain(const Tensor& x, Arena& arena) const;
 
@@ -38,7 +57,8 @@ struct Pass {
   Operand input(const Tensor& x, const Tensor& live_rows = {}) const;
   /// The same input for the weight gradient: what input() kept, or E4M3 made again from x.
   Operand saved(const Operand& kept, const Tensor& x) const;
-  /// A gradient for both products of backward; scratch.
+  /// A gradient for both products of backward; scratch, and in weight_operands() what the weights'
+  /// one reads.
   Operand gradient(const Tensor& dy) const;
 };
 
@@ -55,8 +75,8 @@ struct Linear {
   void forward(Context& context, const Operand& x, float beta, const Tensor& y) const;
   /// dx = dy W + beta dx.
   void input_grad(Context& context, const Operand& dy, float beta, const Tensor& dx) const;
-  /// Adds dy^T x to the weight's gradient.
-  void weight_grad(Context& context, const Operand& dy, const Operand& x) const;
+  /// Adds dy^T x to the weight's gradient, now or later.
+  void weight_grad(Pass& pass, const Operand& dy, const Operand& x) const;
 };
 
 /// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product.
@@ -66,8 +86,7 @@ struct ExpertLinear {
   void forward(Context& context, const Operand& x, const Tensor& offsets, const Tensor& y) const;
   void input_grad(Context& context, const Operand& dy, const Tensor& offsets,
                   const Tensor& dx) const;
-  void weight_grad(Context& context, const Operand& dy, const Operand& x,
-                   const Tensor& offsets) const;
+  void weight_grad(Pass& pass, const Operand& dy, const Operand& x, const Tensor& offsets) const;
 };
 
 /// RMSNorm with its weight; what it keeps is the reciprocal root of each row.

@@ -115,7 +115,7 @@ Operand packed_input(Pass& pass, const Tensor& o, kernels::PackedE5m6& packed) {
 /// Pass::saved() of o, which is written again from `packed`.
 Operand packed_saved(Pass& pass, const kernels::PackedE5m6& packed, const Tensor& o) {
   Operand made;
-  take_transposed(pass.scratch(), o.size(0), o.size(1), made.tiles);
+  take_transposed(pass.weight_operands(), o.size(0), o.size(1), made.tiles);
   kernels::unpack_quantise_e5m6(pass.context, packed, o, made.tiles);
   return made;
 }
@@ -167,7 +167,7 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
     Arena::Frame of_o(pass.scratch());
     const Operand dy_operand = pass.gradient(dy);
     o_.input_grad(context, dy_operand, 0.f, d_o);
-    o_.weight_grad(context, dy_operand,
+    o_.weight_grad(pass, dy_operand,
                    packed ? packed_saved(pass, s.o_packed, o) : pass.saved(s.o_operand, o));
   }
 
@@ -203,11 +203,11 @@ void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, 
   const Operand d_kv_operand = pass.gradient(d_kv);
   const Tensor d_normed = pass.scratch().take(d_kv_a.dtype(), {dh.size(0), latent_});
   kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
-  kv_b_.weight_grad(context, d_kv_operand, normed);
+  kv_b_.weight_grad(pass, d_kv_operand, normed);
   kv_norm_.backward(context, d_normed, latent, s.latent_rstd, false, d_kv_a.slice(1, 0, latent_));
   const Operand d_kv_a_operand = pass.gradient(d_kv_a);
   kv_a_.input_grad(context, d_kv_a_operand, 0.f, dh);
-  kv_a_.weight_grad(context, d_kv_a_operand, h);
+  kv_a_.weight_grad(pass, d_kv_a_operand, h);
 }
 
 /// Adds the query's part to dh.
@@ -218,17 +218,17 @@ void Mla::query_backward(Pass& pass, const Tensor& dq, const Operand& h, const M
   const Operand dq_operand = pass.gradient(dq);
   if (query_rank_ == 0) {
     q_.input_grad(context, dq_operand, 1.f, dh);
-    q_.weight_grad(context, dq_operand, h);
+    q_.weight_grad(pass, dq_operand, h);
     return;
   }
   const Tensor d_normed = pass.scratch().take(dh.dtype(), {dh.size(0), query_rank_});
   q_b_.input_grad(context, dq_operand, 0.f, d_normed);
-  q_b_.weight_grad(context, dq_operand,
+  q_b_.weight_grad(pass, dq_operand,
                    q_norm_.saved(pass, s.query_latent_normed, s.query_latent, s.query_latent_rstd));
   q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);
   const Operand d_latent_operand = pass.gradient(d_normed);
   q_a_.input_grad(context, d_latent_operand, 1.f, dh);
-  q_a_.weight_grad(context, d_latent_operand, h);
+  q_a_.weight_grad(pass, d_latent_operand, h);
 }
 
 }  // namespace tessera

@@ -11,18 +11,23 @@ namespace tessera {
 
 using kernels::Transpose;
 
-void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const std::string& prefix) {
+void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const ExpertRange& experts,
+                  const std::string& prefix) {
   experts_ = c.n_routed_experts;
   width_ = c.moe_intermediate_size;
   router_ = c.router();
   gate_ = &parameters.declare(prefix + "gate.weight", {experts_, c.hidden_size});
   bias_ = &parameters.declare_state(prefix + "gate.e_score_correction_bias", {experts_});
   gate_up_.weight = &parameters.declare_linear(prefix + "experts.gate_up_proj",
-                                               {experts_, 2 * width_, c.hidden_size});
-  down_.weight =
-      &parameters.declare_linear(prefix + "experts.down_proj", {experts_, c.hidden_size, width_});
+                                               {experts.count(), 2 * width_, c.hidden_size});
+  down_.weight = &parameters.declare_linear(prefix + "experts.down_proj",
+                                            {experts.count(), c.hidden_size, width_});
+  for (Parameter* weight : {gate_up_.weight, down_.weight}) {
+    weight->sharing = Sharing::Experts;
+    weight->first_element = experts.first * weight->shape[1] * weight->shape[2];
+  }
   std::vector<std::string> gate_up_names, down_names;
-  for (std::int64_t e = 0; e < experts_; ++e) {
+  for (std::int64_t e = experts.first; e < experts.end; ++e) {
     const std::string expert = prefix + "experts." + std::to_string(e) + ".";
     gate_up_names.push_back(expert + "gate_proj.weight");
     gate_up_names.push_back(expert + "up_proj.weight");
@@ -97,72 +102,31 @@ void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
   const DType type = pass.precision.activation;
   s.logits = pass.keep.take(type, {tokens, experts_});
   s.scores = pass.keep.take(type, {tokens, experts_});
-  s.picks = pass.keep.take(DType::I32, {tokens, k});
-  s.weights = pass.keep.take(type, {tokens, k});
+  s.routed.picks = pass.keep.take(DType::I32, {tokens, k});
+  s.routed.weights = pass.keep.take(type, {tokens, k});
   gate_forward(pass, h, s.logits);
-  kernels::router_forward(pass.context, s.logits, bias_->value, router_, s.scores, s.picks,
-                          s.weights);
-  s.permutation.counts = pass.keep.take(DType::I64, {experts_});
-  s.permutation.offsets = pass.keep.take(DType::I32, {experts_ + 1});
-  s.permutation.row_of_slot = pass.keep.take(DType::I32, {tokens, k});
-  // Products in E4M3 take groups in whole tiles.
-  if (pass.precision.fp8_forward()) s.permutation.alignment = kernels::kScaleTile;
-  s.permutation.slot_of_row = pass.keep.take(
-      DType::I32, {kernels::max_permuted_rows(tokens, k, experts_, s.permutation.alignment)});
-  kernels::permute_plan(pass.context, s.picks, s.permutation);
-}
-
-/// Rows of x (T, H) in the order of experts, as plain products read them; scratch.
-Tensor Moe::permuted(Pass& pass, const Tensor& x, const MoeStash& s) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0);
-  const Tensor y = pass.scratch().take(pass.precision.operand, {rows, x.size(1)});
-  kernels::permute_forward(pass.context, x, s.permutation, y);
-  return y;
-}
-
-/// Nothing of this is kept: top-k copies of every token would be a quarter of all that is.
-/// Blockwise sends a token's tiles as they are (DeepSeek-V3 report, section 3.3.3).
-Operand Moe::dispatch(Pass& pass, const Operand& h, const MoeStash& s) const {
-  if (!pass.precision.fp8_backward()) return pass.input(permuted(pass, h.plain, s), live_rows(s));
-  Operand sent;
-  take_rows(pass.scratch(), s.permutation.slot_of_row.size(0), h.plain.size(1), sent.tiles);
-  kernels::permute_tiles(pass.context, h.tiles, s.permutation, sent.tiles);
-  return sent;
-}
-
-/// x (T, H) in the order of experts once more: what weight gradients read, and with `by_rows` what
-/// the input gradient reads too; scratch.
-Operand Moe::permuted_operand(Pass& pass, const Tensor& x, const MoeStash& s, bool by_rows) const {
-  Operand made;
-  if (!pass.precision.fp8_backward()) {
-    made.plain = permuted(pass, x, s);
-    return made;
-  }
-  const std::int64_t rows = s.permutation.slot_of_row.size(0), width = x.size(1);
-  if (by_rows) take_rows(pass.scratch(), rows, width, made.tiles);
-  take_transposed(pass.scratch(), rows, width, made.tiles);
-  kernels::permute_quantise(pass.context, x, s.permutation, made.tiles);
-  return made;
+  kernels::router_forward(pass.context, s.logits, bias_->value, router_, s.scores, s.routed.picks,
+                          s.routed.weights);
+  exchange_->plan(pass, experts_, s.routed);
 }
 
 void Moe::run_experts(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
-  const std::int64_t rows = s.permutation.slot_of_row.size(0);
-  const Tensor& offsets = s.permutation.offsets;
-  const Operand sent = dispatch(pass, h, s);
+  const Tensor& offsets = s.routed.permutation.offsets;
+  const Tensor& row_weights = s.routed.row_weights;
+  const std::int64_t rows = row_weights.size(0);
+  const Operand sent = exchange_->dispatch(pass, h, s.routed);
   const Tensor gate_up = take_gate_up(pass, rows, width_, s.gated);
   gate_up_.forward(pass.context, sent, offsets, gate_up);
-  s.row_weights = pass.keep.take(s.weights.dtype(), {rows});
-  kernels::permute_weights(pass.context, s.weights, s.permutation, s.row_weights);
-  const Operand activated = gated_forward(pass, gate_up, live_rows(s), s.row_weights, s.gated);
+  const Operand activated = gated_forward(pass, gate_up, live_rows(s), row_weights, s.gated);
   const Tensor out = pass.scratch().take(pass.precision.inner(), {rows, y.size(1)});
   down_.forward(pass.context, activated, offsets, out);
-  kernels::combine(pass.context, out, s.permutation, y);
+  exchange_->combine(pass, out, s.routed, y);
 }
 
 void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
   Arena::Frame frame(pass.scratch());
   route(pass, h.plain, s);
-  if (pass.observer) pass.observer->routed(s.picks, s.weights);
+  if (pass.observer) pass.observer->routed(s.routed.picks, s.routed.weights);
   run_experts(pass, h, s, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
@@ -179,7 +143,8 @@ void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   } else {
     kernels::fill(context, 0.0, dh);
   }
-  const Tensor d_weights = pass.scratch().take(s.weights.dtype(), {dy.size(0), router_.top_k});
+  const Tensor d_weights =
+      pass.scratch().take(s.routed.weights.dtype(), {dy.size(0), router_.top_k});
   experts_backward(pass, rounded, h.plain, s, d_weights, dh);
   gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
 }
@@ -189,28 +154,30 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const 
                            const Tensor& d_weights, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
-  const std::int64_t rows = s.permutation.slot_of_row.size(0);
+  const Tensor& offsets = s.routed.permutation.offsets;
+  const Tensor& row_weights = s.routed.row_weights;
+  const std::int64_t rows = row_weights.size(0);
   const DType type = pass.precision.inner();
-  const Tensor& offsets = s.permutation.offsets;
   const Operand d_gate_up = take_gated_gradient(pass, rows, width_);
   {
     Arena::Frame of_down(pass.scratch());
-    const Operand dy_rows = permuted_operand(pass, dy, s, true);
+    const Operand dy_rows = exchange_->dispatch_again(pass, dy, s.routed, true);
     const Tensor d_activated = pass.scratch().take(type, {rows, width_});
     down_.input_grad(context, dy_rows, offsets, d_activated);
-    const Tensor d_row_weights = pass.scratch().take(s.row_weights.dtype(), {rows});
-    const Operand activated = gated_backward(pass, d_activated, live_rows(s), s.row_weights,
-                                             s.gated, d_gate_up, d_row_weights);
-    kernels::permute_weights_backward(context, d_row_weights, s.permutation, d_weights);
-    down_.weight_grad(context, dy_rows, activated, offsets);
+    const Tensor d_row_weights = pass.scratch().take(row_weights.dtype(), {rows});
+    const Operand activated = gated_backward(pass, d_activated, live_rows(s), row_weights, s.gated,
+                                             d_gate_up, d_row_weights);
+    exchange_->weights_backward(pass, d_row_weights, s.routed, d_weights);
+    down_.weight_grad(pass, dy_rows, activated, offsets);
   }
   {
     Arena::Frame of_gate_up(pass.scratch());
-    gate_up_.weight_grad(context, d_gate_up, permuted_operand(pass, h, s, false), offsets);
+    gate_up_.weight_grad(pass, d_gate_up, exchange_->dispatch_again(pass, h, s.routed, false),
+                         offsets);
   }
   const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
   gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);
-  kernels::combine(context, d_dispatched, s.permutation, dh);
+  exchange_->combine(pass, d_dispatched, s.routed, dh);
 }
 
 /// Adds to dh what comes back through the gate weights and the balance loss.
@@ -226,7 +193,8 @@ void Moe::gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                               balance.gradient_scale, balance.loss, d_scores);
   }
   const Tensor d_logits = pass.scratch().take(s.scores.dtype(), {tokens, experts_});
-  kernels::router_backward(context, d_weights, d_scores, s.scores, s.picks, router_, d_logits);
+  kernels::router_backward(context, d_weights, d_scores, s.scores, s.routed.picks, router_,
+                           d_logits);
   gate_products_backward(pass, d_logits, h, dh);
 }
 

@@ -5,19 +5,18 @@
 
 #include <string>
 
-#include "core/config/model_config.h"
+#include "core/config/layout.h"
+#include "core/model/expert_exchange.h"
 #include "core/model/feed_forward.h"
 #include "core/model/sequences.h"
-#include "kernels/permute/permute.h"
 
 namespace tessera {
 
-/// Kept from forward for backward. R = max_permuted_rows(T, top-k, experts, alignment).
+/// Kept from forward for backward.
 struct MoeStash {
-  Tensor logits, scores, picks, weights;  ///< (T, experts) twice; (T, top-k) I32; (T, top-k)
-  kernels::Permutation permutation;
-  GatedStash gated;    ///< what the routed experts keep
-  Tensor row_weights;  ///< (R) gate weights, which experts' outputs hold already
+  Tensor logits, scores;  ///< (T, experts)
+  RoutedTokens routed;
+  GatedStash gated;  ///< what the routed experts keep, whose outputs hold their weights already
   GatedStash shared;
 };
 
@@ -30,11 +29,12 @@ struct BalanceTerm {
 
 class Moe {
  public:
-  /// Declares gate, selection bias, experts and shared experts under `prefix`.
-  void declare(ParameterSet& parameters, const ModelConfig& config, const std::string& prefix);
+  /// Declares gate, selection bias, those experts and shared experts under `prefix`.
+  void declare(ParameterSet& parameters, const ModelConfig& config, const ExpertRange& experts,
+               const std::string& prefix);
 
   /// y += experts of h; h (T, H) with its plain part, y (T, H) inner type. Slots per expert
-  /// are left in stash.permutation.counts.
+  /// are left in stash.routed.permutation.counts.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
   /// dh, written, from dy; both (T, H) inner type. `h` as Pass::saved() has it, with its plain
@@ -49,10 +49,6 @@ class Moe {
  private:
   void gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const;
   void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
-  Tensor permuted(Pass& pass, const Tensor& x, const MoeStash& stash) const;
-  /// The rows of tokens in the order of experts; `h` (T, H).
-  Operand dispatch(Pass& pass, const Operand& h, const MoeStash& stash) const;
-  Operand permuted_operand(Pass& pass, const Tensor& x, const MoeStash& stash, bool by_rows) const;
   void run_experts(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
   void experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& stash,
                         const Tensor& d_weights, const Tensor& dh) const;
@@ -63,10 +59,11 @@ class Moe {
                      const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
                      const Tensor& dh) const;
   Tensor live_rows(const MoeStash& stash) const {
-    return stash.permutation.offsets.slice(0, experts_, experts_ + 1);
+    return stash.routed.permutation.offsets.slice(0, experts_, experts_ + 1);
   }
 
   std::int64_t experts_ = 0, width_ = 0;
+  const ExpertExchange* exchange_ = &local_exchange();
   kernels::RouterConfig router_;
   Parameter *gate_ = nullptr, *bias_ = nullptr;
   ExpertLinear gate_up_, down_;

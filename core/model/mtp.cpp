@@ -3,7 +3,8 @@
 
 namespace tessera {
 
-void Mtp::declare(ParameterSet& parameters, const ModelConfig& c, const Linear& output) {
+void Mtp::declare(ParameterSet& parameters, const ModelConfig& c, const ExpertRange& experts,
+                  const Linear& output) {
   const std::string prefix = "model.layers." + std::to_string(c.num_hidden_layers) + ".";
   const auto norm = [&](const char* name) {
     return Norm{&parameters.declare(prefix + name + ".weight", {c.hidden_size}, Init::Ones, false),
@@ -13,13 +14,13 @@ void Mtp::declare(ParameterSet& parameters, const ModelConfig& c, const Linear& 
   hidden_norm_ = norm("hnorm");
   join_.weight =
       &parameters.declare_linear(prefix + "eh_proj.weight", {c.hidden_size, 2 * c.hidden_size});
-  block_.declare(parameters, c, c.num_hidden_layers, prefix);
+  block_.declare(parameters, c, c.num_hidden_layers, experts, prefix);
   head_ = {norm("shared_head.norm"), output};
 }
 
 void Mtp::forward(Pass& pass, const Tensor& hidden, const Tensor& embedded,
-                  const Sequences& sequences, const Rotary& rotary, const Tensor& targets,
-                  double gradient_scale, MtpStash& s) const {
+                  const Sequences& sequences, const Rotary& rotary, const LossTerm& term,
+                  MtpStash& s) const {
   const std::int64_t tokens = hidden.size(0), width = hidden.size(1);
   s.hidden = hidden;
   s.embedded = embedded;
@@ -34,7 +35,7 @@ void Mtp::forward(Pass& pass, const Tensor& hidden, const Tensor& embedded,
   }
   const Tensor y = block_.forward(pass, x, sequences, rotary, s.block);
   head_.normalise(pass, y, s.head);
-  head_.loss(pass, targets, gradient_scale, s.head);
+  head_.loss(pass, term, s.head);
 }
 
 void Mtp::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary, const MtpStash& s,
@@ -47,7 +48,7 @@ void Mtp::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
   const Operand dx_operand = pass.gradient(dx);
   const Tensor d_joined = pass.scratch().take(dx.dtype(), {tokens, 2 * width});
   join_.input_grad(pass.context, dx_operand, 0.f, d_joined);
-  join_.weight_grad(pass.context, dx_operand, pass.saved(s.joined_operand, s.joined));
+  join_.weight_grad(pass, dx_operand, pass.saved(s.joined_operand, s.joined));
   embedding_norm_.backward(pass.context, d_joined.slice(1, 0, width), s.embedded, s.embedded_rstd,
                            false, d_embedded);
   hidden_norm_.backward(pass.context, d_joined.slice(1, width, 2 * width), s.hidden, s.hidden_rstd,

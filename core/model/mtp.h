@@ -27,13 +27,13 @@ class Mtp {
  public:
   /// Declares the module's own weights under "model.layers.<num_hidden_layers>."; embedding and
   /// output head are the main model's.
-  void declare(ParameterSet& parameters, const ModelConfig& config, const Linear& output);
+  void declare(ParameterSet& parameters, const ModelConfig& config, const ExpertRange& experts,
+               const Linear& output);
 
-  /// Losses of targets (T) I32, the tokens two places ahead, in stash.head.losses; with
-  /// gradient_scale != 0 the head's gradient too. hidden, embedded (T, H).
+  /// The losses of `term`, of the tokens two places ahead, in stash.head.losses, and where it has a
+  /// gradient that of the head too. hidden, embedded (T, H).
   void forward(Pass& pass, const Tensor& hidden, const Tensor& embedded, const Sequences& sequences,
-               const Rotary& rotary, const Tensor& targets, double gradient_scale,
-               MtpStash& stash) const;
+               const Rotary& rotary, const LossTerm& term, MtpStash& stash) const;
 
   /// d_embedded, written; d_hidden += what comes back to the main model's hidden states.
   void backward(Pass& pass, const Sequences& sequences, const Rotary& rotary, const MtpStash& stash,

@@ -221,7 +221,7 @@ void fill_initial(const Parameter& p, std::int64_t first, std::span<T> to, std::
   };
   parallel_for(
       static_cast<std::int64_t>(to.size()), 1 << 14, [&](std::int64_t from, std::int64_t until) {
-        fill(first + from,
+        fill(p.first_element + first + from,
              to.subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(until - from)));
       });
 }
@@ -298,6 +298,25 @@ bool ParameterSet::has_old_gradients() const {
 
 void ParameterSet::mark_gradients(bool old) const {
   for (const Parameter& p : parameters_) p.grad_is_old = old && writes_gradient(p);
+}
+
+std::vector<Tensor> ParameterSet::gradients_of(Sharing sharing) const {
+  std::vector<Tensor> runs;
+  std::int64_t from = 0, at = 0;
+  const auto close = [&] {
+    if (at > from) runs.push_back(flat_gradients_.slice(0, from, at));
+  };
+  for (const Parameter& p : parameters_) {
+    if (!p.trained) continue;
+    const std::int64_t end = at + padded(p);
+    if (p.sharing != sharing) {
+      close();
+      from = end;
+    }
+    at = end;
+  }
+  close();
+  return runs;
 }
 
 void ParameterSet::zero_gradients(Context& context) {

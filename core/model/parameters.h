@@ -19,12 +19,21 @@ namespace tessera {
 
 enum class Init : std::uint8_t { Normal, Ones, Zeros };
 
+/// Which ranks hold a copy of a parameter, and so sum its gradients.
+enum class Sharing : std::uint8_t {
+  Stage,    ///< all that hold the same stage of the pipeline
+  Experts,  ///< those of them that hold the same experts
+  Ends,     ///< besides all of its stage, those of the first and the last stage: the token table
+};
+
 /// One array of weights. Several released tensors may be stored in it side by side, so that one
 /// product reads them: gate and up of a feed-forward, or all experts of a layer.
 struct Parameter {
   std::string name;
   std::vector<std::int64_t> shape;
   Init init = Init::Normal;
+  Sharing sharing = Sharing::Stage;
+  std::int64_t first_element = 0;  ///< elements of the whole parameter before those held here
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only
   /// `Yes`: the weight of a linear layer, which is E4M3 where the recipe says so. `Both`: products
@@ -89,6 +98,8 @@ class ParameterSet {
   const std::deque<Parameter>& all() const { return parameters_; }
   /// All gradients as one flat array, padding between parameters included (zeros).
   const Tensor& flat_gradients() const { return flat_gradients_; }
+  /// Those of one kind of sharing, as runs of flat_gradients() that are as long as they can be.
+  std::vector<Tensor> gradients_of(Sharing sharing) const;
   std::size_t value_bytes() const { return values_.bytes(); }
   std::size_t gradient_bytes() const { return gradients_.bytes(); }
   /// Size of the copies that products read, where these are not the values themselves.

@@ -5,7 +5,9 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/config/layout.h"
 #include "core/model/model.h"
+#include "core/schedule/schedule.h"
 #include "core/train/optimiser.h"
 #include "core/train/step_memory.h"
 
@@ -183,138 +185,72 @@ void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& st
   for (const MemoryTerm& term : plan.terms) plan.total_bytes += term.bytes;
 }
 
-/// One rank: the trainer's own model and step.
-MemoryPlan plan_one_rank(const RunSpec& spec) {
-  MemoryPlan plan;
-  const ModelConfig config = run_model(spec);
-  const Model model =
-      measured_model(config, planned_precision(spec, &plan.exact), spec.host.device);
-  const ParameterSet& set = model.parameters();
+/// What the plan of a rank is for.
+struct RankPlan {
+  const RunSpec& spec;
+  const ModelConfig& config;
+  const Model& model;          ///< what the rank holds
+  std::int64_t in_flight = 1;  ///< micro-batches that it keeps at once
+};
+
+/// The stage of the curriculum that needs most, by the trainer's own step.
+MemoryPlan plan_rank(const RankPlan& rank) {
+  const RunSpec& spec = rank.spec;
+  const ParameterSet& set = rank.model.parameters();
   const WeightBytes weights{set.value_bytes(), set.gradient_bytes(), set.operand_bytes(),
                             set.state_bytes(), moment_bytes(set, spec.optimiser.moments)};
+  MemoryPlan plan;
   StepPart most;
   for (std::size_t i = 0; i < spec.curriculum.size(); ++i) {
-    const StepMemory step = step_of(model, spec, spec.curriculum[i]);
-    const StepPart part{step.keep_bytes, step.scratch_bytes,
-                        batch_bytes(spec, spec.curriculum[i], model)};
+    const StepMemory step = step_of(rank.model, spec, spec.curriculum[i]);
+    const StepPart part{step.keep_bytes * static_cast<std::size_t>(rank.in_flight),
+                        step.scratch_bytes, batch_bytes(spec, spec.curriculum[i], rank.model)};
     if (i > 0 && part.keep + part.scratch <= most.keep + most.scratch) continue;
     most = part;
     plan.stage = static_cast<int>(i);
   }
-  fill_terms(plan, weights, most, spec, config);
+  fill_terms(plan, weights, most, spec, rank.config);
   return plan;
 }
 
-/// What layers of each kind add to a step, from differences between small models of the same
-/// width: what a layer keeps does not depend on how many there are.
-struct LayerKeep {
-  std::size_t dense = 0, moe = 0, ends = 0, mtp = 0, scratch = 0;
-};
-
-LayerKeep measure_layers(const RunSpec& spec, const CurriculumStage& stage) {
-  const Precision precision = planned_precision(spec);
-  const auto keep_of = [&](std::int64_t dense, std::int64_t moe, bool mtp, std::size_t* scratch) {
-    ModelConfig config = run_model(spec);
-    config.first_k_dense_replace = dense;
-    config.num_hidden_layers = dense + moe;
-    config.num_nextn_predict_layers = mtp ? config.num_nextn_predict_layers : 0;
-    config.intermediate_size = std::max<std::int64_t>(1, config.intermediate_size);
-    RunSpec part = spec;
-    part.model.num_nextn_predict_layers = config.num_nextn_predict_layers;
-    const StepMemory step =
-        step_of(measured_model(config, precision, spec.host.device), part, stage);
-    if (scratch) *scratch = std::max(*scratch, step.scratch_bytes);
-    return step.keep_bytes;
-  };
-  LayerKeep keep;
-  const bool has_moe = spec.model.n_routed_experts > 0;
-  const bool has_dense = spec.model.first_k_dense_replace > 0 || !has_moe;
-  const std::size_t one = keep_of(1, 0, false, has_dense ? &keep.scratch : nullptr);
-  keep.dense = keep_of(2, 0, false, nullptr) - one;
-  keep.ends = one - keep.dense;
-  if (has_moe) keep.moe = keep_of(1, 1, false, &keep.scratch) - one;
-  keep.mtp = keep_of(1, 1, true, &keep.scratch) - keep_of(1, 1, false, nullptr);
-  return keep;
+MemoryPlan plan_one_rank(const RunSpec& spec) {
+  bool exact = true;
+  const ModelConfig config = run_model(spec);
+  const Model model = measured_model(config, planned_precision(spec, &exact), spec.host.device);
+  MemoryPlan plan = plan_rank({spec, config, model});
+  plan.exact = exact;
+  return plan;
 }
 
-/// The layers [first, end) of one part of the pipeline.
-struct PipelinePart {
-  std::int64_t first = 0, end = 0;
-  bool is_first = false, is_last = false;
-};
-
-PipelinePart part_of(const RunSpec& spec, std::int64_t index) {
-  const std::int64_t layers = spec.model.num_hidden_layers, parts = spec.parallel.pipeline;
-  return {index * layers / parts, (index + 1) * layers / parts, index == 0, index + 1 == parts};
+/// NOTE: experts may be planned to be shared by more ranks than train; then it is that many.
+Mesh planned_mesh(const RunSpec& spec) {
+  const auto& p = spec.parallel;
+  return {.pipeline = p.pipeline,
+          .data = p.data % p.expert == 0 ? p.data : p.expert,
+          .expert = p.expert};
 }
 
-bool belongs(const Parameter& p, const PipelinePart& part, const ModelConfig& c) {
-  const std::int64_t layer = layer_of(p);
-  if (layer >= 0 && layer < c.num_hidden_layers) return layer >= part.first && layer < part.end;
-  if (layer >= 0) return part.is_last;  // the MTP module
-  // NOTE: the MTP module and tied heads read the token table too, so the last part has a copy.
-  if (p.name == "model.embed_tokens.weight") {
-    return part.is_first ||
-           (part.is_last && (c.num_nextn_predict_layers > 0 || c.tie_word_embeddings));
-  }
-  return part.is_last;
-}
-
-WeightBytes weights_of(const Model& model, const RunSpec& spec, const PipelinePart& part) {
-  WeightBytes bytes;
-  const Precision precision = model.precision();
-  for (const Parameter& p : model.parameters().all()) {
-    if (!belongs(p, part, spec.model)) continue;
-    std::int64_t count = elements(p);
-    if (is_routed_expert(p)) count /= spec.parallel.expert;
-    const auto n = static_cast<std::size_t>(count);
-    if (!p.trained) {
-      bytes.states += n * sizeof(float);
-      continue;
-    }
-    bytes.values += n * size_of(precision.activation);
-    bytes.gradients += n * size_of(precision.activation);
-    bytes.operands += ParameterSet::operand_bytes(p) * n / static_cast<std::size_t>(elements(p));
-    bytes.moments += 2 * n * size_of(spec.optimiser.moments);
-  }
-  return bytes;
-}
-
-StepPart step_part(const RunSpec& spec, const CurriculumStage& stage, const LayerKeep& keep,
-                   const PipelinePart& part, std::int64_t index) {
-  const std::int64_t dense_layers = spec.model.n_routed_experts > 0
-                                        ? spec.model.first_k_dense_replace
-                                        : spec.model.num_hidden_layers;
-  const std::int64_t dense = std::clamp(dense_layers, part.first, part.end) - part.first;
-  const std::int64_t moe = part.end - part.first - dense;
-  const std::int64_t micro_batches =
-      stage.batch_sequences / (spec.parallel.data * spec.parallel.micro_batch_sequences);
-  const std::int64_t in_flight =
-      std::min(spec.parallel.pipeline - index, std::max<std::int64_t>(1, micro_batches));
-  const std::size_t layers =
-      static_cast<std::size_t>(dense) * keep.dense + static_cast<std::size_t>(moe) * keep.moe;
-  return {layers * static_cast<std::size_t>(in_flight) + (part.is_last ? keep.ends + keep.mtp : 0),
-          keep.scratch, 0};
-}
-
-/// Several ranks: layers over parts of the pipeline, experts over ranks.
+/// Several ranks: the one that needs most, by what its layout says that it holds.
 MemoryPlan plan_ranks(const RunSpec& spec) {
   MemoryPlan best;
   const ModelConfig config = run_model(spec);
-  const Model model = measured_model(config, planned_precision(spec), spec.host.device);
-  for (std::size_t s = 0; s < spec.curriculum.size(); ++s) {
-    const CurriculumStage& stage = spec.curriculum[s];
-    const LayerKeep keep = measure_layers(spec, stage);
-    for (std::int64_t index = 0; index < spec.parallel.pipeline; ++index) {
-      const PipelinePart part = part_of(spec, index);
-      MemoryPlan plan;
-      StepPart step = step_part(spec, stage, keep, part, index);
-      step.batch = batch_bytes(spec, stage, model);
-      fill_terms(plan, weights_of(model, spec, part), step, spec, config);
-      plan.stage = static_cast<int>(s);
-      plan.part = static_cast<int>(index);
-      if (plan.total_bytes > best.total_bytes) best = std::move(plan);
-    }
+  const Precision precision = planned_precision(spec);
+  const Mesh mesh = planned_mesh(spec);
+  const auto stages = static_cast<std::int32_t>(mesh.pipeline);
+  const ScheduleTiming timing = play(one_forward_one_backward(stages, stages));
+  std::int64_t micro_batches = 1;
+  for (const CurriculumStage& stage : spec.curriculum) {
+    micro_batches =
+        std::max(micro_batches, stage.batch_sequences /
+                                    (spec.parallel.data * spec.parallel.micro_batch_sequences));
+  }
+  for (std::int32_t index = 0; index < stages; ++index) {
+    const Model model(config, precision, layout_of(config, mesh, index * mesh.data),
+                      /*for_training=*/true, spec.host.device, /*measuring=*/true);
+    const std::int64_t in_flight = timing.in_flight[static_cast<std::size_t>(index)];
+    MemoryPlan plan = plan_rank({spec, config, model, std::min(in_flight, micro_batches)});
+    plan.part = index;
+    if (plan.total_bytes > best.total_bytes) best = std::move(plan);
   }
   best.exact = false;
   best.notes.push_back(fmt::format(

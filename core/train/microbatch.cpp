@@ -2,111 +2,96 @@
 #include "core/train/microbatch.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/transfer.h"
 
 namespace tessera {
 
-/// What is put together on the host; one entry per token, but for starts.
-struct MicrobatchBuffer::Columns {
-  std::vector<std::int32_t> tokens, positions, targets, mtp_tokens, mtp_targets, starts{0};
-
-  void end_sequence() { starts.push_back(static_cast<std::int32_t>(tokens.size())); }
-};
+void TokenColumns::append(const TokenColumns& more) {
+  const auto first = static_cast<std::int32_t>(tokens.size());
+  const auto add = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  add(tokens, more.tokens);
+  add(positions, more.positions);
+  add(targets, more.targets);
+  add(mtp_tokens, more.mtp_tokens);
+  add(mtp_targets, more.mtp_targets);
+  add(weights, more.weights);
+  add(mtp_weights, more.mtp_weights);
+  for (std::size_t i = 1; i < more.starts.size(); ++i) starts.push_back(first + more.starts[i]);
+  max_length = std::max(max_length, more.max_length);
+}
 
 namespace {
-std::int64_t count_targets(const std::vector<std::int32_t>& targets) {
-  return std::count_if(targets.begin(), targets.end(), [](std::int32_t t) { return t >= 0; });
+double weight_of(const std::vector<std::int32_t>& targets, const std::vector<float>& weights) {
+  double sum = 0;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i] >= 0) sum += weights.empty() ? 1.0 : static_cast<double>(weights[i]);
+  }
+  return sum;
 }
 }  // namespace
 
-MicrobatchBuffer::MicrobatchBuffer(const Columns& c, std::int64_t max_length, Device device,
-                                   Buffer memory)
-    : memory_(std::move(memory)),
-      targets_(count_targets(c.targets)),
-      mtp_targets_(count_targets(c.mtp_targets)) {
-  std::vector<std::int32_t> all;
-  for (const auto* column :
-       {&c.tokens, &c.positions, &c.targets, &c.mtp_tokens, &c.mtp_targets, &c.starts}) {
-    all.insert(all.end(), column->begin(), column->end());
-  }
-  const auto total = static_cast<std::int64_t>(all.size());
-  const std::size_t bytes = all.size() * sizeof(std::int32_t);
-  if (memory_.bytes() < bytes) memory_ = Buffer(bytes, device);
-  const Tensor flat = memory_.view(DType::I32, {total});
-  copy_from_host(all.data(), flat);
-  std::int64_t at = 0;
-  const auto place = [&](const std::vector<std::int32_t>& column) {
-    if (column.empty()) return Tensor();
-    const std::int64_t from = at;
-    at += static_cast<std::int64_t>(column.size());
-    return flat.slice(0, from, at);
-  };
-  batch_.sequences.tokens = place(c.tokens);
-  batch_.sequences.positions = place(c.positions);
-  batch_.targets = place(c.targets);
-  batch_.mtp_tokens = place(c.mtp_tokens);
-  batch_.mtp_targets = place(c.mtp_targets);
-  batch_.sequences.starts = place(c.starts);
-  batch_.sequences.max_length = max_length;
+double TokenColumns::target_weight() const {
+  return weight_of(targets, weights);
 }
 
-MicrobatchBuffer MicrobatchBuffer::packed(
-    const Tensor& tokens, std::int64_t first, std::int64_t count, std::int64_t length, int extra,
-    const std::vector<std::vector<std::int32_t>>& document_starts, Device device, Buffer memory) {
-  require(tokens.rank() == 2 && tokens.size(1) == length + 1 + extra, "microbatch",
-          "expected rows of {} tokens, got {}", length + 1 + extra, tokens.describe());
-  Columns c;
-  for (std::int64_t row = first; row < first + count; ++row) {
-    const std::int32_t* ids = tokens.data<std::int32_t>() + row * tokens.stride(0);
-    for (std::int64_t i = 0; i < length; ++i) {
-      if (i > 0 && !document_starts.empty()) {
-        const auto& starts = document_starts[static_cast<std::size_t>(row)];
-        if (std::binary_search(starts.begin(), starts.end(), static_cast<std::int32_t>(i))) {
-          c.end_sequence();
-        }
-      }
-      c.tokens.push_back(ids[i]);
-      c.positions.push_back(static_cast<std::int32_t>(i));
-      c.targets.push_back(ids[i + 1]);
-      if (extra == 0) continue;
-      c.mtp_tokens.push_back(ids[i + 1]);
-      c.mtp_targets.push_back(ids[i + 2]);
+double TokenColumns::mtp_target_weight() const {
+  return weight_of(mtp_targets, mtp_weights);
+}
+
+namespace {
+/// The first `count` columns of a row whose ids from `valid` on are padding.
+void add_columns(TokenColumns& c, std::span<const std::int32_t> ids, std::int64_t count, int extra,
+                 std::int64_t valid, std::span<const std::int32_t> document_starts) {
+  const auto id = [&](std::int64_t i) { return ids[static_cast<std::size_t>(i)]; };
+  const auto target = [&](std::int64_t i) { return i < valid ? id(i) : -1; };
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i > 0 && std::binary_search(document_starts.begin(), document_starts.end(),
+                                    static_cast<std::int32_t>(i))) {
+      c.end_sequence();
     }
-    c.end_sequence();
+    c.tokens.push_back(id(i));
+    c.positions.push_back(static_cast<std::int32_t>(i));
+    c.targets.push_back(target(i + 1));
+    if (extra == 0) continue;
+    c.mtp_tokens.push_back(id(i + 1));  // padding has an id too, and no target
+    c.mtp_targets.push_back(target(i + 2));
   }
-  return {c, length, device, std::move(memory)};
+  c.end_sequence();
 }
 
-MicrobatchBuffer MicrobatchBuffer::documents(const Tensor& tokens, std::int64_t first,
-                                             std::int64_t count, std::int64_t length, int extra,
-                                             const std::vector<std::int32_t>& valid, Device device,
-                                             Buffer memory) {
-  require(tokens.rank() == 2 && tokens.size(1) == length + 1 + extra, "microbatch",
-          "expected rows of {} tokens, got {}", length + 1 + extra, tokens.describe());
-  Columns c;
-  for (std::int64_t row = first; row < first + count; ++row) {
-    const std::int32_t* ids = tokens.data<std::int32_t>() + row * tokens.stride(0);
-    const std::int64_t end = valid[static_cast<std::size_t>(row)];
-    for (std::int64_t i = 0; i < std::min(length, end); ++i) {
-      c.tokens.push_back(ids[i]);
-      c.positions.push_back(static_cast<std::int32_t>(i));
-      c.targets.push_back(i + 1 < end ? ids[i + 1] : -1);
-      if (extra == 0) continue;
-      c.mtp_tokens.push_back(ids[i + 1]);  // padding has an id too, and no target
-      c.mtp_targets.push_back(i + 2 < end ? ids[i + 2] : -1);
-    }
-    c.end_sequence();
-  }
-  return {c, length, device, std::move(memory)};
+void expect_row(std::span<const std::int32_t> ids, std::int64_t length, int extra) {
+  require(std::ssize(ids) == length + 1 + extra, "microbatch", "expected a row of {} ids, got {}",
+          length + 1 + extra, ids.size());
+}
+}  // namespace
+
+TokenColumns packed_row(std::span<const std::int32_t> ids, std::int64_t length, int extra,
+                        std::span<const std::int32_t> document_starts) {
+  expect_row(ids, length, extra);
+  TokenColumns c;
+  c.max_length = length;
+  add_columns(c, ids, length, extra, std::ssize(ids), document_starts);
+  return c;
 }
 
-MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) {
-  const std::int64_t rows = ids.size(0), length = ids.size(1);
-  Columns c;
-  for (std::int64_t row = 0; row < rows; ++row) {
+TokenColumns document_row(std::span<const std::int32_t> ids, std::int64_t length, int extra,
+                          std::int64_t valid) {
+  expect_row(ids, length, extra);
+  TokenColumns c;
+  c.max_length = length;
+  add_columns(c, ids, std::min(length, valid), extra, valid, {});
+  return c;
+}
+
+TokenColumns next_token_rows(const Tensor& ids) {
+  const std::int64_t length = ids.size(1);
+  TokenColumns c;
+  c.max_length = length;
+  for (std::int64_t row = 0; row < ids.size(0); ++row) {
     const std::int64_t* id = ids.data<std::int64_t>() + row * length;
     for (std::int64_t i = 0; i < length; ++i) {
       c.tokens.push_back(static_cast<std::int32_t>(id[i]));
@@ -115,7 +100,56 @@ MicrobatchBuffer MicrobatchBuffer::next_token(const Tensor& ids, Device device) 
     }
     c.end_sequence();
   }
-  return {c, length, device, {}};
+  return c;
+}
+
+namespace {
+/// Columns one after another in one block of memory.
+class ColumnBlock {
+ public:
+  template <class T>
+  void add(Tensor& tensor, DType type, const std::vector<T>& column) {
+    if (column.empty()) return;
+    placed_.push_back({&tensor, type, bytes_.size(), std::ssize(column)});
+    const auto* from = reinterpret_cast<const std::byte*>(column.data());
+    bytes_.insert(bytes_.end(), from, from + column.size() * sizeof(T));
+  }
+
+  /// Copies the block to `memory`, made larger where it must be, and points the tensors into it.
+  void move_to(Buffer& memory, Device device) const {
+    if (memory.bytes() < bytes_.size()) memory = Buffer(bytes_.size(), device);
+    copy_from_host(bytes_.data(), memory.view(DType::U8, {std::ssize(bytes_)}));
+    for (const Placed& p : placed_) {
+      *p.tensor = Tensor(static_cast<std::byte*>(memory.data()) + p.at, p.type, {p.count}, device);
+    }
+  }
+
+ private:
+  struct Placed {
+    Tensor* tensor;
+    DType type;
+    std::size_t at;
+    std::int64_t count;
+  };
+  std::vector<std::byte> bytes_;
+  std::vector<Placed> placed_;
+};
+}  // namespace
+
+MicrobatchBuffer::MicrobatchBuffer(const TokenColumns& c, Device device, Buffer memory)
+    : memory_(std::move(memory)) {
+  ColumnBlock block;
+  Sequences& sequences = batch_.sequences;
+  block.add(sequences.tokens, DType::I32, c.tokens);
+  block.add(sequences.positions, DType::I32, c.positions);
+  block.add(batch_.targets, DType::I32, c.targets);
+  block.add(batch_.mtp_tokens, DType::I32, c.mtp_tokens);
+  block.add(batch_.mtp_targets, DType::I32, c.mtp_targets);
+  block.add(sequences.starts, DType::I32, c.starts);
+  block.add(batch_.weights, DType::F32, c.weights);
+  block.add(batch_.mtp_weights, DType::F32, c.mtp_weights);
+  block.move_to(memory_, device);
+  sequences.max_length = c.max_length;
 }
 
 MicrobatchBuffer MicrobatchBuffer::shapes(std::int64_t count, std::int64_t length, int extra,

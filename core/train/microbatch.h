@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Rows of tokens laid out as the model reads them.
+// Rows of tokens laid out as the model reads them: put together on the host, then moved to the
+// device as one micro-batch.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -11,28 +13,44 @@
 
 namespace tessera {
 
-/// The integer tensors of a micro-batch and the memory they live in.
+/// One or more sequences on the host: one entry for each token in every column, but for `starts`.
+struct TokenColumns {
+  std::vector<std::int32_t> tokens, positions;
+  std::vector<std::int32_t> targets;        ///< the next token; -1: not a target
+  std::vector<std::int32_t> mtp_tokens;     ///< the next token as input of MTP; empty without MTP
+  std::vector<std::int32_t> mtp_targets;    ///< the token after it; -1: not a target
+  std::vector<float> weights, mtp_weights;  ///< of the losses of targets; empty: 1
+  std::vector<std::int32_t> starts{0};      ///< of each sequence, and the end of the last one
+  std::int64_t max_length = 0;              ///< no sequence is longer than this
+
+  /// What is there so far ends a sequence.
+  void end_sequence() { starts.push_back(static_cast<std::int32_t>(tokens.size())); }
+  /// Adds the sequences of `more` behind these; both have the same columns.
+  void append(const TokenColumns& more);
+  /// Sum of the weights of tokens that have a target, for means over them.
+  double target_weight() const;
+  double mtp_target_weight() const;
+};
+
+/// The columns of a row of `length` + 1 + `extra` ids: inputs are the first `length`, targets the
+/// next ones, with extra = 1 also those of MTP. `document_starts`, ascending columns, splits the
+/// row into documents that do not attend to each other; empty: it is one sequence.
+TokenColumns packed_row(std::span<const std::int32_t> ids, std::int64_t length, int extra,
+                        std::span<const std::int32_t> document_starts = {});
+
+/// As packed_row(), but of the ids [0, valid) alone: the padding behind a document is left out, so
+/// that it is neither computed, nor trained on, nor counted as expert load.
+TokenColumns document_row(std::span<const std::int32_t> ids, std::int64_t length, int extra,
+                          std::int64_t valid);
+
+/// `ids` (rows, length) I64 as whole sequences whose last token has no target.
+TokenColumns next_token_rows(const Tensor& ids);
+
+/// The tensors of a micro-batch and the memory they live in.
 class MicrobatchBuffer {
  public:
-  /// Rows [first, first + count) of `tokens` (rows, length + 1 + extra) I32: inputs are the first
-  /// `length` columns, targets the next ones, with extra = 1 also those of MTP.
-  /// `document_starts`, one ascending list of columns for each row, splits rows into documents that
-  /// do not attend to each other; empty: rows are whole sequences.
   /// `memory`: that of an earlier micro-batch, used again where it is large enough.
-  static MicrobatchBuffer packed(const Tensor& tokens, std::int64_t first, std::int64_t count,
-                                 std::int64_t length, int extra,
-                                 const std::vector<std::vector<std::int32_t>>& document_starts,
-                                 Device device, Buffer memory = {});
-
-  /// As packed(), but of each row only its columns [0, valid[row]): the padding behind a document
-  /// is left out, so that it is neither computed, nor trained on, nor counted as expert load.
-  static MicrobatchBuffer documents(const Tensor& tokens, std::int64_t first, std::int64_t count,
-                                    std::int64_t length, int extra,
-                                    const std::vector<std::int32_t>& valid, Device device,
-                                    Buffer memory = {});
-
-  /// `ids` (rows, length) I64 as whole sequences whose last token has no target.
-  static MicrobatchBuffer next_token(const Tensor& ids, Device device);
+  MicrobatchBuffer(const TokenColumns& columns, Device device, Buffer memory = {});
 
   /// Shapes without memory, for a dry run.
   static MicrobatchBuffer shapes(std::int64_t count, std::int64_t length, int extra, Device device);
@@ -41,18 +59,12 @@ class MicrobatchBuffer {
   const void* address() const { return memory_.data(); }
   /// For the next micro-batch; this one is not to be used after it.
   Buffer take_memory() { return std::move(memory_); }
-  /// Tokens that have a target, for the mean loss.
-  std::int64_t targets() const { return targets_; }
-  std::int64_t mtp_targets() const { return mtp_targets_; }
 
  private:
-  struct Columns;
   MicrobatchBuffer() = default;
-  MicrobatchBuffer(const Columns& columns, std::int64_t max_length, Device device, Buffer memory);
 
   Buffer memory_;
   Microbatch batch_;
-  std::int64_t targets_ = 0, mtp_targets_ = 0;
 };
 
 }  // namespace tessera

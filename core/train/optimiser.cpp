@@ -37,6 +37,24 @@ Optimiser::Optimiser(ParameterSet& parameters, const OptimiserOptions& options, 
 OptimiserReport Optimiser::measure(Context& context) {
   kernels::fill(context, 0.0, sum_);
   kernels::sum_of_squares(context, parameters_.flat_gradients(), sum_);
+  return clip(context);
+}
+
+OptimiserReport Optimiser::measure(Context& context, Communicator& stages) {
+  if (stages.size() == 1) return measure(context);
+  kernels::fill(context, 0.0, sum_);
+  for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
+    // The first and the last stage hold the token table, and it counts once.
+    if (sharing == Sharing::Ends && stages.rank() != 0) continue;
+    for (const Tensor& run : parameters_.gradients_of(sharing)) {
+      kernels::sum_of_squares(context, run, sum_);
+    }
+  }
+  stages.all_reduce(context, sum_);
+  return clip(context);
+}
+
+OptimiserReport Optimiser::clip(Context& context) {
   kernels::clip_scale(context, sum_, options_.clip, scale_);
   double values[2];
   if (sum_.device() == Device::Cuda) {

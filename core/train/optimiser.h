@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/base/communicator.h"
 #include "core/model/parameters.h"
 
 namespace tessera {
@@ -29,6 +30,9 @@ class Optimiser {
 
   /// The global norm of the gradients and the factor that clips it; update() uses that factor.
   OptimiserReport measure(Context& context);
+  /// The same over the ranks that hold the stages of a pipeline, in their order, after the
+  /// gradients were summed over those that share them. A collective call.
+  OptimiserReport measure(Context& context, Communicator& stages);
   /// One step with what measure() found; then renews the copies that products read.
   void update(Context& context, double learning_rate);
 
@@ -43,6 +47,7 @@ class Optimiser {
   std::size_t bytes() const { return memory_.bytes(); }
 
  private:
+  OptimiserReport clip(Context& context);
   ParameterSet& parameters_;
   OptimiserOptions options_;
   Buffer memory_, scalars_;

@@ -71,8 +71,8 @@ void RunDesk::add_due(const Trainer& trainer) {
   if (!trainer.finished() && due(spec_.checkpoint.every_steps)) add_saving(trainer);
 }
 
-void RunDesk::add_saving(const Trainer& trainer, bool asked) {
-  if (saved_step_ != trainer.next_step()) orders_.push_back({Action::Save, asked ? 1 : 0});
+void RunDesk::add_saving(const Trainer& trainer, Action how) {
+  if (saved_step_ != trainer.next_step()) orders_.push_back({how});
 }
 
 void RunDesk::begin_stop(const Trainer& trainer, Wish wish) {
@@ -217,7 +217,7 @@ RunDesk::Wish RunDesk::look_for_requests(const Trainer& trainer) {
     for (const Control request : requests()) {
       if (request == Control::StopSaving) return Wish::StopSaving;
       if (request == Control::StopNow) return Wish::StopNow;
-      if (request == Control::Save) add_saving(trainer, true);
+      if (request == Control::Save) add_saving(trainer, Action::SaveAsked);
       if (request == Control::Pause) pause(true);
       if (request == Control::Resume) pause(false);
     }

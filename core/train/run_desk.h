@@ -21,19 +21,18 @@ namespace tessera {
 /// What all ranks do next. Plain, so that it can be broadcast.
 struct RunOrder {
   enum class Action : std::int64_t {
-    Step,      ///< train one
-    Validate,  ///< measure the held-out loss
-    Sample,    ///< write samples
-    Save,      ///< write a checkpoint
-    RollBack,  ///< back to the checkpoint of `step`, and past the data that led here
-    Stop,      ///< leave; the run can be resumed
-    Finish,    ///< leave; the curriculum is at its end
-    Fail,      ///< leave with an error, which rank 0 knows
+    Step,       ///< train one
+    Validate,   ///< measure the held-out loss
+    Sample,     ///< write samples
+    Save,       ///< write a checkpoint, as one is due
+    SaveAsked,  ///< write one, as somebody asked for it by itself
+    RollBack,   ///< back to the checkpoint of `step`, and past the data that led here
+    Stop,       ///< leave; the run can be resumed
+    Finish,     ///< leave; the curriculum is at its end
+    Fail,       ///< leave with an error, which rank 0 knows
   };
   Action action = Action::Step;
-  /// RollBack: the next step of the checkpoint to go back to. Save: 1 when somebody asked for this
-  /// checkpoint by itself, else 0.
-  std::int64_t step = 0;
+  std::int64_t step = 0;  ///< RollBack: the next step of the checkpoint to go back to
 };
 
 class RunDesk {
@@ -78,7 +77,7 @@ class RunDesk {
   enum class Wish : std::uint8_t { GoOn, StopSaving, StopNow };
   void decide(const Trainer& trainer);
   void add_due(const Trainer& trainer);
-  void add_saving(const Trainer& trainer, bool asked = false);
+  void add_saving(const Trainer& trainer, RunOrder::Action how = RunOrder::Action::Save);
   void begin_stop(const Trainer& trainer, Wish wish);
   void roll_back(std::int64_t from_step, const std::string& reason);
   [[noreturn]] void give_up(const std::string& reason);

@@ -22,7 +22,7 @@ namespace tessera {
 
 using Action = RunOrder::Action;
 
-RunLoop::RunLoop(const RunFolder& folder, const RunSpec& spec, Collective& ranks,
+RunLoop::RunLoop(const RunFolder& folder, const RunSpec& spec, Communicator& ranks,
                  const TrainRunOptions& options, RunDesk* desk)
     : folder_(folder), spec_(spec), options_(options), ranks_(ranks), desk_(desk) {
   if (spec_.host.threads > 0) omp_set_num_threads(static_cast<int>(spec_.host.threads));
@@ -53,7 +53,7 @@ RunOrder RunLoop::next_order() {
       order.action = Action::Fail;
     }
   }
-  ranks_.broadcast(Tensor(&order, DType::I64, {sizeof order / sizeof(std::int64_t)}), 0);
+  ranks_.broadcast(control_, Tensor(&order, DType::I64, {sizeof order / sizeof(std::int64_t)}), 0);
   if (problem) std::rethrow_exception(problem);
   if (order.action == Action::Fail) throw Error("training", "rank 0 ended the run");
   return order;
@@ -71,7 +71,8 @@ bool RunLoop::carry_out(const RunOrder& order) {
       if (desk_) write_samples();
       return true;
     case Action::Save:
-      save(order.step != 0);
+    case Action::SaveAsked:
+      save(order.action == Action::SaveAsked);
       return true;
     case Action::RollBack:
       roll_back(order.step);
@@ -120,7 +121,7 @@ void RunLoop::first_rank_first(const Work& work) {
   Ending ending;
   if (ranks_.rank() == 0) ending.of(work);
   std::int64_t all[] = {ending.stopped, ending.failed};
-  ranks_.broadcast(Tensor(all, DType::I64, {2}), 0);
+  ranks_.broadcast(control_, Tensor(all, DType::I64, {2}), 0);
   ending.tell(all[0], all[1]);
   if (ranks_.rank() != 0) work();
 }
@@ -131,7 +132,7 @@ void RunLoop::together(const Work& work) {
   Ending ending;
   ending.of(work);
   std::int64_t all[] = {ending.stopped, ending.failed};
-  ranks_.all_reduce_sum(Tensor(all, DType::I64, {2}));
+  ranks_.all_reduce(control_, Tensor(all, DType::I64, {2}));
   ending.tell(all[0], all[1]);
 }
 
@@ -192,8 +193,10 @@ void RunLoop::start() {
   if (!from.empty()) spec_.checkpoint.start_from.clear();
   phase("model");
   together([&] {
-    trainer_ = std::make_unique<Trainer>(spec_, data_.dataset, data_.tokenizer->specials(), ranks_,
-                                         stop_flag());
+    const SpecialTokens specials = data_.tokenizer->specials();
+    trainer_ =
+        std::make_unique<Trainer>(spec_, pretraining_source(spec_, data_.dataset, specials, ranks_),
+                                  specials, ranks_, stop_flag());
     throw_if_stopped(stop_flag(), "model");
     if (desk_) tell_size();
     if (!from.empty()) resume_from(from);
@@ -269,12 +272,15 @@ void RunLoop::step() {
     if (desk_) desk_->was_not_finite(error);
     return;
   }
-  if (!report || !desk_) return;  // where it was asked to stop, the next order says so
+  if (!report) return;  // it was asked to stop, and the next order says so
   const auto due = [&](std::int64_t every) {
     return every > 0 && (trainer_->next_step() % every == 0 || trainer_->finished());
   };
+  std::vector<float> biases;
+  if (due(spec_.events.experts_every)) biases = trainer_->biases();  // every rank has some of them
+  if (!desk_) return;
   if (due(spec_.events.steps_every)) report_step(*report);
-  if (due(spec_.events.experts_every)) report_experts(*report);
+  if (!biases.empty()) report_experts(*report, std::move(biases));
   desk_->trained(*trainer_, *report);
 }
 
@@ -305,19 +311,15 @@ void RunLoop::report_step(const StepReport& r) {
   desk_->log().emit(event);
 }
 
-void RunLoop::report_experts(const StepReport& r) {
+void RunLoop::report_experts(const StepReport& r, std::vector<float> biases) {
   const Tensor& loads = trainer_->loads();
-  if (loads.numel() == 0) return;
   ExpertsEvent event;
   event.step = r.at.step;
   event.tokens = r.at.tokens + r.at.step_tokens();
   event.layers = static_cast<int>(loads.size(0));
   event.experts = static_cast<int>(loads.size(1));
   event.counts = host_values<std::int64_t>(loads);
-  for (std::int64_t block = 0; block < loads.size(0); ++block) {
-    const std::vector<float> bias = host_values<float>(trainer_->model().moe_block(block).bias());
-    event.biases.insert(event.biases.end(), bias.begin(), bias.end());
-  }
+  event.biases = std::move(biases);
   desk_->log().emit(event);
 }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/base/collective.h"
+#include "core/base/communicator.h"
 #include "core/run/run_folder.h"
 #include "core/train/prepare.h"
 #include "core/train/run_desk.h"
@@ -16,7 +16,7 @@ namespace tessera {
 class RunLoop {
  public:
   /// `desk` on rank 0, null on the others. All that is named here must outlive the loop.
-  RunLoop(const RunFolder& folder, const RunSpec& spec, Collective& ranks,
+  RunLoop(const RunFolder& folder, const RunSpec& spec, Communicator& ranks,
           const TrainRunOptions& options, RunDesk* desk);
 
   /// From the newest whole checkpoint, else from the one it was forked from, else from the start.
@@ -43,7 +43,7 @@ class RunLoop {
   void roll_back(std::int64_t step);
   void restore_checkpoint_of(std::int64_t step);
   void report_step(const StepReport& report);
-  void report_experts(const StepReport& report);
+  void report_experts(const StepReport& report, std::vector<float> biases);
 
   RunSpec spec_of_folder() const;
   std::filesystem::path starting_checkpoint() const;
@@ -57,7 +57,8 @@ class RunLoop {
   const RunFolder& folder_;
   RunSpec spec_;
   const TrainRunOptions& options_;
-  Collective& ranks_;
+  Communicator& ranks_;
+  Context control_;  ///< of what ranks tell each other from the host
   RunDesk* desk_;
   PreparedData data_;
   std::unique_ptr<Trainer> trainer_;

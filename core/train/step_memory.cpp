@@ -1,26 +1,48 @@
 // SPDX-License-Identifier: MIT
 #include "core/train/step_memory.h"
 
+#include <algorithm>
+
 #include "core/train/microbatch.h"
 
 namespace tessera {
 
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
-                               bool with_balance_loss) {
-  Arena keep = Arena::measuring(model.device()), scratch = Arena::measuring(model.device());
-  Context context{.device = model.device(), .scratch = &scratch, .dry_run = true};
-  Pass pass{context, keep, model.precision()};
-  const MicrobatchBuffer batch = MicrobatchBuffer::shapes(
+                               bool with_balance_loss, WeightGradients weights) {
+  const MicrobatchBuffer buffer = MicrobatchBuffer::shapes(
       sequences, length, static_cast<int>(model.config().num_nextn_predict_layers), model.device());
+  const Microbatch& batch = buffer.batch();
+  const Rotary rotary = model.rotary(batch.sequences);
   const Objective objective{.loss_scale = 1,
                             .mtp_scale = 1,
                             .balance_alpha = with_balance_loss ? 1.0 : 0.0,
                             .balance_scale = 1};
-  const Tensor balance_losses = keep.take(DType::F64, {model.moe_blocks() + 1});
-  ModelStash stash;
-  model.forward_loss(pass, batch.batch(), objective, stash);
-  model.backward(pass, batch.batch(), objective, stash, balance_losses);
-  return {keep.peak_bytes(), scratch.peak_bytes()};
+  StepMemory most;
+  for (const ModelPart& part : model.parts()) {
+    Arena keep = Arena::measuring(model.device()), scratch = Arena::measuring(model.device());
+    Context context{.device = model.device(), .scratch = &scratch, .dry_run = true};
+    Pass pass{context, keep, model.precision()};
+    WeightWork later;
+    PartStash stash;
+    const auto message = [&] {
+      return keep.take(model.precision().inner(),
+                       {batch.sequences.count(), model.config().hidden_size});
+    };
+    const Tensor balance_losses = keep.take(DType::F64, {std::ssize(part.moe_blocks()) + 1});
+    part.forward(pass, batch.sequences, rotary, part.stage().is_first ? Tensor() : message(),
+                 stash);
+    if (part.stage().is_last) {
+      const CrossEntropy term(batch.targets, {}, objective.loss_scale);
+      part.losses(pass, batch, rotary, term, objective, stash);
+    }
+    if (weights == WeightGradients::Later) pass.later = &later;
+    part.backward(pass, batch, rotary, objective, stash, balance_losses,
+                  part.stage().is_last ? stash.head.dx : message());
+    later.run(context);
+    most.keep_bytes = std::max(most.keep_bytes, keep.peak_bytes());
+    most.scratch_bytes = std::max(most.scratch_bytes, scratch.peak_bytes());
+  }
+  return most;
 }
 
 }  // namespace tessera

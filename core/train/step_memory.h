@@ -10,13 +10,22 @@
 namespace tessera {
 
 struct StepMemory {
-  std::size_t keep_bytes = 0;     ///< what forward keeps for backward, logits and targets included
+  /// What a micro-batch keeps from its forward to the end of its backward, logits and targets
+  /// included: the part of the model that this rank holds.
+  std::size_t keep_bytes = 0;
   std::size_t scratch_bytes = 0;  ///< temporaries, at their most
+};
+
+/// When the gradients of weights are made.
+enum class WeightGradients : std::uint8_t {
+  AtOnce,  ///< with those of inputs
+  Later,   ///< in an action of their own, which keeps what they are made of
 };
 
 /// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients. Exact:
 /// the same code asks for the same memory in every step.
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
-                               bool with_balance_loss);
+                               bool with_balance_loss,
+                               WeightGradients weights = WeightGradients::AtOnce);
 
 }  // namespace tessera

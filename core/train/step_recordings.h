@@ -19,7 +19,8 @@ class StepRecordings {
     const void* memory = nullptr;  ///< where the micro-batch's integers lie
     std::int64_t tokens = 0, sequences = 0, max_length = 0;
     Objective objective;
-    bool first = true;  ///< the first one of its step writes some gradients, others add to them
+    bool weighted = false;  ///< tokens have weights
+    bool first = true;      ///< the first one of its step writes some gradients, others add to them
     bool operator==(const Key&) const = default;
   };
 

@@ -9,7 +9,7 @@
 
 namespace tessera {
 
-RunState train_run(const RunFolder& folder, Collective& ranks, const TrainRunOptions& options) {
+RunState train_run(const RunFolder& folder, Communicator& ranks, const TrainRunOptions& options) {
   std::optional<RunLock> lock;
   std::optional<EventSink> events;
   try {

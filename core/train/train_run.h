@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "core/base/collective.h"
+#include "core/base/communicator.h"
 #include "core/base/patience.h"
 #include "core/events/events.h"
 #include "core/run/run_folder.h"
@@ -35,6 +35,6 @@ struct TrainRunOptions {
 /// A step that is not finite, and with stability.rollback a spike, is never trained on: the run
 /// goes back to its newest checkpoint, at most stability.max_rollbacks times to the same one, or
 /// fails. Weights that are not finite are never saved.
-RunState train_run(const RunFolder& folder, Collective& ranks, const TrainRunOptions& options);
+RunState train_run(const RunFolder& folder, Communicator& ranks, const TrainRunOptions& options);
 
 }  // namespace tessera

@@ -24,12 +24,12 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Whether a step that was asked to stop after `done` of its `rows` would last longer than the
-/// patience, if it goes on as it did so far.
-bool is_long_way(Clock::time_point start, std::int64_t done, std::int64_t rows,
+/// Whether a step that was asked to stop after `done` of its micro-batches would last longer than
+/// the patience, if it goes on as it did so far.
+bool is_long_way(Clock::time_point start, std::int64_t done, std::int64_t micro_batches,
                  std::chrono::duration<double> patience) {
   if (done == 0) return false;
-  const double share = static_cast<double>(rows - done) / static_cast<double>(done);
+  const double share = static_cast<double>(micro_batches - done) / static_cast<double>(done);
   return seconds_since(start) * share > patience.count();
 }
 }  // namespace
@@ -42,32 +42,33 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
                                                std::chrono::milliseconds patience) {
   const Clock::time_point start = Clock::now();
   const CurriculumStep at = curriculum_.at_step(next_step_);
-  const nlohmann::json data_before = stream_.state();
+  const nlohmann::json data_before = source_->state();
   enter_stage(at);
-  follow_mixture(at);
   clear_sums();
 
-  const data::Batch batch = stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
-  const StepTargets targets = count_targets(batch, at);
-  const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
+  const StepRows rows = source_->next(at);
+  const StepTargets targets = count_targets(rows);
+  const std::int64_t micro = spec_.parallel.micro_batch_sequences;
+  const std::int64_t micro_batches = (std::ssize(rows) + micro - 1) / micro;
   const Patience asked(stop, patience);
-  for (std::int64_t row = 0; row < rows; row += micro) {  // forward, backward
-    bool given_up = false;
-    try {
-      if (is_set(stop) && is_long_way(start, row, rows, patience)) throw Stopped("trainer");
-      MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
-      accumulate(part, targets, at, asked);
-      micro_memory_ = part.take_memory();
-    } catch (const Stopped&) {
-      given_up = true;
-    }
-    if (any_rank(given_up)) {
-      give_up_step(data_before);
-      return {};
-    }
+  StepInput input{.rows = rows,
+                  .micro_batch_sequences = micro,
+                  .objective = objective_of(at, targets),
+                  .patience = groups_.mesh().pipeline == 1 ? &asked : nullptr,
+                  .before = {},
+                  .any_rank = [this](bool given_up) { return any_rank(given_up); }};
+  input.before = [&](std::int64_t done) {
+    if (is_set(stop) && is_long_way(start, done, micro_batches, patience)) throw Stopped("trainer");
+  };
+  const Schedule schedule =
+      make_schedule(schedule_, static_cast<std::int32_t>(groups_.mesh().pipeline),
+                    static_cast<std::int32_t>(micro_batches));
+  if (!runner_.run(context_, schedule, input, sums())) {  // forward, backward
+    give_up_step(data_before);
+    return {};
   }
   reduce();  // gradients, losses and loads over all ranks
-  const OptimiserReport clip = optimiser_.measure(context_);
+  const OptimiserReport clip = optimiser_.measure(context_, groups_.pipeline());
   StepReport result = report(at, targets, clip);
   optimiser_.update(context_, at.learning_rate);
   balance_experts(at);
@@ -82,28 +83,7 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
 void Trainer::give_up_step(const nlohmann::json& data_before) {
   const CurriculumStep last = last_stage();
   enter_stage(last);
-  follow_mixture(last);
-  stream_.restore(data_before);
-}
-
-namespace {
-std::vector<data::MixturePart> mixture_parts(const Mixture& mixture) {
-  std::vector<data::MixturePart> parts;
-  for (const auto& [source, weight] : mixture) parts.push_back({source, weight});
-  return parts;
-}
-}  // namespace
-
-data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& ranks) {
-  data::BatchStreamOptions options;
-  options.mixture = mixture_parts(stage_mixture(spec, spec.curriculum.front()));
-  options.seed = static_cast<std::uint64_t>(spec.run.seed);
-  options.extra = static_cast<int>(spec.model.num_nextn_predict_layers);
-  options.fim_rate = spec.data.fim_rate;
-  options.packing = spec.data.packing;
-  options.rank = ranks.rank();
-  options.ranks = ranks.size();
-  return options;
+  source_->restore(data_before, last);
 }
 
 namespace {
@@ -117,35 +97,35 @@ OptimiserOptions optimiser_options(const RunSpec::Optimiser& o) {
 }
 }  // namespace
 
-Trainer::Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
-                 const SpecialTokens& specials, Collective& ranks, const std::atomic<bool>* stop)
+Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
+                 const SpecialTokens& specials, Communicator& ranks, const std::atomic<bool>* stop)
     : spec_(spec),
       curriculum_(spec),
-      ranks_(ranks),
-      dataset_(std::move(dataset)),
-      stream_(dataset_, specials, stream_options(spec, ranks)),
-      model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe), true,
+      groups_(ranks, mesh_of(spec, ranks)),
+      source_(std::move(source)),
+      model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe),
+                                     layout_of(spec.model, groups_.mesh(), ranks.rank()), true,
                                      spec.host.device)),
       optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
       cuda_stream_(spec.host.device),
-      keep_(Arena::measuring()),
-      scratch_(Arena::measuring()) {
-  require(dataset_->vocab_size() <= spec.model.vocab_size, "trainer",
-          "the data has a vocabulary of {} tokens, model.vocab_size is {}", dataset_->vocab_size(),
+      scratch_(Arena::measuring()),
+      runner_(*model_, groups_.pipeline()) {
+  require(source_->vocab_size() <= spec.model.vocab_size, "trainer",
+          "the data has a vocabulary of {} tokens, model.vocab_size is {}", source_->vocab_size(),
           spec.model.vocab_size);
   context_.device = spec.host.device;
   context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
-  recordings_.enable(spec.host.cuda_graphs);
+  runner_.enable_graphs(spec.host.cuda_graphs);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
   add_ends({specials.eos});
-  const std::int64_t blocks = model_->moe_blocks();
+  const std::int64_t held = model_->moe_blocks(), blocks = moe_layers(spec.model);
   const std::int64_t experts = std::max<std::int64_t>(1, spec.model.n_routed_experts);
-  sums_memory_ = Buffer(static_cast<std::size_t>(3 + blocks) * sizeof(double), spec.host.device);
-  const Tensor sums = sums_memory_.view(DType::F64, {3 + blocks});
+  sums_memory_ = Buffer(static_cast<std::size_t>(3 + held) * sizeof(double), spec.host.device);
+  const Tensor sums = sums_memory_.view(DType::F64, {3 + held});
   sums_ = sums.slice(0, 0, 3);
-  balance_losses_ = sums.slice(0, 3, 3 + blocks);
+  balance_losses_ = sums.slice(0, 3, 3 + held);
   loads_memory_ =
       Buffer(static_cast<std::size_t>(blocks * experts) * sizeof(std::int64_t), spec.host.device);
   loads_ = loads_memory_.view(DType::I64, {blocks, experts});
@@ -195,22 +175,22 @@ void Trainer::enter_stage(const CurriculumStep& at) {
   const YarnConfig yarn = stage_model(spec_, stage).yarn;
   model_->set_yarn(yarn);  // unasked: stages may differ in any field of it
   config_.model.yarn = yarn;
+  const auto weights =
+      schedule_ == PipelineSchedule::ZeroBubble ? WeightGradients::Later : WeightGradients::AtOnce;
   step_memory_ = measure_step_memory(*model_, spec_.parallel.micro_batch_sequences,
-                                     stage.sequence_length, stage.balance_alpha > 0);
-  // A few spare bytes: a mapping cannot be empty.
-  keep_ = Arena(step_memory_.keep_bytes + 4096, context_.device);
+                                     stage.sequence_length, stage.balance_alpha > 0, weights);
+  const auto stages = static_cast<std::int32_t>(groups_.mesh().pipeline);
+  const ScheduleTiming timing = play(make_schedule(schedule_, stages, stages));
+  const std::int32_t slots = timing.in_flight[static_cast<std::size_t>(groups_.place().pipeline)];
+  runner_.reserve(step_memory_, slots);
+  step_memory_.keep_bytes *= static_cast<std::size_t>(slots);
   scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
-  recordings_.clear();
   stage_ = at.stage;
 }
 
-/// The weights of the sources change where a stage begins. Only training calls this: looking at the
-/// model (validation, samples) does not move the data on.
-void Trainer::follow_mixture(const CurriculumStep& at) {
-  if (at.stage == mixture_stage_) return;
-  const CurriculumStage& stage = spec_.curriculum[static_cast<std::size_t>(at.stage)];
-  stream_.set_mixture(mixture_parts(stage_mixture(spec_, stage)));
-  mixture_stage_ = at.stage;
+void Trainer::set_schedule(PipelineSchedule schedule) {
+  schedule_ = schedule;
+  stage_ = -1;  // the next step reserves its memory anew
 }
 
 void Trainer::clear_sums() {
@@ -219,97 +199,79 @@ void Trainer::clear_sums() {
   if (loads_.numel() > 0) kernels::fill(context_, 0.0, loads_);
 }
 
-MicrobatchBuffer Trainer::microbatch(const data::Batch& batch, std::int64_t first,
-                                     std::int64_t count) {
-  static const std::vector<std::vector<std::int32_t>> kWholeRows;
-  const auto extra = static_cast<int>(spec_.model.num_nextn_predict_layers);
-  if (!spec_.data.packing) {
-    return MicrobatchBuffer::documents(batch.tokens, first, count, batch.length, extra, batch.valid,
-                                       context_.device, std::move(micro_memory_));
+/// Rows may be shorter than the stage's length and mask tokens, so that ranks differ in this.
+Trainer::StepTargets Trainer::count_targets(const StepRows& rows) {
+  double weights[2] = {};
+  for (const TokenColumns& row : rows) {
+    weights[0] += row.target_weight();
+    weights[1] += row.mtp_target_weight();
   }
-  return MicrobatchBuffer::packed(batch.tokens, first, count, batch.length, extra,
-                                  spec_.data.document_mask ? batch.document_starts : kWholeRows,
-                                  context_.device, std::move(micro_memory_));
+  Context control;
+  groups_.data().all_reduce(control, Tensor(weights, DType::F64, {2}));
+  const auto some = [](double weight) { return weight > 0 ? weight : 1.0; };
+  return {some(weights[0]), some(weights[1])};
 }
 
-/// Without packing a row's documents end where they end, so targets are counted over all ranks.
-Trainer::StepTargets Trainer::count_targets(const data::Batch& batch, const CurriculumStep& at) {
-  const auto all = static_cast<double>(at.step_tokens());
-  if (spec_.data.packing) return {all, all};
-  double counts[2] = {};
-  for (const std::int32_t valid : batch.valid) {
-    counts[0] += static_cast<double>(std::clamp<std::int64_t>(valid - 1, 0, batch.length));
-    counts[1] += static_cast<double>(std::clamp<std::int64_t>(valid - 2, 0, batch.length));
-  }
-  ranks_.all_reduce_sum(Tensor(counts, DType::F64, {2}));
-  return {std::max(counts[0], 1.0), std::max(counts[1], 1.0)};
-}
-
-/// Forward and backward of one micro-batch; adds to gradients, sums and loads.
-void Trainer::accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
-                         const CurriculumStep& at, const Patience& patience) {
-  const Objective objective{
-      .loss_scale = 1.0 / targets.next,
-      .mtp_scale = at.mtp_lambda / targets.mtp,
-      .balance_alpha = at.balance_alpha,
-      .balance_scale = static_cast<double>(spec_.parallel.micro_batch_sequences) /
-                       static_cast<double>(at.batch_sequences)};
-  const ParameterSet& parameters = model_->parameters();
-  const bool first = parameters.has_old_gradients();
-  const Sequences& sequences = micro.batch().sequences;
-  const StepRecordings::Key key{
-      micro.address(),      sequences.count(), sequences.starts.size(0) - 1,
-      sequences.max_length, objective,         first};
-  recordings_.run(context_, key, [&] {
-    parameters.mark_gradients(first);
-    forward_backward(micro.batch(), objective, patience);
-  });
-  parameters.mark_gradients(false);
-}
-
-void Trainer::forward_backward(const Microbatch& batch, const Objective& objective,
-                               const Patience& patience) {
-  Arena::Frame frame(keep_);
-  Pass pass{context_, keep_, model_->precision()};
-  pass.patience = &patience;
-  ModelStash stash;
-  model_->forward_loss(pass, batch, objective, stash);
-  model_->backward(pass, batch, objective, stash, balance_losses_);
-
-  kernels::sum(context_, stash.head.losses, sums_.slice(0, 0, 1));
-  if (stash.mtp.head.losses) {
-    kernels::sum(context_, stash.mtp.head.losses, sums_.slice(0, 1, 2));
-  }
-  if (objective.balance_alpha > 0 && balance_losses_.numel() > 0) {
-    kernels::sum(context_, balance_losses_, sums_.slice(0, 2, 3));
-  }
-  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
-    kernels::add_counts(context_, model_->moe_stash(stash, block).permutation.counts,
-                        loads_[block]);
-  }
+Objective Trainer::objective_of(const CurriculumStep& at, const StepTargets& targets) const {
+  return {.loss_scale = 1.0 / targets.next,
+          .mtp_scale = at.mtp_lambda / targets.mtp,
+          .balance_alpha = at.balance_alpha,
+          .balance_scale = static_cast<double>(spec_.parallel.micro_batch_sequences) /
+                           static_cast<double>(at.batch_sequences)};
 }
 
 /// What is true of one rank is true of all: they give up a step together.
 bool Trainer::any_rank(bool here) {
-  if (ranks_.size() == 1) return here;
+  if (groups_.world().size() == 1) return here;
   std::int64_t ranks = here ? 1 : 0;
-  ranks_.all_reduce_sum(Tensor(&ranks, DType::I64, {1}));
+  Context control;
+  groups_.world().all_reduce(control, Tensor(&ranks, DType::I64, {1}));
   return ranks > 0;
 }
 
+/// Each gradient over those that share the parameter; losses and loads over all.
 void Trainer::reduce() {
-  ranks_.all_reduce_sum(model_->parameters().flat_gradients());
-  ranks_.all_reduce_sum(sums_);
-  if (loads_.numel() > 0) ranks_.all_reduce_sum(loads_);
+  const ParameterSet& parameters = model_->parameters();
+  if (groups_.mesh().pipeline == 1) {
+    groups_.data().all_reduce(context_, parameters.flat_gradients());
+  } else {
+    for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
+      for (const Tensor& run : parameters.gradients_of(sharing)) {
+        groups_.data().all_reduce(context_, run);
+        if (sharing == Sharing::Ends) groups_.ends().all_reduce(context_, run);
+      }
+    }
+  }
+  groups_.world().all_reduce(context_, sums_);
+  if (loads_.numel() > 0) groups_.world().all_reduce(context_, loads_);
 }
 
 /// Once a step, from the load of the whole global batch.
 void Trainer::balance_experts(const CurriculumStep& at) {
   if (at.bias_speed == 0) return;
-  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
-    kernels::bias_update(context_, loads_[block], static_cast<float>(at.bias_speed), at.bias_rule,
-                         model_->moe_block(block).bias());
+  std::int64_t held = 0;
+  for (const ModelPart& part : model_->parts()) {
+    const std::int64_t first = moe_layers_before(model_->config(), part.stage().first);
+    for (std::int64_t i = 0; i < std::ssize(part.moe_blocks()); ++i) {
+      kernels::bias_update(context_, loads_[first + i], static_cast<float>(at.bias_speed),
+                           at.bias_rule, model_->moe_block(held++).bias());
+    }
   }
+}
+
+std::vector<float> Trainer::biases() {
+  std::vector<float> all(static_cast<std::size_t>(loads_.numel()), 0.f);
+  std::int64_t held = 0;
+  for (const ModelPart& part : model_->parts()) {
+    const std::int64_t first = moe_layers_before(model_->config(), part.stage().first);
+    for (std::int64_t i = 0; i < std::ssize(part.moe_blocks()); ++i) {
+      const std::vector<float> bias = host_values<float>(model_->moe_block(held++).bias());
+      std::copy(bias.begin(), bias.end(), all.begin() + (first + i) * loads_.size(1));
+    }
+  }
+  Context control;
+  groups_.pipeline().all_reduce(control, Tensor(all.data(), DType::F32, {std::ssize(all)}));
+  return all;
 }
 
 namespace {
@@ -339,7 +301,7 @@ StepReport Trainer::report(const CurriculumStep& at, const StepTargets& targets,
     throw NotFinite(at.step, fmt::format("in step {} the loss is {} and the gradient norm {}",
                                          at.step + 1, r.loss, optimiser.grad_norm));
   }
-  for (std::int64_t block = 0; block < model_->moe_blocks(); ++block) {
+  for (std::int64_t block = 0; block < moe_layers(model_->config()); ++block) {
     r.max_vio.push_back(max_violation(loads.data() + block * loads_.size(1), loads_.size(1)));
   }
   return r;
@@ -349,39 +311,30 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
                          const std::atomic<bool>* stop) {
   const CurriculumStep at = last_stage();
   enter_stage(at);
-  const data::Batch batch = stream_.validation_batches(source, sequences, at.sequence_length);
-  const std::int64_t rows = batch.tokens.size(0), micro = spec_.parallel.micro_batch_sequences;
+  const StepRows rows = source_->held_out(source, sequences, at.sequence_length);
   const Buffer total_memory(sizeof(double), context_.device);
   const Tensor total = total_memory.view(DType::F64, {1});
-  std::int64_t targets = 0;
+  double targets = 0;
+  for (const TokenColumns& row : rows) targets += row.target_weight();
   const Patience none(stop, std::chrono::milliseconds(0));
-  for (std::int64_t row = 0; row < rows; row += micro) {
-    MicrobatchBuffer part = microbatch(batch, row, std::min(micro, rows - row));
-    Arena::Frame frame(keep_);
-    Pass pass{context_, keep_, model_->precision()};
-    pass.patience = &none;
-    Microbatch without_mtp = part.batch();
-    without_mtp.mtp_tokens = Tensor();
-    ModelStash stash;
-    model_->forward_loss(pass, without_mtp, {}, stash);
-    kernels::sum(context_, stash.head.losses, total);
-    targets += part.targets();
-    micro_memory_ = part.take_memory();
-  }
-  return host_values<double>(total)[0] / static_cast<double>(targets);
+  const StepInput input{.rows = rows,
+                        .micro_batch_sequences = spec_.parallel.micro_batch_sequences,
+                        .objective = {},
+                        .patience = groups_.mesh().pipeline == 1 ? &none : nullptr,
+                        .before = {},
+                        .any_rank = {}};
+  runner_.validate(context_, input, total);
+  return host_values<double>(total)[0] / targets;
 }
 
 void Trainer::skip_data(std::int64_t steps) {
-  for (std::int64_t i = 0; i < steps; ++i) {
-    const CurriculumStep at = curriculum_.at_step(next_step_ + i);
-    follow_mixture(at);
-    stream_.next(at.batch_sequences / ranks_.size(), at.sequence_length);
-  }
+  for (std::int64_t i = 0; i < steps; ++i) source_->next(curriculum_.at_step(next_step_ + i));
 }
 
 std::size_t Trainer::memory_bytes() const {
-  const std::size_t values = model_->parameters().value_bytes();
-  return 2 * values + optimiser_.bytes() + step_memory_.keep_bytes + step_memory_.scratch_bytes;
+  const ParameterSet& p = model_->parameters();
+  return p.value_bytes() + p.operand_bytes() + p.gradient_bytes() + optimiser_.bytes() +
+         step_memory_.keep_bytes + step_memory_.scratch_bytes;
 }
 
 }  // namespace tessera

@@ -9,20 +9,21 @@
 #include <optional>
 #include <vector>
 
-#include "core/base/collective.h"
+#include "core/base/communicator.h"
 #include "core/base/error.h"
 #include "core/base/patience.h"
 #include "core/base/profile.h"
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
-#include "core/data/batch_stream.h"
 #include "core/model/model.h"
+#include "core/schedule/schedule.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec.h"
-#include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
+#include "core/train/rank_groups.h"
 #include "core/train/step_memory.h"
-#include "core/train/step_recordings.h"
+#include "core/train/step_runner.h"
+#include "core/train/step_source.h"
 
 namespace tessera {
 
@@ -49,11 +50,10 @@ class NotFinite : public Error {
 
 class Trainer {
  public:
-  /// `dataset` must be of the vocabulary that `specials` belong to. The spec was checked before.
-  /// Throws Stopped when `stop` is set while weights to begin with are made or read.
-  Trainer(const RunSpec& spec, std::shared_ptr<const data::Dataset> dataset,
-          const SpecialTokens& specials, Collective& ranks,
-          const std::atomic<bool>* stop = nullptr);
+  /// `specials` are those of the source's vocabulary. The spec was checked before. Throws Stopped
+  /// when `stop` is set while weights to begin with are made or read.
+  Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source, const SpecialTokens& specials,
+          Communicator& ranks, const std::atomic<bool>* stop = nullptr);
 
   /// One optimiser step. Throws NotFinite when the loss or the gradients are not.
   StepReport step();
@@ -71,8 +71,14 @@ class Trainer {
   double validate(const std::string& source, std::int64_t sequences,
                   const std::atomic<bool>* stop = nullptr);
 
-  /// Loads (blocks, experts) I64 of the last step, MTP's block last.
+  /// Loads (blocks, experts) I64 of the last step: all layers with experts of the model, whichever
+  /// rank holds them, MTP's last.
   const Tensor& loads() const { return loads_; }
+  /// Selection biases of all these layers, (blocks * experts). A collective call.
+  std::vector<float> biases();
+
+  /// The order of work in a pipeline of several stages, from the next step on.
+  void set_schedule(PipelineSchedule schedule);
 
   /// Everything that the next step depends on. Views stay valid as long as the trainer.
   CheckpointContents contents() const;
@@ -90,64 +96,57 @@ class Trainer {
 
   Model& model() { return *model_; }
   const Curriculum& curriculum() const { return curriculum_; }
-  const data::BatchStream& stream() const { return stream_; }
   void set_profile(Profile* profile) { context_.profile = profile; }
+  /// Off: sums may be taken in whatever order is quickest, and differ from run to run.
+  void set_deterministic(bool on) { context_.deterministic = on; }
   /// Micro-batches that were replayed as CUDA graphs, so far.
-  std::int64_t replayed() const { return recordings_.replayed(); }
+  std::int64_t replayed() const { return runner_.replayed(); }
 
-  /// Weights, gradients, moments and the arenas of the present stage.
+  /// Weights, the copies that products read, gradients, moments and the arenas of the present
+  /// stage.
   std::size_t memory_bytes() const;
   const StepMemory& step_memory() const { return step_memory_; }
 
  private:
   CurriculumStep last_stage() const;
   void enter_stage(const CurriculumStep& at);
-  void follow_mixture(const CurriculumStep& at);
   void give_up_step(const nlohmann::json& data_before);
   void add_ends(const std::vector<std::int64_t>& ends);
   void begin_weights(const std::atomic<bool>* stop);
   void clear_sums();
-  /// Tokens of a step that have a target: of the next token, and of MTP.
+  /// The weights of a step's targets over all ranks: of the next token, and of MTP.
   struct StepTargets {
     double next = 0, mtp = 0;
   };
-  StepTargets count_targets(const data::Batch& batch, const CurriculumStep& at);
-  void accumulate(const MicrobatchBuffer& micro, const StepTargets& targets,
-                  const CurriculumStep& at, const Patience& patience);
-  void forward_backward(const Microbatch& batch, const Objective& objective,
-                        const Patience& patience);
+  StepTargets count_targets(const StepRows& rows);
+  Objective objective_of(const CurriculumStep& at, const StepTargets& targets) const;
   bool any_rank(bool here);
   void reduce();
   void balance_experts(const CurriculumStep& at);
   StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
-  MicrobatchBuffer microbatch(const data::Batch& batch, std::int64_t first, std::int64_t count);
+  StepSums sums() const { return {sums_, balance_losses_, loads_}; }
 
   RunSpec spec_;
   Curriculum curriculum_;
-  Collective& ranks_;
-  std::shared_ptr<const data::Dataset> dataset_;
-  data::BatchStream stream_;
+  RankGroups groups_;
+  std::unique_ptr<StepSource> source_;
   std::unique_ptr<Model> model_;
   Optimiser optimiser_;
   HfConfig config_;
 
-  StepMemory step_memory_;
+  StepMemory step_memory_;  ///< of all slots together
+  PipelineSchedule schedule_ = PipelineSchedule::OneForwardOneBackward;
   Stream cuda_stream_;
-  Arena keep_, scratch_;
+  Arena scratch_;
   Context context_;
-  Buffer micro_memory_;  ///< holds the last micro-batch's integers
-  StepRecordings recordings_;
+  StepRunner runner_;
   Buffer sums_memory_, loads_memory_;
   Tensor sums_;            ///< (3) F64: losses, MTP losses, balance losses of the step
   Tensor balance_losses_;  ///< (blocks) F64 of one micro-batch
   Tensor loads_;
   int stage_ = -1;
-  int mixture_stage_ = 0;  ///< the stage whose weights stream_ reads by
   std::int64_t next_step_ = 0;
 };
-
-/// The stream that a run reads: mixture, seed, MTP depth and FIM rate of the spec.
-data::BatchStreamOptions stream_options(const RunSpec& spec, const Collective& ranks);
 
 }  // namespace tessera

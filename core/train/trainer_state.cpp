@@ -25,8 +25,8 @@ CheckpointContents Trainer::contents() const {
                     {"next_step", next_step_},
                     {"tokens", tokens()},
                     {"optimiser_steps", optimiser_.steps()},
-                    {"data", stream_.state()}},
-          .files = {dataset_->tokenizer_path()}};
+                    {"data", source_->state()}},
+          .files = source_->files()};
 }
 
 void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position,
@@ -43,7 +43,7 @@ void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position,
     }
     next_step_ = state.at("next_step");
     optimiser_.set_steps(state.at("optimiser_steps"));
-    if (!keep_data_position) stream_.restore(state.at("data"));
+    if (!keep_data_position) source_->restore(state.at("data"), last_stage());
   } catch (const nlohmann::json::exception& e) {
     throw Error(checkpoint.path().string(), fmt::format("state.json: {}", e.what()),
                 "resume from another checkpoint");

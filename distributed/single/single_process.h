@@ -2,18 +2,21 @@
 // The transport of a run in one process: a group of one rank.
 #pragma once
 
-#include "core/base/collective.h"
+#include "core/base/communicator.h"
 
 namespace tessera {
 
-class SingleProcess : public Collective {
+class SingleProcess : public Communicator {
  public:
   int rank() const override { return 0; }
   int size() const override { return 1; }
-  void all_reduce_sum(const Tensor& x) override;
-  void broadcast(const Tensor&, int) override {}
-  void barrier() override {}
+  std::unique_ptr<Communicator> split(int) override { return std::make_unique<SingleProcess>(); }
   void abort(const std::string&) noexcept override {}
+
+ protected:
+  /// What goes round comes back: a copy where the operation is not in place. Throws Error for a
+  /// send and a receive, which one rank has no peer for.
+  void carry_out(Context& context, const Communication& call) override;
 };
 
 }  // namespace tessera

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/base/collective.h"
+#include "core/base/communicator.h"
 
 namespace tessera {
 
@@ -16,15 +16,13 @@ class ThreadRanks {
   explicit ThreadRanks(int size);
   ~ThreadRanks();
   int size() const { return static_cast<int>(ranks_.size()); }
-  /// To be used by one thread, another one for each rank. Tensors lie on the CPU. Every call that
-  /// involves other ranks throws Error where their tensors differ in type or number of elements.
-  Collective& rank(int index) { return *ranks_[static_cast<std::size_t>(index)]; }
+  /// To be used by one thread, another one for each rank. Tensors lie on the CPU. A collective call
+  /// throws Error on every rank where they call for different things, or with tensors that do not
+  /// fit together; a receive throws Error where the sent tensor does not fit.
+  Communicator& rank(int index) { return *ranks_[static_cast<std::size_t>(index)]; }
 
  private:
-  class Meeting;
-  class Rank;
-  std::unique_ptr<Meeting> meeting_;
-  std::vector<std::unique_ptr<Collective>> ranks_;
+  std::vector<std::unique_ptr<Communicator>> ranks_;
 };
 
 }  // namespace tessera

@@ -16,8 +16,8 @@ enum class Terms : std::uint8_t {
 
 namespace cpu {
 /// y = x, rounded to nearest even. Same shape, rank 1 to 3, strides free but for the last
-/// dimension. F32 to F32, BF16 or F64, BF16 to F32, F64 to F64 or F32. y may be x when nothing
-/// changes type.
+/// dimension. F32 to F32, BF16 or F64, BF16 to F32 or BF16, F64 to F64 or F32. y may be x when
+/// nothing changes type.
 void convert(Context& context, const Tensor& x, const Tensor& y);
 
 /// y += x; same shape and type (F32 or F64), rank 1 to 3, strides free but for the last dimension.

@@ -99,7 +99,6 @@ void register_convert_cases(CaseList& cases) {
     cases.push_back(convert_case(shape, DType::BF16, DType::F32));
     cases.push_back(add_case(shape, DType::F32));
     cases.push_back(convert_case(shape, DType::BF16, DType::BF16));
-    cases.back().on_cpu = false;
     cases.push_back(add_case(shape, DType::BF16));
     cases.back().on_cpu = false;
   }

@@ -71,6 +71,7 @@ void convert(Context&, const Tensor& x, const Tensor& y) {
   if (pair(DType::F32, DType::BF16)) return convert_as<float, bf16>(x, y);
   if (pair(DType::F32, DType::F64)) return convert_as<float, double>(x, y);
   if (pair(DType::BF16, DType::F32)) return convert_as<bf16, float>(x, y);
+  if (pair(DType::BF16, DType::BF16)) return convert_as<bf16, bf16>(x, y);
   if (pair(DType::F64, DType::F64)) return convert_as<double, double>(x, y);
   if (pair(DType::F64, DType::F32)) return convert_as<double, float>(x, y);
   throw Error("convert", fmt::format("cannot convert {} to {}", x.describe(), y.describe()));

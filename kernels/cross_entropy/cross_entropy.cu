@@ -69,7 +69,8 @@ __device__ inline void write_gradient(G* to, const float (&v)[N], std::int64_t f
 template <int N, class T, class G>
 __global__ void __launch_bounds__(kThreads)
     row_kernel(Rows<const T> logits, Rows<G> gradient, std::int64_t packs,
-               const std::int32_t* targets, double scale, float* loss, tessera::cuda::Fault fault) {
+               const std::int32_t* targets, const float* weights, double gradient_scale,
+               float* loss, tessera::cuda::Fault fault) {
   __shared__ float shared[kThreads / kWarp];
   const std::int64_t row = blockIdx.x;
   const std::int64_t vocabulary = packs * N, target = targets[row];
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(kThreads)
       if (target != -1) fault.raise(static_cast<unsigned>(row));
     }
     const float zero[N] = {};
-    for (std::int64_t p = threadIdx.x; scale != 0 && p < packs; p += kThreads) {
+    for (std::int64_t p = threadIdx.x; gradient_scale != 0 && p < packs; p += kThreads) {
       save<N>(d + p * N, zero);
     }
     return;
@@ -109,8 +110,10 @@ __global__ void __launch_bounds__(kThreads)
   for (std::int64_t p = beyond; p < packs; p += kThreads) add(load_pack<N>(x + p * N));
   // After this barrier nobody reads x[target] any more as it was.
   const Partial all = combine(partial, shared);
-  if (threadIdx.x == 0) loss[row] = logf(all.sum) + (all.most - logit);
-  if (scale == 0) return;
+  const float weight = weights ? weights[row] : 1.0f;
+  if (threadIdx.x == 0) loss[row] = weight * (logf(all.sum) + (all.most - logit));
+  if (gradient_scale == 0) return;
+  const double scale = gradient_scale * static_cast<double>(weight);
   const auto step = static_cast<float>(scale);
   const float factor = static_cast<float>(scale / static_cast<double>(all.sum));
   const auto finish = [&](const Pack<T, N>& pack, std::int64_t p) {
@@ -129,11 +132,12 @@ __global__ void __launch_bounds__(kThreads)
 }
 /// Losses, and the gradient where the scale is not 0.
 void run(Context& context, const char* where, const Tensor& logits, const Tensor& targets,
-         double gradient_scale, const Tensor& loss, const Tensor& gradient) {
+         const Tensor& weights, double gradient_scale, const Tensor& loss, const Tensor& gradient) {
   expect_shape(where, "logits", logits, {-1, -1});
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   expect_shape(where, "targets", targets, {rows});
   expect_shape(where, "loss", loss, {rows});
+  if (weights) expect_shape(where, "weights", weights, {rows});
   expect_shape(where, "gradient", gradient, {rows, vocabulary});
   if (rows == 0) return;
   const auto fault = tessera::cuda::fault(where, "the target of row {} is outside the vocabulary");
@@ -143,7 +147,8 @@ void run(Context& context, const char* where, const Tensor& logits, const Tensor
         constexpr int N = decltype(n)::value;
         row_kernel<N><<<static_cast<unsigned>(rows), kThreads, 0, stream_of(context)>>>(
             read_rows<T>(logits), rows_of<G>(gradient), vocabulary / N,
-            targets.data<std::int32_t>(), gradient_scale, loss.data<float>(), fault);
+            targets.data<std::int32_t>(), weights ? weights.data<float>() : nullptr, gradient_scale,
+            loss.data<float>(), fault);
       });
     });
   });
@@ -152,15 +157,16 @@ void run(Context& context, const char* where, const Tensor& logits, const Tensor
 }  // namespace
 
 void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
-                   double gradient_scale, const Tensor& loss) {
-  run(context, "cross_entropy", logits, targets, gradient_scale, loss, logits);
+                   const Tensor& weights, double gradient_scale, const Tensor& loss) {
+  run(context, "cross_entropy", logits, targets, weights, gradient_scale, loss, logits);
 }
 TESSERA_CUDA_OPERATION(cross_entropy)
 
 void cross_entropy_gradient(Context& context, const Tensor& logits, const Tensor& targets,
-                            double gradient_scale, const Tensor& loss, const Tensor& gradient) {
+                            const Tensor& weights, double gradient_scale, const Tensor& loss,
+                            const Tensor& gradient) {
   require(gradient_scale != 0, "cross_entropy_gradient", "the gradient's scale is 0");
-  run(context, "cross_entropy_gradient", logits, targets, gradient_scale, loss, gradient);
+  run(context, "cross_entropy_gradient", logits, targets, weights, gradient_scale, loss, gradient);
 }
 TESSERA_CUDA_OPERATION(cross_entropy_gradient)
 

@@ -7,20 +7,23 @@
 namespace tessera::kernels {
 
 namespace cpu {
-/// loss[r] = logsumexp(logits[r]) - logits[r, targets[r]], and 0 where targets[r] is -1 (ignored).
-/// Where `gradient_scale` is not 0, logits become their gradient times it:
-///   logits[r, v] <- gradient_scale * (softmax(logits[r])[v] - [v == targets[r]]), 0 where ignored.
+/// loss[r] = w[r] (logsumexp(logits[r]) - logits[r, targets[r]]), and 0 where targets[r] is -1
+/// (ignored). Where `gradient_scale` is not 0, logits become their gradient times it:
+///   logits[r, v] <- gradient_scale w[r] (softmax(logits[r])[v] - [v == targets[r]]), 0 where
+///   ignored.
 /// logits (rows, vocabulary) F32 or F64, row stride free; targets (rows) I32; loss (rows) as
-/// logits. Throws Error naming the row for a target outside [-1, vocabulary).
+/// logits; weights w (rows) as loss, or absent: 1 everywhere. Throws Error naming the row for a
+/// target outside [-1, vocabulary).
 void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
-                   double gradient_scale, const Tensor& loss);
+                   const Tensor& weights, double gradient_scale, const Tensor& loss);
 
 /// The same with the gradient in a tensor of its own: logits stay, and gradient (rows, vocabulary)
 /// of the type of logits, or BF16 where that is F32, row stride free, is written; `gradient_scale`
 /// is not 0. For products that take their operands in BF16. On the GPU logits may be BF16 in both,
 /// with loss F32.
 void cross_entropy_gradient(Context& context, const Tensor& logits, const Tensor& targets,
-                            double gradient_scale, const Tensor& loss, const Tensor& gradient);
+                            const Tensor& weights, double gradient_scale, const Tensor& loss,
+                            const Tensor& gradient);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::cross_entropy)> cross_entropy{"cross_entropy", cpu::cross_entropy};

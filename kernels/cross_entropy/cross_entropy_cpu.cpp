@@ -40,17 +40,17 @@ double sum_exp(T* x, std::int64_t count, T shift) {
   return total;
 }
 
-/// Returns the loss of one row; logits become their gradient where `scale` is not 0.
+/// Returns the loss of one row; with `gradient`, logits become it times `scale`.
 template <class T>
-T one_row(T* logits, std::int64_t vocabulary, std::int32_t target, double scale) {
+T one_row(T* logits, std::int64_t vocabulary, std::int32_t target, bool gradient, double scale) {
   if (target < 0) {
-    if (scale != 0) std::fill_n(logits, vocabulary, T(0));
+    if (gradient) std::fill_n(logits, vocabulary, T(0));
     return T(0);
   }
   const T shift = highest(logits, vocabulary), logit = logits[target];
-  const double sum = scale != 0 ? sum_exp<true>(logits, vocabulary, shift)
-                                : sum_exp<false>(logits, vocabulary, shift);
-  if (scale != 0) {
+  const double sum = gradient ? sum_exp<true>(logits, vocabulary, shift)
+                              : sum_exp<false>(logits, vocabulary, shift);
+  if (gradient) {
     const T factor = static_cast<T>(scale / sum);
 #pragma omp simd
     for (std::int64_t i = 0; i < vocabulary; ++i) logits[i] *= factor;
@@ -59,12 +59,25 @@ T one_row(T* logits, std::int64_t vocabulary, std::int32_t target, double scale)
   return static_cast<T>(std::log(sum) + static_cast<double>(shift - logit));
 }
 
+/// The weight of each row's loss.
+template <class T>
+class RowWeights {
+ public:
+  explicit RowWeights(const Tensor& weights) : at_(weights ? weights.data<T>() : nullptr) {}
+  T operator[](std::int64_t row) const { return at_ ? at_[row] : T(1); }
+
+ private:
+  const T* at_;
+};
+
 /// Checks operands and targets.
-void check(const char* where, const Tensor& logits, const Tensor& targets, const Tensor& loss) {
+void check(const char* where, const Tensor& logits, const Tensor& targets, const Tensor& weights,
+           const Tensor& loss) {
   expect_shape(where, "logits", logits, {-1, -1});
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   expect_shape(where, "targets", targets, {rows});
   expect_shape(where, "loss", loss, {rows});
+  if (weights) expect_shape(where, "weights", weights, {rows});
   const std::int32_t* target = targets.data<std::int32_t>();
   for (std::int64_t row = 0; row < rows; ++row) {
     require(target[row] >= -1 && target[row] < vocabulary, where,
@@ -73,26 +86,30 @@ void check(const char* where, const Tensor& logits, const Tensor& targets, const
 }
 }  // namespace
 
-void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, double gradient_scale,
-                   const Tensor& loss) {
+void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, const Tensor& weights,
+                   double gradient_scale, const Tensor& loss) {
   const char* where = "cross_entropy";
-  check(where, logits, targets, loss);
+  check(where, logits, targets, weights, loss);
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   const std::int32_t* target = targets.data<std::int32_t>();
   with_float(where, "logits", logits, [&]<class T>(T) {
     T* out = loss.data<T>();
+    const RowWeights<T> weight(weights);
     parallel_for(rows, rows_per_piece(4 * vocabulary), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
-        out[row] = one_row(row_of<T>(logits, row), vocabulary, target[row], gradient_scale);
+        out[row] = weight[row] * one_row(row_of<T>(logits, row), vocabulary, target[row],
+                                         gradient_scale != 0,
+                                         gradient_scale * static_cast<double>(weight[row]));
       }
     });
   });
 }
 
 void cross_entropy_gradient(Context&, const Tensor& logits, const Tensor& targets,
-                            double gradient_scale, const Tensor& loss, const Tensor& gradient) {
+                            const Tensor& weights, double gradient_scale, const Tensor& loss,
+                            const Tensor& gradient) {
   const char* where = "cross_entropy_gradient";
-  check(where, logits, targets, loss);
+  check(where, logits, targets, weights, loss);
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   expect_shape(where, "gradient", gradient, {rows, vocabulary});
   require(gradient_scale != 0, where, "the gradient's scale is 0");
@@ -100,11 +117,13 @@ void cross_entropy_gradient(Context&, const Tensor& logits, const Tensor& target
   with_float(where, "logits", logits, [&]<class T>(T) {
     with_output_of<T>(where, "gradient", gradient, [&]<class G>(G) {
       T* out = loss.data<T>();
+      const RowWeights<T> weight(weights);
       parallel_for(rows, rows_per_piece(4 * vocabulary), [&](std::int64_t begin, std::int64_t end) {
         std::vector<T> work(static_cast<std::size_t>(vocabulary));
         for (std::int64_t row = begin; row < end; ++row) {
           std::copy_n(row_of<T>(logits, row), vocabulary, work.data());
-          out[row] = one_row(work.data(), vocabulary, target[row], gradient_scale);
+          out[row] = weight[row] * one_row(work.data(), vocabulary, target[row], true,
+                                           gradient_scale * static_cast<double>(weight[row]));
           G* to = row_of<G>(gradient, row);
 #pragma omp simd
           for (std::int64_t i = 0; i < vocabulary; ++i) store(to[i], work[i]);

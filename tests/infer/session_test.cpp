@@ -79,9 +79,9 @@ TEST(Session, ExpertsAreTheRouters) {
     for (std::int64_t t = 0; t < record.tokens(); ++t) {
       for (std::int64_t k = 0; k < 3; ++k) {
         const auto at = static_cast<std::size_t>(k);
-        const std::int32_t expert = s.picks.data<std::int32_t>()[t * 3 + k];
+        const std::int32_t expert = s.routed.picks.data<std::int32_t>()[t * 3 + k];
         ASSERT_EQ(record.picks(t, layer)[at], expert) << "token " << t << " layer " << layer;
-        ASSERT_NEAR(record.weights(t, layer)[at], s.weights.data<double>()[t * 3 + k], 1e-6);
+        ASSERT_NEAR(record.weights(t, layer)[at], s.routed.weights.data<double>()[t * 3 + k], 1e-6);
         ++usage[static_cast<std::size_t>(layer * 8 + expert)];
       }
     }

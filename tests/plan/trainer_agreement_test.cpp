@@ -64,7 +64,8 @@ TEST_P(PlanAndTrainer, AgreeOnMemory) {
   options.shards = folder_ / "data";
   const PreparedData data = prepare_data(spec, options);
   SingleProcess ranks;
-  Trainer trainer(spec, data.dataset, data.tokenizer->specials(), ranks);
+  const SpecialTokens specials = data.tokenizer->specials();
+  Trainer trainer(spec, pretraining_source(spec, data.dataset, specials, ranks), specials, ranks);
   const MemoryPlan plan = plan_memory(spec);
   EXPECT_TRUE(plan.exact);
   EXPECT_EQ(plan.stage, 1);
@@ -76,8 +77,8 @@ TEST_P(PlanAndTrainer, AgreeOnMemory) {
   EXPECT_EQ(plan.bytes_of("weights"), parameters.value_bytes());
   EXPECT_EQ(plan.bytes_of("gradients"), parameters.gradient_bytes());
   EXPECT_EQ(plan.bytes_of("operands"), parameters.operand_bytes());
-  EXPECT_EQ(plan.bytes_of("weights") + plan.bytes_of("gradients") + plan.bytes_of("moments") +
-                plan.bytes_of("stash") + plan.bytes_of("scratch"),
+  EXPECT_EQ(plan.bytes_of("weights") + plan.bytes_of("operands") + plan.bytes_of("gradients") +
+                plan.bytes_of("moments") + plan.bytes_of("stash") + plan.bytes_of("scratch"),
             trainer.memory_bytes());
 }
 

@@ -34,6 +34,7 @@ constexpr Area kAreas[] = {
     {"core/text/", "core/base/"},
     {"core/config/",
      "core/base/ core/text/ kernels/router/router_config.h kernels/balance/bias_update.h"},
+    {"core/schedule/", "core/base/"},
     {"core/spec/", "core/base/ core/config/ kernels/balance/bias_update.h"},
     {"core/events/", "core/base/"},
     {"core/run/", "core/base/ core/config/ core/spec/ core/events/"},
@@ -50,12 +51,14 @@ constexpr Area kAreas[] = {
      "core/spec/ core/run/"},
     {"core/serve/", "core/base/ core/config/ core/model/ core/infer/"},
     {"core/train/",
-     "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/base/ core/config/ core/schedule/ kernels/ distributed/ core/model/ core/checkpoint/ "
+     "core/tokenizer/ "
      "core/data/ core/spec/ core/events/ core/run/ core/infer/"},
     // A plan is a dry run of the trainer's own step.
     {"core/plan/",
-     "core/base/ core/config/ core/model/ core/checkpoint/ core/tokenizer/ core/data/ core/spec/ "
-     "core/run/ core/history/ core/train/step_memory.h core/train/optimiser.h"},
+     "core/base/ core/config/ core/schedule/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/data/ core/spec/ core/run/ core/history/ core/train/step_memory.h "
+     "core/train/optimiser.h"},
     {"core/eval/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/events/ core/run/ core/plan/ core/train/ core/infer/"},

@@ -48,7 +48,8 @@ class FieldStop : public testing::Test {
     explicit Training(const RunSpec& s, const std::atomic<bool>* stop = nullptr)
         : dataset(data::Dataset::open(s.data.shards)),
           tokenizer(Tokenizer::load(s.tokenizer.path)),
-          trainer(s, dataset, tokenizer->specials(), ranks, stop) {}
+          trainer(s, pretraining_source(s, dataset, tokenizer->specials(), ranks),
+                  tokenizer->specials(), ranks, stop) {}
     SingleProcess ranks;
     std::shared_ptr<const data::Dataset> dataset;
     std::shared_ptr<const Tokenizer> tokenizer;

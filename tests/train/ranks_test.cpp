@@ -68,17 +68,20 @@ void expect_alike(const RunFolder& a, const RunFolder& b) {
   for (const auto& [step, loss] : of_a) EXPECT_NEAR(loss, of_b.at(step), 2e-5 * loss) << step;
   const auto experts_a = experts_of(a), experts_b = experts_of(b);
   ASSERT_EQ(experts_a.size(), experts_b.size());
-  std::int64_t moved = 0, tokens = 0;
+  std::int64_t moved = 0, tokens = 0, biases = 0, other_biases = 0;
   for (std::size_t i = 0; i < experts_a.size(); ++i) {
     ASSERT_EQ(experts_a[i].counts.size(), experts_b[i].counts.size());
     for (std::size_t e = 0; e < experts_a[i].counts.size(); ++e) {
       moved += std::abs(experts_a[i].counts[e] - experts_b[i].counts[e]);
       tokens += experts_a[i].counts[e];
-      EXPECT_NEAR(experts_a[i].biases[e], experts_b[i].biases[e], 0.0201f) << i << " " << e;
+      ++biases;
+      other_biases += std::abs(experts_a[i].biases[e] - experts_b[i].biases[e]) > 1e-6f;
     }
   }
-  // A token whose two best experts are a rounding apart may go to the other one.
+  // A token whose two best experts are a rounding apart may go to the other one, and an expert that
+  // is a token from its fair load then has the other sign in its bias.
   EXPECT_LE(moved, tokens / 10000);
+  EXPECT_LE(other_biases, biases / 50);
 }
 
 class Ranks : public testing::Test {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "core/config/layout.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+
+namespace tessera {
+
+MeshPlace place_of(const Mesh& mesh, std::int64_t rank) {
+  require(mesh.pipeline > 0 && mesh.data > 0 && mesh.expert > 0, "layout",
+          "a mesh of pipeline {}, data {}, expert {} has no ranks", mesh.pipeline, mesh.data,
+          mesh.expert);
+  require(mesh.data % mesh.expert == 0, "layout",
+          "parallel.expert = {} does not divide parallel.data = {}: experts are shared among ranks "
+          "of one stage",
+          mesh.expert, mesh.data);
+  require(rank >= 0 && rank < mesh.ranks(), "layout", "there is no rank {} among {}", rank,
+          mesh.ranks());
+  const std::int64_t data = rank % mesh.data;
+  return {.pipeline = rank / mesh.data, .data = data, .expert = data % mesh.expert};
+}
+
+bool PipelineStage::has_token_table(const ModelConfig& config) const {
+  return is_first ||
+         (is_last && (config.num_nextn_predict_layers > 0 || config.tie_word_embeddings));
+}
+
+std::vector<PipelineStage> even_stages(const ModelConfig& config, std::int64_t count) {
+  const std::int64_t layers = config.num_hidden_layers;
+  require(count >= 1 && count <= layers, "layout", "{} layers cannot make {} pipeline stages",
+          layers, count);
+  std::vector<PipelineStage> stages;
+  for (std::int64_t i = 0; i < count; ++i) {
+    stages.push_back({.index = i,
+                      .first = i * layers / count,
+                      .end = (i + 1) * layers / count,
+                      .is_first = i == 0,
+                      .is_last = i + 1 == count});
+  }
+  return stages;
+}
+
+std::int64_t moe_layers_before(const ModelConfig& config, std::int64_t layer) {
+  if (config.n_routed_experts == 0) return 0;
+  return std::max<std::int64_t>(0, layer - config.first_k_dense_replace);
+}
+
+std::int64_t moe_layers(const ModelConfig& config) {
+  const std::int64_t layers = config.num_hidden_layers, mtp = config.num_nextn_predict_layers;
+  return moe_layers_before(config, layers) + (mtp > 0 && config.is_moe_layer(layers) ? 1 : 0);
+}
+
+bool Layout::is_whole(const ModelConfig& config) const {
+  return *this == whole_layout(config);
+}
+
+Layout whole_layout(const ModelConfig& config) {
+  return {.stages = even_stages(config, 1), .experts = {0, config.n_routed_experts}};
+}
+
+Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank, std::int64_t count,
+                 std::span<const std::int64_t> held) {
+  const MeshPlace place = place_of(mesh, rank);
+  require(config.n_routed_experts % mesh.expert == 0, "layout",
+          "parallel.expert = {} does not divide model.n_routed_experts = {}", mesh.expert,
+          config.n_routed_experts);
+  const std::vector<PipelineStage> all = even_stages(config, count);
+  Layout layout;
+  for (const std::int64_t stage : held) {
+    require(stage >= 0 && stage < count, "layout", "there is no stage {} among {}", stage, count);
+    layout.stages.push_back(all[static_cast<std::size_t>(stage)]);
+  }
+  std::sort(layout.stages.begin(), layout.stages.end(),
+            [](const PipelineStage& a, const PipelineStage& b) { return a.index < b.index; });
+  const std::int64_t each = config.n_routed_experts / mesh.expert;
+  layout.experts = {place.expert * each, (place.expert + 1) * each};
+  return layout;
+}
+
+Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank) {
+  const std::int64_t stage[] = {place_of(mesh, rank).pipeline};
+  return layout_of(config, mesh, rank, mesh.pipeline, stage);
+}
+
+}  // namespace tessera

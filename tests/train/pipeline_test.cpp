@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// A pipeline of ranks inside one process against one rank that holds the whole model.
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/train/trainer.h"
+#include "distributed/threads/thread_ranks.h"
+#include "tests/train/workspace.h"
+
+namespace tessera {
+namespace {
+
+using tiny_run::Workspace;
+
+/// What a rank saw of a run.
+struct Seen {
+  std::vector<double> losses, mtp_losses, balance_losses, norms;
+  std::vector<std::vector<float>> max_vio;
+  std::vector<std::int64_t> loads;  ///< of all steps
+  std::vector<float> biases;        ///< after the last one
+  double validation = 0;
+  std::size_t keep_bytes = 0;
+  std::string error;
+};
+
+class Pipeline : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    workspace_ = new Workspace;
+    workspace_->build();
+  }
+  static void TearDownTestSuite() { delete workspace_; }
+
+  static RunSpec spec(std::int64_t stages, std::int64_t micro_batch) {
+    RunSpec s = workspace_->spec();
+    s.model.num_hidden_layers = 4;
+    s.curriculum[0].steps = 20;
+    s.parallel.pipeline = stages;
+    s.parallel.micro_batch_sequences = micro_batch;
+    return s;
+  }
+
+  static Seen train(const RunSpec& s, Communicator& ranks, PipelineSchedule schedule) {
+    Seen seen;
+    const auto dataset = data::Dataset::open(s.data.shards);
+    const SpecialTokens specials = Tokenizer::load(s.tokenizer.path)->specials();
+    Trainer trainer(s, pretraining_source(s, dataset, specials, ranks), specials, ranks);
+    trainer.set_schedule(schedule);
+    while (!trainer.finished()) {
+      const StepReport report = trainer.step();
+      seen.losses.push_back(report.loss);
+      seen.mtp_losses.push_back(report.mtp_loss);
+      seen.balance_losses.push_back(report.balance_loss);
+      seen.norms.push_back(report.optimiser.grad_norm);
+      seen.max_vio.push_back(report.max_vio);
+      const Tensor& loads = trainer.loads();
+      seen.loads.insert(seen.loads.end(), loads.data<std::int64_t>(),
+                        loads.data<std::int64_t>() + loads.numel());
+    }
+    seen.biases = trainer.biases();
+    seen.validation = trainer.validate("words", 6);
+    seen.keep_bytes = trainer.step_memory().keep_bytes;
+    return seen;
+  }
+
+  static std::vector<Seen> train_on(
+      int count, const RunSpec& s,
+      PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward) {
+    ThreadRanks ranks(count);
+    std::vector<Seen> all(static_cast<std::size_t>(count));
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < count; ++i) {
+      threads.emplace_back([&, i] {
+        omp_set_num_threads(1);
+        try {
+          all[static_cast<std::size_t>(i)] = train(s, ranks.rank(i), schedule);
+        } catch (const std::exception& error) {
+          all[static_cast<std::size_t>(i)].error = error.what();
+          ranks.rank(i).abort(error.what());
+        }
+      });
+    }
+    threads.clear();
+    for (const Seen& seen : all) EXPECT_EQ(seen.error, "");
+    return all;
+  }
+
+  static Workspace* workspace_;
+};
+Workspace* Pipeline::workspace_ = nullptr;
+
+void expect_near(const std::vector<double>& a, const std::vector<double>& b, double relative) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_NEAR(a[i], b[i], relative * std::abs(b[i])) << "step " << i;
+  }
+}
+
+/// Alike but for the rounding of sums, which a pipeline takes in another order.
+void expect_alike(const Seen& many, const Seen& one) {
+  expect_near(many.losses, one.losses, 2e-5);
+  expect_near(many.mtp_losses, one.mtp_losses, 2e-5);
+  expect_near(many.balance_losses, one.balance_losses, 1e-3);
+  expect_near(many.norms, one.norms, 1e-3);
+  EXPECT_NEAR(many.validation, one.validation, 2e-5 * one.validation);
+  ASSERT_EQ(many.loads.size(), one.loads.size());
+  std::int64_t moved = 0, tokens = 0;
+  for (std::size_t i = 0; i < one.loads.size(); ++i) {
+    moved += std::abs(many.loads[i] - one.loads[i]);
+    tokens += one.loads[i];
+  }
+  // A token whose two best experts are a rounding apart may go to the other one.
+  EXPECT_LE(moved, tokens / 10000);
+  ASSERT_EQ(many.biases.size(), one.biases.size());
+}
+
+TEST_F(Pipeline, OfTwoAndFourStagesTrainsAsOneRankDoes) {
+  const Seen one = train_on(1, spec(1, 2))[0];
+  ASSERT_EQ(one.losses.size(), 20u);
+  for (const int stages : {2, 4}) {
+    const std::vector<Seen> all = train_on(stages, spec(stages, 2));
+    for (const Seen& seen : all) {
+      expect_alike(seen, one);
+      EXPECT_EQ(seen.losses, all[0].losses);  // every rank says the same
+      EXPECT_EQ(seen.loads, all[0].loads);
+      EXPECT_EQ(seen.biases, all[0].biases);
+    }
+    // The first stage keeps more micro-batches than the last.
+    EXPECT_GT(all.front().keep_bytes, all[1].keep_bytes / 2);
+  }
+}
+
+TEST_F(Pipeline, WithTheBackwardInTwoHasTheSameBits) {
+  const std::vector<Seen> whole = train_on(4, spec(4, 1));
+  const std::vector<Seen> split = train_on(4, spec(4, 1), PipelineSchedule::ZeroBubble);
+  EXPECT_EQ(split[0].losses, whole[0].losses);
+  EXPECT_EQ(split[0].norms, whole[0].norms);
+  EXPECT_EQ(split[3].loads, whole[3].loads);
+}
+
+TEST_F(Pipeline, OfRanksThatShareStagesTrainsAsOneRankDoes) {
+  const Seen one = train_on(1, spec(1, 4))[0];
+  for (const Seen& seen : train_on(4, spec(2, 2))) expect_alike(seen, one);
+}
+
+TEST_F(Pipeline, RefusesRanksThatStagesDoNotDivide) {
+  ThreadRanks ranks(3);
+  try {
+    train(spec(2, 2), ranks.rank(0), PipelineSchedule::OneForwardOneBackward);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what_failed(), "2 stages do not divide 3 ranks");
+  }
+}
+
+}  // namespace
+}  // namespace tessera
