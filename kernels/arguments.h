@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What every CPU operation begins with: contracts on shapes and types, and the element type as a
+// What every operation begins with: contracts on shapes and types, and the element type as a
 // template argument.
 #pragma once
 
@@ -62,6 +62,13 @@ void with_float(const char* where, const char* name, const Tensor& tensor, Body&
       throw Error(where,
                   fmt::format("expected {} of type F32 or F64, got {}", name, tensor.describe()));
   }
+}
+
+/// Calls body(T{}) with T = bf16 for BF16, else as with_float.
+template <class Body>
+void with_element(const char* where, const char* name, const Tensor& tensor, Body&& body) {
+  if (tensor.dtype() == DType::BF16) return body(bf16{});
+  with_float(where, name, tensor, body);
 }
 
 /// Calls body(O{}) with O the type of an output computed in T: T itself, or bf16 where T is float.

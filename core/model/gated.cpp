@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/gated.h"
 
-#include "kernels/swiglu/swiglu.h"
-
 namespace tessera {
 
 Tensor take_gate_up(Pass& pass, std::int64_t rows, std::int64_t width, GatedStash& s) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/model/layers.h"
+#include "kernels/swiglu/swiglu.h"
 
 namespace tessera {
 

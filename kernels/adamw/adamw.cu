@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // AdamW, gradient norm and clip on the GPU.
+#include "kernels/adamw/adamw_contract.h"
 #include "kernels/adamw/step.cuh"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
@@ -63,8 +64,7 @@ bool is_aligned(const Tensor& t) {
 
 void sum_of_squares(Context& context, const Tensor& x, const Tensor& sum) {
   const char* where = "sum_of_squares";
-  expect_contiguous(where, "x", x);
-  expect_shape(where, "sum", sum, {1});
+  contract::sum_of_squares(where, x, sum);
   with_float(where, "x", x, [&]<class T>(T) {
     add_sum(context, where, x.data<T>(), x.numel(), Squared{}, sum.data<double>());
   });
@@ -72,8 +72,7 @@ void sum_of_squares(Context& context, const Tensor& x, const Tensor& sum) {
 TESSERA_CUDA_OPERATION(sum_of_squares)
 
 void clip_scale(Context& context, const Tensor& sum, double max_norm, const Tensor& scale) {
-  expect_shape("clip_scale", "sum", sum, {1});
-  expect_shape("clip_scale", "scale", scale, {1});
+  contract::clip_scale("clip_scale", sum, scale);
   clip_kernel<<<1, 1, 0, stream_of(context)>>>(sum.data<double>(), max_norm, scale.data<double>());
   check_launch("clip_scale");
 }
@@ -82,22 +81,9 @@ TESSERA_CUDA_OPERATION(clip_scale)
 void adamw(Context& context, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
            const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy) {
   const char* where = "adamw";
+  contract::adamw(where, config, gradient, scale, weight, m, v, copy);
+  if (copy) expect_dtype(where, "copy", copy, DType::BF16);
   const std::int64_t count = weight.numel();
-  const auto check_size = [&](const char* name, const Tensor& tensor) {
-    expect_contiguous(where, name, tensor);
-    require(tensor.numel() == count, where, "expected {} of the size of weight {}, got {}", name,
-            weight.describe(), tensor.describe());
-  };
-  check_size("gradient", gradient);
-  check_size("weight", weight);
-  check_size("m", m);
-  check_size("v", v);
-  if (copy) {
-    check_size("copy", copy);
-    expect_dtype(where, "copy", copy, DType::BF16);
-  }
-  require(config.step >= 1, where, "step {} is not counted from 1", config.step);
-  expect_shape(where, "scale", scale, {1});
   if (count == 0) return;
   const Step step(config);
   with_real(where, "m", m, [&]<class M>(M) {

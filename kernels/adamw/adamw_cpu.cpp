@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/adamw/adamw_contract.h"
 #include "kernels/vector_sum.h"
 
 namespace tessera::kernels::cpu {
@@ -61,16 +61,12 @@ void update(const Step<T>& step, std::int64_t count, const T* gradient, T* weigh
   }
 }
 
-double read_scalar(const char* where, const char* name, const Tensor& scalar) {
-  expect_shape(where, name, scalar, {1});
-  return *scalar.data<double>();
-}
 }  // namespace
 
 void sum_of_squares(Context&, const Tensor& x, const Tensor& sum) {
   const char* where = "sum_of_squares";
-  expect_contiguous(where, "x", x);
-  const double before = read_scalar(where, "sum", sum);
+  contract::sum_of_squares(where, x, sum);
+  const double before = *sum.data<double>();
   const std::int64_t count = x.numel(), chunks = (count + kChunk - 1) / kChunk;
   std::vector<double> partial(static_cast<std::size_t>(chunks));
   with_float(where, "x", x, [&]<class T>(T) {
@@ -88,8 +84,8 @@ void sum_of_squares(Context&, const Tensor& x, const Tensor& sum) {
 }
 
 void clip_scale(Context&, const Tensor& sum, double max_norm, const Tensor& scale) {
-  const double squared = read_scalar("clip_scale", "sum", sum);
-  expect_shape("clip_scale", "scale", scale, {1});
+  contract::clip_scale("clip_scale", sum, scale);
+  const double squared = *sum.data<double>();
   double factor = 1;
   if (!std::isfinite(squared)) {
     factor = std::numeric_limits<double>::quiet_NaN();  // max_norm / infinity would hide it as 0
@@ -102,19 +98,9 @@ void clip_scale(Context&, const Tensor& sum, double max_norm, const Tensor& scal
 void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Tensor& scale,
            const Tensor& weight, const Tensor& m, const Tensor& v, const Tensor& copy) {
   const char* where = "adamw";
+  contract::adamw(where, config, gradient, scale, weight, m, v, copy);
   const std::int64_t count = weight.numel();
-  const auto check = [&](const char* name, const Tensor& tensor) {
-    expect_contiguous(where, name, tensor);
-    require(tensor.numel() == count, where, "expected {} of the size of weight {}, got {}", name,
-            weight.describe(), tensor.describe());
-  };
-  check("gradient", gradient);
-  check("weight", weight);
-  check("m", m);
-  check("v", v);
-  if (copy) check("copy", copy);
-  require(config.step >= 1, where, "step {} is not counted from 1", config.step);
-  const double factor = read_scalar(where, "scale", scale);
+  const double factor = *scale.data<double>();
   with_float(where, "weight", weight, [&]<class T>(T) {
     const Step<T> step(config, factor);
     const T* g = gradient.data<T>();
@@ -140,6 +126,7 @@ void adamw(Context&, const AdamWConfig& config, const Tensor& gradient, const Te
 void adamw_quantise(Context& context, const AdamWConfig& config, const Tensor& gradient,
                     const Tensor& scale, const Tensor& weight, const Tensor& m, const Tensor& v,
                     const QuantisedWeight& out) {
+  contract::adamw_quantise("adamw_quantise", config, gradient, scale, weight, m, v, out);
   adamw(context, config, gradient, scale, weight, m, v, {});
   quantise_weight(context, weight, out);
 }

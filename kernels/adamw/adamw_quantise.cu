@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // AdamW and the quantisation of what it made: a block updates 128 x 128 weights, finds the largest
 // of them and writes both layouts of E4M3 while they are in registers.
+#include "kernels/adamw/adamw_contract.h"
 #include "kernels/adamw/step.cuh"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/quantise/weight_tile.cuh"
@@ -69,24 +70,14 @@ void adamw_quantise(Context& context, const AdamWConfig& config, const Tensor& g
                     const Tensor& scale, const Tensor& weight, const Tensor& m, const Tensor& v,
                     const kernels::QuantisedWeight& out) {
   const char* where = "adamw_quantise";
-  expect_shape(where, "weight", weight, {-1, -1, -1});
+  contract::adamw_quantise(where, config, gradient, scale, weight, m, v, out);
   const std::int64_t batch = weight.size(0), n = weight.size(1), k = weight.size(2);
   for (const auto& [name, t] : {std::pair{"weight", &weight}, std::pair{"gradient", &gradient},
                                 std::pair{"m", &m}, std::pair{"v", &v}}) {
-    expect_contiguous(where, name, *t);
-    require(t->numel() == weight.numel(), where, "expected {} of the size of weight {}, got {}",
-            name, weight.describe(), t->describe());
     require(reinterpret_cast<std::uintptr_t>(t->raw()) % 16 == 0, where,
             "expected {} at a multiple of 16 bytes", name);
   }
-  require(n % 16 == 0 && k % 16 == 0 && batch <= 65535, where,
-          "expected n and k in multiples of 16, got {}", weight.describe());
-  require(config.step >= 1, where, "step {} is not counted from 1", config.step);
-  expect_shape(where, "scale", scale, {1});
-  expect_shape(where, "values", out.values, {batch, n, k});
-  expect_shape(where, "scales", out.scales, {batch, scale_tiles(n), scale_tiles(k)});
-  expect_shape(where, "values_t", out.values_t, {batch, k, n});
-  expect_shape(where, "scales_t", out.scales_t, {batch, scale_tiles(k), scale_tiles(n)});
+  require(batch <= 65535, where, "{} matrices are too many", batch);
   if (weight.numel() == 0) return;
   const e4m3::QuantisedWeight to{out.values.data<f8e4m3>(), out.scales.data<float>(),
                                  out.values_t.data<f8e4m3>(), out.scales_t.data<float>()};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // The operations of attention.h on the GPU: BF16 on Hopper goes to the kernels of attention.cu,
-// everything else to attention_simple.cuh.
+// everything else to attention_plain.cuh.
 #include "core/base/cuda/launch.h"
 #include "kernels/arguments.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_contract.h"
 #include "kernels/attention/attention_launch.h"
-#include "kernels/attention/attention_simple.cuh"
+#include "kernels/attention/attention_plain.cuh"
 #include "kernels/cuda/has.h"
 
 namespace tessera::kernels::cuda {
@@ -67,9 +67,9 @@ bool hopper_takes(std::initializer_list<const Tensor*> all, const Keys& k, const
 
 // ---- any GPU
 
-using attention_simple::Backward;
-using attention_simple::Forward;
-using attention_simple::Rows;
+using attention_plain::Backward;
+using attention_plain::Forward;
+using attention_plain::Rows;
 
 template <class T>
 Rows<device_t<T>> rows_in(const Tensor& x) {
@@ -117,8 +117,8 @@ void allow(Kernel* kernel, std::size_t bytes) {
 }
 
 template <int TILE, class T>
-void simple_forward(Context& context, const Forward<T>& f, int heads) {
-  using namespace attention_simple;
+void plain_forward(Context& context, const Forward<T>& f, int heads) {
+  using namespace attention_plain;
   const std::size_t shared = forward_shared<TILE>(f.d_qk, f.d_v);
   allow(forward_kernel<TILE, T>, shared);
   const dim3 grid(static_cast<unsigned>(block_count(f.tokens, f.sequences, TILE)),
@@ -128,8 +128,8 @@ void simple_forward(Context& context, const Forward<T>& f, int heads) {
 }
 
 template <int TILE, class T>
-void simple_backward(Context& context, const Backward<T>& b, int heads) {
-  using namespace attention_simple;
+void plain_backward(Context& context, const Backward<T>& b, int heads) {
+  using namespace attention_plain;
   const std::size_t shared = backward_shared<TILE>(b.d_qk, b.d_v);
   allow(query_kernel<TILE, T>, shared);
   allow(key_kernel<TILE, T>, shared);
@@ -176,7 +176,7 @@ void attention_forward(Context& context, const Tensor& q, const Keys& k, const T
                            static_cast<int>(v.size(2)),
                            scale};
     const int heads = static_cast<int>(q.size(1));
-    simple_forward<32>(context, f, heads);
+    plain_forward<32>(context, f, heads);
   });
 }
 TESSERA_CUDA_OPERATION(attention_forward)
@@ -217,12 +217,12 @@ void attention_backward(Context& context, const Tensor& q, const Keys& k, const 
                             static_cast<int>(v.size(2)),
                             scale};
     // Where 32 rows of everything do not fit, 16 do.
-    const bool fits = attention_simple::backward_shared<32>(b.d_qk, b.d_v) <=
+    const bool fits = attention_plain::backward_shared<32>(b.d_qk, b.d_v) <=
                       static_cast<std::size_t>(shared_limit());
     if (fits) {
-      simple_backward<32>(context, b, heads);
+      plain_backward<32>(context, b, heads);
     } else {
-      simple_backward<16>(context, b, heads);
+      plain_backward<16>(context, b, heads);
     }
   });
 }

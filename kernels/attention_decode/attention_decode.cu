@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cfloat>
 
-#include "kernels/arguments.h"
+#include "kernels/attention_decode/attention_decode_contract.h"
 #include "kernels/attention_decode/attention_decode_parts.cuh"
 #include "kernels/attention_decode/attention_decode_sm90.cuh"
 #include "kernels/cuda/has.h"
@@ -162,7 +162,7 @@ void merge(Context& context, const DecodeTask& x, int chunk, bool early) {
 }
 
 template <class Query, class Stored>
-void decode_simple(Context& context, DecodeTask x) {
+void decode_plain(Context& context, DecodeTask x) {
   take_parts(context, x, kChunk);
   const std::size_t shared =
       sizeof(float) * static_cast<std::size_t>((kHeads + kBlock) * (x.d + 1) + kHeads * kBlock);
@@ -244,17 +244,10 @@ void decode_hopper(Context& context, DecodeTask x) {
 
 void attention_decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
                       const Tensor& lengths, float scale, const Tensor& o) {
-  expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_shape(kWhere, "cache", cache, {-1, -1, q.size(2)});
-  expect_shape(kWhere, "pages", pages, {q.size(0), -1});
-  expect_shape(kWhere, "lengths", lengths, {q.size(0)});
-  expect_shape(kWhere, "o", o, {q.size(0), q.size(1), -1});
+  contract::attention_decode(kWhere, q, cache, pages, lengths, o);
   const bool narrow = q.dtype() == DType::BF16;
   if (!narrow) expect_dtype(kWhere, "q", q, DType::F32);
-  expect_dtype(kWhere, "o", o, q.dtype());
   if (cache.dtype() != DType::BF16) expect_dtype(kWhere, "cache", cache, DType::F32);
-  require(o.size(2) <= q.size(2), kWhere, "values of {} cannot be part of keys of {}", o.size(2),
-          q.size(2));
   require(o.size(2) <= 16 * kColumns, kWhere, "the GPU takes latents of at most {} values, got {}",
           16 * kColumns, o.size(2));
   if (q.numel() == 0) return;
@@ -266,9 +259,9 @@ void attention_decode(Context& context, const Tensor& q, const Tensor& cache, co
       decode_hopper<5, 256>(context, x);
     }
   } else if (cache.dtype() == DType::BF16) {
-    narrow ? decode_simple<bf16, bf16>(context, x) : decode_simple<float, bf16>(context, x);
+    narrow ? decode_plain<bf16, bf16>(context, x) : decode_plain<float, bf16>(context, x);
   } else {
-    narrow ? decode_simple<bf16, float>(context, x) : decode_simple<float, float>(context, x);
+    narrow ? decode_plain<bf16, float>(context, x) : decode_plain<float, float>(context, x);
   }
 }
 TESSERA_CUDA_OPERATION(attention_decode)

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/attention_decode/attention_decode_contract.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
 
@@ -149,14 +149,7 @@ void expect_lengths(const Decode& x) {
 
 void attention_decode(Context&, const Tensor& q, const Tensor& cache, const Tensor& pages,
                       const Tensor& lengths, float scale, const Tensor& o) {
-  expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_shape(kWhere, "cache", cache, {-1, -1, q.size(2)});
-  expect_shape(kWhere, "pages", pages, {q.size(0), -1});
-  expect_shape(kWhere, "lengths", lengths, {q.size(0)});
-  expect_shape(kWhere, "o", o, {q.size(0), q.size(1), -1});
-  expect_dtype(kWhere, "o", o, q.dtype());
-  require(o.size(2) <= q.size(2), kWhere, "values of {} cannot be part of keys of {}", o.size(2),
-          q.size(2));
+  contract::attention_decode(kWhere, q, cache, pages, lengths, o);
   const Decode x{q, cache, pages, lengths, o, scale};
   expect_lengths(x);
   with_float(kWhere, "q", q, [&]<class T>(T) {

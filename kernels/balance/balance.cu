@@ -3,6 +3,7 @@
 // fixed order; the bias update gives the CPU's bits.
 #include "kernels/balance/balance.h"
 
+#include "kernels/balance/balance_contract.h"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/pieces.cuh"
 #include "kernels/cuda/reduce.cuh"
@@ -164,13 +165,8 @@ void sequence_balance(Context& context, const Tensor& scores, const Tensor& star
                       double alpha, double gradient_scale, const Tensor& loss,
                       const Tensor& d_scores) {
   const char* where = "sequence_balance";
-  expect_shape(where, "scores", scores, {-1, -1});
+  contract::sequence_balance(where, scores, starts, top_k, loss, d_scores);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  require(top_k >= 1 && top_k <= experts, where, "top {} of {} experts", top_k, experts);
-  expect_shape(where, "starts", starts, {-1});
-  require(starts.size(0) >= 1, where, "starts are empty");
-  expect_shape(where, "loss", loss, {1});
-  expect_shape(where, "d_scores", d_scores, {tokens, experts});
   const std::int64_t sequences = starts.size(0) - 1;
   require(sequences > 0 || tokens == 0, where, "{} tokens in no sequence", tokens);
   require(experts * 8 <= kSharedBytes, where, "{} experts are too many for one GPU block", experts);
@@ -219,9 +215,8 @@ TESSERA_CUDA_OPERATION(sequence_balance)
 void bias_update(Context& context, const Tensor& counts, float speed, BiasUpdate rule,
                  const Tensor& bias) {
   const char* where = "bias_update";
-  expect_shape(where, "counts", counts, {-1});
+  contract::bias_update(where, counts, bias);
   const std::int64_t experts = counts.size(0);
-  expect_shape(where, "bias", bias, {experts});
   if (experts == 0) return;
   const auto threads =
       static_cast<unsigned>(std::min<std::int64_t>(1024, (experts + kWarp - 1) / kWarp * kWarp));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/balance/balance_contract.h"
 #include "kernels/top_k.h"
 
 namespace tessera::kernels::cpu {
@@ -63,13 +63,8 @@ double one_token(const T* s, const double* f, std::int64_t experts, double facto
 void sequence_balance(Context&, const Tensor& scores, const Tensor& starts, int top_k, double alpha,
                       double gradient_scale, const Tensor& loss, const Tensor& d_scores) {
   const char* where = "sequence_balance";
-  expect_shape(where, "scores", scores, {-1, -1});
+  contract::sequence_balance(where, scores, starts, top_k, loss, d_scores);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  require(top_k >= 1 && top_k <= experts, where, "top {} of {} experts", top_k, experts);
-  expect_shape(where, "starts", starts, {-1});
-  require(starts.size(0) >= 1, where, "starts are empty");
-  expect_shape(where, "loss", loss, {1});
-  expect_shape(where, "d_scores", d_scores, {tokens, experts});
   const std::int64_t sequences = starts.size(0) - 1;
   const std::int32_t* start = starts.data<std::int32_t>();
   const std::vector<std::int32_t> sequence = sequences_of(start, sequences, tokens);
@@ -104,9 +99,8 @@ void sequence_balance(Context&, const Tensor& scores, const Tensor& starts, int 
 
 void bias_update(Context&, const Tensor& counts, float speed, BiasUpdate rule, const Tensor& bias) {
   const char* where = "bias_update";
-  expect_shape(where, "counts", counts, {-1});
+  contract::bias_update(where, counts, bias);
   const std::int64_t experts = counts.size(0);
-  expect_shape(where, "bias", bias, {experts});
   const std::int64_t* count = counts.data<std::int64_t>();
   float* b = bias.data<float>();
   __extension__ using Wide = __int128;  // experts times a 64-bit count

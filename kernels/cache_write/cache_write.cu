@@ -2,6 +2,7 @@
 // New tokens into the paged latent cache on the GPU: one pack of one token per thread.
 #include "kernels/cache_write/cache_write.h"
 
+#include "kernels/cache_write/cache_write_contract.h"
 #include "kernels/cuda/pack.cuh"
 
 namespace tessera::kernels::cuda {
@@ -38,11 +39,7 @@ __global__ void __launch_bounds__(256)
 void cache_write(Context& context, const Tensor& latent, const Tensor& k_rope, const Tensor& slots,
                  const Tensor& cache) {
   const char* where = "cache_write";
-  require(cache.rank() == 3 && cache.is_contiguous() &&
-              cache.size(2) == latent.size(1) + k_rope.size(1) && latent.size(0) == slots.size(0) &&
-              k_rope.size(0) == slots.size(0),
-          where, "latent {}, rotary key {} and slots {} do not fit the cache {}", latent.describe(),
-          k_rope.describe(), slots.describe(), cache.describe());
+  contract::cache_write(where, latent, k_rope, slots, cache);
   const std::int64_t tokens = slots.size(0);
   if (tokens == 0 || cache.size(2) == 0) return;
   const auto fault = tessera::cuda::fault(where, "the slot of token {} is outside the cache");

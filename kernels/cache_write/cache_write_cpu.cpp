@@ -4,6 +4,8 @@
 #include "core/base/error.h"
 #include "kernels/cache_write/cache_write.h"
 
+#include "kernels/cache_write/cache_write_contract.h"
+
 namespace tessera::kernels::cpu {
 
 namespace {
@@ -52,11 +54,7 @@ void write_rows(const Tensor& latent, const Tensor& k_rope, const Tensor& slots,
 
 void cache_write(Context&, const Tensor& latent, const Tensor& k_rope, const Tensor& slots,
                  const Tensor& cache) {
-  require(cache.rank() == 3 && cache.is_contiguous() &&
-              cache.size(2) == latent.size(1) + k_rope.size(1) && latent.size(0) == slots.size(0) &&
-              k_rope.size(0) == slots.size(0),
-          "cache_write", "latent {}, rotary key {} and slots {} do not fit the cache {}",
-          latent.describe(), k_rope.describe(), slots.describe(), cache.describe());
+  contract::cache_write("cache_write", latent, k_rope, slots, cache);
   if (cache.dtype() == DType::F64) return write_rows<double>(latent, k_rope, slots, cache);
   if (cache.dtype() == DType::BF16) return write_rows<bf16>(latent, k_rope, slots, cache);
   write_rows<float>(latent, k_rope, slots, cache);

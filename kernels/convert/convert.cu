@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "kernels/convert/convert_contract.h"
 #include "kernels/cuda/pack.cuh"
 
 namespace tessera::kernels::cuda {
@@ -79,15 +80,6 @@ __global__ void __launch_bounds__(256)
   if (row < rows && pack < packs) apply_pack<Operation, N>(x[row] + pack * N, y[row] + pack * N);
 }
 
-void check_shapes(const char* where, const Tensor& x, const Tensor& y) {
-  require(x.rank() >= 1 && x.rank() <= 3, where, "expected rank 1 to 3, got {}", x.describe());
-  if (x.rank() == 3) expect_shape(where, "y", y, {x.size(0), x.size(1), x.size(2)});
-  if (x.rank() == 2) expect_shape(where, "y", y, {x.size(0), x.size(1)});
-  if (x.rank() == 1) expect_shape(where, "y", y, {x.size(0)});
-  require(x.size(-1) <= 1 || x.stride(-1) == 1, where,
-          "expected x with a contiguous last dimension, got {} with other strides", x.describe());
-}
-
 bool is_aligned(const Tensor& t, int elements) {
   const std::size_t bytes = static_cast<std::size_t>(elements) * size_of(t.dtype());
   return reinterpret_cast<std::uintptr_t>(t.raw()) % bytes == 0;
@@ -95,7 +87,7 @@ bool is_aligned(const Tensor& t, int elements) {
 
 template <class Operation, class X, class Y>
 void run(Context& context, const char* where, const Tensor& x, const Tensor& y) {
-  check_shapes(where, x, y);
+  contract::same_shape(where, x, y);
   const std::int64_t count = x.numel();
   if (count == 0) return;
   constexpr int kMost = kPack<X, Y>;
@@ -259,10 +251,8 @@ __global__ void __launch_bounds__(256)
 
 void split_terms(Context& context, const Tensor& x, Terms terms, const Tensor& y) {
   const char* where = "split_terms";
-  expect_shape(where, "x", x, {-1, -1});
-  expect_contiguous(where, "x", x);
+  contract::split_terms(where, x, y);
   const std::int64_t rows = x.size(0), cols = x.size(1);
-  expect_shape(where, "y", y, {6, rows, cols});
   if (x.numel() == 0) return;
   Order order{};
   for (int j = 0; j < 6; ++j) order.part[j] = part_of_term(terms, j);

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/convert/convert_contract.h"
 
 namespace tessera::kernels::cpu {
 
@@ -13,12 +13,9 @@ namespace {
 /// Calls body(x, y, count) on runs of contiguous elements of two tensors of one shape, in parallel.
 template <class X, class Y, class Body>
 void for_runs(const char* where, const Tensor& x, const Tensor& y, const Body& body) {
-  require(x.rank() >= 1 && x.rank() <= 3, where, "expected rank 1 to 3, got {}", x.describe());
+  contract::same_shape(where, x, y);
   const std::int64_t a = x.rank() > 2 ? x.size(-3) : 1, b = x.rank() > 1 ? x.size(-2) : 1;
   const std::int64_t width = x.size(-1);
-  if (x.rank() == 3) expect_shape(where, "y", y, {a, b, width});
-  if (x.rank() == 2) expect_shape(where, "y", y, {b, width});
-  if (x.rank() == 1) expect_shape(where, "y", y, {width});
   const X* from = x.data<X>();
   Y* to = y.data<Y>();
   if (x.is_contiguous() && y.is_contiguous()) {
@@ -27,8 +24,6 @@ void for_runs(const char* where, const Tensor& x, const Tensor& y, const Body& b
     });
     return;
   }
-  require(width <= 1 || x.stride(-1) == 1, where,
-          "expected x with a contiguous last dimension, got {} with other strides", x.describe());
   const auto offset = [b](const Tensor& t, std::int64_t row) {
     std::int64_t at = 0;
     if (t.rank() > 1) at += row % b * t.stride(-2);
@@ -115,10 +110,8 @@ void fill(Context&, double value, const Tensor& y) {
 
 void split_terms(Context&, const Tensor& x, Terms terms, const Tensor& y) {
   const char* where = "split_terms";
-  expect_shape(where, "x", x, {-1, -1});
-  expect_contiguous(where, "x", x);
+  contract::split_terms(where, x, y);
   const std::int64_t rows = x.size(0), cols = x.size(1);
-  expect_shape(where, "y", y, {6, rows, cols});
   with_float(where, "x", x, [&]<class T>(T) {
     parallel_for(rows, rows_per_piece(cols), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {

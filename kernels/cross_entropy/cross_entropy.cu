@@ -6,6 +6,7 @@
 
 #include <cfloat>
 
+#include "kernels/cross_entropy/cross_entropy_contract.h"
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
 
@@ -133,12 +134,7 @@ __global__ void __launch_bounds__(kThreads)
 /// Losses, and the gradient where the scale is not 0.
 void run(Context& context, const char* where, const Tensor& logits, const Tensor& targets,
          const Tensor& weights, double gradient_scale, const Tensor& loss, const Tensor& gradient) {
-  expect_shape(where, "logits", logits, {-1, -1});
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
-  expect_shape(where, "targets", targets, {rows});
-  expect_shape(where, "loss", loss, {rows});
-  if (weights) expect_shape(where, "weights", weights, {rows});
-  expect_shape(where, "gradient", gradient, {rows, vocabulary});
   if (rows == 0) return;
   const auto fault = tessera::cuda::fault(where, "the target of row {} is outside the vocabulary");
   with_real(where, "logits", logits, [&]<class T>(T) {
@@ -158,6 +154,7 @@ void run(Context& context, const char* where, const Tensor& logits, const Tensor
 
 void cross_entropy(Context& context, const Tensor& logits, const Tensor& targets,
                    const Tensor& weights, double gradient_scale, const Tensor& loss) {
+  contract::cross_entropy("cross_entropy", logits, targets, weights, loss);
   run(context, "cross_entropy", logits, targets, weights, gradient_scale, loss, logits);
 }
 TESSERA_CUDA_OPERATION(cross_entropy)
@@ -165,8 +162,9 @@ TESSERA_CUDA_OPERATION(cross_entropy)
 void cross_entropy_gradient(Context& context, const Tensor& logits, const Tensor& targets,
                             const Tensor& weights, double gradient_scale, const Tensor& loss,
                             const Tensor& gradient) {
-  require(gradient_scale != 0, "cross_entropy_gradient", "the gradient's scale is 0");
-  run(context, "cross_entropy_gradient", logits, targets, weights, gradient_scale, loss, gradient);
+  const char* where = "cross_entropy_gradient";
+  contract::cross_entropy_gradient(where, logits, targets, weights, gradient_scale, loss, gradient);
+  run(context, where, logits, targets, weights, gradient_scale, loss, gradient);
 }
 TESSERA_CUDA_OPERATION(cross_entropy_gradient)
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/cross_entropy/cross_entropy_contract.h"
 #include "kernels/vector_math.h"
 
 namespace tessera::kernels::cpu {
@@ -70,14 +70,9 @@ class RowWeights {
   const T* at_;
 };
 
-/// Checks operands and targets.
-void check(const char* where, const Tensor& logits, const Tensor& targets, const Tensor& weights,
-           const Tensor& loss) {
-  expect_shape(where, "logits", logits, {-1, -1});
+/// That every target is in the vocabulary, or -1.
+void check_targets(const char* where, const Tensor& logits, const Tensor& targets) {
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
-  expect_shape(where, "targets", targets, {rows});
-  expect_shape(where, "loss", loss, {rows});
-  if (weights) expect_shape(where, "weights", weights, {rows});
   const std::int32_t* target = targets.data<std::int32_t>();
   for (std::int64_t row = 0; row < rows; ++row) {
     require(target[row] >= -1 && target[row] < vocabulary, where,
@@ -89,7 +84,8 @@ void check(const char* where, const Tensor& logits, const Tensor& targets, const
 void cross_entropy(Context&, const Tensor& logits, const Tensor& targets, const Tensor& weights,
                    double gradient_scale, const Tensor& loss) {
   const char* where = "cross_entropy";
-  check(where, logits, targets, weights, loss);
+  contract::cross_entropy(where, logits, targets, weights, loss);
+  check_targets(where, logits, targets);
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
   const std::int32_t* target = targets.data<std::int32_t>();
   with_float(where, "logits", logits, [&]<class T>(T) {
@@ -109,10 +105,9 @@ void cross_entropy_gradient(Context&, const Tensor& logits, const Tensor& target
                             const Tensor& weights, double gradient_scale, const Tensor& loss,
                             const Tensor& gradient) {
   const char* where = "cross_entropy_gradient";
-  check(where, logits, targets, weights, loss);
+  contract::cross_entropy_gradient(where, logits, targets, weights, gradient_scale, loss, gradient);
+  check_targets(where, logits, targets);
   const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
-  expect_shape(where, "gradient", gradient, {rows, vocabulary});
-  require(gradient_scale != 0, where, "the gradient's scale is 0");
   const std::int32_t* target = targets.data<std::int32_t>();
   with_float(where, "logits", logits, [&]<class T>(T) {
     with_output_of<T>(where, "gradient", gradient, [&]<class G>(G) {

@@ -4,6 +4,7 @@
 // what is made once per tile (its scales) is made by one thread for one row.
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
+#include "kernels/e5m6/e5m6_contract.h"
 #include "kernels/e5m6/e5m6_operands.cuh"
 #include "kernels/e5m6/e5m6_tile.cuh"
 #include "kernels/quantise/quantise_operands.cuh"
@@ -210,7 +211,7 @@ TESSERA_CUDA_OPERATION(pack_e5m6)
 void quantise_pack_e5m6(Context& context, const Tensor& x, const PackedE5m6& packed,
                         const Quantised& out) {
   const char* where = "quantise_pack_e5m6";
-  require(out.values && !out.values_t, where, "one layout is made: that by rows");
+  contract::rows_alone(where, out);
   const PackedMatrix to = packed_matrix(where, "x", x, packed);
   launch_pack<true>(where, context, x, to, e4m3::layouts_of(where, out, to.rows, to.cols));
 }

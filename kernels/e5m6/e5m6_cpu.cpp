@@ -7,31 +7,13 @@
 #include <array>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
 #include "kernels/e5m6/e5m6_code.h"
+#include "kernels/e5m6/e5m6_contract.h"
 
 namespace tessera::kernels::cpu {
 
 namespace {
 using Codes = std::array<std::uint32_t, kE5m6Tile>;
-
-/// Calls body(T{}) with the type of the elements of a matrix.
-template <class Body>
-void with_element(const char* where, const char* name, const Tensor& tensor, Body&& body) {
-  if (tensor.dtype() == DType::BF16) return body(bf16{});
-  with_float(where, name, tensor, body);
-}
-
-void check_packed(const char* where, const char* name, const Tensor& x, const PackedE5m6& packed) {
-  expect_shape(where, name, x, {-1, -1});
-  expect_contiguous(where, name, x);
-  require(x.size(1) % 8 == 0, where, "expected columns in multiples of 8, got {}", x.describe());
-  const std::int64_t rows = x.size(0), tiles = e5m6_tiles(x.size(1));
-  expect_shape(where, "values", packed.values, {rows, tiles, kE5m6TileBytes});
-  expect_shape(where, "scales", packed.scales, {rows, tiles});
-  expect_contiguous(where, "values", packed.values);
-  expect_contiguous(where, "scales", packed.scales);
-}
 
 /// Calls body(row, tile, first column, columns) for every tile.
 template <class Body>
@@ -83,7 +65,7 @@ void unpack_tile(const std::uint8_t* from, std::uint32_t scale, Codes& to) {
 
 void pack_e5m6(Context&, const Tensor& x, const PackedE5m6& out) {
   const char* where = "pack_e5m6";
-  check_packed(where, "x", x, out);
+  contract::packed(where, "x", x, out);
   auto* values = out.values.data<std::uint8_t>();
   auto* scales = out.scales.data<std::uint8_t>();
   const std::int64_t tiles = e5m6_tiles(x.size(1));
@@ -100,7 +82,7 @@ void pack_e5m6(Context&, const Tensor& x, const PackedE5m6& out) {
 
 void unpack_e5m6(Context&, const PackedE5m6& packed, const Tensor& y) {
   const char* where = "unpack_e5m6";
-  check_packed(where, "y", y, packed);
+  contract::packed(where, "y", y, packed);
   const auto* values = packed.values.data<std::uint8_t>();
   const auto* scales = packed.scales.data<std::uint8_t>();
   const std::int64_t tiles = e5m6_tiles(y.size(1));
@@ -121,7 +103,7 @@ void unpack_e5m6(Context&, const PackedE5m6& packed, const Tensor& y) {
 
 void quantise_pack_e5m6(Context& context, const Tensor& x, const PackedE5m6& packed,
                         const Quantised& out) {
-  require(out.values && !out.values_t, "quantise_pack_e5m6", "one layout is made: that by rows");
+  contract::rows_alone("quantise_pack_e5m6", out);
   pack_e5m6(context, x, packed);
   quantise(context, x, {}, out);
 }

@@ -8,20 +8,13 @@
 
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/pieces.cuh"
+#include "kernels/embedding/embedding_contract.h"
 
 namespace tessera::kernels::cuda {
 
 namespace {
 constexpr int kWindow = 32;      // sorted tokens that one thread adds one after the other
 constexpr int kLoadsAtOnce = 8;  // loads that are in flight together
-
-void check_operands(const char* where, const Tensor& tokens, const Tensor& table,
-                    const Tensor& rows) {
-  expect_shape(where, "tokens", tokens, {-1});
-  expect_dtype(where, "tokens", tokens, DType::I32);
-  expect_shape(where, "table", table, {-1, -1});
-  expect_shape(where, "rows", rows, {tokens.size(0), table.size(1)});
-}
 
 template <int N, class T, class Y>
 __global__ void __launch_bounds__(256)
@@ -154,7 +147,7 @@ __global__ void __launch_bounds__(256)
 void embedding_forward(Context& context, const Tensor& tokens, const Tensor& table,
                        const Tensor& y) {
   const char* where = "embedding_forward";
-  check_operands(where, tokens, table, y);
+  contract::embedding(where, tokens, table, y);
   if (y.numel() == 0) return;
   const auto fault =
       tessera::cuda::fault(where, "the token at position {} is outside the embedding table");
@@ -177,7 +170,7 @@ TESSERA_CUDA_OPERATION(embedding_forward)
 void embedding_backward(Context& context, const Tensor& tokens, const Tensor& dy,
                         const Tensor& d_table) {
   const char* where = "embedding_backward";
-  check_operands(where, tokens, d_table, dy);
+  contract::embedding(where, tokens, d_table, dy);
   if (dy.numel() == 0) return;
   require(tokens.size(0) < (std::int64_t{1} << 30), where, "{} tokens are too many at once",
           tokens.size(0));

@@ -4,19 +4,16 @@
 #include <algorithm>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/embedding/embedding_contract.h"
 
 namespace tessera::kernels::cpu {
 
 namespace {
 constexpr std::int64_t kColumnsPerBlock = 16;  // whole cache lines of F32
 
-/// Checks shapes and ids; tokens (n), table (vocabulary, d), rows (n, d).
+/// The contract, types of the CPU, and that every token is in the table.
 void check(const char* where, const Tensor& tokens, const Tensor& table, const Tensor& rows) {
-  expect_shape(where, "tokens", tokens, {-1});
-  expect_dtype(where, "tokens", tokens, DType::I32);
-  expect_shape(where, "table", table, {-1, -1});
-  expect_shape(where, "rows", rows, {tokens.size(0), table.size(1)});
+  contract::embedding(where, tokens, table, rows);
   expect_dtype(where, "rows", rows, table.dtype());
   const std::int32_t* ids = tokens.data<std::int32_t>();
   for (std::int64_t t = 0; t < tokens.size(0); ++t) {

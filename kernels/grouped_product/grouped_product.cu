@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expert products on the GPU: BF16 on Hopper by grouped_product_bf16.cuh, everything else by the
+// Expert products on the GPU: BF16 on Hopper by grouped_product_sm90.cuh, everything else by the
 // plain tiled product. Groups are found on the device; nothing waits for the host.
 #include "kernels/grouped_product/grouped_product.h"
 
@@ -8,8 +8,9 @@
 #include "core/base/cuda/element.cuh"
 #include "core/base/cuda/launch.h"
 #include "kernels/cuda/has.h"
-#include "kernels/grouped_product/grouped_product_bf16.cuh"
-#include "kernels/product/simple_gemm.cuh"
+#include "kernels/grouped_product/grouped_product_contract.h"
+#include "kernels/grouped_product/grouped_product_sm90.cuh"
+#include "kernels/product/product_plain.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -29,10 +30,9 @@ struct RowsProduct {
 };
 
 template <class In, class Out>
-__global__ void __launch_bounds__(kSimpleThreads) simple_rows_product(RowsProduct<In, Out> p) {
+__global__ void __launch_bounds__(kPlainThreads) plain_rows_product(RowsProduct<In, Out> p) {
   __shared__ int2 found;
-  if (threadIdx.x == 0)
-    found = find_simple_tile(p.offsets, p.experts, static_cast<int>(blockIdx.x));
+  if (threadIdx.x == 0) found = find_plain_tile(p.offsets, p.experts, static_cast<int>(blockIdx.x));
   __syncthreads();
   const int e = found.x;
   if (e == p.experts) return;
@@ -40,8 +40,8 @@ __global__ void __launch_bounds__(kSimpleThreads) simple_rows_product(RowsProduc
   p.a.data += first * p.a.row;
   p.c.data += first * p.c.row;
   p.w.data += e * p.w_expert;
-  simple_gemm_tile(p.a, p.w, p.c, rows, p.n, p.k, std::int64_t{found.y} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, false);
+  plain_product_tile(p.a, p.w, p.c, rows, p.n, p.k, std::int64_t{found.y} * kPlainTile,
+                     std::int64_t{blockIdx.y} * kPlainTile, false);
 }
 
 /// db[e] += dc[rows of e]^T a[rows of e].
@@ -55,20 +55,20 @@ struct WeightProduct {
 };
 
 template <class In>
-__global__ void __launch_bounds__(kSimpleThreads) simple_weight_product(WeightProduct<In> p) {
+__global__ void __launch_bounds__(kPlainThreads) plain_weight_product(WeightProduct<In> p) {
   const int e = static_cast<int>(blockIdx.z);
   const std::int64_t first = p.offsets[e], rows = p.offsets[e + 1] - first;
   if (rows == 0 && p.add) return;
   p.dc.data += first * p.dc.column;
   p.a.data += first * p.a.row;
   p.db.data += e * p.db_expert;
-  simple_gemm_tile(p.dc, p.a, p.db, p.n, p.k, rows, std::int64_t{blockIdx.x} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, p.add);
+  plain_product_tile(p.dc, p.a, p.db, p.n, p.k, rows, std::int64_t{blockIdx.x} * kPlainTile,
+                     std::int64_t{blockIdx.y} * kPlainTile, p.add);
 }
 
 template <class In, class Out>
-void simple_rows(Context& context, const Tensor& x, const Tensor& w, bool w_transposed,
-                 const Tensor& offsets, const Tensor& y) {
+void plain_rows(Context& context, const Tensor& x, const Tensor& w, bool w_transposed,
+                const Tensor& offsets, const Tensor& y) {
   RowsProduct<device_t<In>, device_t<Out>> p{};
   p.a = {device_data<In>(x), x.stride(0), 1};
   p.w = {device_data<In>(w), w_transposed ? 1 : w.stride(1), w_transposed ? w.stride(1) : 1};
@@ -78,15 +78,15 @@ void simple_rows(Context& context, const Tensor& x, const Tensor& w, bool w_tran
   p.n = y.size(1);
   p.k = x.size(1);
   p.experts = static_cast<int>(w.size(0));
-  const dim3 grid(blocks_for(x.size(0), kSimpleTile) + static_cast<unsigned>(p.experts),
-                  blocks_for(p.n, kSimpleTile));
-  simple_rows_product<<<grid, kSimpleThreads, 0, stream_of(context)>>>(p);
+  const dim3 grid(blocks_for(x.size(0), kPlainTile) + static_cast<unsigned>(p.experts),
+                  blocks_for(p.n, kPlainTile));
+  plain_rows_product<<<grid, kPlainThreads, 0, stream_of(context)>>>(p);
   check_launch(kWhere);
 }
 
 template <class In>
-void simple_weight(Context& context, const Tensor& dc, const Tensor& a, const Tensor& offsets,
-                   bool add, const Tensor& db) {
+void plain_weight(Context& context, const Tensor& dc, const Tensor& a, const Tensor& offsets,
+                  bool add, const Tensor& db) {
   WeightProduct<device_t<In>> p{};
   p.dc = {device_data<In>(dc), 1, dc.stride(0)};
   p.a = {device_data<In>(a), a.stride(0), 1};
@@ -96,9 +96,9 @@ void simple_weight(Context& context, const Tensor& dc, const Tensor& a, const Te
   p.n = db.size(1);
   p.k = db.size(2);
   p.add = add;
-  const dim3 grid(blocks_for(p.n, kSimpleTile), blocks_for(p.k, kSimpleTile),
+  const dim3 grid(blocks_for(p.n, kPlainTile), blocks_for(p.k, kPlainTile),
                   static_cast<unsigned>(db.size(0)));
-  simple_weight_product<<<grid, kSimpleThreads, 0, stream_of(context)>>>(p);
+  plain_weight_product<<<grid, kPlainThreads, 0, stream_of(context)>>>(p);
   check_launch(kWhere);
 }
 
@@ -207,18 +207,6 @@ void hopper_weight(Context& context, const Tensor& dc, const Tensor& a, const Te
 
 // ---- the operations
 
-void expect_together(const Tensor& x, const Tensor& w, const Tensor& y, const Tensor& offsets,
-                     std::int64_t n, std::int64_t k) {
-  require(w.rank() == 3 && x.rank() == 2 && y.rank() == 2 && w.size(1) == n && w.size(2) == k &&
-              x.size(0) == y.size(0) && offsets.rank() == 1 && offsets.size(0) == w.size(0) + 1,
-          kWhere, "{}, {}, {} and offsets {} do not go together", x.describe(), w.describe(),
-          y.describe(), offsets.describe());
-  for (const Tensor* t : {&x, &w, &y}) {
-    require(t->size(-1) <= 1 || t->stride(-1) == 1, kWhere, "rows of {} must be contiguous",
-            t->describe());
-  }
-}
-
 template <Mode MODE>
 void multiply_rows(Context& context, const Tensor& x, const Tensor& w, const Tensor& offsets,
                    const Tensor& y) {
@@ -228,33 +216,32 @@ void multiply_rows(Context& context, const Tensor& x, const Tensor& w, const Ten
   if (x.size(1) > 0 && on_hopper(x, w, y, w.size(0))) {
     hopper_rows<MODE>(context, x, w, offsets, y);
   } else if (x.dtype() == DType::BF16 && w.dtype() == DType::BF16 && rounds) {
-    simple_rows<bf16, bf16>(context, x, w, kTransposed, offsets, y);
+    plain_rows<bf16, bf16>(context, x, w, kTransposed, offsets, y);
   } else if (x.dtype() == DType::BF16 && w.dtype() == DType::BF16) {
-    simple_rows<bf16, float>(context, x, w, kTransposed, offsets, y);
+    plain_rows<bf16, float>(context, x, w, kTransposed, offsets, y);
   } else {
-    simple_rows<float, float>(context, x, w, kTransposed, offsets, y);
+    plain_rows<float, float>(context, x, w, kTransposed, offsets, y);
   }
 }
 }  // namespace
 
 void grouped_product(Context& context, const Tensor& a, const Tensor& b, const Tensor& offsets,
                      const Tensor& c) {
-  expect_together(a, b, c, offsets, c.size(1), a.size(1));
+  contract::grouped_product(kWhere, a, b, offsets, c);
   multiply_rows<Mode::forward>(context, a, b, offsets, c);
 }
 TESSERA_CUDA_OPERATION(grouped_product)
 
 void grouped_product_input_grad(Context& context, const Tensor& dc, const Tensor& b,
                                 const Tensor& offsets, const Tensor& da) {
-  expect_together(dc, b, da, offsets, dc.size(1), da.size(1));
+  contract::grouped_product_input_grad(kWhere, dc, b, offsets, da);
   multiply_rows<Mode::input_grad>(context, dc, b, offsets, da);
 }
 TESSERA_CUDA_OPERATION(grouped_product_input_grad)
 
 void grouped_product_weight_grad(Context& context, const Tensor& dc, const Tensor& a,
                                  const Tensor& offsets, float beta, const Tensor& db) {
-  expect_together(a, db, dc, offsets, dc.size(1), a.size(1));
-  require(beta == 0 || beta == 1, kWhere, "beta must be 0 or 1, is {}", beta);
+  contract::grouped_product_weight_grad(kWhere, dc, a, offsets, beta, db);
   const bool add = beta != 0;
   if (db.numel() == 0 || (add && a.size(0) == 0)) return;
   require(db.dtype() == DType::F32, kWhere, "expected weight gradients of F32, got {}",
@@ -262,9 +249,9 @@ void grouped_product_weight_grad(Context& context, const Tensor& dc, const Tenso
   if (a.size(0) > 0 && a.dtype() == DType::BF16 && on_hopper(dc, a, db, db.size(0))) {
     hopper_weight(context, dc, a, offsets, add, db);
   } else if (a.dtype() == DType::BF16) {
-    simple_weight<bf16>(context, dc, a, offsets, add, db);
+    plain_weight<bf16>(context, dc, a, offsets, add, db);
   } else {
-    simple_weight<float>(context, dc, a, offsets, add, db);
+    plain_weight<float>(context, dc, a, offsets, add, db);
   }
 }
 TESSERA_CUDA_OPERATION(grouped_product_weight_grad)

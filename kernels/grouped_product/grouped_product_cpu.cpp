@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
+#include "kernels/grouped_product/grouped_product_contract.h"
 #include "kernels/product/gemm.h"
 
 namespace tessera::kernels::cpu {
@@ -40,8 +41,6 @@ void append_tasks(std::vector<Task>& tasks, std::int64_t expert, std::int64_t fr
 
 std::span<const std::int32_t> read_offsets(const Tensor& offsets, std::int64_t experts,
                                            std::int64_t rows) {
-  require(offsets.rank() == 1 && offsets.size(0) == experts + 1, kWhere,
-          "{} experts need {} offsets, got {}", experts, experts + 1, offsets.describe());
   const auto* at = offsets.data<std::int32_t>();
   for (std::int64_t e = 0; e < experts; ++e) {
     require(at[e] >= 0 && at[e] <= at[e + 1] && at[e + 1] <= rows, kWhere,
@@ -110,12 +109,6 @@ void weight_grad(const Tensor& dc, const Tensor& a, const Tensor& offsets, Out b
   });
 }
 
-void check(const Tensor& x, const Tensor& w, const Tensor& y, std::int64_t n, std::int64_t k) {
-  require(w.rank() == 3 && x.rank() == 2 && y.rank() == 2 && w.size(1) == n && w.size(2) == k &&
-              x.size(0) == y.size(0),
-          kWhere, "{}, {} and {} do not go together", x.describe(), w.describe(), y.describe());
-}
-
 [[noreturn]] void no_such_type(DType dtype) {
   throw Error(kWhere, fmt::format("there are no products of {}", name_of(dtype)),
               "use F32, BF16 or F64");
@@ -139,20 +132,19 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
 
 void grouped_product(Context&, const Tensor& a, const Tensor& b, const Tensor& offsets,
                      const Tensor& c) {
-  check(a, b, c, c.size(1), a.size(1));
+  contract::grouped_product(kWhere, a, b, offsets, c);
   multiply_rows(Transpose::B, a, b, offsets, c);
 }
 
 void grouped_product_input_grad(Context&, const Tensor& dc, const Tensor& b, const Tensor& offsets,
                                 const Tensor& da) {
-  check(dc, b, da, dc.size(1), da.size(1));
+  contract::grouped_product_input_grad(kWhere, dc, b, offsets, da);
   multiply_rows(Transpose::None, dc, b, offsets, da);
 }
 
 void grouped_product_weight_grad(Context&, const Tensor& dc, const Tensor& a, const Tensor& offsets,
                                  float beta, const Tensor& db) {
-  check(a, db, dc, dc.size(1), a.size(1));
-  require(beta == 0 || beta == 1, kWhere, "beta must be 0 or 1, is {}", beta);
+  contract::grouped_product_weight_grad(kWhere, dc, a, offsets, beta, db);
   switch (a.dtype()) {
     case DType::F32:
       return weight_grad<float, float>(dc, a, offsets, beta, db);

@@ -3,6 +3,7 @@
 #include "kernels/mla_key/mla_key.h"
 
 #include "kernels/cuda/pack.cuh"
+#include "kernels/mla_key/mla_key_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -75,12 +76,8 @@ __global__ void __launch_bounds__(256)
 template <class Launch>
 void run(const char* where, const Tensor& k, const Tensor& nope, const Tensor& rope,
          Launch&& launch) {
+  contract::mla_key(where, k, nope, rope);
   const std::int64_t d_nope = nope ? nope.size(2) : 0;
-  require(k.rank() == 3 && rope.rank() == 2 && rope.size(0) == k.size(0) &&
-              (!nope || (nope.size(0) == k.size(0) && nope.size(1) == k.size(1))) &&
-              k.size(2) == d_nope + rope.size(1),
-          where, "{}, {} and {} do not go together", k.describe(),
-          nope ? nope.describe() : "nothing", rope.describe());
   if (nope) expect_dtype(where, "the part without position", nope, k.dtype());
   if (k.numel() == 0) return;
   const auto with_types = [&]<class T, class R>(T type, R rotary) {

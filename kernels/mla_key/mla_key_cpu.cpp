@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
+#include "kernels/mla_key/mla_key_contract.h"
 
 namespace tessera::kernels::cpu {
 
@@ -16,13 +17,10 @@ struct Sizes {
 
   /// `k`, `nope` and `rope` are keys or their gradients.
   Sizes(const Tensor& k, const Tensor& nope, const Tensor& rope)
-      : tokens(k.size(0)), heads(k.size(1)), d_nope(nope ? nope.size(2) : 0), d_rope(rope.size(1)) {
-    require(k.rank() == 3 && rope.rank() == 2 && rope.size(0) == tokens &&
-                (!nope || (nope.size(0) == tokens && nope.size(1) == heads)) &&
-                k.size(2) == d_nope + d_rope,
-            "mla_key", "{}, {} and {} do not go together", k.describe(),
-            nope ? nope.describe() : "nothing", rope.describe());
-  }
+      : tokens(k.size(0)),
+        heads(k.size(1)),
+        d_nope(nope ? nope.size(2) : 0),
+        d_rope(rope.size(1)) {}
   /// Tokens that are worth a thread.
   std::int64_t grain() const { return 1 + 16384 / (1 + heads * (d_nope + d_rope)); }
 };
@@ -65,6 +63,7 @@ void split(const Tensor& dk, const Tensor& dk_nope, const Tensor& dk_rope) {
 }  // namespace
 
 void mla_key_forward(Context&, const Tensor& k_nope, const Tensor& k_rope, const Tensor& k) {
+  contract::mla_key("mla_key_forward", k, k_nope, k_rope);
   if (k.dtype() == DType::F64) {
     join<double>(k_nope, k_rope, k);
   } else {
@@ -73,6 +72,7 @@ void mla_key_forward(Context&, const Tensor& k_nope, const Tensor& k_rope, const
 }
 
 void mla_key_backward(Context&, const Tensor& dk, const Tensor& dk_nope, const Tensor& dk_rope) {
+  contract::mla_key("mla_key_backward", dk, dk_nope, dk_rope);
   if (dk.dtype() == DType::F64) {
     split<double>(dk, dk_nope, dk_rope);
   } else {

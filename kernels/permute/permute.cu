@@ -4,6 +4,7 @@
 #include "kernels/permute/permute.h"
 
 #include "kernels/cuda/pack.cuh"
+#include "kernels/permute/permute_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -87,8 +88,6 @@ __global__ void __launch_bounds__(256)
 }
 
 Routes routes_of(const char* where, const Permutation& p, const Tensor& rows) {
-  expect_shape(where, "row_of_slot", p.row_of_slot, {-1, -1});
-  expect_contiguous(where, "row_of_slot", p.row_of_slot);
   require(rows.size(0) >= p.slot_of_row.size(0), where,
           "{} rows may be used but the tensors have {}", p.slot_of_row.size(0), rows.size(0));
   return {p.row_of_slot.size(0),
@@ -110,12 +109,9 @@ void pad(Context& context, const char* where, const Routes& routes, std::int64_t
 void permute_forward(Context& context, const Tensor& x, const Permutation& permutation,
                      const Tensor& y) {
   const char* where = "permute_forward";
-  expect_shape(where, "x", x, {-1, -1});
+  contract::permute_forward(where, x, permutation, y);
   const std::int64_t tokens = x.size(0), d = x.size(1);
-  expect_shape(where, "y", y, {-1, d});
   const Routes routes = routes_of(where, permutation, y);
-  require(tokens == routes.tokens, where, "expected x with {} tokens, got {}", routes.tokens,
-          x.describe());
   if (x.numel() == 0) return;
   with_real(where, "x", x, [&]<class T>(T) {
     with_result_of<T>(where, "y", y, [&]<class Y>(Y) {
@@ -134,12 +130,9 @@ TESSERA_CUDA_OPERATION(permute_forward)
 
 void combine(Context& context, const Tensor& y, const Permutation& permutation, const Tensor& out) {
   const char* where = "combine";
-  expect_shape(where, "out", out, {-1, -1});
+  contract::combine(where, y, permutation, out);
   const std::int64_t tokens = out.size(0), d = out.size(1);
-  expect_shape(where, "y", y, {-1, d});
   const Routes routes = routes_of(where, permutation, y);
-  require(tokens == routes.tokens, where, "expected out with {} tokens, got {}", routes.tokens,
-          out.describe());
   if (out.numel() == 0) return;
   with_real(where, "y", y, [&]<class S>(S) {
     with_real(where, "out", out, [&]<class O>(O) {
@@ -178,10 +171,9 @@ __global__ void __launch_bounds__(256)
 void permute_weights(Context& context, const Tensor& weights, const Permutation& permutation,
                      const Tensor& row_weights) {
   const char* where = "permute_weights";
+  contract::permute_weights(where, weights, permutation, row_weights);
   const std::int64_t rows = permutation.slot_of_row.size(0);
   const std::int64_t top_k = permutation.row_of_slot.size(1);
-  expect_shape(where, "weights", weights, {permutation.row_of_slot.size(0), top_k});
-  expect_shape(where, "row_weights", row_weights, {rows});
   if (rows == 0) return;
   row_weights_kernel<<<blocks_for(rows, 256), 256, 0, stream_of(context)>>>(
       read_rows<float>(weights), static_cast<int>(top_k),
@@ -193,10 +185,9 @@ TESSERA_CUDA_OPERATION(permute_weights)
 void permute_weights_backward(Context& context, const Tensor& d_row_weights,
                               const Permutation& permutation, const Tensor& d_weights) {
   const char* where = "permute_weights_backward";
+  contract::permute_weights_backward(where, d_row_weights, permutation, d_weights);
   const std::int64_t top_k = permutation.row_of_slot.size(1);
   const std::int64_t slots = permutation.row_of_slot.numel();
-  expect_shape(where, "d_row_weights", d_row_weights, {permutation.slot_of_row.size(0)});
-  expect_shape(where, "d_weights", d_weights, {permutation.row_of_slot.size(0), top_k});
   if (slots == 0) return;
   slot_weights_kernel<<<blocks_for(slots, 256), 256, 0, stream_of(context)>>>(
       d_row_weights.data<float>(), permutation.row_of_slot.data<std::int32_t>(), slots,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/op.h"
+#include "kernels/quantise/quantise.h"
 
 namespace tessera::kernels {
 
@@ -56,6 +57,17 @@ void permute_weights(Context& context, const Tensor& weights, const Permutation&
 /// d_weights[t, i] = d_row_weights[row_of_slot[t, i]]; F32 or F64.
 void permute_weights_backward(Context& context, const Tensor& d_row_weights,
                               const Permutation& permutation, const Tensor& d_weights);
+
+/// permute_forward's rows of x (tokens, C), quantised; zeros in padding rows; rows (and columns of
+/// values_t) from offsets[experts] on are not written. With values_t the permutation's alignment is
+/// a multiple of 128, so that no tile has tokens of two experts. x F32, BF16 or F64, contiguous.
+void permute_quantise(Context& context, const Tensor& x, const Permutation& permutation,
+                      const Quantised& out);
+
+/// What permute_quantise writes by rows, from tokens that are quantised by rows already: a row's
+/// tiles are the same wherever it stands. x (tokens, C) and out (rows, C) by rows.
+void permute_tiles(Context& context, const Quantised& x, const Permutation& permutation,
+                   const Quantised& out);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::permute_plan)> permute_plan{"permute_plan", cpu::permute_plan};
@@ -66,5 +78,8 @@ inline const Op<decltype(cpu::permute_weights)> permute_weights{"permute_weights
                                                                 cpu::permute_weights};
 inline const Op<decltype(cpu::permute_weights_backward)> permute_weights_backward{
     "permute_weights_backward", cpu::permute_weights_backward};
+inline const Op<decltype(cpu::permute_quantise)> permute_quantise{"permute_quantise",
+                                                                  cpu::permute_quantise};
+inline const Op<decltype(cpu::permute_tiles)> permute_tiles{"permute_tiles", cpu::permute_tiles};
 
 }  // namespace tessera::kernels

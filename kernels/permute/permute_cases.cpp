@@ -152,7 +152,10 @@ CaseList cases_in_bf16(const Setting& s) {
 }
 }  // namespace
 
+void register_permute_quantise_cases(CaseList& cases);  // permute_quantise_cases.cpp
+
 void register_permute_cases(CaseList& cases) {
+  register_permute_quantise_cases(cases);
   const Setting settings[] = {
       {"", 0, 2, 4, 8, 4},
       {"", 1, 1, 1, 1, 1},

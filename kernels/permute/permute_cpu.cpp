@@ -2,11 +2,10 @@
 #include "kernels/permute/permute.h"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/permute/permute_contract.h"
 
 namespace tessera::kernels {
 
@@ -50,10 +49,8 @@ struct Plan {
   const std::int32_t *row_of_slot, *slot_of_row;
 };
 
-/// Checks that `permutation` is contiguous and fits `rows`; reads it on the host.
+/// Reads `permutation` on the host, and checks that it fits `rows`.
 Plan read_plan(const char* where, const Permutation& permutation, std::int64_t rows) {
-  expect_shape(where, "row_of_slot", permutation.row_of_slot, {-1, -1});
-  expect_contiguous(where, "row_of_slot", permutation.row_of_slot);
   Plan plan{permutation.row_of_slot.size(0), permutation.row_of_slot.size(1),
             permutation.offsets.data<std::int32_t>()[permutation.offsets.size(0) - 1],
             permutation.row_of_slot.data<std::int32_t>(),
@@ -102,15 +99,9 @@ void copy_rows(const Tensor& x, const Plan& plan, const Tensor& y) {
 
 void permute_plan(Context&, const Tensor& picks, const Permutation& permutation) {
   const char* where = "permute_plan";
-  expect_shape(where, "picks", picks, {-1, -1});
-  expect_contiguous(where, "picks", picks);
+  contract::permute_plan(where, picks, permutation);
   const std::int64_t slots = picks.numel(), experts = permutation.counts.size(0);
   const std::int64_t rows = permutation.slot_of_row.size(0);
-  expect_shape(where, "offsets", permutation.offsets, {experts + 1});
-  expect_shape(where, "row_of_slot", permutation.row_of_slot, {picks.size(0), picks.size(1)});
-  expect_contiguous(where, "row_of_slot", permutation.row_of_slot);
-  require(rows <= std::numeric_limits<std::int32_t>::max(), where, "{} rows are too many", rows);
-  require(permutation.alignment >= 1, where, "alignment {}", permutation.alignment);
   const std::int32_t* pick = picks.data<std::int32_t>();
   auto* row_of_slot = permutation.row_of_slot.data<std::int32_t>();
   auto* slot_of_row = permutation.slot_of_row.data<std::int32_t>();
@@ -150,11 +141,8 @@ void permute_plan(Context&, const Tensor& picks, const Permutation& permutation)
 
 void permute_forward(Context&, const Tensor& x, const Permutation& permutation, const Tensor& y) {
   const char* where = "permute_forward";
-  expect_shape(where, "x", x, {-1, -1});
-  expect_shape(where, "y", y, {-1, x.size(1)});
+  contract::permute_forward(where, x, permutation, y);
   const Plan plan = read_plan(where, permutation, y.size(0));
-  require(x.size(0) == plan.tokens, where, "expected x with {} tokens, got {}", plan.tokens,
-          x.describe());
   if (x.dtype() == DType::BF16) {
     expect_dtype(where, "y", y, DType::BF16);
     return copy_rows<bf16, bf16>(x, plan, y);
@@ -166,12 +154,9 @@ void permute_forward(Context&, const Tensor& x, const Permutation& permutation, 
 
 void combine(Context&, const Tensor& y, const Permutation& permutation, const Tensor& out) {
   const char* where = "combine";
-  expect_shape(where, "out", out, {-1, -1});
+  contract::combine(where, y, permutation, out);
   const std::int64_t tokens = out.size(0), d = out.size(1);
-  expect_shape(where, "y", y, {-1, d});
   const Plan plan = read_plan(where, permutation, y.size(0));
-  require(tokens == plan.tokens, where, "expected out with {} tokens, got {}", plan.tokens,
-          out.describe());
   with_float(where, "y", y, [&]<class T>(T) {
     const std::int64_t grain = rows_per_piece(d * plan.top_k);
     parallel_for(tokens, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -185,10 +170,9 @@ void combine(Context&, const Tensor& y, const Permutation& permutation, const Te
 void permute_weights(Context&, const Tensor& weights, const Permutation& permutation,
                      const Tensor& row_weights) {
   const char* where = "permute_weights";
+  contract::permute_weights(where, weights, permutation, row_weights);
   const std::int64_t rows = permutation.slot_of_row.size(0);
   const std::int64_t top_k = permutation.row_of_slot.size(1);
-  expect_shape(where, "weights", weights, {permutation.row_of_slot.size(0), top_k});
-  expect_shape(where, "row_weights", row_weights, {rows});
   const auto* slots = permutation.slot_of_row.data<std::int32_t>();
   with_float(where, "weights", weights, [&]<class T>(T) {
     T* to = row_weights.data<T>();
@@ -201,8 +185,8 @@ void permute_weights(Context&, const Tensor& weights, const Permutation& permuta
 void permute_weights_backward(Context&, const Tensor& d_row_weights, const Permutation& permutation,
                               const Tensor& d_weights) {
   const char* where = "permute_weights_backward";
+  contract::permute_weights_backward(where, d_row_weights, permutation, d_weights);
   const Plan plan = read_plan(where, permutation, d_row_weights.size(0));
-  expect_shape(where, "d_weights", d_weights, {plan.tokens, plan.top_k});
   with_float(where, "d_row_weights", d_row_weights, [&]<class T>(T) {
     const T* from = d_row_weights.data<T>();
     for (std::int64_t slot = 0; slot < plan.tokens * plan.top_k; ++slot) {

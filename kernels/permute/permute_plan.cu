@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The plan of dispatch on the GPU: a counting sort of slots by expert that keeps their order.
-#include <limits>
-
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/pieces.cuh"
 #include "kernels/cuda/reduce.cuh"
-#include "kernels/permute/permute.h"
+#include "kernels/permute/permute_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -158,15 +156,9 @@ __global__ void __launch_bounds__(kPlanWarps* kWarp) scatter_kernel(const PlanTa
 
 void permute_plan(Context& context, const Tensor& picks, const Permutation& p) {
   const char* where = "permute_plan";
-  expect_shape(where, "picks", picks, {-1, -1});
-  expect_contiguous(where, "picks", picks);
+  contract::permute_plan(where, picks, p);
   const std::int64_t slots = picks.numel(), experts = p.counts.size(0);
   const std::int64_t rows = p.slot_of_row.size(0);
-  expect_shape(where, "offsets", p.offsets, {experts + 1});
-  expect_shape(where, "row_of_slot", p.row_of_slot, {picks.size(0), picks.size(1)});
-  expect_contiguous(where, "row_of_slot", p.row_of_slot);
-  require(p.alignment >= 1, where, "alignment {}", p.alignment);
-  require(rows <= std::numeric_limits<std::int32_t>::max(), where, "{} rows are too many", rows);
   require(experts <= kMostExperts, where, "{} experts are more than {}", experts, kMostExperts);
   const std::int64_t most = max_permuted_rows(picks.size(0), picks.size(1), experts, p.alignment);
   require(rows >= most, where, "{} rows may be needed but slot_of_row has {}", most, rows);

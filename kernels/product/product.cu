@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Products on the GPU through cuBLASLt. Its heuristic is asked once per shape, layout and
 // alignment; what it does not take (BF16 rows at odd addresses, for example) runs in
-// simple_gemm.cuh.
+// product_plain.cuh.
 //
 // NOTE: cuBLASLt is column major. A row-major matrix is its transpose there, so c^T = b^T a^T is
 // computed: "A" of cuBLASLt is our b and "B" is our a.
@@ -14,7 +14,7 @@
 #include "core/base/cuda/element.cuh"
 #include "core/base/cuda/launch.h"
 #include "kernels/product/matrices.h"
-#include "kernels/product/simple_gemm.cuh"
+#include "kernels/product/product_plain.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -158,7 +158,7 @@ Library& library() {
 }
 
 template <class In, class Out>
-struct SimpleProduct {
+struct PlainProduct {
   Strided<const In> a, b;
   Strided<Out> c;
   std::int64_t a_batch, b_batch, c_batch, m, n, k;
@@ -166,19 +166,19 @@ struct SimpleProduct {
 };
 
 template <class In, class Out>
-__global__ void __launch_bounds__(kSimpleThreads) simple_product(SimpleProduct<In, Out> p) {
+__global__ void __launch_bounds__(kPlainThreads) plain_product(PlainProduct<In, Out> p) {
   p.a.data += blockIdx.z * p.a_batch;
   p.b.data += blockIdx.z * p.b_batch;
   p.c.data += blockIdx.z * p.c_batch;
-  simple_gemm_tile(p.a, p.b, p.c, p.m, p.n, p.k, std::int64_t{blockIdx.x} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, p.add);
+  plain_product_tile(p.a, p.b, p.c, p.m, p.n, p.k, std::int64_t{blockIdx.x} * kPlainTile,
+                     std::int64_t{blockIdx.y} * kPlainTile, p.add);
 }
 
 template <class In, class Out>
-void run_simple(Context& context, const Tensor& a, const Matrices& am, const Tensor& b,
-                const Matrices& bm, Transpose transpose, bool add, const Tensor& c,
-                const Matrices& cm, const ProductShape& s) {
-  SimpleProduct<device_t<In>, device_t<Out>> p{};
+void run_plain(Context& context, const Tensor& a, const Matrices& am, const Tensor& b,
+               const Matrices& bm, Transpose transpose, bool add, const Tensor& c,
+               const Matrices& cm, const ProductShape& s) {
+  PlainProduct<device_t<In>, device_t<Out>> p{};
   const bool a_t = transpose == Transpose::A, b_t = transpose == Transpose::B;
   p.a = {device_data<In>(a), a_t ? 1 : am.row_stride, a_t ? am.row_stride : 1};
   p.b = {device_data<In>(b), b_t ? 1 : bm.row_stride, b_t ? bm.row_stride : 1};
@@ -190,9 +190,9 @@ void run_simple(Context& context, const Tensor& a, const Matrices& am, const Ten
   p.n = s.n;
   p.k = s.k;
   p.add = add;
-  const dim3 grid(blocks_for(s.m, kSimpleTile), blocks_for(s.n, kSimpleTile),
+  const dim3 grid(blocks_for(s.m, kPlainTile), blocks_for(s.n, kPlainTile),
                   static_cast<unsigned>(cm.count));
-  simple_product<<<grid, kSimpleThreads, 0, stream_of(context)>>>(p);
+  plain_product<<<grid, kPlainThreads, 0, stream_of(context)>>>(p);
   check_launch(kWhere);
 }
 
@@ -252,11 +252,11 @@ void product(Context& context, const Tensor& a, const Tensor& b, Transpose trans
     return;
   }
   if (!is_bf16) {
-    run_simple<float, float>(context, a, am, b, bm, transpose, r.add, c, cm, s);
+    run_plain<float, float>(context, a, am, b, bm, transpose, r.add, c, cm, s);
   } else if (rounds) {
-    run_simple<bf16, bf16>(context, a, am, b, bm, transpose, r.add, c, cm, s);
+    run_plain<bf16, bf16>(context, a, am, b, bm, transpose, r.add, c, cm, s);
   } else {
-    run_simple<bf16, float>(context, a, am, b, bm, transpose, r.add, c, cm, s);
+    run_plain<bf16, float>(context, a, am, b, bm, transpose, r.add, c, cm, s);
   }
 }
 TESSERA_CUDA_OPERATION(product)

@@ -11,8 +11,7 @@
 #include <tuple>
 
 #include "core/base/cuda/launch.h"
-#include "kernels/arguments.h"
-#include "kernels/product_fp8/product_fp8.h"
+#include "kernels/product_fp8/product_fp8_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -105,13 +104,8 @@ const Plan& plan_for(std::int64_t m, std::int64_t n, std::int64_t k, cudaDataTyp
 }  // namespace
 
 void library_product_fp8(Context& context, const Tensor& a, const Tensor& b, const Tensor& c) {
-  expect_shape(kWhere, "a", a, {-1, -1});
+  fp8::check_library_product(kWhere, a, b, c);
   const std::int64_t m = a.size(0), k = a.size(1), n = b.size(0);
-  expect_shape(kWhere, "b", b, {n, k});
-  expect_shape(kWhere, "c", c, {m, n});
-  expect_dtype(kWhere, "a", a, DType::F8E4M3);
-  expect_dtype(kWhere, "b", b, DType::F8E4M3);
-  for (const Tensor* one : {&a, &b, &c}) expect_contiguous(kWhere, "operand", *one);
   const bool narrow = c.dtype() == DType::BF16;
   if (!narrow) expect_dtype(kWhere, "c", c, DType::F32);
   if (c.numel() == 0) return;

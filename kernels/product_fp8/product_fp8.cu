@@ -6,8 +6,8 @@
 
 #include "core/base/cuda/launch.h"
 #include "kernels/cuda/has.h"
-#include "kernels/grouped_product/grouped_product_fp8_launch.h"
-#include "kernels/product_fp8/operands.h"
+#include "kernels/product_fp8/product_fp8_contract.h"
+#include "kernels/product_fp8/product_fp8_launch.h"
 #include "kernels/product_fp8/product_fp8_plain.cuh"
 
 namespace tessera::kernels::cuda {

@@ -6,7 +6,7 @@
 
 #include "core/base/threads.h"
 #include "kernels/product/gemm.h"
-#include "kernels/product_fp8/operands.h"
+#include "kernels/product_fp8/product_fp8_contract.h"
 
 namespace tessera::kernels::cpu {
 
@@ -128,11 +128,8 @@ void product_fp8_weight_grad(Context&, const Quantised& dc, const Quantised& a,
 
 void library_product_fp8(Context&, const Tensor& a, const Tensor& b, const Tensor& c) {
   const char* where = "library_product_fp8";
-  expect_shape(where, "a", a, {-1, -1});
+  fp8::check_library_product(where, a, b, c);
   const std::int64_t m = a.size(0), k = a.size(1), n = b.size(0);
-  expect_shape(where, "b", b, {n, k});
-  expect_shape(where, "c", c, {m, n});
-  for (const Tensor* one : {&a, &b, &c}) expect_contiguous(where, "operand", *one);
   with_float(where, "c", c, [&]<class T>(T) {
     std::vector<T> of_a, of_b;
     const auto one = [](std::int64_t, std::int64_t) { return 1.0f; };

@@ -5,8 +5,8 @@
 
 #include <cuda_fp8.h>
 
-#include "kernels/product/simple_gemm.cuh"
-#include "kernels/product_fp8/operands.h"
+#include "kernels/product/product_plain.cuh"
+#include "kernels/product_fp8/product_fp8_contract.h"
 
 namespace tessera::kernels::cuda::fp8_plain {
 
@@ -48,11 +48,11 @@ struct Rows {
 };
 
 template <class Out>
-__global__ void __launch_bounds__(kSimpleThreads) rows_kernel(Rows<Out> p) {
+__global__ void __launch_bounds__(kPlainThreads) rows_kernel(Rows<Out> p) {
   __shared__ int2 found;
   const int block = static_cast<int>(blockIdx.x);
   if (threadIdx.x == 0) {
-    found = p.offsets ? find_simple_tile(p.offsets, p.experts, block) : make_int2(0, block);
+    found = p.offsets ? find_plain_tile(p.offsets, p.experts, block) : make_int2(0, block);
   }
   __syncthreads();
   const int e = found.x;
@@ -64,8 +64,8 @@ __global__ void __launch_bounds__(kSimpleThreads) rows_kernel(Rows<Out> p) {
   p.c.data += first * p.c.row;
   p.w.values += e * p.w_expert;
   p.w.scales += e * p.scale_expert;
-  simple_gemm_tile(p.a, p.w, p.c, rows, p.n, p.k, std::int64_t{found.y} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, p.add);
+  plain_product_tile(p.a, p.w, p.c, rows, p.n, p.k, std::int64_t{found.y} * kPlainTile,
+                     std::int64_t{blockIdx.y} * kPlainTile, p.add);
 }
 
 /// db[e] = dc[tokens of e]^T a[tokens of e], both (columns, tokens).
@@ -78,7 +78,7 @@ struct WeightGrad {
   bool add;
 };
 
-__global__ void __launch_bounds__(kSimpleThreads) weight_grad_kernel(WeightGrad p) {
+__global__ void __launch_bounds__(kPlainThreads) weight_grad_kernel(WeightGrad p) {
   const int e = static_cast<int>(blockIdx.z);
   const std::int64_t first = p.offsets ? p.offsets[e] : 0;
   const std::int64_t count = p.offsets ? p.offsets[e + 1] - first : p.tokens;
@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(kSimpleThreads) weight_grad_kernel(WeightGrad 
     one->scales += first / kScaleTile * one->scale_k;  // groups begin at multiples of 128
   }
   p.db.data += e * p.db_expert;
-  simple_gemm_tile(p.dc, p.a, p.db, p.n, p.k, count, std::int64_t{blockIdx.x} * kSimpleTile,
-                   std::int64_t{blockIdx.y} * kSimpleTile, p.add);
+  plain_product_tile(p.dc, p.a, p.db, p.n, p.k, count, std::int64_t{blockIdx.x} * kPlainTile,
+                     std::int64_t{blockIdx.y} * kPlainTile, p.add);
 }
 
 // ---- host
@@ -118,10 +118,10 @@ void multiply_into(Context& context, const fp8::RowsProduct& p) {
   x.k = p.k();
   x.experts = static_cast<int>(p.experts());
   x.add = p.add;
-  const unsigned tiles = blocks_for(p.rows(), kSimpleTile);
+  const unsigned tiles = blocks_for(p.rows(), kPlainTile);
   const dim3 grid(p.offsets ? tiles + static_cast<unsigned>(x.experts) : tiles,
-                  blocks_for(x.n, kSimpleTile));
-  rows_kernel<<<grid, kSimpleThreads, 0, stream_of(context)>>>(x);
+                  blocks_for(x.n, kPlainTile));
+  rows_kernel<<<grid, kPlainThreads, 0, stream_of(context)>>>(x);
   check_launch(p.where);
 }
 
@@ -142,9 +142,9 @@ inline void weight_grad(Context& context, const Quantised& dc, const Quantised& 
   x.n = db.size(1);
   x.k = db.size(2);
   x.add = add;
-  const dim3 grid(blocks_for(x.n, kSimpleTile), blocks_for(x.k, kSimpleTile),
+  const dim3 grid(blocks_for(x.n, kPlainTile), blocks_for(x.k, kPlainTile),
                   static_cast<unsigned>(db.size(0)));
-  weight_grad_kernel<<<grid, kSimpleThreads, 0, stream_of(context)>>>(x);
+  weight_grad_kernel<<<grid, kPlainThreads, 0, stream_of(context)>>>(x);
   check_launch("product_fp8_weight_grad");
 }
 

@@ -37,20 +37,6 @@ void quantise_activation(CUstream_st* stream, const void* x, int64_t rows, int c
 void quantise_activation(CUstream_st* stream, const void* x, bool is_bf16, int64_t rows, int cols,
                          const int32_t* live_rows, const QuantisedActivation& out);
 
-/// SwiGLU's input in tiles of 1 x 128, gate and up apart; null: not kept.
-struct QuantisedHalves {
-  void* values = nullptr;    ///< (2, rows, width) E4M3
-  float* scales = nullptr;   ///< (2, ceil(width / 128), scale_stride)
-  int64_t scale_stride = 0;  ///< at least rows
-};
-
-/// y = row_weight * silu(gate) * up rounded to BF16, then as quantise_activation; gate_up
-/// (rows, 2 width) BF16, gate first, width a multiple of 8. `y` (rows, width) BF16 and
-/// `row_weights` (rows) may be null.
-void swiglu_quantise(CUstream_st* stream, const void* gate_up, int64_t rows, int width,
-                     const int32_t* live_rows, const float* row_weights, void* y,
-                     const QuantisedHalves& kept, const QuantisedActivation& out);
-
 /// Weights w (batch, n, k), F32 or BF16, in 128 x 128 blocks; n and k multiples of 16.
 struct QuantisedWeight {
   void* values = nullptr;     ///< (batch, n, k) E4M3, contiguous

@@ -2,8 +2,7 @@
 // From the tensors of kernels/quantise/quantise.h to what the kernels take.
 #pragma once
 
-#include "kernels/arguments.h"
-#include "kernels/quantise/quantise.h"
+#include "kernels/quantise/quantise_contract.h"
 #include "kernels/quantise/quantise_tile.cuh"
 
 namespace tessera::kernels::cuda::e4m3 {
@@ -11,37 +10,26 @@ namespace tessera::kernels::cuda::e4m3 {
 /// Checks the layouts of a matrix (rows, cols) against the contract.
 inline QuantisedActivation layouts_of(const char* where, const Quantised& out, std::int64_t rows,
                                       std::int64_t cols) {
+  contract::layouts(where, out, rows, cols);
   QuantisedActivation to;
   if (out.values) {
-    expect_shape(where, "values", out.values, {rows, cols});
-    expect_contiguous(where, "values", out.values);
-    expect_shape(where, "scales", out.scales, {scale_tiles(cols), -1});
     to.values = out.values.data<f8e4m3>();
     to.scales = out.scales.data<float>();
     to.scale_stride = out.scales.stride(0);
-    require(out.scales.size(1) >= rows, where, "expected scales of {} rows, got {}", rows,
-            out.scales.describe());
   }
   if (out.values_t) {
-    expect_shape(where, "values_t", out.values_t, {cols, -1});
-    expect_shape(where, "scales_t", out.scales_t, {scale_tiles(rows), -1});
     to.values_t = out.values_t.data<f8e4m3>();
     to.scales_t = out.scales_t.data<float>();
     to.stride_t = out.values_t.stride(0);
     to.scale_stride_t = out.scales_t.stride(0);
-    require(out.values_t.size(1) >= (rows + 15) / 16 * 16 && out.scales_t.size(1) >= cols, where,
-            "expected values_t of {} columns and scales_t of {}, got {} and {}",
-            (rows + 15) / 16 * 16, cols, out.values_t.describe(), out.scales_t.describe());
   }
   check_activation(rows, static_cast<int>(cols), to, where);
   return to;
 }
 
 /// live_rows as kernels take it: null where it is absent.
-inline const std::int32_t* live_pointer(const char* where, const Tensor& live_rows) {
-  if (!live_rows) return nullptr;
-  expect_shape(where, "live_rows", live_rows, {1});
-  return live_rows.data<std::int32_t>();
+inline const std::int32_t* live_pointer(const Tensor& live_rows) {
+  return live_rows ? live_rows.data<std::int32_t>() : nullptr;
 }
 
 /// F32 or BF16, contiguous; true for BF16.

@@ -6,29 +6,25 @@ namespace tessera::kernels::cuda {
 
 void quantise(Context& context, const Tensor& x, const Tensor& live_rows, const Quantised& out) {
   const char* where = "quantise";
-  expect_shape(where, "x", x, {-1, -1});
+  contract::quantise(where, x, live_rows, out);
   const bool narrow = e4m3::is_bf16(where, "x", x);
   e4m3::quantise_activation(stream_of(context), x.raw(), narrow, x.size(0),
-                            static_cast<int>(x.size(1)), e4m3::live_pointer(where, live_rows),
+                            static_cast<int>(x.size(1)), e4m3::live_pointer(live_rows),
                             e4m3::layouts_of(where, out, x.size(0), x.size(1)));
 }
 TESSERA_CUDA_OPERATION(quantise)
 
 void quantise_weight(Context& context, const Tensor& w, const kernels::QuantisedWeight& out) {
   const char* where = "quantise_weight";
-  expect_shape(where, "w", w, {-1, -1, -1});
+  contract::weights(where, w, out);
   const bool narrow = e4m3::is_bf16(where, "w", w);
   const std::int64_t batch = w.size(0), n = w.size(1), k = w.size(2);
   e4m3::QuantisedWeight to;
   if (out.values) {
-    expect_shape(where, "values", out.values, {batch, n, k});
-    expect_shape(where, "scales", out.scales, {batch, scale_tiles(n), scale_tiles(k)});
     to.values = out.values.data<f8e4m3>();
     to.scales = out.scales.data<float>();
   }
   if (out.values_t) {
-    expect_shape(where, "values_t", out.values_t, {batch, k, n});
-    expect_shape(where, "scales_t", out.scales_t, {batch, scale_tiles(k), scale_tiles(n)});
     to.values_t = out.values_t.data<f8e4m3>();
     to.scales_t = out.scales_t.data<float>();
   }

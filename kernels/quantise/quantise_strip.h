@@ -8,7 +8,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <vector>
 
+#include "core/base/threads.h"
 #include "kernels/arguments.h"
 #include "kernels/quantise/quantise.h"
 
@@ -146,6 +148,45 @@ inline void write_columns(const float* strip, std::int64_t first, std::int64_t c
     bytes.write_transposed(padded, width, row_of<f8e4m3>(out.values_t, from) + first,
                            out.values_t.stride(0));
   }
+}
+
+template <class T>
+float to_float(T value) {
+  return static_cast<float>(value);
+}
+
+/// Quantises `rows` rows; make(row, to) writes one as floats, which are then rounded to BF16.
+template <class Make>
+void quantise_rows(std::int64_t rows, std::int64_t cols, const Quantised& out, const Make& make) {
+  parallel_for(scale_tiles(rows), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> strip(static_cast<std::size_t>(kScaleTile * cols));
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      const std::int64_t first = tile * kScaleTile, count = std::min(kScaleTile, rows - first);
+      for (std::int64_t r = 0; r < count; ++r) {
+        float* row = strip.data() + r * cols;
+        make(first + r, row);
+#pragma omp simd
+        for (std::int64_t c = 0; c < cols; ++c) row[c] = rounded(row[c]);
+      }
+      if (out.values) write_rows(strip.data(), first, count, cols, out);
+      if (out.values_t) write_columns(strip.data(), first, count, cols, out);
+    }
+  });
+}
+
+/// Rows in use of `rows`.
+inline std::int64_t live(const Tensor& live_rows, std::int64_t rows) {
+  if (!live_rows) return rows;
+  return std::clamp<std::int64_t>(*live_rows.data<std::int32_t>(), 0, rows);
+}
+
+/// Writes what was rounded to BF16 into a row of y, whatever its type; nothing where y is absent.
+inline void keep(const Tensor& y, std::int64_t row, const float* from) {
+  if (!y) return;
+  with_element("quantise", "y", y, [&]<class Y>(Y) {
+    Y* to = row_of<Y>(y, row);
+    for (std::int64_t c = 0; c < y.size(1); ++c) store(to[c], rounded(from[c]));
+  });
 }
 
 }  // namespace tessera::kernels::cpu

@@ -118,11 +118,10 @@ void run(Context& context, const char* where, const Tensor& x, std::int64_t batc
 void quantise_tensor(Context& context, const Tensor& x, const Tensor& live_rows,
                      const Quantised& out) {
   const char* where = "quantise_tensor";
-  expect_shape(where, "x", x, {-1, -1});
-  require(out.values && !out.values_t, where, "one layout is made: that by rows");
+  contract::quantise_tensor(where, x, live_rows, out);
   const std::int64_t rows = x.size(0), cols = x.size(1);
   layouts_of(where, out, rows, cols);
-  run(context, where, x, 1, {rows, cols, live_pointer(where, live_rows), true}, out.values,
+  run(context, where, x, 1, {rows, cols, live_pointer(live_rows), true}, out.values,
       {out.scales.data<float>(), scale_tiles(cols), out.scales.stride(0), rows});
 }
 TESSERA_CUDA_OPERATION(quantise_tensor)
@@ -130,14 +129,8 @@ TESSERA_CUDA_OPERATION(quantise_tensor)
 void quantise_weight_tensor(Context& context, const Tensor& w,
                             const kernels::QuantisedWeight& out) {
   const char* where = "quantise_weight_tensor";
-  expect_shape(where, "w", w, {-1, -1, -1});
+  contract::quantise_weight_tensor(where, w, out);
   const std::int64_t batch = w.size(0), n = w.size(1), k = w.size(2);
-  require(n % 16 == 0 && k % 16 == 0, where, "expected n and k in multiples of 16, got {}",
-          w.describe());
-  require(out.values && !out.values_t, where, "one layout is made: (batch, n, k)");
-  expect_shape(where, "values", out.values, {batch, n, k});
-  expect_shape(where, "scales", out.scales, {batch, scale_tiles(n), scale_tiles(k)});
-  expect_contiguous(where, "scales", out.scales);
   const std::int64_t tiles = scale_tiles(n) * scale_tiles(k);
   run(context, where, w, batch, {n, k, nullptr, false}, out.values,
       {out.scales.data<float>(), 1, tiles, tiles});

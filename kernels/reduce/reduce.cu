@@ -2,8 +2,8 @@
 // Sums for reports and loads on the GPU.
 #include "kernels/reduce/reduce.h"
 
-#include "kernels/arguments.h"
 #include "kernels/cuda/reduce.cuh"
+#include "kernels/reduce/reduce_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -19,8 +19,7 @@ __global__ void add_kernel(const std::int64_t* from, std::int64_t count, std::in
 }  // namespace
 
 void sum(Context& context, const Tensor& x, const Tensor& total) {
-  require(x.is_contiguous() && total.numel() == 1, "sum", "cannot sum {} into {}", x.describe(),
-          total.describe());
+  contract::sum("sum", x, total);
   with_float("sum", "x", x, [&]<class T>(T) {
     add_sum(context, "sum", x.data<T>(), x.numel(), Itself{}, total.data<double>());
   });
@@ -28,8 +27,7 @@ void sum(Context& context, const Tensor& x, const Tensor& total) {
 TESSERA_CUDA_OPERATION(sum)
 
 void add_counts(Context& context, const Tensor& counts, const Tensor& total) {
-  require(counts.numel() == total.numel() && counts.is_contiguous() && total.is_contiguous(),
-          "add_counts", "{} does not add to {}", counts.describe(), total.describe());
+  contract::add_counts("add_counts", counts, total);
   if (counts.numel() == 0) return;
   add_kernel<<<blocks_for(counts.numel(), 256), 256, 0, stream_of(context)>>>(
       counts.data<std::int64_t>(), counts.numel(), total.data<std::int64_t>());

@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
+#include "kernels/reduce/reduce_contract.h"
 
 namespace tessera::kernels::cpu {
 
@@ -29,15 +30,13 @@ double sum_of(const T* x, std::int64_t count) {
 }  // namespace
 
 void sum(Context&, const Tensor& x, const Tensor& total) {
-  require(x.is_contiguous() && total.numel() == 1, "sum", "cannot sum {} into {}", x.describe(),
-          total.describe());
+  contract::sum("sum", x, total);
   *total.data<double>() += x.dtype() == DType::F64 ? sum_of(x.data<double>(), x.numel())
                                                    : sum_of(x.data<float>(), x.numel());
 }
 
 void add_counts(Context&, const Tensor& counts, const Tensor& total) {
-  require(counts.numel() == total.numel() && counts.is_contiguous() && total.is_contiguous(),
-          "add_counts", "{} does not add to {}", counts.describe(), total.describe());
+  contract::add_counts("add_counts", counts, total);
   const std::int64_t* from = counts.data<std::int64_t>();
   std::int64_t* to = total.data<std::int64_t>();
   for (std::int64_t i = 0; i < counts.numel(); ++i) to[i] += from[i];

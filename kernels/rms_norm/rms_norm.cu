@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
+#include "kernels/rms_norm/rms_norm_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -247,11 +248,8 @@ void with_held(const RowBlock& block, Body&& body) {
 void rms_norm_forward(Context& context, const Tensor& x, const Tensor& weight, float eps,
                       const Tensor& y, const Tensor& rstd) {
   const char* where = "rms_norm_forward";
-  expect_shape(where, "x", x, {-1, -1});
+  contract::rms_norm_forward(where, x, weight, y, rstd);
   const std::int64_t rows = x.size(0), d = x.size(1);
-  expect_shape(where, "weight", weight, {d});
-  expect_shape(where, "y", y, {rows, d});
-  expect_shape(where, "rstd", rstd, {rows});
   if (rows == 0 || d == 0) return;
   with_real(where, "x", x, [&]<class T>(T) {
     with_result_of<T>(where, "y", y, [&]<class O>(O) {
@@ -275,14 +273,8 @@ void rms_norm_backward(Context& context, const Tensor& dy, const Tensor& x, cons
                        const Tensor& rstd, bool accumulate, const Tensor& dx,
                        const Tensor& d_weight) {
   const char* where = "rms_norm_backward";
-  expect_shape(where, "dy", dy, {-1, -1});
+  contract::rms_norm_backward(where, dy, x, weight, rstd, dx, d_weight);
   const std::int64_t rows = dy.size(0), d = dy.size(1);
-  expect_shape(where, "x", x, {rows, d});
-  expect_shape(where, "weight", weight, {d});
-  expect_shape(where, "rstd", rstd, {rows});
-  expect_shape(where, "dx", dx, {rows, d});
-  expect_dtype(where, "dx", dx, dy.dtype());
-  expect_shape(where, "d_weight", d_weight, {d});
   if (rows == 0 || d == 0) return;
   with_real(where, "dy", dy, [&]<class G>(G) {
     with_real(where, "x", x, [&]<class T>(T) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/op.h"
+#include "kernels/quantise/quantise.h"
 
 namespace tessera::kernels {
 
@@ -19,11 +20,27 @@ void rms_norm_forward(Context& context, const Tensor& x, const Tensor& weight, f
 void rms_norm_backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& weight,
                        const Tensor& rstd, bool accumulate, const Tensor& dx,
                        const Tensor& d_weight);
+
+/// rms_norm_forward's y rounded to BF16, and quantised. x (R, C) F32 or F64, on the GPU F32 or
+/// BF16, row stride free (on the GPU a multiple of 16 bytes); weight (C) and rstd (R) F32 or F64;
+/// y (R, C) BF16 (as x for F64) may be absent. copy (R, C), which may be absent too: x again,
+/// contiguous, for the residual stream.
+void rms_norm_quantise(Context& context, const Tensor& x, const Tensor& weight, float eps,
+                       const Tensor& y, const Tensor& copy, const Tensor& rstd,
+                       const Quantised& out);
+
+/// The same from the rstd that forward kept: for backward.
+void rms_norm_requantise(Context& context, const Tensor& x, const Tensor& weight,
+                         const Tensor& rstd, const Tensor& y, const Quantised& out);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::rms_norm_forward)> rms_norm_forward{"rms_norm_forward",
                                                                   cpu::rms_norm_forward};
 inline const Op<decltype(cpu::rms_norm_backward)> rms_norm_backward{"rms_norm_backward",
                                                                     cpu::rms_norm_backward};
+inline const Op<decltype(cpu::rms_norm_quantise)> rms_norm_quantise{"rms_norm_quantise",
+                                                                    cpu::rms_norm_quantise};
+inline const Op<decltype(cpu::rms_norm_requantise)> rms_norm_requantise{"rms_norm_requantise",
+                                                                        cpu::rms_norm_requantise};
 
 }  // namespace tessera::kernels

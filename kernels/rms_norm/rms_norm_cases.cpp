@@ -111,7 +111,10 @@ CaseList cases_in_bf16(const Shape& s) {
 }
 }  // namespace
 
+void register_rms_norm_quantise_cases(CaseList& cases);  // rms_norm_quantise_cases.cpp
+
 void register_rms_norm_cases(CaseList& cases) {
+  register_rms_norm_quantise_cases(cases);
   for (const Shape& shape : {Shape{0, 8}, Shape{1, 3}, Shape{7, 33, 5}, Shape{130, 64},
                              Shape{3, 1536, 8}, Shape{2048, 7168}}) {
     cases.push_back(forward_case(shape, DType::F32, DType::F32));

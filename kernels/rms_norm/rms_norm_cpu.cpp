@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/rms_norm/rms_norm_contract.h"
 #include "kernels/vector_sum.h"
 
 namespace tessera::kernels::cpu {
@@ -43,11 +43,8 @@ void backward_row(const T* dy, const T* x, const T* weight, T rstd, std::int64_t
 void rms_norm_forward(Context&, const Tensor& x, const Tensor& weight, float eps, const Tensor& y,
                       const Tensor& rstd) {
   const char* where = "rms_norm_forward";
-  expect_shape(where, "x", x, {-1, -1});
+  contract::rms_norm_forward(where, x, weight, y, rstd);
   const std::int64_t rows = x.size(0), d = x.size(1);
-  expect_shape(where, "weight", weight, {d});
-  expect_shape(where, "y", y, {rows, d});
-  expect_shape(where, "rstd", rstd, {rows});
   with_float(where, "x", x, [&]<class T>(T) {
     const T* w = weight.data<T>();
     T* r = rstd.data<T>();
@@ -65,13 +62,8 @@ void rms_norm_backward(Context&, const Tensor& dy, const Tensor& x, const Tensor
                        const Tensor& rstd, bool accumulate, const Tensor& dx,
                        const Tensor& d_weight) {
   const char* where = "rms_norm_backward";
-  expect_shape(where, "dy", dy, {-1, -1});
+  contract::rms_norm_backward(where, dy, x, weight, rstd, dx, d_weight);
   const std::int64_t rows = dy.size(0), d = dy.size(1);
-  expect_shape(where, "x", x, {rows, d});
-  expect_shape(where, "weight", weight, {d});
-  expect_shape(where, "rstd", rstd, {rows});
-  expect_shape(where, "dx", dx, {rows, d});
-  expect_shape(where, "d_weight", d_weight, {d});
   if (rows == 0) return;
   // Chunks depend on the number of rows alone, so d_weight does not depend on that of threads.
   const std::int64_t per_chunk =

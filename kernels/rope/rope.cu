@@ -4,6 +4,7 @@
 #include "kernels/rope/rope.h"
 
 #include "kernels/cuda/pack.cuh"
+#include "kernels/rope/rope_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -85,11 +86,7 @@ __global__ void __launch_bounds__(256)
 
 void rope(Context& context, const Tensor& x, const Tensor& positions, const Tensor& cos,
           const Tensor& sin, bool inverse) {
-  require(x.rank() == 3 && x.size(2) % 2 == 0 && positions.numel() == x.size(0) &&
-              cos.rank() == 2 && sin.rank() == 2 && 2 * cos.size(1) == x.size(2) &&
-              sin.size(0) == cos.size(0) && sin.size(1) == cos.size(1),
-          "rope", "x {}, positions {}, cos {} and sin {} do not go together", x.describe(),
-          positions.describe(), cos.describe(), sin.describe());
+  contract::rope("rope", x, positions, cos, sin);
   if (x.numel() == 0) return;
   const Angles angles{cos.data<float>(), sin.data<float>(), cos.stride(0),
                       sin.stride(0),     cos.size(0),       inverse ? -1.0f : 1.0f};

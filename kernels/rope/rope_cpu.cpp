@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
+#include "kernels/rope/rope_contract.h"
 
 namespace tessera::kernels::cpu {
 
@@ -45,11 +46,7 @@ void rotate_all(const Tensor& x, const Tensor& positions, const Tensor& cos, con
 
 void rope(Context&, const Tensor& x, const Tensor& positions, const Tensor& cos, const Tensor& sin,
           bool inverse) {
-  require(x.rank() == 3 && x.size(2) % 2 == 0 && positions.numel() == x.size(0) &&
-              cos.rank() == 2 && sin.rank() == 2 && 2 * cos.size(1) == x.size(2) &&
-              sin.size(0) == cos.size(0) && sin.size(1) == cos.size(1),
-          "rope", "x {}, positions {}, cos {} and sin {} do not go together", x.describe(),
-          positions.describe(), cos.describe(), sin.describe());
+  contract::rope("rope", x, positions, cos, sin);
   const float sign = inverse ? -1.0f : 1.0f;
   if (x.dtype() == DType::F64) {
     rotate_all<double>(x, positions, cos, sin, sign);

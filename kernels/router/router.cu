@@ -5,6 +5,7 @@
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/cuda/select.cuh"
+#include "kernels/router/router_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -227,32 +228,14 @@ __global__ void __launch_bounds__(kMostWarps* kWarp) backward_kernel(const Backw
   for (int e = lane; e < experts; e += kWarp) d_logits[e] = scores[e] * (d[e] - along);
 }
 
-void check_operands(const char* where, const RouterConfig& config, const Tensor& scores,
-                    const Tensor& picks, const Tensor& weights) {
-  expect_shape(where, "scores", scores, {-1, -1});
-  const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  require(config.groups >= 1 && experts % config.groups == 0, where,
-          "{} experts cannot be split into {} equal groups", experts, config.groups);
-  require(config.kept_groups >= 1 && config.kept_groups <= config.groups, where,
-          "cannot keep {} of {} groups", config.kept_groups, config.groups);
-  const std::int64_t open =
-      config.transformers_masking ? experts : experts / config.groups * config.kept_groups;
-  require(config.top_k >= 1 && config.top_k <= open, where,
-          "cannot choose {} of {} experts in the groups kept", config.top_k, open);
-  expect_shape(where, "picks", picks, {tokens, config.top_k});
-  expect_dtype(where, "picks", picks, DType::I32);
-  expect_shape(where, "weights", weights, {tokens, config.top_k});
-}
 }  // namespace
 
 void router_forward(Context& context, const Tensor& logits, const Tensor& bias,
                     const RouterConfig& config, const Tensor& scores, const Tensor& picks,
                     const Tensor& weights) {
   const char* where = "router_forward";
-  check_operands(where, config, logits, picks, weights);
+  contract::router_forward(where, logits, bias, config, scores, picks, weights);
   const std::int64_t tokens = logits.size(0), experts = logits.size(1);
-  expect_shape(where, "bias", bias, {experts});
-  expect_shape(where, "scores", scores, {tokens, experts});
   if (tokens == 0) return;
   const GroupLayout layout(static_cast<int>(experts), config.groups);
   const std::int64_t words = forward_words(experts, config, layout);
@@ -281,10 +264,8 @@ void router_backward(Context& context, const Tensor& d_weights, const Tensor& d_
                      const Tensor& scores, const Tensor& picks, const RouterConfig& config,
                      const Tensor& d_logits) {
   const char* where = "router_backward";
-  check_operands(where, config, scores, picks, d_weights);
+  contract::router_backward(where, d_weights, d_scores, scores, picks, config, d_logits);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  if (d_scores) expect_shape(where, "d_scores", d_scores, {tokens, experts});
-  expect_shape(where, "d_logits", d_logits, {tokens, experts});
   if (tokens == 0) return;
   const Warps warps(where, experts * 4);
   const Backward operands{read_rows<float>(d_weights), read_rows<float>(d_scores),

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/router/router_contract.h"
 #include "kernels/top_k.h"
 #include "kernels/vector_math.h"
 
@@ -146,31 +146,13 @@ bool all_finite(const T* values, std::int64_t count) {
   return zero == T(0);
 }
 
-void check(const char* where, const RouterConfig& config, const Tensor& scores, const Tensor& picks,
-           const Tensor& weights) {
-  expect_shape(where, "scores", scores, {-1, -1});
-  const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  require(config.groups >= 1 && experts % config.groups == 0, where,
-          "{} experts cannot be split into {} equal groups", experts, config.groups);
-  require(config.kept_groups >= 1 && config.kept_groups <= config.groups, where,
-          "cannot keep {} of {} groups", config.kept_groups, config.groups);
-  const std::int64_t open =
-      config.transformers_masking ? experts : experts / config.groups * config.kept_groups;
-  require(config.top_k >= 1 && config.top_k <= open, where,
-          "cannot choose {} of {} experts in the groups kept", config.top_k, open);
-  expect_shape(where, "picks", picks, {tokens, config.top_k});
-  expect_dtype(where, "picks", picks, DType::I32);
-  expect_shape(where, "weights", weights, {tokens, config.top_k});
-}
 }  // namespace
 
 void router_forward(Context&, const Tensor& logits, const Tensor& bias, const RouterConfig& config,
                     const Tensor& scores, const Tensor& picks, const Tensor& weights) {
   const char* where = "router_forward";
-  check(where, config, logits, picks, weights);
+  contract::router_forward(where, logits, bias, config, scores, picks, weights);
   const std::int64_t tokens = logits.size(0), experts = logits.size(1);
-  expect_shape(where, "bias", bias, {experts});
-  expect_shape(where, "scores", scores, {tokens, experts});
   const float* b = bias.data<float>();
   require(all_finite(b, experts), where, "the selection bias of an expert is not finite");
   with_float(where, "logits", logits, [&]<class T>(T) {
@@ -203,10 +185,8 @@ void router_backward(Context&, const Tensor& d_weights, const Tensor& d_scores,
                      const Tensor& scores, const Tensor& picks, const RouterConfig& config,
                      const Tensor& d_logits) {
   const char* where = "router_backward";
-  check(where, config, scores, picks, d_weights);
+  contract::router_backward(where, d_weights, d_scores, scores, picks, config, d_logits);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
-  if (d_scores) expect_shape(where, "d_scores", d_scores, {tokens, experts});
-  expect_shape(where, "d_logits", d_logits, {tokens, experts});
   with_float(where, "scores", scores, [&]<class T>(T) {
     parallel_for(tokens, rows_per_piece(experts), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {

@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
+#include "kernels/swiglu/swiglu_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -97,32 +98,19 @@ dim3 weighted_block(std::int64_t packs) {
   return dim3(across, 256 / across);
 }
 
-const std::int32_t* live(const char* where, const Tensor& live_rows) {
-  if (!live_rows) return nullptr;
-  expect_shape(where, "live_rows", live_rows, {1});
-  return live_rows.data<std::int32_t>();
-}
-
-float* weights_pointer(const char* where, const char* name, const Tensor& weights,
-                       std::int64_t rows) {
-  if (!weights) return nullptr;
-  expect_shape(where, name, weights, {rows});
-  return weights.data<float>();
-}
-
-/// Checks gate_up (rows, 2 width) and one tensor (rows, width).
-void check_halves(const char* where, const Tensor& gate_up, const char* name, const Tensor& half) {
-  expect_shape(where, name, half, {-1, -1});
-  expect_shape(where, "gate_up", gate_up, {half.size(0), 2 * half.size(1)});
+/// Null where the tensor is absent.
+template <class T>
+T* pointer(const Tensor& tensor) {
+  return tensor ? tensor.data<T>() : nullptr;
 }
 }  // namespace
 
 void swiglu_forward(Context& context, const Tensor& gate_up, const Tensor& live_rows,
                     const Tensor& row_weights, const Tensor& y) {
   const char* where = "swiglu_forward";
-  check_halves(where, gate_up, "y", y);
-  const float* weights = weights_pointer(where, "row_weights", row_weights, y.size(0));
-  const std::int32_t* live_pointer = live(where, live_rows);
+  contract::swiglu_forward(where, gate_up, live_rows, row_weights, y);
+  const float* weights = pointer<float>(row_weights);
+  const auto* live_pointer = pointer<std::int32_t>(live_rows);
   const std::int64_t rows = y.size(0), width = y.size(1);
   if (y.numel() == 0) return;
   with_real(where, "gate_up", gate_up, [&]<class T>(T) {
@@ -143,14 +131,11 @@ void swiglu_backward(Context& context, const Tensor& dy, const Tensor& gate_up,
                      const Tensor& live_rows, const Tensor& row_weights, const Tensor& d_gate_up,
                      const Tensor& y, const Tensor& d_row_weights) {
   const char* where = "swiglu_backward";
-  check_halves(where, gate_up, "dy", dy);
-  check_halves(where, d_gate_up, "dy", dy);
-  const float* weights = weights_pointer(where, "row_weights", row_weights, dy.size(0));
-  float* d_weights = weights_pointer(where, "d_row_weights", d_row_weights, dy.size(0));
-  require(bool(row_weights) == bool(d_row_weights), where,
-          "row_weights and d_row_weights go together");
-  if (y) expect_shape(where, "y", y, {dy.size(0), dy.size(1)});
-  const std::int32_t* live_pointer = live(where, live_rows);
+  contract::swiglu_backward(where, dy, gate_up, live_rows, row_weights, d_gate_up, y,
+                            d_row_weights);
+  const float* weights = pointer<float>(row_weights);
+  float* d_weights = pointer<float>(d_row_weights);
+  const auto* live_pointer = pointer<std::int32_t>(live_rows);
   const std::int64_t rows = dy.size(0), width = dy.size(1);
   if (dy.numel() == 0) return;
   with_real(where, "dy", dy, [&]<class G>(G) {

@@ -109,7 +109,10 @@ Case on_gpu(Case the_case) {
 }
 }  // namespace
 
+void register_swiglu_quantise_cases(CaseList& cases);  // swiglu_quantise_cases.cpp
+
 void register_swiglu_cases(CaseList& cases) {
+  register_swiglu_quantise_cases(cases);
   for (const Shape& shape : {Shape{0, 8}, Shape{1, 1}, Shape{7, 33}, Shape{50, 704},
                              Shape{12, 40, 0}, Shape{12, 40, 5}, Shape{4096, 2048}}) {
     cases.push_back(forward_case(shape, DType::F32, DType::F32));

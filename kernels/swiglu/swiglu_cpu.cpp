@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "core/base/threads.h"
-#include "kernels/arguments.h"
+#include "kernels/quantise/quantise_strip.h"
+#include "kernels/swiglu/swiglu_contract.h"
 #include "kernels/vector_math.h"
 
 namespace tessera::kernels::cpu {
@@ -32,22 +33,6 @@ T backward_row(const T* dy, const T* gate, const T* up, T weight, std::int64_t w
     if constexpr (write_y) store(y[i], weight * (activated * u));
   }
   return dot;
-}
-
-std::int64_t live(const char* where, const Tensor& live_rows, std::int64_t rows) {
-  if (!live_rows) return rows;
-  expect_shape(where, "live_rows", live_rows, {1});
-  return std::clamp<std::int64_t>(*live_rows.data<std::int32_t>(), 0, rows);
-}
-
-/// Checks gate_up (rows, 2 width) and one tensor (rows, width).
-void check(const char* where, const Tensor& gate_up, const char* name, const Tensor& half) {
-  expect_shape(where, name, half, {-1, -1});
-  expect_shape(where, "gate_up", gate_up, {half.size(0), 2 * half.size(1)});
-}
-
-void check_weights(const char* where, std::int64_t rows, const Tensor& row_weights) {
-  if (row_weights) expect_shape(where, "row_weights", row_weights, {rows});
 }
 
 /// The weight of a row, in the type that gate_up has.
@@ -79,9 +64,8 @@ void backward_rows(const Tensor& dy, const Tensor& gate_up, std::int64_t rows,
 void swiglu_forward(Context&, const Tensor& gate_up, const Tensor& live_rows,
                     const Tensor& row_weights, const Tensor& y) {
   const char* where = "swiglu_forward";
-  check(where, gate_up, "y", y);
-  check_weights(where, y.size(0), row_weights);
-  const std::int64_t width = y.size(1), rows = live(where, live_rows, y.size(0));
+  contract::swiglu_forward(where, gate_up, live_rows, row_weights, y);
+  const std::int64_t width = y.size(1), rows = live(live_rows, y.size(0));
   with_float(where, "gate_up", gate_up, [&]<class T>(T) {
     with_output_of<T>(where, "y", y, [&]<class Y>(Y) {
       parallel_for(rows, rows_per_piece(width), [&](std::int64_t begin, std::int64_t end) {
@@ -98,14 +82,9 @@ void swiglu_backward(Context&, const Tensor& dy, const Tensor& gate_up, const Te
                      const Tensor& row_weights, const Tensor& d_gate_up, const Tensor& y,
                      const Tensor& d_row_weights) {
   const char* where = "swiglu_backward";
-  check(where, gate_up, "dy", dy);
-  check(where, d_gate_up, "dy", dy);
-  check_weights(where, dy.size(0), row_weights);
-  check_weights(where, dy.size(0), d_row_weights);
-  require(bool(row_weights) == bool(d_row_weights), where,
-          "row_weights and d_row_weights go together");
-  if (y) expect_shape(where, "y", y, {dy.size(0), dy.size(1)});
-  const std::int64_t rows = live(where, live_rows, dy.size(0));
+  contract::swiglu_backward(where, dy, gate_up, live_rows, row_weights, d_gate_up, y,
+                            d_row_weights);
+  const std::int64_t rows = live(live_rows, dy.size(0));
   with_float(where, "dy", dy, [&]<class T>(T) {
     with_output_of<T>(where, "d_gate_up", d_gate_up, [&]<class D>(D) {
       const auto run = [&]<class Y>(Y) {

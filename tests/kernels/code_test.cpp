@@ -106,7 +106,7 @@ TEST(CodeOfHopper, DecodingKeepsDescriptorsUniform) {
 }
 TEST(CodeOfHopper, ExpertProductsKeepDescriptorsUniform) {
   expect_good_code("grouped_product", 5);
-  expect_good_code("grouped_product_fp8", 8);
+  expect_good_code("product_fp8_sm90", 8);
 }
 
 }  // namespace

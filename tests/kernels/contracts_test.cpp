@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the contracts refuse, for the operations without a test file of their own.
+#include "kernels/adamw/adamw.h"
 #include "kernels/convert/convert.h"
 #include "kernels/embedding/embedding.h"
+#include "kernels/grouped_product/grouped_product.h"
+#include "kernels/permute/permute.h"
+#include "kernels/product_fp8/product_fp8.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/swiglu/swiglu.h"
 #include "tests/kernels/kernel_fixture.h"
@@ -84,6 +88,64 @@ TEST(Contracts, SwigluOfAKnownRow) {
   Context context;
   swiglu_forward(context, view(gate_up, {1, 4}), {}, {}, view(y, {1, 2}));
   expect_near(y, {0, std::log(3.0) * 0.75 * 2}, 1e-15);
+}
+
+// What one device alone had refused, and the other computed with.
+
+TEST(Contracts, DispatchNamesTheWrongNumberOfTokens) {
+  std::vector<std::int32_t> picks{0, 0}, offsets(2), row_of_slot(2), slot_of_row(128);
+  std::vector<std::int64_t> counts(1);
+  const Permutation p{view(counts), view(offsets), view(row_of_slot, {2, 1}), view(slot_of_row),
+                      kScaleTile};
+  Context context;
+  permute_plan(context, view(picks, {2, 1}), p);
+  Floats x(3 * 8), scales(128);
+  std::vector<f8e4m3> values(128 * 8);
+  const Quantised out{view(values, {128, 8}), view(scales, {1, 128}), {}, {}};
+  expect_error(
+      [&] {
+        permute_quantise(context, view(x, {3, 8}), p, out);
+      },
+      "expected x with 2 tokens");
+  permute_quantise(context, view(x).slice(0, 0, 16).reshape({2, 8}), p, out);
+}
+
+TEST(Contracts, AdamwThatQuantisesWritesBothLayouts) {
+  Floats weight(256), gradient(256), m(256), v(256), scales(1);
+  std::vector<double> scale{1};
+  std::vector<f8e4m3> values(256);
+  const QuantisedWeight one{view(values, {1, 16, 16}), view(scales, {1, 1, 1}), {}, {}};
+  Context context;
+  const auto cube = [](Floats& x) { return view(x, {1, 16, 16}); };
+  expect_error(
+      [&] {
+        adamw_quantise(context, {}, cube(gradient), view(scale), cube(weight), cube(m), cube(v),
+                       one);
+      },
+      "both layouts");
+}
+
+TEST(Contracts, RowsOfExpertsAreContiguous) {
+  Floats a(16), b(16), c(16);
+  std::vector<std::int32_t> offsets{0, 4};
+  Context context;
+  expect_error(
+      [&] {
+        grouped_product(context, view(a, {4, 4}).transpose(0, 1), view(b, {1, 4, 4}), view(offsets),
+                        view(c, {4, 4}));
+      },
+      "must be contiguous");
+}
+
+TEST(Contracts, TheLibrarysProductTakesE4M3) {
+  Floats a(256), c(256);
+  std::vector<f8e4m3> b(256);
+  Context context;
+  expect_error(
+      [&] {
+        library_product_fp8(context, view(a, {16, 16}), view(b, {16, 16}), view(c, {16, 16}));
+      },
+      "expected a of type F8E4M3");
 }
 
 }  // namespace

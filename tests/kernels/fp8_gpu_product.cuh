@@ -6,7 +6,7 @@
 #include <numeric>
 #include <random>
 
-#include "kernels/grouped_product/grouped_product_fp8_launch.h"
+#include "kernels/product_fp8/product_fp8_launch.h"
 #include "tests/kernels/fp8_gpu_quantise.cuh"
 
 namespace fp8_gpu {

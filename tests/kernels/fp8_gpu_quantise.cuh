@@ -6,7 +6,7 @@
 #include <bit>
 #include <string>
 
-#include "kernels/quantise/quantise_launch.h"
+#include "kernels/swiglu/swiglu_quantise_launch.h"
 #include "tests/kernels/fp8_gpu_support.cuh"
 
 namespace fp8_gpu {

@@ -143,6 +143,14 @@ TEST(Includes, are_found_however_they_are_written) {
   EXPECT_EQ(check_source("core/run/a.cpp", head + "#include <QString>\r\n").size(), 1u);
 }
 
+TEST(Kernels, check_shapes_in_contracts_alone) {
+  const std::string text =
+      "// SPDX-License-Identifier: MIT\n  expect_shape(where, \"x\", x, {-1, -1});\n";
+  EXPECT_TRUE(check_source("kernels/rope/rope_contract.h", text).empty());
+  EXPECT_EQ(check_source("kernels/rope/rope_cpu.cpp", text).size(), 1u);
+  EXPECT_EQ(check_source("kernels/rope/rope.cu", text).size(), 1u);
+}
+
 TEST(Sources, begin_with_the_licence_line) {
   EXPECT_TRUE(check_source("core/base/a.h", "// SPDX-License-Identifier: MIT\n").empty());
   EXPECT_TRUE(check_source("core/CMakeLists.txt", "# SPDX-License-Identifier: MIT\n").empty());

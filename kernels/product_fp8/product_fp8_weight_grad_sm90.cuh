@@ -11,7 +11,7 @@
 // neighbours each: half as many loads of scales, and results that are written 16 bytes at once.
 #pragma once
 
-#include "kernels/grouped_product/grouped_product_fp8.cuh"
+#include "kernels/product_fp8/product_fp8_sm90.cuh"
 #include "kernels/ptx/architecture.cuh"
 
 namespace tessera::kernels::cuda::grouped_fp8 {

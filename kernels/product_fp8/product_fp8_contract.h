@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The checks and sizes that CPU and GPU share.
+// What the operations of product_fp8.h refuse, on every device, and the sizes that follow from the
+// operands.
 #pragma once
 
 #include "kernels/arguments.h"
@@ -85,6 +86,17 @@ inline std::int64_t check_weight_grad(const char* where, const Quantised& dc, co
           db.describe());
   RowsProduct::check_offsets(where, offsets, db.size(0));
   return tokens;
+}
+
+/// a (m, k), b (n, k) and c (m, n).
+inline void check_library_product(const char* where, const Tensor& a, const Tensor& b,
+                                  const Tensor& c) {
+  expect_shape(where, "a", a, {-1, -1});
+  expect_shape(where, "b", b, {-1, a.size(1)});
+  expect_shape(where, "c", c, {a.size(0), b.size(0)});
+  expect_dtype(where, "a", a, DType::F8E4M3);
+  expect_dtype(where, "b", b, DType::F8E4M3);
+  for (const Tensor* one : {&a, &b, &c}) expect_contiguous(where, "operand", *one);
 }
 
 }  // namespace tessera::kernels::fp8

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Launchers of the FP8 expert products: tensor maps, tile widths, grids.
-#include "kernels/grouped_product/grouped_product_fp8_launch.h"
+#include "kernels/product_fp8/product_fp8_launch.h"
 
 #include <algorithm>
 
-#include "kernels/grouped_product/grouped_product_fp8_forward.cuh"
-#include "kernels/grouped_product/grouped_product_fp8_weight_grad.cuh"
+#include "kernels/product_fp8/product_fp8_forward_sm90.cuh"
+#include "kernels/product_fp8/product_fp8_weight_grad_sm90.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -46,7 +46,7 @@ CUtensorMap values_map(const void* data, int64_t outer, int64_t inner, int64_t s
                                  {static_cast<uint64_t>(stride)},
                                  {kTileK, static_cast<uint32_t>(rows)}, CU_TENSOR_MAP_SWIZZLE_128B);
 }
-// The same values with rows in the order that grouped_product_fp8_weight_grad.cuh has columns in;
+// The same values with rows in the order that product_fp8_weight_grad_sm90.cuh has columns in;
 // rows in multiples of 16.
 CUtensorMap shuffled_map(const void* data, int64_t outer, int64_t inner, int64_t stride, int rows) {
   const auto bytes = static_cast<uint64_t>(stride);

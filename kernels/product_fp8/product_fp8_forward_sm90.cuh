@@ -6,7 +6,7 @@
 // and BN / 2 the FP32 sums.
 #pragma once
 
-#include "kernels/grouped_product/grouped_product_fp8.cuh"
+#include "kernels/product_fp8/product_fp8_sm90.cuh"
 #include "kernels/ptx/architecture.cuh"
 
 namespace tessera::kernels::cuda::grouped_fp8 {

@@ -4,6 +4,8 @@
 // both layouts. Where a tile of the gradients would hold both gate and up (width not a multiple of
 // 128), backward goes through BF16 in memory.
 #include "kernels/quantise/quantise_operands.cuh"
+#include "kernels/swiglu/swiglu_contract.h"
+#include "kernels/swiglu/swiglu_quantise_launch.h"
 
 namespace tessera::kernels::cuda {
 
@@ -315,23 +317,14 @@ __global__ void __launch_bounds__(256)
   d_row_weights[row] = sum;
 }
 
-/// `kept` of (rows, width), checked; null pointers where absent.
-QuantisedHalves halves_of(const char* where, const kernels::QuantisedHalves& kept,
-                          std::int64_t rows, std::int64_t width) {
+/// Null pointers where `kept` is absent.
+QuantisedHalves halves_of(const kernels::QuantisedHalves& kept) {
   if (!kept.values) return {};
-  expect_shape(where, "kept values", kept.values, {2, rows, width});
-  expect_contiguous(where, "kept values", kept.values);
-  expect_shape(where, "kept scales", kept.scales, {2, scale_tiles(width), -1});
-  expect_contiguous(where, "kept scales", kept.scales);
-  require(kept.scales.size(2) >= rows, where, "expected scales of {} rows, got {}", rows,
-          kept.scales.describe());
   return {kept.values.data<f8e4m3>(), kept.scales.data<float>(), kept.scales.size(2)};
 }
 
-const float* weights_pointer(const char* where, const Tensor& row_weights, std::int64_t rows) {
-  if (!row_weights) return nullptr;
-  expect_shape(where, "row_weights", row_weights, {rows});
-  return row_weights.data<float>();
+const float* weights_pointer(const Tensor& row_weights) {
+  return row_weights ? row_weights.data<float>() : nullptr;
 }
 
 /// One half as a layout by rows.
@@ -372,19 +365,16 @@ void swiglu_quantise(Context& context, const Tensor& gate_up, const Tensor& live
                      const Tensor& row_weights, const Tensor& y,
                      const kernels::QuantisedHalves& kept, const Quantised& out) {
   const char* where = "swiglu_quantise";
-  expect_shape(where, "gate_up", gate_up, {-1, -1});
+  contract::swiglu_quantise(where, gate_up, live_rows, row_weights, y, kept, out);
   expect_dtype(where, "gate_up", gate_up, DType::BF16);
-  expect_contiguous(where, "gate_up", gate_up);
   const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
-  require(gate_up.size(1) % 2 == 0, where, "expected gate and up, got {}", gate_up.describe());
   if (y) {
-    expect_shape(where, "y", y, {rows, width});
     expect_dtype(where, "y", y, DType::BF16);
     expect_contiguous(where, "y", y);
   }
   e4m3::swiglu_quantise(stream_of(context), gate_up.raw(), rows, static_cast<int>(width),
-                        live_pointer(where, live_rows), weights_pointer(where, row_weights, rows),
-                        y ? y.raw() : nullptr, halves_of(where, kept, rows, width),
+                        live_pointer(live_rows), weights_pointer(row_weights),
+                        y ? y.raw() : nullptr, halves_of(kept),
                         layouts_of(where, out, rows, width));
 }
 TESSERA_CUDA_OPERATION(swiglu_quantise)
@@ -394,20 +384,16 @@ void swiglu_backward_quantise(Context& context, const Tensor& dy,
                               const Tensor& row_weights, const Quantised& d_gate_up,
                               const Quantised& y, const Tensor& d_row_weights) {
   const char* where = "swiglu_backward_quantise";
-  expect_shape(where, "dy", dy, {-1, -1});
+  contract::swiglu_backward_quantise(where, dy, kept, live_rows, row_weights, d_gate_up, y,
+                                     d_row_weights);
   expect_dtype(where, "dy", dy, DType::BF16);
-  expect_contiguous(where, "dy", dy);
-  require(bool(kept.values), where, "kept values are absent");
-  require(bool(row_weights) == bool(d_row_weights), where,
-          "row_weights and d_row_weights go together");
   const std::int64_t rows = dy.size(0), width = dy.size(1);
-  if (d_row_weights) expect_shape(where, "d_row_weights", d_row_weights, {rows});
   const Backward b{static_cast<const __nv_bfloat16*>(dy.raw()),
-                   halves_of(where, kept, rows, width),
+                   halves_of(kept),
                    rows,
                    static_cast<int>(width),
-                   live_pointer(where, live_rows),
-                   weights_pointer(where, row_weights, rows)};
+                   live_pointer(live_rows),
+                   weights_pointer(row_weights)};
   const QuantisedActivation to = layouts_of(where, d_gate_up, rows, 2 * width);
   const QuantisedActivation to_y = layouts_of(where, y, rows, width);
   if (rows == 0 || width == 0) return;

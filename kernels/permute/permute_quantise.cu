@@ -2,8 +2,9 @@
 // Quantisation fused with dispatch, of tokens and of the gradient of what experts make. A tile's
 // rows are rows in expert order; their tokens' rows are gathered, so that BF16 in expert order
 // never exists.
+#include "kernels/permute/permute_contract.h"
+#include "kernels/permute/tile_order.cuh"
 #include "kernels/quantise/quantise_operands.cuh"
-#include "kernels/quantise/tile_order.cuh"
 
 namespace tessera::kernels::cuda {
 
@@ -142,11 +143,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// With the order of tiles of `width` columns each of a matrix that has `cols`.
-Routes routes_of(Context& context, const char* where, const Permutation& p, const Quantised& out,
-                 std::int64_t cols, int width) {
-  require(!out.values_t || p.alignment % kScaleTile == 0, where,
-          "expected groups of rows in multiples of {}, got {}", kScaleTile, p.alignment);
-  expect_shape(where, "row_of_slot", p.row_of_slot, {-1, -1});
+Routes routes_of(Context& context, const char* where, const Permutation& p, std::int64_t cols,
+                 int width) {
   const std::int32_t* slots = p.slot_of_row.data<std::int32_t>();
   require(reinterpret_cast<std::uintptr_t>(slots) % 16 == 0, where,
           "expected slot_of_row at a multiple of 16 bytes");
@@ -173,13 +171,12 @@ const X* pointer(const Tensor& x) {
 void permute_quantise(Context& context, const Tensor& x, const Permutation& permutation,
                       const Quantised& out) {
   const char* where = "permute_quantise";
-  expect_shape(where, "x", x, {-1, -1});
-  const std::int64_t rows = permutation.slot_of_row.size(0), cols = x.size(1);
-  require(x.size(0) == permutation.row_of_slot.size(0), where, "expected x with {} tokens, got {}",
-          permutation.row_of_slot.size(0), x.describe());
+  const std::int64_t rows = permutation.slot_of_row.size(0);
+  contract::permute_quantise(where, x, permutation, out, rows);
+  const std::int64_t cols = x.size(1);
   const QuantisedActivation layouts = layouts_of(where, out, rows, cols);
   if (rows == 0 || cols == 0) return;
-  const Routes routes = routes_of(context, where, permutation, out, cols, kTile);
+  const Routes routes = routes_of(context, where, permutation, cols, kTile);
   with_type(where, "x", x, [&]<class X>(X) {
     permute_kernel<<<routes.order.blocks(), kThreads, 0, stream_of(context)>>>(
         pointer<X>(x), static_cast<int>(cols), routes, layouts);
@@ -191,14 +188,15 @@ TESSERA_CUDA_OPERATION(permute_quantise)
 void permute_tiles(Context& context, const Quantised& x, const Permutation& permutation,
                    const Quantised& out) {
   const char* where = "permute_tiles";
-  require(x.values && out.values, where, "values are absent");
+  const std::int64_t rows = permutation.slot_of_row.size(0);
+  contract::permute_tiles(where, x, permutation, out, rows);
   const Quantised by_rows{out.values, out.scales, {}, {}};
-  const std::int64_t rows = permutation.slot_of_row.size(0), cols = out.values.size(1);
+  const std::int64_t cols = out.values.size(1);
   const QuantisedActivation to = layouts_of(where, by_rows, rows, cols);
   const QuantisedActivation from =
       layouts_of(where, {x.values, x.scales, {}, {}}, permutation.row_of_slot.size(0), cols);
   if (rows == 0 || cols == 0) return;
-  const Routes routes = routes_of(context, where, permutation, by_rows, cols, kCopyColumns);
+  const Routes routes = routes_of(context, where, permutation, cols, kCopyColumns);
   const auto launch = [&]<class V>(V) {
     const TiledRows<V> p{static_cast<const V*>(from.values),
                          from.scales,

@@ -10,6 +10,7 @@
 #include "kernels/cuda/pack.cuh"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/quantise/quantise_operands.cuh"
+#include "kernels/rms_norm/rms_norm_contract.h"
 
 namespace tessera::kernels::cuda {
 
@@ -385,21 +386,13 @@ template <class X>
 Operands<device_t<X>> operands_of(const char* where, const Tensor& x, const Tensor& weight,
                                   float eps, const Tensor& y, const Tensor& copy,
                                   const Tensor& rstd, const Quantised& out) {
-  expect_shape(where, "x", x, {-1, -1});
+  contract::rms_norm_quantise(where, x, weight, y, copy, rstd, out);
   const std::int64_t rows = x.size(0), cols = x.size(1);
   constexpr std::int64_t kStep = 16 / sizeof(X);
   require(rows <= 1 || x.stride(0) % kStep == 0, where, "expected rows in multiples of {} elements",
           kStep);
-  expect_shape(where, "weight", weight, {cols});
-  expect_shape(where, "rstd", rstd, {rows});
-  if (y) {
-    expect_shape(where, "y", y, {rows, cols});
-    expect_contiguous(where, "y", y);
-  }
-  if (copy) {
-    expect_shape(where, "copy", copy, {rows, cols});
-    expect_contiguous(where, "copy", copy);
-  }
+  if (y) expect_contiguous(where, "y", y);
+  if (copy) expect_contiguous(where, "copy", copy);
   const Norm<device_t<X>> norm{device_data<X>(x),
                                weight.data<float>(),
                                rows > 1 ? x.stride(0) : cols,

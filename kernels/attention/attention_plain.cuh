@@ -13,7 +13,7 @@
 
 #include "core/base/cuda/element.cuh"
 
-namespace tessera::kernels::cuda::attention_simple {
+namespace tessera::kernels::cuda::attention_plain {
 
 constexpr int kThreads = 256;
 
@@ -325,4 +325,4 @@ __global__ void __launch_bounds__(kThreads) key_kernel(Backward<T> b) {
   }
 }
 
-}  // namespace tessera::kernels::cuda::attention_simple
+}  // namespace tessera::kernels::cuda::attention_plain
