@@ -145,7 +145,7 @@ TEST(Contracts, TheLibrarysProductTakesE4M3) {
       [&] {
         library_product_fp8(context, view(a, {16, 16}), view(b, {16, 16}), view(c, {16, 16}));
       },
-      "expected a of type F8E4M3");
+      "expected a of type F8_E4M3");
 }
 
 }  // namespace
