@@ -161,9 +161,8 @@ void look(const LookCommand& command) {
   make_paths_absolute(spec, folder_of(command.spec));
   data::LookOptions options = command.look;
   options.stop = &stop_on_signals();
-  data::DedupOptions dedup{.exact = spec.data.filters.deduplicate,
-                           .near = spec.data.filters.deduplicate_near,
-                           .memory_bytes = 64 << 20};
+  data::DedupOptions dedup = data_dedup(spec);
+  dedup.memory_bytes = 64 << 20;
   const auto sources = data::look(data_sources(spec), data_filters(spec), dedup, options);
   if (command.json) {
     std::printf("%s\n", data::to_json(sources).dump(1).c_str());

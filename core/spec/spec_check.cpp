@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/nearest_word.h"
@@ -37,6 +38,7 @@ class Checker {
     check_what_this_build_does();
     check_paths();
     check_rest();
+    check_filters();
     if (clean()) check_as_a_whole();
     return std::move(problems_);
   }
@@ -329,6 +331,26 @@ class Checker {
                "is not validated",
                spec_.validation.every_steps),
            "a share above 0, or validation.every_steps = 0");
+    }
+  }
+
+  /// Thresholds that are set, and do nothing while the filters are off.
+  void check_filters() {
+    const DataFilters& f = spec_.data.filters;
+    if (f.on) return;
+    const std::pair<const char*, const std::optional<double>*> thresholds[] = {
+        {"min_characters", &f.min_characters},
+        {"max_characters", &f.max_characters},
+        {"min_letters", &f.min_letters},
+        {"max_symbols", &f.max_symbols},
+        {"max_mean_word", &f.max_mean_word},
+        {"max_repeated_lines", &f.max_repeated_lines},
+        {"max_repeated_phrases", &f.max_repeated_phrases}};
+    for (const auto& [name, value] : thresholds) {
+      if (!value->has_value()) continue;
+      warn(std::string("data.filters.") + name,
+           "does nothing: data.filters.on is false, so that every document is kept",
+           "data.filters.on = true");
     }
   }
 

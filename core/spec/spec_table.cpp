@@ -166,7 +166,7 @@ const Schema& run_schema() {
   static const Schema s = schema<T>({
       key("name", &T::name, "begins the name of the run folder").shown(),
       key("preset", &T::preset, "the preset the spec started from; changes nothing"),
-      key("seed", &T::seed, "of the initial weights, the order of data and samples")
+      key("seed", &T::seed, "where random numbers begin: initial weights, order of data, samples")
           .to(9e15)
           .about("seed")
           .shown(),
@@ -191,8 +191,8 @@ const Schema& yarn_schema() {
           "rotations over the original length above which nothing changes")
           .above(0),
       key("beta_slow", &T::beta_slow, "rotations below which positions are interpolated").above(0),
-      key("mscale", &T::mscale, "of the rotary part's magnitude"),
-      key("mscale_all_dim", &T::mscale_all_dim, "of the softmax scale; 0 leaves it"),
+      key("mscale", &T::mscale, "scales the magnitude of the rotary part"),
+      key("mscale_all_dim", &T::mscale_all_dim, "scales the softmax; 0 leaves it as it is"),
   });
   return s;
 }
@@ -227,7 +227,8 @@ std::vector<Key> expert_keys() {
   using kernels::GroupScore;
   using kernels::Scoring;
   return {
-      key("first_k_dense_replace", &T::first_k_dense_replace, "first layers that are dense")
+      key("first_k_dense_replace", &T::first_k_dense_replace,
+          "how many of the first layers are dense")
           .in("layers")
           .about("dense-layer"),
       key("intermediate_size", &T::intermediate_size, "width of a dense feed-forward")
@@ -266,7 +267,8 @@ std::vector<Key> expert_keys() {
           .about("group-limit"),
       key("norm_topk_prob", &T::norm_topk_prob, "the weights of a token's experts sum to one")
           .about("gate"),
-      key("routed_scaling_factor", &T::routed_scaling_factor, "of the routed experts' sum")
+      key("routed_scaling_factor", &T::routed_scaling_factor,
+          "factor on the sum of the routed experts")
           .above(0)
           .about("gate"),
       key("transformers_group_masking", &T::transformers_group_masking,
@@ -305,7 +307,9 @@ const Schema& model_schema() {
                        "multi-token prediction modules: 0 or 1")
                        .to(1)
                        .about("mtp"));
-    keys.push_back(key("rms_norm_eps", &T::rms_norm_eps, "of RMSNorm").above(0).to(1));
+    keys.push_back(key("rms_norm_eps", &T::rms_norm_eps, "added to the mean square in RMSNorm")
+                       .above(0)
+                       .to(1));
     keys.push_back(
         key("initializer_range", &T::initializer_range, "standard deviation of initial weights")
             .to(10));
@@ -322,7 +326,7 @@ const Schema& tokenizer_schema() {
   using T = RunSpec::Tokenizer;
   static const Schema s = schema<T>({
       path("path", &T::path, "a SentencePiece model; empty trains one from the data"),
-      choice("kind", &T::kind, "of a trained tokenizer",
+      choice("kind", &T::kind, "how a tokenizer that is trained here cuts text",
              {{"unigram", TokenizerKind::Unigram}, {"bpe", TokenizerKind::Bpe}})
           .about("tokenizer"),
       key("vocab_size", &T::vocab_size, "pieces of a trained tokenizer")
@@ -331,7 +335,7 @@ const Schema& tokenizer_schema() {
           .about("vocabulary"),
       key("byte_fallback", &T::byte_fallback, "unknown characters become bytes")
           .about("byte-fallback"),
-      key("training_bytes", &T::training_bytes, "most text a tokenizer is trained from")
+      key("training_bytes", &T::training_bytes, "how much text a tokenizer is trained from at most")
           .in("bytes")
           .from(1)
           .to(1e12),
@@ -345,19 +349,23 @@ const Schema& filters_schema() {
     return key(name, m, help).to(1);
   };
   static const Schema s = schema<T>({
-      key("on", &T::on, "documents are filtered when shards are built").about("data-filter"),
-      key("deduplicate", &T::deduplicate, "of equal documents the first is kept")
+      key("on", &T::on,
+          "leaves out poor and repeated documents; off: every document that can be read is kept")
+          .about("data-filter"),
+      key("deduplicate", &T::deduplicate, "only the first of equal documents is kept")
           .about("deduplication"),
-      key("deduplicate_near", &T::deduplicate_near, "of nearly equal documents the first is kept")
+      key("deduplicate_near", &T::deduplicate_near,
+          "only the first of nearly equal documents is kept")
           .about("deduplication"),
-      key("min_characters", &T::min_characters, "least length; absent is the domain's own"),
-      key("max_characters", &T::max_characters, "most length; 0 is any"),
-      share("min_letters", &T::min_letters, "least share of letters among visible characters"),
-      share("max_symbols", &T::max_symbols, "most share of neither letters, digits nor space"),
-      key("max_mean_word", &T::max_mean_word, "most mean length of words").in("characters"),
-      share("max_repeated_lines", &T::max_repeated_lines, "most share of repeated lines"),
+      key("min_characters", &T::min_characters, "shortest document; absent is the domain's own"),
+      key("max_characters", &T::max_characters, "longest document; 0 is any"),
+      share("min_letters", &T::min_letters, "smallest share of letters among visible characters"),
+      share("max_symbols", &T::max_symbols,
+            "largest share of signs that are neither letters, digits nor space"),
+      key("max_mean_word", &T::max_mean_word, "largest mean length of words").in("characters"),
+      share("max_repeated_lines", &T::max_repeated_lines, "largest share of repeated lines"),
       share("max_repeated_phrases", &T::max_repeated_phrases,
-            "most share of words in repeated phrases"),
+            "largest share of words in repeated phrases"),
   });
   return s;
 }
@@ -374,12 +382,12 @@ const Schema& source_schema() {
   static const Schema s = schema<T>({
       key("name", &T::name, "unique; letters, digits, - and _").shown(),
       domain_key(),
-      paths("paths", &T::paths, "files and folders: text, JSONL, gzip, zstd").shown(),
+      paths("paths", &T::paths, "files, folders and patterns: text, JSON, gzip, zstd").shown(),
       key("weight", &T::weight, "share of the tokens, relative to the other sources")
           .to(1e9)
           .about("mixture")
           .shown(),
-      key("text_field", &T::text_field, "field of JSONL lines that holds the text"),
+      key("text_field", &T::text_field, "field of JSON objects that holds the text"),
   });
   return s;
 }
@@ -388,9 +396,11 @@ const Schema& data_schema() {
   using T = RunSpec::Data;
   static const Schema s = schema<T>({
       path("shards", &T::shards, "folder of token shards; empty is the run's own"),
-      key("held_out_fraction", &T::held_out_fraction, "documents kept for validation, per source")
+      key("held_out_fraction", &T::held_out_fraction,
+          "share of the documents of each source that is kept for validation")
           .to(0.5),
-      key("fim_rate", &T::fim_rate, "documents rearranged for fill-in-the-middle (PSM)")
+      key("fim_rate", &T::fim_rate,
+          "share of documents that are rearranged for fill-in-the-middle (PSM)")
           .to(1)
           .about("fim"),
       key("packing", &T::packing,
@@ -463,7 +473,8 @@ const Schema& stage_schema() {
           .to(kMostTokens)
           .about("batch-ramp"),
       learning_rate_key(),
-      key("bias_speed", &T::bias_speed, "of the experts' selection biases; 0 holds them")
+      key("bias_speed", &T::bias_speed,
+          "how far the experts' selection biases move in a step; 0 holds them")
           .to(10)
           .about("loss-free-balance"),
       choice("bias_rule", &T::bias_rule, "how the biases move",
@@ -500,10 +511,10 @@ const Schema& optimiser_schema() {
           .above(0)
           .to(1)
           .about("adamw"),
-      key("weight_decay", &T::weight_decay, "of weights, not of norms and biases")
+      key("weight_decay", &T::weight_decay, "how fast weights shrink; norms and biases do not")
           .to(10)
           .about("weight-decay"),
-      key("clip", &T::clip, "most the gradient norm may be; 0 is off").to(1e9).about("clip"),
+      key("clip", &T::clip, "largest norm of the gradient; 0 is off").to(1e9).about("clip"),
       choice("moments", &T::moments, "how the moments are stored",
              {{"f32", DType::F32}, {"bf16", DType::BF16}})
           .about("adamw"),
@@ -514,7 +525,7 @@ const Schema& optimiser_schema() {
 const Schema& precision_schema() {
   using T = RunSpec::Precision;
   static const Schema s = schema<T>({
-      choice("recipe", &T::recipe, "what the products of a layer are computed in",
+      choice("recipe", &T::recipe, "number formats of the products of a layer",
              {{"fp32", PrecisionRecipe::Fp32},
               {"bf16", PrecisionRecipe::Bf16},
               {"tensorwise", PrecisionRecipe::Tensorwise},
@@ -554,13 +565,13 @@ const Schema& checkpoint_schema() {
   static const Schema s = schema<T>({
       path("start_from", &T::start_from,
            "checkpoint whose weights the run begins with; empty is random"),
-      key("every_steps", &T::every_steps, "between checkpoints; 0 is none on the way")
+      key("every_steps", &T::every_steps, "steps between checkpoints; 0 is none on the way")
           .in("steps")
           .to(kMostSteps)
           .about("checkpoint")
           .shown(),
       key("keep", &T::keep, "newest checkpoints that are kept; 0 is all"),
-      key("on_finish", &T::on_finish, "one at the end"),
+      key("on_finish", &T::on_finish, "a checkpoint is written at the end"),
   });
   return s;
 }
@@ -568,7 +579,7 @@ const Schema& checkpoint_schema() {
 const Schema& validation_schema() {
   using T = RunSpec::Validation;
   static const Schema s = schema<T>({
-      key("every_steps", &T::every_steps, "between validations; 0 is none")
+      key("every_steps", &T::every_steps, "steps between validations; 0 is none")
           .in("steps")
           .to(kMostSteps)
           .about("validation-loss")
@@ -581,10 +592,12 @@ const Schema& validation_schema() {
 const Schema& samples_schema() {
   using T = RunSpec::Samples;
   static const Schema s = schema<T>({
-      key("every_steps", &T::every_steps, "between samples; 0 is none").in("steps").to(kMostSteps),
+      key("every_steps", &T::every_steps, "steps between samples; 0 is none")
+          .in("steps")
+          .to(kMostSteps),
       key("prompts", &T::prompts, "beginnings that are continued"),
-      key("tokens", &T::tokens, "most tokens of one sample").in("tokens").from(1),
-      key("temperature", &T::temperature, "0 takes the likeliest token")
+      key("tokens", &T::tokens, "how many tokens one sample has at most").in("tokens").from(1),
+      key("temperature", &T::temperature, "how boldly tokens are drawn; 0 takes the likeliest")
           .to(100)
           .about("temperature"),
   });
@@ -604,14 +617,16 @@ const Schema& events_schema() {
 const Schema& stability_schema() {
   using T = RunSpec::Stability;
   static const Schema s = schema<T>({
-      key("spike_window", &T::spike_window, "steps that tell the usual loss; 0 is off")
+      key("spike_window", &T::spike_window, "steps that the usual loss is taken from; 0 is off")
           .in("steps")
           .about("loss-spike"),
-      key("spike_factor", &T::spike_factor, "spreads above the usual loss that are a spike")
+      key("spike_factor", &T::spike_factor,
+          "a loss this many spreads above the usual one is a spike")
           .above(0)
           .to(1e9)
           .about("loss-spike"),
-      key("rollback", &T::rollback, "a spike goes back to the newest checkpoint").about("rollback"),
+      key("rollback", &T::rollback, "after a spike the run goes back to its newest checkpoint")
+          .about("rollback"),
       key("skip_steps", &T::skip_steps, "batches left out after a rollback").in("steps"),
       key("max_rollbacks", &T::max_rollbacks, "rollbacks to one checkpoint; then the run fails")
           .from(1)
@@ -628,9 +643,11 @@ const Schema& host_schema() {
           .shown(),
       key("address", &T::address, "alias of ssh, or partition of Slurm"),
       key("threads", &T::threads, "processor threads; 0 is every core").to(4096).in("threads"),
-      choice("device", &T::device, "what computes", {{"cpu", Device::Cpu}, {"cuda", Device::Cuda}})
+      choice("device", &T::device, "what computes: the processor or a GPU",
+             {{"cpu", Device::Cpu}, {"cuda", Device::Cuda}})
           .shown(),
-      key("cuda_graphs", &T::cuda_graphs, "on a GPU, micro-batches of equal shapes are one launch"),
+      key("cuda_graphs", &T::cuda_graphs,
+          "on a GPU, micro-batches of equal shape are launched as one"),
   });
   return s;
 }

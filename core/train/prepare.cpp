@@ -61,6 +61,12 @@ std::map<data::Domain, data::FilterOptions> data_filters(const RunSpec& spec) {
   return filters;
 }
 
+data::DedupOptions data_dedup(const RunSpec& spec) {
+  const DataFilters& filters = spec.data.filters;
+  return {.exact = filters.on && filters.deduplicate,
+          .near = filters.on && filters.deduplicate_near};
+}
+
 namespace {
 
 /// What the filters and the search for duplicates took; faults of the text are warned of.
@@ -291,8 +297,7 @@ data::BuildOptions Preparation::build_options() const {
   build.folder = shards_;
   build.tokenizer = data_.tokenizer;
   build.filters = data_filters(spec_);
-  build.dedup.exact = spec_.data.filters.deduplicate;
-  build.dedup.near = spec_.data.filters.deduplicate_near;
+  build.dedup = data_dedup(spec_);
   build.held_out = spec_.data.held_out_fraction;
   build.rebuild = options_.rebuild;
   build.progress = options_.progress;

@@ -54,5 +54,7 @@ Mixture validation_mixture(const RunSpec& spec, const data::Dataset& dataset, st
 std::vector<data::Source> data_sources(const RunSpec& spec);
 /// Its filters by domain.
 std::map<data::Domain, data::FilterOptions> data_filters(const RunSpec& spec);
+/// Which duplicates it leaves out: none where data.filters.on is false.
+data::DedupOptions data_dedup(const RunSpec& spec);
 
 }  // namespace tessera

@@ -244,6 +244,18 @@ TEST(SpecProblems, ValidationWithoutHeldOutTextIsAWarning) {
   EXPECT_EQ(problems_of("[data]\nheld_out_fraction = 0\n[validation]\nevery_steps = 0"), Lines());
 }
 
+TEST(SpecProblems, ThresholdsThatDoNothingAreWarnedOf) {
+  EXPECT_EQ(problems_of("[data.filters]\non = false\nmin_characters = 5\nmax_repeated_lines = 0.3"),
+            Lines({"run.toml:4: warning: data.filters.min_characters: does nothing: "
+                   "data.filters.on is false, so that every document is kept; expected "
+                   "data.filters.on = true",
+                   "run.toml:5: warning: data.filters.max_repeated_lines: does nothing: "
+                   "data.filters.on is false, so that every document is kept; expected "
+                   "data.filters.on = true"}));
+  EXPECT_EQ(problems_of("[data.filters]\nmin_characters = 5"), Lines());
+  EXPECT_EQ(problems_of("[data.filters]\non = false"), Lines());
+}
+
 TEST(SpecProblems, AHomeThatIsNotSetIsNamed) {
   const std::string home = std::getenv("HOME") ? std::getenv("HOME") : "";
   unsetenv("HOME");

@@ -210,6 +210,27 @@ TEST_F(Prepare, WhatWasDroppedIsToldOnce) {
   EXPECT_EQ(told_.find(text), told_.rfind(text));
 }
 
+/// The switch of the filters is one for all of them: where it is off, every document stays.
+TEST_F(Prepare, WithTheFiltersOffEveryDocumentIsKept) {
+  {
+    std::ofstream file(path_ / "b.jsonl");
+    for (int i = 0; i < 40; ++i) {
+      file << "{\"text\": \"The river ran past the old mill, and nobody counted the boats that "
+              "went by on that long and quiet day in the valley";
+      if (i >= 20) file << ", number " << i / 2;  // nearly the same, and each of them twice
+      file << ".\"}\n";
+    }
+  }
+  RunSpec s = spec();
+  s.data.filters.deduplicate = s.data.filters.deduplicate_near = true;
+  prepare(s, path_ / "filtered");
+  EXPECT_TRUE(told("source 'b': ")) << told_;
+  s.data.filters.on = false;
+  prepare(s, path_ / "run");
+  EXPECT_FALSE(told("left out")) << told_;
+  EXPECT_FALSE(told("dropped")) << told_;
+}
+
 TEST_F(Prepare, TheVocabularyReachedIsToldWhenSmaller) {
   RunSpec s = spec();
   s.tokenizer.vocab_size = s.model.vocab_size = 5000;
