@@ -30,16 +30,20 @@ std::string first_line(const fs::path& path) {
   return line;
 }
 
+/// What the system says of a process, from its state on; empty: there is none.
+std::istringstream stat_of(std::int64_t pid) {
+  const std::string stat = first_line(fmt::format("/proc/{}/stat", pid));
+  const auto name_end = stat.rfind(')');  // the name itself may hold anything
+  return std::istringstream(name_end == stat.npos ? "" : stat.substr(name_end + 1));
+}
+
 /// When a process started, in ticks after boot; 0: there is none, or it is dead but not yet waited
 /// for.
 std::int64_t start_ticks_of(std::int64_t pid) {
-  const std::string stat = first_line(fmt::format("/proc/{}/stat", pid));
-  const auto name_end = stat.rfind(')');  // the name itself may hold anything
-  if (name_end == stat.npos) return 0;
-  std::istringstream fields(stat.substr(name_end + 1));
+  std::istringstream fields = stat_of(pid);
   std::string state, skipped;
   fields >> state;
-  if (state == "Z" || state == "X") return 0;
+  if (state.empty() || state == "Z" || state == "X") return 0;
   for (int i = 0; i < 18; ++i) fields >> skipped;
   std::int64_t ticks = 0;
   fields >> ticks;
@@ -75,6 +79,12 @@ Liveness liveness_of(const ProcessId& process) {
 }
 
 namespace run_folder {
+
+bool is_suspended(const ProcessId& process) {
+  std::string state;
+  stat_of(process.pid) >> state;
+  return state == "T";
+}
 
 json process_to_json(const ProcessId& p) {
   return {{"pid", p.pid},

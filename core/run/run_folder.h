@@ -97,7 +97,7 @@ void record_exit(const RunFolder& folder, const ProcessId& process, int wait_sta
 
 struct RunStatus {
   RunState state = RunState::Draft;
-  std::string reason{};  ///< for people; set with Stopped, Failed and LostContact
+  std::string reason{};  ///< for people: why it ended, or does not go on
   int rank = -1;         ///< set with Failed: the rank that failed first
   std::int64_t step = -1, tokens = 0, total_steps = 0;
   double loss = kNotMeasured, validation_loss = kNotMeasured;

@@ -167,6 +167,11 @@ void judge(RunStatus& status, bool has_state, const fs::path& folder) {
   switch (liveness_of(*status.process)) {
     case Liveness::Alive:
       if (!has_state) status.state = RunState::Starting;
+      if (run_folder::is_suspended(*status.process)) {
+        status.reason =
+            fmt::format("its process is suspended, as by Ctrl+Z; `kill -CONT {}` lets it go on",
+                        status.process->pid);
+      }
       return;
     case Liveness::Dead:
       status.state = RunState::Failed;

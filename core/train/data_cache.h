@@ -31,7 +31,7 @@ struct CacheEntry {
 
 class DataCache {
  public:
-  static constexpr std::int64_t kMostBytes = std::int64_t{20} << 30;
+  static constexpr std::int64_t kMostBytes = 20'000'000'000;
 
   /// An empty folder: nothing is found and nothing kept. Above `most_bytes` the entries that were
   /// used longest ago go.

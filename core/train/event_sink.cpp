@@ -19,6 +19,30 @@ void set_aside(const std::filesystem::path& path) {
   }
   if (file >= 0) ::close(file);
 }
+/// What happened, for the log's file: whoever looks there for a step of the charts finds its spike,
+/// checkpoint or validation. Steps are those of the events. Empty: nothing to tell.
+std::string in_words(const EventBody& body) {
+  if (const auto* spike = std::get_if<SpikeEvent>(&body)) {
+    return fmt::format("loss spike at step {}: {:.4f}, where about {:.4f} is usual", spike->step,
+                       spike->loss, spike->usual);
+  }
+  if (const auto* back = std::get_if<RollbackEvent>(&body)) {
+    return fmt::format("rolled back to {} after step {}: {}", back->checkpoint, back->from_step,
+                       back->reason);
+  }
+  if (const auto* saved = std::get_if<CheckpointEvent>(&body)) {
+    return fmt::format("checkpoint {} ({:.1f} MiB)", saved->path,
+                       static_cast<double>(saved->bytes) / 1048576.0);
+  }
+  if (const auto* v = std::get_if<ValidationEvent>(&body); v && !v->sources.empty()) {
+    return v->step < 0 ? fmt::format("validation before the first step: {:.4f}", v->loss)
+                       : fmt::format("validation after step {}: {:.4f}", v->step, v->loss);
+  }
+  if (const auto* state = std::get_if<StateEvent>(&body)) {
+    return std::string(name_of(state->state)) + (state->reason.empty() ? "" : ": ") + state->reason;
+  }
+  return {};
+}
 }  // namespace
 
 EventSink::EventSink(const RunFolder& folder, std::function<void(const EventBody&)> listener)
@@ -40,6 +64,7 @@ EventSink::~EventSink() {
 void EventSink::emit(const EventBody& body) {
   const std::lock_guard lock(mutex_);
   writer_.append(body);
+  if (const std::string words = in_words(body); !words.empty()) log::info("{}", words);
   if (listener_) listener_(body);
 }
 

@@ -300,9 +300,12 @@ void RunLoop::report_step(const StepReport& r) {
   event.clip = r.optimiser.clip;
   event.seconds = r.seconds;
   event.tokens_per_second = tokens / r.seconds;
-  event.mfu = event.tokens_per_second *
-              training_flops_per_token(spec_.model, r.at.sequence_length) /
-              (peak_flops_ * static_cast<double>(ranks_.size()));
+  const double flops = event.tokens_per_second *
+                       training_flops_per_token(spec_.model, r.at.sequence_length) /
+                       static_cast<double>(ranks_.size());
+  // The machine can do what a step just did: the measurement was disturbed by other programs.
+  peak_flops_ = std::max(peak_flops_, flops);
+  event.mfu = flops / peak_flops_;
   event.memory_bytes = static_cast<std::int64_t>(trainer_->memory_bytes());
   event.bias_speed = r.at.bias_speed;
   event.mtp_lambda = r.at.mtp_lambda;

@@ -166,9 +166,17 @@ TEST_F(RunFolders, StatesComeFromEvidence) {
   EXPECT_EQ(status.process->pid, trainer);
   EXPECT_FALSE(status.can_resume);
 
-  // A stopped process is no dead one.
+  // A process that is suspended, as by Ctrl+Z, is no dead one, and it is told.
   ::kill(trainer, SIGSTOP);
-  EXPECT_EQ(status_of(folder).state, RunState::Running);
+  EXPECT_EQ(::waitpid(trainer, nullptr, WUNTRACED), trainer);
+  status = status_of(folder);
+  EXPECT_EQ(status.state, RunState::Running);
+  EXPECT_EQ(status.reason, fmt::format("its process is suspended, as by Ctrl+Z; `kill -CONT {}` "
+                                       "lets it go on",
+                                       trainer));
+  ::kill(trainer, SIGCONT);
+  EXPECT_EQ(::waitpid(trainer, nullptr, WCONTINUED), trainer);
+  EXPECT_EQ(status_of(folder).reason, "");
   ::kill(trainer, SIGKILL);
   const ProcessId process = *status.process;
   const int wait_status = test::wait_for(trainer);
