@@ -227,7 +227,7 @@ class ChartTest : public QObject {
     calm[800'000] = std::nanf("");
     metricOf(*history, Metric::GradNorm).assign(std::move(calm));
     Shown s(history);
-    QCOMPARE(s.panel.drawn().spikes, 1);
+    QCOMPARE(s.panel.drawn().spikes.size(), 1u);
     QCOMPARE(s.panel.drawn().missing, 1);
     // And the spike's own column has the line's colour at half its height.
     const QImage image = s.panel.grab().toImage();
@@ -400,6 +400,52 @@ class ChartTest : public QObject {
     QTest::keyClick(&s.panel, Qt::Key_Return);
     QCOMPARE(picked[1][1].toLongLong(), 1510);
     QVERIFY(!s.panel.accessibleDescription().isEmpty());
+  }
+
+  /// A pixel stands for a thousand steps here: a click at the ring of a spike, or on its mark,
+  /// means the one step of the spike, and what is read before the click is that step's value.
+  void aClickOnASpikePicksItsStep() {
+    auto history = makeHistory(500'000);
+    std::vector<float> calm(500'000, 2.0f);
+    for (std::size_t i = 0; i < calm.size(); ++i) calm[i] += 0.05f * std::sin(float(i));
+    calm[200'123] = 9;
+    metricOf(*history, Metric::GradNorm).assign(std::move(calm));
+    history->spikes.push_back(Event{0, 0, SpikeEvent{400'321, 7.6, 4.1, 0.1}});
+    Shown s(history);
+    QCOMPARE(s.panel.drawn().spikes.size(), 1u);
+    const QPoint tip = s.panel.drawn().spikes.front().at.toPoint();
+    for (const QPoint& off : {QPoint(0, 0), QPoint(3, 2), QPoint(-3, -2)}) {
+      moveMouse(s.panel, tip + off);
+      QVERIFY2(s.panel.readout().contains(QStringLiteral("9")), qPrintable(s.panel.readout()));
+      s.group.showPicked(QStringLiteral("run-a"), -1);
+      QTest::mouseClick(&s.panel, Qt::LeftButton, {}, tip + off);
+      QCOMPARE(s.group.pickedStep(), std::int64_t(200'123));
+    }
+    // The mark of a loss spike, in the strip below the plot and in the plot above it.
+    const int x = s.at(400'321, 2).x();
+    const int below = int(s.panel.drawn().plot.bottom()) + 6;
+    for (const QPoint& at : {QPoint(x + 4, below), QPoint(x - 3, s.middle().y())}) {
+      s.group.showPicked(QStringLiteral("run-a"), -1);
+      QTest::mouseClick(&s.panel, Qt::LeftButton, {}, at);
+      QCOMPARE(s.group.pickedStep(), std::int64_t(400'321));
+    }
+    // Further away the step under the mouse is picked.
+    const QPoint beside(x + 9, s.middle().y());
+    QTest::mouseClick(&s.panel, Qt::LeftButton, {}, beside);
+    const double under = s.panel.drawn().x.toValue(beside.x());
+    QVERIFY(std::abs(double(s.group.pickedStep()) - under) <= 1);
+  }
+
+  /// Where steps lie far apart, those beside a spike can be picked.
+  void stepsBesideASpikeCanBePicked() {
+    auto history = makeHistory(61);
+    setValue(*history, Metric::GradNorm, 30, 50);
+    history->spikes.push_back(Event{0, 0, SpikeEvent{30, 7.6, 4.1, 0.1}});
+    Shown s(history);
+    for (const std::int64_t step : {29, 30, 31}) {
+      QTest::mouseClick(&s.panel, Qt::LeftButton, {}, s.at(double(step), 5));
+      QCOMPARE(s.group.pickedStep(), step);
+    }
   }
 
   void movingTheCursorDrawsNoCurveAnew() {

@@ -74,7 +74,7 @@ class FlowLookTest : public QObject {
     const auto spikes = [&] {
       ChartPanel* loss = monitor->charts().grid().panel("loss");
       if (loss) loss->grab();
-      return loss && loss->drawn().spikes == 1;
+      return loss && loss->drawn().spikes.size() == 1;
     };
     QVERIFY(waitUntil(spikes));
     ChartPanel* loss = monitor->charts().grid().panel("loss");

@@ -19,6 +19,9 @@ using chart::XAxis;
 namespace {
 constexpr double kClick = 4;  ///< less movement than this is a click
 constexpr double kNear = 14;  ///< a line is lit from this far
+// From this far a mark is meant: in the plot less than in the strip of marks below it, so that the
+// steps beside a spike can be picked once they are some pixels apart.
+constexpr double kMarkInPlot = 4, kMarkBelow = 6, kTip = 6;
 }  // namespace
 
 const RunCurves* ChartPanel::primaryRun() const {
@@ -31,6 +34,64 @@ void ChartPanel::pickAt(double x) {
   if (!run) return;
   const std::int64_t step = run->stepNear(x, m_group.options().axis);
   if (step >= 0) m_group.pick(run->id(), step);
+}
+
+/// A pixel stands for many steps of a long run. Whoever points at the ring of a spike means the one
+/// step whose value lies in the ring.
+std::optional<ChartPanel::Marked> ChartPanel::tipAt(const QPointF& at) const {
+  const XAxis axis = m_group.options().axis;
+  std::optional<Marked> best;
+  double least = kTip;
+  for (const chart::DrawnTip& tip : m_drawn.spikes) {
+    const double distance = std::hypot(tip.at.x() - at.x(), tip.at.y() - at.y());
+    const auto line = std::find_if(lines().begin(), lines().end(), [&](const SceneLine& l) {
+      return l.run == tip.run && l.key == tip.key;
+    });
+    if (distance > least || line == lines().end()) continue;
+    const std::vector<double>& x = line->x->values(axis);
+    const std::vector<double>& steps = line->x->values(XAxis::Step);
+    const std::size_t rows = std::min(x.size(), line->values->size());
+    const auto first = line->x->rowAt(axis, m_drawn.x.toValue(tip.at.x() - 2));
+    double off = kTip;
+    for (auto i = static_cast<std::size_t>(std::max<std::int64_t>(first, 0));
+         i < rows && m_drawn.x.toPixel(x[i]) <= tip.at.x() + 2; ++i) {
+      const double y = m_drawn.y.toPixel(static_cast<double>(line->values->at(i)));
+      if (!(std::abs(y - tip.at.y()) < off)) continue;  // also for NaN
+      off = std::abs(y - tip.at.y());
+      best = {tip.run, std::llround(steps[i]), x[i]};
+      least = distance;
+    }
+  }
+  return best;
+}
+
+/// The spike that a point of the plot means, or what the strip below the plot marks there.
+std::optional<ChartPanel::Marked> ChartPanel::markedAt(const QPointF& at) const {
+  std::optional<Marked> best = tipAt(at);
+  if (best || !m_group.options().marks) return best;
+  const XAxis axis = m_group.options().axis;
+  const bool below = at.y() > m_drawn.plot.bottom();
+  double least = below ? kMarkBelow : kMarkInPlot;
+  for (const auto& run : m_group.runs()) {
+    if (m_group.runs().size() > 3 && run->id() != m_group.hovered()) continue;
+    for (const ChartMark& mark : run->marks()) {
+      if (!below && mark.kind != ChartMark::Kind::Spike) continue;
+      const double x = run->position(mark.step, axis);
+      const double distance = std::abs(m_drawn.x.toPixel(x) - at.x());
+      if (!(distance < least)) continue;
+      const std::int64_t step = run->stepNear(x, axis);
+      if (step < 0) continue;
+      least = distance;
+      best = {run->id(), step, run->position(step, axis)};
+    }
+  }
+  return best;
+}
+
+void ChartPanel::pickAt(const QPointF& at) {
+  const std::optional<Marked> marked = markedAt(at);
+  if (marked) return m_group.pick(marked->run, marked->step);
+  pickAt(m_drawn.x.toValue(at.x()));
 }
 
 void ChartPanel::mousePressEvent(QMouseEvent* event) {
@@ -72,7 +133,7 @@ void ChartPanel::mouseReleaseEvent(QMouseEvent* event) {
   m_last = event->position();
   if (was == Dragging::None) return;
   if (!m_moved) {
-    if (event->button() == Qt::LeftButton) pickAt(m_drawn.x.toValue(m_last.x()));
+    if (event->button() == Qt::LeftButton) pickAt(m_last);
   } else if (was == Dragging::Zoom) {
     finishZoomBox();
   }
@@ -171,8 +232,9 @@ void ChartPanel::hoverAt(const QPointF& at) {
     m_hoveredKey = lit;
     stale();
   }
-  m_group.setCursor(x);
-  m_group.setHovered(run);
+  const std::optional<Marked> marked = markedAt(at);
+  m_group.setCursor(marked ? marked->x : x);  // what is read is what a click picks
+  m_group.setHovered(marked ? marked->run : run);
 }
 
 void ChartPanel::leaveEvent(QEvent*) {

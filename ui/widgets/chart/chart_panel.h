@@ -4,7 +4,8 @@
 //
 // Mouse: drag zooms a box (or pans, as the group says; Shift swaps the two, the middle button
 // always pans), Ctrl+wheel zooms around the cursor, and so does the wheel alone once the panel has
-// the focus; Shift+wheel pans; a click picks the step; a double click shows everything again.
+// the focus; Shift+wheel pans; a click picks the step, and on the mark or the ring of a spike the
+// step of that spike; a double click shows everything again.
 // Keys: Left, Right move the cursor (Ctrl: by one logged step), Shift+Left, Right pan, + and -
 // zoom, 0 shows everything, Return picks the step, L switches the log axis, T shows the table, Menu
 // opens the menu.
@@ -110,7 +111,16 @@ class ChartPanel : public QWidget {
   Reading readingOf(const chart::SceneLine& line, double x) const;
   std::vector<Reading> readings() const;
   QString markTextAt(const QPointF& at) const;
+  /// A step of a run that is marked in the plot.
+  struct Marked {
+    QString run;
+    std::int64_t step = -1;
+    double x = 0;
+  };
+  std::optional<Marked> markedAt(const QPointF& at) const;
+  std::optional<Marked> tipAt(const QPointF& at) const;
   void hoverAt(const QPointF& at);
+  void pickAt(const QPointF& at);
   void pickAt(double x);
   const RunCurves* primaryRun() const;
   void moveCursor(int direction, bool byRow);

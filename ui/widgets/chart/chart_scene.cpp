@@ -18,7 +18,7 @@ namespace tessera::ui::chart {
 namespace {
 constexpr double kTop = 10, kRight = 12, kMarks = 12, kLabel = 18;
 constexpr std::size_t kFewLines = 8;  ///< with more, bands would hide each other
-constexpr int kMostSigns = 160;
+constexpr std::size_t kMostSigns = 160;
 
 /// Neighbouring columns of pixels, not rows that lie further apart.
 constexpr float kNext = 1.001f;
@@ -480,7 +480,7 @@ class Drawer {
     const QRect plot = plotPixels();
     const double at = (plot.left() + double(x)) / m_ratio;
     if (at < m_drawn.plot.left() || at > m_drawn.plot.right()) return;
-    m_tips.push_back({QPointF(at, y / m_ratio), prominence, p.line->color});
+    m_tips.push_back({QPointF(at, y / m_ratio), prominence, p.line});
   }
 
   void drawDots() {
@@ -504,10 +504,10 @@ class Drawer {
                      [](const Tip& a, const Tip& b) { return a.prominence > b.prominence; });
     m_painter.setBrush(Qt::NoBrush);
     for (const Tip& tip : m_tips) {
-      if (m_drawn.spikes >= kMostSigns) break;
-      m_painter.setPen(QPen(tip.color, 1.5));
+      if (m_drawn.spikes.size() >= kMostSigns) break;
+      m_painter.setPen(QPen(tip.line->color, 1.5));
       m_painter.drawEllipse(tip.at, 4, 4);
-      ++m_drawn.spikes;
+      m_drawn.spikes.push_back({tip.at, tip.line->run, tip.line->key});
     }
     for (const Prepared& p : m_lines) drawMissing(p);
     drawOutside();
@@ -586,7 +586,7 @@ class Drawer {
   struct Tip {
     QPointF at;
     double prominence;
-    QColor color;
+    const SceneLine* line;
   };
   const Scene& m_scene;
   QImage& m_image;

@@ -51,6 +51,12 @@ struct Scene {
   double labels = 56;  ///< width of the y axis's labels, a guess: that of the last drawing
 };
 
+/// A ring at the tip of a spike.
+struct DrawnTip {
+  QPointF at;
+  QString run, key;  ///< of its line
+};
+
 /// What was drawn where, for the mouse, the cursor and tests.
 struct Drawn {
   QRectF plot;  ///< device-independent pixels
@@ -58,7 +64,7 @@ struct Drawn {
   bool any = false;               ///< some value is in view
   bool fellBackToLinear = false;  ///< a log axis was asked for and no value is above 0
   int missing = 0;                ///< columns marked for NaN or infinity
-  int spikes = 0;                 ///< tips marked
+  std::vector<DrawnTip> spikes;   ///< tips marked
   int above = 0, below = 0;       ///< columns with values outside the axis
 };
 
