@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The window around the pages: going to places, docks, palette, banners, session.
 #include <QComboBox>
+#include <QCursor>
 #include <QDialog>
 #include <QDir>
+#include <QEnterEvent>
 #include <QFile>
 #include <QFileInfo>
 #include <QLineEdit>
@@ -14,6 +16,7 @@
 #include <QPushButton>
 #include <QStatusBar>
 #include <QTableView>
+#include <QTimer>
 #include <QToolButton>
 #include <QUndoStack>
 
@@ -258,6 +261,82 @@ class ShellTest : public QObject {
             toast->geometry().intersects(QRect(logs->mapTo(&window, QPoint()), logs->size())));
     QVERIFY(test::click(test::button(toast, QStringLiteral("Undo"))));
     QVERIFY(undone);
+  }
+
+  /// What one types into stays in sight, and can be clicked, while a toast is up.
+  void aToastLeavesFieldsFree() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    window.open({QStringLiteral("chat"), {}, {}});
+    auto* field = window.page(QStringLiteral("chat"))->findChild<QPlainTextEdit*>();
+    for (auto* one : window.page(QStringLiteral("chat"))->findChildren<QPlainTextEdit*>()) {
+      if (one->accessibleName() == QLatin1String("Message")) field = one;
+    }
+    QVERIFY(field && field->isVisible());
+    bool undone = false;
+    window.toast(QStringLiteral("Exported"), [&] { undone = true; });
+    QWidget* bar = field->parentWidget();
+    const auto placeOf = [&](QWidget* w) { return QRect(w->mapTo(&window, QPoint()), w->size()); };
+    Toast& toast = window.toastLine();
+    QVERIFY(toast.isVisible());
+    QVERIFY(!toast.geometry().intersects(placeOf(bar)));
+    QVERIFY(test::click(field));
+    QVERIFY(test::typeInto(field, QStringLiteral("one")));
+    for (int i = 0; i < 5; ++i) QTest::keyClick(field, Qt::Key_Return, Qt::ShiftModifier);
+    QVERIFY(test::waitUntil([&] { return !toast.geometry().intersects(placeOf(bar)); }));
+    QVERIFY(test::click(toast.undoButton()));
+    QVERIFY(undone);
+  }
+
+  /// A banner stays until it is closed: it lies above what is typed into too, also where the page
+  /// is opened while it is up, and a toast does not hide it.
+  void aBannerLeavesTheComposerFree() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    window.notify(QStringLiteral("info"), QStringLiteral("demo finished"));
+    window.open({QStringLiteral("chat"), {}, {}});
+    QPlainTextEdit* field = nullptr;
+    for (auto* one : window.page(QStringLiteral("chat"))->findChildren<QPlainTextEdit*>()) {
+      if (one->accessibleName() == QLatin1String("Message")) field = one;
+    }
+    QVERIFY(field);
+    const auto placeOf = [&](QWidget* w) { return QRect(w->mapTo(&window, QPoint()), w->size()); };
+    const auto apart = [&](QWidget* a, QWidget* b) { return !placeOf(a).intersects(placeOf(b)); };
+    Banner* banner = window.banners().front();
+    QVERIFY(test::waitUntil([&] { return apart(banner, field->parentWidget()); }));
+    QVERIFY(test::click(field));
+    window.toast(QStringLiteral("Saved"));
+    QVERIFY(apart(&window.toastLine(), banner));
+    QVERIFY(apart(&window.toastLine(), field));
+    window.open({QStringLiteral("hosts"), {}, {}});
+    const int foot = window.height() - placeOf(banner).bottom();
+    QVERIFY(test::waitUntil([&] { return window.height() - placeOf(banner).bottom() < foot; }));
+  }
+
+  /// A pointer that rests where the toast comes up does not keep it; one that moves there does.
+  void aToastGoesUnderAPointerThatRests() {
+    const test::TemporaryHome home;
+    Started studio;
+    MainWindow& window = studio.window();
+    Toast& toast = window.toastLine();
+    window.toast(QStringLiteral("Exported"));
+    const QPoint middle = toast.geometry().center();
+    toast.dismiss();
+    QCursor::setPos(window.mapToGlobal(middle));
+    QTest::qWait(50);
+    window.toast(QStringLiteral("Exported"));
+    auto* timer = toast.findChild<QTimer*>();
+    QVERIFY(timer && timer->isActive());
+    const QPointF in(toast.rect().center()), on(toast.mapToGlobal(toast.rect().center()));
+    QEnterEvent enter(in, in, on);
+    QApplication::sendEvent(&toast, &enter);
+    QVERIFY(timer->isActive());
+    QMouseEvent move(QEvent::MouseMove, in + QPointF(4, 0), on + QPointF(4, 0), Qt::NoButton,
+                     Qt::NoButton, {});
+    QApplication::sendEvent(&toast, &move);
+    QVERIFY(!timer->isActive());
   }
 
   void bannersStayUntilClosedAndDoNotPileUp() {

@@ -5,8 +5,10 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/shell/kept_clear.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/banner.h"
+#include "ui/widgets/keeps_toasts_off.h"
 
 namespace tessera::ui {
 
@@ -18,6 +20,7 @@ constexpr int kMostWidth = 760;
 BannerStack::BannerStack(QWidget* over) : QWidget(over), m_box(new QVBoxLayout(this)) {
   m_box->setContentsMargins(0, 0, 0, 0);
   m_box->setSpacing(theme::kHalf);
+  setProperty(kKeepsToastsOff, true);  // a toast does not hide what failed
   over->installEventFilter(this);
   hide();
 }
@@ -58,7 +61,8 @@ void BannerStack::place() {
   m_box->activate();
   const int height = m_box->hasHeightForWidth() ? m_box->totalHeightForWidth(width)
                                                 : m_box->totalSizeHint().height();
-  setGeometry((room.width() - width) / 2, room.height() - height - theme::kGrid, width, height);
+  const QRect at((room.width() - width) / 2, room.height() - height - theme::kGrid, width, height);
+  setGeometry(movedAbove(at, keptClear(*parentWidget(), *this, false), room));
 }
 
 bool BannerStack::event(QEvent* event) {
@@ -67,7 +71,8 @@ bool BannerStack::event(QEvent* event) {
 }
 
 bool BannerStack::eventFilter(QObject* watched, QEvent* event) {
-  if (watched == parentWidget() && event->type() == QEvent::Resize && !isHidden()) place();
+  const bool moved = event->type() == QEvent::Resize || event->type() == QEvent::Move;
+  if (moved && !isHidden()) place();
   return QWidget::eventFilter(watched, event);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // BannerStack: the lines that say what failed, laid over the lower end of the page. They do not
-// push it: what is under the pointer stays there.
+// push it: what is under the pointer stays there. They lie above what the page keeps clear
+// (ui/widgets/keeps_toasts_off.h).
 #pragma once
 
 #include <QWidget>
@@ -21,6 +22,8 @@ class BannerStack : public QWidget {
   void add(Banner* banner);
   /// Oldest first, hidden ones included.
   std::vector<Banner*> banners() const;
+  /// To be called when another page is shown below: above what it keeps clear.
+  void place();
 
  protected:
   bool event(QEvent* event) override;
@@ -29,7 +32,6 @@ class BannerStack : public QWidget {
  private:
   void remove(Banner* banner);
   void trim();
-  void place();
   QVBoxLayout* m_box;
 };
 

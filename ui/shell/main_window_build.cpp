@@ -55,6 +55,9 @@ void MainWindow::buildCentre() {
   m_stack = new QStackedWidget;
   box->addWidget(m_stack, 1);
   m_banners = new BannerStack(centre);
+  // Once the page has its places.
+  connect(m_stack, &QStackedWidget::currentChanged, m_banners, &BannerStack::place,
+          Qt::QueuedConnection);
   setCentralWidget(centre);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ui/shell/toast.h"
 
+#include <QCursor>
 #include <QEvent>
 #include <QHBoxLayout>
 #include <QPainter>
@@ -8,6 +9,7 @@
 #include <QTimer>
 #include <QToolButton>
 
+#include "ui/shell/kept_clear.h"
 #include "ui/widgets/controls.h"
 
 namespace tessera::ui {
@@ -24,6 +26,8 @@ Toast::Toast(QWidget* over)
   setObjectName(QStringLiteral("toast"));
   auto* row = new QHBoxLayout(this);
   row->setContentsMargins(2 * theme::kGrid, theme::kHalf + 2, theme::kGrid, theme::kHalf + 2);
+  m_text->setAttribute(Qt::WA_TransparentForMouseEvents);  // moves over it are this line's
+  setMouseTracking(true);
   row->addWidget(m_text, 1);
   row->addWidget(m_undo);
   auto* close = iconButton(QStringLiteral("close"), tr("Close"));
@@ -64,6 +68,7 @@ void Toast::showNext() {
   m_text->setText(m_shown.text);
   m_undo->setVisible(static_cast<bool>(m_shown.undo));
   setAccessibleName(m_shown.text);
+  m_pointer = QCursor::pos();
   place();
   show();
   raise();
@@ -74,20 +79,27 @@ void Toast::place() {
   const QRect room = parentWidget()->rect();
   const int width = std::min(sizeHint().width() + theme::kGrid, room.width() - 4 * theme::kGrid);
   const int height = sizeHint().height();
-  setGeometry((room.width() - width) / 2, room.height() - height - 2 * theme::kGrid, width, height);
+  const QRect at((room.width() - width) / 2, room.height() - height - 2 * theme::kGrid, width,
+                 height);
+  setGeometry(movedAbove(at, keptClear(*parentWidget(), *this, true), room));
 }
 
 bool Toast::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Resize && isVisible()) place();
   if (watched == parentWidget() && isVisible()) {
-    if (event->type() == QEvent::Resize) place();
     // A dock or a banner that is shown later would lie over it, and over its Undo.
     if (event->type() == QEvent::ChildAdded || event->type() == QEvent::LayoutRequest) raise();
   }
   return QFrame::eventFilter(watched, event);
 }
 
+/// A pointer that rests where the line comes up, in a field that is typed into, say, reads nothing:
+/// only one that moves keeps the line.
 void Toast::enterEvent(QEnterEvent*) {
-  m_timer->stop();  // it is being read
+  if (QCursor::pos() != m_pointer) m_timer->stop();
+}
+void Toast::mouseMoveEvent(QMouseEvent*) {
+  m_timer->stop();
 }
 void Toast::leaveEvent(QEvent*) {
   if (isVisible()) m_timer->start(kSecondsMs);

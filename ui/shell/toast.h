@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Toast: a line at the bottom of the window that goes by itself, with Undo where there is something
-// to undo. The next waits until it is gone, so that none is missed.
+// to undo. The next waits until it is gone, so that none is missed. It lies above what one types
+// into: a text field with the focus, and every widget with the property kKeepsToastsOff.
 #pragma once
 
 #include <QFrame>
@@ -27,6 +28,7 @@ class Toast : public QFrame {
   bool eventFilter(QObject* watched, QEvent* event) override;
   void enterEvent(QEnterEvent* event) override;
   void leaveEvent(QEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
 
  private:
@@ -41,6 +43,7 @@ class Toast : public QFrame {
   TextLabel* m_text;
   QPushButton* m_undo;
   QTimer* m_timer;
+  QPoint m_pointer;  ///< where it was when the line came up
 };
 
 }  // namespace tessera::ui

@@ -12,6 +12,7 @@
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/keeps_toasts_off.h"
 #include "ui/widgets/numbers.h"
 
 namespace tessera::ui {
@@ -30,6 +31,7 @@ void ContextMeter::setUnknown(const QString& reason) {
   setUse(0, m_of);
   m_unknown = reason;
   setToolTip(reason);
+  setAccessibleName(text());
   update();
 }
 
@@ -79,6 +81,7 @@ Composer::Composer(QWidget* parent)
       m_meter(new ContextMeter(this)),
       m_speed(new TextLabel({}, theme::TextSize::Caption, this)),
       m_hint(new ElidedLabel(tr("Enter sends · Shift+Enter begins a line"), this)) {
+  setProperty(kKeepsToastsOff, true);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(theme::kGrid, theme::kHalf, theme::kGrid, theme::kGrid);
   layout->setSpacing(theme::kHalf);

@@ -19,6 +19,7 @@ class ContextMeter : public QWidget {
   explicit ContextMeter(QWidget* parent = nullptr);
   void setUse(int used, int of);           ///< tokens; of 0: unknown
   void setUnknown(const QString& reason);  ///< why the tokens could not be counted
+  QString text() const;                    ///< the words beside the bar
   QSize sizeHint() const override;
   QSize minimumSizeHint() const override { return sizeHint(); }
 
@@ -26,7 +27,6 @@ class ContextMeter : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 
  private:
-  QString text() const;
   int m_used = 0, m_of = 0;
   QString m_unknown;
 };
