@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_widgets
 // Colours that can be read, maps that rise evenly, digits of equal width.
+#include <QtTest/qtestspontaneevent.h>
 #include <QChart>
+#include <QComboBox>
 #include <QDir>
 #include <QFontMetricsF>
+#include <QLineEdit>
 #include <QLineSeries>
 #include <QPainter>
+#include <QScrollArea>
+#include <QScrollBar>
+#include <QSpinBox>
+#include <QVBoxLayout>
 #include <QValueAxis>
+#include <QWheelEvent>
 
 #include "core/config/paths.h"
 #include "tests/ui/harness.h"
@@ -177,6 +185,53 @@ class ThemeTest : public QObject {
       QVERIFY(theme::contrast(axis->labelsColor(), theme::colors().raised) >= 4.5);
     }
     theme::apply(test::application(), theme::Scheme::Light);
+  }
+
+  /// A box that passes under the pointer while a page is scrolled keeps its value, and the page
+  /// scrolls on; one that has the focus turns with the wheel.
+  void theWheelScrollsThePageAndNotItsBoxes() {
+    theme::apply(test::application(), theme::Scheme::Light);
+    QScrollArea page;
+    auto* content = new QWidget;
+    auto* column = new QVBoxLayout(content);
+    auto* choice = new QComboBox;
+    choice->addItems(
+        {QStringLiteral("warmup"), QStringLiteral("constant"), QStringLiteral("rest")});
+    choice->setCurrentIndex(1);
+    auto* whole = new QSpinBox;
+    auto* real = new QDoubleSpinBox;
+    for (QWidget* box : std::initializer_list<QWidget*>{choice, whole, real}) {
+      column->addWidget(box);
+    }
+    whole->setValue(5);
+    real->setValue(5);
+    content->setMinimumHeight(3000);
+    page.setWidget(content);
+    page.setWidgetResizable(true);
+    QVERIFY(test::show(page, QSize(300, 300)));
+    page.setFocus();
+    const auto wheel = [](QWidget* over) {
+      QWheelEvent event(over->rect().center(), over->mapToGlobal(over->rect().center()), {},
+                        {0, -120}, Qt::NoButton, {}, Qt::NoScrollPhase, false);
+      QSpontaneKeyEvent::setSpontaneous(&event);  // as of a mouse: only such go on to parents
+      test::application().notify(over, &event);
+    };
+    for (QWidget* box : std::initializer_list<QWidget*>{choice, whole, real}) {
+      QVERIFY(!(box->focusPolicy() & Qt::WheelFocus & ~Qt::StrongFocus));
+      page.verticalScrollBar()->setValue(0);
+      wheel(box);
+      if (auto* line = box->findChild<QLineEdit*>()) wheel(line);
+      QVERIFY(page.verticalScrollBar()->value() > 0);
+    }
+    QCOMPARE(choice->currentIndex(), 1);
+    QCOMPARE(whole->value(), 5);
+    QCOMPARE(real->value(), 5.0);
+    page.verticalScrollBar()->setValue(0);
+    page.activateWindow();
+    whole->setFocus();
+    QTRY_VERIFY(whole->hasFocus());
+    wheel(whole);
+    QCOMPARE(whole->value(), 4);
   }
 };
 

@@ -2,6 +2,9 @@
 #include "ui/theme/style.h"
 
 #include <QAbstractButton>
+#include <QAbstractSpinBox>
+#include <QComboBox>
+#include <QEvent>
 #include <QFrame>
 #include <QPainter>
 #include <QPainterPath>
@@ -231,6 +234,20 @@ void StudioStyle::polish(QWidget* widget) {
   if (frame && isPopup(widget) && frame->frameShape() == QFrame::NoFrame) {
     frame->setFrameShape(QFrame::StyledPanel);
   }
+  if (qobject_cast<QComboBox*>(widget) || qobject_cast<QAbstractSpinBox*>(widget)) {
+    if (widget->focusPolicy() == Qt::WheelFocus) widget->setFocusPolicy(Qt::StrongFocus);
+    widget->installEventFilter(this);
+  }
+}
+
+/// Whoever turns the wheel over a page scrolls it: a box that happens to pass under the pointer
+/// keeps its value, unless it has the focus.
+bool StudioStyle::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::Wheel && !static_cast<QWidget*>(watched)->hasFocus()) {
+    event->ignore();  // it is offered to the parents then
+    return true;
+  }
+  return QProxyStyle::eventFilter(watched, event);
 }
 
 bool StudioStyle::drawFrame(PrimitiveElement element, const QStyleOption& option, QPainter& painter,
@@ -315,6 +332,16 @@ void StudioStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* op
   }
 }
 
+/// With an ellipsis where the text of a box has no room; Qt 6.4 cuts it off.
+QStyleOptionComboBox StudioStyle::elided(const QStyleOptionComboBox& option,
+                                         const QWidget* widget) const {
+  QStyleOptionComboBox shown(option);
+  int room = subControlRect(CC_ComboBox, &option, SC_ComboBoxEditField, widget).width() - 2;
+  if (!option.currentIcon.isNull()) room -= option.iconSize.width() + 4;
+  shown.currentText = option.fontMetrics.elidedText(option.currentText, Qt::ElideRight, room);
+  return shown;
+}
+
 void StudioStyle::drawControl(ControlElement element, const QStyleOption* option, QPainter* painter,
                               const QWidget* widget) const {
   const Colors& c = colors();
@@ -343,6 +370,12 @@ void StudioStyle::drawControl(ControlElement element, const QStyleOption* option
     case CE_ProgressBar:
       if (const auto* bar = qstyleoption_cast<const QStyleOptionProgressBar*>(option)) {
         return drawProgress(*bar, *painter);
+      }
+      break;
+    case CE_ComboBoxLabel:
+      if (const auto* box = qstyleoption_cast<const QStyleOptionComboBox*>(option)) {
+        const QStyleOptionComboBox shown = elided(*box, widget);
+        return QProxyStyle::drawControl(element, &shown, painter, widget);
       }
       break;
     case CE_PushButtonLabel:

@@ -5,6 +5,7 @@
 
 #include <QProxyStyle>
 
+class QStyleOptionComboBox;
 class QStyleOptionComplex;
 
 namespace tessera::ui::theme {
@@ -28,8 +29,10 @@ class StudioStyle : public QProxyStyle {
                 QStyleHintReturn* data) const override;
   QSize sizeFromContents(ContentsType type, const QStyleOption* option, const QSize& size,
                          const QWidget* widget) const override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
+  QStyleOptionComboBox elided(const QStyleOptionComboBox& option, const QWidget* widget) const;
   bool drawFrame(PrimitiveElement element, const QStyleOption& option, QPainter& painter,
                  const QWidget* widget) const;
 };

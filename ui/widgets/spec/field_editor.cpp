@@ -10,7 +10,6 @@
 #include <QPlainTextEdit>
 #include <QTimer>
 #include <QToolButton>
-#include <QWheelEvent>
 #include <utility>
 
 #include "ui/theme/theme.h"
@@ -55,28 +54,10 @@ class BoolEditor : public FieldEditor {
   bool m_showing = false;
 };
 
-/// Turning the wheel over a form scrolls it; only a box that has the focus turns with it.
-class CalmComboBox : public QComboBox {
- public:
-  explicit CalmComboBox(QWidget* parent) : QComboBox(parent) {
-    setFocusPolicy(Qt::StrongFocus);
-    setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  }
-
- protected:
-  void wheelEvent(QWheelEvent* event) override {
-    if (hasFocus()) {
-      QComboBox::wheelEvent(event);
-    } else {
-      event->ignore();
-    }
-  }
-};
-
 class ChoiceEditor : public FieldEditor {
  public:
-  ChoiceEditor(const Key& key, QWidget* parent)
-      : FieldEditor(parent), m_box(new CalmComboBox(this)) {
+  ChoiceEditor(const Key& key, QWidget* parent) : FieldEditor(parent), m_box(new QComboBox(this)) {
+    m_box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     row(this)->addWidget(m_box);
     for (const std::string& choice : key.choices) m_box->addItem(QString::fromStdString(choice));
     connect(m_box, &QComboBox::activated, this,
