@@ -1208,7 +1208,7 @@
     </message>
     <message>
         <source>Compare with …</source>
-        <translation>Vergleichen mit …</translation>
+        <translation>Vergleich …</translation>
     </message>
     <message>
         <source>Pick a checkpoint above first</source>
@@ -4653,7 +4653,7 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
     <message>
         <source>goes on</source>
-        <translation>läuft weiter</translation>
+        <translation>weiter</translation>
     </message>
     <message>
         <source>Rate at its start; empty is where the piece before ended</source>
@@ -5702,8 +5702,8 @@ Loss %3, Validierung %4</translation>
         <translation>%1 gehört schon zu „%2“</translation>
     </message>
     <message>
-        <source>The window and its numbers; help of settings, logs and messages of the engine are English</source>
-        <translation>Fenster und Zahlen; Hilfe zu Einstellungen, Protokolle und Meldungen der Maschine sind englisch</translation>
+        <source>The window, its help and its numbers; names of settings, logs, the manual and messages of the engine are English</source>
+        <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und Meldungen der Maschine sind englisch</translation>
     </message>
 </context>
 <context>

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_widgets
 // Every term that is named anywhere has an entry.
+#include <QLocale>
 #include <QRegularExpression>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/config/paths.h"
 #include "core/history/run_history.h"
 #include "core/spec/spec_table.h"
 #include "tests/ui/harness.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 
 using namespace tessera;
@@ -52,6 +56,32 @@ class GlossaryTest : public QObject {
     QVERIFY(tip.contains(QStringLiteral("report")));
     QVERIFY(glossaryTip(QStringLiteral("no such term")).isEmpty());
     QCOMPARE(glossaryEntry(QStringLiteral("max_vio")), glossaryEntry(QStringLiteral("maxvio")));
+  }
+
+  /// A German window explains in German: every term, and every help and unit of a setting.
+  void germanIsWhole() {
+    const QLocale before;
+    const auto speak = [](const QLocale& locale) {
+      QLocale::setDefault(locale);
+      reloadGlossary();
+      reloadEngineWords();
+    };
+    std::map<QString, GlossaryEntry> english;
+    for (const QString& term : glossaryTerms()) english.emplace(term, *glossaryEntry(term));
+    speak(QLocale(QLocale::German));
+    QCOMPARE(std::size_t(glossaryTerms().size()), english.size());  // none that is not there
+    for (const auto& [term, entry] : english) {
+      QVERIFY2(glossaryEntry(term)->text != entry.text, qPrintable(term));
+      QCOMPARE(glossaryEntry(term)->source, entry.source);
+    }
+    for (const auto& entry : spec::describe_json()) {
+      const std::string help = entry.at("help"), unit = entry.value("unit", "");
+      QVERIFY2(hasEngineWord(help), help.c_str());
+      QVERIFY2(unit.empty() || hasEngineWord(unit), unit.c_str());
+    }
+    QCOMPARE(engineWord("layers"), QStringLiteral("Schichten"));
+    speak(before);
+    QCOMPARE(engineWord("layers"), QStringLiteral("layers"));
   }
 
   void labelShowsIt() {

@@ -15,6 +15,7 @@
 #include "ui/shell/main_window.h"
 #include "ui/shell/problems.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 
 // NOTE: the resources of a static library have to be asked for, outside of any namespace.
@@ -106,6 +107,7 @@ void StudioApp::applyLanguage() {
     m_application.installTranslator(&m_own);
   }
   reloadGlossary();
+  reloadEngineWords();
 }
 
 void StudioApp::makeWindow() {

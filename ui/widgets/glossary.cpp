@@ -4,11 +4,12 @@
 #include <QHash>
 #include <QLocale>
 #include <QPainter>
-#include "core/base/files.h"
-#include "core/spec/toml.h"
+#include <optional>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/config/paths.h"
+#include "core/spec/toml.h"
 #include "ui/theme/theme.h"
 
 namespace tessera::ui {
@@ -60,9 +61,14 @@ Entries load() {
   return entries;
 }
 
-Entries& entries() {
-  static Entries all = load();
+/// Read when they are first asked for: a window that is made anew has enough to do.
+std::optional<Entries>& kept() {
+  static std::optional<Entries> all;
   return all;
+}
+const Entries& entries() {
+  if (!kept()) kept() = load();
+  return *kept();
 }
 
 }  // namespace
@@ -93,7 +99,7 @@ QString glossaryTip(const QString& term) {
 }
 
 void reloadGlossary() {
-  entries() = load();
+  kept().reset();
 }
 
 GlossaryLabel::GlossaryLabel(const QString& term, const QString& text, QWidget* parent)

@@ -14,6 +14,7 @@
 #include "ui/pages/configure/cost_chart.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/spec/field_row.h"
@@ -263,8 +264,8 @@ void PlanPane::showParameters(const Plan& plan) {
   std::vector<BarList::Row> rows;
   for (const ParameterGroup& g : p.groups) {
     rows.push_back(
-        {word(g.name), count(g.total),
-         tr("%1: %2, of these %3 active").arg(word(g.name), count(g.total), count(g.active)),
+        {engineWord(g.name), count(g.total),
+         tr("%1: %2, of these %3 active").arg(engineWord(g.name), count(g.total), count(g.active)),
          static_cast<double>(g.total) / static_cast<double>(p.total),
          static_cast<double>(g.active) / static_cast<double>(p.total)});
   }
@@ -290,7 +291,7 @@ void PlanPane::showMemory(const Plan& plan) {
   std::vector<BarList::Row> rows;
   for (const MemoryTerm& term : plan.memory.terms) {
     rows.push_back(
-        {word(term.name),
+        {engineWord(term.name),
          bytes(term.bytes),
          {},
          static_cast<double>(term.bytes) / static_cast<double>(plan.memory.total_bytes)});
