@@ -3,8 +3,10 @@
 // The chat page as a person uses it, with the real `tessera serve` and small real models; and with
 // a script in its place for what a healthy program does not do.
 #include <QAbstractItemModelTester>
+#include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFile>
+#include <QFileDialog>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -342,6 +344,66 @@ class ChatPageTest : public QObject {
     QVERIFY(text.open(QIODevice::ReadOnly));
     const QByteArray words = text.readAll();
     QVERIFY(words.contains("## Beside") && words.contains("base, step 5"));
+    // By its button: a name is proposed, and another kind of file gives it another end.
+    QVERIFY(click(test::button(scene.page.get(), "Export the conversation")));
+    auto* dialog = scene.page->window()->findChild<QFileDialog*>();
+    QVERIFY(dialog && waitUntil([&] { return dialog->isVisible(); }));
+    auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+    QVERIFY(name);
+    QCOMPARE(name->text(), QStringLiteral("What does the fox do.md"));
+    auto* kinds = dialog->findChild<QComboBox*>(QStringLiteral("fileTypeCombo"));
+    QVERIFY(test::choose(kinds, QStringLiteral("JSON with all branches (*.json)")));
+    QCOMPARE(name->text(), QStringLiteral("What does the fox do.json"));
+    const QString json = scene.studio->home->home() + "/talk.json";
+    QVERIFY(test::saveInDialog(scene.page.get(), json));
+    QVERIFY(waitUntil([&] { return QFile::exists(json); }));
+  }
+
+  /// What holds nothing is counted as nothing: with a new checkpoint, and when a draft is cleared.
+  void anEmptyConversationHasNoTokens() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(scene.load());
+    const auto meter = [&] { return scene.page->composer()->meter()->text(); };
+    const auto isEmpty = [&] { return meter().startsWith(QLatin1String("0 of ")); };
+    QVERIFY2(waitUntil(isEmpty), qPrintable(meter()));
+    QVERIFY(test::typeInto(scene.page->composer()->field(), QStringLiteral("Once upon a time")));
+    QVERIFY2(waitUntil([&] { return !isEmpty(); }), qPrintable(meter()));
+    QTest::keyClick(scene.page->composer()->field(), Qt::Key_A, Qt::ControlModifier);
+    QTest::keyClick(scene.page->composer()->field(), Qt::Key_Delete);
+    QVERIFY2(waitUntil(isEmpty), qPrintable(meter()));
+    QTest::qWait(600);  // the count is asked for after a pause
+    QVERIFY2(isEmpty(), qPrintable(meter()));
+  }
+
+  /// Two runs of one name are told apart in the list that a checkpoint is picked from.
+  void runsOfOneNameAreToldApart() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    const std::filesystem::path runs = home->runs().toStdString();
+    QStringList ends;
+    for (int i = 0; i < 2; ++i) {
+      const auto run = test::finishedRun(runs, "demo");
+      tessera::test::write_checkpoint(run.folder.path(), 10);
+      ends << QStringLiteral("demo \u00B7 ") + run.id().section(u'-', -1);
+    }
+    const auto studio = test::makeStudio(std::move(home));
+    ChatPage page(*studio->studio, QStringLiteral(TESSERA_PROGRAM), ChatEngine::defaultArguments(),
+                  nullptr);
+    page.setActivity(true, true);
+    QVERIFY(test::show(page));
+    page.open({QStringLiteral("chat"), {}, {}});
+    QVERIFY(click(page.picker(0)));  // also before the library has been read
+    auto* list = page.picker(0)->findChild<QTreeView*>();
+    const auto names = [&] {
+      QStringList shown;
+      for (int row = 0; row < list->model()->rowCount(); ++row) {
+        shown << list->model()->index(row, 0).data().toString();
+      }
+      shown.sort();
+      return shown;
+    };
+    ends.sort();
+    QVERIFY2(waitUntil([&] { return names() == ends; }), qPrintable(names().join(u'|')));
   }
 
   void aSystemPromptIsToldAndKept() {

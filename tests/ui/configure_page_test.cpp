@@ -15,14 +15,17 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QLocale>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QScrollBar>
 #include <QTableWidget>
 #include <QToolButton>
 #include <QUndoStack>
 #include <utility>
 
+#include "core/plan/plan.h"
 #include "core/run/run_folder.h"
 #include "core/spec/spec_table.h"
 #include "tests/build_paths.h"
@@ -37,6 +40,7 @@
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/spec/field_editor.h"
 #include "ui/widgets/spec/field_row.h"
 #include "ui/widgets/spec/rate_editor.h"
@@ -76,6 +80,7 @@ class ConfigurePageTest : public QObject {
   void keepsARateThatIsNoNumber();
   void anotherPresetCanBeUndone();
   void marksAChangedRate();
+  void aRateFitsASmallWindow();
   void tellsOfALaunchedDraft();
   void keepsDraftsOnAShelf();
   void undoesFromAnyField();
@@ -84,6 +89,7 @@ class ConfigurePageTest : public QObject {
   void refusesForksThatCannotWork();
   void takesADroppedText();
   void looksAtDataBeforeTraining();
+  void explainsInGerman();
   void refusesValuesInTheCheckersWords();
   void survivesTextThatIsNoToml();
   void renamesASlip();
@@ -418,6 +424,22 @@ void ConfigurePageTest::marksAChangedRate() {
   QCOMPARE(marks(), 0);
 }
 
+/// Beside the rail of a window of 1024 pixels a piece is seen whole, up to its button.
+void ConfigurePageTest::aRateFitsASmallWindow() {
+  QVERIFY(load(QStringLiteral("demo")));
+  m_page->resize(1024 - theme::kRailWidth, 600);
+  QVERIFY(section(QStringLiteral("Curriculum")));
+  auto* remove = qobject_cast<QToolButton*>(button(m_page.get(), QStringLiteral("Remove piece 1")));
+  QVERIFY(remove);
+  auto* scroll = form()->findChild<QScrollArea*>();
+  scroll->ensureWidgetVisible(remove);
+  const int right = remove->mapTo(scroll->viewport(), QPoint(remove->width(), 0)).x();
+  QVERIFY2(right <= scroll->viewport()->width(), qPrintable(QString::number(right)));
+  QVERIFY(click(remove));
+  QVERIFY(waitUntil(
+      [&] { return draft().settled() && draft().spec().curriculum[0].learning_rate.size() == 1; }));
+}
+
 /// A launched draft says so: its text is a run's by now.
 void ConfigurePageTest::tellsOfALaunchedDraft() {
   QVERIFY(load(QStringLiteral("demo")));
@@ -530,6 +552,15 @@ void ConfigurePageTest::takesADroppedText() {
   QVERIFY(waitUntil([&] { return draft().loaded() && draft().spec().data.sources.size() == 6; }));
   QCOMPARE(draft().spec().data.sources[5].name, std::string("my-text"));
   QCOMPARE(draft().spec().data.sources[5].paths, std::vector<std::string>{"/data/my text.txt"});
+  // It is read as much as the others are on average, and it is what the form shows now.
+  double others = 0;
+  for (int i = 0; i < 5; ++i) others += draft().spec().data.sources[std::size_t(i)].weight;
+  QCOMPARE(draft().spec().data.sources[5].weight, others / 5);
+  const auto shown = [&](const char* path) {
+    return row(path) && row(path)->visibleRegion().boundingRect().height() > 30;
+  };
+  QVERIFY(waitUntil([&] { return built() && shown("data.sources[5].paths"); }));
+  QVERIFY(!shown("data.sources[0].paths"));
   QVERIFY(!m_studio->navigator.toasts.empty());
   m_studio->navigator.toasts.back().undo();
   QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 5; }));
@@ -634,6 +665,39 @@ void ConfigurePageTest::looksAtDataBeforeTraining() {
   QVERIFY(click(button(dialog, QStringLiteral("Read again"))));
   dialog->close();
   QVERIFY(waitUntil([&] { return m_page->findChild<DataDialog*>() == nullptr; }));
+}
+
+/// Help and units beside the fields, and the terms of the plan for every recipe, are German where
+/// the window is.
+void ConfigurePageTest::explainsInGerman() {
+  const QLocale before;
+  QLocale::setDefault(QLocale(QLocale::German));
+  reloadEngineWords();
+  for (const char* recipe : {"fp32", "bf16", "blockwise"}) {
+    for (const char* moments : {"f32", "bf16"}) {
+      const RunSpec spec = load_spec("demo", {std::string("precision.recipe=") + recipe,
+                                              std::string("optimiser.moments=") + moments});
+      const Plan plan = make_plan(spec, {}, {});
+      for (const auto& group : plan.parameters.groups) {
+        QVERIFY2(hasEngineWord(group.name), group.name.c_str());
+      }
+      for (const auto& term : plan.memory.terms) {
+        QVERIFY2(hasEngineWord(term.name), term.name.c_str());
+      }
+    }
+  }
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Model")));
+  QVERIFY(labelWith(row("model.num_hidden_layers"), QStringLiteral("Schichten")));
+  QVERIFY(labelWith(row("model.hidden_size"), QStringLiteral("Breite des Residualstroms")));
+  auto* search = m_page->findChild<QLineEdit*>();
+  for (QLineEdit* line : m_page->findChildren<QLineEdit*>()) {
+    if (line->placeholderText() == QStringLiteral("Find a setting")) search = line;
+  }
+  QVERIFY(typeInto(search, QStringLiteral("Residualstroms")));
+  QVERIFY(waitUntil([&] { return row("model.hidden_size") && !row("model.kv_lora_rank"); }));
+  QLocale::setDefault(before);
+  reloadEngineWords();
 }
 
 void ConfigurePageTest::refusesValuesInTheCheckersWords() {

@@ -4,6 +4,9 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFileInfo>
+#include <QGraphicsScene>
+#include <QGraphicsTextItem>
+#include <QGraphicsView>
 #include <QLabel>
 #include <QLineSeries>
 #include <QPushButton>
@@ -217,6 +220,13 @@ class HomePagesTest : public QObject {
     QCOMPARE(used->at(used->count() - 1).x(), 0.0);
     QVERIFY(std::abs(used->at(0).y() - 100 * double(host.history().front().memory)) < 1e-9);
     test::picture(page, "hosts/history");
+    QStringList labels;  // of the axes, as they are read
+    for (QGraphicsItem* item : chart->findChild<QGraphicsView*>()->scene()->items()) {
+      if (const auto* text = qgraphicsitem_cast<QGraphicsTextItem*>(item)) {
+        labels << text->toPlainText();
+      }
+    }
+    QVERIFY2(labels.contains(QStringLiteral("100 %")), qPrintable(labels.join(u'|')));
     // However long it is watched, no more points are drawn than Qt Charts takes at once.
     for (const QLineSeries* line : chart->lines()) {
       QVERIFY(line->count() <= GaugeHistory::kMostPoints && !line->useOpenGL());

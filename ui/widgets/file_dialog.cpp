@@ -27,7 +27,17 @@ class KeptDialog : public QFileDialog {
     connect(this, &QFileDialog::filterSelected, this, [this](const QString& filter) {
       static const QRegularExpression suffix(QStringLiteral(R"(\*\.(\w+))"));
       const QString found = suffix.match(filter).captured(1);
-      if (!found.isEmpty()) setDefaultSuffix(found);
+      if (found.isEmpty()) return;
+      setDefaultSuffix(found);
+      // So is that of the name which is there already.
+      for (QLineEdit* name : findChildren<QLineEdit*>(QStringLiteral("fileNameEdit"))) {
+        QString text = name->text();
+        const QString old = QFileInfo(text).suffix();
+        const bool offered = !nameFilters().filter(QStringLiteral("*.%1)").arg(old)).isEmpty();
+        if (old.isEmpty() || !offered) continue;
+        text.chop(old.size());
+        name->setText(text + found);
+      }
     });
     connect(this, &QFileDialog::fileSelected, this,
             [](const QString& file) { lastFolder() = QFileInfo(file).absolutePath(); });

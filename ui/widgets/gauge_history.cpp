@@ -41,7 +41,8 @@ GaugeHistory::GaugeHistory(HostMonitor& host, QWidget* parent)
   m_minutes->setTitleText(tr("minutes from now"));
   m_percent->setRange(0, 100);
   m_percent->setTickCount(3);
-  m_percent->setLabelFormat(QStringLiteral("%.0f %%"));
+  // NOTE: of a chart whose numbers are localised, Qt shows "%%" as it stands.
+  m_percent->setLabelFormat(QStringLiteral("%.0f %"));
   m_chart->legend()->setAlignment(Qt::AlignTop);
   m_chart->legend()->setMarkerShape(QLegend::MarkerShapeFromSeries);
   m_view->setRenderHint(QPainter::Antialiasing);

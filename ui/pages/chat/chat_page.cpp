@@ -16,6 +16,7 @@
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/launch/terminal_command.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/bridge/runs/run_titles.h"
 #include "ui/pages/chat/chat_inspector.h"
 #include "ui/pages/chat/checkpoint_picker.h"
 #include "ui/pages/chat/composer.h"
@@ -271,7 +272,14 @@ const RunRow* ChatPage::runThatTrains() const {
 }
 
 void ChatPage::takeRuns(std::shared_ptr<const std::vector<ChatRun>> runs) {
-  m_runs = std::move(runs);
+  QStringList ids;
+  for (const ChatRun& run : *runs) ids << run.id;
+  const QStringList titles = runTitles(studio().runs, ids);  // runs of one name are told apart
+  auto named = std::make_shared<std::vector<ChatRun>>(*runs);
+  for (std::size_t i = 0; i < named->size(); ++i) {
+    (*named)[i].name = titles[static_cast<qsizetype>(i)];
+  }
+  m_runs = std::move(named);
   for (CheckpointPicker* picker : m_pickers) picker->setRuns(m_runs);
   followWanted(!m_patience->isActive());
   if (m_talk->checkpoint(0).path.isEmpty() && !m_runs->empty()) {

@@ -3,6 +3,7 @@
 #include <QFileDialog>
 #include <QJsonDocument>
 #include <QPlainTextEdit>
+#include <QRegularExpression>
 #include <QTimer>
 #include <QToolButton>
 #include <algorithm>
@@ -122,9 +123,17 @@ void ChatPage::exportChat() {
     studio().navigator.toast(tr("There is nothing to export yet"));
     return;
   }
-  auto* dialog = fileDialog(this, this, tr("Export the conversation"), [this](const QString& file) {
+  const auto chosen = [this](const QString& file) {
     m_store->exportTo(m_talk->conversation(), file);
-  });
+  };
+  static const QRegularExpression strange(QStringLiteral("[^\\w -]+"),
+                                          QRegularExpression::UseUnicodePropertiesOption);
+  constexpr int kMostName = 60;
+  QString name = m_talk->conversation().titleOrBeginning().left(kMostName);
+  name = name.replace(strange, QStringLiteral(" ")).simplified();
+  if (name.isEmpty()) name = QStringLiteral("chat");
+  auto* dialog =
+      fileDialog(this, this, tr("Export the conversation"), chosen, name + QStringLiteral(".md"));
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setNameFilters({tr("Markdown (*.md)"), tr("JSON with all branches (*.json)")});
   dialog->setDefaultSuffix(QStringLiteral("md"));

@@ -358,7 +358,8 @@ void ChatTalk::count(const QString& draft) {
     const std::vector<int> path = m_conversation.path(s);
     std::vector<ChatTurn> list = turns(path.empty() ? -1 : path.back());
     if (!draft.isEmpty()) list.push_back({QStringLiteral("user"), draft});
-    side(s).count = engine(s).countTokens(list);
+    side(s).count = list.empty() ? 0 : engine(s).countTokens(list);
+    if (list.empty() && engine(s).loaded()) Q_EMIT counted(s, 0);
   }
 }
 

@@ -170,7 +170,7 @@ void CheckpointPicker::addRun(std::size_t index) {
 /// While the list is open no row moves: what was removed cannot be picked any more, what is new is
 /// counted on a button.
 void CheckpointPicker::showNews() {
-  if (!m_runs || !m_listed) return fill();
+  if (!m_runs || !m_listed || m_listed->empty()) return fill();  // nothing that could move
   int fresh = 0;
   for (const ChatRun& run : *m_runs) {
     const ChatRun* listed = runOf(*m_listed, run.id);

@@ -191,12 +191,11 @@ void ConfigurePage::showOrigin() {
       break;
   }
   if (origin.kind != DraftOrigin::Kind::Preset) m_presets->setCurrentIndex(-1);
-  if (!m_draft.loaded()) return m_origin->clear();
+  if (!m_draft.loaded()) return m_origin->setFullText({});
   const QString count = changes == 0   ? tr("unchanged")
                         : changes == 1 ? tr("1 setting changed")
                                        : tr("%1 settings changed").arg(changes);
-  m_origin->setText(from.isEmpty() ? count : from + QStringLiteral(" · ") + count);
-  m_origin->setToolTip(m_origin->text());
+  m_origin->setFullText(from.isEmpty() ? count : from + QStringLiteral(" · ") + count);
   m_launch->setText(origin.kind == DraftOrigin::Kind::Fork ? tr("Launch fork") : tr("Launch"));
 }
 
@@ -376,6 +375,10 @@ void ConfigurePage::addSource(const QString& path) {
       source.name = name.toStdString() + '-' + std::to_string(n);
     }
     source.paths = {path.toStdString()};
+    // As much as the others have on average: with 1 beside 70 and 20 it would hardly be read.
+    double weights = 0;
+    for (const DataSource& other : spec.data.sources) weights += other.weight;
+    if (weights > 0) source.weight = weights / static_cast<double>(spec.data.sources.size());
     spec.data.sources.push_back(source);
   });
   goTo(QStringLiteral("data.sources[%1].paths").arg(m_draft.spec().data.sources.size() - 1));

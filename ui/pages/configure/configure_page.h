@@ -63,7 +63,7 @@ class ConfigurePage : public DraftPage {
   MachineSpeed& m_speed;
   PlanService m_plans;
   QComboBox* m_presets = nullptr;
-  TextLabel* m_origin = nullptr;
+  ElidedLabel* m_origin = nullptr;
   QPushButton* m_launch = nullptr;
   QPushButton* m_enqueue = nullptr;
   SearchField* m_search = nullptr;

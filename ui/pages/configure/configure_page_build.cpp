@@ -74,8 +74,9 @@ QWidget* ConfigurePage::makeTop() {
   m_presets->setMinimumWidth(150);
   m_presets->setFocusPolicy(Qt::StrongFocus);
   QToolButton* file = iconButton(QStringLiteral("folder"), tr("Open spec file"), top);
-  m_origin = new TextLabel({}, theme::TextSize::Caption, top);
-  m_origin->setTone(TextLabel::Tone::Secondary);
+  m_origin = new ElidedLabel({}, top);
+  m_origin->setFont(theme::font(theme::TextSize::Caption));
+  m_origin->setForegroundRole(QPalette::PlaceholderText);
   m_save = iconButton(QStringLiteral("save"), tr("Save as spec"), top);
   m_enqueue = new QPushButton(theme::icon(QStringLiteral("queue")), tr("Enqueue"), top);
   m_enqueue->setToolTip(tr("Starts when the runs before it have ended"));

@@ -85,6 +85,14 @@ QTableWidget* makeTable(const QString& name, const QStringList& titles, QWidget*
   return table;
 }
 
+/// As wide as what they hold, with a gap to the next one.
+void fitColumns(QTableWidget& table, int columns) {
+  for (int column = 0; column < columns; ++column) {
+    table.resizeColumnToContents(column);
+    table.setColumnWidth(column, table.columnWidth(column) + 2 * theme::kGrid);
+  }
+}
+
 void setCells(QTableWidget& table, int row, const QStringList& texts) {
   for (int i = 0; i < texts.size(); ++i) {
     auto* item = new QTableWidgetItem(texts[i]);
@@ -227,7 +235,7 @@ void DataDialog::showSources() {
              {s.name, tr("%1 of %2").arg(numbers::whole(s.kept), numbers::whole(s.read)),
               numbers::whole(s.files), numbers::bytes(static_cast<double>(s.bytes))});
   }
-  m_sources->resizeColumnsToContents();
+  fitColumns(*m_sources, 4);
   if (count > 0) m_sources->selectRow(std::clamp(before, 0, count - 1));
 }
 
@@ -259,13 +267,14 @@ void DataDialog::showSource() {
   for (std::size_t i = 0; i < s->documents.size(); ++i) {
     const LookedDocument& d = s->documents[i];
     setCells(*m_documents, static_cast<int>(i),
-             {placeOf(d), verdictOf(d), numbers::bytes(static_cast<double>(d.bytes)),
+             {placeOf(d), verdictOf(d),
+              d.bytes > 0 ? numbers::bytes(static_cast<double>(d.bytes)) : QString(),
               d.text.left(kBeginning).simplified()});
     if (!d.dropped.isEmpty()) {
       m_documents->item(static_cast<int>(i), 1)->setForeground(theme::colors().warning);
     }
   }
-  for (int column = 0; column < 3; ++column) m_documents->resizeColumnToContents(column);
+  fitColumns(*m_documents, 3);
   if (!s->documents.empty()) m_documents->selectRow(0);
 }
 

@@ -16,6 +16,7 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/spec/field_editor.h"
 #include "ui/widgets/spec/field_row.h"
 #include "ui/widgets/spec/rate_editor.h"
@@ -229,7 +230,7 @@ void SpecForm::rebuild() {
     for (const std::string& name : formSections()[i].roots) {
       const Key* key = root.find(name);
       if (!key) continue;
-      const QString title = QString::fromStdString(key->help);
+      const QString title = engineWord(key->help);
       if (key->type == KeyType::Table) {
         plan(*key->child, name + ".", title, 0);
       } else {
@@ -276,7 +277,8 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
     } else if (key.written_inline && shown) {
       m_toBuild.push_back([this, head, path, &key] {
         const QString title_ = keyTitle(key.name);
-        const QString all = QString::fromStdString(path + ' ' + key.help);
+        const QString all =
+            QString::fromStdString(path + ' ' + key.help + ' ') + engineWord(key.help);
         if (!m_words.isEmpty() && !all.contains(m_words, Qt::CaseInsensitive)) return;
         head();
         auto* head_ = new QWidget(m_body);
@@ -284,7 +286,7 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
         line->setSpacing(theme::kGrid);
         auto* dot = new DifferenceDot(head_);
         auto* label = new TextLabel(title_, theme::TextSize::Body, head_);
-        label->setToolTip(QString::fromStdString(key.help));
+        label->setToolTip(engineWord(key.help));
         line->addWidget(dot);
         line->addWidget(label, 1);
         line->setContentsMargins(0, theme::kHalf, 0, 0);
@@ -296,7 +298,7 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
         connect(problem, &ProblemLine::fixed, this, &SpecForm::fixed);
         for (QWidget* widget :
              {head_, static_cast<QWidget*>(rate), static_cast<QWidget*>(problem)}) {
-          if (widget != head_) widget->setContentsMargins(theme::kGrid * 2, theme::kHalf, 0, 0);
+          if (widget != head_) widget->setContentsMargins(theme::kGrid, theme::kHalf, 0, 0);
           m_rowsLayout->insertWidget(m_rowsLayout->count() - 1, widget);
         }
         m_rates[path] = rate;
@@ -308,7 +310,7 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
   }
   for (const Key& key : schema.keys) {
     const std::string path = prefix + key.name;
-    const QString name = QString::fromStdString(key.help);
+    const QString name = engineWord(key.help);
     if (key.type == KeyType::Table) {
       plan(*key.child, path + ".", name, level + 1);
     } else if (key.type == KeyType::List && !key.written_inline) {
@@ -454,8 +456,11 @@ void SpecForm::buildSome() {
     target = rate->second;
   }
   if (!target) return;
-  m_body->layout()->activate();
-  m_scroll->ensureWidgetVisible(target, 0, 2 * theme::kRowHeight);
+  // Once the rows that were just made have their places: before, there is nowhere to scroll to.
+  QTimer::singleShot(0, target, [this, target] {
+    m_body->layout()->activate();
+    m_scroll->ensureWidgetVisible(target, 0, 2 * theme::kRowHeight);
+  });
 }
 
 /// The rows' own heights: a column of rows that are built one after another is given less.

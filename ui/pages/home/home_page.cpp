@@ -84,7 +84,10 @@ HomePage::HomePage(Studio& studio, QWidget* parent)
     this->studio().navigator.open({QStringLiteral("monitor"), run, {}});
   });
   connect(&studio.runs, &RunStore::runsChanged, this, &HomePage::showRuns);
-  connect(m_host.get(), &HostMonitor::changed, this, &HomePage::showHost);
+  connect(m_host.get(), &HostMonitor::changed, this, [this] {
+    showHost();
+    if (m_visible) showRuns();  // ages go on while nothing else is new
+  });
   showRuns();
 }
 

@@ -11,6 +11,7 @@
 
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/sparkline.h"
 #include "ui/widgets/state_badge.h"
@@ -148,7 +149,7 @@ void RunCard::stop(Control control) {
 
 void RunCard::showRow(const RunRow& row) {
   const bool live = isLive(row.state);
-  const QString reason = QString::fromStdString(row.reason);
+  const QString reason = engineWord(row.reason);
   m_state->setState(row.state, reason);
   // The id repeats the name: what is left of it tells runs of one name apart.
   const QString name = QString::fromStdString(row.name);

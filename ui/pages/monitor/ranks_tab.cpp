@@ -40,6 +40,9 @@ RanksTab::RanksTab(QWidget* parent)
   column->setSpacing(theme::kGrid);
   column->addWidget(m_note);
   column->addWidget(m_table, 1);
+  m_clock.setInterval(1000);
+  connect(&m_clock, &QTimer::timeout, this, &RanksTab::refresh);
+  m_clock.start();
 }
 
 void RanksTab::setFeed(std::shared_ptr<RunFeed> feed) {
@@ -91,7 +94,9 @@ void RanksTab::refresh() {
                             std::isfinite(seconds) ? numbers::duration(seconds) : none,
                             std::isfinite(used) ? numbers::bytes(used) : none,
                             s.last_word > 0 ? numbers::age(s.age_seconds()) : none};
-  for (int i = 0; i < 8; ++i) m_table->item(0, i)->setText(values[i]);
+  for (int i = 0; i < 8; ++i) {
+    if (m_table->item(0, i)->text() != values[i]) m_table->item(0, i)->setText(values[i]);
+  }
 }
 
 }  // namespace tessera::ui

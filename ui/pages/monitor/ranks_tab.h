@@ -2,6 +2,7 @@
 // The processes of a run: one today, a row each when a run is spread over several.
 #pragma once
 
+#include <QTimer>
 #include <QWidget>
 #include <memory>
 
@@ -31,6 +32,7 @@ class RanksTab : public QWidget {
   std::int64_t m_step = -1;
   TextLabel* m_note;
   QTableWidget* m_table;
+  QTimer m_clock;  ///< for the age of the last word
 };
 
 }  // namespace tessera::ui

@@ -15,6 +15,7 @@
 #include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/chart/run_picker.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
@@ -24,15 +25,25 @@ namespace tessera::ui {
 namespace {
 constexpr int kLineageWidth = 260;
 
-/// From the row before to this one. A pause, or the time between a stop and a resume, is no time
-/// that training takes: the time of the tokens alone counts then.
-double secondsBetween(const RunHistory& history, std::size_t row) {
+/// What the steps after row `from` took. A pause, the time between a stop and a resume, and the
+/// sleep of the machine in the middle of a step are no time that training takes: a row that took
+/// far longer than most of the others counts as one of them.
+double trainingSeconds(const RunHistory& history, std::size_t from) {
   constexpr double kMostShare = 10, kMostSeconds = 60;  // validation and saving stay in
-  const double seconds = history.time[row] - history.time[row - 1];
-  const double tokens = double(history.tokens[row] - history.tokens[row - 1]);
-  const Series& speed = history.metric(Metric::TokensPerSecond);
-  const double trained = row < speed.size() ? tokens / double(speed.at(row)) : 0;
-  return trained > 0 && seconds > kMostShare * trained + kMostSeconds ? trained : seconds;
+  std::vector<double> perStep;
+  const auto seconds = [&](std::size_t row) { return history.time[row] - history.time[row - 1]; };
+  const auto steps = [&](std::size_t row) {
+    return double(history.step[row] - history.step[row - 1]);
+  };
+  for (std::size_t i = from + 1; i < history.rows(); ++i) perStep.push_back(seconds(i) / steps(i));
+  const auto middle = perStep.begin() + std::ptrdiff_t(perStep.size() / 2);
+  std::nth_element(perStep.begin(), middle, perStep.end());
+  double sum = 0;
+  for (std::size_t i = from + 1; i < history.rows(); ++i) {
+    const double usual = *middle * steps(i);
+    sum += seconds(i) > kMostShare * usual + kMostSeconds ? usual : seconds(i);
+  }
+  return sum;
 }
 }  // namespace
 
@@ -41,8 +52,7 @@ double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
   if (rows < 2 || totalSteps <= 0) return std::nan("");
   const std::size_t from = rows > 64 ? rows - 64 : 0;
   const double steps = double(history.step[rows - 1] - history.step[from]);
-  double seconds = 0;
-  for (std::size_t i = from + 1; i < rows; ++i) seconds += secondsBetween(history, i);
+  const double seconds = trainingSeconds(history, from);
   if (!(steps > 0) || !(seconds > 0)) return std::nan("");
   return std::max(0.0, double(totalSteps - 1 - history.step[rows - 1]) * seconds / steps);
 }
@@ -174,7 +184,7 @@ RunHeader::RunHeader(Studio& studio, QWidget* parent)
 void RunHeader::connectParts() {
   m_clock.setInterval(1000);
   connect(&m_clock, &QTimer::timeout, this, [this] {
-    if (isVisible() && m_feed && isLive(m_feed->status().state)) refreshNumbers();
+    if (isVisible() && m_feed) refreshNumbers();  // also the age of what has ended
   });
   m_clock.start();
   connect(m_picker, &RunPicker::picked, this,
@@ -252,7 +262,7 @@ void RunHeader::refresh() {
   }
   m_badge->setVisible(m_feed != nullptr);
   if (m_feed) {
-    m_badge->setState(m_feed->status().state, QString::fromStdString(m_feed->status().reason));
+    m_badge->setState(m_feed->status().state, engineWord(m_feed->status().reason));
   }
   refreshPhase();
   refreshButtons();
@@ -265,7 +275,7 @@ QString RunHeader::phaseOf() const {
   // A log that cannot be read makes everything else here untrue.
   if (!m_feed->loaded() && !m_feed->error().isEmpty()) return m_feed->error();
   const RunStatus& s = m_feed->status();
-  const QString reason = QString::fromStdString(s.reason);
+  const QString reason = engineWord(s.reason);
   if (s.state == RunState::Failed && s.rank >= 0) {
     return tr("rank %1: %2").arg(s.rank).arg(reason);
   }

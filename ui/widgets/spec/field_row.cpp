@@ -18,6 +18,7 @@
 #include "ui/theme/theme.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/spec/field_editor.h"
 
@@ -75,23 +76,35 @@ ProblemLine::ProblemLine(QWidget* parent)
   m_what->setTone(TextLabel::Tone::Secondary);
   m_fix->setFlat(true);
   m_go->setFlat(true);
-  auto* remedy = new QHBoxLayout;
-  remedy->setContentsMargins(0, 0, 0, 0);
-  remedy->setSpacing(theme::kHalf);
-  remedy->addWidget(m_fix, 0, Qt::AlignTop);
-  remedy->addWidget(m_what, 1, Qt::AlignVCenter);
-  remedy->addWidget(m_go, 0, Qt::AlignTop | Qt::AlignRight);
+  m_remedy = new QHBoxLayout;
+  m_remedy->setContentsMargins(0, 0, 0, 0);
+  m_remedy->setSpacing(theme::kHalf);
+  m_remedy->addWidget(m_fix, 0, Qt::AlignTop | Qt::AlignLeft);
+  m_remedy->addWidget(m_go, 0, Qt::AlignTop | Qt::AlignRight);
   layout->addWidget(m_icon, 0, 0, Qt::AlignTop);
   layout->addWidget(m_text, 0, 1);
-  layout->addLayout(remedy, 1, 1);
+  layout->addLayout(m_remedy, 2, 1);
+  m_lines = layout;
   layout->setColumnStretch(1, 1);
   connect(m_fix, &QPushButton::clicked, this, [this] { Q_EMIT fixed(m_problem); });
   connect(m_go, &QPushButton::clicked, this,
           [this] { Q_EMIT goTo(word(m_problem.problem.key), m_problem.problem.line); });
 }
 
+/// In a form, where the key stands beside it, what the button does has room in its line; in the
+/// narrow list of the plan it has a line of its own.
+void ProblemLine::place(bool narrow) {
+  if (narrow) {
+    m_lines->addWidget(m_what, 1, 1);
+  } else {
+    m_remedy->insertWidget(1, m_what, 1, Qt::AlignVCenter);
+  }
+  m_remedy->setStretchFactor(m_go, narrow ? 1 : 0);
+}
+
 void ProblemLine::show(const PlanProblem& problem, bool withKey) {
   m_problem = problem;
+  place(withKey);
   const bool error = problem.problem.severity == Severity::Error;
   const QString severity = error ? QStringLiteral("error") : QStringLiteral("warning");
   m_icon->setName(severityIcon(severity));
@@ -150,7 +163,7 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
       m_dot(new DifferenceDot(this)),
       m_editor(makeFieldEditor(key, word(m_path), this)),
       m_reset(iconButton(QStringLiteral("undo"), tr("Reset to the preset"), this)),
-      m_help(new TextLabel(word(key.help), theme::TextSize::Caption, this)),
+      m_help(new TextLabel(engineWord(key.help), theme::TextSize::Caption, this)),
       m_layout(new QGridLayout(this)) {
   QLabel* label;
   if (key.term.empty()) {
@@ -164,7 +177,7 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path ||
                     key.type == spec::KeyType::TextList || key.type == spec::KeyType::PathList ||
                     key.type == spec::KeyType::Weights;
-  auto* unit = new TextLabel(word(key.unit), theme::TextSize::Caption, this);
+  auto* unit = new TextLabel(engineWord(key.unit), theme::TextSize::Caption, this);
   unit->setTone(TextLabel::Tone::Secondary);
   unit->setFixedWidth(wide ? 0 : 64);
 
@@ -309,8 +322,9 @@ void FieldRow::read(const QString& text) {
 }
 
 bool FieldRow::matches(const QString& words) const {
-  const QString all = word(m_path) + u' ' + keyTitle(m_key.name) + u' ' + word(m_key.help) + u' ' +
-                      word(m_key.term) + u' ' + word(m_key.unit);
+  const QString all = word(m_path) + u' ' + keyTitle(m_key.name) + u' ' + engineWord(m_key.help) +
+                      u' ' + word(m_key.help) + u' ' + word(m_key.term) + u' ' +
+                      engineWord(m_key.unit);
   for (const QString& one : words.split(u' ', Qt::SkipEmptyParts)) {
     if (!all.contains(one, Qt::CaseInsensitive)) return false;
   }

@@ -10,6 +10,7 @@
 #include "core/spec/spec_table.h"
 
 class QGridLayout;
+class QHBoxLayout;
 class QLabel;
 class QPushButton;
 class QToolButton;
@@ -36,10 +37,13 @@ class ProblemLine : public QWidget {
   void goTo(const QString& key, int line);
 
  private:
+  void place(bool narrow);
   IconLabel* m_icon;
   TextLabel* m_text;
   QPushButton *m_fix, *m_go;
   TextLabel* m_what;  ///< what the button does
+  QGridLayout* m_lines;
+  QHBoxLayout* m_remedy;
   PlanProblem m_problem;
 };
 

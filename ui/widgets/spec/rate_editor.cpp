@@ -50,6 +50,7 @@ class RateEditor::Piece : public QWidget {
     m_kind->setAccessibleName(tr("Shape of piece %1").arg(index + 1));
     m_unit->addItems({tr("steps"), tr("tokens"), tr("rest")});
     m_unit->setAccessibleName(tr("Unit of the length of piece %1").arg(index + 1));
+    m_length->setFixedWidth(78);
     m_from->setPlaceholderText(tr("goes on"));
     m_from->setToolTip(tr("Rate at its start; empty is where the piece before ended"));
     m_to->setToolTip(tr("Rate at its end"));
@@ -110,7 +111,7 @@ class RateEditor::Piece : public QWidget {
     edit->setAccessibleName(name);
     edit->setFont(theme::font(theme::TextSize::Body, true));
     edit->setAlignment(Qt::AlignRight);
-    edit->setFixedWidth(84);
+    edit->setFixedWidth(66);
     return edit;
   }
 
