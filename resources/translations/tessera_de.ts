@@ -17,6 +17,37 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::FieldEditor</name>
+    <message>
+        <source>on</source>
+        <translation>an</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>aus</translation>
+    </message>
+    <message>
+        <source>absent</source>
+        <translation>fehlt</translation>
+    </message>
+    <message>
+        <source>the sources&apos; own</source>
+        <translation>die der Quellen</translation>
+    </message>
+    <message>
+        <source>Choose a file or folder</source>
+        <translation>Datei oder Ordner wählen</translation>
+    </message>
+    <message>
+        <source>Choose</source>
+        <translation>Wählen</translation>
+    </message>
+    <message>
+        <source>one a line</source>
+        <translation>einer je Zeile</translation>
+    </message>
+</context>
+<context>
     <name>Chart</name>
     <message>
         <source>+%1 more</source>
@@ -719,17 +750,6 @@
     <message>
         <source>Close this message</source>
         <translation>Diese Meldung schließen</translation>
-    </message>
-</context>
-<context>
-    <name>tessera::ui::BoolEditor</name>
-    <message>
-        <source>on</source>
-        <translation>an</translation>
-    </message>
-    <message>
-        <source>off</source>
-        <translation>aus</translation>
     </message>
 </context>
 <context>
@@ -1476,6 +1496,22 @@
 </context>
 <context>
     <name>tessera::ui::CheckpointsTab</name>
+    <message>
+        <source>Save now</source>
+        <translation>Jetzt speichern</translation>
+    </message>
+    <message>
+        <source>The run saves a checkpoint between two steps, and goes on</source>
+        <translation>Der Lauf speichert zwischen zwei Schritten einen Checkpoint und läuft weiter</translation>
+    </message>
+    <message>
+        <source>The run is not running.</source>
+        <translation>Der Lauf läuft nicht.</translation>
+    </message>
+    <message>
+        <source>%1 saves a checkpoint after this step</source>
+        <translation>%1 speichert nach diesem Schritt einen Checkpoint</translation>
+    </message>
     <message>
         <source>Open in Chat</source>
         <translation>Im Chat öffnen</translation>
@@ -3308,25 +3344,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
 </context>
 <context>
-    <name>tessera::ui::LineEditor</name>
-    <message>
-        <source>absent</source>
-        <translation>fehlt</translation>
-    </message>
-    <message>
-        <source>the sources&apos; own</source>
-        <translation>die der Quellen</translation>
-    </message>
-    <message>
-        <source>Choose a file or folder</source>
-        <translation>Datei oder Ordner wählen</translation>
-    </message>
-    <message>
-        <source>Choose</source>
-        <translation>Wählen</translation>
-    </message>
-</context>
-<context>
     <name>tessera::ui::LoadHistogram</name>
     <message>
         <source>use ratio (1 is fair)</source>
@@ -3962,6 +3979,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Run: stop now, without saving</source>
         <translation>Lauf: sofort beenden, ohne zu speichern</translation>
+    </message>
+    <message>
+        <source>Run: save a checkpoint now</source>
+        <translation>Lauf: jetzt einen Checkpoint speichern</translation>
     </message>
     <message>
         <source>Run: pause or continue</source>
@@ -5945,13 +5966,6 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Nothing runs in the background.</source>
         <translation>Im Hintergrund läuft nichts.</translation>
-    </message>
-</context>
-<context>
-    <name>tessera::ui::TextEditor</name>
-    <message>
-        <source>one a line</source>
-        <translation>einer je Zeile</translation>
     </message>
 </context>
 <context>

@@ -3,6 +3,7 @@
 // they say.
 // Links: tessera_ui_chart
 // Scales: 1 1.5 2
+#include <QAbstractButton>
 #include <QAbstractItemModelTester>
 #include <QFile>
 #include <QMenu>
@@ -12,6 +13,7 @@
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QVBoxLayout>
 #include <QWheelEvent>
 #include <cmath>
 #include <utility>
@@ -446,6 +448,31 @@ class ChartTest : public QObject {
       QTest::mouseClick(&s.panel, Qt::LeftButton, {}, s.at(double(step), 5));
       QCOMPARE(s.group.pickedStep(), step);
     }
+  }
+
+  /// As narrow as Compare leaves it beside the inspector, the toolbar takes two rows, and every
+  /// word of it is read; with room it is one row again.
+  void theToolbarWrapsWhereItIsNarrow() {
+    Shown s(makeHistory(100));
+    QWidget page;
+    ChartGrid grid(s.group, &page);
+    auto* bar = new ChartToolbar(s.group, grid, &page);
+    auto* column = new QVBoxLayout(&page);
+    column->addWidget(bar);
+    column->addWidget(&grid, 1);
+    QVERIFY(show(page, QSize(620, 500)));
+    const auto whole = [&] {
+      for (auto* one : bar->findChildren<QAbstractButton*>()) {
+        if (one->isVisible() && one->width() < one->sizeHint().width()) return false;
+      }
+      return true;
+    };
+    QVERIFY(waitUntil(whole));
+    const int high = bar->height();
+    page.resize(1400, 500);
+    QVERIFY(waitUntil([&] { return bar->height() < high && whole(); }));
+    page.resize(620, 500);
+    QVERIFY(waitUntil([&] { return bar->height() == high && whole(); }));
   }
 
   void movingTheCursorDrawsNoCurveAnew() {

@@ -290,6 +290,36 @@ class MonitorPageTest : public QObject {
     QVERIFY(askedFor(run, Control::StopSaving));
   }
 
+  /// A run that trains can be asked for a checkpoint, also where it has some; of one that has ended
+  /// it is told why not.
+  void savesNow() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "live");
+    {
+      const RunLock lock(run.folder);
+      run.state(RunState::Running);
+      run.steps(0, 30);
+      CheckpointEvent checkpoint;
+      checkpoint.step = 20;
+      checkpoint.path = "checkpoints/step-20";
+      run.log->append(checkpoint);
+      run.log->sync();
+      Shown s(std::move(home), run.id());
+      s.page.open({QStringLiteral("monitor"),
+                   run.id(),
+                   {{QStringLiteral("tab"), QStringLiteral("checkpoints")}}});
+      auto* save = button(&s.page.checkpoints(), QStringLiteral("Save now"));
+      QVERIFY(save);
+      QTRY_VERIFY(save->isEnabled());
+      QVERIFY(click(save));
+      QVERIFY(askedFor(run, Control::Save));
+      run.state(RunState::Finished);
+      run.log->sync();
+      QTRY_VERIFY(!save->isEnabled());
+      QCOMPARE(save->toolTip(), QStringLiteral("The run is not running."));
+    }
+  }
+
   /// The age of the last word goes on when the run has ended, in the header and under Ranks.
   void anEndedRunGrowsOlder() {
     auto home = std::make_unique<TemporaryHome>();

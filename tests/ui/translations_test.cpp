@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_widgets
 // Translations keep what stands in for numbers and names, and English has every plural.
+#include <QDirIterator>
 #include <QFile>
 #include <QProcess>
 #include <QRegularExpression>
@@ -92,6 +93,35 @@ class TranslationsTest : public QObject {
     for (const Message& message : messagesOf(QStringLiteral("de"))) {
       QVERIFY2(message.finished, qPrintable(message.source));
     }
+  }
+
+  /// A class without Q_OBJECT looks its texts up under the name of its base, and finds none: it
+  /// says whose they are, as in FieldEditor::tr().
+  void textsAreFoundWhereTheyAreCollected() {
+    static const QRegularExpression type(
+        QStringLiteral(R"(\b(?:class|struct)\s+((?:\w+::)?\w+)(?:\s+final)?\s*(?::[^;{]*)?\{)"));
+    static const QRegularExpression text(QStringLiteral(R"((?<![:\w.>])tr\(")"));
+    int classes = 0;
+    QDirIterator files(QStringLiteral(TESSERA_SOURCE_DIR "/ui"), {"*.h", "*.cpp"}, QDir::Files,
+                       QDirIterator::Subdirectories);
+    while (files.hasNext()) {
+      QFile file(files.next());
+      QVERIFY(file.open(QIODevice::ReadOnly));
+      const QString source = QString::fromUtf8(file.readAll());
+      for (auto it = type.globalMatch(source); it.hasNext();) {
+        const auto found = it.next();
+        qsizetype end = found.capturedEnd();
+        for (int depth = 1; depth > 0 && end < source.size(); ++end) {
+          depth += source[end] == u'{' ? 1 : source[end] == u'}' ? -1 : 0;
+        }
+        const QString body = source.mid(found.capturedEnd(), end - found.capturedEnd());
+        ++classes;
+        if (body.trimmed().startsWith(QLatin1String("Q_OBJECT"))) continue;
+        QVERIFY2(!text.match(body).hasMatch(),
+                 qPrintable(file.fileName() + QStringLiteral(": ") + found.captured(1)));
+      }
+    }
+    QVERIFY(classes > 100);
   }
 
   /// What the sources say now is what the files hold: collected anew, nothing is left to translate.

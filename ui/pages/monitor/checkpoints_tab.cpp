@@ -16,6 +16,7 @@
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"
+#include "ui/widgets/state_badge.h"
 #include "ui/widgets/table_copy.h"
 
 namespace tessera::ui {
@@ -27,7 +28,8 @@ CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
       m_table(new QTableView(this)),
       m_chat(new QPushButton(theme::icon(QStringLiteral("chat")), tr("Open in Chat"), this)),
       m_fork(new QPushButton(theme::icon(QStringLiteral("fork")), tr("Resume as a fork"), this)),
-      m_export(new QPushButton(theme::icon(QStringLiteral("export")), tr("Export..."), this)) {
+      m_export(new QPushButton(theme::icon(QStringLiteral("export")), tr("Export..."), this)),
+      m_save(new QPushButton(theme::icon(QStringLiteral("save")), tr("Save now"), this)) {
   m_table->setModel(&m_model);
   m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_table->setSelectionMode(QAbstractItemView::SingleSelection);
@@ -45,15 +47,14 @@ CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
   auto* empty = new EmptyState(
       tr("No checkpoint yet: checkpoint.every_steps says how often a run saves itself."),
       tr("Save one now"), QStringLiteral("save"), this);
-  connect(empty, &EmptyState::pressed, this, [this] {
-    if (!m_id.isEmpty()) m_studio.launcher.control(m_id, Control::Save);
-  });
+  connect(empty, &EmptyState::pressed, this, &CheckpointsTab::saveNow);
   m_stack->addWidget(empty);
   m_stack->addWidget(m_table);
   auto* buttons = new QHBoxLayout;
   buttons->setSpacing(theme::kHalf);
   for (QPushButton* b : {m_chat, m_fork, m_export}) buttons->addWidget(b);
   buttons->addStretch(1);
+  buttons->addWidget(m_save);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, theme::kGrid, 0, 0);
   column->setSpacing(theme::kGrid);
@@ -74,13 +75,17 @@ CheckpointsTab::CheckpointsTab(Studio& studio, QWidget* parent)
     Q_EMIT forkRequested(m_model.index(row(), 0).data(CheckpointsModel::StepRole).toLongLong());
   });
   connect(m_export, &QPushButton::clicked, this, [this] { exportSelected(); });
+  m_save->setToolTip(tr("The run saves a checkpoint between two steps, and goes on"));
+  connect(m_save, &QPushButton::clicked, this, &CheckpointsTab::saveNow);
   refresh();
 }
 
 void CheckpointsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
+  if (m_feed) disconnect(m_feed.get(), nullptr, this, nullptr);
   m_id = id;
   m_feed = std::move(feed);
   m_model.setFeed(m_feed);
+  if (m_feed) connect(m_feed.get(), &RunFeed::statusChanged, this, &CheckpointsTab::refresh);
   refresh();
 }
 
@@ -96,6 +101,15 @@ void CheckpointsTab::refresh() {
   for (QPushButton* b : {m_chat, m_fork, m_export}) {
     setEnabledBecause(b, row() >= 0, any ? tr("Select a checkpoint.") : tr("None has been saved."));
   }
+  const RunState state = m_feed ? m_feed->status().state : RunState::Draft;
+  setEnabledBecause(m_save, isLive(state) && state != RunState::LostContact,
+                    tr("The run is not running."));
+}
+
+void CheckpointsTab::saveNow() {
+  if (!m_save->isEnabled()) return m_studio.navigator.toast(m_save->toolTip());
+  m_studio.launcher.control(m_id, Control::Save);
+  m_studio.navigator.toast(tr("%1 saves a checkpoint after this step").arg(m_id));
 }
 
 void CheckpointsTab::selectStep(std::int64_t step) {

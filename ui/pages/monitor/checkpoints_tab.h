@@ -28,6 +28,7 @@ class CheckpointsTab : public QWidget {
   QPushButton* forkButton() const { return m_fork; }
   QPushButton* exportButton() const { return m_export; }
   void selectStep(std::int64_t step);
+  void saveNow();  ///< asks the run for a checkpoint; says why where it cannot
 
  Q_SIGNALS:
   void chatRequested(const QString& checkpoint);  ///< "step-750"
@@ -44,7 +45,7 @@ class CheckpointsTab : public QWidget {
   CheckpointsModel m_model;
   QStackedWidget* m_stack;
   QTableView* m_table;
-  QPushButton *m_chat, *m_fork, *m_export;
+  QPushButton *m_chat, *m_fork, *m_export, *m_save;
 };
 
 }  // namespace tessera::ui

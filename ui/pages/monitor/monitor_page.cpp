@@ -94,6 +94,8 @@ void MonitorPage::build() {
              [this] { m_header->stop(false); });
   addCommand(tr("Run: stop now, without saving"), QStringLiteral("stop"),
              [this] { m_header->stop(true); });
+  addCommand(tr("Run: save a checkpoint now"), QStringLiteral("save"),
+             [this] { m_checkpoints->saveNow(); });
   addCommand(tr("Run: pause or continue"), QStringLiteral("pause"),
              [this] { m_header->togglePause(); });
   addCommand(tr("Run: resume"), QStringLiteral("play"), [this] { m_header->resume(); });
@@ -116,9 +118,8 @@ QWidget* MonitorPage::buildPickedBar() {
   auto* bar = new Card(this);
   m_pickedBar = bar;
   bar->setObjectName(QStringLiteral("picked-bar"));
-  m_pickedText = new TextLabel({}, theme::TextSize::Body, bar);
-  m_pickedText->setTabular();
-  m_pickedText->setMinimumWidth(80);
+  m_pickedText = new ElidedLabel({}, bar);
+  m_pickedText->setFont(theme::font(theme::TextSize::Body, true));
   auto* row = new QHBoxLayout(bar);
   row->setContentsMargins(theme::kGrid, theme::kHalf, theme::kHalf, theme::kHalf);
   row->setSpacing(theme::kHalf);
@@ -166,8 +167,6 @@ void MonitorPage::refreshPicked() {
                    chart::valueText(double(series.at(i)), chart::ValueKind::Number);
     };
     add(Metric::Loss, tr("loss"));
-    add(Metric::GradNorm, tr("gradient norm"));
-    add(Metric::LearningRate, tr("learning rate"));
     for (const Event& event : h.spikes) {
       const auto* spike = std::get_if<SpikeEvent>(&event.body);
       if (spike && spike->step == step) {
@@ -175,9 +174,10 @@ void MonitorPage::refreshPicked() {
                      .arg(chart::valueText(spike->usual, chart::ValueKind::Number));
       }
     }
+    add(Metric::GradNorm, tr("gradient norm"));
+    add(Metric::LearningRate, tr("learning rate"));
   }
-  m_pickedText->setText(parts.join(QStringLiteral(" · ")));
-  m_pickedText->setToolTip(m_pickedText->text());
+  m_pickedText->setFullText(parts.join(QStringLiteral(" · ")));
 }
 
 void MonitorPage::setRun(const QString& id) {

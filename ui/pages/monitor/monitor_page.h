@@ -17,6 +17,7 @@ namespace tessera::ui {
 
 class ChartsTab;
 class CheckpointsTab;
+class ElidedLabel;
 class EmptyState;
 class LogsTab;
 class MachineTab;
@@ -24,7 +25,6 @@ class RanksTab;
 class RunHeader;
 class SamplesTab;
 class SpecTab;
-class TextLabel;
 
 class MonitorPage : public Page {
   Q_OBJECT
@@ -78,7 +78,7 @@ class MonitorPage : public Page {
   SpecTab* m_spec = nullptr;
   MachineTab* m_machine = nullptr;
   QWidget* m_pickedBar = nullptr;
-  TextLabel* m_pickedText = nullptr;
+  ElidedLabel* m_pickedText = nullptr;
   std::vector<QAction*> m_commands;
   QString m_run;
   std::shared_ptr<RunFeed> m_feed;

@@ -4,10 +4,13 @@
 #include <QButtonGroup>
 #include <QCheckBox>
 #include <QComboBox>
+#include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QToolButton>
+#include <algorithm>
+#include <utility>
 
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_grid.h"
@@ -63,16 +66,26 @@ ChartToolbar::ChartToolbar(ChartGroup& group, ChartGrid& grid, QWidget* parent)
   m_back->setToolTip(tr("Back from the enlarged chart (Esc)"));
   m_back->hide();
   auto* search = new SearchField(tr("Find a chart"));
+  search->setMinimumWidth(120);
   search->setMaximumWidth(180);
-  auto* row = new QHBoxLayout(this);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(theme::kGrid);
-  for (QWidget* w : std::initializer_list<QWidget*>{m_back, m_axis, m_smoothing, m_mean, m_outliers,
-                                                    m_marks, m_zoom, m_pan, m_reset}) {
-    row->addWidget(w);
-  }
-  row->addStretch(1);
-  row->addWidget(search);
+  const auto part = [this](std::initializer_list<QWidget*> widgets) {
+    auto* made = new QWidget(this);
+    auto* row = new QHBoxLayout(made);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(theme::kGrid);
+    for (QWidget* w : widgets) row->addWidget(w);
+    return made;
+  };
+  m_shown = part({m_back, m_axis, m_smoothing, m_mean, m_outliers, m_marks});
+  m_moved = part({m_zoom, m_pan, m_reset});
+  static_cast<QHBoxLayout*>(m_moved->layout())->addStretch(1);
+  m_moved->layout()->addWidget(search);
+  m_rows = new QGridLayout(this);
+  m_rows->setContentsMargins(0, 0, 0, 0);
+  m_rows->setSpacing(theme::kGrid);
+  m_rows->addWidget(m_shown, 0, 0, Qt::AlignLeft);
+  m_rows->addWidget(m_moved, 0, 1);
+  m_rows->setColumnStretch(1, 1);
 
   connect(m_axis, &QComboBox::activated, this, [this] { take(); });
   connect(m_smoothing, &QComboBox::activated, this, [this] { take(); });
@@ -86,10 +99,32 @@ ChartToolbar::ChartToolbar(ChartGroup& group, ChartGrid& grid, QWidget* parent)
   connect(&grid, &ChartGrid::enlargedChanged, this, [this, search](const QString& id) {
     m_back->setVisible(!id.isEmpty());
     search->setVisible(id.isEmpty());
+    arrange();
   });
   connect(&group, &ChartGroup::optionsChanged, this, [this] { reflect(); });
   connect(&group, &ChartGroup::viewChanged, this, [this] { reflect(); });
   reflect();
+}
+
+void ChartToolbar::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  arrange();
+}
+
+/// In one row where all of it can be read there, and otherwise in two.
+void ChartToolbar::arrange() {
+  const int needed =
+      m_shown->sizeHint().width() + theme::kGrid + m_moved->minimumSizeHint().width();
+  const bool narrow = width() < needed;
+  if (std::exchange(m_narrow, narrow) == narrow) return;
+  m_rows->addWidget(m_moved, narrow ? 1 : 0, narrow ? 0 : 1);
+  m_rows->setColumnStretch(0, narrow ? 1 : 0);
+  m_rows->setColumnStretch(1, narrow ? 0 : 1);
+}
+
+QSize ChartToolbar::minimumSizeHint() const {
+  return {std::max(m_shown->minimumSizeHint().width(), m_moved->minimumSizeHint().width()),
+          m_rows->minimumSize().height()};
 }
 
 void ChartToolbar::take() {

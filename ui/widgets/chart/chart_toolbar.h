@@ -9,6 +9,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QGridLayout;
 class QPushButton;
 class QToolButton;
 
@@ -24,8 +25,13 @@ class ChartToolbar : public QWidget {
   QComboBox* axisBox() const { return m_axis; }
   QComboBox* smoothingBox() const { return m_smoothing; }
   QPushButton* resetButton() const { return m_reset; }
+  QSize minimumSizeHint() const override;  ///< that of the wider of its two rows
+
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void arrange();
   void take();
   void reflect();
   ChartGroup& m_group;
@@ -33,6 +39,9 @@ class ChartToolbar : public QWidget {
   QCheckBox *m_mean, *m_outliers, *m_marks;
   QToolButton *m_zoom, *m_pan;
   QPushButton *m_reset, *m_back;
+  QWidget *m_shown, *m_moved;  ///< what is shown; how it is moved, and the search
+  QGridLayout* m_rows;
+  bool m_narrow = false;
 };
 
 }  // namespace tessera::ui

@@ -37,10 +37,10 @@ class BoolEditor : public FieldEditor {
   explicit BoolEditor(QWidget* parent) : FieldEditor(parent), m_box(new QCheckBox(this)) {
     row(this)->addWidget(m_box);
     connect(m_box, &QCheckBox::toggled, this, [this](bool on) {
-      m_box->setText(on ? tr("on") : tr("off"));
+      m_box->setText(on ? FieldEditor::tr("on") : FieldEditor::tr("off"));
       if (!m_showing) Q_EMIT edited(Value(on));
     });
-    m_box->setText(tr("off"));
+    m_box->setText(FieldEditor::tr("off"));
   }
   void setValue(const Value& value) override {
     m_showing = true;
@@ -83,8 +83,8 @@ class LineEditor : public FieldEditor {
       m_line->setFont(theme::font(theme::TextSize::Body, true));
       m_line->setAlignment(Qt::AlignRight);
     }
-    if (key.optional) m_line->setPlaceholderText(tr("absent"));
-    if (m_type == KeyType::Weights) m_line->setPlaceholderText(tr("the sources' own"));
+    if (key.optional) m_line->setPlaceholderText(FieldEditor::tr("absent"));
+    if (m_type == KeyType::Weights) m_line->setPlaceholderText(FieldEditor::tr("the sources' own"));
     if (m_type == KeyType::Path) addBrowse(layout);
     m_pause.setSingleShot(true);
     m_pause.setInterval(kPauseMs);
@@ -150,14 +150,15 @@ class LineEditor : public FieldEditor {
   }
 
   void addBrowse(QHBoxLayout* layout) {
-    QToolButton* browse = iconButton(QStringLiteral("folder"), tr("Choose a file or folder"), this);
+    QToolButton* browse =
+        iconButton(QStringLiteral("folder"), FieldEditor::tr("Choose a file or folder"), this);
     layout->addWidget(browse);
     connect(browse, &QToolButton::clicked, this, [this] {
       const auto chosen = [this](const QString& path) {
         m_line->setText(path);
         Q_EMIT edited(Value(path.toStdString()));
       };
-      auto* dialog = fileDialog(this, this, tr("Choose"), chosen, m_line->text());
+      auto* dialog = fileDialog(this, this, FieldEditor::tr("Choose"), chosen, m_line->text());
       dialog->setFileMode(QFileDialog::AnyFile);
       dialog->open();
     });
@@ -176,7 +177,7 @@ class TextEditor : public FieldEditor {
       : FieldEditor(parent), m_isList(key.type != KeyType::Text), m_text(new QPlainTextEdit(this)) {
     row(this)->addWidget(m_text);
     m_text->setTabChangesFocus(true);
-    m_text->setPlaceholderText(m_isList ? tr("one a line") : QString());
+    m_text->setPlaceholderText(m_isList ? FieldEditor::tr("one a line") : QString());
     m_text->setLineWrapMode(m_isList ? QPlainTextEdit::NoWrap : QPlainTextEdit::WidgetWidth);
     m_text->setFixedHeight(3 * m_text->fontMetrics().lineSpacing() + 2 * theme::kGrid);
     m_pause.setSingleShot(true);

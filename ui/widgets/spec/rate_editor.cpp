@@ -40,21 +40,22 @@ class RateEditor::Piece : public QWidget {
         m_index(index),
         m_kind(new QComboBox(this)),
         m_unit(new QComboBox(this)),
-        m_length(line(tr("Length of piece %1").arg(index + 1))),
-        m_from(line(tr("Rate at the start of piece %1").arg(index + 1))),
-        m_to(line(tr("Rate at the end of piece %1").arg(index + 1))) {
+        m_length(line(RateEditor::tr("Length of piece %1").arg(index + 1))),
+        m_from(line(RateEditor::tr("Rate at the start of piece %1").arg(index + 1))),
+        m_to(line(RateEditor::tr("Rate at the end of piece %1").arg(index + 1))) {
     auto* row = new QHBoxLayout(this);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(theme::kHalf);
     for (const char* kind : kKinds) m_kind->addItem(QString::fromLatin1(kind));
-    m_kind->setAccessibleName(tr("Shape of piece %1").arg(index + 1));
-    m_unit->addItems({tr("steps"), tr("tokens"), tr("rest")});
-    m_unit->setAccessibleName(tr("Unit of the length of piece %1").arg(index + 1));
+    m_kind->setAccessibleName(RateEditor::tr("Shape of piece %1").arg(index + 1));
+    m_unit->addItems({RateEditor::tr("steps"), RateEditor::tr("tokens"), RateEditor::tr("rest")});
+    m_unit->setAccessibleName(RateEditor::tr("Unit of the length of piece %1").arg(index + 1));
     m_length->setFixedWidth(78);
-    m_from->setPlaceholderText(tr("goes on"));
-    m_from->setToolTip(tr("Rate at its start; empty is where the piece before ended"));
-    m_to->setToolTip(tr("Rate at its end"));
-    m_remove = iconButton(QStringLiteral("close"), tr("Remove piece %1").arg(index + 1), this);
+    m_from->setPlaceholderText(RateEditor::tr("goes on"));
+    m_from->setToolTip(RateEditor::tr("Rate at its start; empty is where the piece before ended"));
+    m_to->setToolTip(RateEditor::tr("Rate at its end"));
+    m_remove =
+        iconButton(QStringLiteral("close"), RateEditor::tr("Remove piece %1").arg(index + 1), this);
     for (QWidget* widget : {static_cast<QWidget*>(m_kind), static_cast<QWidget*>(m_length),
                             static_cast<QWidget*>(m_unit), static_cast<QWidget*>(m_from)}) {
       row->addWidget(widget);
@@ -79,7 +80,7 @@ class RateEditor::Piece : public QWidget {
       edit([value](RatePiece& p) { p.to = *value; });
     });
     connect(m_remove, &QToolButton::clicked, this, [this] {
-      m_editor->change(tr("Remove a piece of the rate"), [i = m_index](auto& pieces) {
+      m_editor->change(RateEditor::tr("Remove a piece of the rate"), [i = m_index](auto& pieces) {
         pieces.erase(pieces.begin() + static_cast<std::ptrdiff_t>(i));
       });
     });
@@ -102,7 +103,7 @@ class RateEditor::Piece : public QWidget {
     m_length->setEnabled(!rest);
     show(m_from, p.from ? text(*p.from) : QString());
     show(m_to, text(p.to));
-    setEnabledBecause(m_remove, pieces.size() > 1, tr("A stage needs a rate"));
+    setEnabledBecause(m_remove, pieces.size() > 1, RateEditor::tr("A stage needs a rate"));
   }
 
  private:
@@ -116,7 +117,7 @@ class RateEditor::Piece : public QWidget {
   }
 
   void edit(const std::function<void(RatePiece&)>& change) {
-    m_editor->change(tr("Change the learning rate"),
+    m_editor->change(RateEditor::tr("Change the learning rate"),
                      [&, i = m_index](auto& pieces) { change(pieces.at(i)); });
   }
 
