@@ -20,6 +20,8 @@
 #include "core/config/paths.h"
 #include "core/events/step_fold.h"
 #include "core/history/database.h"
+#include "core/history/recent_steps.h"
+#include "core/history/run_facts.h"
 #include "core/history/sparkline.h"
 
 namespace tessera {
@@ -60,6 +62,10 @@ constexpr const char* kMigrations[] = {
     R"(DROP TABLE IF EXISTS series;
        ALTER TABLE runs ADD COLUMN last_step INTEGER NOT NULL DEFAULT -2;
        UPDATE runs SET last_step = step WHERE series_rows > 0;)",
+    // The last step's metrics and the settings, as lines "name=value"; see run_facts.h.
+    R"(ALTER TABLE runs ADD COLUMN metrics TEXT NOT NULL DEFAULT '';
+       ALTER TABLE runs ADD COLUMN settings TEXT NOT NULL DEFAULT '';
+       UPDATE runs SET signature = '';)",
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 
@@ -111,14 +117,18 @@ struct About {
   std::string name, notes;
   std::vector<std::string> tags;
   bool archived = false;
+  std::optional<RunSpec> spec{};  ///< absent where run.toml cannot be read
 };
 
 About read_about(const RunFolder& folder) {
   About about;
   about.name = folder.id();
   try {
-    const RunSpec spec = read_spec(folder.spec_path()).spec;
-    about = {spec.run.name, spec.run.notes, spec.run.tags, false};
+    about.spec = read_spec(folder.spec_path()).spec;
+    const RunSpec::Run& run = about.spec->run;
+    about.name = run.name;
+    about.notes = run.notes;
+    about.tags = run.tags;
     const fs::path path = folder.path() / "about.json";
     if (!fs::exists(path)) return about;
     const json j = json::parse(read_file(path, 1 << 20));
@@ -182,9 +192,15 @@ fs::path with_suffix(fs::path path, const std::string& suffix) {
 constexpr const char* kColumns =
     "SELECT id, folder, name, state, reason, step, total_steps, tokens, loss, validation_loss, "
     "created, last_word, tags, notes, archived, missing, parent, parent_step, sparkline, "
-    "tokens_per_second FROM runs ";
+    "tokens_per_second";
+constexpr const char* kFrom = " FROM runs ";
 
-RunRow read_row(const Statement& s) {
+/// Facts are read only where a column asks for them: they are most of a row.
+std::string select_rows(const std::shared_ptr<const RunColumns>& columns, const char* rest) {
+  return std::string(kColumns) + (columns ? ", metrics, settings" : "") + kFrom + rest;
+}
+
+RunRow read_row(const Statement& s, const std::shared_ptr<const RunColumns>& columns) {
   RunRow row;
   row.id = s.text(0);
   row.folder = s.text(1);
@@ -206,6 +222,8 @@ RunRow read_row(const Statement& s) {
   row.parent_step = s.integer(17);
   row.sparkline = floats_of(s.blob(18));
   row.tokens_per_second = s.number(19);
+  row.columns = columns;
+  if (columns) row.cells = library::cells_of(*columns, s.blob(20), s.blob(21));
   return row;
 }
 
@@ -215,6 +233,7 @@ struct Library::State {
   fs::path file;
   std::unique_ptr<Database> database;
   std::string recovery;
+  std::shared_ptr<const RunColumns> columns;  ///< null: none
 
   void open() {
     const OpenLock lock(with_suffix(file, ".lock"));
@@ -354,12 +373,12 @@ struct Library::State {
               "UPDATE runs SET name = ?, state = ?, reason = ?, step = ?, total_steps = ?, "
               "tokens = ?, loss = ?, validation_loss = ?, created = ?, last_word = ?, tags = ?, "
               "notes = ?, archived = ?, missing = 0, parent = ?, parent_step = ?, signature = ?, "
-              "tokens_per_second = ? WHERE number = ?")
+              "tokens_per_second = ?, settings = ? WHERE number = ?")
         .bind(about.name, std::string(name_of(status.state)), status.reason, status.step,
               status.total_steps, status.tokens, status.loss, status.validation_loss,
               status.created, status.last_word, tags_text(about.tags), about.notes, about.archived,
               lineage ? lineage->parent : std::string(), lineage ? lineage->step : std::int64_t{-1},
-              signature, status.tokens_per_second, number)
+              signature, status.tokens_per_second, library::settings_text(about.spec), number)
         .run();
     transaction.commit();
   }
@@ -368,35 +387,47 @@ struct Library::State {
   /// which is rare, the whole log is read again.
   void update_sparkline(const RunFolder& folder, std::int64_t number) {
     Statement read(*database,
-                   "SELECT series_rows, sparkline, sparkline_stride, log_offset, last_step FROM "
-                   "runs WHERE number = ?");
+                   "SELECT series_rows, sparkline, sparkline_stride, log_offset, last_step, "
+                   "metrics FROM runs WHERE number = ?");
     read.bind(number).next();
     Curve curve{.line = {.values = floats_of(read.blob(1)),
                          .stride = std::max<std::int64_t>(1, read.integer(2)),
                          .rows = read.integer(0)},
                 .offset = static_cast<std::uint64_t>(read.integer(3)),
-                .last_step = read.integer(4)};
+                .last_step = read.integer(4),
+                .last = {}};
+    std::string metrics = read.text(5);
     std::error_code error;
     const auto size = fs::file_size(folder.events_path(), error);
     if (error) return;
     const bool other_log = size < curve.offset;
-    if (other_log || !follow(folder, curve)) curve = read_whole(folder);
+    const bool anew = other_log || !follow(folder, curve);
+    if (anew) curve = read_whole(folder);
+    if (curve.last) {
+      metrics = library::metrics_text(*curve.last);
+    } else if (anew ||
+               metrics.empty()) {  // the last step was undone, or the library is from before
+      const std::vector<StepEvent> steps = recent_steps(folder.events_path(), 1);
+      metrics = steps.empty() ? std::string() : library::metrics_text(steps.back());
+    }
     const std::vector<float>& values = curve.line.values;
     Statement(*database,
               "UPDATE runs SET series_rows = ?, sparkline = ?, sparkline_stride = ?, "
-              "log_offset = ?, last_step = ? WHERE number = ?")
+              "log_offset = ?, last_step = ?, metrics = ? WHERE number = ?")
         .bind(curve.line.rows,
               std::string_view(reinterpret_cast<const char*>(values.data()),
                                values.size() * sizeof(float)),
-              curve.line.stride, static_cast<std::int64_t>(curve.offset), curve.last_step, number)
+              curve.line.stride, static_cast<std::int64_t>(curve.offset), curve.last_step, metrics,
+              number)
         .run();
   }
 
   /// What is kept of the steps of a run.
   struct Curve {
     Sparkline line;
-    std::uint64_t offset = 0;     ///< the log was read up to here
-    std::int64_t last_step = -2;  ///< -2: none
+    std::uint64_t offset = 0;       ///< the log was read up to here
+    std::int64_t last_step = -2;    ///< -2: none
+    std::optional<StepEvent> last;  ///< the last step that was read, if any was
   };
 
   /// Calls take(event) for the events of the log from `offset` on that say steps or undo them, as
@@ -424,6 +455,7 @@ struct Library::State {
       if (undone || !step) return !undone;
       curve.line.add(static_cast<float>(step->loss));
       curve.last_step = step->step;
+      curve.last = *step;
       return true;
     });
     return !undone;
@@ -437,6 +469,7 @@ struct Library::State {
 
   static Curve read_whole(const RunFolder& folder) {
     std::vector<std::pair<std::int64_t, float>> losses;
+    std::optional<StepEvent> last;
     StepFold fold;
     Curve curve;
     curve.offset = read_steps(folder, 0, [&](const Event& event) {
@@ -445,18 +478,21 @@ struct Library::State {
       }
       if (const auto* step = std::get_if<StepEvent>(&event.body)) {
         losses.emplace_back(step->step, static_cast<float>(step->loss));
+        last = *step;
       }
       return true;
     });
     for (const auto& [step, loss] : losses) curve.line.add(loss);
     if (!losses.empty()) curve.last_step = losses.back().first;
+    // Of a log that ends with a resume, the last step that was read was undone by it.
+    if (last && last->step == curve.last_step) curve.last = std::move(last);
     return curve;
   }
 
   std::optional<RunRow> row(const std::string& id) {
-    Statement find(*database, (std::string(kColumns) + "WHERE id = ?").c_str());
+    Statement find(*database, select_rows(columns, "WHERE id = ?").c_str());
     if (!find.bind(id).next()) return {};
-    return read_row(find);
+    return read_row(find, columns);
   }
 
   template <class Change>
@@ -504,14 +540,30 @@ void Library::refresh(const RunFolder& folder) {
   state_->guarded([&] { state_->refresh_one(folder); });
 }
 
+void Library::set_columns(RunColumns columns) {
+  state_->columns =
+      columns.empty() ? nullptr : std::make_shared<const RunColumns>(std::move(columns));
+}
+
+std::vector<std::string> Library::setting_names() {
+  return state_->guarded([&] {
+    constexpr std::int64_t kNewest = 200;
+    std::vector<std::string> texts;
+    Statement all(*state_->database, "SELECT settings FROM runs ORDER BY created DESC LIMIT ?");
+    all.bind(kNewest);
+    while (all.next()) texts.push_back(all.text(0));
+    return library::names_in(texts);
+  });
+}
+
 std::vector<RunRow> Library::runs(bool with_archived) {
   return state_->guarded([&] {
     std::vector<RunRow> rows;
     Statement all(
         *state_->database,
-        (std::string(kColumns) + "WHERE archived <= ? ORDER BY created DESC, id").c_str());
+        select_rows(state_->columns, "WHERE archived <= ? ORDER BY created DESC, id").c_str());
     all.bind(with_archived);
-    while (all.next()) rows.push_back(read_row(all));
+    while (all.next()) rows.push_back(read_row(all, state_->columns));
     return rows;
   });
 }

@@ -8,11 +8,27 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/run/run_folder.h"
 
 namespace tessera {
+
+/// Columns that the list of runs has when they are asked for: "setting/model.hidden_size" is a
+/// setting of the spec as run, "metric/grad_norm" the last value of a row of the table of metrics.
+using RunColumns = std::vector<std::string>;
+inline constexpr std::string_view kSettingColumn = "setting/", kMetricColumn = "metric/";
+
+/// What stands in such a column.
+struct RunCell {
+  double number = kNotMeasured;  ///< a metric in its unit, a setting that is a number
+  std::string text{};            ///< of a setting; empty: the spec has no such key
+  bool operator==(const RunCell& other) const {
+    const bool same = number == other.number || (number != number && other.number != other.number);
+    return same && text == other.text;
+  }
+};
 
 struct RunRow {
   std::string id;  ///< name of the folder
@@ -30,7 +46,9 @@ struct RunRow {
   bool missing = false;  ///< the folder is not there at present
   std::string parent;    ///< id of the run it was forked from
   std::int64_t parent_step = -1;
-  std::vector<float> sparkline;  ///< at most 64 losses over the whole run
+  std::vector<float> sparkline;               ///< at most 64 losses over the whole run
+  std::shared_ptr<const RunColumns> columns;  ///< what the cells are; null: none
+  std::vector<RunCell> cells;                 ///< one for each of the columns
 };
 
 class Library {
@@ -54,6 +72,11 @@ class Library {
   void refresh();
   /// One run, also from outside the roots.
   void refresh(const RunFolder& folder);
+
+  /// Rows have cells for these from now on.
+  void set_columns(RunColumns columns);
+  /// Names of settings that the specs of the newest runs have, in the order of the specs.
+  std::vector<std::string> setting_names();
 
   std::vector<RunRow> runs(bool with_archived = false);  ///< newest first
   std::optional<RunRow> run(const std::string& id);

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -109,6 +111,61 @@ TEST_F(Libraries, WhatAResumeUndidIsLeftOut) {
   again.refresh();
   expected.back() = 1.0f;
   EXPECT_EQ(again.run(folder.id())->sparkline, expected);
+}
+
+TEST_F(Libraries, RowsHaveCellsForSettingsAndMetricsThatAreAskedFor) {
+  const RunFolder folder = make_run("first", 50);
+  Library library;
+  library.refresh();
+  EXPECT_TRUE(library.run(folder.id())->cells.empty());
+  library.set_columns({"metric/loss", "setting/model.hidden_size", "setting/optimizer",
+                       "metric/grad_norm", "setting/run.name", "setting/nothing.like.it",
+                       "metric/max_vio", "setting/curriculum[0].bias_rule"});
+  const auto cells = [&] { return library.run(folder.id())->cells; };
+  ASSERT_EQ(cells().size(), 8u);
+  EXPECT_DOUBLE_EQ(cells()[0].number, 8.0 - 0.049);
+  const auto hidden = folder.spec().model.hidden_size;
+  EXPECT_EQ(cells()[1].text, std::to_string(hidden));
+  EXPECT_EQ(cells()[1].number, static_cast<double>(hidden));
+  EXPECT_EQ(cells()[2].text, "") << "a table is no setting";
+  EXPECT_EQ(cells()[4].text, "first");
+  EXPECT_TRUE(std::isnan(cells()[4].number));
+  EXPECT_EQ(cells()[5], RunCell());
+  EXPECT_DOUBLE_EQ(cells()[6].number, 0.5) << "of the worst layer";
+  EXPECT_EQ(cells()[7].text, "sign");
+  EXPECT_EQ(library.runs().at(0).cells, cells());
+
+  // They follow the log, also back.
+  const auto add = [&](const EventBody& body) { EventWriter(folder.events_path()).append(body); };
+  add(test::step_event(50, 1.5));
+  library.refresh(folder);
+  EXPECT_DOUBLE_EQ(cells()[0].number, 1.5);
+  add(ResumeEvent{.step = 19});
+  library.refresh(folder);
+  EXPECT_DOUBLE_EQ(cells()[0].number, 8.0 - 0.019);
+
+  const auto names = library.setting_names();
+  EXPECT_NE(std::find(names.begin(), names.end(), "model.hidden_size"), names.end());
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  library.set_columns({});
+  EXPECT_TRUE(cells().empty());
+}
+
+TEST_F(Libraries, OneOfBeforeHasCellsToo) {
+  const RunFolder folder = make_run("first", 50);
+  {
+    Library library(file);
+    library.refresh();
+  }
+  // As the version before left it.
+  sql("ALTER TABLE runs DROP COLUMN metrics; ALTER TABLE runs DROP COLUMN settings; "
+      "PRAGMA user_version = 3");
+  Library library(file);
+  library.set_columns({"metric/loss", "setting/run.name"});
+  library.refresh();
+  const auto row = library.run(folder.id());
+  EXPECT_DOUBLE_EQ(row->cells.at(0).number, 8.0 - 0.049);
+  EXPECT_EQ(row->cells.at(1).text, "first");
 }
 
 TEST_F(Libraries, ThinsALongSparklineAlikeInOneReadingAndInMany) {
@@ -215,7 +272,7 @@ TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
     Library library(file);
     FAIL() << "a newer library was opened";
   } catch (const Error& problem) {
-    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 3");
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 4");
   }
   EXPECT_TRUE(test::fs::exists(file));
 }
@@ -231,6 +288,7 @@ TEST_F(Libraries, AnOlderVersionIsBroughtUpToDate) {
   }
   { Library().refresh(); }
   sql("ALTER TABLE runs DROP COLUMN tokens_per_second; ALTER TABLE runs DROP COLUMN last_step; "
+      "ALTER TABLE runs DROP COLUMN metrics; ALTER TABLE runs DROP COLUMN settings; "
       "PRAGMA user_version = 1;");
   Library library;
   EXPECT_TRUE(library.recovery().empty());

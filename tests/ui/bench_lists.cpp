@@ -184,8 +184,14 @@ void measureRunList(BudgetRows& rows) {
     }
   }
   if (proxy.rowCount() != 10'000) throw Error("studio_bench", "the list lost its rows");
+  std::vector<double> groups;
+  for (int column = 0; column < model.columnCount(); ++column) {
+    if (column != RunsModel::Curve) groups.push_back(timed([&] { proxy.setGroup(column); }));
+  }
+  proxy.setGroup(-1);
   rows.push_back({"10k runs: sort by any column", slowest(sorts), 50, "ms"});
   rows.push_back({"10k runs: filter", slowest(filters), 100, "ms"});
+  rows.push_back({"10k runs: group by any column", slowest(groups), 100, "ms"});
 }
 
 void measureLogs(BudgetRows& rows) {

@@ -195,6 +195,144 @@ class ModelsTest : public QObject {
     }
   }
 
+  void wordsMayBeConditions() {
+    RunsModel model;
+    RunsProxy proxy(model);
+    const Tester tester(&proxy, Tester::FailureReportingMode::QtTest);
+    auto rows = std::make_shared<std::vector<RunRow>>(*rowsOf({1, 2, 3, 7}));
+    const auto columns =
+        std::make_shared<const RunColumns>(RunColumns{"setting/model.hidden_size"});
+    for (std::size_t i = 0; i < 3; ++i) {
+      (*rows)[i].columns = columns;
+      (*rows)[i].cells = {{double(128 << i), std::to_string(128 << i)}};
+    }
+    model.setRows(rows);
+    proxy.sort(RunsModel::Created, Qt::DescendingOrder);
+    const auto found = [&](const QString& words) {
+      proxy.setFilter({.words = words, .states = {}, .tag = {}});
+      return idsOf(proxy);
+    };
+    QCOMPARE(found("state=failed"), QStringList{"run-3"});
+    QCOMPARE(found("State!=Failed step>1"), (QStringList{"run-2", "run-7"}));
+    QCOMPARE(found("step<=2 name"), (QStringList{"run-1", "run-2"}));
+    // run-7 has no loss: that is neither small nor large.
+    QCOMPARE(found("loss>0").size(), 3);
+    QCOMPARE(found("loss<1e9").size(), 3);
+    // Of a column that is not there it is a word like others, which no run has.
+    QCOMPARE(found("hidden_size>=256"), QStringList{});
+    model.setExtraColumns({"setting/model.hidden_size"});
+    QCOMPARE(idsOf(proxy), (QStringList{"run-2", "run-3"}));
+    QCOMPARE(found("model.hidden_size=128"), QStringList{"run-1"});
+    QCOMPARE(found("hidden_size<256 step=1"), QStringList{"run-1"});
+    model.setExtraColumns({});
+    QCOMPARE(idsOf(proxy), QStringList{});
+    QCOMPARE(found("loss<many"), QStringList{});
+    QCOMPARE(found("<3"), QStringList{});
+  }
+
+  void runsStandInGroups() {
+    RunsModel model;
+    RunsProxy proxy(model);
+    const Tester tester(&proxy, Tester::FailureReportingMode::QtTest);
+    model.setRows(rowsOf({1, 2, 3, 4, 6, 8}));
+    proxy.sort(RunsModel::Created, Qt::DescendingOrder);
+    proxy.setGroup(RunsModel::State);
+    const auto heads = [&] {
+      QStringList texts;
+      for (int r = 0; r < proxy.rowCount(); ++r) {
+        if (proxy.isGroup(r)) texts << proxy.index(r, 2).data().toString();
+      }
+      return texts;
+    };
+    QCOMPARE(heads(), (QStringList{"State: Finished (4 runs)", "State: Failed (2 runs)"}));
+    QCOMPARE(idsOf(proxy),
+             (QStringList{"", "run-1", "run-2", "run-4", "run-8", "", "run-3", "run-6"}));
+    QCOMPARE(proxy.shownRuns(), 6);
+    QVERIFY(!(proxy.flags(proxy.index(0, 0)) & Qt::ItemIsSelectable));
+    QVERIFY(!proxy.mapToSource(proxy.index(0, 0)).isValid());
+
+    const QPersistentModelIndex kept = proxy.index(proxy.rowOf("run-6"), 0);
+    proxy.setOpen(0, false);
+    QCOMPARE(idsOf(proxy), (QStringList{"", "", "run-3", "run-6"}));
+    QCOMPARE(proxy.rowOf("run-1"), -1);
+    QCOMPARE(proxy.id(kept.row()), "run-6");
+    QCOMPARE(proxy.shownRuns(), 6);
+    proxy.sort(RunsModel::Created, Qt::AscendingOrder);
+    QCOMPARE(idsOf(proxy), (QStringList{"", "", "run-6", "run-3"}));
+    proxy.setFilter({.words = "run-8", .states = {}, .tag = {}});
+    QCOMPARE(idsOf(proxy), QStringList{""});  // closed still
+    proxy.setOpen(0, true);
+    QCOMPARE(idsOf(proxy), (QStringList{"", "run-8"}));
+    proxy.setFilter({});
+
+    // A run that changes goes to the group of its new value, one that is new to its own.
+    auto rows = std::make_shared<std::vector<RunRow>>(*rowsOf({1, 2, 3, 4, 6, 8}));
+    (*rows)[0].state = RunState::Running;
+    model.setRows(rows);
+    QCOMPARE(heads().size(), 3);
+    model.setRows(rowsOf({1, 3, 4, 9}));
+    QCOMPARE(heads(), (QStringList{"State: Finished (2 runs)", "State: Failed (2 runs)"}));
+    QCOMPARE(proxy.rowOf("run-9") >= 0, true);
+    // What has no value stands last.
+    proxy.setGroup(RunsModel::Tags);
+    QCOMPARE(heads(), (QStringList{"Tags: fast, tag4 (1 runs)", "Tags: none (3 runs)"}));
+    proxy.setAllOpen(false);
+    QCOMPARE(proxy.rowCount(), 2);
+    proxy.setGroup(-1);
+    QCOMPARE(proxy.rowCount(), 4);
+  }
+
+  void settingsAndMetricsAreColumns() {
+    RunsModel model;
+    RunsProxy proxy(model);
+    const Tester tester(&proxy, Tester::FailureReportingMode::QtTest);
+    const auto columns = std::make_shared<const RunColumns>(
+        RunColumns{"setting/model.hidden_size", "setting/run.name", "metric/grad_norm"});
+    auto rows = std::make_shared<std::vector<RunRow>>(*rowsOf({1, 2, 3}));
+    const char* names[] = {"b", "c", "a"};
+    for (std::size_t i = 0; i < 3; ++i) {
+      (*rows)[i].columns = columns;
+      (*rows)[i].cells = {{double(128 << i), std::to_string(128 << i)},
+                          {kNotMeasured, names[i]},
+                          {i == 1 ? kNotMeasured : 0.5 - 0.1 * double(i), {}}};
+    }
+    model.setRows(rows);
+    QCOMPARE(model.columnCount(), int(RunsModel::ColumnCount));
+    // In another order than the rows have them, and one that the rows do not have yet.
+    model.setExtraColumns(
+        {"metric/grad_norm", "metric/mfu", "setting/run.name", "setting/model.hidden_size"});
+    const int first = RunsModel::ColumnCount;
+    const auto cell = [&](int row, int column) {
+      return model.index(row, column).data().toString();
+    };
+    QCOMPARE(proxy.columnCount(), first + 4);
+    QCOMPARE(model.headerData(first, Qt::Horizontal, Qt::DisplayRole).toString(), "Gradient norm");
+    QCOMPARE(model.headerData(first + 3, Qt::Horizontal, Qt::DisplayRole).toString(),
+             "model.hidden_size");
+    QVERIFY(!model.headerData(first + 3, Qt::Horizontal, Qt::ToolTipRole).toString().isEmpty());
+    QCOMPARE(cell(0, first), "0.5");
+    QCOMPARE(cell(1, first), QString(QChar(0x2013)));
+    QCOMPARE(cell(0, first + 1), QString(QChar(0x2013)));
+    QCOMPARE(cell(0, first + 2), "b");
+    QCOMPARE(cell(2, first + 3), "512");
+    QCOMPARE(model.columnOf(model.keyOf(first + 2)), first + 2);
+    proxy.sort(first, Qt::AscendingOrder);
+    QCOMPARE(idsOf(proxy), (QStringList{"run-3", "run-1", "run-2"}));  // unknown last
+    proxy.sort(first + 2, Qt::DescendingOrder);
+    QCOMPARE(idsOf(proxy), (QStringList{"run-2", "run-1", "run-3"}));
+    proxy.sort(first + 3, Qt::DescendingOrder);
+    QCOMPARE(idsOf(proxy), (QStringList{"run-3", "run-2", "run-1"}));
+    proxy.setGroup(first + 3);
+    QCOMPARE(proxy.rowCount(), 6);
+    // A column that goes takes its order and its groups with it.
+    model.setExtraColumns({"metric/grad_norm"});
+    QCOMPARE(proxy.group(), -1);
+    QCOMPARE(idsOf(proxy), (QStringList{"run-1", "run-2", "run-3"}));
+    QCOMPARE(cell(0, first), "0.5");
+    model.setExtraColumns({});
+    QCOMPARE(proxy.columnCount(), first);
+  }
+
   void selectionsSurviveSorting() {
     RunsModel model;
     RunsProxy proxy(model);
@@ -229,6 +367,9 @@ class ModelsTest : public QObject {
     timed("filter by tag", [&] { proxy.setFilter({.words = {}, .states = {}, .tag = "fast"}); });
     QCOMPARE(proxy.rowCount(), 2500);
     timed("no filter", [&] { proxy.setFilter({}); });
+    timed("groups by tag", [&] { proxy.setGroup(RunsModel::Tags); });
+    timed("groups by name", [&] { proxy.setGroup(RunsModel::Name); });
+    timed("no groups", [&] { proxy.setGroup(-1); });
     QCOMPARE(proxy.rowCount(), 10'000);
     auto grown = std::make_shared<std::vector<RunRow>>(*rows);
     (*grown)[5000].step = 499;

@@ -6,6 +6,7 @@
 #include <QClipboard>
 #include <QComboBox>
 #include <QHeaderView>
+#include <QInputDialog>
 #include <QItemSelectionModel>
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -20,19 +21,23 @@
 #include <QTabWidget>
 #include <QTableView>
 #include <QToolButton>
+#include <QTreeWidget>
 
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/runs/column_dialog.h"
 #include "ui/pages/runs/compare_view.h"
 #include "ui/pages/runs/queue_view.h"
 #include "ui/pages/runs/run_actions.h"
 #include "ui/pages/runs/run_details.h"
 #include "ui/pages/runs/run_table.h"
 #include "ui/pages/runs/runs_page.h"
+#include "ui/pages/runs/saved_filters.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_scene.h"
@@ -217,6 +222,137 @@ class RunsPageTest : public QObject {
     const bool up = header->sortIndicatorOrder() == Qt::AscendingOrder;
     QCOMPARE(f.shown()[up ? 3 : 0], f.runs.failed);
     QCOMPARE(f.shown()[up ? 0 : 3], f.runs.wide);
+  }
+
+  void anySettingOrMetricIsAColumn() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(click(f.page.table().columnsButton()));
+    auto* dialog = f.page.table().findChild<ColumnDialog*>();
+    QVERIFY(dialog && dialog->isVisible());
+    const auto item = [&](const QString& title) -> QTreeWidgetItem* {
+      const auto found = dialog->list()->findItems(title, Qt::MatchExactly | Qt::MatchRecursive);
+      return found.isEmpty() ? nullptr : found.first();
+    };
+    QVERIFY(waitUntil([&] { return item("model.hidden_size"); }));
+    QVERIFY(test::typeInto(dialog->searchField(), "hidden"));
+    QVERIFY(waitUntil([&] { return item("Gradient norm")->isHidden(); }));
+    QVERIFY(!item("model.hidden_size")->isHidden());
+    // By keyboard: from the search to the list, and Space.
+    dialog->list()->setCurrentItem(item("model.hidden_size"));
+    dialog->list()->setFocus();
+    QTest::keyClick(dialog->list(), Qt::Key_Space);
+    dialog->searchField()->clear();
+    QVERIFY(waitUntil([&] { return !item("Gradient norm")->isHidden(); }));
+    dialog->list()->scrollToItem(item("Gradient norm"));
+    const QRect box = dialog->list()->visualItemRect(item("Gradient norm"));
+    QVERIFY(click(dialog->list()->viewport(), QPoint(box.left() + 10, box.center().y())));
+    test::picture(*dialog, "runs-columns-dialog");
+    RunsModel& model = f.page.table().model();
+    QCOMPARE(model.extraColumns(), (QStringList{"setting/model.hidden_size", "metric/grad_norm"}));
+    const int setting = RunsModel::ColumnCount, metric = setting + 1;
+    const auto value = [&](int column) {
+      return f.page.table().proxy().index(f.rowOf(f.runs.base), column).data().toString();
+    };
+    QVERIFY(waitUntil([&] { return !value(setting).isEmpty(); }));
+    QCOMPARE(value(setting), QString::number(read_preset("demo").spec.model.hidden_size));
+    QVERIFY(waitUntil([&] { return value(metric) != QString(QChar(0x2013)); }));
+    QVERIFY(f.page.table()
+                .asCsv()
+                .section('\n', 0, 0)
+                .endsWith(",setting/model.hidden_size,metric/grad_norm"));
+    QTest::keyClick(dialog, Qt::Key_Escape);
+    // Another page of the same user has them, with their values.
+    RunsPage again(*f.studio->studio);
+    QVERIFY(test::show(again, QSize(1024, 700)));
+    QCOMPARE(again.table().model().extraColumns().size(), 2);
+    QVERIFY(!again.table().view()->isColumnHidden(metric));
+    QVERIFY(waitUntil([&] {
+      return again.table().proxy().rowCount() > 0 &&
+             !again.table().proxy().index(0, setting).data().toString().isEmpty();
+    }));
+    again.table().view()->scrollTo(again.table().proxy().index(0, metric));
+    test::picture(again, "runs-columns");
+  }
+
+  void groupsOpenAndCloseByMouseAndKeys() {
+    Fixture f;
+    QVERIFY(f.open());
+    QComboBox* box = f.page.table().groupBox();
+    box->setFocus();
+    for (int i = 0; i < box->count() && box->currentText() != "By State"; ++i) {
+      QTest::keyClick(box, Qt::Key_Down);
+    }
+    QCOMPARE(box->currentText(), "By State");
+    RunsProxy& proxy = f.page.table().proxy();
+    QVERIFY(proxy.rowCount() > 4);
+    QVERIFY(proxy.isGroup(0));
+    test::picture(f.page, "runs-groups");
+    const int all = proxy.rowCount();
+    QVERIFY(click(f.view().viewport(), f.view().visualRect(proxy.index(0, 1)).center()));
+    QVERIFY(proxy.rowCount() < all);
+    f.view().setFocus();
+    f.view().setCurrentIndex(proxy.index(0, 0));
+    QTest::keyClick(&f.view(), Qt::Key_Right);
+    QCOMPARE(proxy.rowCount(), all);
+    QTest::keyClick(&f.view(), Qt::Key_Space);
+    QVERIFY(!proxy.isOpen(0));
+    QVERIFY(f.studio->navigator.opened.empty());
+    // A run that is asked for is shown although its group was closed.
+    f.page.open({"runs", f.runs.base, {}});
+    QCOMPARE(f.page.table().selected(), QStringList{f.runs.base});
+    QVERIFY(f.rowOf(f.runs.base) > 0);
+    QVERIFY(test::labelWith(&f.page, "4 runs"));
+    box->setCurrentIndex(0);
+    QCOMPARE(proxy.rowCount(), 4);
+    QCOMPARE(f.page.table().selected(), QStringList{f.runs.base});
+  }
+
+  void filtersAreSavedUnderAName() {
+    Fixture f;
+    QVERIFY(f.open());
+    RunTable& table = f.page.table();
+    QVERIFY(test::typeInto(table.searchField(), "rate"));
+    QVERIFY(waitUntil([&] { return f.shown().size() == 2; }));
+    table.groupBox()->setCurrentText("By State");
+    QMenu* menu = table.filtersButton()->menu();
+    const auto entries = [&] {
+      Q_EMIT menu->aboutToShow();
+      QStringList texts;
+      for (const QAction* action : menu->actions()) texts << action->text();
+      return texts;
+    };
+    const auto entry = [&](const QString& text) -> QAction* {
+      for (QAction* action : menu->actions()) {
+        if (action->text() == text) return action;
+      }
+      return nullptr;
+    };
+    QCOMPARE(entries()[0], "No filter is saved yet");
+    entry("Save this filter…")->trigger();
+    auto* dialog = table.findChild<QInputDialog*>();
+    QVERIFY(dialog);
+    QTest::keyClicks(dialog->findChild<QLineEdit*>(), "the rates");
+    QTest::keyClick(dialog, Qt::Key_Return);
+    QCOMPARE(entries()[0], "the rates");
+    QVERIFY(entry("the rates")->isChecked());
+
+    table.searchField()->clear();
+    table.groupBox()->setCurrentIndex(0);
+    QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
+    entries();
+    QVERIFY(!entry("the rates")->isChecked());
+    entry("the rates")->trigger();
+    QCOMPARE(table.searchField()->text(), "rate");
+    QCOMPARE(table.proxy().shownRuns(), 2);
+    QCOMPARE(table.proxy().group(), int(RunsModel::State));
+    // It is kept over sessions, and goes when it is deleted, with a way back.
+    QCOMPARE(savedFilters(*f.studio->preferences).size(), 1u);
+    entries();
+    entry("Delete a filter")->menu()->actions()[0]->trigger();
+    QVERIFY(savedFilters(*f.studio->preferences).empty());
+    f.studio->navigator.toasts.back().undo();
+    QCOMPARE(savedFilters(*f.studio->preferences).size(), 1u);
   }
 
   void selectionIsKeptThroughFilters() {

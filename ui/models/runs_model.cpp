@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ui/models/runs_model.h"
 
+#include <QCoreApplication>
 #include <QDateTime>
 #include <QLocale>
 #include <algorithm>
@@ -8,12 +9,24 @@
 #include <cmath>
 #include <set>
 
+#include "core/history/metrics.h"
+#include "core/spec/spec_table.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
 
 namespace {
+/// What a column beyond the usual ones holds.
+QString extraTip(const QString& key) {
+  const std::string name = key.section(u'/', 1).toStdString();
+  if (key.startsWith(QLatin1String(kMetricColumn.data(), kMetricColumn.size()))) {
+    return RunsModel::tr("%1: the last value that the run logged").arg(RunsModel::titleOf(key));
+  }
+  const spec::Key* known = spec::find_key(name);
+  return known ? QString::fromStdString(name + ": " + known->help) : QString::fromStdString(name);
+}
+
 /// More rows than this that come or go are told as a new table: views are quicker so.
 constexpr int kMostSteps = 200;
 
@@ -47,7 +60,8 @@ bool sameRow(const RunRow& a, const RunRow& b) {
   return sameWords(a, b) && a.step == b.step && a.total_steps == b.total_steps &&
          same(a.loss, b.loss) && same(a.validation_loss, b.validation_loss) &&
          same(a.tokens_per_second, b.tokens_per_second) && same(a.created, b.created) &&
-         same(a.last_word, b.last_word) && a.sparkline.size() == b.sparkline.size();
+         same(a.last_word, b.last_word) && a.sparkline.size() == b.sparkline.size() &&
+         a.columns == b.columns && a.cells == b.cells;
 }
 }  // namespace
 
@@ -106,7 +120,7 @@ void RunsModel::updateInPlace(const RunRows& rows) {
   for (std::size_t i = 0; i < changed.size();) {
     std::size_t end = i + 1;
     while (end < changed.size() && changed[end] == changed[end - 1] + 1) ++end;
-    Q_EMIT dataChanged(index(changed[i], 0), index(changed[end - 1], ColumnCount - 1));
+    Q_EMIT dataChanged(index(changed[i], 0), index(changed[end - 1], columnCount() - 1));
     i = end;
   }
 }
@@ -169,8 +183,132 @@ QStringList RunsModel::allTags() const {
   return {tags.begin(), tags.end()};
 }
 
+QString RunsModel::titleOf(const QString& key) {
+  const QLatin1String metric(kMetricColumn.data(), kMetricColumn.size());
+  const QString name = key.section(u'/', 1);
+  if (!key.startsWith(metric)) return name;
+  for (std::size_t m = 0; m < kMetricCount; ++m) {
+    const MetricInfo& info = metric_info(static_cast<Metric>(m));
+    if (name == QLatin1String(info.id)) return QCoreApplication::translate("Metric", info.title);
+  }
+  return name;
+}
+
+namespace {
+constexpr const char* kKeys[] = {"name",  "state",   "progress",  "loss", "validation", "speed",
+                                 "curve", "created", "last_word", "tags", "notes",      "parent"};
+static_assert(std::size(kKeys) == RunsModel::ColumnCount);
+}  // namespace
+
+QString RunsModel::keyOf(int column) const {
+  if (column < 0 || column >= columnCount()) return {};
+  return column < ColumnCount ? QString::fromLatin1(kKeys[column]) : m_extra[column - ColumnCount];
+}
+
+int RunsModel::columnOf(const QString& key) const {
+  for (int c = 0; c < columnCount(); ++c) {
+    if (keyOf(c) == key) return c;
+  }
+  return -1;
+}
+
+int RunsModel::columnNamed(const QString& name) const {
+  const int exact = columnOf(name);
+  if (exact >= 0) return exact;
+  for (int c = 0; c < columnCount(); ++c) {
+    const QString key = keyOf(c);
+    const qsizetype before = key.size() - name.size() - 1;
+    if (before < 0 || !key.endsWith(name, Qt::CaseInsensitive)) continue;
+    if (key[before] == u'/' || key[before] == u'.') return c;
+  }
+  return name == QLatin1String("step") ? int(Progress) : -1;
+}
+
+void RunsModel::setExtraColumns(const QStringList& keys) {
+  if (keys == m_extra) return;
+  if (!m_extra.isEmpty()) {
+    beginRemoveColumns({}, ColumnCount, ColumnCount + static_cast<int>(m_extra.size()) - 1);
+    m_extra.clear();
+    m_extras.clear();
+    endRemoveColumns();
+  }
+  if (keys.isEmpty()) return;
+  beginInsertColumns({}, ColumnCount, ColumnCount + static_cast<int>(keys.size()) - 1);
+  m_extra = keys;
+  for (const QString& key : keys) {
+    Extra extra{.key = key.toStdString(), .unit = {}};
+    extra.metric = extra.key.starts_with(kMetricColumn);
+    for (std::size_t m = 0; extra.metric && m < kMetricCount; ++m) {
+      const MetricInfo& info = metric_info(static_cast<Metric>(m));
+      if (extra.key.substr(kMetricColumn.size()) == info.id) extra.unit = QLatin1String(info.unit);
+    }
+    m_extras.push_back(std::move(extra));
+  }
+  m_cellColumns = nullptr;
+  m_cellPlaces.assign(m_extras.size(), -1);
+  endInsertColumns();
+}
+
+/// What a run has in an extra column. Rows of before setExtraColumns() have other cells, and none
+/// for a column that is new.
+const RunCell& RunsModel::cell(int r, int column) const {
+  static const RunCell none;
+  const RunRow& run = row(r);
+  if (!run.columns) return none;
+  if (run.columns != m_cellColumns) {
+    m_cellColumns = run.columns;
+    for (std::size_t i = 0; i < m_extras.size(); ++i) {
+      const auto at = std::find(run.columns->begin(), run.columns->end(), m_extras[i].key);
+      m_cellPlaces[i] = at == run.columns->end() ? -1 : static_cast<int>(at - run.columns->begin());
+    }
+  }
+  const int place = m_cellPlaces[static_cast<std::size_t>(column - ColumnCount)];
+  return place < 0 ? none : run.cells[static_cast<std::size_t>(place)];
+}
+
+QString RunsModel::cellText(int r, int column) const {
+  const Extra& extra = m_extras[static_cast<std::size_t>(column - ColumnCount)];
+  const RunCell& value = cell(r, column);
+  if (!extra.metric) return text(value.text);
+  if (std::isnan(value.number)) return numbers::notMeasured();
+  if (extra.unit == QLatin1String("bytes")) return numbers::bytes(value.number);
+  return extra.unit == QLatin1String("nats") ? numbers::fixed(value.number, 4)
+                                             : numbers::number(value.number);
+}
+
+/// Whether what stands there is a number, by the first runs that have a value.
+bool RunsModel::isNumber(int column) const {
+  if (column < ColumnCount) return column >= Progress && column <= Speed;
+  if (m_extras[static_cast<std::size_t>(column - ColumnCount)].metric) return true;
+  for (int r = 0; r < std::min(rowCount(), 50); ++r) {
+    if (const RunCell& value = cell(r, column); !value.text.empty()) {
+      return !std::isnan(value.number);
+    }
+  }
+  return false;
+}
+
+QString RunsModel::groupOf(int r, int column) const {
+  const RunRow& run = row(r);
+  const auto day = [](double seconds) {
+    if (!(seconds > 0)) return QString();
+    return QLocale().toString(
+        QDateTime::fromMSecsSinceEpoch(static_cast<qint64>(seconds * 1000)).date(),
+        QLocale::LongFormat);
+  };
+  if (column == Created) return day(run.created);
+  if (column == LastWord) return day(run.last_word);
+  if (column == Lineage && !run.parent.empty()) {
+    const int parent = rowOf(text(run.parent));
+    return parent < 0 ? text(run.parent) : m_texts[static_cast<std::size_t>(parent)].name;
+  }
+  const QString shown = display(r, column);
+  return shown == numbers::notMeasured() ? QString() : shown;
+}
+
 double RunsModel::numberOf(int r, int column) const {
   const RunRow& run = row(r);
+  if (column >= ColumnCount) return cell(r, column).number;
   switch (column) {
     case State:
       return static_cast<double>(run.state);
@@ -213,6 +351,11 @@ bool RunsModel::lessThan(int a, int b, int column, bool descending) const {
       break;
   }
   const double x = numberOf(a, column), y = numberOf(b, column);
+  if (column >= ColumnCount && std::isnan(x) && std::isnan(y)) {
+    const std::string &u = cell(a, column).text, &v = cell(b, column).text;
+    if (u.empty() != v.empty()) return v.empty();
+    return descending ? u > v : u < v;
+  }
   if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
   return descending ? x > y : x < y;
 }
@@ -221,10 +364,11 @@ int RunsModel::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(m_texts.size());
 }
 int RunsModel::columnCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : ColumnCount;
+  return parent.isValid() ? 0 : ColumnCount + static_cast<int>(m_extra.size());
 }
 
 QString RunsModel::display(int r, int column) const {
+  if (column >= ColumnCount) return cellText(r, column);
   const RunRow& run = row(r);
   const Texts& t = m_texts[static_cast<std::size_t>(r)];
   switch (column) {
@@ -304,7 +448,7 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
     case Qt::AccessibleTextRole:
       return column == Curve ? tr("Curve of the loss") : display(r, column);
     case Qt::TextAlignmentRole: {
-      const bool number = column >= Progress && column <= Speed;
+      const bool number = isNumber(column);
       return QVariant::fromValue(
           Qt::Alignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter));
     }
@@ -326,11 +470,16 @@ QVariant RunsModel::data(const QModelIndex& index, int role) const {
 }
 
 QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int role) const {
-  if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
+  if (orientation != Qt::Horizontal || section < 0 || section >= columnCount()) return {};
   if (role == Qt::TextAlignmentRole) {
-    const bool number = section >= Progress && section <= Speed;
+    const bool number = isNumber(section);
     return QVariant::fromValue(
         Qt::Alignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter));
+  }
+  if (section >= ColumnCount) {
+    const QString& key = m_extra[section - ColumnCount];
+    if (role == Qt::ToolTipRole) return extraTip(key);
+    return role == Qt::DisplayRole ? QVariant(titleOf(key)) : QVariant();
   }
   if (role != Qt::DisplayRole) return {};
   const QString titles[] = {tr("Run"),        tr("State"),    tr("Step"),  tr("Loss"),

@@ -40,6 +40,23 @@ class RunsModel : public QAbstractTableModel {
 
   using QAbstractTableModel::QAbstractTableModel;
 
+  /// Columns behind those that every table has, as in RunColumns: settings and metrics.
+  void setExtraColumns(const QStringList& keys);
+  const QStringList& extraColumns() const { return m_extra; }
+  /// A name of a column that stays the same in every language and with other columns beside it:
+  /// "state", "setting/model.hidden_size".
+  QString keyOf(int column) const;
+  int columnOf(const QString& key) const;  ///< -1: there is none now
+  /// By its key, or the end of it behind a slash or a dot: "hidden_size". -1: there is none now.
+  int columnNamed(const QString& name) const;
+  double numberOf(int r, int column) const;  ///< NaN: what stands there is none
+  /// "setting/model.hidden_size" as its header says it.
+  static QString titleOf(const QString& key);
+  /// What runs with the same value of a column have in common, for people; empty: no value.
+  QString groupOf(int r, int column) const;
+  /// Of a column behind the usual ones.
+  const RunCell& cell(int r, int column) const;
+
   /// Says what differs from the rows before; selections and scrolling stay.
   void setRows(const RunRows& rows);
   /// Ages are of now: to be called every second or so while they are seen.
@@ -80,11 +97,22 @@ class RunsModel : public QAbstractTableModel {
   void reindex();
   QString display(int r, int column) const;
   QString tip(int r, int column) const;
-  double numberOf(int r, int column) const;
+  QString cellText(int r, int column) const;
+  bool isNumber(int column) const;
 
   RunRows m_rows = std::make_shared<const std::vector<RunRow>>();
   std::vector<Texts> m_texts;
   QHash<QString, int> m_index;
+  QStringList m_extra;
+  struct Extra {
+    std::string key;
+    QString unit;  ///< of a metric
+    bool metric = false;
+  };
+  std::vector<Extra> m_extras;
+  /// Places of the extra columns among the cells of rows, as the rows seen last had them.
+  mutable std::shared_ptr<const RunColumns> m_cellColumns;
+  mutable std::vector<int> m_cellPlaces;
 };
 
 }  // namespace tessera::ui

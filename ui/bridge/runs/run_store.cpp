@@ -79,6 +79,16 @@ const std::vector<TrashedRun>& RunStore::trashed() const {
   return m_state->trash;
 }
 
+void RunStore::setColumns(const QStringList& columns) {
+  RunColumns wanted;
+  for (const QString& column : columns) wanted.push_back(column.toStdString());
+  tell(m_state->worker, [worker = m_state->worker, wanted] { worker->setColumns(wanted); });
+}
+
+void RunStore::requestSettingNames() {
+  tell(m_state->worker, [worker = m_state->worker] { worker->tellSettingNames(); });
+}
+
 void RunStore::refresh() {
   tell(m_state->worker, [worker = m_state->worker] { worker->refreshSoon(); });
 }

@@ -39,6 +39,11 @@ class RunStore : public QObject {
   /// The shared feed of a run; kept while anyone holds it. Null for an unknown id.
   std::shared_ptr<RunFeed> feed(const QString& id);
 
+  /// What rows have cells for (RunColumns), as soon as they come again.
+  void setColumns(const QStringList& columns);
+  /// Asks for what settings the runs have; answered by settingNames().
+  void requestSettingNames();
+
   void refresh();
   void addRoot(const QString& folder);
   void setTags(const QString& id, const QStringList& tags);
@@ -53,6 +58,7 @@ class RunStore : public QObject {
   const std::vector<TrashedRun>& trashed() const;
 
  Q_SIGNALS:
+  void settingNames(const QStringList& names);  ///< "model.hidden_size", in the order of specs
   void trashChanged();
   void runsChanged();
   void removed(const QString& id, const QString& name);

@@ -38,7 +38,7 @@ bool sameRow(const RunRow& a, const RunRow& b) {
          equal(a.last_word, b.last_word) && equal(a.tokens_per_second, b.tokens_per_second) &&
          a.tags == b.tags && a.notes == b.notes && a.archived == b.archived &&
          a.missing == b.missing && a.parent == b.parent && a.parent_step == b.parent_step &&
-         a.sparkline.size() == b.sparkline.size();
+         a.sparkline.size() == b.sparkline.size() && a.columns == b.columns && a.cells == b.cells;
 }
 
 /// Makes the folder that the home trash is in.
@@ -91,6 +91,7 @@ void RunStore::Worker::start() {
 void RunStore::Worker::open() {
   if (m_library) return;
   m_library = std::make_unique<Library>(m_file);
+  m_library->set_columns(m_columns);
   if (!m_library->recovery().empty()) {
     const QString text = QString::fromStdString(m_library->recovery());
     m_mailbox->post([store = m_store, text] { Q_EMIT store->recovered(text); });
@@ -211,6 +212,23 @@ void RunStore::Worker::fail(const QString& message) {
   if (message == m_lastFailure) return;  // a disk that is away fails at every tick
   m_lastFailure = message;
   m_mailbox->post([store = m_store, message] { Q_EMIT store->failed(message); });
+}
+
+void RunStore::Worker::setColumns(RunColumns columns) {
+  m_columns = std::move(columns);
+  if (!m_library) return;  // open() will tell it
+  m_library->set_columns(m_columns);
+  guarded([this] { publish(true); });
+}
+
+void RunStore::Worker::tellSettingNames() {
+  guarded([this] {
+    open();
+    QStringList names;
+    for (const std::string& name : m_library->setting_names())
+      names << QString::fromStdString(name);
+    m_mailbox->post([store = m_store, names] { Q_EMIT store->settingNames(names); });
+  });
 }
 
 void RunStore::Worker::addRoot(const fs::path& folder) {

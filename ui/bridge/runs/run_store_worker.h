@@ -22,6 +22,8 @@ class RunStore::Worker : public QObject {
 
   void start();
   void refreshSoon();
+  void setColumns(RunColumns columns);
+  void tellSettingNames();
   void addRoot(const std::filesystem::path& folder);
   /// An edit by the user: what it changes goes out at once, with the number of edits so far.
   void change(const std::function<void(Library&)>& work);
@@ -58,6 +60,7 @@ class RunStore::Worker : public QObject {
   QTimer* m_timer = nullptr;
   QTimer* m_soon = nullptr;
   QFileSystemWatcher* m_watcher = nullptr;
+  RunColumns m_columns;
   RunRows m_rows;
   std::vector<Trashed> m_trash;  ///< last moved there first
   QString m_lastFailure;

@@ -13,6 +13,7 @@
 #include <QStackedWidget>
 #include <QTableView>
 #include <QTimer>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "ui/bridge/desktop/preferences.h"
@@ -29,7 +30,9 @@ namespace tessera::ui {
 namespace {
 constexpr int kWidths[RunsModel::ColumnCount] = {190, 112, 118, 74,  84,  76,
                                                  112, 122, 96,  130, 160, 150};
-constexpr const char* kHeaderKey = "runs/columns";
+constexpr int kExtraWidth = 110;
+constexpr const char *kHeaderKey = "runs/columns", *kCountKey = "runs/columns_count",
+                     *kExtraKey = "runs/extra_columns", *kGroupKey = "runs/group";
 
 /// What the longest word for a state takes, in the language at hand.
 int widestState() {
@@ -104,10 +107,19 @@ RunTable::RunTable(Studio& studio, QWidget* parent)
           });
   connect(&studio.runs, &RunStore::runsChanged, this, [this] { takeRows(); });
   takeRows();
+  studio.runs.setColumns(m_model.extraColumns());
+  fillGroups();
+  setGroup(studio.preferences.value(kGroupKey).toString());
 }
 
 RunTable::~RunTable() {
+  m_view->removeEventFilter(this);
+  keepHeader();
+}
+
+void RunTable::keepHeader() {
   m_studio.preferences.setValue(kHeaderKey, m_view->horizontalHeader()->saveState());
+  m_studio.preferences.setValue(kCountKey, m_model.columnCount());
 }
 
 QWidget* RunTable::buildFilters() {
@@ -117,29 +129,50 @@ QWidget* RunTable::buildFilters() {
   row->setSpacing(theme::kGrid);
   m_search = new SearchField(tr("Search name, tags, notes, state"), 120, bar);
   m_search->setAccessibleName(tr("Search runs"));
+  m_search->setToolTip(
+      tr("Words, or conditions on columns that the table has: loss<3, hidden_size>=256, "
+         "state=failed"));
   m_state = new QComboBox(bar);
   m_state->setAccessibleName(tr("State"));
   for (const StateChoice& choice : stateChoices()) {
-    m_state->addItem(QCoreApplication::translate("RunTable", choice.title));
+    m_state->addItem(QCoreApplication::translate("RunTable", choice.title),
+                     QLatin1String(choice.title));
   }
   m_tag = new QComboBox(bar);
   m_tag->setAccessibleName(tr("Tag"));
   m_tag->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+  m_group = new QComboBox(bar);
+  m_group->setAccessibleName(tr("Group by"));
+  m_group->setToolTip(tr("Runs with the same value of a column stand together"));
+  m_group->setMaximumWidth(220);
+  m_filters = iconButton(QStringLiteral("star"), tr("Saved filters"), bar);
+  m_filters->setPopupMode(QToolButton::InstantPopup);
+  auto* saved = new QMenu(m_filters);
+  m_filters->setMenu(saved);
+  connect(saved, &QMenu::aboutToShow, this, [this, saved] { fillFilters(*saved); });
+  m_columns = iconButton(QStringLiteral("table"), tr("Columns of the table"), bar);
+  connect(m_columns, &QToolButton::clicked, this, [this] { chooseColumns(); });
   m_count = new TextLabel({}, theme::TextSize::Caption, bar);
   m_count->setTone(TextLabel::Tone::Secondary)->setTabular();
   row->addWidget(m_search, 1);
   row->addWidget(m_state);
   row->addWidget(m_tag);
+  row->addWidget(m_group);
+  row->addStretch();
+  row->addWidget(m_filters);
+  row->addWidget(m_columns);
   row->addWidget(m_count);
   m_search->setMaximumWidth(420);
-  row->insertStretch(3);
   connect(m_search, &SearchField::searched, this, [this] { applyFilter(); });
   connect(m_state, &QComboBox::currentIndexChanged, this, [this] { applyFilter(); });
   connect(m_tag, &QComboBox::currentIndexChanged, this, [this] { applyFilter(); });
+  connect(m_group, &QComboBox::currentIndexChanged, this,
+          [this] { setGroup(m_group->currentData().toString()); });
   return bar;
 }
 
 void RunTable::buildView() {
+  m_model.setExtraColumns(m_studio.preferences.value(kExtraKey).toStringList());
   m_view = new QTableView(this);
   m_view->setModel(&m_proxy);
   m_view->setItemDelegate(new RunsDelegate(m_view));
@@ -167,13 +200,17 @@ void RunTable::buildView() {
   header->setSectionsMovable(true);
   header->setFirstSectionMovable(false);
   header->setContextMenuPolicy(Qt::CustomContextMenu);
-  for (int c = 0; c < RunsModel::ColumnCount; ++c) m_view->setColumnWidth(c, kWidths[c]);
+  for (int c = 0; c < m_model.columnCount(); ++c) {
+    m_view->setColumnWidth(c, c < RunsModel::ColumnCount ? kWidths[c] : kExtraWidth);
+  }
   const int state = widestState();
   m_view->setColumnWidth(RunsModel::State, std::max(kWidths[RunsModel::State], state));
   header->setSortIndicator(RunsModel::Created, Qt::DescendingOrder);
   m_view->setSortingEnabled(true);
   const QByteArray kept = m_studio.preferences.value(kHeaderKey).toByteArray();
-  if (!kept.isEmpty() && header->restoreState(kept)) {
+  // NOTE: a header takes the state of one with another number of columns, and is broken then.
+  const int columns = m_studio.preferences.value(kCountKey, int(RunsModel::ColumnCount)).toInt();
+  if (!kept.isEmpty() && columns == m_model.columnCount() && header->restoreState(kept)) {
     m_proxy.sort(header->sortIndicatorSection(), header->sortIndicatorOrder());
     // The widths may have been kept in another language.
     if (m_view->columnWidth(RunsModel::State) < state &&
@@ -181,24 +218,18 @@ void RunTable::buildView() {
       m_view->setColumnWidth(RunsModel::State, state);
     }
   }
-  connect(header, &QWidget::customContextMenuRequested, this, [this, header](const QPoint& at) {
-    auto* menu = new QMenu(this);
-    menu->setAttribute(Qt::WA_DeleteOnClose);
-    for (int c = 1; c < RunsModel::ColumnCount; ++c) {
-      QAction* shown =
-          menu->addAction(m_model.headerData(c, Qt::Horizontal, Qt::DisplayRole).toString());
-      shown->setCheckable(true);
-      shown->setChecked(!header->isSectionHidden(c));
-      connect(shown, &QAction::toggled, header,
-              [header, c](bool on) { header->setSectionHidden(c, !on); });
-    }
-    menu->popup(header->mapToGlobal(at));
+  connect(header, &QWidget::customContextMenuRequested, this,
+          [this](const QPoint& at) { headerMenu(at); });
+  m_view->installEventFilter(this);
+  connect(m_view, &QAbstractItemView::clicked, this, [this](const QModelIndex& index) {
+    if (m_proxy.isGroup(index.row())) m_proxy.setOpen(index.row(), !m_proxy.isOpen(index.row()));
   });
   connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this,
           [this] { rememberSelection(); });
   connect(m_view->selectionModel(), &QItemSelectionModel::currentChanged, this,
           [this] { rememberSelection(); });
   connect(m_view, &QAbstractItemView::activated, this, [this](const QModelIndex& index) {
+    if (m_proxy.isGroup(index.row())) return;
     const bool words = index.column() == RunsModel::Tags || index.column() == RunsModel::Notes;
     if (words && index.flags() & Qt::ItemIsEditable) {
       m_view->edit(index);
@@ -270,7 +301,7 @@ void RunTable::clearFilter() {
 }
 
 void RunTable::showCount() {
-  const int all = m_model.rowCount(), shown = m_proxy.rowCount();
+  const int all = m_model.rowCount(), shown = m_proxy.shownRuns();
   m_count->setText(shown == all
                        ? tr("%n runs", nullptr, all)
                        : tr("%1 of %2 runs").arg(numbers::whole(shown), numbers::whole(all)));
@@ -283,8 +314,9 @@ void RunTable::showCount() {
 void RunTable::rememberSelection() {
   if (m_restoring) return;
   QStringList ids;
-  for (const QModelIndex& row : m_view->selectionModel()->selectedRows())
-    ids << m_proxy.id(row.row());
+  for (const QModelIndex& row : m_view->selectionModel()->selectedRows()) {
+    if (!m_proxy.isGroup(row.row())) ids << m_proxy.id(row.row());
+  }
   const QModelIndex current = m_view->currentIndex();
   m_currentId = current.isValid() ? m_proxy.id(current.row()) : QString();
   m_currentColumn = std::max(0, current.column());
@@ -324,6 +356,10 @@ QStringList RunTable::selected() const {
 }
 
 void RunTable::select(const QStringList& ids) {
+  const auto hidden = [this](const QString& id) { return m_proxy.rowOf(id) < 0; };
+  if (m_proxy.group() >= 0 && std::any_of(ids.begin(), ids.end(), hidden)) {
+    m_proxy.setAllOpen(true);
+  }
   m_selected = ids;
   m_currentId = ids.value(0);
   m_restoring = true;
@@ -351,10 +387,12 @@ QString RunTable::asCsv() const {
   QStringList lines = {
       "id,name,state,reason,step,total_steps,tokens,loss,validation_loss,tokens_per_second,created,"
       "last_word,tags,notes,parent,parent_step,folder"};
+  for (const QString& key : m_model.extraColumns()) lines[0] += ',' + csvField(key);
   const auto number = [](double v) {
     return QString::number(v, 'g', QLocale::FloatingPointShortest);
   };
   for (int r = 0; r < m_proxy.rowCount(); ++r) {
+    if (m_proxy.isGroup(r)) continue;
     const RunRow& run = m_proxy.run(r);
     QStringList tags, cells;
     for (const std::string& tag : run.tags) tags << QString::fromStdString(tag);
@@ -368,6 +406,12 @@ QString RunTable::asCsv() const {
           << csvField(tags.join(' ')) << csvField(QString::fromStdString(run.notes))
           << csvField(QString::fromStdString(run.parent)) << QString::number(run.parent_step)
           << csvField(QString::fromStdString(run.folder.string()));
+    const int source = m_proxy.mapToSource(m_proxy.index(r, 0)).row();
+    for (int c = RunsModel::ColumnCount; c < m_model.columnCount(); ++c) {
+      const RunCell& cell = m_model.cell(source, c);
+      cells << (cell.text.empty() ? number(cell.number)
+                                  : csvField(QString::fromStdString(cell.text)));
+    }
     lines << cells.join(',');
   }
   return lines.join('\n') + '\n';

@@ -9,12 +9,16 @@
 #include "ui/shell_context.h"
 
 class QComboBox;
+class QMenu;
 class QStackedWidget;
 class QTableView;
 class QTimer;
+class QToolButton;
 
 namespace tessera::ui {
 
+struct SavedFilter;
+class ColumnDialog;
 class EmptyState;
 class SearchField;
 class TextLabel;
@@ -34,11 +38,21 @@ class RunTable : public QWidget {
   SearchField* searchField() const { return m_search; }
   QComboBox* stateBox() const { return m_state; }
   QComboBox* tagBox() const { return m_tag; }
+  QComboBox* groupBox() const { return m_group; }
+  QToolButton* filtersButton() const { return m_filters; }
+  QToolButton* columnsButton() const { return m_columns; }
+  /// Settings and metrics as columns, as in RunColumns; kept with the preferences.
+  void setExtraColumns(const QStringList& columns);
+  ColumnDialog* chooseColumns();
+  /// What is shown now, to be kept under a name; and such a filter again.
+  SavedFilter currentFilter(const QString& name) const;
+  void apply(const SavedFilter& filter);
   /// The rows that are shown, with every number as it was logged, as CSV; times in seconds since
   /// 1970.
   QString asCsv() const;
   void editCell(const QString& id, RunsModel::Column column);
   void setActive(bool active);
+  bool eventFilter(QObject* object, QEvent* event) override;
 
  Q_SIGNALS:
   void selectionChanged();
@@ -52,7 +66,13 @@ class RunTable : public QWidget {
   void takeRows();
   void applyFilter();
   void clearFilter();
+  void keepHeader();
   void fillTags();
+  void fillGroups();
+  void setGroup(const QString& key);
+  void fillFilters(QMenu& menu);
+  void askForName();
+  void headerMenu(const QPoint& at);
   void showCount();
   void restoreSelection();
   void rememberSelection();
@@ -61,7 +81,8 @@ class RunTable : public QWidget {
   RunsModel m_model;
   RunsProxy m_proxy;
   SearchField* m_search;
-  QComboBox *m_state, *m_tag;
+  QComboBox *m_state, *m_tag, *m_group;
+  QToolButton *m_filters, *m_columns;
   TextLabel* m_count;
   QTableView* m_view;
   QStackedWidget* m_stack;

@@ -4,8 +4,9 @@
 #include <QApplication>
 #include <QLineEdit>
 #include <QPainter>
+#include <QTableView>
 
-#include "ui/models/runs_model.h"
+#include "ui/models/runs_proxy.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/sparkline.h"
 #include "ui/widgets/state_badge.h"
@@ -49,6 +50,28 @@ void RunsDelegate::paintName(QPainter& painter, const QStyleOptionViewItem& opti
   painter.drawEllipse(dot);
   rect.setLeft(rect.left() + kDot + theme::kGrid);
   painter.setPen(textColor(option));
+  paintText(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString());
+}
+
+/// The head of a group goes across all columns: each cell paints its part.
+void RunsDelegate::paintHead(QPainter& painter, const QStyleOptionViewItem& option,
+                             const QModelIndex& index) const {
+  const auto* view = qobject_cast<const QTableView*>(option.widget);
+  const auto* runs = qobject_cast<const RunsProxy*>(index.model());
+  if (!view || !runs) return;
+  painter.fillRect(option.rect, theme::colors().raised);
+  QRect rect(theme::kGrid, option.rect.top(), view->viewport()->width() - 2 * theme::kGrid,
+             option.rect.height());
+  const QRect mark(rect.left(), rect.center().y() - theme::kIcon / 2 + 1, theme::kIcon,
+                   theme::kIcon);
+  const bool open = runs->isOpen(index.row());
+  theme::icon(open ? QStringLiteral("chevron-down") : QStringLiteral("chevron-right"))
+      .paint(&painter, mark);
+  rect.setLeft(mark.right() + theme::kHalf);
+  QFont font = theme::font(theme::TextSize::Body);
+  font.setWeight(QFont::DemiBold);
+  painter.setFont(font);
+  painter.setPen(theme::colors().text);
   paintText(painter, rect, Qt::AlignVCenter | Qt::AlignLeft, index.data().toString());
 }
 
@@ -117,7 +140,11 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given,
   painter->save();
   paintBackground(*painter, option);
   painter->setClipRect(option.rect);
-  switch (index.column()) {
+  const bool head = index.data(RunsProxy::GroupRole).toBool();
+  if (head) paintHead(*painter, option, index);
+  switch (head ? -1 : index.column()) {
+    case -1:
+      break;
     case RunsModel::Name:
       paintName(*painter, option, index);
       break;

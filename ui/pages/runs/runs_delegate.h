@@ -21,6 +21,8 @@ class RunsDelegate : public QStyledItemDelegate {
                      const QModelIndex& index) const;
   void paintName(QPainter& painter, const QStyleOptionViewItem& option,
                  const QModelIndex& index) const;
+  void paintHead(QPainter& painter, const QStyleOptionViewItem& option,
+                 const QModelIndex& index) const;
   void paintProgress(QPainter& painter, const QStyleOptionViewItem& option,
                      const QModelIndex& index) const;
   void paintTags(QPainter& painter, const QStyleOptionViewItem& option,
