@@ -5,7 +5,9 @@
 // Scales: 1 1.5 2
 #include <QAction>
 #include <QCheckBox>
+#include <QComboBox>
 #include <QDateTime>
+#include <QLineEdit>
 #include <QListView>
 #include <QListWidget>
 #include <QMenu>
@@ -16,10 +18,12 @@
 #include <QTableView>
 #include <QTableWidget>
 #include <QTest>
+#include <QToolButton>
 #include <fstream>
 
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
+#include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/monitor/charts_tab.h"
 #include "ui/pages/monitor/checkpoints_tab.h"
@@ -30,6 +34,9 @@
 #include "ui/pages/monitor/samples_tab.h"
 #include "ui/pages/monitor/spec_tab.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/board_dialog.h"
+#include "ui/widgets/chart/board_picker.h"
+#include "ui/widgets/chart/boards.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_panel.h"
 #include "ui/widgets/log_view.h"
@@ -170,6 +177,86 @@ class MonitorPageTest : public QObject {
     run.log->sync();
     QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("Step 2")); }));
     QVERIFY(!labelWith(&s.page, QStringLiteral("a later version")));
+  }
+
+  /// Made with the mouse and the keyboard, changed, kept over sessions, deleted with a way back.
+  void aBoardOfOnesOwnIsMadeAndKept() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = finishedRun(runsOf(*home), "small");
+    Shown s(std::move(home), run.id());
+    BoardPicker& boards = s.page.charts().boards();
+    ChartGrid& grid = s.page.charts().grid();
+    QVERIFY(!boards.editButton()->isEnabled());
+    QVERIFY(boards.editButton()->toolTip().contains(QStringLiteral("cannot be changed")));
+    QVERIFY(click(boards.newButton()));
+    const auto dialog = [&] { return boards.findChild<BoardDialog*>(); };
+    QVERIFY(dialog());
+    QListWidget* list = dialog()->list();
+    QCOMPARE(list->count(), static_cast<int>(standardPanels().size()));
+    QVERIFY(!dialog()->saveButton()->isEnabled());
+    QVERIFY(typeInto(dialog()->nameField(), QStringLiteral("Mine")));
+    QVERIFY(dialog()->saveButton()->isEnabled());
+    const auto rowOf = [&](const QString& title) {
+      for (int i = 0; i < list->count(); ++i) {
+        if (list->item(i)->text() == title) return i;
+      }
+      return -1;
+    };
+    // Every chart is hidden by Space, then three are chosen again.
+    list->setFocus();
+    for (int i = 0; i < list->count(); ++i) {
+      list->setCurrentRow(i);
+      QTest::keyClick(list, Qt::Key_Space);
+    }
+    QVERIFY(dialog()->board().panels.isEmpty());
+    for (const char* title : {"Gradient norm", "Learning rate"}) {
+      list->setCurrentRow(rowOf(QLatin1String(title)));
+      QTest::keyClick(list, Qt::Key_Space);
+    }
+    list->setCurrentRow(rowOf(QStringLiteral("Gradient norm")));
+    for (int i = 0; i < list->count() && list->currentRow() > 0; ++i) {
+      QTest::keyClick(list, Qt::Key_Up, Qt::AltModifier);
+    }
+    QVERIFY(!dialog()->upButton()->isEnabled());
+    list->clearSelection();
+    list->item(rowOf(QStringLiteral("MTP loss")))->setSelected(true);
+    list->item(rowOf(QStringLiteral("Balance loss")))->setSelected(true);
+    QVERIFY(click(dialog()->togetherButton()));
+    const QStringList expected = {QStringLiteral("grad_norm"), QStringLiteral("learning_rate"),
+                                  QStringLiteral("mtp_loss+balance_loss")};
+    QCOMPARE(dialog()->board().panels, expected);
+    picture(*dialog(), QStringLiteral("monitor-board-dialog"));
+    QVERIFY(click(dialog()->saveButton()));
+    QCOMPARE(boards.box()->currentText(), QStringLiteral("Mine"));
+    QCOMPARE(grid.shownPanels(), 3u);
+    QVERIFY(waitUntil([&] { return grid.panel(expected[2]) != nullptr; }));
+    QCOMPARE(grid.panel(expected[2])->spec().title, QStringLiteral("MTP loss \u00B7 Balance loss"));
+    QVERIFY(!grid.panel(QStringLiteral("loss")));
+    picture(s.page, QStringLiteral("monitor-board"));
+
+    // The page of the next start shows it at once.
+    MonitorPage later(*s.fixture->studio);
+    QVERIFY(show(later));
+    QCOMPARE(later.charts().grid().shownPanels(), 3u);
+    QCOMPARE(later.charts().boards().box()->currentText(), QStringLiteral("Mine"));
+    later.hide();
+
+    // One without charts says so, and leads to where they are chosen.
+    QTRY_VERIFY(!dialog());
+    QVERIFY(click(boards.editButton()));
+    for (int i = 0; i < dialog()->list()->count(); ++i) {
+      dialog()->list()->item(i)->setCheckState(Qt::Unchecked);
+    }
+    QVERIFY(click(dialog()->saveButton()));
+    QVERIFY(labelWith(&s.page, QStringLiteral("This board has no charts.")));
+    QTRY_VERIFY(!dialog());
+    QVERIFY(click(button(&s.page, QStringLiteral("Choose charts"))));
+    QVERIFY(dialog());
+    QVERIFY(click(button(dialog(), QStringLiteral("Delete the board"))));
+    QCOMPARE(grid.shownPanels(), standardPanels().size());
+    QVERIFY(chartBoards(*s.fixture->preferences).empty());
+    s.navigator().toasts.back().undo();
+    QCOMPARE(boards.box()->currentText(), QStringLiteral("Mine"));
   }
 
   void aForkShowsWhereItCameFrom() {

@@ -14,8 +14,10 @@ class QCheckBox;
 
 namespace tessera::ui {
 
+class BoardPicker;
 class ChartGrid;
 class ChartToolbar;
+class EmptyState;
 
 class ChartsTab : public QWidget {
   Q_OBJECT
@@ -31,6 +33,7 @@ class ChartsTab : public QWidget {
   ChartGroup& group() { return m_group; }
   ChartGrid& grid() { return *m_grid; }
   ChartToolbar& toolbar() { return *m_toolbar; }
+  BoardPicker& boards() { return *m_boards; }
   /// Every quantity of the run, one row a step, to a file that is asked for.
   void exportAll();
 
@@ -38,6 +41,7 @@ class ChartsTab : public QWidget {
   void showEvent(QShowEvent* event) override;
 
  private:
+  void showBoard();
   void readFeed();
   void nameRuns(const QString& parent);
   void showRuns();
@@ -48,6 +52,8 @@ class ChartsTab : public QWidget {
   ChartGroup m_group;
   ChartGrid* m_grid;
   ChartToolbar* m_toolbar;
+  BoardPicker* m_boards;
+  EmptyState* m_noCharts;
   /// What was zoomed into, by run: it is found again when the run is.
   struct View {
     chart::XAxis axis = chart::XAxis::Step;

@@ -2,8 +2,9 @@
 #include "ui/widgets/chart/panel_spec.h"
 
 #include <QCoreApplication>
+#include <algorithm>
 
-#include "core/history/run_history.h"
+#include "core/history/metrics.h"
 
 namespace tessera::ui {
 
@@ -12,7 +13,7 @@ QString translated(const char* text) {
   return QCoreApplication::translate("Chart", text);
 }
 
-ChartPanelSpec ofMetric(Metric metric, bool smoothed, const char* emptyText = nullptr) {
+ChartPanelSpec ofMetric(Metric metric) {
   const MetricInfo& info = metric_info(metric);
   ChartPanelSpec spec;
   spec.id = QLatin1String(info.id);
@@ -24,59 +25,76 @@ ChartPanelSpec ofMetric(Metric metric, bool smoothed, const char* emptyText = nu
   }
   spec.keys = {spec.id};
   spec.term = QLatin1String(info.term);
-  spec.log = info.logarithmic;
-  spec.smoothed = smoothed;
-  spec.emptyText = emptyText ? translated(emptyText)
-                             : translated(QT_TRANSLATE_NOOP("Chart", "Not logged by this run."));
+  spec.log = info.logarithmic();
+  spec.smoothed = info.smoothed();
+  spec.emptyText = translated(info.without);
   return spec;
 }
 
+/// What stands beside a metric: panels of values that are logged by source and by layer.
+void addRelated(Metric metric, std::vector<ChartPanelSpec>& all) {
+  if (metric == Metric::Loss) {
+    ChartPanelSpec& loss = all.back();
+    loss.title = translated(QT_TRANSLATE_NOOP("Chart", "Loss: training and validation"));
+    loss.keys << QStringLiteral("validation");
+    ChartPanelSpec sources = loss;
+    sources.id = QStringLiteral("validation");
+    sources.title = translated(QT_TRANSLATE_NOOP("Chart", "Validation loss by source"));
+    sources.keys = QStringList{QStringLiteral("validation"), QStringLiteral("validation/*")};
+    sources.smoothed = false;
+    sources.emptyText = translated(
+        QT_TRANSLATE_NOOP("Chart", "No validation yet: [validation] every_steps says how often."));
+    all.push_back(sources);
+  } else if (metric == Metric::MaxVio) {
+    ChartPanelSpec layers = all.back();
+    layers.id = QStringLiteral("max_vio_layers");
+    layers.title = translated(QT_TRANSLATE_NOOP("Chart", "MaxVio by layer"));
+    layers.keys = QStringList{QStringLiteral("max_vio/*")};
+    all.push_back(layers);
+  }
+}
+
+/// Several panels as one: what they have in common stays, and keys are drawn together.
+void join(ChartPanelSpec& spec, const ChartPanelSpec& other) {
+  spec.id += u'+' + other.id;
+  spec.title += QStringLiteral(" \u00B7 ") + other.title;
+  if (spec.unit != other.unit) spec.unit.clear();
+  if (spec.kind != other.kind) spec.kind = chart::ValueKind::Number;
+  for (const QString& key : other.keys) {
+    if (!spec.keys.contains(key)) spec.keys << key;
+  }
+  spec.log = spec.log && other.log;
+  spec.smoothed = spec.smoothed || other.smoothed;
+  if (spec.emptyText != other.emptyText) {
+    spec.emptyText = translated(metric_info(Metric::LearningRate).without);
+  }
+}
 }  // namespace
 
 std::vector<ChartPanelSpec> standardPanels() {
   std::vector<ChartPanelSpec> all;
-  ChartPanelSpec loss =
-      ofMetric(Metric::Loss, true, QT_TRANSLATE_NOOP("Chart", "No step has been logged yet."));
-  loss.title = translated(QT_TRANSLATE_NOOP("Chart", "Loss: training and validation"));
-  loss.keys << QStringLiteral("validation");
-  all.push_back(loss);
-
-  ChartPanelSpec sources = loss;
-  sources.id = QStringLiteral("validation");
-  sources.title = translated(QT_TRANSLATE_NOOP("Chart", "Validation loss by source"));
-  sources.keys = QStringList{QStringLiteral("validation"), QStringLiteral("validation/*")};
-  sources.smoothed = false;
-  sources.emptyText = translated(
-      QT_TRANSLATE_NOOP("Chart", "No validation yet: [validation] every_steps says how often."));
-  all.push_back(sources);
-
-  all.push_back(ofMetric(Metric::LearningRate, false));
-  all.push_back(ofMetric(Metric::GradNorm, true));
-  all.push_back(ofMetric(Metric::TokensPerSecond, true));
-  all.push_back(ofMetric(Metric::Mfu, true));
-  all.push_back(ofMetric(Metric::Memory, false,
-                         QT_TRANSLATE_NOOP("Chart", "The memory in use was not measured.")));
-  all.push_back(ofMetric(Metric::MaxVio, true,
-                         QT_TRANSLATE_NOOP("Chart", "A dense model has no experts to balance.")));
-
-  ChartPanelSpec layers = ofMetric(
-      Metric::MaxVio, true, QT_TRANSLATE_NOOP("Chart", "A dense model has no experts to balance."));
-  layers.id = QStringLiteral("max_vio_layers");
-  layers.title = translated(QT_TRANSLATE_NOOP("Chart", "MaxVio by layer"));
-  layers.keys = QStringList{QStringLiteral("max_vio/*")};
-  all.push_back(layers);
-
-  all.push_back(
-      ofMetric(Metric::MtpLoss, true,
-               QT_TRANSLATE_NOOP("Chart", "The model has no multi-token prediction module.")));
-  all.push_back(ofMetric(Metric::BalanceLoss, true,
-                         QT_TRANSLATE_NOOP("Chart", "The sequence-wise balance loss is off.")));
-  all.push_back(ofMetric(Metric::Clip, true));
-  all.push_back(ofMetric(Metric::BiasSpeed, false));
-  all.push_back(ofMetric(Metric::MtpLambda, false));
-  all.push_back(ofMetric(Metric::SequenceLength, false));
-  all.push_back(ofMetric(Metric::BatchSequences, false));
+  for (std::size_t m = 0; m < kMetricCount; ++m) {
+    const auto metric = static_cast<Metric>(m);
+    all.push_back(ofMetric(metric));
+    addRelated(metric, all);
+  }
   return all;
+}
+
+std::optional<ChartPanelSpec> panelOf(const QString& id) {
+  const std::vector<ChartPanelSpec> all = standardPanels();
+  std::optional<ChartPanelSpec> made;
+  for (const QString& part : id.split(u'+')) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const ChartPanelSpec& spec) { return spec.id == part; });
+    if (found == all.end()) return {};
+    if (made) {
+      join(*made, *found);
+    } else {
+      made = *found;
+    }
+  }
+  return made;
 }
 
 }  // namespace tessera::ui

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a panel shows, as data. A new chart is a row in standardPanels().
+// What a panel shows, as data. There is one for each row of the table of metrics
+// (core/history/metrics.cpp), and a few that draw several series.
 #pragma once
 
 #include <QString>
 #include <QStringList>
+#include <optional>
 #include <vector>
 
 #include "ui/widgets/chart/scale.h"
@@ -24,5 +26,9 @@ struct ChartPanelSpec {
 
 /// Everything a run logs, loss first.
 std::vector<ChartPanelSpec> standardPanels();
+
+/// A standard panel by its id, or several drawn as one: "loss+mtp_loss". Nothing where the id names
+/// none.
+std::optional<ChartPanelSpec> panelOf(const QString& id);
 
 }  // namespace tessera::ui
