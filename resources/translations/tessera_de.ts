@@ -2,6 +2,53 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
 <context>
+    <name>Alert</name>
+    <message>
+        <source>The loss is not a number</source>
+        <translation>Der Verlust ist keine Zahl</translation>
+    </message>
+    <message>
+        <source>Training cannot come back from it by itself</source>
+        <translation>Davon erholt sich das Training nicht von selbst</translation>
+    </message>
+    <message>
+        <source>The loss has run away</source>
+        <translation>Der Verlust ist davongelaufen</translation>
+    </message>
+    <message>
+        <source>It is so many times the first loss of the run, or more</source>
+        <translation>Er ist so viele Male so groß wie der erste Verlust des Laufs, oder größer</translation>
+    </message>
+    <message>
+        <source>times</source>
+        <translation>mal</translation>
+    </message>
+    <message>
+        <source>Experts get no tokens</source>
+        <translation>Experten bekommen keine Token</translation>
+    </message>
+    <message>
+        <source>An expert of some layer had none in so many logged loads in a row</source>
+        <translation>Ein Experte einer Schicht hatte in so vielen geloggten Lasten nacheinander keins</translation>
+    </message>
+    <message>
+        <source>loads</source>
+        <translation>Lasten</translation>
+    </message>
+    <message>
+        <source>A run makes no progress</source>
+        <translation>Ein Lauf kommt nicht voran</translation>
+    </message>
+    <message>
+        <source>It trains, and no step has ended for so long</source>
+        <translation>Er trainiert, und seit so langer Zeit ist kein Schritt fertig geworden</translation>
+    </message>
+    <message>
+        <source>minutes</source>
+        <translation>Minuten</translation>
+    </message>
+</context>
+<context>
     <name>Banner</name>
     <message>
         <source>Error</source>
@@ -753,6 +800,119 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::BoardDialog</name>
+    <message>
+        <source>Move up</source>
+        <translation>Nach oben</translation>
+    </message>
+    <message>
+        <source>Move down</source>
+        <translation>Nach unten</translation>
+    </message>
+    <message>
+        <source>Draw together</source>
+        <translation>Zusammen zeichnen</translation>
+    </message>
+    <message>
+        <source>New board</source>
+        <translation>Neue Tafel</translation>
+    </message>
+    <message>
+        <source>Board %1</source>
+        <translation>Tafel %1</translation>
+    </message>
+    <message>
+        <source>Name of the board</source>
+        <translation>Name der Tafel</translation>
+    </message>
+    <message>
+        <source>Charts of the board</source>
+        <translation>Diagramme der Tafel</translation>
+    </message>
+    <message>
+        <source>Space adds a chart to the board or hides it; Alt with an arrow, or the mouse, moves it.</source>
+        <translation>Die Leertaste nimmt ein Diagramm in die Tafel auf oder verbirgt es; Alt mit einem Pfeil oder die Maus verschiebt es.</translation>
+    </message>
+    <message>
+        <source>Makes one chart of those that are chosen, beside theirs</source>
+        <translation>Macht aus den gewählten ein weiteres, gemeinsames Diagramm</translation>
+    </message>
+    <message>
+        <source>Delete the board</source>
+        <translation>Tafel löschen</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Save the board</source>
+        <translation>Tafel sichern</translation>
+    </message>
+    <message>
+        <source>%1, unknown here</source>
+        <translation>%1, hier unbekannt</translation>
+    </message>
+    <message>
+        <source>It is the first</source>
+        <translation>Es ist das erste</translation>
+    </message>
+    <message>
+        <source>It is the last</source>
+        <translation>Es ist das letzte</translation>
+    </message>
+    <message>
+        <source>Choose two charts or more, with Shift or Ctrl</source>
+        <translation>Zwei Diagramme oder mehr wählen, mit Umschalt oder Strg</translation>
+    </message>
+    <message>
+        <source>The board needs a name</source>
+        <translation>Die Tafel braucht einen Namen</translation>
+    </message>
+    <message>
+        <source>There is a board with this name already</source>
+        <translation>Es gibt schon eine Tafel mit diesem Namen</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::BoardPicker</name>
+    <message>
+        <source>Board of charts</source>
+        <translation>Tafel der Diagramme</translation>
+    </message>
+    <message>
+        <source>Which charts are shown: all, or a board of your own</source>
+        <translation>Welche Diagramme gezeigt werden: alle oder eine eigene Tafel</translation>
+    </message>
+    <message>
+        <source>Change this board</source>
+        <translation>Diese Tafel ändern</translation>
+    </message>
+    <message>
+        <source>Make a board of your own</source>
+        <translation>Eine eigene Tafel anlegen</translation>
+    </message>
+    <message>
+        <source>All charts</source>
+        <translation>Alle Diagramme</translation>
+    </message>
+    <message>
+        <source>All charts cannot be changed: make a board of your own</source>
+        <translation>Alle Diagramme lassen sich nicht ändern: eine eigene Tafel anlegen</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::BoolEditor</name>
+    <message>
+        <source>on</source>
+        <translation>an</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>aus</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::ChartGrid</name>
     <message>
         <source>Charts</source>
@@ -1004,6 +1164,18 @@
     <message>
         <source>Saved %1: %2</source>
         <translation>%1 gespeichert: %2</translation>
+    </message>
+    <message>
+        <source>This board has no charts.</source>
+        <translation>Diese Tafel hat keine Diagramme.</translation>
+    </message>
+    <message>
+        <source>Choose charts</source>
+        <translation>Diagramme wählen</translation>
+    </message>
+    <message>
+        <source>The board %1 was deleted</source>
+        <translation>Die Tafel %1 wurde gelöscht</translation>
     </message>
 </context>
 <context>
@@ -1575,6 +1747,41 @@
     <message>
         <source>%1 cannot be started: %2</source>
         <translation>%1 lässt sich nicht starten: %2</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::ColumnDialog</name>
+    <message>
+        <source>Find a column</source>
+        <translation>Spalte suchen</translation>
+    </message>
+    <message>
+        <source>Columns of the table</source>
+        <translation>Spalten der Tabelle</translation>
+    </message>
+    <message>
+        <source>Space shows or hides the column that is chosen here.</source>
+        <translation>Die Leertaste zeigt oder verbirgt die hier gewählte Spalte.</translation>
+    </message>
+    <message>
+        <source>Columns</source>
+        <translation>Spalten</translation>
+    </message>
+    <message>
+        <source>Of every run</source>
+        <translation>Von jedem Lauf</translation>
+    </message>
+    <message>
+        <source>Metrics, their last value</source>
+        <translation>Messgrößen, ihr letzter Wert</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Settings: no run has been read yet</source>
+        <translation>Einstellungen: Noch kein Lauf wurde gelesen</translation>
     </message>
 </context>
 <context>
@@ -3761,6 +3968,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>Stay</source>
         <translation>Bleiben</translation>
     </message>
+    <message>
+        <source>It was asked to save and stop, as the settings say.</source>
+        <translation>Er wurde gebeten, zu sichern und anzuhalten, wie es die Einstellungen sagen.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ManualPage</name>
@@ -5329,6 +5540,74 @@ Loss %3, Validierung %4</translation>
         <source>%1 of %2 runs</source>
         <translation>%1 von %2 Läufen</translation>
     </message>
+    <message>
+        <source>Group by</source>
+        <translation>Gruppieren</translation>
+    </message>
+    <message>
+        <source>Runs with the same value of a column stand together</source>
+        <translation>Läufe mit demselben Wert einer Spalte stehen beisammen</translation>
+    </message>
+    <message>
+        <source>Saved filters</source>
+        <translation>Gesicherte Filter</translation>
+    </message>
+    <message>
+        <source>Columns of the table</source>
+        <translation>Spalten der Tabelle</translation>
+    </message>
+    <message>
+        <source>More columns…</source>
+        <translation>Weitere Spalten …</translation>
+    </message>
+    <message>
+        <source>Group by %1</source>
+        <translation>Nach %1 gruppieren</translation>
+    </message>
+    <message>
+        <source>Not grouped</source>
+        <translation>Nicht gruppiert</translation>
+    </message>
+    <message>
+        <source>By %1</source>
+        <translation>Nach %1</translation>
+    </message>
+    <message>
+        <source>No run has the tag %1 any more</source>
+        <translation>Kein Lauf hat noch das Schlagwort %1</translation>
+    </message>
+    <message>
+        <source>No filter is saved yet</source>
+        <translation>Noch kein Filter gesichert</translation>
+    </message>
+    <message>
+        <source>Save this filter…</source>
+        <translation>Diesen Filter sichern …</translation>
+    </message>
+    <message>
+        <source>Delete a filter</source>
+        <translation>Einen Filter löschen</translation>
+    </message>
+    <message>
+        <source>The filter %1 was deleted</source>
+        <translation>Der Filter %1 wurde gelöscht</translation>
+    </message>
+    <message>
+        <source>Save this filter</source>
+        <translation>Diesen Filter sichern</translation>
+    </message>
+    <message>
+        <source>Name of the filter. It keeps words, state, tag, groups and columns; one with the same name is replaced.</source>
+        <translation>Name des Filters. Er behält Wörter, Zustand, Schlagwort, Gruppen und Spalten; einer mit demselben Namen wird ersetzt.</translation>
+    </message>
+    <message>
+        <source>Saved as %1</source>
+        <translation>Gesichert als %1</translation>
+    </message>
+    <message>
+        <source>Words, or conditions on columns that the table has: loss&lt;3, hidden_size&gt;=256, state=failed</source>
+        <translation>Wörter oder Bedingungen an Spalten, die die Tabelle hat: loss&lt;3, hidden_size&gt;=256, state=fehlgeschlagen</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunWatch</name>
@@ -5371,6 +5650,14 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>It is spike %1 of this run.</source>
         <translation>Es ist Ausschlag %1 dieses Laufs.</translation>
+    </message>
+    <message>
+        <source>%1: %2 of %3 experts, over all layers, get no tokens any more. A faster bias update usually brings them back.</source>
+        <translation>%1: %2 von %3 Experten aller Schichten bekommen keine Token mehr. Eine schnellere Anpassung der Biases holt sie meist zurück.</translation>
+    </message>
+    <message>
+        <source>%1: no step has ended for %2; the last was step %3. The log of the run may say why.</source>
+        <translation>%1: Seit %2 ist kein Schritt fertig geworden; der letzte war Schritt %3. Das Log des Laufs sagt vielleicht, warum.</translation>
     </message>
 </context>
 <context>
@@ -5462,6 +5749,10 @@ Loss %3, Validierung %4</translation>
         <source>Its folder is gone: %1</source>
         <translation>Sein Ordner ist weg: %1</translation>
     </message>
+    <message>
+        <source>%1: the last value that the run logged</source>
+        <translation>%1: der letzte Wert, den der Lauf geloggt hat</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunsPage</name>
@@ -5496,6 +5787,20 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Saved %1</source>
         <translation>%1 gesichert</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::RunsProxy</name>
+    <message numerus="yes">
+        <source>%1: %2 (%n runs)</source>
+        <translation>
+            <numerusform>%1: %2 (%n Lauf)</numerusform>
+            <numerusform>%1: %2 (%n Läufe)</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>keine</translation>
     </message>
 </context>
 <context>
@@ -5725,6 +6030,30 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>The window, its help and its numbers; names of settings, logs, the manual and messages of the engine are English</source>
         <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und Meldungen der Maschine sind englisch</translation>
+    </message>
+    <message>
+        <source>Alerts of running runs</source>
+        <translation>Alarme laufender Läufe</translation>
+    </message>
+    <message>
+        <source>Alerts diverged stop</source>
+        <translation>Alarme divergiert anhalten</translation>
+    </message>
+    <message>
+        <source>Limit: %1</source>
+        <translation>Grenze: %1</translation>
+    </message>
+    <message>
+        <source>Say nothing</source>
+        <translation>Nichts sagen</translation>
+    </message>
+    <message>
+        <source>Tell me</source>
+        <translation>Mir sagen</translation>
+    </message>
+    <message>
+        <source>Tell me, save and stop</source>
+        <translation>Mir sagen, sichern, anhalten</translation>
     </message>
 </context>
 <context>

@@ -63,6 +63,23 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::LogView</name>
+    <message numerus="yes">
+        <source>%1 of %2 line(s)</source>
+        <translation>
+            <numerusform>%1 of %2 line</numerusform>
+            <numerusform>%1 of %2 lines</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%1 line(s)</source>
+        <translation>
+            <numerusform>%1 line</numerusform>
+            <numerusform>%1 lines</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::NumbersExport</name>
     <message numerus="yes">
         <source>Exporting %n runs</source>
@@ -107,6 +124,16 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::RunsProxy</name>
+    <message numerus="yes">
+        <source>%1: %2 (%n runs)</source>
+        <translation>
+            <numerusform>%1: %2 (%n run)</numerusform>
+            <numerusform>%1: %2 (%n runs)</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::SpecForm</name>
     <message numerus="yes">
         <source>%n problem(s)</source>
@@ -137,23 +164,6 @@
         <translation>
             <numerusform>%n problem</numerusform>
             <numerusform>%n problems</numerusform>
-        </translation>
-    </message>
-</context>
-<context>
-    <name>tessera::ui::LogView</name>
-    <message numerus="yes">
-        <source>%1 of %2 line(s)</source>
-        <translation>
-            <numerusform>%1 of %2 line</numerusform>
-            <numerusform>%1 of %2 lines</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%1 line(s)</source>
-        <translation>
-            <numerusform>%1 line</numerusform>
-            <numerusform>%1 lines</numerusform>
         </translation>
     </message>
 </context>

@@ -3,6 +3,7 @@
 // Home, Settings and Hosts by themselves.
 #include <QCheckBox>
 #include <QComboBox>
+#include <QDoubleSpinBox>
 #include <QFileInfo>
 #include <QGraphicsScene>
 #include <QGraphicsTextItem>
@@ -24,6 +25,7 @@
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/alert_rules.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/home/home_page.h"
 #include "ui/pages/home/run_card.h"
@@ -166,6 +168,45 @@ class HomePagesTest : public QObject {
     auto* disk = page.findChild<QSpinBox*>();
     disk->setValue(7);
     QCOMPARE(studio->preferences->diskWarningBytes(), 7e9);
+  }
+
+  void alertsAreChosen() {
+    const auto studio = test::makeStudio();
+    SettingsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    const auto control = [&page](auto* kind, const QString& name) {
+      const auto all = page.findChildren<std::remove_pointer_t<decltype(kind)>*>();
+      const auto found = std::find_if(
+          all.begin(), all.end(), [&](const QWidget* w) { return w->accessibleName() == name; });
+      return found == all.end() ? nullptr : *found;
+    };
+    auto* action = control(static_cast<QComboBox*>(nullptr), "A run makes no progress");
+    auto* limit = control(static_cast<QDoubleSpinBox*>(nullptr), "Limit: A run makes no progress");
+    QVERIFY(action && limit);
+    const auto rule = [&] {
+      return alertRules(*studio->preferences)[std::size_t(AlertKind::NoProgress)];
+    };
+    QCOMPARE(rule(), (AlertRule{AlertRule::Action::Tell, 15}));
+    action->setFocus();
+    QTest::keyClick(action, Qt::Key_End);
+    QCOMPARE(rule().action, AlertRule::Action::TellAndStop);
+    limit->setFocus();
+    QTest::keyClick(limit, Qt::Key_Up);
+    QCOMPARE(rule(), (AlertRule{AlertRule::Action::TellAndStop, 16}));
+    test::picture(page, "settings/alerts");
+    action->setFocus();
+    QTest::keyClick(action, Qt::Key_Home);
+    QVERIFY(!limit->isEnabled());
+    // Reset, and the way back.
+    page.commands()[0]->trigger();
+    QCOMPARE(rule(), (AlertRule{AlertRule::Action::Tell, 15}));
+    QCOMPARE(action->currentIndex(), 1);
+    studio->navigator.toasts.back().undo();
+    QCOMPARE(rule(), (AlertRule{AlertRule::Action::Nothing, 16}));
+    // What is no rule is the usual one.
+    studio->preferences->setValue("alerts/no_progress_action", "shout");
+    studio->preferences->setValue("alerts/no_progress_limit", "a while");
+    QCOMPARE(rule(), (AlertRule{AlertRule::Action::Tell, 15}));
   }
 
   void settingsAreFound() {

@@ -2,6 +2,7 @@
 // What is said when a run finishes, fails or falls silent: over the page, under Problems, and on
 // the desktop while the window is not in front; and that it is not said where it is not wanted.
 #include <QSignalSpy>
+#include <cmath>
 #include <fstream>
 
 #include "tests/ui/harness.h"
@@ -9,6 +10,7 @@
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/alert_rules.h"
 #include "ui/bridge/runs/run_feed.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/shell/desktop.h"
@@ -127,6 +129,76 @@ class NewsTest : public QObject {
     f.run.log->sync();
     f.runs.refresh();
     QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
+  }
+
+  /// An alert with the action to stop asks the run to, once, and stands over the page.
+  void anAlertThatStopsTheRun() {
+    Fixture f;
+    setAlertRule(f.preferences, AlertKind::NotFinite, {AlertRule::Action::TellAndStop, 0});
+    QVERIFY(f.open());
+    f.run.log->append(test::stepEvent(5, std::nan("")));
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.hasProblem("not a number at step 5"); }));
+    QVERIFY(f.hasProblem("asked to save and stop"));
+    QVERIFY(f.window->banners().size() == 1u);
+    std::vector<Control> asked;
+    QVERIFY(waitUntil([&] {
+      for (const Control one : take_requests(f.run.folder)) asked.push_back(one);
+      return !asked.empty();
+    }));
+    QCOMPARE(asked, std::vector<Control>{Control::StopSaving});
+    f.run.log->append(test::stepEvent(6, std::nan("")));
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.runs.run(f.run.id())->step == 6; }));
+    QTest::qWait(300);
+    QVERIFY(take_requests(f.run.folder).empty());
+    f.end(RunState::Stopped);
+    QVERIFY(waitUntil([&] { return !f.hasProblem("not a number"); }));
+  }
+
+  void anAlertThatNobodyWants() {
+    Fixture f;
+    setAlertRule(f.preferences, AlertKind::NotFinite, {AlertRule::Action::Nothing, 0});
+    QVERIFY(f.open());
+    f.run.log->append(test::stepEvent(5, std::nan("")));
+    f.run.log->sync();
+    f.runs.refresh();
+    QVERIFY(waitUntil([&] { return f.runs.run(f.run.id())->step == 5; }));
+    QTest::qWait(300);
+    QVERIFY(!f.hasProblem("not a number"));
+    // The rule counts from the moment at which it is another.
+    setAlertRule(f.preferences, AlertKind::NotFinite, {AlertRule::Action::Tell, 0});
+    QVERIFY(waitUntil([&] { return f.hasProblem("not a number at step 5"); }));
+    QVERIFY(take_requests(f.run.folder).empty());
+  }
+
+  void expertsWithoutTokensAreAnAlert() {
+    Fixture f;
+    setAlertRule(f.preferences, AlertKind::DeadExperts, {AlertRule::Action::Tell, 3});
+    QVERIFY(f.open());
+    ExpertsEvent load;
+    load.layers = 2;
+    load.experts = 4;
+    load.counts = {100, 100, 0, 100, 50, 50, 50, 50};
+    load.biases.assign(8, 0.0f);
+    const auto feed = f.runs.feed(f.run.id());
+    for (int i = 0; i < 3; ++i) {
+      QSignalSpy read(feed.get(), &RunFeed::expertsReady);
+      load.step = 5 + i;
+      f.run.steps(load.step, load.step + 1);
+      f.run.log->append(load);
+      f.run.log->sync();
+      QVERIFY(waitUntil([&] { return !read.isEmpty(); }));
+    }
+    QVERIFY(waitUntil([&] { return f.hasProblem("1 of 8 experts"); }));
+    load.step = 8;
+    load.counts[2] = 7;
+    f.run.steps(8, 9);
+    f.run.log->append(load);
+    f.run.log->sync();
+    QVERIFY(waitUntil([&] { return !f.hasProblem("1 of 8 experts"); }));
   }
 
   /// A spike of a live run is a problem until the run has ended, with the way to its step.

@@ -140,7 +140,8 @@ class TranslationsTest : public QObject {
     collect.start(
         QStringLiteral(TESSERA_LUPDATE),
         arguments + QStringList{TESSERA_SOURCE_DIR "/ui",
-                                TESSERA_SOURCE_DIR "/core/history/metrics.cpp", "-ts", copy});
+                                TESSERA_SOURCE_DIR "/core/history/metrics.cpp",
+                                TESSERA_SOURCE_DIR "/core/history/alerts.cpp", "-ts", copy});
     QVERIFY(tessera::ui::test::waitUntil([&] { return collect.state() == QProcess::NotRunning; },
                                          60'000));
     QVERIFY2(collect.exitCode() == 0, collect.readAllStandardError().constData());

@@ -34,6 +34,7 @@ class StatusLine;
 class Toast;
 struct DroppedPath;
 struct RunNews;
+struct AlertRule;
 
 /// What outlives a window: it is made anew when the language changes.
 struct StudioParts {
@@ -135,6 +136,7 @@ class MainWindow : public QMainWindow, public Navigator {
   void showBanner(const QString& severity, const QString& text, const QString& action,
                   const std::function<void()>& run);
   void watchNews();
+  void alert(const RunNews& news, const QString& key, const AlertRule& rule);
   void runProblem(const RunNews& news, const QString& severity);
   void desktopNotice(const RunNews& news, const QString& title);
   void checkDisk();

@@ -2,6 +2,7 @@
 // What the window has to say: banners, toasts, problems, news of runs.
 #include <QPushButton>
 
+#include "core/base/log.h"
 #include "ui/bridge/desktop/host_monitor.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/launch/launcher.h"
@@ -67,6 +68,12 @@ void MainWindow::toast(const QString& text, const std::function<void()>& undo) {
   m_toast->say(text, undo);
 }
 
+namespace {
+QString alertKey(const RunNews& news, AlertKind kind) {
+  return QStringLiteral("alert/%1/%2").arg(news.id, QLatin1String(alert_info(kind).id));
+}
+}  // namespace
+
 void MainWindow::watchNews() {
   using Notice = Preferences::Notice;
   const Preferences& p = m_parts.preferences;
@@ -89,13 +96,16 @@ void MainWindow::watchNews() {
     runProblem(news, QStringLiteral("warning"));
     if (p.notifies(Notice::Attention)) desktopNotice(news, tr("Run needs attention"));
   });
-  connect(m_watch.get(), &RunWatch::diverged, this, [this, &p](const RunNews& news) {
-    setProblem(QStringLiteral("loss/") + news.id, QStringLiteral("error"), news.text,
-               {QStringLiteral("monitor"), news.id, {}});
-    if (p.notifies(Notice::Attention)) desktopNotice(news, tr("Run needs attention"));
+  m_watch->setRules(alertRules(p));
+  connect(&p, &Preferences::changed, m_watch.get(), [this, &p](const QString& key) {
+    if (isAlertKey(key)) m_watch->setRules(alertRules(p));
   });
-  connect(m_watch.get(), &RunWatch::settled, this,
-          [this](const RunNews& news) { clearProblem(QStringLiteral("loss/") + news.id); });
+  connect(m_watch.get(), &RunWatch::alerted, this,
+          [this](const RunNews& news, AlertKind kind, const AlertRule& rule) {
+            alert(news, alertKey(news, kind), rule);
+          });
+  connect(m_watch.get(), &RunWatch::alertOver, this,
+          [this](const RunNews& news, AlertKind kind) { clearProblem(alertKey(news, kind)); });
   connect(m_watch.get(), &RunWatch::spiked, this, [this](const RunNews& news, std::int64_t step) {
     setProblem(
         QStringLiteral("spike/") + news.id, QStringLiteral("warning"), news.text,
@@ -134,6 +144,24 @@ void MainWindow::watchNews() {
               return;
             }
           });
+}
+
+/// Told over the page, under Problems, on the desktop, and in the log; and acted on where the rule
+/// says so.
+void MainWindow::alert(const RunNews& news, const QString& key, const AlertRule& rule) {
+  const bool stop = rule.action == AlertRule::Action::TellAndStop;
+  RunNews told = news;
+  if (stop) {
+    told.text += u' ' + tr("It was asked to save and stop, as the settings say.");
+    m_parts.launcher.control(news.id, Control::StopSaving);
+  }
+  const Location monitor{QStringLiteral("monitor"), news.id, {}};
+  log::warning("{}", told.text.toStdString());
+  setProblem(key, QStringLiteral("error"), told.text, monitor);
+  showBanner(QStringLiteral("error"), told.text, tr("Open"), [this, monitor] { open(monitor); });
+  if (m_parts.preferences.notifies(Preferences::Notice::Attention)) {
+    desktopNotice(told, tr("Run needs attention"));
+  }
 }
 
 void MainWindow::runProblem(const RunNews& news, const QString& severity) {

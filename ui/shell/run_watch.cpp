@@ -10,8 +10,31 @@
 
 namespace tessera::ui {
 
-RunWatch::RunWatch(RunStore& runs, QObject* parent) : QObject(parent), m_runs(runs) {
+namespace {
+constexpr int kAgainMs = 20'000;
+
+AlertRules usualRules() {
+  AlertRules rules;
+  for (std::size_t k = 0; k < kAlertKinds; ++k) {
+    rules[k].limit = alert_info(static_cast<AlertKind>(k)).usual_limit;
+  }
+  return rules;
+}
+}  // namespace
+
+RunWatch::RunWatch(RunStore& runs, QObject* parent)
+    : QObject(parent), m_runs(runs), m_rules(usualRules()) {
+  m_clock.start();
   connect(&runs, &RunStore::runsChanged, this, &RunWatch::look);
+  m_again.setTimerType(Qt::VeryCoarseTimer);
+  connect(&m_again, &QTimer::timeout, this, &RunWatch::lookAgain);
+  m_again.start(kAgainMs);
+}
+
+void RunWatch::setRules(const AlertRules& rules) {
+  if (rules == m_rules) return;
+  m_rules = rules;
+  lookAgain();
 }
 
 namespace {
@@ -39,38 +62,89 @@ QString textOf(const RunRow& row, const QString& name) {
 }  // namespace
 
 namespace {
-/// A model that knows nothing has about the loss it began with; more than half above that, it has
-/// unlearned what it knew.
-constexpr double kDivergedFactor = 1.5;
-constexpr std::size_t kFewestLosses = 3;
-
-bool isDiverged(const RunRow& row) {
-  if (row.step < 0 || row.sparkline.size() < kFewestLosses) return false;
-  if (!std::isfinite(row.sparkline.back())) return true;
-  const auto first = static_cast<double>(row.sparkline.front());
-  return std::isfinite(first) && row.loss > kDivergedFactor * first;
+QString alertText(AlertKind kind, const RunRow& row, const RunAlerts::Finding& found,
+                  const QString& name) {
+  switch (kind) {
+    case AlertKind::NotFinite:
+      return RunWatch::tr(
+                 "%1: the loss is not a number at step %2. Resume as a fork from the last "
+                 "checkpoint before, with a lower learning rate.")
+          .arg(name, numbers::whole(row.step));
+    case AlertKind::Diverged:
+      return RunWatch::tr(
+                 "%1: the loss is %2 at step %3, and it began with %4. A lower learning "
+                 "rate from an earlier checkpoint is the usual cure.")
+          .arg(name, numbers::number(found.value), numbers::whole(row.step),
+               numbers::number(found.usual));
+    case AlertKind::DeadExperts:
+      return RunWatch::tr(
+                 "%1: %2 of %3 experts, over all layers, get no tokens any more. A faster "
+                 "bias update usually brings them back.")
+          .arg(name, numbers::whole(static_cast<std::int64_t>(found.value)),
+               numbers::whole(static_cast<std::int64_t>(found.usual)));
+    case AlertKind::NoProgress:
+      return RunWatch::tr(
+                 "%1: no step has ended for %2; the last was step %3. The log of the run "
+                 "may say why.")
+          .arg(name, numbers::duration(60 * found.value), numbers::whole(row.step));
+    case AlertKind::Count:
+      break;
+  }
+  return name;
 }
 }  // namespace
 
-void RunWatch::lookAtLoss(const RunRow& row, const QString& id, const QString& name) {
-  const bool now = isLive(row.state) && isDiverged(row);
-  if (now == m_diverged.contains(id)) return;
-  RunNews news{id, name, row.state, row.state, {}};
-  if (!now) {
-    m_diverged.remove(id);
-    Q_EMIT settled(news);
+void RunWatch::lookAtAlerts(const RunRow& row, const QString& id, const QString& name) {
+  const RunNews news{id, name, row.state, row.state, {}};
+  if (!isLive(row.state) || row.missing) {
+    const auto over = m_watched.find(id);
+    if (over == m_watched.end()) return;
+    for (std::size_t k = 0; k < kAlertKinds; ++k) {
+      if (over->told[k]) Q_EMIT alertOver(news, static_cast<AlertKind>(k));
+    }
+    m_watched.erase(over);
     return;
   }
-  m_diverged.insert(id);
-  news.text = std::isfinite(row.loss)
-                  ? tr("%1: the loss is %2 at step %3, and it began with %4. A lower learning rate "
-                       "from an earlier checkpoint is the usual cure.")
-                        .arg(name, numbers::number(row.loss), numbers::whole(row.step),
-                             numbers::number(static_cast<double>(row.sparkline.front())))
-                  : tr("%1: the loss is not a number at step %2. Resume as a fork from the last "
-                       "checkpoint before, with a lower learning rate.")
-                        .arg(name, numbers::whole(row.step));
-  Q_EMIT diverged(news);
+  Watched& run = m_watched[id];
+  run.alerts.take(row, 1e-3 * static_cast<double>(m_clock.elapsed()));
+  judge(run, news);
+}
+
+void RunWatch::judge(Watched& run, const RunNews& news) {
+  const RunRow* row = m_runs.run(news.id);
+  for (std::size_t k = 0; row && k < kAlertKinds; ++k) {
+    const auto kind = static_cast<AlertKind>(k);
+    const AlertRule& rule = m_rules[k];
+    const bool wanted = rule.action != AlertRule::Action::Nothing;
+    const auto found = wanted ? run.alerts.holds(kind, rule.limit) : std::nullopt;
+    if (std::exchange(run.told[k], found.has_value()) == found.has_value()) continue;
+    if (!found) {
+      Q_EMIT alertOver(news, kind);
+      continue;
+    }
+    RunNews told = news;
+    told.text = alertText(kind, *row, *found, news.name);
+    Q_EMIT alerted(told, kind, rule);
+  }
+}
+
+/// What no change of the list tells of: time that goes by, and rules that are others now.
+void RunWatch::lookAgain() {
+  for (const QString& id : m_watched.keys()) {
+    if (const RunRow* row = m_runs.run(id)) {
+      lookAtAlerts(*row, id, QString::fromStdString(row->name.empty() ? row->id : row->name));
+    }
+  }
+}
+
+/// The newest load of the experts, read when the log has one more.
+void RunWatch::lookAtExperts(const QString& id) {
+  const auto at = m_live.find(id);
+  if (at == m_live.end()) return;
+  const auto& steps = at->feed->history().expert_steps;
+  if (steps.empty() || steps.back() == at->expertsStep) return;
+  at->expertsStep = steps.back();
+  at->feed->requestExperts(steps.back());
 }
 
 namespace {
@@ -96,10 +170,28 @@ void RunWatch::followLive(const RunRows& rows) {
     if (m_live.contains(id)) continue;
     std::shared_ptr<RunFeed> feed = m_runs.feed(id);
     if (!feed) continue;
-    connect(feed.get(), &RunFeed::changed, this, [this, id] { lookAtSpikes(id); });
+    connect(feed.get(), &RunFeed::changed, this, [this, id] {
+      lookAtSpikes(id);
+      lookAtExperts(id);
+    });
+    connect(feed.get(), &RunFeed::expertsReady, this,
+            [this, id](std::int64_t, const std::shared_ptr<const ExpertsEvent>& experts) {
+              const auto run = m_watched.find(id);
+              const RunRow* row = m_runs.run(id);
+              if (!experts || !row || run == m_watched.end()) return;
+              // Pages ask for other loads, and everybody hears the answers.
+              if (experts->step != m_live.value(id).expertsStep) return;
+              run->alerts.take(*experts);
+              judge(*run, {id,
+                           QString::fromStdString(row->name.empty() ? row->id : row->name),
+                           row->state,
+                           row->state,
+                           {}});
+            });
     feed->setCadence(m_following ? kFollowHertz : 0, this);
-    m_live.insert(id, {std::move(feed), -1});
+    m_live.insert(id, {std::move(feed), -1, -1});
     lookAtSpikes(id);
+    lookAtExperts(id);
   }
 }
 
@@ -134,7 +226,7 @@ void RunWatch::look() {
   for (const RunRow& row : *rows) {
     const QString id = QString::fromStdString(row.id);
     now.insert(id, row.state);
-    lookAtLoss(row, id, QString::fromStdString(row.name.empty() ? row.id : row.name));
+    lookAtAlerts(row, id, QString::fromStdString(row.name.empty() ? row.id : row.name));
     // What had ended before the studio was opened is no news; what is seen first and is live is
     // watched from here on.
     const auto known = m_states.constFind(id);
@@ -152,6 +244,9 @@ void RunWatch::look() {
     if (needsAttention(it.value()) && !now.contains(it.key())) {
       Q_EMIT recovered({it.key(), it.key(), it.value(), RunState::Draft, {}});
     }
+  }
+  for (const QString& id : m_watched.keys()) {
+    if (!now.contains(id)) lookAtAlerts({}, id, id);  // it was removed
   }
   m_states = std::move(now);
   m_first = !m_runs.loaded();

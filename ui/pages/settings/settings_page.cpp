@@ -5,6 +5,7 @@
 #include <QVBoxLayout>
 
 #include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/alert_rules.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/search_field.h"
@@ -46,6 +47,7 @@ void SettingsPage::build() {
   addLook();
   addData();
   addNotices();
+  addAlerts();
   addShortcuts();
 }
 
@@ -120,17 +122,22 @@ void SettingsPage::resetAll() {
   const QString theme = p.theme(), folder = p.dataFolder();
   const int lines = p.logLines();
   const double disk = p.diskWarningBytes();
+  const AlertRules rules = alertRules(p);
   p.setTheme(QStringLiteral("system"));
   p.setDataFolder({});
   p.setLogLines(100'000);
   p.setDiskWarningBytes(2e9);
+  p.remove(QStringLiteral("alerts"));
   for (const auto& info : p.shortcuts()) p.setShortcut(info.command, QString());
   studio().navigator.toast(tr("The settings are as they were at first"),
-                           [&p, theme, folder, lines, disk] {
+                           [&p, theme, folder, lines, disk, rules] {
                              p.setTheme(theme);
                              p.setDataFolder(folder);
                              p.setLogLines(lines);
                              p.setDiskWarningBytes(disk);
+                             for (std::size_t k = 0; k < kAlertKinds; ++k) {
+                               setAlertRule(p, static_cast<AlertKind>(k), rules[k]);
+                             }
                            });
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/history/alerts.h"
 #include "ui/pages/page.h"
 
 class QGridLayout;
@@ -35,12 +36,14 @@ class SettingsPage : public Page {
   void addLook();
   void addData();
   void addNotices();
+  void addAlerts();
   void addShortcuts();
   QWidget* themeChoice();
   QWidget* languageChoice();
   QWidget* folderField();
   QWidget* diskField();
   QWidget* logField();
+  QWidget* alertField(AlertKind kind, const QString& title);
   QWidget* shortcutField(const QString& command, const QString& title, const QString& usual);
 
   void section(const QString& title);

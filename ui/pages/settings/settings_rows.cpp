@@ -2,15 +2,19 @@
 // The rows of the settings page, by section.
 #include <QCheckBox>
 #include <QComboBox>
+#include <QCoreApplication>
+#include <QDoubleSpinBox>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QKeySequenceEdit>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QToolButton>
+#include <cmath>
 
 #include "core/config/paths.h"
 #include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/runs/alert_rules.h"
 #include "ui/pages/settings/settings_page.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/file_dialog.h"
@@ -169,6 +173,61 @@ void SettingsPage::addNotices() {
       check([&p] { return p.desktopNotifications(); },
             [&p](bool on) { p.setDesktopNotifications(on); }),
       tr("Notifications"));
+}
+
+// ---- Alerts -------------------------------------------------------------------------------------
+
+void SettingsPage::addAlerts() {
+  section(tr("Alerts of running runs"));
+  for (std::size_t k = 0; k < kAlertKinds; ++k) {
+    const auto kind = static_cast<AlertKind>(k);
+    const AlertInfo& info = alert_info(kind);
+    const QString title = QCoreApplication::translate("Alert", info.title);
+    add(title, QCoreApplication::translate("Alert", info.help), alertField(kind, title),
+        tr("Alerts diverged stop"));
+  }
+}
+
+QWidget* SettingsPage::alertField(AlertKind kind, const QString& title) {
+  Preferences& p = studio().preferences;
+  const AlertInfo& info = alert_info(kind);
+  const auto ruleOf = [&p, kind] { return alertRules(p)[static_cast<std::size_t>(kind)]; };
+  auto* field = new QWidget;
+  auto* row = inside(field);
+  auto* limit = new QDoubleSpinBox;
+  limit->setRange(info.least, info.most);
+  limit->setDecimals(info.least == std::floor(info.least) ? 0 : 2);
+  limit->setSingleStep(limit->decimals() == 0 ? 1 : 0.1);
+  limit->setSuffix(u' ' + QCoreApplication::translate("Alert", info.unit));
+  limit->setAccessibleName(tr("Limit: %1").arg(title));
+  limit->setVisible(*info.unit != 0);
+  auto* action = new QComboBox;
+  action->addItems({tr("Say nothing"), tr("Tell me"), tr("Tell me, save and stop")});
+  action->setAccessibleName(title);
+  row->addWidget(limit);
+  row->addWidget(action);
+  const auto show = [limit, action, ruleOf] {
+    const AlertRule rule = ruleOf();
+    limit->setValue(rule.limit);
+    action->setCurrentIndex(static_cast<int>(rule.action));
+    limit->setEnabled(rule.action != AlertRule::Action::Nothing);
+  };
+  show();
+  connect(&p, &Preferences::changed, field, [show](const QString& key) {
+    if (isAlertKey(key)) show();
+  });
+  connect(action, &QComboBox::activated, this, [&p, kind, ruleOf](int chosen) {
+    AlertRule rule = ruleOf();
+    rule.action = static_cast<AlertRule::Action>(chosen);
+    setAlertRule(p, kind, rule);
+  });
+  connect(limit, &QDoubleSpinBox::valueChanged, this, [&p, kind, ruleOf](double value) {
+    AlertRule rule = ruleOf();
+    if (rule.limit == value) return;
+    rule.limit = value;
+    setAlertRule(p, kind, rule);
+  });
+  return field;
 }
 
 // ---- Shortcuts ----------------------------------------------------------------------------------
