@@ -8,11 +8,12 @@ namespace {
 
 /// Returns the losses of rows of three; `logits` become the gradient.
 template <class T>
-std::vector<T> losses(std::vector<T>& logits, std::vector<std::int32_t> targets, double scale) {
+std::vector<T> losses(std::vector<T>& logits, std::vector<std::int32_t> targets, double scale,
+                      const Tensor& weights = {}) {
   const auto rows = static_cast<std::int64_t>(targets.size());
   std::vector<T> loss(targets.size(), T(-1));
   Context context;
-  cross_entropy(context, view(logits, {rows, 3}), view(targets), scale, view(loss));
+  cross_entropy(context, view(logits, {rows, 3}), view(targets), weights, scale, view(loss));
   return loss;
 }
 
@@ -23,6 +24,18 @@ TEST(CrossEntropy, SmallExample) {
   EXPECT_EQ(logits, before);
   expect_near(losses(logits, {2}, 0.5), {std::log(8.0 / 5)}, 1e-15);
   expect_near(logits, {0.5 / 8, 0.5 * 2 / 8, -0.5 * 3 / 8}, 1e-15);
+}
+
+TEST(CrossEntropy, AWeightMultipliesARowsLossAndGradient) {
+  std::vector<double> logits{std::log(1.0), std::log(2.0), std::log(5.0), 0, 0, 0};
+  std::vector<double> weights{-2, 0};
+  expect_near(losses(logits, {2, 0}, 0.5, view(weights)), {-2 * std::log(8.0 / 5), 0}, 1e-15);
+  expect_near(logits, {-1.0 / 8, -2.0 / 8, 3.0 / 8, 0, 0, 0}, 1e-15);
+}
+
+TEST(CrossEntropy, AWeightIsNeededForEveryRow) {
+  std::vector<double> logits(6), weights{1};
+  expect_error([&] { losses(logits, {0, 1}, 1, view(weights)); }, "expected weights (2)");
 }
 
 TEST(CrossEntropy, IgnoredRowsHaveNoLossAndNoGradient) {
