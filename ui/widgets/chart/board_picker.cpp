@@ -24,6 +24,7 @@ BoardPicker::BoardPicker(Preferences& preferences, QWidget* parent)
   row->setContentsMargins(0, 0, 0, 0);
   row->setSpacing(theme::kHalf);
   for (QWidget* w : std::initializer_list<QWidget*>{m_box, m_edit, m_new}) row->addWidget(w);
+  row->addStretch();
   connect(m_box, &QComboBox::activated, this, [this] { show(m_box->currentData().toString()); });
   connect(m_edit, &QToolButton::clicked, this, [this] { edit(); });
   connect(m_new, &QToolButton::clicked, this, [this] { make(); });
