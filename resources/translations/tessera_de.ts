@@ -4728,7 +4728,7 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
     <message>
         <source>Pause the queue</source>
-        <translation>Warteschlange anhalten</translation>
+        <translation>Anhalten</translation>
     </message>
     <message>
         <source>Move up</source>
@@ -4740,7 +4740,7 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
     <message>
         <source>Try again</source>
-        <translation>Noch einmal versuchen</translation>
+        <translation>Erneut</translation>
     </message>
     <message>
         <source>Remove</source>
@@ -4764,7 +4764,7 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
     <message>
         <source>Go on with the queue</source>
-        <translation>Warteschlange fortsetzen</translation>
+        <translation>Fortsetzen</translation>
     </message>
     <message>
         <source>Choose an entry first</source>

@@ -26,7 +26,8 @@ QueueView::QueueView(Studio& studio, QWidget* parent)
       theme::TextSize::Caption, this);
   rule->setTone(TextLabel::Tone::Secondary)->setWrapped();
   column->addWidget(rule);
-  m_standing = new TextLabel({}, theme::TextSize::Body, this);
+  m_standing = new ElidedLabel({}, this);
+  m_standing->setForegroundRole(QPalette::PlaceholderText);
   m_stack = new QStackedWidget(this);
   buildView();
   auto* empty = new EmptyState(tr("No run waits. Configure one and choose “Enqueue”."),
@@ -100,8 +101,8 @@ QWidget* QueueView::buildButtons() {
   m_down = add(tr("Move down"), "chevron-down");
   m_again = add(tr("Try again"), "refresh");
   m_remove = add(tr("Remove"), "close");
-  row->addStretch();
-  row->addWidget(m_standing);
+  m_standing->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  row->addWidget(m_standing, 1);
   m_up->setToolTip(tr("Alt+Up"));
   m_down->setToolTip(tr("Alt+Down"));
   m_remove->setToolTip(tr("Delete"));
@@ -162,9 +163,8 @@ void QueueView::refresh() {
   setEnabledBecause(m_again, row >= 0 && !m_model.entry(row).problem.empty(),
                     row < 0 ? choose : tr("It has not failed to start"));
   const QString running = m_studio.launcher.localRun();
-  m_standing->setText(running.isEmpty() ? tr("No run is running on this machine")
-                                        : tr("Running here: %1").arg(running));
-  m_standing->setTone(TextLabel::Tone::Secondary);
+  m_standing->setFullText(running.isEmpty() ? tr("No run is running on this machine")
+                                            : tr("Running here: %1").arg(running));
 }
 
 }  // namespace tessera::ui

@@ -13,7 +13,7 @@ class QTableView;
 
 namespace tessera::ui {
 
-class TextLabel;
+class ElidedLabel;
 
 class QueueView : public QWidget {
   Q_OBJECT
@@ -38,7 +38,7 @@ class QueueView : public QWidget {
   QTableView* m_view;
   QStackedWidget* m_stack;
   QPushButton *m_pause, *m_up, *m_down, *m_remove, *m_again;
-  TextLabel* m_standing;
+  ElidedLabel* m_standing;
 };
 
 }  // namespace tessera::ui
