@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/transfer.h"
 #include "core/train/trainer.h"
 #include "distributed/threads/thread_ranks.h"
 #include "tests/train/workspace.h"
@@ -21,6 +22,7 @@ struct Seen {
   std::vector<std::vector<float>> max_vio;
   std::vector<std::int64_t> loads;  ///< of all steps
   std::vector<float> biases;        ///< after the last one
+  std::vector<float> token_table;   ///< after the last one; empty where the rank has none
   double validation = 0;
   std::size_t keep_bytes = 0;
   std::string error;
@@ -62,6 +64,9 @@ class Pipeline : public testing::Test {
     }
     seen.biases = trainer.biases();
     seen.validation = trainer.validate("words", 6);
+    for (const Parameter& p : trainer.model().parameters().all()) {
+      if (p.name == "model.embed_tokens.weight") seen.token_table = host_values<float>(p.value);
+    }
     seen.keep_bytes = trainer.step_memory().keep_bytes;
     return seen;
   }
@@ -144,6 +149,45 @@ TEST_F(Pipeline, WithTheBackwardInTwoHasTheSameBits) {
 TEST_F(Pipeline, OfRanksThatShareStagesTrainsAsOneRankDoes) {
   const Seen one = train_on(1, spec(1, 4))[0];
   for (const Seen& seen : train_on(4, spec(2, 2))) expect_alike(seen, one);
+}
+
+/// The first and the last stage hold the token table: with MTP, and where the head is tied to it.
+TEST_F(Pipeline, KeepsTheTokenTablesOfItsEndsAlike) {
+  for (const bool tied : {false, true}) {
+    const auto with_head = [&](std::int64_t stages) {
+      RunSpec s = spec(stages, 2);
+      s.model.tie_word_embeddings = tied;
+      s.model.num_nextn_predict_layers = tied ? 0 : 1;
+      return s;
+    };
+    const Seen one = train_on(1, with_head(1))[0];
+    const std::vector<Seen> all = train_on(4, with_head(4));
+    EXPECT_EQ(all[3].token_table, all[0].token_table);
+    EXPECT_TRUE(all[1].token_table.empty());
+    expect_near(all[0].losses, one.losses, 2e-5);
+    expect_near(all[0].norms, one.norms, 1e-3);
+  }
+}
+
+/// Documents of many lengths: a step's loss is the mean over its targets, however they are spread
+/// over micro-batches and ranks.
+TEST_F(Pipeline, WeighsTargetsAlikeInMicroBatchesOfManyLengths) {
+  const auto documents = [](std::int64_t stages, std::int64_t micro_batch) {
+    RunSpec s = spec(stages, micro_batch);
+    s.data.packing = false;
+    s.curriculum[0].sequence_length = 48;
+    return s;
+  };
+  const Seen one = train_on(1, documents(1, 8))[0];
+  for (const std::int64_t micro_batch : {1, 2}) {
+    const Seen apart = train_on(1, documents(1, micro_batch))[0];
+    expect_near(apart.losses, one.losses, 2e-5);
+    expect_near(apart.mtp_losses, one.mtp_losses, 2e-5);
+    expect_near(apart.norms, one.norms, 1e-3);
+  }
+  const Seen many = train_on(4, documents(2, 2))[0];
+  expect_near(many.losses, one.losses, 2e-5);
+  expect_near(many.norms, one.norms, 1e-3);
 }
 
 TEST_F(Pipeline, RefusesRanksThatStagesDoNotDivide) {
