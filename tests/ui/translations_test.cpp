@@ -98,9 +98,10 @@ class TranslationsTest : public QObject {
   /// A class without Q_OBJECT looks its texts up under the name of its base, and finds none: it
   /// says whose they are, as in FieldEditor::tr().
   void textsAreFoundWhereTheyAreCollected() {
-    static const QRegularExpression type(
-        QStringLiteral(R"(\b(?:class|struct)\s+((?:\w+::)?\w+)(?:\s+final)?\s*(?::[^;{]*)?\{)"));
-    static const QRegularExpression text(QStringLiteral(R"((?<![:\w.>])tr\(")"));
+    // NOTE: no raw strings: moc does not find the class behind these.
+    static const QRegularExpression type(QStringLiteral(
+        "\\b(?:class|struct)\\s+((?:\\w+::)?\\w+)(?:\\s+final)?\\s*(?::[^;{]*)?\\{"));
+    static const QRegularExpression text(QStringLiteral("(?<![:\\w.>])tr\\(\""));
     int classes = 0;
     QDirIterator files(QStringLiteral(TESSERA_SOURCE_DIR "/ui"), {"*.h", "*.cpp"}, QDir::Files,
                        QDirIterator::Subdirectories);
