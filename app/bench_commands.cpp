@@ -11,6 +11,7 @@
 #include "app/bench_results.h"
 #include "app/commands.h"
 #include "app/terminal.h"
+#include "app/threads.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -133,6 +134,7 @@ void bench_train(const Options& options) {
   if (options.device == "cuda") settings.push_back("host.device=cuda");
   RunSpec spec = load_spec(options.preset, settings);
   require_device(spec.host.device);
+  use_threads(spec);
   make_paths_absolute(spec, resources_folder());
   const PreparedData data = bench_data(spec, options.preset);
   SingleProcess ranks;

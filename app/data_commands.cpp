@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/signals.h"
 #include "app/terminal.h"
+#include "app/threads.h"
 #include "core/config/paths.h"
 #include "core/data/look.h"
 #include "core/spec/spec.h"
@@ -38,6 +39,7 @@ fs::path folder_of(const Options& options) {
 /// The vocabulary and the shards of a spec, without a run.
 void build(const Options& options) {
   RunSpec spec = load_spec(options.spec, options.settings);
+  use_threads(spec);
   make_paths_absolute(spec, folder_of(options));
   fs::create_directories(options.out);
   RunView view(1);
@@ -158,6 +160,7 @@ void print_look(const data::SourceLook& source) {
 /// What a data build would read and keep, told from the beginning of each source.
 void look(const LookCommand& command) {
   RunSpec spec = load_spec(command.spec.spec, command.spec.settings);
+  use_threads(spec);
   make_paths_absolute(spec, folder_of(command.spec));
   data::LookOptions options = command.look;
   options.stop = &stop_on_signals();

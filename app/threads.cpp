@@ -2,6 +2,7 @@
 #include "app/threads.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +44,10 @@ void set_default(const char* name, const std::string& value) {
   ::setenv(name, value.c_str(), /*overwrite=*/0);
 }
 }  // namespace
+
+void use_threads(const RunSpec& spec) {
+  if (spec.host.threads > 0) omp_set_num_threads(static_cast<int>(spec.host.threads));
+}
 
 void prepare_threads(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT")) return;

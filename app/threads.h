@@ -7,7 +7,13 @@
 // time in which the one that they wait for could run. So they spin for a short time and then sleep.
 #pragma once
 
+#include "core/spec/spec.h"
+
 namespace tessera::app {
+
+/// As many threads as host.threads says, for commands that compute by a spec themselves; 0 leaves
+/// those that there are.
+void use_threads(const RunSpec& spec);
 
 /// To be called at the beginning of main(). Sets how long threads spin and, where a quota allows
 /// less than the processors there are, how many there are, and starts the program anew under its
