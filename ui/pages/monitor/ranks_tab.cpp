@@ -41,7 +41,9 @@ RanksTab::RanksTab(QWidget* parent)
   column->addWidget(m_note);
   column->addWidget(m_table, 1);
   m_clock.setInterval(1000);
-  connect(&m_clock, &QTimer::timeout, this, &RanksTab::refresh);
+  connect(&m_clock, &QTimer::timeout, this, [this] {
+    if (isVisible()) refresh();
+  });
   m_clock.start();
 }
 
