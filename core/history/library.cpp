@@ -484,7 +484,7 @@ struct Library::State {
     });
     for (const auto& [step, loss] : losses) curve.line.add(loss);
     if (!losses.empty()) curve.last_step = losses.back().first;
-    // Of a log that ends with a resume, the last step that was read was undone by it.
+    // Where a log ends with a resume, the last step that was read was undone by it.
     if (last && last->step == curve.last_step) curve.last = std::move(last);
     return curve;
   }

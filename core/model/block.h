@@ -26,7 +26,7 @@ struct BlockStash {
 class Block {
  public:
   /// Declares the weights of `prefix` ("model.layers.3."); `layer` decides dense or experts.
-  /// Of a layer with experts, those of `experts` alone.
+  /// A layer with experts gets those of `experts` alone.
   void declare(ParameterSet& parameters, const ModelConfig& config, std::int64_t layer,
                const ExpertRange& experts, const std::string& prefix);
 

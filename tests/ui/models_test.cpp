@@ -218,7 +218,7 @@ class ModelsTest : public QObject {
     // run-7 has no loss: that is neither small nor large.
     QCOMPARE(found("loss>0").size(), 3);
     QCOMPARE(found("loss<1e9").size(), 3);
-    // Of a column that is not there it is a word like others, which no run has.
+    // The name of a column that is not there is a word like others, which no run has.
     QCOMPARE(found("hidden_size>=256"), QStringList{});
     model.setExtraColumns({"setting/model.hidden_size"});
     QCOMPARE(idsOf(proxy), (QStringList{"run-2", "run-3"}));

@@ -54,7 +54,7 @@ class RunsModel : public QAbstractTableModel {
   static QString titleOf(const QString& key);
   /// What runs with the same value of a column have in common, for people; empty: no value.
   QString groupOf(int r, int column) const;
-  /// Of a column behind the usual ones.
+  /// For a column behind the usual ones.
   const RunCell& cell(int r, int column) const;
 
   /// Says what differs from the rows before; selections and scrolling stay.
