@@ -18,7 +18,7 @@ struct AlertInfo {
   const char* id;     ///< "not_finite", in preferences and keys
   const char* title;  ///< to be translated in the context "Alert", as the next two
   const char* help;
-  const char* unit;  ///< of the limit; empty: there is no limit
+  const char* unit;  ///< the limit's; empty: there is no limit
   double usual_limit;
   double least, most;  ///< that a limit may be
 };

@@ -23,7 +23,7 @@ inline constexpr std::string_view kSettingColumn = "setting/", kMetricColumn = "
 /// What stands in such a column.
 struct RunCell {
   double number = kNotMeasured;  ///< a metric in its unit, a setting that is a number
-  std::string text{};            ///< of a setting; empty: the spec has no such key
+  std::string text{};            ///< the setting's value; empty: the spec has no such key
   bool operator==(const RunCell& other) const {
     const bool same = number == other.number || (number != number && other.number != other.number);
     return same && text == other.text;

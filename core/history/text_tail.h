@@ -28,7 +28,7 @@ class TextTail {
   void take(std::string_view bytes, std::vector<std::string>& lines);
   std::filesystem::path file_;
   std::uint64_t offset_ = 0;
-  std::string rest_;      ///< of the file: the beginning of a line
+  std::string rest_;      ///< the beginning of a line whose end is not in the file yet
   bool in_line_ = false;  ///< what comes next is the end of a line that is not shown
 };
 

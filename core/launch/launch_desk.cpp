@@ -78,7 +78,7 @@ void LaunchDesk::change_queue(const std::function<void(RunQueue&)>& change) {
   advance();
 }
 
-/// Of two studios with one home, only the first starts what waits.
+/// Where two studios share one home, only the first starts what waits.
 bool LaunchDesk::holds_queue() {
   if (queue_lock_ >= 0) return true;
   fs::path path = queue_file_;

@@ -18,7 +18,7 @@ struct LaunchOrder {
   std::string spec;    ///< TOML; empty for a plain resume
   std::string parent;  ///< id of the run to resume or to fork; empty: a new run
   bool fork = false;
-  std::int64_t step = -1;  ///< of the parent's checkpoint; -1: the newest
+  std::int64_t step = -1;  ///< which checkpoint of the parent; -1: the newest
   std::string queued;      ///< id of the queue's entry; empty: by hand
 };
 

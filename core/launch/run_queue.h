@@ -12,12 +12,12 @@ namespace tessera {
 
 /// A run that waits.
 struct QueueEntry {
-  std::string id;               ///< of the entry
-  std::string name;             ///< of the run to be
+  std::string id;               ///< names the entry
+  std::string name;             ///< the name that the run will have
   std::string spec;             ///< TOML text
   std::string resume;           ///< id of a run to be resumed instead of a new one
   std::string fork_from;        ///< id of the run it forks
-  std::int64_t fork_step = -1;  ///< of its checkpoint; -1: the newest
+  std::int64_t fork_step = -1;  ///< which checkpoint of the parent; -1: the newest
   std::string problem;          ///< why it could not be started; empty: none
   std::string announced;        ///< ticket of the start that was tried; empty: none was
 
