@@ -44,7 +44,7 @@ void print_shares(const Profile& profile, double seconds) {
 }
 
 namespace {
-struct Options {
+struct TrainBench {
   std::string preset = "demo", precision, op, shape, device = "cpu", routing = "natural";
   std::vector<std::string> settings;
   std::int64_t steps = 8, warmup = 2, sequences = 8, length = 4096;
@@ -81,7 +81,7 @@ double mtp_flops(const RunSpec& spec, double tokens) {
 }
 
 /// For plans of later runs on this machine.
-void keep_measurement(const RunSpec& spec, const Options& options, double tokens_per_second,
+void keep_measurement(const RunSpec& spec, const TrainBench& options, double tokens_per_second,
                       double product_flops) {
   Measurement m;
   m.name = std::filesystem::path(options.preset).stem();
@@ -111,11 +111,11 @@ void bench_product() {
   }
 }
 
-Device device_of(const Options& options) {
+Device device_of(const TrainBench& options) {
   return options.device == "cuda" ? Device::Cuda : Device::Cpu;
 }
 
-void bench_train(const Options& options) {
+void bench_train(const TrainBench& options) {
   if (!options.shape.empty()) {
     return bench_shape({.shape = options.shape,
                         .precision = options.precision.empty() ? "bf16" : options.precision,
@@ -185,7 +185,7 @@ void bench_train(const Options& options) {
 void add_bench(CLI::App& app) {
   auto* command = app.add_subcommand("bench", "Measure on this machine");
   command->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainBench>();
   auto* train = command->add_subcommand("train", "Steps of a preset: tokens/s and where time goes");
   train->add_option("--preset", options->preset, "Preset or TOML file")->capture_default_str();
   train->add_option("--precision", options->precision, "Another recipe than the preset's");

@@ -16,7 +16,7 @@
 namespace tessera::app {
 
 namespace {
-struct Options {
+struct ChatCommand {
   std::string model, runs, prompt, system, precision = "fp32", device = "cpu";
   AnswerOptions answer;
   std::int64_t context = 0;
@@ -25,7 +25,7 @@ struct Options {
 };
 
 /// A path as it is, else a run by name.
-std::filesystem::path model_path(const Options& options) {
+std::filesystem::path model_path(const ChatCommand& options) {
   std::error_code ignored;
   const bool is_path =
       options.model.find('/') != std::string::npos ||
@@ -36,7 +36,7 @@ std::filesystem::path model_path(const Options& options) {
   return RunFolder::find(options.model, runs).path();
 }
 
-TextModel load(const Options& options) {
+TextModel load(const ChatCommand& options) {
   return TextModel::load(
       model_path(options),
       TextModelOptions{.recipe = recipe_from_name(options.precision),
@@ -55,13 +55,13 @@ void note(const std::string& text) {
 }
 
 /// A limit that nobody set ended the answer: the user hears of it.
-void tell_of_limit(const Options& options, const Generated& out) {
+void tell_of_limit(const ChatCommand& options, const Generated& out) {
   if (out.reason != StopReason::Length || options.limit_given) return;
   note(fmt::format("[stopped after {} tokens; --max-tokens sets how many, -1: no limit]",
                    out.tokens.size()));
 }
 
-void tell_of_answer(const Options& options, const Generated& out) {
+void tell_of_answer(const ChatCommand& options, const Generated& out) {
   tell_of_limit(options, out);
   if (!options.stats) return;
   note(fmt::format("[{} tokens read in {:.2f} s; {} written at {:.1f} tokens/s]", out.prompt_tokens,
@@ -69,7 +69,7 @@ void tell_of_answer(const Options& options, const Generated& out) {
                    static_cast<double>(out.tokens.size()) / std::max(out.answer_seconds, 1e-9)));
 }
 
-void chat(const Options& options) {
+void chat(const ChatCommand& options) {
   TextModel model = load(options);
   if (!model.knows_chat()) {
     note("This checkpoint has only read text: it goes on with what you write.");
@@ -81,7 +81,7 @@ void chat(const Options& options) {
   if (!loop.say(options.prompt)) throw Exit{1};
 }
 
-void generate_text(const Options& options) {
+void generate_text(const ChatCommand& options) {
   TextModel model = load(options);
   if (const std::int64_t unknown = model.unknown_tokens(options.prompt); unknown > 0) {
     note(
@@ -98,7 +98,7 @@ void generate_text(const Options& options) {
   }
 }
 
-void add_sampling(CLI::App& command, Options& options) {
+void add_sampling(CLI::App& command, ChatCommand& options) {
   SamplingOptions& sampling = options.answer.generate.sampling;
   command
       .add_option("--max-tokens", options.answer.generate.max_tokens,
@@ -142,8 +142,8 @@ void add_sampling(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
-std::shared_ptr<Options> add_options(CLI::App& command) {
-  auto options = std::make_shared<Options>();
+std::shared_ptr<ChatCommand> add_options(CLI::App& command) {
+  auto options = std::make_shared<ChatCommand>();
   command.add_option("model", options->model, "A run, a checkpoint, or a released folder")
       ->required();
   command.add_option("--runs", options->runs, "Folder of the runs")->type_name("DIR");

@@ -25,19 +25,19 @@ namespace tessera::app {
 namespace fs = std::filesystem;
 
 namespace {
-struct Options {
+struct SpecCommand {
   std::string spec, out;
   std::vector<std::string> settings;
   bool rebuild = false;
 };
 
 /// The folder that relative paths of the spec are seen from.
-fs::path folder_of(const Options& options) {
+fs::path folder_of(const SpecCommand& options) {
   return fs::exists(options.spec) ? fs::path(options.spec).parent_path() : resources_folder();
 }
 
 /// The vocabulary and the shards of a spec, without a run.
-void build(const Options& options) {
+void build(const SpecCommand& options) {
   RunSpec spec = load_spec(options.spec, options.settings);
   use_threads(spec);
   make_paths_absolute(spec, folder_of(options));
@@ -63,14 +63,14 @@ void build(const Options& options) {
               data.tokenizer->vocab_size(), options.out.c_str());
 }
 
-SpecReading read(const Options& options) {
+SpecReading read_spec_of(const SpecCommand& options) {
   return fs::exists(options.spec) ? read_spec(options.spec, options.settings)
                                   : read_preset(options.spec, options.settings);
 }
 
 /// A spec with problems is shown all the same, with them.
-void show(const Options& options) {
-  const SpecReading reading = read(options);
+void show(const SpecCommand& options) {
+  const SpecReading reading = read_spec_of(options);
   for (const Problem& problem : reading.problems) {
     std::fprintf(stderr, "%s\n", problem.text().c_str());
   }
@@ -78,8 +78,8 @@ void show(const Options& options) {
   std::fputs(write_spec(reading.spec).c_str(), stdout);
 }
 
-void check(const Options& options) {
-  const SpecReading reading = read(options);
+void check(const SpecCommand& options) {
+  const SpecReading reading = read_spec_of(options);
   for (const Problem& problem : reading.problems) std::printf("%s\n", problem.text().c_str());
   if (!reading.ok()) throw Exit{1};
   std::printf("%s is a whole spec\n", options.spec.c_str());
@@ -92,7 +92,7 @@ void list() {
 }
 
 CLI::App* add_with_spec(CLI::App& parent, const char* name, const char* help,
-                        const std::shared_ptr<Options>& options) {
+                        const std::shared_ptr<SpecCommand>& options) {
   auto* command = parent.add_subcommand(name, help);
   command->add_option("spec", options->spec, "A TOML file, or the name of a preset")->required();
   command->add_option("--set", options->settings, "Override a key: --set run.seed=2")
@@ -129,7 +129,7 @@ void clear_cache() {
 }
 
 struct LookCommand {
-  Options spec;
+  SpecCommand spec;
   data::LookOptions look;
   bool json = false;
 };
@@ -204,7 +204,7 @@ void add_cache(CLI::App& parent) {
 void add_data(CLI::App& app) {
   auto* command = app.add_subcommand("data", "Text to token shards");
   command->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SpecCommand>();
   auto* make = add_with_spec(
       *command, "build", "Train or load the vocabulary of a spec and build its shards", options);
   make->add_option("--out", options->out, "Folder of the shards; goes on where it was")->required();
@@ -218,7 +218,7 @@ void add_data(CLI::App& app) {
 void add_spec(CLI::App& app) {
   auto* command = app.add_subcommand("spec", "Show, check and describe specs");
   command->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SpecCommand>();
   add_with_spec(*command, "show", "Print every key with its value", options)->callback([options] {
     show(*options);
   });

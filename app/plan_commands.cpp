@@ -19,14 +19,14 @@ namespace tessera::app {
 namespace fs = std::filesystem;
 
 namespace {
-struct Options {
+struct PlanCommand {
   std::string spec;
   std::vector<std::string> settings, more_settings;
   bool json = false;
   double price = 2, tokens_per_second = 0, memory_gb = 0;
 };
 
-SpecReading read(const Options& options) {
+SpecReading read_what_to_plan(const PlanCommand& options) {
   std::vector<std::string> settings = options.settings;
   settings.insert(settings.end(), options.more_settings.begin(), options.more_settings.end());
   fs::path file = options.spec;
@@ -144,8 +144,8 @@ void look_at_gpu(const RunSpec& spec, PlanOptions& options) {
   if (!gpus.empty()) options.memory_bytes = gpus.front().memory_bytes;
 }
 
-void plan(const Options& options) {
-  const SpecReading reading = read(options);
+void plan(const PlanCommand& options) {
+  const SpecReading reading = read_what_to_plan(options);
   PlanOptions plan_options;
   plan_options.speed.price_per_hour = options.price;
   plan_options.speed.tokens_per_second = options.tokens_per_second;
@@ -179,7 +179,7 @@ void plan(const Options& options) {
 
 void add_plan(CLI::App& app) {
   auto* command = app.add_subcommand("plan", "Memory, speed, time and cost of a run to be");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanCommand>();
   command->add_option("spec", options->spec, "A TOML file, a run folder, or the name of a preset")
       ->required();
   command->add_option("overrides", options->more_settings, "KEY=VALUE, as --set takes them");

@@ -81,7 +81,7 @@ configure() {
   export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   cmake -S "$root" -B "$build" -G Ninja --no-warn-unused-cli \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache \
-    -DTESSERA_TESTS=ON "$@"
+    -DTESSERA_TESTS=ON -DTESSERA_LARGE_UNITS=ON "$@"
 }
 
 # job_count: compilers at a time: one per core, each with 1.5 GB of memory.

@@ -13,7 +13,7 @@ constexpr const char* kOtherRelease =
     "use the model's release in BF16 or FP8, or save it unquantised with transformers "
     "(dequantize())";
 
-[[noreturn]] void refuse(const HfKeys& keys, const std::string& key, const json& value) {
+[[noreturn]] void refuse_format(const HfKeys& keys, const std::string& key, const json& value) {
   throw Error(keys.where(),
               fmt::format("the weights are quantised in a way that is not read: {}{} is {}",
                           keys.prefix(), key, value.dump()),
@@ -49,14 +49,14 @@ void pass_over_run_time(HfKeys& keys) {
 void read_fp8(HfKeys& keys, HfConfig& config) {
   if (const json* format = keys.find("fmt")) {
     if (*format != "e4m3" && *format != "e5m2" && *format != "float8_e4m3fn") {
-      refuse(keys, "fmt", *format);
+      refuse_format(keys, "fmt", *format);
     }
   }
   if (const json* format = keys.find("scale_fmt")) {
-    if (*format != "float" && *format != "ue8m0") refuse(keys, "scale_fmt", *format);
+    if (*format != "float" && *format != "ue8m0") refuse_format(keys, "scale_fmt", *format);
   }
   if (const json* experts = keys.find("expert_dtype")) {
-    if (*experts != "fp8") refuse(keys, "expert_dtype", *experts);
+    if (*experts != "fp8") refuse_format(keys, "expert_dtype", *experts);
   }
   read_block(keys, "weight_block_size", config);
   config.fp8 = true;
@@ -64,12 +64,12 @@ void read_fp8(HfKeys& keys, HfConfig& config) {
 
 void check_group(HfKeys& weights, HfConfig& config) {
   if (weights.need("type") != "float" || weights.need("num_bits") != 8) {
-    refuse(weights, "num_bits", weights.object());
+    refuse_format(weights, "num_bits", weights.object());
   }
   weights.only("symmetric", true);
   const std::string strategy = weights.text("strategy", "tensor");
   if (strategy != "tensor" && strategy != "channel" && strategy != "block") {
-    refuse(weights, "strategy", strategy);
+    refuse_format(weights, "strategy", strategy);
   }
   read_block(weights, "block_structure", config);
 }
@@ -78,7 +78,7 @@ void check_group(HfKeys& weights, HfConfig& config) {
 void read_compressed_tensors(HfKeys& keys, HfConfig& config) {
   const json format = keys.text("format", "dense");
   if (format != "float-quantized" && format != "naive-quantized" && format != "dense") {
-    refuse(keys, "format", format);
+    refuse_format(keys, "format", format);
   }
   const json* groups = keys.find("config_groups");
   if (!groups) return;
@@ -104,7 +104,7 @@ void read_quantisation(HfKeys& keys, HfConfig& config) {
   } else if (method == "compressed-tensors") {
     read_compressed_tensors(inner, config);
   } else {
-    refuse(inner, "quant_method", inner.need("quant_method"));
+    refuse_format(inner, "quant_method", inner.need("quant_method"));
   }
   pass_over_run_time(inner);
   for (const std::string& key : inner.others()) {

@@ -361,8 +361,8 @@ bool DocumentReader::take_value(std::string& value, bool& huge) {
   return true;
 }
 
-void DocumentReader::take_record(std::string_view json, Document& document) {
-  JsonRecord record = parse_record(json, text_field_);
+void DocumentReader::take_record(std::string_view text, Document& document) {
+  JsonRecord record = parse_record(text, text_field_);
   document.line = record_line_;
   if (record.drop) return drop(document, *record.drop, std::move(record.note));
   rest_ = std::move(record.text);
@@ -372,16 +372,16 @@ void DocumentReader::take_record(std::string_view json, Document& document) {
 
 bool DocumentReader::next_record(Document& document) {
   while (rest_start_ >= rest_.size()) {
-    std::string json;
+    std::string text;
     bool huge = false;
-    if (!(form_ == Form::Lines ? take_line(json, huge) : take_value(json, huge))) return false;
-    if (!huge && json.find_first_not_of(kSpace) == std::string::npos) continue;
+    if (!(form_ == Form::Lines ? take_line(text, huge) : take_value(text, huge))) return false;
+    if (!huge && text.find_first_not_of(kSpace) == std::string::npos) continue;
     document.line = record_line_;
     if (huge)
       drop(document, Drop::HugeLine,
            fmt::format("more than {} MiB", options_.max_line_bytes >> 20));
     else
-      take_record(json, document);
+      take_record(text, document);
     if (document.dropped) return true;
   }
   const std::string_view rest = std::string_view(rest_).substr(rest_start_);

@@ -46,7 +46,7 @@ class DocumentReader {
   bool take_value(std::string& value, bool& huge);
   bool skip_to_value();
   bool compact(bool& huge);
-  void take_record(std::string_view json, Document& document);
+  void take_record(std::string_view text, Document& document);
   bool drop_at_end(Document& document);
 
   std::filesystem::path path_;

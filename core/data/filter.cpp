@@ -15,7 +15,7 @@ namespace tessera::data {
 
 namespace {
 
-constexpr std::size_t kPhraseWords = 5, kLeastWords = 50;
+constexpr std::size_t kRepeatWords = 5, kLeastWords = 50;
 constexpr std::size_t kLeastLineBytes = 8;
 
 struct Characters {
@@ -73,14 +73,14 @@ Lines count_lines(std::string_view text) {
 double repeated_phrases(std::string_view text) {
   const auto words = word_hashes(text);
   if (words.size() < kLeastWords) return 0;
-  const auto phrases = phrase_hashes(words, kPhraseWords);
+  const auto phrases = phrase_hashes(words, kRepeatWords);
   std::unordered_set<std::uint64_t> seen;
   seen.reserve(phrases.size());
   std::size_t covered = 0, covered_to = 0;
   for (std::size_t at = 0; at < phrases.size(); ++at) {
     if (seen.insert(phrases[at]).second) continue;
-    covered += at + kPhraseWords - std::max(at, covered_to);
-    covered_to = at + kPhraseWords;
+    covered += at + kRepeatWords - std::max(at, covered_to);
+    covered_to = at + kRepeatWords;
   }
   return static_cast<double>(covered) / static_cast<double>(words.size());
 }

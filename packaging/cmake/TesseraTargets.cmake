@@ -32,6 +32,19 @@ function(tessera_library name)
   target_link_libraries(${name} PUBLIC tessera_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# tessera_large_units(target...): with TESSERA_LARGE_UNITS, eight sources of these are compiled as one,
+# which reads their headers once. For what is not hot: what is inlined where stays as it is in the
+# kernels, the model and the trainer.
+function(tessera_large_units)
+  set_target_properties(${ARGN} PROPERTIES UNITY_BUILD ${TESSERA_LARGE_UNITS}
+    UNITY_BUILD_BATCH_SIZE 8)
+  foreach(target ${ARGN})
+    # g++ takes a source that is read into another one for a header.
+    target_compile_options(${target} PRIVATE
+      $<$<AND:$<BOOL:${TESSERA_LARGE_UNITS}>,$<COMPILE_LANG_AND_ID:CXX,GNU>>:-Wno-subobject-linkage>)
+  endforeach()
+endfunction()
+
 # tessera_test(name [SLOW] [GPU] SOURCES a_test.cpp ... DEPENDS libraries ...): a GoogleTest program.
 # Its tests read tests/golden/ through tests/build_paths.h, and train on the text that the program
 # writes itself, which is the same everywhere, whatever sample this machine has.

@@ -11,7 +11,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kHeight = 54;
+constexpr int kItemHeight = 54;
 }
 
 RailButton::RailButton(const QString& icon, const QString& title, QWidget* parent)
@@ -32,7 +32,7 @@ void RailButton::setMark(int count) {
 }
 
 QSize RailButton::sizeHint() const {
-  return {theme::kRailWidth - 1, kHeight};
+  return {theme::kRailWidth - 1, kItemHeight};
 }
 
 void RailButton::paintEvent(QPaintEvent*) {

@@ -44,25 +44,25 @@ QByteArray utf16(const QByteArray& text) {
   return wide;
 }
 
-struct Table {
+struct FontTable {
   qsizetype offset = 0, length = 0;
 };
-Table tableOf(const QByteArray& font, const char* tag) {
+FontTable fontTable(const QByteArray& font, const char* tag) {
   if (font.size() < 12) return {};
   const auto tables = qFromBigEndian<quint16>(font.constData() + 4);
   for (int i = 0; i < tables; ++i) {
     const qsizetype record = 12 + 16 * i;
     if (record + 16 > font.size()) return {};
     if (font.mid(record, 4) != tag) continue;
-    const Table t{qFromBigEndian<quint32>(font.constData() + record + 8),
+    const FontTable t{qFromBigEndian<quint32>(font.constData() + record + 8),
                   qFromBigEndian<quint32>(font.constData() + record + 12)};
-    return t.offset + t.length <= font.size() ? t : Table{};
+    return t.offset + t.length <= font.size() ? t : FontTable{};
   }
   return {};
 }
 
 bool renameFeature(QByteArray& font, const char* from, const char* to) {
-  const Table gsub = tableOf(font, "GSUB");
+  const FontTable gsub = fontTable(font, "GSUB");
   if (gsub.length < 10) return false;
   const qsizetype list = gsub.offset + qFromBigEndian<quint16>(font.constData() + gsub.offset + 6);
   if (list + 2 > font.size()) return false;
@@ -84,7 +84,7 @@ bool renameFeature(QByteArray& font, const char* from, const char* to) {
 QByteArray withTabularFigures(QByteArray font, const QByteArray& family,
                               const QByteArray& renamed) {
   if (family.size() != renamed.size() || !renameFeature(font, "tnum", "calt")) return {};
-  const Table names = tableOf(font, "name");
+  const FontTable names = fontTable(font, "name");
   QByteArray text = font.mid(names.offset, names.length);
   text.replace(utf16(family), utf16(renamed)).replace(family, renamed);
   return font.replace(names.offset, names.length, text);

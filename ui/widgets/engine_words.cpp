@@ -14,7 +14,7 @@ namespace tessera::ui {
 namespace {
 using Words = QHash<QString, QString>;
 
-Words load() {
+Words loadWords() {
   Words words;
   try {
     const std::string language = QLocale().name().left(2).toStdString();
@@ -31,13 +31,13 @@ Words load() {
 }
 
 /// Read when they are first asked for: a window that is made anew has enough to do.
-std::optional<Words>& kept() {
+std::optional<Words>& keptWords() {
   static std::optional<Words> all;
   return all;
 }
 const Words& words() {
-  if (!kept()) kept() = load();
-  return *kept();
+  if (!keptWords()) keptWords() = loadWords();
+  return *keptWords();
 }
 }  // namespace
 
@@ -51,7 +51,7 @@ bool hasEngineWord(const std::string& english) {
 }
 
 void reloadEngineWords() {
-  kept().reset();
+  keptWords().reset();
 }
 
 }  // namespace tessera::ui

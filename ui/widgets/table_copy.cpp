@@ -15,7 +15,7 @@ namespace tessera::ui {
 
 namespace {
 /// Cells of their own lines and tabs would shift all that follows.
-QString plain(const QVariant& value) {
+QString plainCell(const QVariant& value) {
   QString text = value.toString();
   return text.replace(u'\n', u' ').replace(u'\t', u' ');
 }
@@ -30,7 +30,7 @@ QString selectionAsText(const QTableView& view) {
   for (const QModelIndex& cell : cells) {
     if (view.isColumnHidden(cell.column()) || view.isRowHidden(cell.row())) continue;
     const int place = view.horizontalHeader()->visualIndex(cell.column());
-    rows[cell.row()][place] = plain(cell.data());
+    rows[cell.row()][place] = plainCell(cell.data());
     places.insert(place);
   }
   const auto line = [&](const auto& textAt) {
@@ -42,7 +42,7 @@ QString selectionAsText(const QTableView& view) {
   if (places.size() > 1 || rows.size() > 1) {
     lines << line([&](int place) {
       const int column = view.horizontalHeader()->logicalIndex(place);
-      return plain(model->headerData(column, Qt::Horizontal));
+      return plainCell(model->headerData(column, Qt::Horizontal));
     });
   }
   for (const auto& [row, texts] : rows) {

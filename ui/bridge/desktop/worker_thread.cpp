@@ -14,7 +14,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kNicer = 5, kPatienceMs = 20;
+constexpr int kNicer = 5, kEndsWithinMs = 20;
 
 /// The window comes first. On Linux a thread has a nice value of its own.
 void yieldToTheWindow() {
@@ -36,7 +36,7 @@ void deleteOnceEnded(QThread* thread) {
     delete thread;
     return;
   }
-  QTimer::singleShot(kPatienceMs, thread, [thread] { deleteOnceEnded(thread); });
+  QTimer::singleShot(kEndsWithinMs, thread, [thread] { deleteOnceEnded(thread); });
 }
 
 /// A thread that hangs, on a dead network file system perhaps, must not keep the program: it then
@@ -77,7 +77,7 @@ WorkerThread::WorkerThread(const QString& name, QObject* worker) : m_thread(new 
 
 WorkerThread::~WorkerThread() {
   m_thread->quit();
-  if (m_thread->wait(kPatienceMs)) {
+  if (m_thread->wait(kEndsWithinMs)) {
     delete m_thread;
     return;
   }

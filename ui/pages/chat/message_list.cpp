@@ -17,7 +17,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kSliceMs = 12, kWidest = 860;
+constexpr int kTurnMs = 12, kWidest = 860;
 }
 
 MessageList::MessageList(int side, QWidget* parent)
@@ -146,7 +146,7 @@ void MessageList::buildEarlier() {
   int height = 0;
   for (const MessageWidget* widget : m_widgets) height += widget->sizeHint().height();
   const bool start = m_follow;
-  while (m_first > 0 && clock.elapsed() < kSliceMs &&
+  while (m_first > 0 && clock.elapsed() < kTurnMs &&
          (start ? height < 2 * viewport()->height() : wantsEarlier())) {
     MessageWidget* widget = make(m_path[static_cast<std::size_t>(--m_first)]);
     m_widgets.push_front(widget);
@@ -201,7 +201,7 @@ void MessageList::buildToReveal() {
   clock.start();
   const auto found = std::find(m_path.begin(), m_path.end(), m_reveal);
   const auto place = static_cast<int>(found - m_path.begin());
-  while (m_first > place && clock.elapsed() < kSliceMs) {
+  while (m_first > place && clock.elapsed() < kTurnMs) {
     m_widgets.push_front(make(m_path[static_cast<std::size_t>(--m_first)]));
     m_layout->insertWidget(1, m_widgets.front());
   }

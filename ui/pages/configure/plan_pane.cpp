@@ -22,7 +22,7 @@
 namespace tessera::ui {
 
 namespace {
-QString word(const std::string& text) {
+QString plainText(const std::string& text) {
   return QString::fromStdString(text);
 }
 
@@ -299,7 +299,7 @@ void PlanPane::showMemory(const Plan& plan) {
   m_terms->setRows(std::move(rows));
   QString note =
       plan.memory.exact ? tr("Exact: a dry run of the trainer's own step.") : tr("An estimate.");
-  for (const std::string& text : plan.memory.notes) note += u' ' + word(text) + u'.';
+  for (const std::string& text : plan.memory.notes) note += u' ' + plainText(text) + u'.';
   m_memoryNote->setText(note);
   m_disk.value->setText(bytes(plan.checkpoint_bytes));
 }
@@ -308,14 +308,14 @@ void PlanPane::showSpeed(const Plan& plan) {
   const SpeedPlan& s = plan.speed;
   const bool known = s.basis != SpeedBasis::None;
   m_operations.value->setText(numbers::operations(s.flops_per_token));
-  m_operations.note->setToolTip(word(operations_formula()));
-  m_operations.value->setToolTip(word(operations_formula()));
+  m_operations.note->setToolTip(plainText(operations_formula()));
+  m_operations.value->setToolTip(plainText(operations_formula()));
   m_rate.value->setText(known ? numbers::count(s.tokens_per_second) : numbers::notMeasured());
   m_rate.note->setText(s.ranks > 1
                            ? tr("tokens/s of %1 ranks, %2").arg(s.ranks).arg(basisWord(s.basis))
                            : tr("tokens/s, %1").arg(basisWord(s.basis)));
   m_step.value->setText(known ? numbers::duration(s.step_seconds) : numbers::notMeasured());
-  m_rateNote->setText(word(s.source));
+  m_rateNote->setText(plainText(s.source));
   m_measure->setVisible(s.basis == SpeedBasis::None);
   m_time.value->setText(known ? numbers::duration(s.seconds) : numbers::notMeasured());
   const QString tokens = numbers::tokens(static_cast<double>(s.tokens));
@@ -339,11 +339,11 @@ void PlanPane::showStages(const SpeedPlan& speed) {
     const double share =
         known ? stage.seconds / speed.seconds
               : static_cast<double>(stage.tokens) / static_cast<double>(speed.tokens);
-    rows.push_back({word(stage.name),
+    rows.push_back({plainText(stage.name),
                     known ? numbers::duration(stage.seconds)
                           : numbers::tokens(static_cast<double>(stage.tokens)),
                     tr("%1: %2 steps, %3, %4 per token")
-                        .arg(word(stage.name), numbers::whole(stage.steps),
+                        .arg(plainText(stage.name), numbers::whole(stage.steps),
                              numbers::tokens(static_cast<double>(stage.tokens)),
                              numbers::operations(stage.flops_per_token)),
                     share});

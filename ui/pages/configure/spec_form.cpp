@@ -55,7 +55,7 @@ std::string freeName(const std::string& name, const List& all) {
 }
 
 /// Where the pieces of a learning rate are: they are edited as a whole.
-std::string placeOf(const std::string& path) {
+std::string formPlaceOf(const std::string& path) {
   const auto at = path.find(".learning_rate");
   return at == path.npos ? path : path.substr(0, at + std::string(".learning_rate").size());
 }
@@ -180,7 +180,7 @@ bool SpecForm::hasBasic(int section) const {
 void SpecForm::goTo(const std::string& path) {
   const int section = sectionOf(path);
   if (section < 0) return;
-  m_wanted = placeOf(path);
+  m_wanted = formPlaceOf(path);
   const Key* key = spec::find_key(m_wanted);
   const bool hidden = key && !key->basic && !m_all && hasBasic(section);
   if (!m_words.isEmpty() || section != m_section || hidden) {
@@ -506,7 +506,7 @@ void SpecForm::setProblems(const std::vector<PlanProblem>& problems) {
 
 void SpecForm::placeProblems() {
   std::map<std::string, const PlanProblem*> first;
-  for (const PlanProblem& p : m_problems) first.emplace(placeOf(p.problem.key), &p);
+  for (const PlanProblem& p : m_problems) first.emplace(formPlaceOf(p.problem.key), &p);
   for (const auto& [path, row] : m_rows) {
     const auto found = first.find(path);
     row->setProblem(found == first.end() ? nullptr : found->second);

@@ -20,7 +20,7 @@ constexpr int kLeft = 112, kRight = 16, kHeader = 34, kAxis = 30, kGap = 6;
 constexpr double kLeastStage = 76;  ///< pixels: enough for a number
 constexpr int kGrip = 6;            ///< pixels around an edge that take hold of it
 
-QString word(const std::string& text) {
+QString nameOf(const std::string& text) {
   return QString::fromStdString(text);
 }
 
@@ -88,7 +88,7 @@ bool CurriculumView::setSpec(const RunSpec& spec) {
   QStringList words;
   for (const CurriculumStage& stage : spec.curriculum) {
     words << tr("%1: sequences of %2, batch %3")
-                 .arg(word(stage.name))
+                 .arg(nameOf(stage.name))
                  .arg(stage.sequence_length)
                  .arg(stage.batch_sequences);
   }
@@ -204,7 +204,7 @@ void CurriculumView::paintHeader(QPainter& painter) const {
     painter.drawRoundedRect(cell.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4);
     painter.setFont(theme::font(theme::TextSize::Caption, false, selected));
     painter.setPen(selected ? c.accentText : c.text);
-    const QString name = word(m_spec.curriculum[static_cast<std::size_t>(i)].name);
+    const QString name = nameOf(m_spec.curriculum[static_cast<std::size_t>(i)].name);
     painter.drawText(cell.adjusted(6, 0, -6, 0), Qt::AlignVCenter | Qt::AlignLeft,
                      painter.fontMetrics().elidedText(name, Qt::ElideRight,
                                                       static_cast<int>(cell.width()) - 12));
@@ -323,7 +323,7 @@ void CurriculumView::paintMixture(QPainter& painter, const QRectF& rect) const {
       painter.fillRect(part, color);
       if (part.height() < painter.fontMetrics().height() - 2) continue;
       painter.setPen(c.text);
-      const QString words = word(name) + QStringLiteral(" ") + numbers::percent(share);
+      const QString words = nameOf(name) + QStringLiteral(" ") + numbers::percent(share);
       painter.drawText(part.adjusted(4, 0, -4, 0), Qt::AlignLeft | Qt::AlignVCenter,
                        painter.fontMetrics().elidedText(words, Qt::ElideRight,
                                                         static_cast<int>(part.width()) - 8));
@@ -399,7 +399,7 @@ void CurriculumView::say(double x) {
   const CurriculumStep at =
       m_curriculum->at_tokens(std::min(m_curriculum->total_tokens() - 1, m_axis.tokensAt(x)));
   Q_EMIT readout(tr("%1: step %2, %3, sequences of %4, batch %5, rate %6, bias speed %7, lambda %8")
-                     .arg(word(m_spec.curriculum[static_cast<std::size_t>(at.stage)].name),
+                     .arg(nameOf(m_spec.curriculum[static_cast<std::size_t>(at.stage)].name),
                           numbers::whole(at.step), numbers::tokens(static_cast<double>(at.tokens)),
                           numbers::whole(at.sequence_length), numbers::whole(at.batch_sequences),
                           numbers::number(at.learning_rate, 3), numbers::number(at.bias_speed, 3),
@@ -441,8 +441,8 @@ void CurriculumView::mouseMoveEvent(QMouseEvent* event) {
   m_lengthNow = roundedLength(std::max(wanted, perPixel), perPixel);
   Q_EMIT readout(
       stage.steps > 0
-          ? tr("%1: %2 steps").arg(word(stage.name), numbers::whole(m_lengthNow))
-          : tr("%1: %2").arg(word(stage.name), numbers::tokens(static_cast<double>(m_lengthNow))));
+          ? tr("%1: %2 steps").arg(nameOf(stage.name), numbers::whole(m_lengthNow))
+          : tr("%1: %2").arg(nameOf(stage.name), numbers::tokens(static_cast<double>(m_lengthNow))));
   m_hover = std::clamp(x, 0.0, plot().width() - 1);
   update();
 }

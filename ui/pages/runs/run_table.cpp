@@ -31,8 +31,7 @@ namespace {
 constexpr int kWidths[RunsModel::ColumnCount] = {190, 112, 118, 74,  84,  76,
                                                  112, 122, 96,  130, 160, 150};
 constexpr int kExtraWidth = 110;
-constexpr const char *kHeaderKey = "runs/columns", *kCountKey = "runs/columns_count",
-                     *kExtraKey = "runs/extra_columns", *kGroupKey = "runs/group";
+constexpr const char *kHeaderKey = "runs/columns", *kCountKey = "runs/columns_count";
 
 /// What the longest word for a state takes, in the language at hand.
 int widestState() {

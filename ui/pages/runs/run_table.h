@@ -60,6 +60,8 @@ class RunTable : public QWidget {
   void menuRequested(const QPoint& globalPos);
 
  private:
+  static constexpr const char *kExtraKey = "runs/extra_columns", *kGroupKey = "runs/group";
+
   QWidget* buildFilters();
   void buildView();
   void buildEmptyStates();

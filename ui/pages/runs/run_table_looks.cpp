@@ -17,7 +17,6 @@
 namespace tessera::ui {
 
 namespace {
-constexpr const char *kExtraKey = "runs/extra_columns", *kGroupKey = "runs/group";
 
 /// A combo box whose entry with this data is chosen; the first one where it has none.
 void choose(QComboBox* box, const QVariant& data) {

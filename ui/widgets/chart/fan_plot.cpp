@@ -13,7 +13,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr double kHead = 26, kFoot = 20, kSigns = 26, kRight = 10;
+constexpr double kFanHead = 26, kFanFoot = 20, kFanSigns = 26, kFanRight = 10;
 }
 
 FanPlot::FanPlot(QWidget* parent) : QWidget(parent) {
@@ -75,7 +75,7 @@ void FanPlot::renderBase() {
   if (m_steps.empty() || m_lines == 0) {
     painter.setFont(theme::font(theme::TextSize::Body));
     painter.setPen(c.textSecondary);
-    painter.drawText(QRectF(rect()).adjusted(12, kHead, -12, -8),
+    painter.drawText(QRectF(rect()).adjusted(12, kFanHead, -12, -8),
                      Qt::AlignCenter | Qt::TextWordWrap, m_emptyText);
     return;
   }
@@ -89,13 +89,13 @@ void FanPlot::renderBase() {
   const chart::Range heights = chart::widened({double(low) - pad, double(high) + pad}, false);
   painter.setFont(theme::font(theme::TextSize::Caption, true));
   const QFontMetricsF metrics(painter.font());
-  const int most = std::clamp(int((height() - kHead - kFoot - kSigns) / 30), 2, 6);
+  const int most = std::clamp(int((height() - kFanHead - kFanFoot - kFanSigns) / 30), 2, 6);
   const auto ticks = chart::ticksFor(heights, false, most, chart::ValueKind::Number);
   double labels = 16;
   for (const chart::Tick& t : ticks) labels = std::max(labels, metrics.horizontalAdvance(t.text));
-  m_plot = QRectF(labels + 14, kHead, std::max(20.0, width() - labels - 14 - kRight),
-                  std::max(20.0, height() - kHead - kFoot - kSigns));
-  m_signs = QRectF(m_plot.left(), m_plot.bottom() + 2, m_plot.width(), kSigns - 4);
+  m_plot = QRectF(labels + 14, kFanHead, std::max(20.0, width() - labels - 14 - kFanRight),
+                  std::max(20.0, height() - kFanHead - kFanFoot - kFanSigns));
+  m_signs = QRectF(m_plot.left(), m_plot.bottom() + 2, m_plot.width(), kFanSigns - 4);
   m_x = {chart::widened({double(m_steps.front()), double(m_steps.back())}, false), false,
          m_plot.left(), m_plot.right()};
   m_y = {heights, false, m_plot.bottom(), m_plot.top()};
@@ -160,7 +160,7 @@ namespace {
 /// The title, with as much of it as `reading` at the right leaves.
 void paintHead(QPainter& painter, int width, const QString& title, const QString& reading) {
   const theme::Colors& c = theme::colors();
-  const QRectF head(8, 0, width - 16, kHead);
+  const QRectF head(8, 0, width - 16, kFanHead);
   painter.setFont(theme::font(theme::TextSize::Caption, true));
   painter.setPen(c.textSecondary);
   painter.drawText(head, Qt::AlignRight | Qt::AlignVCenter, reading);

@@ -9,7 +9,7 @@
 namespace tessera::ui {
 
 namespace {
-QString translated(const char* text) {
+QString inChart(const char* text) {
   return QCoreApplication::translate("Chart", text);
 }
 
@@ -27,7 +27,7 @@ ChartPanelSpec ofMetric(Metric metric) {
   spec.term = QLatin1String(info.term);
   spec.log = info.logarithmic();
   spec.smoothed = info.smoothed();
-  spec.emptyText = translated(info.without);
+  spec.emptyText = inChart(info.without);
   return spec;
 }
 
@@ -35,20 +35,20 @@ ChartPanelSpec ofMetric(Metric metric) {
 void addRelated(Metric metric, std::vector<ChartPanelSpec>& all) {
   if (metric == Metric::Loss) {
     ChartPanelSpec& loss = all.back();
-    loss.title = translated(QT_TRANSLATE_NOOP("Chart", "Loss: training and validation"));
+    loss.title = inChart(QT_TRANSLATE_NOOP("Chart", "Loss: training and validation"));
     loss.keys << QStringLiteral("validation");
     ChartPanelSpec sources = loss;
     sources.id = QStringLiteral("validation");
-    sources.title = translated(QT_TRANSLATE_NOOP("Chart", "Validation loss by source"));
+    sources.title = inChart(QT_TRANSLATE_NOOP("Chart", "Validation loss by source"));
     sources.keys = QStringList{QStringLiteral("validation"), QStringLiteral("validation/*")};
     sources.smoothed = false;
-    sources.emptyText = translated(
+    sources.emptyText = inChart(
         QT_TRANSLATE_NOOP("Chart", "No validation yet: [validation] every_steps says how often."));
     all.push_back(sources);
   } else if (metric == Metric::MaxVio) {
     ChartPanelSpec layers = all.back();
     layers.id = QStringLiteral("max_vio_layers");
-    layers.title = translated(QT_TRANSLATE_NOOP("Chart", "MaxVio by layer"));
+    layers.title = inChart(QT_TRANSLATE_NOOP("Chart", "MaxVio by layer"));
     layers.keys = QStringList{QStringLiteral("max_vio/*")};
     all.push_back(layers);
   }
@@ -66,7 +66,7 @@ void join(ChartPanelSpec& spec, const ChartPanelSpec& other) {
   spec.log = spec.log && other.log;
   spec.smoothed = spec.smoothed || other.smoothed;
   if (spec.emptyText != other.emptyText) {
-    spec.emptyText = translated(metric_info(Metric::LearningRate).without);
+    spec.emptyText = inChart(metric_info(Metric::LearningRate).without);
   }
 }
 }  // namespace
