@@ -150,13 +150,13 @@ std::vector<SceneLine> ChartPanel::makeLines() const {
       line.points = curve.points;
       line.revision = run->revision();
       const bool training = several && keys[k] == QLatin1String("loss");
-      const QString keyTitle = training ? tr("training") : run->keyTitle(keys[k]);
+      const auto keyTitle = [&] { return training ? tr("training") : run->keyTitle(keys[k]); };
       if (alone) {
-        line.title = keyTitle;
+        line.title = keyTitle();
         line.color = keys.size() > 1 ? theme::lineColor(static_cast<int>(k)) : color;
         line.dash = static_cast<int>(k) / 8;  // past the eight colours
       } else {
-        line.title = several ? run->title() + QStringLiteral(" · ") + keyTitle : run->title();
+        line.title = several ? run->title() + QStringLiteral(" · ") + keyTitle() : run->title();
         line.color = color;
         line.dash = dash + static_cast<int>(k);
       }
@@ -257,8 +257,9 @@ void ChartPanel::paintEvent(QPaintEvent*) {
     painter.drawImage(QPointF(0, 0), m_base);
   }
   painter.setRenderHint(QPainter::Antialiasing);
-  const std::vector<Reading> all = readings();
-  paintLegend(painter, all);
+  paintLegend(painter);
+  std::vector<Reading> all;
+  if (m_group.cursor() || m_mouseInside) all = readings();
   if (m_drawn.any) {
     paintPicked(painter);
     paintCursor(painter, all);
@@ -328,23 +329,27 @@ void ChartPanel::paintHeader() {
                   chart::elided(caption, unit, Qt::ElideRight, room));
 }
 
-void ChartPanel::paintLegend(QPainter& painter, const std::vector<Reading>& all) {
+void ChartPanel::paintLegend(QPainter& painter) {
   const QRectF box(kEdge, kHeader - 4, width() - 2 * kEdge, kLegend);
-  const auto lit = [this](const Reading* r) {
-    return r->line->run == m_group.hovered() && m_group.runs().size() > 1;
+  const auto lit = [this](const SceneLine* line) {
+    return line->run == m_group.hovered() && m_group.runs().size() > 1;
   };
-  std::vector<const Reading*> shown;
-  for (const Reading& r : all) shown.push_back(&r);
+  std::vector<const SceneLine*> shown;
+  for (const SceneLine& line : lines()) {
+    if (!line.x->values(m_group.options().axis).empty()) shown.push_back(&line);
+  }
+  const std::size_t all = shown.size();
   std::stable_partition(shown.begin(), shown.end(), lit);
   // Of fifty runs a few find room: numbers and widths of the others are never asked for.
-  shown.resize(std::min(shown.size(), chart::mostInLegendRow(box.width())));
+  shown.resize(std::min(all, chart::mostInLegendRow(box.width())));
   std::vector<chart::LegendEntry> entries;
-  for (const Reading* r : shown) {
-    QString value = r->at ? chart::valueText(r->value, m_spec.kind) : QString();
-    entries.push_back(
-        {r->line->title, value, r->line->color, r->line->dash, r->line->points, lit(r)});
+  for (const SceneLine* line : shown) {
+    const double last = line->x->values(m_group.options().axis).back();
+    const Reading r = readingOf(*line, m_group.cursor().value_or(last));
+    QString value = r.at ? chart::valueText(r.value, m_spec.kind) : QString();
+    entries.push_back({line->title, value, line->color, line->dash, line->points, lit(line)});
   }
-  chart::drawLegendRow(painter, box, entries, all.size() - shown.size());
+  chart::drawLegendRow(painter, box, entries, all - shown.size());
 }
 
 void ChartPanel::resizeEvent(QResizeEvent*) {

@@ -104,7 +104,7 @@ class ChartPanel : public QWidget {
   void paintMoved(QPainter& painter);
   void paintFrame(QPainter& painter);
   void paintHeader();
-  void paintLegend(QPainter& painter, const std::vector<Reading>& readings);
+  void paintLegend(QPainter& painter);
   void paintCursor(QPainter& painter, const std::vector<Reading>& readings);
   void paintReadout(QPainter& painter, const std::vector<Reading>& readings);
   void paintPicked(QPainter& painter);

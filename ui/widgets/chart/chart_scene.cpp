@@ -69,12 +69,14 @@ struct Prepared {
   const SceneLine* line = nullptr;
   std::optional<ColumnsKey> made;  ///< what `columns` and `missing` were made of
   std::vector<Column> columns;
+  std::vector<float> x;            ///< of each column: what is read again with every drawing
   std::vector<float> last;         ///< of each column, in device pixels; NaN without values
   std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
   std::vector<Spike> spikes;
   std::optional<Placing> placed;  ///< by which `last` to `spikes` were made of the columns
-  Range extent;                   ///< of the values in view; low > high: none
-  std::size_t missing = 0;        ///< rows that are no numbers
+  std::array<std::optional<Range>, 2> extents;  ///< of these columns; the second of a log axis
+  Range extent;                                 ///< of the values in view; low > high: none
+  std::size_t missing = 0;                      ///< rows that are no numbers
   bool lit = false, faint = false;
 };
 
@@ -177,10 +179,22 @@ class Drawer {
                                      plot.width(), line.smooth, m_lines[i].columns, m_scene.mean);
       m_lines[i].made = std::move(key);
       m_lines[i].placed.reset();
+      m_lines[i].extents = {};
+      m_lines[i].x.resize(m_lines[i].columns.size());
+      for (std::size_t c = 0; c < m_lines[i].x.size(); ++c) {
+        m_lines[i].x[c] = m_lines[i].columns[c].x;
+      }
       if (line.points) m_lines[i].made.reset();  // few, and read anew as a whole
       ++m_work.summarised;
     }
     m_drawn.x = {m_scene.view, false, m_drawn.plot.left(), m_drawn.plot.right()};
+  }
+
+  /// Of the values of a line in view, those that an axis of this kind has a place for.
+  Range extentOfLine(Prepared& p, bool log) const {
+    std::optional<Range>& extent = p.extents[log ? 1 : 0];
+    if (!extent) extent = extentOf(p.columns, plotPixels().width(), log);
+    return *extent;
   }
 
   Range valueExtent(bool log) {
@@ -188,7 +202,7 @@ class Drawer {
     std::vector<float> lows, highs;
     const int width = plotPixels().width();
     for (Prepared& p : m_lines) {
-      p.extent = extentOf(p.columns, width, log);
+      p.extent = extentOfLine(p, log);
       all = {std::min(all.low, p.extent.low), std::max(all.high, p.extent.high)};
       if (m_scene.allValues) continue;
       for (const Column& c : p.columns) {
@@ -377,33 +391,33 @@ class Drawer {
   /// the way to its neighbours: many times as fast as segments, and a little rougher.
   void connect(CurveRaster& raster, const QRect& plot, const Prepared& p,
                const std::vector<float>& y, double width, QRgb color, int dash) {
-    const std::vector<Column>& columns = p.columns;
+    const std::vector<float>& x = p.x;
     const float next = many() ? kNext : 0;
     const double left = plot.left();
     for (std::size_t i = 0; i < y.size();) {
       const std::size_t begin = i++;
       if (std::isnan(y[begin])) continue;
-      while (i < y.size() && columns[i].x - columns[i - 1].x <= next && !std::isnan(y[i])) ++i;
+      while (i < y.size() && x[i] - x[i - 1] <= next && !std::isnan(y[i])) ++i;
       const bool after = begin > 0 && !std::isnan(y[begin - 1]);
       if (after) {
-        raster.line(left + double(columns[begin - 1].x), double(y[begin - 1]),
-                    left + double(columns[begin].x), double(y[begin]), width, color, dash);
+        raster.line(left + double(x[begin - 1]), double(y[begin - 1]), left + double(x[begin]),
+                    double(y[begin]), width, color, dash);
       }
       if (after && i == begin + 1) continue;
-      drawRun(raster, plot.left(), std::span(columns).subspan(begin, i - begin), y.data() + begin,
+      drawRun(raster, plot.left(), std::span(x).subspan(begin, i - begin), y.data() + begin,
               static_cast<float>(width / 2), color, dash);
     }
   }
 
   /// Columns that are neighbours, and have values.
-  static void drawRun(CurveRaster& raster, int left, std::span<const Column> columns,
-                      const float* y, float half, QRgb color, int dash) {
+  static void drawRun(CurveRaster& raster, int left, std::span<const float> x, const float* y,
+                      float half, QRgb color, int dash) {
     float before = y[0];
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const float after = i + 1 < columns.size() ? (y[i] + y[i + 1]) / 2 : y[i];
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const float after = i + 1 < x.size() ? (y[i] + y[i + 1]) / 2 : y[i];
       const float top = std::min({before, y[i], after}), bottom = std::max({before, y[i], after});
       before = after;
-      const int pixel = left + static_cast<int>(std::floor(columns[i].x));
+      const int pixel = left + static_cast<int>(std::floor(x[i]));
       if (dash > 0 && (pixel / dash) % 2 != 0) continue;
       raster.column(pixel, top - half, bottom + half, color);
     }
@@ -536,14 +550,14 @@ class Drawer {
   }
 
   /// Of the values in view, those too that a log axis has no place for.
-  double lowest(const Prepared& p) const {
-    return m_drawn.y.log ? extentOf(p.columns, plotPixels().width(), false).low : p.extent.low;
+  double lowest(Prepared& p) const {
+    return m_drawn.y.log ? extentOfLine(p, false).low : p.extent.low;
   }
 
   /// Arrows at the edge where values lie beyond the axis, and how many columns do.
   void drawOutside() {
     double lastAbove = -100, lastBelow = -100;
-    for (const Prepared& p : m_lines) {
+    for (Prepared& p : m_lines) {
       if (p.extent.high <= m_drawn.y.range.high && lowest(p) >= m_drawn.y.range.low) continue;
       for (const Column& c : p.columns) {
         const double x = m_drawn.plot.left() + double(c.x) / m_ratio;
