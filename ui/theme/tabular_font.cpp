@@ -55,7 +55,7 @@ FontTable fontTable(const QByteArray& font, const char* tag) {
     if (record + 16 > font.size()) return {};
     if (font.mid(record, 4) != tag) continue;
     const FontTable t{qFromBigEndian<quint32>(font.constData() + record + 8),
-                  qFromBigEndian<quint32>(font.constData() + record + 12)};
+                      qFromBigEndian<quint32>(font.constData() + record + 12)};
     return t.offset + t.length <= font.size() ? t : FontTable{};
   }
   return {};

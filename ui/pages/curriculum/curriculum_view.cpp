@@ -439,10 +439,10 @@ void CurriculumView::mouseMoveEvent(QMouseEvent* event) {
                           static_cast<double>(std::max<std::int64_t>(1, tokens));
   const double wanted = static_cast<double>(m_dragLength) + (x - m_dragFrom) * perPixel;
   m_lengthNow = roundedLength(std::max(wanted, perPixel), perPixel);
-  Q_EMIT readout(
-      stage.steps > 0
-          ? tr("%1: %2 steps").arg(nameOf(stage.name), numbers::whole(m_lengthNow))
-          : tr("%1: %2").arg(nameOf(stage.name), numbers::tokens(static_cast<double>(m_lengthNow))));
+  Q_EMIT readout(stage.steps > 0
+                     ? tr("%1: %2 steps").arg(nameOf(stage.name), numbers::whole(m_lengthNow))
+                     : tr("%1: %2").arg(nameOf(stage.name),
+                                        numbers::tokens(static_cast<double>(m_lengthNow))));
   m_hover = std::clamp(x, 0.0, plot().width() - 1);
   update();
 }
