@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/backend.h"
 
-#include <dlfcn.h>
-
 #include <charconv>
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/base/plugin.h"
 
 namespace tessera {
 
@@ -19,35 +17,19 @@ constexpr const char* kFile = "libtessera_cuda.so";
 const CudaBackend* g_backend = nullptr;
 std::mutex g_loading;
 
-std::vector<fs::path> candidates() {
-  if (const char* named = std::getenv("TESSERA_CUDA_PLUGIN"); named && *named) return {named};
-  std::error_code none;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", none).parent_path();
-  // `kernels` is where the build leaves the plugin, for programs in the build's app/ and tests/.
-  return {folder / kFile, folder / "../lib" / kFile, folder / "../lib/tessera" / kFile,
-          folder / "../kernels" / kFile, folder / "../../kernels" / kFile};
-}
-
-fs::path find_plugin() {
+fs::path find_backend() {
   std::string looked;
-  for (const fs::path& path : candidates()) {
-    std::error_code none;
-    if (fs::exists(path, none)) return path;
-    looked += (looked.empty() ? "" : ", ") + path.lexically_normal().string();
-  }
+  const fs::path path = find_plugin({kFile, "TESSERA_CUDA_PLUGIN", "kernels"}, &looked);
+  if (!path.empty()) return path;
   throw Error("cuda", fmt::format("there is no CUDA backend ({})", looked),
               "run with --device cpu, or install the backend and name it in TESSERA_CUDA_PLUGIN");
 }
 
 /// The plugin stays loaded until the process ends: functions of it are kept in operations.
-const CudaBackend* open_plugin(const fs::path& path) {
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    throw Error("cuda", fmt::format("cannot load {}: {}", path.string(), ::dlerror()),
-                "the CUDA 13 libraries (cublasLt) must be where the loader looks");
-  }
-  const auto entry = reinterpret_cast<CudaBackendEntry>(::dlsym(library, kCudaBackendEntry));
-  if (!entry) throw Error("cuda", fmt::format("{} is not a backend of tessera", path.string()));
+const CudaBackend* open_backend(const fs::path& path) {
+  const auto entry = reinterpret_cast<CudaBackendEntry>(
+      open_plugin(path, "cuda", kCudaBackendEntry,
+                  "the CUDA 13 libraries (cublasLt) must be where the loader looks"));
   const CudaBackend* backend = entry();
   const CudaBackend ours;
   if (!backend || backend->abi != ours.abi || backend->tensor_bytes != ours.tensor_bytes ||
@@ -97,7 +79,7 @@ bool has_code_for(std::string_view architectures, int major, int minor) {
 void load_cuda_backend() {
   const std::lock_guard lock(g_loading);
   if (g_backend) return;
-  const CudaBackend* backend = open_plugin(find_plugin());
+  const CudaBackend* backend = open_backend(find_backend());
   if (backend->devices().empty()) {
     throw Error("cuda", "there is no GPU that CUDA can use",
                 "check `nvidia-smi`; run with --device cpu meanwhile");

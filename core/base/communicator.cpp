@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/communicator.h"
 
+#include <exception>
 #include <numeric>
+#include <utility>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/profile.h"
 
@@ -42,6 +45,64 @@ std::string Communication::describe() const {
   return fmt::format("{} {} of {}", name_of(kind), sequence, x ? x.describe() : "nothing");
 }
 
+/// A call in the record, from its begin to its end.
+class Communicator::Note {
+ public:
+  Note(const Communicator& ranks, CallNote note)
+      : record_(ranks.record_.get()), failures_(std::uncaught_exceptions()) {
+    note.group = ranks.group_;
+    note.may_last = ranks.may_last_;
+    if (record_) serial_ = record_->enter(note);
+  }
+  ~Note() {
+    if (record_) record_->leave(serial_, std::uncaught_exceptions() > failures_);
+  }
+  Note(const Note&) = delete;
+  Note& operator=(const Note&) = delete;
+
+ private:
+  CallRecord* record_;
+  int failures_;
+  std::uint64_t serial_ = 0;
+};
+
+namespace {
+/// FNV-1a over three numbers.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+  std::uint64_t hash = 14695981039346656037ull;
+  for (const std::uint64_t number : {a, b, c}) {
+    for (int byte = 0; byte < 8; ++byte) {
+      hash = (hash ^ (number >> (8 * byte) & 0xff)) * 1099511628211ull;
+    }
+  }
+  return hash;
+}
+}  // namespace
+
+void Communicator::record_calls(std::shared_ptr<CallRecord> record) {
+  record_ = std::move(record);
+  if (record_) group_ = record_->add_group("world", key_, rank(), size());
+}
+
+std::unique_ptr<Communicator> Communicator::split(int colour, const std::string& name) {
+  std::unique_ptr<Communicator> group;
+  {
+    const Note note(*this, {.kind = kSplitCall, .sequence = calls_++});
+    group = make_group(colour);
+  }
+  group->key_ = mix(key_, ++splits_, static_cast<std::uint64_t>(colour));
+  if (record_) {
+    group->record_ = record_;
+    group->group_ = record_->add_group(name, group->key_, group->rank(), group->size());
+  }
+  return group;
+}
+
+void Communicator::abort(const std::string& reason) noexcept {
+  if (record_) record_->ended(reason);
+  end_others(reason);
+}
+
 void Communicator::call(Context& context, Communication call) {
   if (context.dry_run) return;
   const auto check = [&](const Tensor& x) {
@@ -52,6 +113,11 @@ void Communicator::call(Context& context, Communication call) {
   check(call.receive);
   call.sequence = calls_++;
   const Profile::Scope scope(context.profile, name_of(call.kind));
+  const Note note(*this, {.kind = static_cast<std::uint8_t>(call.kind),
+                          .collective = call.is_collective(),
+                          .peer = call.peer,
+                          .bytes = call.bytes(),
+                          .sequence = call.sequence});
   carry_out(context, call);
 }
 

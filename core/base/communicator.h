@@ -12,6 +12,8 @@
 
 namespace tessera {
 
+class CallRecord;
+
 /// One call to other ranks, as a transport is handed it. `send` and `receive` are contiguous;
 /// either is absent where the operation has none, and both are the same tensor where it works in
 /// place.
@@ -32,6 +34,8 @@ struct Communication {
       receive_rows{};          ///< AllToAll: rows to and from each rank
   int peer = -1;               ///< Send: to; Receive and Broadcast: from
   std::uint64_t sequence = 0;  ///< how many calls this rank made in this group before
+
+  bool is_collective() const { return kind != Kind::Send && kind != Kind::Receive; }
 
   /// What the rank puts in, or where it puts in nothing what it takes out.
   std::int64_t bytes() const;
@@ -68,23 +72,54 @@ class Communicator {
   void broadcast(Context& context, const Tensor& x, int from);
   void barrier(Context& context);
 
-  /// The group of those ranks that name the same colour, in the order of their numbers here. A
-  /// collective call. The group must not outlive this one.
-  virtual std::unique_ptr<Communicator> split(int colour) = 0;
+  /// The group of those ranks that name the same colour, in the order of their numbers here; `name`
+  /// is for messages. A collective call. The group must not outlive this one.
+  std::unique_ptr<Communicator> split(int colour, const std::string& name = "split");
   /// This rank ends with an error: what the others wait for, or will ask for, throws Error with
-  /// `reason` and this rank's number. May be called at any time; throws nothing.
-  virtual void abort(const std::string& reason) noexcept = 0;
+  /// `reason` and this rank's number; this rank's own waits end with an Error too. May be called at
+  /// any time and from any thread; throws nothing.
+  void abort(const std::string& reason) noexcept;
+
+  /// From now on every call is noted there, and those of groups that are split off later. For the
+  /// group of all ranks.
+  void record_calls(std::shared_ptr<CallRecord> record);
+
+  /// While one lives, this rank's calls may wait for work of unknown length, as for what rank 0
+  /// prepares: whoever looks for ranks that hang leaves them alone.
+  class LongWait {
+   public:
+    explicit LongWait(Communicator& ranks) : ranks_(ranks), before_(ranks.may_last_) {
+      ranks_.may_last_ = true;
+    }
+    ~LongWait() { ranks_.may_last_ = before_; }
+    LongWait(const LongWait&) = delete;
+    LongWait& operator=(const LongWait&) = delete;
+
+   private:
+    Communicator& ranks_;
+    bool before_;
+  };
 
   /// Calls made so far, dry runs left out.
   std::uint64_t calls() const { return calls_; }
 
  protected:
   virtual void carry_out(Context& context, const Communication& call) = 0;
+  /// What split() and abort() come down to in a transport.
+  virtual std::unique_ptr<Communicator> make_group(int colour) = 0;
+  virtual void end_others(const std::string& reason) noexcept = 0;
 
  private:
+  class Note;
   void call(Context& context, Communication call);
   void check_peer(int peer) const;
+
   std::uint64_t calls_ = 0;
+  std::uint64_t splits_ = 0;
+  std::uint64_t key_ = 0;  ///< the same on all ranks of the group, another one for each group
+  std::shared_ptr<CallRecord> record_;
+  int group_ = 0;  ///< the record's number of this group
+  bool may_last_ = false;
 };
 
 }  // namespace tessera

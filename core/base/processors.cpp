@@ -104,14 +104,6 @@ double least_quota(const fs::path& root, const Hierarchy& hierarchy) {
   }
   return least;
 }
-
-int allowed_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  // More processors than the set holds.
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
 }  // namespace
 
 double cpu_quota(const fs::path& root) {
@@ -126,6 +118,21 @@ double cpu_quota(const fs::path& root) {
 int usable_threads(int allowed, double quota) {
   const double rounded = std::max(1.0, std::round(quota));
   return rounded < allowed ? static_cast<int>(rounded) : std::max(1, allowed);
+}
+
+int allowed_processors(int process) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(process, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  if (process != 0) return allowed_processors();
+  // More processors than the set holds.
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+int threads_of_rank(int allowed, int all, double quota, int local_ranks) {
+  const double part = static_cast<double>(allowed) / std::max(allowed, all);
+  const double sharing = std::max(1.0, std::round(part * local_ranks));
+  return usable_threads(static_cast<int>(allowed / sharing), quota / local_ranks);
 }
 
 int usable_threads() {

@@ -19,4 +19,13 @@ int usable_threads(int allowed, double quota);
 /// The same for this process as it stands now.
 int usable_threads();
 
+/// Processors that a process may use by its affinity; 0: this one. A process that cannot be looked
+/// at has as many as this one.
+int allowed_processors(int process = 0);
+
+/// Threads for one of `local_ranks` ranks of a machine, by its own `allowed` processors, those that
+/// whoever started them has for `all` of them, and the quota that they share. Ranks that were bound
+/// to processors of their own keep these; the others share what there is. At least 1.
+int threads_of_rank(int allowed, int all, double quota, int local_ranks);
+
 }  // namespace tessera

@@ -20,10 +20,10 @@ RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
     ends_ = std::make_unique<SingleProcess>();
     return;
   }
-  data_ = world.split(static_cast<int>(place_.pipeline));
-  pipeline_ = world.split(static_cast<int>(place_.data));
+  data_ = world.split(static_cast<int>(place_.pipeline), "data");
+  pipeline_ = world.split(static_cast<int>(place_.data), "pipeline");
   const bool is_end = place_.pipeline == 0 || place_.pipeline + 1 == mesh.pipeline;
-  ends_ = pipeline_->split(is_end ? 1 : 0);
+  ends_ = pipeline_->split(is_end ? 1 : 0, "ends");
 }
 
 }  // namespace tessera

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "distributed/ordered_sum.h"
 
 namespace tessera {
 
@@ -61,22 +62,18 @@ std::string mismatch(const Calls& calls) {
   return {};
 }
 
-/// The sum of the elements [first, first + to.numel()) of every rank's tensor, in the order of
-/// ranks.
+/// The sum of every rank's tensor, in the order of ranks.
 template <class T>
-void sum_run(const Calls& calls, std::int64_t first, T* to, std::int64_t count) {
-  std::vector<T> sum(calls[0].send.data<T>() + first, calls[0].send.data<T>() + first + count);
-  for (std::size_t rank = 1; rank < calls.size(); ++rank) {
-    const T* more = calls[rank].send.data<T>() + first;
-    for (std::int64_t i = 0; i < count; ++i) sum[static_cast<std::size_t>(i)] += more[i];
-  }
-  std::copy(sum.begin(), sum.end(), to);
+void sum_run(const Calls& calls, T* to, std::int64_t count) {
+  std::vector<const T*> ranks;
+  for (const Communication& call : calls) ranks.push_back(call.send.data<T>());
+  sum_in_order<T>(ranks, to, count);
 }
 
 template <class T>
 void all_reduce(const Calls& calls) {
   const Tensor& first = calls[0].receive;
-  sum_run<T>(calls, 0, first.data<T>(), first.numel());
+  sum_run<T>(calls, first.data<T>(), first.numel());
   for (std::size_t rank = 1; rank < calls.size(); ++rank) {
     std::memcpy(calls[rank].receive.raw(), first.raw(), bytes_of(first));
   }
@@ -85,26 +82,11 @@ void all_reduce(const Calls& calls) {
 template <class T>
 void reduce_scatter(const Calls& calls) {
   std::vector<T> all(static_cast<std::size_t>(calls[0].send.numel()));
-  sum_run<T>(calls, 0, all.data(), std::ssize(all));
+  sum_run<T>(calls, all.data(), std::ssize(all));
   const std::int64_t share = calls[0].receive.numel();
   for (std::size_t rank = 0; rank < calls.size(); ++rank) {
     std::memcpy(calls[rank].receive.raw(), all.data() + static_cast<std::int64_t>(rank) * share,
                 bytes_of(calls[rank].receive));
-  }
-}
-
-/// Calls work<T>() for the element type of sums.
-template <class Work>
-void for_sum_type(DType type, const Work& work) {
-  switch (type) {
-    case DType::F32:
-      return work(float{});
-    case DType::F64:
-      return work(double{});
-    case DType::I64:
-      return work(std::int64_t{});
-    default:
-      throw Error("ranks", fmt::format("cannot sum {}", name_of(type)));
   }
 }
 
@@ -246,7 +228,8 @@ class ThreadRank : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return group_->size(); }
 
-  std::unique_ptr<Communicator> split(int colour) override {
+ protected:
+  std::unique_ptr<Communicator> make_group(int colour) override {
     std::vector<std::int64_t> colours(static_cast<std::size_t>(size()));
     std::int64_t own = colour;
     Context context;
@@ -264,7 +247,7 @@ class ThreadRank : public Communicator {
     return std::make_unique<ThreadRank>(std::move(part), rank, number_);
   }
 
-  void abort(const std::string& reason) noexcept override {
+  void end_others(const std::string& reason) noexcept override {
     Family& family = *group_->family();
     const std::lock_guard lock(family.mutex);
     if (family.aborted.empty()) {
@@ -273,7 +256,6 @@ class ThreadRank : public Communicator {
     family.changed.notify_all();
   }
 
- protected:
   void carry_out(Context&, const Communication& call) override {
     for (const Tensor& x : {call.send, call.receive}) {
       require(!x || x.device() == Device::Cpu, "ranks", "expected a tensor on the CPU, got {}",

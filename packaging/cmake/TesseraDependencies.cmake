@@ -29,6 +29,17 @@ tessera_find_library(sentencepiece_train sentencepiece_trainer.h)
 tessera_find_library(zstd zstd.h)
 tessera_find_library(xxhash xxhash.h)
 
+# Open MPI where it is: ranks as processes (distributed/mpi).
+set(TESSERA_HAVE_MPI OFF)
+if(TESSERA_MPI)
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(MPI_CXX_FOUND)
+    set(TESSERA_HAVE_MPI ON)
+  else()
+    message(STATUS "MPI not found: building without ranks as processes")
+  endif()
+endif()
+
 # Qt where it is: a node that only trains needs none.
 set(TESSERA_HAVE_QT OFF)
 if(TESSERA_STUDIO)

@@ -128,5 +128,17 @@ TEST(UsableThreads, FollowAffinityAndQuota) {
   EXPECT_GE(usable_threads(), 1);
 }
 
+TEST(ThreadsOfRank, AreItsShareOfWhatTheRanksHaveTogether) {
+  EXPECT_EQ(threads_of_rank(16, 16, kNone, 4), 4);
+  EXPECT_EQ(threads_of_rank(2, 2, kNone, 4), 1);    // more ranks than processors
+  EXPECT_EQ(threads_of_rank(8, 8, kNone, 3), 2);    // the rest stays unused
+  EXPECT_EQ(threads_of_rank(1, 2, kNone, 2), 1);    // each bound to one of its own
+  EXPECT_EQ(threads_of_rank(8, 32, kNone, 4), 8);   // each bound to eight of its own
+  EXPECT_EQ(threads_of_rank(16, 32, kNone, 4), 8);  // two bound to each socket
+  EXPECT_EQ(threads_of_rank(16, 4, kNone, 2), 8);   // whoever started them is bound closer
+  EXPECT_EQ(threads_of_rank(16, 16, 4, 2), 2);      // a quota that they share
+  EXPECT_EQ(threads_of_rank(16, 16, 1, 4), 1);
+}
+
 }  // namespace
 }  // namespace tessera

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/profile.h"
+#include "tests/distributed/communicator_cases.h"
 
 namespace tessera {
 namespace {
@@ -33,6 +34,22 @@ std::vector<std::string> on_all(ThreadRanks& ranks,
 
 void expect_none(const std::vector<std::string>& errors) {
   for (const std::string& error : errors) EXPECT_EQ(error, "");
+}
+
+TEST(ThreadRanks, DoWhatTransportsDo) {
+  for (const CommunicatorCase& one : communicator_cases()) {
+    for (const int size : {2, 3, 4}) {
+      ThreadRanks ranks(size);
+      std::vector<std::string> problems(static_cast<std::size_t>(size));
+      expect_none(on_all(ranks, [&](Communicator& rank) {
+        problems[static_cast<std::size_t>(rank.rank())] = run_case(one, rank);
+      }));
+      for (int rank = 0; rank < size; ++rank) {
+        EXPECT_EQ(problems[static_cast<std::size_t>(rank)], "")
+            << one.name << ", rank " << rank << " of " << size;
+      }
+    }
+  }
 }
 
 TEST(ThreadRanks, SumInTheOrderOfRanks) {
