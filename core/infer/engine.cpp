@@ -72,6 +72,7 @@ struct PassMemory {
           .fresh = fresh};
       const Tensor x = keep_arena.take(type, {count, config.hidden_size});
       model.forward_cached(pass, tokens, cache, x);
+      if (!model.parts().front().stage().is_last) continue;
       const Tensor last = keep_arena.take(type, {count, config.hidden_size});
       model.logits_of(pass, last, keep_arena.take(type, {count, config.vocab_size}));
     }
@@ -270,16 +271,26 @@ void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_
   const std::int64_t hidden = model_.config().hidden_size;
   const DType type = model_.precision().activation;
   const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});
+  Communicator* stages = options_.stages;
+  if (!is_first_stage()) stages->receive(context_, x, stages->rank() - 1);
   model_.forward_cached(pass, tokens, cache_, x);
+  if (!is_last_stage()) stages->send(context_, x, stages->rank() + 1);
   if (last_rows.empty()) return;
+  // Rows of one pass are consecutive rows of the answer: work comes in order.
+  const Tensor logits = logits_.slice(0, logit_rows.front(), logit_rows.back() + 1);
+  if (is_last_stage()) logits_of_rows(pass, x, last_rows, logits);
+  if (stages) stages->broadcast(context_, logits, stages->size() - 1);
+}
+
+void Engine::logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::int64_t>& last_rows,
+                            const Tensor& logits) {
   const auto rows = static_cast<std::int64_t>(last_rows.size());
-  const Tensor last = keep_.take(type, {rows, hidden});
+  const Tensor last = keep_.take(x.dtype(), {rows, x.size(1)});
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t from = last_rows[static_cast<std::size_t>(i)];
     kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
   }
-  // Rows of one pass are consecutive rows of the answer: work comes in order.
-  model_.logits_of(pass, last, logits_.slice(0, logit_rows.front(), logit_rows.back() + 1));
+  model_.logits_of(pass, last, logits);
 }
 
 }  // namespace tessera

@@ -48,6 +48,12 @@ const ModelPart& Model::only_part() const {
   return parts_.front();
 }
 
+const ModelPart& Model::part_of_rank() const {
+  require(parts_.size() == 1, "model", "this rank holds {} stages of the pipeline, not 1",
+          parts_.size());
+  return parts_.front();
+}
+
 void Model::forward(Pass& pass, const Sequences& sequences, ModelStash& stash) const {
   only_part().forward(pass, sequences, rotary(sequences), {}, stash);
 }
@@ -78,13 +84,14 @@ void Model::logits(Pass& pass, const ModelStash& stash, std::int64_t from, std::
 
 void Model::forward_cached(Pass& pass, const CachedTokens& tokens, const LatentCache& cache,
                            const Tensor& x) const {
-  only_part().forward_cached(pass, tokens, rotary(), cache, x);
+  part_of_rank().forward_cached(pass, tokens, rotary(), cache, x);
 }
 
 void Model::logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const {
   Arena::Frame frame(pass.keep);
   HeadStash stash;
-  const Head& head = only_part().head();
+  require(part_of_rank().stage().is_last, "model", "the head is on another rank");
+  const Head& head = part_of_rank().head();
   head.normalise(pass, hidden_rows, stash);
   head.logits(pass, stash, 0, hidden_rows.size(0), out);
 }

@@ -33,7 +33,8 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   Init init = Init::Normal;
   Sharing sharing = Sharing::Stage;
-  std::int64_t first_element = 0;  ///< elements of the whole parameter before those held here
+  std::int64_t first_element = 0;   ///< elements of the whole parameter before those held here
+  std::int64_t whole_elements = 0;  ///< of the whole parameter; 0: all of them are held here
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only
   /// `Yes`: the weight of a linear layer, which is E4M3 where the recipe says so. `Both`: products

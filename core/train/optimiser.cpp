@@ -98,8 +98,9 @@ std::vector<Optimiser::Moment> Optimiser::moments() const {
   std::size_t at = 0;
   for (const Parameter& p : parameters_.all()) {
     if (!p.trained) continue;
-    all.push_back({"m." + p.name, m_[at]});
-    all.push_back({"v." + p.name, v_[at]});
+    const std::int64_t whole = p.whole_elements > 0 ? p.whole_elements : p.value.numel();
+    all.push_back({"m." + p.name, p.first_element, whole, m_[at]});
+    all.push_back({"v." + p.name, p.first_element, whole, v_[at]});
     ++at;
   }
   return all;

@@ -36,9 +36,11 @@ class Optimiser {
   /// One step with what measure() found; then renews the copies that products read.
   void update(Context& context, double learning_rate);
 
-  /// Moments as "m.<parameter>" and "v.<parameter>".
+  /// Moments as "m.<parameter>" and "v.<parameter>": the elements of the whole parameter from
+  /// `first` on that this rank keeps.
   struct Moment {
     std::string name;
+    std::int64_t first = 0, whole = 0;
     Tensor data;
   };
   std::vector<Moment> moments() const;

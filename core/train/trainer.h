@@ -95,6 +95,7 @@ class Trainer {
   std::vector<std::int32_t> ends() const;
 
   Model& model() { return *model_; }
+  const RankGroups& groups() const { return groups_; }
   const Curriculum& curriculum() const { return curriculum_; }
   void set_profile(Profile* profile) { context_.profile = profile; }
   /// Off: sums may be taken in whatever order is quickest, and differ from run to run.
