@@ -9,6 +9,7 @@
 
 #include "core/base/agreement.h"
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/checkpoint/checkpoint_files.h"

@@ -266,7 +266,7 @@ std::string shard_index(const ShardPlan& plan) {
       bytes += tensor.bytes();
     }
   }
-  return shard_index(files, bytes);
+  return tessera::shard_index(files, bytes);
 }
 }  // namespace
 

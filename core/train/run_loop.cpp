@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <exception>
+#include <numeric>
 #include <utility>
 
 #include "core/base/agreement.h"
@@ -340,8 +341,13 @@ void RunLoop::write_samples() {
   if (!all && groups.place().data > 0) return;
   Communicator& who = all ? groups.world() : groups.pipeline();
   const Model& model = trainer_->model();
-  Engine engine(model, {.cache_tokens = model.config().max_position_embeddings,
-                        .stages = groups.mesh().pipeline > 1 ? &groups.pipeline() : nullptr});
+  EngineOptions engine_options{.cache_tokens = model.config().max_position_embeddings};
+  if (groups.mesh().pipeline > 1) {
+    engine_options.pipeline = &groups.pipeline();
+    engine_options.route.resize(static_cast<std::size_t>(groups.mesh().pipeline));
+    std::iota(engine_options.route.begin(), engine_options.route.end(), 0);
+  }
+  Engine engine(model, engine_options);
   GenerateOptions options;
   options.sampling.temperature = spec_.samples.temperature;
   options.sampling.seed = static_cast<std::uint64_t>(spec_.run.seed);

@@ -127,7 +127,7 @@ TEST_F(TornCheckpoint, ManifestOfAnotherFormIsSeen) {
     write_file(torn_ / "manifest.json", text);
     expect_passed_over("");
   }
-  write_file(torn_ / "manifest.json", R"({"format":2})");
+  write_file(torn_ / "manifest.json", R"({"format":3})");
   expect_passed_over("written by a newer version");
 }
 

@@ -74,9 +74,8 @@ TEST(CheckpointParts, AreReadAsOneCheckpoint) {
   for (const std::string& name : names_in(path)) {
     if (!name.ends_with(".safetensors")) continue;
     (name.starts_with("model-") ? weights : states) += 1;
-    for (const StoredTensor& tensor : SafetensorsFile(path / name).tensors()) {
-      tensors.insert(tensor.name);
-    }
+    const SafetensorsFile file(path / name);
+    for (const StoredTensor& tensor : file.tensors()) tensors.insert(tensor.name);
   }
   EXPECT_EQ(tensors,
             (std::multiset<std::string>{"count", "half", "lm_head.weight", "m.lm_head.weight",
