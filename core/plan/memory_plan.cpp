@@ -9,6 +9,7 @@
 #include "core/model/model.h"
 #include "core/schedule/schedule.h"
 #include "core/train/optimiser.h"
+#include "core/train/shards.h"
 #include "core/train/step_memory.h"
 
 namespace tessera {
@@ -190,6 +191,7 @@ struct RankPlan {
   const RunSpec& spec;
   const ModelConfig& config;
   const Model& model;          ///< what the rank holds
+  SharingRanks sharing;        ///< with whom
   std::int64_t in_flight = 1;  ///< micro-batches that it keeps at once
 };
 
@@ -197,8 +199,11 @@ struct RankPlan {
 MemoryPlan plan_rank(const RankPlan& rank) {
   const RunSpec& spec = rank.spec;
   const ParameterSet& set = rank.model.parameters();
+  const std::vector<Piece> updated =
+      spec.parallel.zero > 0 ? own_pieces(set, buckets_of(set, rank.sharing), rank.sharing)
+                             : all_pieces(set);
   const WeightBytes weights{set.value_bytes(), set.gradient_bytes(), set.operand_bytes(),
-                            set.state_bytes(), moment_bytes(set, spec.optimiser.moments)};
+                            set.state_bytes(), moment_bytes(updated, spec.optimiser.moments)};
   MemoryPlan plan;
   StepPart most;
   for (std::size_t i = 0; i < spec.curriculum.size(); ++i) {
@@ -217,7 +222,8 @@ MemoryPlan plan_one_rank(const RunSpec& spec) {
   bool exact = true;
   const ModelConfig config = run_model(spec);
   const Model model = measured_model(config, planned_precision(spec, &exact), spec.host.device);
-  MemoryPlan plan = plan_rank({spec, config, model});
+  const Mesh mesh{.data = spec.parallel.data};
+  MemoryPlan plan = plan_rank({spec, config, model, sharing_ranks(mesh, {})});
   plan.exact = exact;
   return plan;
 }
@@ -248,7 +254,8 @@ MemoryPlan plan_ranks(const RunSpec& spec) {
     const Model model(config, precision, layout_of(config, mesh, index * mesh.data),
                       /*for_training=*/true, spec.host.device, /*measuring=*/true);
     const std::int64_t in_flight = timing.in_flight[static_cast<std::size_t>(index)];
-    MemoryPlan plan = plan_rank({spec, config, model, std::min(in_flight, micro_batches)});
+    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, index * mesh.data));
+    MemoryPlan plan = plan_rank({spec, config, model, sharing, std::min(in_flight, micro_batches)});
     plan.part = index;
     if (plan.total_bytes > best.total_bytes) best = std::move(plan);
   }

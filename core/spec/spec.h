@@ -126,6 +126,7 @@ struct RunSpec {
   struct Parallel {
     std::int64_t data = 1, pipeline = 1, expert = 1;
     std::int64_t micro_batch_sequences = 1;
+    std::int64_t zero = 1;  ///< 1: ranks that share weights share out their moments
   } parallel;
 
   struct Checkpoint {

@@ -262,8 +262,6 @@ class Checker {
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));
-    } else {
-      one_rank("parallel.pipeline", p.pipeline);
     }
     if (p.expert > 1 && (m.n_routed_experts == 0 || m.n_routed_experts % p.expert != 0)) {
       error("parallel.expert",

@@ -556,6 +556,9 @@ const Schema& parallel_schema() {
           .in("sequences")
           .from(1)
           .about("micro-batch"),
+      key("zero", &T::zero, "1: replicas share out the moments of the optimiser; 0: each has all")
+          .to(1)
+          .about("zero"),
   });
   return s;
 }

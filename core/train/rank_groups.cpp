@@ -8,8 +8,13 @@ namespace tessera {
 
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
   const std::int64_t stages = spec.parallel.pipeline;
-  require(stages >= 1 && ranks.size() % stages == 0, "parallel.pipeline",
-          "{} stages do not divide {} ranks", stages, ranks.size());
+  if (stages < 1 || ranks.size() % stages != 0) {
+    throw Error("parallel.pipeline",
+                fmt::format("{} stages do not divide {} ranks", stages, ranks.size()),
+                fmt::format("start a multiple of {} ranks, or set parallel.pipeline to a number "
+                            "that divides {}",
+                            stages, ranks.size()));
+  }
   return {.pipeline = stages, .data = ranks.size() / stages};
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/base/communicator.h"
 #include "core/config/layout.h"
+#include "core/model/parameters.h"
 #include "core/spec/spec.h"
 
 namespace tessera {
@@ -24,6 +25,8 @@ class RankGroups {
   Communicator& world() const { return world_; }
   /// All that hold this rank's stage: they train on different sequences.
   Communicator& data() const { return data_ ? *data_ : world_; }
+  /// Those that hold the same parameters of a kind in this stage, and train on other sequences.
+  Communicator& sharing(Sharing) const { return data(); }
   /// One rank of each stage, in their order: those with this rank's sequences.
   Communicator& pipeline() const { return *pipeline_; }
   /// Those of the pipeline that hold the token table: its first and its last rank. On the others a

@@ -68,9 +68,10 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
     return {};
   }
   reduce();  // gradients, losses and loads over all ranks
-  const OptimiserReport clip = optimiser_.measure(context_, groups_.pipeline());
+  const OptimiserReport clip = measure_gradients();
   StepReport result = report(at, targets, clip);
   optimiser_.update(context_, at.learning_rate);
+  weights_.gather(context_);
   balance_experts(at);
 
   ++next_step_;
@@ -106,7 +107,9 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
       model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe),
                                      layout_of(spec.model, groups_.mesh(), ranks.rank()), true,
                                      spec.host.device)),
-      optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
+      weights_(model_->parameters(), groups_, spec.parallel.zero > 0),
+      optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device,
+                 weights_.pieces()),
       cuda_stream_(spec.host.device),
       scratch_(Arena::measuring()),
       runner_(*model_, groups_.pipeline()) {
@@ -231,19 +234,14 @@ bool Trainer::any_rank(bool here) {
 
 /// Each gradient over those that share the parameter; losses and loads over all.
 void Trainer::reduce() {
-  const ParameterSet& parameters = model_->parameters();
-  if (groups_.mesh().pipeline == 1) {
-    groups_.data().all_reduce(context_, parameters.flat_gradients());
-  } else {
-    for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
-      for (const Tensor& run : parameters.gradients_of(sharing)) {
-        groups_.data().all_reduce(context_, run);
-        if (sharing == Sharing::Ends) groups_.ends().all_reduce(context_, run);
-      }
-    }
-  }
+  weights_.reduce(context_);
   groups_.world().all_reduce(context_, sums_);
   if (loads_.numel() > 0) groups_.world().all_reduce(context_, loads_);
+}
+
+OptimiserReport Trainer::measure_gradients() {
+  if (weights_.is_alone()) return optimiser_.measure(context_, groups_.pipeline());
+  return optimiser_.measured(context_, weights_.sum_of_squares(context_));
 }
 
 /// Once a step, from the load of the whole global batch.

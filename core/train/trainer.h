@@ -24,6 +24,7 @@
 #include "core/train/step_memory.h"
 #include "core/train/step_runner.h"
 #include "core/train/step_source.h"
+#include "core/train/weight_exchange.h"
 
 namespace tessera {
 
@@ -95,6 +96,7 @@ class Trainer {
   std::vector<std::int32_t> ends() const;
 
   Model& model() { return *model_; }
+  const RankGroups& groups() const { return groups_; }
   const Curriculum& curriculum() const { return curriculum_; }
   void set_profile(Profile* profile) { context_.profile = profile; }
   /// Off: sums may be taken in whatever order is quickest, and differ from run to run.
@@ -122,6 +124,7 @@ class Trainer {
   Objective objective_of(const CurriculumStep& at, const StepTargets& targets) const;
   bool any_rank(bool here);
   void reduce();
+  OptimiserReport measure_gradients();
   void balance_experts(const CurriculumStep& at);
   StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
@@ -132,6 +135,7 @@ class Trainer {
   RankGroups groups_;
   std::unique_ptr<StepSource> source_;
   std::unique_ptr<Model> model_;
+  WeightExchange weights_;
   Optimiser optimiser_;
   HfConfig config_;
 

@@ -58,7 +58,7 @@ constexpr Area kAreas[] = {
     {"core/plan/",
      "core/base/ core/config/ core/schedule/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/run/ core/history/ core/train/step_memory.h "
-     "core/train/optimiser.h"},
+     "core/train/optimiser.h core/train/shards.h"},
     {"core/eval/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/events/ core/run/ core/plan/ core/train/ core/infer/"},
