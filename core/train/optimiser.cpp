@@ -42,17 +42,17 @@ OptimiserReport Optimiser::measure(Context& context) {
   return clip(context);
 }
 
-OptimiserReport Optimiser::measure(Context& context, Communicator& stages) {
-  if (stages.size() == 1) return measure(context);
+OptimiserReport Optimiser::measure(Context& context, Communicator& pipeline, bool counts,
+                                   bool counts_ends) {
+  if (pipeline.size() == 1) return measure(context);
   kernels::fill(context, 0.0, sum_);
   for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
-    // The first and the last stage hold the token table, and it counts once.
-    if (sharing == Sharing::Ends && stages.rank() != 0) continue;
+    if (!(sharing == Sharing::Ends ? counts_ends : counts)) continue;
     for (const Tensor& run : parameters_.gradients_of(sharing)) {
       kernels::sum_of_squares(context, run, sum_);
     }
   }
-  stages.all_reduce(context, sum_);
+  pipeline.all_reduce(context, sum_);
   return clip(context);
 }
 

@@ -37,9 +37,10 @@ class Optimiser {
 
   /// The global norm of the gradients and the factor that clips it; update() uses that factor.
   OptimiserReport measure(Context& context);
-  /// The same over the ranks that hold the stages of a pipeline, in their order, after the
-  /// gradients were summed over those that share them. A collective call.
-  OptimiserReport measure(Context& context, Communicator& stages);
+  /// The same over the ranks of a pipeline, after the gradients were summed over those that share
+  /// them. `counts`, `counts_ends`: what this rank holds, and the token table, are its own to
+  /// count, of the ranks that hold them. A collective call.
+  OptimiserReport measure(Context& context, Communicator& pipeline, bool counts, bool counts_ends);
   /// The same from the sum of squares of all gradients, which is on the device already.
   OptimiserReport measured(Context& context, const Tensor& sum_of_squares);
   /// One step of the optimiser's pieces with what measure() found. Where these are all of a

@@ -37,8 +37,10 @@ RunState RunLoop::train() {
   } catch (const Stopped&) {
     return stop_before_first_step();
   }
+  if (options_.timeline) trainer_->record_timeline(*options_.timeline);
   RunOrder order = next_order();
   while (carry_out(order)) order = next_order();
+  trainer_->finish_timeline();
   if (desk_) return desk_->end(order.action);
   return order.action == Action::Finish ? RunState::Finished : RunState::Stopped;
 }

@@ -21,11 +21,16 @@ SharingRanks sharing_ranks(const Mesh& mesh, const MeshPlace& place) {
     ranks.count[static_cast<std::size_t>(sharing)] = count;
     ranks.index[static_cast<std::size_t>(sharing)] = index;
   };
-  set(Sharing::Stage, mesh.data, place.data);
-  set(Sharing::Ends, mesh.data, place.data);
+  // Each stage is held by all ranks of data, and by those of the mirrored place too in DualPipe.
+  const auto holders = static_cast<std::int64_t>(mesh.shape().routes().size()) * mesh.data;
+  const std::int64_t index =
+      mesh.shape().first_holder(place.pipeline) == place.pipeline ? place.data
+                                                                   : mesh.data + place.data;
+  set(Sharing::Stage, holders, index);
+  set(Sharing::Ends, holders, index);
   set(Sharing::Experts, mesh.data / mesh.expert, place.data / mesh.expert);
   ranks.experts_apart = mesh.expert > 1;
-  ranks.ends_apart = mesh.pipeline > 1;
+  ranks.ends_apart = mesh.pipeline > 1 && !mesh.shape().ends_meet();
   return ranks;
 }
 

@@ -30,7 +30,7 @@ struct SharingRanks {
   bool is_alone() const { return count == std::array<std::int64_t, 3>{1, 1, 1}; }
 };
 
-/// Those of a rank of a mesh where each stage is held by one place of the pipeline.
+/// Those of a rank of a mesh.
 SharingRanks sharing_ranks(const Mesh& mesh, const MeshPlace& place);
 
 /// A run of the flat arrays of values and gradients, whose parameters the same ranks share: a share

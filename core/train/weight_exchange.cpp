@@ -14,7 +14,7 @@ SharingRanks sharing_ranks(const RankGroups& groups) {
     ranks.index[at] = groups.sharing(sharing).rank();
   }
   ranks.experts_apart = groups.mesh().expert > 1;
-  ranks.ends_apart = groups.mesh().pipeline > 1;
+  ranks.ends_apart = groups.mesh().pipeline > 1 && !groups.mesh().shape().ends_meet();
   return ranks;
 }
 

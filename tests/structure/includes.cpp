@@ -34,7 +34,9 @@ constexpr Area kAreas[] = {
     {"core/text/", "core/base/"},
     {"core/config/",
      "core/base/ core/text/ kernels/router/router_config.h kernels/balance/bias_update.h"},
-    {"core/schedule/", "core/base/"},
+    {"core/schedule/", "core/base/ core/config/"},
+    // Of training, inference and plans alike, none of which may know the other.
+    {"core/placement/", "core/base/"},
     {"core/spec/", "core/base/ core/config/ kernels/balance/bias_update.h"},
     {"core/events/", "core/base/"},
     {"core/run/", "core/base/ core/config/ core/spec/ core/events/"},
