@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <exception>
-#include <numeric>
 #include <utility>
 
 #include "core/base/agreement.h"
@@ -346,8 +345,7 @@ void RunLoop::write_samples() {
   EngineOptions engine_options{.cache_tokens = model.config().max_position_embeddings};
   if (groups.mesh().pipeline > 1) {
     engine_options.pipeline = &groups.pipeline();
-    engine_options.route.resize(static_cast<std::size_t>(groups.mesh().pipeline));
-    std::iota(engine_options.route.begin(), engine_options.route.end(), 0);
+    engine_options.route = groups.mesh().shape().routes().front();
   }
   Engine engine(model, engine_options);
   GenerateOptions options;
