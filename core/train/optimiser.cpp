@@ -40,17 +40,26 @@ OptimiserReport Optimiser::measure(Context& context) {
   return clip(context);
 }
 
-OptimiserReport Optimiser::measure(Context& context, Communicator& stages) {
-  if (stages.size() == 1) return measure(context);
+OptimiserReport Optimiser::measure(Context& context, Communicator& stages, Communicator& experts) {
+  if (stages.size() == 1 && experts.size() == 1) return measure(context);
   kernels::fill(context, 0.0, sum_);
-  for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
+  for (const Tensor& run : parameters_.gradients_of(Sharing::Experts)) {
+    kernels::sum_of_squares(context, run, sum_);
+  }
+  if (experts.size() > 1) experts.all_reduce(context, sum_);
+  for (const Sharing sharing : {Sharing::Stage, Sharing::Ends}) {
     // The first and the last stage hold the token table, and it counts once.
     if (sharing == Sharing::Ends && stages.rank() != 0) continue;
     for (const Tensor& run : parameters_.gradients_of(sharing)) {
       kernels::sum_of_squares(context, run, sum_);
     }
   }
-  stages.all_reduce(context, sum_);
+  if (stages.size() > 1) stages.all_reduce(context, sum_);
+  return clip(context);
+}
+
+OptimiserReport Optimiser::measured(Context& context, double sum_of_squares) {
+  kernels::fill(context, sum_of_squares, sum_);
   return clip(context);
 }
 

@@ -30,9 +30,12 @@ class Optimiser {
 
   /// The global norm of the gradients and the factor that clips it; update() uses that factor.
   OptimiserReport measure(Context& context);
-  /// The same over the ranks that hold the stages of a pipeline, in their order, after the
-  /// gradients were summed over those that share them. A collective call.
-  OptimiserReport measure(Context& context, Communicator& stages);
+  /// The same over the ranks that hold the stages of a pipeline, in their order, and those that
+  /// share the experts of a stage, after the gradients were summed over those that hold the same
+  /// parameters. A collective call.
+  OptimiserReport measure(Context& context, Communicator& stages, Communicator& experts);
+  /// The same from the sum of squares of all gradients.
+  OptimiserReport measured(Context& context, double sum_of_squares);
   /// One step with what measure() found; then renews the copies that products read.
   void update(Context& context, double learning_rate);
 

@@ -24,6 +24,10 @@ class RankGroups {
   Communicator& world() const { return world_; }
   /// All that hold this rank's stage: they train on different sequences.
   Communicator& data() const { return data_ ? *data_ : world_; }
+  /// Those of data() that share this rank's experts among them, in the order of their experts.
+  Communicator& expert() const { return *expert_; }
+  /// Those of data() that hold the same experts as this rank.
+  Communicator& same_experts() const { return same_experts_ ? *same_experts_ : data(); }
   /// One rank of each stage, in their order: those with this rank's sequences.
   Communicator& pipeline() const { return *pipeline_; }
   /// Those of the pipeline that hold the token table: its first and its last rank. On the others a
@@ -34,7 +38,7 @@ class RankGroups {
   Communicator& world_;
   Mesh mesh_;
   MeshPlace place_;
-  std::unique_ptr<Communicator> data_, pipeline_, ends_;
+  std::unique_ptr<Communicator> data_, expert_, same_experts_, pipeline_, ends_;
 };
 
 }  // namespace tessera

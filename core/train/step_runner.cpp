@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/train/fixed_sums.h"
 #include "kernels/balance/balance.h"
 #include "kernels/reduce/reduce.h"
 
@@ -91,37 +92,50 @@ bool StepRunner::run(Context& context, const Schedule& schedule, const StepInput
   return true;
 }
 
-/// Forward and at once backward, as one CUDA graph where it can be.
+/// False where a rank gave the step up.
 bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch, const StepInput& input,
                                  const StepSums& sums) {
   bool given_up = false;
-  try {
+  const auto attempt = [&](const auto& work) {
+    try {
+      work();
+    } catch (const Stopped&) {
+      given_up = true;
+    }
+  };
+  attempt([&] {
     if (input.before) input.before(micro_batch);
-    Slot& slot = take_slot(micro_batch, input);
-    const Microbatch& batch = slot.micro->batch();
-    const Sequences& sequences = batch.sequences;
-    const ParameterSet& parameters = model_.parameters();
-    const bool first = parameters.has_old_gradients();
-    const StepRecordings::Key key{slot.micro->address(),
-                                  sequences.count(),
-                                  sequences.starts.size(0) - 1,
-                                  sequences.max_length,
-                                  input.objective,
-                                  bool(batch.weights),
-                                  first};
-    recordings_.run(context, key, [&] {
-      parameters.mark_gradients(first);
-      slot.keep.reset();
-      slot.stash = {};
-      forward(context, slot, input, sums);
-      backward(context, slot, input, sums, /*weights_later=*/false);
-    });
-    parameters.mark_gradients(false);
-  } catch (const Stopped&) {
-    given_up = true;
-  }
+  });
+  if (input.together && input.any_rank(given_up)) return false;
+  if (!given_up) attempt([&] { forward_and_backward(context, micro_batch, input, sums); });
   release_all();
-  return !input.any_rank(given_up);
+  return input.together || !input.any_rank(given_up);
+}
+
+/// As one CUDA graph where it can be.
+void StepRunner::forward_and_backward(Context& context, std::int32_t micro_batch,
+                                      const StepInput& input, const StepSums& sums) {
+  Slot& slot = take_slot(micro_batch, input);
+  const Microbatch& batch = slot.micro->batch();
+  const Sequences& sequences = batch.sequences;
+  const ParameterSet& parameters = model_.parameters();
+  const bool first = parameters.has_old_gradients();
+  const StepRecordings::Key key{slot.micro->address(),
+                                sequences.count(),
+                                sequences.starts.size(0) - 1,
+                                sequences.max_length,
+                                input.objective,
+                                bool(batch.weights),
+                                first};
+  recordings_.run(context, key, [&] {
+    parameters.mark_gradients(first);
+    slot.keep.reset();
+    slot.stash = {};
+    forward(context, slot, input, sums);
+    backward(context, slot, input, sums, /*weights_later=*/false);
+  });
+  // What was taken as a micro-batch's own is old for the next one.
+  parameters.mark_gradients(sums.fixed != nullptr);
 }
 
 void StepRunner::carry_out(Context& context, const PipelineAction& action, const StepInput& input,
@@ -138,7 +152,7 @@ void StepRunner::carry_out(Context& context, const PipelineAction& action, const
       return backward(context, slot_of(action.micro_batch), input, sums, /*weights_later=*/true);
     case Kind::WeightBackward: {
       Slot& slot = slot_of(action.micro_batch);
-      finish_weights(context, slot);
+      finish_weights(context, slot, sums);
       return release(slot);
     }
   }
@@ -165,9 +179,10 @@ void StepRunner::forward(Context& context, Slot& slot, const StepInput& input,
   }
   const CrossEntropy term(batch.targets, batch.weights, input.objective.loss_scale);
   part().losses(pass, batch, rotary, term, input.objective, slot.stash);
-  kernels::sum(context, slot.stash.head.losses, sums.losses.slice(0, 0, 1));
+  const Tensor losses = sums.fixed ? sums.fixed->losses(slot.micro_batch) : sums.losses;
+  kernels::sum(context, slot.stash.head.losses, losses.slice(0, 0, 1));
   if (slot.stash.mtp.head.losses) {
-    kernels::sum(context, slot.stash.mtp.head.losses, sums.losses.slice(0, 1, 2));
+    kernels::sum(context, slot.stash.mtp.head.losses, losses.slice(0, 1, 2));
   }
 }
 
@@ -182,19 +197,31 @@ void StepRunner::backward(Context& context, Slot& slot, const StepInput& input,
                   sums.balance_losses, dx);
   if (!part().stage().is_first) pipeline_.send(context, dx, pipeline_.rank() - 1);
   if (input.objective.balance_alpha > 0 && sums.balance_losses.numel() > 0) {
-    kernels::sum(context, sums.balance_losses, sums.losses.slice(0, 2, 3));
+    add_balance_losses(context, slot, sums);
   }
   const std::int64_t first = moe_layers_before(model_.config(), part().stage().first);
   for (std::int64_t i = 0; i < std::ssize(part().moe_blocks()); ++i) {
-    kernels::add_counts(context, part().moe_stash(slot.stash, i).routed.permutation.counts,
+    kernels::add_counts(context, part().moe_stash(slot.stash, i).routed.loads,
                         sums.loads[first + i]);
   }
-  if (!weights_later) finish_weights(context, slot);
+  if (sums.fixed) sums.fixed->add_made(context, part(), slot.micro_batch);
+  if (!weights_later) finish_weights(context, slot, sums);
 }
 
-void StepRunner::finish_weights(Context& context, Slot& slot) {
+void StepRunner::add_balance_losses(Context& context, const Slot& slot, const StepSums& sums) {
+  if (!sums.fixed) return kernels::sum(context, sums.balance_losses, sums.losses.slice(0, 2, 3));
+  const Tensor losses = sums.fixed->balance_losses(slot.micro_batch);
+  const std::int64_t first = moe_layers_before(model_.config(), part().stage().first);
+  for (std::int64_t i = 0; i < std::ssize(part().moe_blocks()); ++i) {
+    kernels::sum(context, sums.balance_losses.slice(0, i, i + 1),
+                 losses.slice(0, first + i, first + i + 1));
+  }
+}
+
+void StepRunner::finish_weights(Context& context, Slot& slot, const StepSums& sums) {
   slot.weights.run(context);
   model_.parameters().clear_old_gradients(context);
+  if (sums.fixed) sums.fixed->add_products(context, part(), slot.micro_batch);
 }
 
 void StepRunner::validate(Context& context, const StepInput& input, const Tensor& total) {

@@ -16,11 +16,14 @@
 
 namespace tessera {
 
+class FixedSums;
+
 /// Where a step's sums go; they are added to.
 struct StepSums {
-  Tensor losses;          ///< (3) F64: losses, MTP losses, balance losses
-  Tensor balance_losses;  ///< (MoE layers held) F64, of one micro-batch
-  Tensor loads;           ///< (MoE layers of the model, experts) I64: slots of each expert
+  Tensor losses;               ///< (3) F64: losses, MTP losses, balance losses
+  Tensor balance_losses;       ///< (MoE layers held) F64, of one micro-batch
+  Tensor loads;                ///< (MoE layers of the model, experts) I64: slots of each expert
+  FixedSums* fixed = nullptr;  ///< takes losses and gradients of each micro-batch; absent: nobody
 };
 
 /// What a step works on, and who may end it.
@@ -29,6 +32,8 @@ struct StepInput {
   std::int64_t micro_batch_sequences = 1;
   Objective objective;
   const Patience* patience = nullptr;
+  /// Ranks meet inside a micro-batch, as they share experts: all begin it or none does.
+  bool together = false;
   /// Called before each micro-batch where the pipeline has one stage; may throw Stopped.
   std::function<void(std::int64_t micro_batch)> before;
   /// Whether any rank has given the step up; called by all ranks alike.
@@ -71,12 +76,15 @@ class StepRunner {
 
   bool run_micro_batch(Context& context, std::int32_t micro_batch, const StepInput& input,
                        const StepSums& sums);
+  void forward_and_backward(Context& context, std::int32_t micro_batch, const StepInput& input,
+                            const StepSums& sums);
   void carry_out(Context& context, const PipelineAction& action, const StepInput& input,
                  const StepSums& sums);
   void forward(Context& context, Slot& slot, const StepInput& input, const StepSums& sums);
   void backward(Context& context, Slot& slot, const StepInput& input, const StepSums& sums,
                 bool weights_later);
-  void finish_weights(Context& context, Slot& slot);
+  void finish_weights(Context& context, Slot& slot, const StepSums& sums);
+  void add_balance_losses(Context& context, const Slot& slot, const StepSums& sums);
 
   Slot& take_slot(std::int32_t micro_batch, const StepInput& input);
   Slot& slot_of(std::int32_t micro_batch);
