@@ -79,7 +79,8 @@ void FixedSums::name_norms() {
   }
   norms_memory_ = Buffer(static_cast<std::size_t>(norm_count_) * sizeof(double), model_.device());
   const MeshPlace& place = groups_.place();
-  if (place.data >= groups_.mesh().expert) return;  // the first ranks that share all experts count
+  // The first ranks that share all experts count, of those that hold a stage.
+  if (place.data >= groups_.mesh().expert || !groups_.counts()) return;
   for (const Parameter& p : model_.parameters().all()) {
     if (!p.trained) continue;
     const std::int64_t at = places.at(p.name);
@@ -87,7 +88,7 @@ void FixedSums::name_norms() {
       for (std::int64_t e = 0; e < p.shape[0]; ++e) {
         norms_.push_back({flat(p.grad[e]), at + model_.layout().experts.first + e});
       }
-    } else if (place.data == 0 && (p.sharing == Sharing::Stage || place.pipeline == 0)) {
+    } else if (place.data == 0 && (p.sharing == Sharing::Stage || groups_.counts_ends())) {
       norms_.push_back({flat(p.grad), at});
     }
   }
@@ -152,7 +153,7 @@ void FixedSums::add(Context& context, const ModelPart& part, std::int64_t micro_
 
 void FixedSums::sum_stream(Context& context, Stream& stream) {
   if (stream.sharing != Sharing::Experts) {
-    return sum_leaves(context, groups_.data(), {&stream.sums}, leaves());
+    return sum_leaves(context, groups_.sharing(stream.sharing), {&stream.sums}, leaves());
   }
   if (stream.run > 0) return;  // with the first one: the leaves of all ranks that share the experts
   std::vector<LeafSums*> sums;
@@ -161,7 +162,7 @@ void FixedSums::sum_stream(Context& context, Stream& stream) {
                        other.products == stream.products;
     if (alike) sums.push_back(&other.sums);
   }
-  sum_leaves(context, groups_.same_experts(), sums, leaves());
+  sum_leaves(context, groups_.sharing(Sharing::Experts), sums, leaves());
 }
 
 /// What the first stage adds to the token table's gradient, and then what the last one does.

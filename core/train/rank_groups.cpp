@@ -7,33 +7,59 @@
 namespace tessera {
 
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
-  const std::int64_t stages = spec.parallel.pipeline;
-  require(stages >= 1 && ranks.size() % stages == 0, "parallel.pipeline",
-          "{} stages do not divide {} ranks", stages, ranks.size());
-  const Mesh mesh{
-      .pipeline = stages, .data = ranks.size() / stages, .expert = spec.parallel.expert};
-  require(mesh.expert >= 1 && mesh.data % mesh.expert == 0, "parallel.expert",
-          "{} does not divide the {} ranks that hold each stage", mesh.expert, mesh.data);
-  return mesh;
+  const std::int64_t pipeline = spec.parallel.pipeline;
+  if (pipeline < 1 || ranks.size() % pipeline != 0) {
+    throw Error(
+        "parallel.pipeline",
+        fmt::format("a pipeline of {} ranks does not divide {} ranks", pipeline, ranks.size()),
+        fmt::format("start a multiple of {} ranks, or set parallel.pipeline to a number "
+                    "that divides {}",
+                    pipeline, ranks.size()));
+  }
+  const std::int64_t data = ranks.size() / pipeline, expert = spec.parallel.expert;
+  require(expert >= 1 && data % expert == 0, "parallel.expert",
+          "{} does not divide the {} ranks that hold each stage", expert, data);
+  return {.pipeline = pipeline,
+          .data = data,
+          .expert = expert,
+          .schedule = spec.parallel.schedule,
+          .stages_per_rank = spec.parallel.stages_per_rank};
 }
 
 RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
     : world_(world), mesh_(mesh), place_(place_of(mesh, world.rank())) {
-  if (mesh.pipeline > 1) data_ = world.split(static_cast<int>(place_.pipeline), "data");
-  if (mesh.expert == 1) {
-    expert_ = std::make_unique<SingleProcess>();
-  } else {
-    expert_ = data().split(static_cast<int>(place_.data / mesh.expert), "experts");
-    same_experts_ = data().split(static_cast<int>(place_.expert), "same experts");
-  }
   if (mesh.pipeline == 1) {
     pipeline_ = std::make_unique<SingleProcess>();
     ends_ = std::make_unique<SingleProcess>();
+    split_experts();
     return;
   }
+  const PipelineShape shape = mesh.shape();
+  data_ = world.split(static_cast<int>(place_.pipeline), "data");
+  if (shape.routes().size() > 1) {
+    holders_ = world.split(static_cast<int>(shape.first_holder(place_.pipeline)), "holders");
+  }
   pipeline_ = world.split(static_cast<int>(place_.data), "pipeline");
+  // Where the first and the last stage lie on the same ranks, these are one group of data.
   const bool is_end = place_.pipeline == 0 || place_.pipeline + 1 == mesh.pipeline;
-  ends_ = pipeline_->split(is_end ? 1 : 0, "ends");
+  ends_ = pipeline_->split(shape.ends_meet() ? static_cast<int>(place_.pipeline)
+                           : is_end          ? 1
+                                             : 0,
+                           "ends");
+  split_experts();
+}
+
+void RankGroups::split_experts() {
+  if (mesh_.expert == 1) {
+    expert_ = std::make_unique<SingleProcess>();
+    return;
+  }
+  expert_ = data().split(static_cast<int>(place_.data / mesh_.expert), "experts");
+  same_experts_ = holders().split(static_cast<int>(place_.expert), "same experts");
+}
+
+bool RankGroups::counts() const {
+  return mesh_.shape().first_holder(place_.pipeline) == place_.pipeline;
 }
 
 }  // namespace tessera
