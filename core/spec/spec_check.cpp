@@ -299,8 +299,6 @@ class Checker {
       error("parallel.expert",
             fmt::format("{} does not divide the {} replicas that share experts", p.expert, p.data),
             "a divisor of parallel.data");
-    } else {
-      one_rank("parallel.expert", p.expert);
     }
   }
 

@@ -17,8 +17,13 @@ Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
                     pipeline, ranks.size()));
   }
   const std::int64_t data = ranks.size() / pipeline, expert = spec.parallel.expert;
-  require(expert >= 1 && data % expert == 0, "parallel.expert",
-          "{} does not divide the {} ranks that hold each stage", expert, data);
+  if (expert < 1 || data % expert != 0) {
+    throw Error("parallel.expert",
+                fmt::format("{} does not divide the {} ranks that hold each stage", expert, data),
+                fmt::format("start a multiple of {} ranks, or set parallel.expert to a number that "
+                            "divides {}",
+                            expert * pipeline, data));
+  }
   return {.pipeline = pipeline,
           .data = data,
           .expert = expert,

@@ -7,8 +7,10 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/train/fork.h"
 #include "core/train/trainer.h"
 #include "distributed/threads/thread_ranks.h"
+#include "tests/train/rank_runs.h"
 #include "tests/train/workspace.h"
 
 namespace tessera {
@@ -214,6 +216,39 @@ TEST_F(Experts, OfAPipelineWhoseLastStageReadsNoTokenTable) {
       expect_near(seen.losses, one.losses, 10, order == SumOrder::Quick ? 1e-5 : 0);
     }
   }
+}
+
+/// A run whose experts are on two ranks goes on with them on four, and then on one, and has the
+/// losses of one rank from its beginning to its end.
+TEST_F(Experts, GoOnFromOneLayoutToAnotherToTheLastBit) {
+  const auto of = [](std::int64_t expert) {
+    RunSpec s = spec(12);
+    s.parallel.sums = SumOrder::Canonical;
+    s.parallel.expert = expert;
+    s.checkpoint.keep = 0;
+    s.validation.every_steps = 4;
+    s.samples.prompts = {"the"};
+    s.samples.every_steps = 4;
+    s.samples.tokens = 4;
+    return s;
+  };
+  const RunFolder one = workspace_->run(of(1));
+  EXPECT_EQ(tiny_run::train_on_ranks(1, one), RunState::Finished);
+  const auto expected = tiny_run::losses(one);
+  RunFolder folder = workspace_->run(of(2));
+  TrainRunOptions four_steps;
+  four_steps.most_steps = 4;
+  EXPECT_EQ(tiny_run::train_on_ranks(2, folder, four_steps), RunState::Stopped);
+  std::map<std::int64_t, double> got = tiny_run::losses(folder);
+  for (const std::int64_t expert : {4, 1}) {
+    folder = fork_run(folder, *find_latest_checkpoint(folder.path()), of(expert),
+                      workspace_->path / "runs");
+    const RunState end = tiny_run::train_on_ranks(static_cast<int>(expert), folder,
+                                                  expert == 4 ? four_steps : TrainRunOptions{});
+    EXPECT_EQ(end, expert == 4 ? RunState::Stopped : RunState::Finished);
+    for (const auto& [step, loss] : tiny_run::losses(folder)) got[step] = loss;
+  }
+  EXPECT_EQ(got, expected);
 }
 
 TEST_F(Experts, RefuseRanksThatDoNotShareThem) {
