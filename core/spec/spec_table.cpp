@@ -556,6 +556,9 @@ const Schema& parallel_schema() {
           .in("sequences")
           .from(1)
           .about("micro-batch"),
+      choice("sums", &T::sums,
+             "order of adding up: the quickest one, or one that is the same on any number of ranks",
+             {{"quick", SumOrder::Quick}, {"canonical", SumOrder::Canonical}}),
       key("zero", &T::zero, "1: replicas share out the moments of the optimiser; 0: each has all")
           .to(1)
           .about("zero"),

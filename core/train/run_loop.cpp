@@ -296,6 +296,11 @@ void RunLoop::report_step(const StepReport& r) {
   event.bias_speed = r.at.bias_speed;
   event.mtp_lambda = r.at.mtp_lambda;
   event.max_vio = r.max_vio;
+  if (const ExchangeReport& e = r.exchange; e.tokens > 0) {
+    event.exchange_bytes = static_cast<double>(e.bytes);
+    event.ranks_per_token = static_cast<double>(e.token_ranks) / static_cast<double>(e.tokens);
+    event.rank_tokens = e.received;
+  }
   desk_->log().set_step(trainer_->next_step() - 1);
   desk_->log().emit(event);
 }
