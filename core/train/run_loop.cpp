@@ -223,6 +223,7 @@ void RunLoop::tell_size() {
 /// Says what is slow about the recipe on this GPU, and what to choose instead.
 void RunLoop::advise() {
   if (spec_.host.device != Device::Cuda) return;
+  require_device(Device::Cuda);  // says what is missing where there is no GPU
   const DeviceInfo gpu = devices().at(0);
   const auto generation = kernels::generation_of(gpu.major, gpu.minor);
   const std::string advice = kernels::recipe_advice(name_of(spec_.precision.recipe), generation);

@@ -68,7 +68,9 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
     return {};
   }
   reduce();  // gradients, losses and loads over all ranks
+  groups_.world().settle(context_);
   const OptimiserReport clip = optimiser_.measure(context_, groups_.pipeline());
+  groups_.world().settle(context_);
   StepReport result = report(at, targets, clip);
   optimiser_.update(context_, at.learning_rate);
   balance_experts(at);
@@ -324,6 +326,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
                         .before = {},
                         .any_rank = {}};
   runner_.validate(context_, input, total);
+  groups_.world().settle(context_);
   return host_values<double>(total)[0] / targets;
 }
 
