@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "distributed/nccl/nccl_hub.h"
 
+#include <memory>
 #include <thread>
 
 #include "core/base/error.h"
@@ -52,13 +53,45 @@ void NcclHub::throw_if_aborted() {
   throw Error("ranks", reason);
 }
 
+namespace {
+/// A group that NCCL is making in a thread of its own.
+struct Making {
+  std::mutex mutex;
+  bool done = false;
+  void* group = nullptr;
+  std::string failure;
+};
+}  // namespace
+
+/// NOTE: NCCL waits for the other ranks in it. The thread is left to itself where they are lost, as
+/// it cannot be called back.
 void* NcclHub::begin_group(const NcclLibrary::Id& id, int rank, int size) {
-  void* group = with_nccl([&] {
-    groups_.push_back(library_.begin_group(id, rank, size));
-    return groups_.back();
-  });
-  wait_until_ready(group, "the start of NCCL");
-  return group;
+  throw_if_aborted();
+  const auto making = std::make_shared<Making>();
+  std::thread([making, id, rank, size, begin = library_.begin_group] {
+    void* group = nullptr;
+    std::string failure;
+    try {
+      group = begin(id, rank, size);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    const std::lock_guard lock(making->mutex);
+    making->group = group;
+    making->failure = failure;
+    making->done = true;
+  }).detach();
+  const Deadline deadline = deadline_in(options_.hang_limit);
+  for (;; std::this_thread::sleep_for(1ms)) {
+    throw_if_aborted();
+    const std::lock_guard lock(making->mutex);
+    if (making->done) break;
+    if (Clock::now() >= deadline) throw_late("the start of NCCL");
+  }
+  if (!making->group) throw_failed("the start of NCCL", making->failure);
+  with_nccl([&] { groups_.push_back(making->group); });
+  wait_until_ready(making->group, "the start of NCCL");
+  return making->group;
 }
 
 void NcclHub::enqueue(void* group, const Communication& call, void* stream) {

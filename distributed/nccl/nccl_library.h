@@ -16,8 +16,8 @@
 namespace tessera {
 
 /// Functions throw Error, but for those that are noexcept. A `group` is one of NCCL's
-/// communicators; none of its functions waits for other ranks: state() says when it is ready for
-/// the next.
+/// communicators. begin_group() waits for other ranks, and so may the first calls of a group; after
+/// each, state() says when it is ready for the next.
 struct NcclLibrary {
   /// Raised whenever something here changes in meaning; sizes are compared too.
   static constexpr std::uint32_t kAbi = 1;

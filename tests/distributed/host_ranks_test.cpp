@@ -106,11 +106,7 @@ TEST(StoreRanks, PassTheCasesOfTransportsOnTheCpu) {
         problems[static_cast<std::size_t>(rank.rank())] = run_case(one, rank);
       });
       for (int rank = 0; rank < size; ++rank) {
-        const std::string& problem = problems[static_cast<std::size_t>(rank)];
-        if (!one.message) EXPECT_EQ(problem, "") << one.name << ", rank " << rank;
-        if (!one.message) continue;
-        EXPECT_NE(problem.find(one.message(rank, size)), std::string::npos)
-            << one.name << ", rank " << rank << ": " << problem;
+        EXPECT_EQ(problems[static_cast<std::size_t>(rank)], "") << one.name << ", rank " << rank;
       }
     }
   }

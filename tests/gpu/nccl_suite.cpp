@@ -62,16 +62,22 @@ void recorded(Communicator& ranks, Context& context) {
       }
     };
   };
+  const auto tell = [&](const char* what) {
+    if (ranks.rank() == 0) std::printf("  %s\n", what);
+    std::fflush(stdout);
+  };
   const auto first = check(1);
   work();  // as it is: nothing is left to be made when it is recorded
   first();
   std::string failure;
   const Recording recording = Recording::of(context, work, failure);
+  tell("is recorded");
   require(bool(recording), "recorded", "CUDA cannot record the calls: {}", failure);
   for (int turn = 2; turn < 12; ++turn) {
     const auto then = check(turn);
     recording.run(context);
     then();
+    if (turn == 2) tell("runs");
   }
 }
 

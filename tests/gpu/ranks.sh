@@ -62,9 +62,7 @@ on_all() {
 cases() {
   on_all "$work/cases" "$folder/nccl_suite" cases
   check "cases on $ranks GPUs" $?
-  TESSERA_NCCL_BLOCKING=1 on_all "$work/blocking" "$folder/nccl_suite" cases
-  check "the same where NCCL blocks" $?
-  for file in "$work"/cases* "$work"/blocking*; do
+  for file in "$work"/cases*; do
     echo "== $(basename "$file")"
     cat "$file"
     rm "$file"
@@ -75,17 +73,17 @@ cases() {
 bandwidth() {
   on_all "$work/ours" "$folder/nccl_suite" bandwidth
   check "bandwidth" $?
-  TESSERA_NCCL_BLOCKING=1 on_all "$work/blocking" "$folder/nccl_suite" bandwidth
-  check "bandwidth, where NCCL blocks" $?
+  TESSERA_NCCL_NONBLOCKING=1 on_all "$work/other" "$folder/nccl_suite" bandwidth
+  check "bandwidth, where NCCL does not block" $?
   on_all "$work/peer" python3 "$here/nccl_peer.py"
   check "bandwidth of PyTorch" $?
-  sed -i 's/"tessera"/"tessera, blocking"/' "$work/blocking"
-  cat "$work/ours" "$work/blocking" "$work/peer" "$work"/ours.* "$work"/peer.* >"$out/bandwidth.log"
+  sed -i 's/"tessera"/"non-blocking"/' "$work/other"
+  cat "$work/ours" "$work/other" "$work/peer" "$work"/ours.* "$work"/peer.* >"$out/bandwidth.log"
   python3 - "$out/bandwidth.log" <<'PY' | tee -a "$out/summary.log"
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1], errors="replace") if line.startswith("{")]
 of = {(r["by"], r["op"], r["bytes_a_peer"]): r for r in rows}
-by = ["tessera", "tessera, blocking", "torch"]
+by = ["tessera", "non-blocking", "torch"]
 print("%-26s %9s %s" % ("GB/s a GPU (us)", "MiB", "  ".join("%22s" % b for b in by)))
 for op, size in dict.fromkeys((r["op"], r["bytes_a_peer"]) for r in rows):
     cells = [of.get((b, op, size)) for b in by]
