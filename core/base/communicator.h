@@ -73,9 +73,9 @@ class Communicator {
   void broadcast(Context& context, const Tensor& x, int from);
   void barrier(Context& context);
 
-  /// Waits until the calls made so far on the context's stream are done. What they wrote on a GPU is
-  /// not to be believed before: a call that a lost rank left unfinished ends as if it were done, and
-  /// throws here. Nothing on the CPU, whose calls are done when they return.
+  /// Waits until the calls made so far on the context's stream are done. What they wrote on a GPU
+  /// is not to be believed before: a call that a lost rank left unfinished ends as if it were done,
+  /// and throws here. Nothing on the CPU, whose calls are done when they return.
   virtual void settle(Context&) {}
 
   /// The group of those ranks that name the same colour, in the order of their numbers here; `name`
