@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <optional>
+#include <string_view>
 
 #include "core/base/error.h"
 #include "distributed/nccl/nccl_hub.h"
@@ -122,6 +123,11 @@ std::string gpu_of_rank(const std::string& visible, int local_rank) {
 void see_gpu_of_rank(int local_rank) {
   const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
   ::setenv("CUDA_VISIBLE_DEVICES", gpu_of_rank(visible ? visible : "", local_rank).c_str(), 1);
+}
+
+int store_port(int master_port) {
+  const char* taken = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+  return taken && std::string_view(taken) == "True" ? master_port + 1 : master_port;
 }
 
 std::unique_ptr<Communicator> make_nccl_ranks(const NcclPlace& place, const NcclOptions& options) {

@@ -44,6 +44,10 @@ void see_gpu_of_rank(int local_rank);
 /// What it sets the variable to, from what it was ("" where it was not set).
 std::string gpu_of_rank(const std::string& visible, int local_rank);
 
+/// Where the store listens: at MASTER_PORT, or at the port behind it where a store of torchrun's
+/// own has that (TORCHELASTIC_USE_AGENT_STORE).
+int store_port(int master_port);
+
 /// A collective call of all ranks; rank 0 serves the store. Throws Error where ranks do not come,
 /// naming them, or have another NCCL.
 std::unique_ptr<Communicator> make_nccl_ranks(const NcclPlace& place,

@@ -293,6 +293,16 @@ TEST(NcclRanks, AProcessThatWaitsForTheLostEnds) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 70) << status;
 }
 
+TEST(NcclRanks, TorchrunKeepsItsPort) {
+  ::unsetenv("TORCHELASTIC_USE_AGENT_STORE");
+  EXPECT_EQ(store_port(29500), 29500);
+  ::setenv("TORCHELASTIC_USE_AGENT_STORE", "True", 1);
+  EXPECT_EQ(store_port(29500), 29501);
+  ::setenv("TORCHELASTIC_USE_AGENT_STORE", "False", 1);
+  EXPECT_EQ(store_port(29500), 29500);
+  ::unsetenv("TORCHELASTIC_USE_AGENT_STORE");
+}
+
 TEST(NcclRanks, EachRankSeesItsGpu) {
   EXPECT_EQ(gpu_of_rank("", 0), "0");
   EXPECT_EQ(gpu_of_rank("", 3), "3");
