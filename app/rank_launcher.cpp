@@ -94,6 +94,9 @@ class Attempt {
     if (options_.most_steps > 0) {
       arguments.insert(arguments.end(), {"--most-steps", std::to_string(options_.most_steps)});
     }
+    if (!options_.timeline.empty()) {
+      arguments.insert(arguments.end(), {"--timeline", options_.timeline.string()});
+    }
     if (spec_.host.device == Device::Cuda) {
       return RankProcesses::by_variables(options_.ranks, own_program(), arguments, log_);
     }
@@ -144,8 +147,15 @@ class Attempt {
   /// mpirun ends its ranks; where it was killed itself, they are told by the system. This is for
   /// what is left after both.
   void end_left_overs() const {
-    for (const RankCalls& rank : read_all_calls(records())) {
-      if (rank.is_here() && rank.is_there()) ::kill(static_cast<pid_t>(rank.pid), SIGKILL);
+    for (int look = 0; look < 100; ++look) {
+      bool any = false;
+      for (const RankCalls& rank : read_all_calls(records())) {
+        if (!rank.is_here() || !rank.is_there()) continue;
+        ::kill(static_cast<pid_t>(rank.pid), SIGKILL);
+        any = true;
+      }
+      if (!any) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
 

@@ -3,6 +3,8 @@
 // was when something goes wrong.
 #pragma once
 
+#include <atomic>
+#include <filesystem>
 #include <functional>
 
 #include "core/events/events.h"
@@ -13,6 +15,7 @@ namespace tessera::app {
 struct LaunchOptions {
   int ranks = 2;
   std::int64_t most_steps = 0;
+  std::filesystem::path timeline{};  ///< see TrainRunOptions::timeline; empty: none
   std::function<void(const EventBody&)> on_event;
   const std::atomic<bool>* stop = nullptr;  ///< the run saves and stops when it is set
 };

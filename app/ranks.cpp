@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "app/ranks.h"
 
+#include "core/base/agreement.h"
 #include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/rank_watch.h"
-#include "core/train/hello.h"
 #include "distributed/mpi/mpi_ranks.h"
 
 namespace tessera::app {
@@ -85,7 +85,7 @@ RunFolder folder_of_all(Communicator& ranks, const std::function<RunFolder()>& m
     }
   }
   const Communicator::LongWait wait(ranks);
-  path = gather_texts(ranks, path).front();
+  path = text_of_rank(&ranks, path, 0);
   return made ? *made : RunFolder::open(path);
 }
 

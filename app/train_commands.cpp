@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 
 namespace {
 struct RunOptions {
-  std::string spec, runs, id_file;
+  std::string spec, runs, id_file, timeline;
   std::vector<std::string> settings;
   bool json = false;
   std::int64_t most_steps = 0, ranks = 0;
@@ -44,6 +44,13 @@ struct RunOptions {
 
   fs::path runs_path() const { return runs.empty() ? runs_folder() : fs::path(runs); }
 };
+
+void add_timeline(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--timeline", options.timeline,
+                  "Write here what all ranks did in the first ten steps, for ui.perfetto.dev")
+      ->type_name("FILE");
+}
 
 void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--runs", options.runs, "Folder of the runs")->type_name("DIR");
@@ -78,31 +85,36 @@ std::function<void(const EventBody&)> shown_in(RunView& view) {
   };
 }
 
-TrainRunOptions train_options(std::int64_t most_steps) {
+TrainRunOptions train_options(const RunOptions& asked) {
   TrainRunOptions options;
   options.stop = &stop_on_signals();
   options.cache = data_cache_folder();
   options.build = fmt::format("{} ({})", TESSERA_VERSION, built_from_commit());
-  options.most_steps = most_steps;
+  options.most_steps = asked.most_steps;
+  if (!asked.timeline.empty()) {
+    options.timeline = TimelineRequest{.file = fs::absolute(asked.timeline)};
+  }
   return options;
 }
 
 /// Trains, in this process where there is one rank, and shows it.
-RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_steps,
+RunState run_here(const RunFolder& folder, RunView& view, const RunOptions& asked,
                   std::int64_t ranks) {
   log::set_console_level(log::Level::Warning);
   try {
     RunState state = RunState::Draft;
     if (ranks == 1) {
       SingleProcess single;
-      TrainRunOptions options = train_options(most_steps);
+      TrainRunOptions options = train_options(asked);
       options.on_event = shown_in(view);
       state = train_run(folder, single, options);
     } else {
-      state = launch_ranks(folder, {.ranks = static_cast<int>(ranks),
-                                    .most_steps = most_steps,
-                                    .on_event = shown_in(view),
-                                    .stop = &stop_on_signals()});
+      state = launch_ranks(
+          folder, {.ranks = static_cast<int>(ranks),
+                   .most_steps = asked.most_steps,
+                   .timeline = asked.timeline.empty() ? fs::path() : fs::absolute(asked.timeline),
+                   .on_event = shown_in(view),
+                   .stop = &stop_on_signals()});
     }
     view.finish_line();
     return state;
@@ -153,7 +165,7 @@ void be_rank(const RankEnvironment& place, const RunOptions& options, const RunS
                 fmt::format("--ranks says {}, and {} were started", options.ranks, place.size),
                 "leave --ranks out where mpirun, srun or another program starts the ranks");
   }
-  TrainRunOptions train = train_options(options.most_steps);
+  TrainRunOptions train = train_options(options);
   const auto ranks = connect_ranks(spec, place);
   const RunFolder folder = folder_of_all(*ranks, make);
   if (place.rank != 0) {
@@ -188,7 +200,7 @@ void train(const RunOptions& options) {
   const RunFolder folder = create_run(options, spec);
   announce(folder, options);
   RunView view = view_of(folder);
-  tell_next(folder, run_here(folder, view, options.most_steps, ranks_of(spec)));
+  tell_next(folder, run_here(folder, view, options, ranks_of(spec)));
 }
 
 CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
@@ -252,7 +264,7 @@ void resume(const RunOptions& options) {
   announce(run, options);
   RunView view = view_of(run);
   const std::int64_t ranks = options.ranks > 0 ? options.ranks : ranks_of(run.spec());
-  tell_next(run, run_here(run, view, options.most_steps, ranks));
+  tell_next(run, run_here(run, view, options, ranks));
 }
 
 /// A rank of launch_ranks(), which shows the run and holds its folder: it ends with whoever started
@@ -265,7 +277,7 @@ void launched_rank(const RunOptions& options) {
   if (!place || !holder || liveness_of(*holder) == Liveness::Dead) {
     throw Error("rank", "is started by `tessera train --ranks N` alone");
   }
-  TrainRunOptions train = train_options(options.most_steps);
+  TrainRunOptions train = train_options(options);
   train.locked = true;
   const auto ranks = connect_ranks(folder.spec(), *place);
   try {
@@ -313,7 +325,7 @@ void demo(RunOptions options) {
   std::printf("A small mixture-of-experts model, trained on this machine.\n");
   announce(folder, options);
   RunView view = view_of(folder);
-  const RunState state = run_here(folder, view, options.most_steps, ranks_of(spec));
+  const RunState state = run_here(folder, view, options, ranks_of(spec));
   state == RunState::Finished ? show_demo(folder, view) : tell_next(folder, state);
 }
 }  // namespace
@@ -330,6 +342,7 @@ void add_train(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   command->add_option("spec", options->spec, "A TOML file, or the name of a preset")->required();
   add_run_options(*command, *options);
+  add_timeline(*command, *options);
   command->callback([options] { train(*options); });
 }
 
@@ -338,6 +351,7 @@ void add_rank(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   command->add_option("run", options->spec, "The run's folder")->required();
   command->add_option("--most-steps", options->most_steps, "Save and stop after this many steps");
+  add_timeline(*command, *options);
   command->group("");  // for `tessera train` alone
   command->callback([options] { launched_rank(*options); });
 }
@@ -352,6 +366,7 @@ void add_resume(CLI::App& app) {
   command->add_option("--step", options->fork_step,
                       "With --fork: from the checkpoint after this step");
   add_run_options(*command, *options);
+  add_timeline(*command, *options);
   command->callback([options] { resume(*options); });
 }
 

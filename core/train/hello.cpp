@@ -10,6 +10,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/agreement.h"
 #include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/processors.h"
@@ -37,28 +38,6 @@ std::string on_host(const RankFacts& rank) {
 }
 }  // namespace
 
-std::vector<std::string> gather_texts(Communicator& ranks, const std::string& text) {
-  Context context;
-  const auto size = static_cast<std::size_t>(ranks.size());
-  std::int64_t own = std::ssize(text);
-  std::vector<std::int64_t> lengths(size);
-  ranks.all_gather(context, Tensor(&own, DType::I64, {1}),
-                   Tensor(lengths.data(), DType::I64, {ranks.size()}));
-  // Never empty: an empty tensor is an absent one to some transports.
-  const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end()) + 1;
-  std::vector<std::uint8_t> padded(static_cast<std::size_t>(longest));
-  std::copy(text.begin(), text.end(), padded.begin());
-  std::vector<std::uint8_t> all(padded.size() * size);
-  ranks.all_gather(context, Tensor(padded.data(), DType::U8, {longest}),
-                   Tensor(all.data(), DType::U8, {longest * ranks.size()}));
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto from = all.begin() + static_cast<std::ptrdiff_t>(i * padded.size());
-    texts.emplace_back(from, from + static_cast<std::ptrdiff_t>(lengths[i]));
-  }
-  return texts;
-}
-
 RankFacts local_facts() {
   RankFacts facts;
   facts.host = host_name();
@@ -79,7 +58,7 @@ std::vector<RankFacts> exchange_facts(Communicator& ranks, RankFacts own) {
   const json j = {{"host", own.host},       {"build", own.build},          {"spec", own.spec},
                   {"files", own.files},     {"memlock", own.memlock},      {"shared", own.shared},
                   {"threads", own.threads}, {"processors", own.processors}};
-  const std::vector<std::string> texts = gather_texts(ranks, j.dump());
+  const std::vector<std::string> texts = gather_texts(&ranks, j.dump());
   Context context;
   ranks.barrier(context);  // all leave it at nearly the same moment
   double clock = now_s();
@@ -176,7 +155,7 @@ std::string hash_text(std::string_view bytes) {
 
 void check_same(Communicator& ranks, const char* what, const std::string& hash, const char* hint) {
   if (ranks.size() == 1) return;
-  const std::vector<std::string> all = gather_texts(ranks, hash + " " + host_name());
+  const std::vector<std::string> all = gather_texts(&ranks, hash + " " + host_name());
   const std::string first = all[0].substr(0, hash.size());
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank].starts_with(first + " ")) continue;

@@ -30,9 +30,6 @@ struct HelloProblem {
   std::string text{};  ///< names the host, and what is to be done
 };
 
-/// A text of every rank, in the order of ranks. A collective call.
-std::vector<std::string> gather_texts(Communicator& ranks, const std::string& text);
-
 /// The facts of every rank. A collective call; clocks are read at its end.
 std::vector<RankFacts> exchange_facts(Communicator& ranks, RankFacts own);
 
