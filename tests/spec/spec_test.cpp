@@ -214,9 +214,8 @@ TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
   const Lines spread = problems_of("[parallel]\ndata = 2\npipeline = 2\nexpert = 4");
   EXPECT_EQ(std::ranges::count_if(
                 spread, [](const auto& line) { return line.find("ranks can be planned") < 99; }),
-            2);
+            1);
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
-  EXPECT_THROW(load_spec("demo", {"parallel.data=2"}), Error);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
 }
 
