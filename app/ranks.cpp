@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/rank_watch.h"
 #include "distributed/mpi/mpi_ranks.h"
+#include "distributed/nccl/nccl_ranks.h"
 
 namespace tessera::app {
 
@@ -59,11 +60,28 @@ void check_ranks(const RunSpec& spec, std::int64_t ranks) {
   }
 }
 
-std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place) {
-  if (spec.host.device == Device::Cuda) {
-    throw Error("ranks", fmt::format("{} ranks on GPUs are not there yet", place.size),
-                "train on one GPU, or with --set host.device=cpu");
+namespace {
+/// MPI knows where its ranks are; those on GPUs find each other at an address.
+std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankEnvironment& place) {
+  if (place.master_address.empty() || place.master_port == 0) {
+    throw Error("ranks",
+                "ranks on GPUs find each other at MASTER_ADDR and MASTER_PORT, which are not set",
+                "set both for every rank: the first host's name, and a port that is free there");
   }
+  see_gpu_of_rank(place.local_rank);
+  NcclOptions options;
+  using Seconds = std::chrono::duration<double>;
+  options.hang_limit =
+      spec.host.hang_limit_s > 0
+          ? std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(spec.host.hang_limit_s))
+          : std::chrono::hours(24 * 365);
+  return make_nccl_ranks(
+      {place.rank, place.size, place.master_address, store_port(place.master_port)}, options);
+}
+}  // namespace
+
+std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place) {
+  if (spec.host.device == Device::Cuda) return connect_gpu_ranks(spec, place);
   return connect_mpi_ranks();
 }
 
