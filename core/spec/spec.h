@@ -175,7 +175,9 @@ struct RunSpec {
     std::string address;       ///< ssh alias, or the Slurm partition
     std::int64_t threads = 0;  ///< 0: every core
     Device device = Device::Cpu;
-    bool cuda_graphs = true;  ///< micro-batches of equal shapes are replayed as CUDA graphs
+    double hang_limit_s = 600;  ///< for a rank that others wait for; 0: no limit
+    std::int64_t restart = 0;   ///< times that a run on several ranks goes on after a fault
+    bool cuda_graphs = true;    ///< micro-batches of equal shapes are replayed as CUDA graphs
   } host;
 };
 

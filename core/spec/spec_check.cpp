@@ -282,7 +282,6 @@ class Checker {
       error(key, fmt::format("{} ranks can be planned, but this version trains on one", ranks),
             "1 for a run");
     };
-    one_rank("parallel.data", p.data);
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));

@@ -77,8 +77,10 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   {
     const Timeline::Scope scope(timeline(), context_, {.what = "sum of gradients"});
     reduce();  // gradients, losses and loads over all ranks
+    groups_.world().settle(context_);
   }
   const OptimiserReport clip = measure_gradients();
+  groups_.world().settle(context_);
   StepReport result = report(at, targets, clip);
   result.exchange = exchanged();
   {
@@ -383,6 +385,7 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
                         .before = {},
                         .any_rank = {}};
   runner_.validate(context_, input, total);
+  groups_.world().settle(context_);
   return host_values<double>(total)[0] / targets;
 }
 

@@ -216,7 +216,6 @@ TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
                 spread, [](const auto& line) { return line.find("ranks can be planned") < 99; }),
             1);
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
-  EXPECT_THROW(load_spec("demo", {"parallel.data=2"}), Error);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
 }
 
