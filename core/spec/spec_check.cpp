@@ -277,11 +277,6 @@ class Checker {
     check_schedule();
     const auto& p = spec_.parallel;
     const ModelConfig& m = spec_.model;
-    const auto one_rank = [&](const char* key, std::int64_t ranks) {
-      if (ranks <= 1) return;
-      error(key, fmt::format("{} ranks can be planned, but this version trains on one", ranks),
-            "1 for a run");
-    };
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));
