@@ -200,7 +200,7 @@ bool is_bare(std::string_view name) {
   });
 }
 
-struct Writer {
+struct ValueWriter {
   std::string operator()(std::monostate) const { return ""; }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(std::int64_t value) const { return grouped(value); }
@@ -223,7 +223,7 @@ struct Writer {
 }  // namespace
 
 std::string format_value(const Value& value) {
-  return std::visit(Writer{}, value);
+  return std::visit(ValueWriter{}, value);
 }
 
 }  // namespace tessera::spec

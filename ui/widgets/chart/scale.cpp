@@ -14,7 +14,7 @@
 namespace tessera::ui::chart {
 
 namespace {
-QString translated(const char* text) {
+QString axisWord(const char* text) {
   return QCoreApplication::translate("Chart", text);
 }
 
@@ -150,13 +150,13 @@ const char* idOf(XAxis axis) {
 QString titleOf(XAxis axis) {
   switch (axis) {
     case XAxis::Step:
-      return translated(QT_TRANSLATE_NOOP("Chart", "Step"));
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "Step"));
     case XAxis::Tokens:
-      return translated(QT_TRANSLATE_NOOP("Chart", "Tokens"));
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "Tokens"));
     case XAxis::WallTime:
-      return translated(QT_TRANSLATE_NOOP("Chart", "Time of day"));
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "Time of day"));
     case XAxis::RelativeTime:
-      return translated(QT_TRANSLATE_NOOP("Chart", "Time since start"));
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "Time since start"));
   }
   return {};
 }
@@ -269,10 +269,10 @@ QString valueText(double value, ValueKind kind, const QString& unit) {
 QString xText(double value, XAxis axis) {
   switch (axis) {
     case XAxis::Step:
-      return translated(QT_TRANSLATE_NOOP("Chart", "step %1"))
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "step %1"))
           .arg(numbers::whole(static_cast<std::int64_t>(std::llround(value))));
     case XAxis::Tokens:
-      return translated(QT_TRANSLATE_NOOP("Chart", "%1 tokens")).arg(withPrefix(value, 4));
+      return axisWord(QT_TRANSLATE_NOOP("Chart", "%1 tokens")).arg(withPrefix(value, 4));
     case XAxis::WallTime:
       return QDateTime::fromMSecsSinceEpoch(qint64(value * 1000))
           .toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
