@@ -13,6 +13,7 @@
 #include "app/terminal.h"
 #include "app/threads.h"
 #include "core/base/backend.h"
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/config/paths.h"

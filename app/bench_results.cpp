@@ -13,6 +13,7 @@
 
 #include "app/commit.h"
 #include "core/base/backend.h"
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/plan/measurements.h"

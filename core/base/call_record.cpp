@@ -78,8 +78,7 @@ std::int64_t process_start_ticks(std::int64_t pid) {
 
 std::string host_name() {
   char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "this machine";
 }
 
 std::string boot_id() {

@@ -139,6 +139,7 @@ std::int64_t monotonic_ns();
 /// When a process of this host started, in ticks after boot; 0: there is none, or it is dead and
 /// not yet waited for.
 std::int64_t process_start_ticks(std::int64_t pid);
+/// "this machine" where it has no name.
 std::string host_name();
 /// One that differs after each start of the machine.
 std::string boot_id();

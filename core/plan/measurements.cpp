@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/plan/measurements.h"
+#include "core/base/call_record.h"
 
 #include <fmt/chrono.h>
 #include <unistd.h>
@@ -76,11 +77,6 @@ std::string model_fingerprint(const ModelConfig& config) {
     }
   }
   return fmt::format("{:016x}", hash);
-}
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "this machine";
 }
 
 std::string today() {

@@ -34,7 +34,6 @@ struct Measurement {
 
 /// Equal for models that compute the same shapes.
 std::string model_fingerprint(const ModelConfig& config);
-std::string host_name();
 std::string today();
 
 /// Oldest first. A missing file is no measurements; a damaged one throws Error.

@@ -19,6 +19,7 @@
 #include <sstream>
 #include <thread>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 
 namespace tessera {
@@ -37,7 +38,7 @@ Addresses look_up(const Endpoint& endpoint, int flags) {
   const int status = ::getaddrinfo(endpoint.name.c_str(), port.c_str(), &hints, &found);
   if (status != 0) {
     throw Error("ranks",
-                fmt::format("host {} cannot find the name \"{}\" (MASTER_ADDR): {}", this_host(),
+                fmt::format("host {} cannot find the name \"{}\" (MASTER_ADDR): {}", host_name(),
                             endpoint.name, ::gai_strerror(status)),
                 "name the first host as every host knows it, or give its address");
   }
@@ -113,7 +114,7 @@ Socket connect_once(const addrinfo& address, Deadline deadline, std::string& pro
 [[noreturn]] void throw_in_use(int port, const char* what) {
   const std::string holder = holder_of_port(port);
   throw Error("ranks",
-              fmt::format("host {} cannot listen on port {} (MASTER_PORT): {}{}", this_host(), port,
+              fmt::format("host {} cannot listen on port {} (MASTER_PORT): {}{}", host_name(), port,
                           what, holder.empty() ? "" : ", by " + holder),
               "end that process, or choose another MASTER_PORT");
 }
@@ -181,11 +182,6 @@ std::string Endpoint::describe() const {
   return fmt::format("{} port {}", name, port);
 }
 
-std::string this_host() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
-
 Socket connect_to(const Endpoint& server, Deadline deadline) {
   for (;;) {
     std::vector<std::string> problems;
@@ -198,7 +194,7 @@ Socket connect_to(const Endpoint& server, Deadline deadline) {
     }
     if (std::chrono::steady_clock::now() + 100ms >= deadline) {
       throw Error("ranks",
-                  fmt::format("host {} cannot reach rank 0 at {} ({})", this_host(),
+                  fmt::format("host {} cannot reach rank 0 at {} ({})", host_name(),
                               server.describe(), fmt::join(problems, "; ")),
                   is_loopback(addresses.get())
                       ? "every host is that to itself: where ranks run on several hosts, "

@@ -57,7 +57,4 @@ std::vector<Socket> listen_at(const Endpoint& endpoint, int& port);
 /// where it is another user's.
 std::string holder_of_port(int port);
 
-/// The name of this machine.
-std::string this_host();
-
 }  // namespace tessera

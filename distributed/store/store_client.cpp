@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "distributed/store/wire.h"
 
@@ -202,7 +203,7 @@ class StoreClient::Impl {
                   .number(rank_)
                   .number(size_)
                   .number(::getpid())
-                  .text(this_host())
+                  .text(host_name())
                   .number(watches ? 1 : 0)
                   .take(),
               deadline);

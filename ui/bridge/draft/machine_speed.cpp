@@ -3,6 +3,7 @@
 
 #include <QProcess>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/plan/measurements.h"
 #include "ui/bridge/desktop/worker_thread.h"
