@@ -16,15 +16,22 @@ std::vector<NamedTensor> moments_of(const Optimiser& optimiser) {
   return tensors;
 }
 
-/// Names of what a checkpoint of the whole model holds: where this rank has a part of the model,
-/// other ranks read the rest.
+/// Names of what a checkpoint of the whole model holds. Where this rank has a part of the model, or
+/// of the moments, other ranks read the rest.
 struct WholeNames {
   std::vector<std::string> weights, states;
 
   explicit WholeNames(const Model& model) {
-    if (model.layout().is_whole(model.config())) return;
-    const Model whole(model.config(), model.precision(), /*for_training=*/false, model.device(),
-                      /*measuring=*/true);
+    if (model.layout().is_whole(model.config())) {
+      add(model);
+    } else {
+      add(Model(model.config(), model.precision(), /*for_training=*/false, model.device(),
+                /*measuring=*/true));
+    }
+  }
+
+ private:
+  void add(const Model& whole) {
     for (const Parameter& p : whole.parameters().all()) {
       for (const Parameter::Part& part : p.parts) weights.push_back(part.released_name);
       if (!p.trained) continue;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <thread>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/transfer.h"
 #include "distributed/nccl/nccl_ranks.h"
@@ -263,7 +264,7 @@ TEST(NcclRanks, AProcessThatIsKilledIsNamedAtOnce) {
   } catch (const Error& error) {
     EXPECT_EQ(error.what_failed(), fmt::format("rank 1 (process {} on host {}) has gone without a "
                                                "word",
-                                               child, this_host()));
+                                               child, host_name()));
   }
   ::waitpid(child, nullptr, 0);
 }

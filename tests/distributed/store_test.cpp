@@ -12,6 +12,7 @@
 #include <functional>
 #include <thread>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "distributed/store/store_client.h"
 #include "distributed/store/store_server.h"
@@ -192,7 +193,7 @@ TEST(Store, AProcessThatIsKilledIsNamed) {
   std::jthread killer([&] { ::kill(child, SIGKILL); });
   const std::string error = error_of([&] { client.get("never", kLong); });
   EXPECT_EQ(error, fmt::format("rank 1 (process {} on host {}) has gone without a word", child,
-                               this_host()));
+                               host_name()));
   ::waitpid(child, nullptr, 0);
   ::close(to_child[0]);
   ::close(to_child[1]);
@@ -238,8 +239,8 @@ TEST(Store, ServesByNameAndBothFamilies) {
 }
 
 TEST(Store, TheHostsOwnNameServesAllAddresses) {
-  StoreServer server({this_host(), 0}, 2);
-  StoreClient zero({this_host(), server.port()}, 0, 2, kLong);
+  StoreServer server({host_name(), 0}, 2);
+  StoreClient zero({host_name(), server.port()}, 0, 2, kLong);
   StoreClient one({"127.0.0.1", server.port()}, 1, 2, kLong);
   zero.set("a", "b");
   EXPECT_EQ(one.get("a", kLong), "b");
@@ -266,7 +267,7 @@ TEST(Store, EveryAddressThatFailedIsNamed) {
   { port = StoreServer({"127.0.0.1", 0}, 1).port(); }
   const std::string error = error_of([&] { StoreClient({"localhost", port}, 1, 2, 200ms); });
   EXPECT_NE(error.find(fmt::format("host {} cannot reach rank 0 at localhost port {} (",
-                                   this_host(), port)),
+                                   host_name(), port)),
             std::string::npos)
       << error;
   EXPECT_NE(error.find("127.0.0.1: Connection refused"), std::string::npos) << error;
@@ -280,7 +281,7 @@ TEST(Store, EveryAddressThatFailedIsNamed) {
 
 TEST(Store, APortInUseNamesItsHolder) {
   const StoreServer server({"127.0.0.1", 0}, 1);
-  for (const std::string& name : {std::string("127.0.0.1"), this_host()}) {
+  for (const std::string& name : {std::string("127.0.0.1"), host_name()}) {
     const std::string error = error_of([&] { StoreServer({name, server.port()}, 1); });
     EXPECT_NE(error.find(fmt::format("cannot listen on port {} (MASTER_PORT): it is in use, by "
                                      "process {} (",
