@@ -53,8 +53,9 @@ Rotary Model::rotary(const Sequences& sequences) const {
 }
 
 const ModelPart& Model::only_part() const {
-  require(parts_.size() == 1 && layout_.is_whole(config_), "model",
-          "this rank holds a part of the model, not all of it");
+  // Experts may be on other ranks: layers know their way to them, or say that there is none.
+  require(parts_.size() == 1 && layout_.stages.front().is_first && layout_.stages.front().is_last,
+          "model", "this rank holds a part of the model, not all of it");
   return parts_.front();
 }
 
