@@ -116,7 +116,7 @@ TEST(Curriculum, RampGivesWhatTheScheduleTakes) {
   CurriculumStage stage = stage_of_steps(60);
   stage.batch_ramp_from = 2;
   stage.batch_sequences = 64;
-  stage.batch_ramp_tokens = 20'000;
+  stage.batch_ramp_tokens = 2'000;
   RunSpec spec = with_stages({stage});
   spec.parallel.pipeline = 4;
   spec.parallel.data = 2;

@@ -211,10 +211,6 @@ TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
   EXPECT_EQ(problems_of("[host]\nkind = \"ssh\"\naddress = \"box\""),
             Lines({"run.toml:3: host.kind: \"ssh\" can be planned, but this version trains on this "
                    "machine alone; expected \"local\" for a run"}));
-  const Lines spread = problems_of("[parallel]\ndata = 4\npipeline = 2\nexpert = 4");
-  EXPECT_EQ(std::ranges::count_if(
-                spread, [](const auto& line) { return line.find("ranks can be planned") < 99; }),
-            1);
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
 }
@@ -249,13 +245,17 @@ TEST(SpecProblems, ASchedulesNumbersAreNamed) {
             Lines({"run.toml:4: parallel.schedule: dualpipev on 4 ranks cuts the model into 8 "
                    "parts, which is more than the layers; expected at most "
                    "model.num_hidden_layers, 4"}));
-  EXPECT_EQ(of_schedule("[parallel]\npipeline = 2\nschedule = \"dualpipe\"", "batch_sequences"),
-            Lines({"curriculum[0].batch_sequences: 8 make 1 micro-batch on 2 ranks: dualpipe "
-                   "needs 4 or more; expected a multiple of 16, from 32 on"}));
+  const Lines batch =
+      of_schedule("[parallel]\npipeline = 2\nschedule = \"dualpipe\"", "batch_sequences");
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_TRUE(batch[0].ends_with(
+      "curriculum[0].batch_sequences: 8 make 1 micro-batch on 2 ranks: dualpipe needs 4 or more; "
+      "expected a multiple of 16, from 32 on"))
+      << batch[0];
   EXPECT_EQ(of_schedule("[parallel]\npipeline = 2\nstages_per_rank = 1", "stages_per_rank").size(),
             1u);
   EXPECT_EQ(of_schedule("[parallel]\nschedule = \"zb1p\"", "parallel.schedule"),
-            Lines({"run.toml:3: parallel.schedule: is not used: parallel.pipeline is 1"}));
+            Lines({"run.toml:3: warning: parallel.schedule: is not used: parallel.pipeline is 1"}));
 }
 
 TEST(SpecProblems, ASourceOfWeightZeroIsNotRead) {
