@@ -17,10 +17,25 @@ std::int64_t ranks_of(const RunSpec& spec) {
   return spec.parallel.data * spec.parallel.pipeline;
 }
 
+namespace {
+void check_experts(const RunSpec& spec, std::int64_t ranks) {
+  const std::int64_t replicas = ranks / spec.parallel.pipeline;
+  if (replicas % spec.parallel.expert == 0) return;
+  throw Error("parallel.expert",
+              fmt::format("{} does not divide the number of replicas that share experts, {}",
+                          spec.parallel.expert, replicas),
+              fmt::format("parallel.data, or ranks for each stage, as a multiple of {}",
+                          spec.parallel.expert));
+}
+}  // namespace
+
 RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string>& more)>& load,
                        std::int64_t ranks) {
   RunSpec spec = load({});
-  if (ranks == 0 || ranks == ranks_of(spec)) return spec;
+  if (ranks == 0 || ranks == ranks_of(spec)) {
+    check_experts(spec, ranks_of(spec));
+    return spec;
+  }
   const std::int64_t stages = spec.parallel.pipeline;
   if (ranks % stages != 0) {
     throw Error("ranks",
@@ -34,6 +49,7 @@ RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string
                             ranks, ranks_of(spec), spec.parallel.data, stages),
                 fmt::format("leave --ranks out, or add --set parallel.data={}", ranks / stages));
   }
+  check_experts(spec, ranks);
   return load({fmt::format("parallel.data={}", ranks / stages)});
 }
 
@@ -44,6 +60,7 @@ void check_ranks(const RunSpec& spec, std::int64_t ranks) {
                 fmt::format("{} ranks cannot be split into pipelines of {} stages", ranks, stages),
                 fmt::format("a multiple of parallel.pipeline, {}", stages));
   }
+  check_experts(spec, ranks);
   const std::int64_t unit = ranks / stages * micro, before = spec.parallel.data * micro;
   for (const CurriculumStage& stage : spec.curriculum) {
     // A growing batch takes steps of what the run began with.
