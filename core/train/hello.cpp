@@ -156,7 +156,7 @@ std::string hash_text(std::string_view bytes) {
 void check_same(Communicator& ranks, const char* what, const std::string& hash, const char* hint) {
   if (ranks.size() == 1) return;
   const std::vector<std::string> all = gather_texts(&ranks, hash + " " + host_name());
-  const std::string first = all[0].substr(0, hash.size());
+  const std::string first = all[0].substr(0, all[0].rfind(' '));
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank].starts_with(first + " ")) continue;
     const auto host = [&](std::size_t i) { return all[i].substr(all[i].rfind(' ') + 1); };

@@ -44,7 +44,8 @@ std::string packed(const Communication& call, bool with_bytes) {
     part.number(std::ssize(rows));
     for (const std::int64_t count : rows) part.number(count);
   }
-  part.text(call.describe()).text(with_bytes ? bytes_of(call.send) : std::string_view());
+  part.text(call.kind == Kind::Send ? call.send.describe() : call.describe())
+      .text(with_bytes ? bytes_of(call.send) : std::string_view());
   return part.take().substr(sizeof(std::uint32_t));  // without its length
 }
 

@@ -15,7 +15,7 @@
 namespace tessera::wire {
 
 /// The first bytes in both directions; another program or another version has others.
-inline constexpr std::string_view kGreeting = "tessera store 1\n";
+inline constexpr std::string_view kGreeting = "tessera-store 1\n";
 /// What is longer is no message of ours.
 inline constexpr std::uint32_t kMostBytes = 1u << 30, kMostGreetingBytes = 4096;
 

@@ -25,8 +25,16 @@
 
 namespace tessera {
 
-/// True once `holds` does; false when it does not in two minutes.
-inline bool wait_until(const std::function<bool()>& holds) {
+/// True once `holds` does; false when it does not in two minutes. What cannot be read yet, such as
+/// the log of a run whose ranks have not begun, does not hold.
+inline bool wait_until(const std::function<bool()>& condition) {
+  const auto holds = [&] {
+    try {
+      return condition();
+    } catch (const Error&) {
+      return false;
+    }
+  };
   const auto start = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - start < std::chrono::minutes(2)) {
     if (holds()) return true;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/plan/plan.h"
+#include "core/base/call_record.h"
 
 #include <gtest/gtest.h>
 

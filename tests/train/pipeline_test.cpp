@@ -45,6 +45,13 @@ class Pipeline : public testing::Test {
     return s;
   }
 
+  /// In this order of sums every layout has the bits of one rank. In the quick one a token whose
+  /// two best experts are a rounding apart may go another way, and from there on its losses too.
+  static RunSpec canonical(RunSpec s) {
+    s.parallel.sums = SumOrder::Canonical;
+    return s;
+  }
+
   static RunSpec scheduled(PipelineSchedule schedule, std::int64_t ranks,
                            std::int64_t micro_batch) {
     RunSpec s = spec(ranks, micro_batch);
@@ -127,15 +134,15 @@ void expect_alike(const Seen& many, const Seen& one) {
 }
 
 TEST_F(Pipeline, OfTwoAndFourStagesTrainsAsOneRankDoes) {
-  const Seen one = train_on(1, spec(1, 2))[0];
+  const Seen one = train_on(1, canonical(spec(1, 2)))[0];
   ASSERT_EQ(one.losses.size(), 20u);
   for (const int stages : {2, 4}) {
-    const std::vector<Seen> all = train_on(stages, spec(stages, 2));
+    const std::vector<Seen> all = train_on(stages, canonical(spec(stages, 2)));
     for (const Seen& seen : all) {
       expect_alike(seen, one);
-      EXPECT_EQ(seen.losses, all[0].losses);  // every rank says the same
-      EXPECT_EQ(seen.loads, all[0].loads);
-      EXPECT_EQ(seen.biases, all[0].biases);
+      EXPECT_EQ(seen.losses, one.losses);  // every rank says the same
+      EXPECT_EQ(seen.loads, one.loads);
+      EXPECT_EQ(seen.biases, one.biases);
     }
     // The first stage keeps more micro-batches than the last.
     EXPECT_GT(all.front().keep_bytes, all[1].keep_bytes / 2);
@@ -152,21 +159,16 @@ TEST_F(Pipeline, WithTheBackwardInTwoHasTheSameBits) {
 
 /// Several stages on a rank, and each stage on two ranks.
 TEST_F(Pipeline, OfEachScheduleTrainsAsOneRankDoes) {
-  const Seen one = train_on(1, spec(1, 1))[0];
+  const Seen one = train_on(1, canonical(spec(1, 1)))[0];
   for (const auto& [schedule, ranks] :
        {std::pair{PipelineSchedule::Interleaved, 2}, std::pair{PipelineSchedule::DualPipe, 2},
         std::pair{PipelineSchedule::DualPipe, 4}, std::pair{PipelineSchedule::DualPipeV, 2}}) {
     SCOPED_TRACE(fmt::format("{} on {} ranks", name_of(schedule), ranks));
-    for (const Seen& seen : train_on(ranks, scheduled(schedule, ranks, 1))) {
+    for (const Seen& seen : train_on(ranks, canonical(scheduled(schedule, ranks, 1)))) {
       expect_alike(seen, one);
-      // A layer's load that is a rounding from the mean may move a bias the other way once.
-      std::size_t moved = 0;
-      for (std::size_t i = 0; i < one.biases.size(); ++i) {
-        const float apart = std::abs(seen.biases[i] - one.biases[i]);
-        EXPECT_LT(apart, 0.021f);
-        moved += apart > 1e-6f ? 1 : 0;
-      }
-      EXPECT_LE(moved, one.biases.size() / 8);
+      EXPECT_EQ(seen.losses, one.losses);
+      EXPECT_EQ(seen.loads, one.loads);
+      EXPECT_EQ(seen.biases, one.biases);
     }
   }
 }

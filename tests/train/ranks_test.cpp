@@ -61,7 +61,10 @@ std::vector<ExpertsEvent> experts_of(const RunFolder& folder) {
   return all;
 }
 
-/// Losses, loads and biases of two runs, which may differ by the rounding of sums alone.
+constexpr std::int64_t kFirstSteps = 10;
+
+/// Losses of two runs, and loads and biases of their first steps, which may differ by the rounding
+/// of sums alone.
 void expect_alike(const RunFolder& a, const RunFolder& b) {
   const auto of_a = losses(a), of_b = losses(b);
   ASSERT_EQ(of_a.size(), of_b.size());
@@ -69,7 +72,7 @@ void expect_alike(const RunFolder& a, const RunFolder& b) {
   const auto experts_a = experts_of(a), experts_b = experts_of(b);
   ASSERT_EQ(experts_a.size(), experts_b.size());
   std::int64_t moved = 0, tokens = 0, biases = 0, other_biases = 0;
-  for (std::size_t i = 0; i < experts_a.size(); ++i) {
+  for (std::size_t i = 0; i < experts_a.size() && experts_a[i].step < kFirstSteps; ++i) {
     ASSERT_EQ(experts_a[i].counts.size(), experts_b[i].counts.size());
     for (std::size_t e = 0; e < experts_a[i].counts.size(); ++e) {
       moved += std::abs(experts_a[i].counts[e] - experts_b[i].counts[e]);
@@ -79,7 +82,8 @@ void expect_alike(const RunFolder& a, const RunFolder& b) {
     }
   }
   // A token whose two best experts are a rounding apart may go to the other one, and an expert that
-  // is a token from its fair load then has the other sign in its bias.
+  // is a token from its fair load then has the other sign in its bias. Later steps feel what that
+  // did; sums in canonical order have no such thing (experts_test.cpp).
   EXPECT_LE(moved, tokens / 10000);
   EXPECT_LE(other_biases, biases / 50);
 }
