@@ -106,7 +106,9 @@ TEST_F(RankFaults, AKilledLauncherLeavesNoRank) {
     return std::none_of(ranks.begin(), ranks.end(),
                         [](const RankCalls& rank) { return rank.is_there(); });
   }));
-  EXPECT_EQ(status_of(run).state, RunState::Failed);
+  // mpirun may still pass a signal on, and the ranks then save and stop.
+  const RunState state = status_of(run).state;
+  EXPECT_TRUE(state == RunState::Failed || state == RunState::Stopped) << name_of(state);
 }
 
 TEST_F(RankFaults, RestartsFromTheLastCheckpointWithTheSameLosses) {

@@ -31,7 +31,7 @@ inline bool wait_until(const std::function<bool()>& condition) {
   const auto holds = [&] {
     try {
       return condition();
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       return false;
     }
   };
