@@ -19,7 +19,7 @@ class Timeline {
   struct Span {
     const char* what = "";
     std::int32_t stage = -1, micro_batch = -1;  ///< -1: it is of none
-    std::int64_t bytes = -1;                    ///< of a message; -1: it is none
+    std::int64_t bytes = -1;                    ///< size of the message; -1: it is none
     std::int64_t step = 0;
     std::int64_t from = 0, to = 0;
   };

@@ -69,7 +69,7 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
 
 struct SavedCheckpoint {
   std::filesystem::path path;
-  std::uint64_t bytes = 0;  ///< of all its files; known to rank 0
+  std::uint64_t bytes = 0;  ///< sum over all its files; known to rank 0
 };
 /// The same by all ranks together, each with its own part after share_out(): a collective call.
 /// What fails on one rank fails on all, and names that rank. `ranks` is null for one alone.
@@ -101,7 +101,7 @@ std::vector<CheckpointInfo> list_checkpoints(const std::filesystem::path& run_fo
 std::optional<CheckpointInfo> find_latest_checkpoint(const std::filesystem::path& run_folder,
                                                      Verify verify = Verify::Sizes);
 
-/// Of the files of a checkpoint every `count`-th one from `index` on: what one of `count` ranks
+/// Every `count`-th file of a checkpoint from the `index`-th on: what one of `count` ranks
 /// reads where they verify it together.
 struct FileShare {
   std::size_t index = 0, count = 1;

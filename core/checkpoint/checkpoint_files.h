@@ -21,8 +21,8 @@ inline constexpr const char* kConfig = "config.json";
 inline constexpr const char* kOptimiser = "optimiser.safetensors";
 inline constexpr const char* kPinned = "pinned";
 
-/// Of the manifest. An optimiser state in several files came with the second one: a version of the
-/// program that does not know it must not take such a checkpoint for one without a state.
+/// The manifest's version. An optimiser state in several files came with the second one: a version
+/// of the program that does not know it must not take such a checkpoint for one without a state.
 inline constexpr int kManifestFormat = 1, kPartsFormat = 2;
 
 std::string step_name(std::int64_t step);

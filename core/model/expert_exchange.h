@@ -27,7 +27,7 @@ struct RoutedTokens {
   Tensor picks;                      ///< (T, top-k) I32
   Tensor weights;                    ///< (T, top-k)
   Tensor loads;                      ///< (experts) I64: slots of each expert among these tokens
-  kernels::Permutation permutation;  ///< of the M tokens: which row each of them has
+  kernels::Permutation permutation;  ///< says which row each of the M tokens has
   Tensor row_weights;                ///< (R) of each row, for the products
   RankRoutes ranks;                  ///< empty where all experts are held here
 };

@@ -23,7 +23,7 @@ enum class CombineOrder : std::uint8_t {
 
 /// What the exchanges of forward passes moved, counted since reset().
 struct ExchangeCounts {
-  std::int64_t tokens = 0;       ///< of this rank, once for every layer with experts
+  std::int64_t tokens = 0;       ///< this rank's, once for every layer with experts
   std::int64_t token_ranks = 0;  ///< copies of them that went to a rank, this one included
   std::int64_t received = 0;     ///< copies that came here, from this rank included
   std::int64_t bytes = 0;        ///< to other ranks, backward passes included

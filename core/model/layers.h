@@ -79,9 +79,9 @@ struct Linear {
   void weight_grad(Pass& pass, const Operand& dy, const Operand& x) const;
 };
 
-/// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product,
-/// of one run of groups after the other where the rows are in several: the k-th run's gradient goes
-/// to the weight's k-th one.
+/// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product.
+/// Rows may be in several runs of groups, one behind the other: the gradient of the k-th run goes to
+/// the k-th one of the weight.
 struct ExpertLinear {
   Parameter* weight = nullptr;
 

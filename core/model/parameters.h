@@ -34,7 +34,7 @@ struct Parameter {
   Init init = Init::Normal;
   Sharing sharing = Sharing::Stage;
   std::int64_t first_element = 0;   ///< elements of the whole parameter before those held here
-  std::int64_t whole_elements = 0;  ///< of the whole parameter; 0: all of them are held here
+  std::int64_t whole_elements = 0;  ///< size of the whole parameter; 0: all of it is held here
   std::int64_t flat_first = 0;      ///< its place in the flat arrays of values and gradients
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only

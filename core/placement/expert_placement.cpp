@@ -47,8 +47,8 @@ Indices pack_evenly(const Loads& weights, Index packs) {
 
 /// One replica of each expert, then one after another of the expert with most load a replica.
 struct Replicas {
-  Indices expert;  ///< of each replica
-  Indices count;   ///< of each expert
+  Indices expert;  ///< whose copy each replica is
+  Indices count;   ///< how many replicas each expert has
 };
 Replicas replicate(const Loads& loads, Index replicas) {
   Replicas made{Indices(loads.size()), Indices(loads.size(), 1)};

@@ -13,13 +13,13 @@ namespace tessera {
 
 /// What replicas are laid on.
 struct PlacementRequest {
-  std::int64_t replicas = 0;  ///< of all experts of a layer together, one of each at least
+  std::int64_t replicas = 0;  ///< all of a layer together; each expert has at least one
   std::int64_t groups = 1;    ///< routing groups
   std::int64_t nodes = 1;
-  std::int64_t ranks = 1;  ///< of all nodes; each holds replicas / ranks
+  std::int64_t ranks = 1;  ///< on all nodes together; each holds replicas / ranks
 };
 
-/// Of one layer.
+/// Where the replicas of one layer are.
 struct ExpertPlacement {
   /// The expert of each place; rank r has the places from r * replicas / ranks on.
   std::vector<std::int32_t> expert_of_place;

@@ -20,7 +20,7 @@ double expected_reach(const ExpertOwners& of);
 /// What was counted.
 struct TokenReach {
   std::int64_t tokens = 0;
-  std::int64_t owners = 0;  ///< of all tokens together, each once a token
+  std::int64_t owners = 0;  ///< summed over tokens, each owner once a token
   std::int64_t picks = 0;   ///< tokens times top_k
 
   double owners_per_token() const;

@@ -38,7 +38,7 @@ struct Rate {
   SpeedBasis basis = SpeedBasis::None;
   std::string source;
   double flops = 0;  ///< per second: of one rank, in stage_plan() of all
-  /// Of runs with pipelines, so that waiting in them is counted already.
+  /// The speed was measured in a pipeline, so waiting in it is counted already.
   bool of_whole_runs = false;
 };
 

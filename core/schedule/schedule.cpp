@@ -190,7 +190,7 @@ class TwoStreams {
     backward(backwards, false);
   }
 
-  /// Of both streams in turn; the later half leaves its weights' part for the end.
+  /// Takes from both streams in turn; the later half leaves its weights' part for the end.
   void last_backwards(std::int32_t of_each) {
     for (std::int32_t i = 0; i < 2 * of_each; ++i) backward(1 - i % 2, i >= of_each);
   }

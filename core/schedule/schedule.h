@@ -74,7 +74,7 @@ Schedule forward_only(const PipelineShape& shape, std::int64_t micro_batches);
 /// input and weights together.
 struct ActionCosts {
   double forward = 1, backward = 2, weight = 1;
-  std::optional<double> pair = {};  ///< of an overlapped pair; absent: forward and backward
+  std::optional<double> pair = {};  ///< what an overlapped pair takes; absent: forward and backward
   double of(PipelineAction::Kind kind) const;
   double of_pair() const { return pair.value_or(forward + backward); }
 };
@@ -87,7 +87,7 @@ struct ScheduleTiming {
   double total = 0;                      ///< until the last rank is done
   std::vector<double> idle;              ///< of each rank
   std::vector<std::int32_t> in_flight;   ///< most micro-batches a rank keeps at once, by stages
-  std::vector<std::vector<Span>> spans;  ///< of each rank's actions; those of a pair are alike
+  std::vector<std::vector<Span>> spans;  ///< when each rank's actions run; a pair's two are alike
 };
 
 /// Throws Error that names the action where the schedule is not sound: an action that is missing,

@@ -31,7 +31,7 @@ class Optimiser {
  public:
   Optimiser(ParameterSet& parameters, const OptimiserOptions& options, Device device)
       : Optimiser(parameters, options, device, all_pieces(parameters)) {}
-  /// Of all parameters, or of those pieces of them that this rank updates.
+  /// Updates all parameters, or those pieces of them that are this rank's.
   Optimiser(ParameterSet& parameters, const OptimiserOptions& options, Device device,
             std::vector<Piece> pieces);
 

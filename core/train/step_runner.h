@@ -136,7 +136,7 @@ class StepRunner {
   SlotPool pool_;
   std::deque<Slot> slots_;
   std::deque<Message> inbox_;
-  std::deque<Buffer> message_memory_;  ///< of messages that were taken
+  std::deque<Buffer> message_memory_;  ///< where messages lie that were taken
   Message forward_output_, backward_output_;
   std::optional<Plan> step_plan_, validation_plan_;
   StepRecordings recordings_;

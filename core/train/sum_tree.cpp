@@ -185,7 +185,7 @@ class GroupSum {
   const std::vector<Tensor>& own_;
   std::int64_t leaves_, share_ = 0;
   std::vector<std::int64_t> send_rows_, receive_rows_;
-  Nodes all_;  ///< of all ranks, one rank after the other
+  Nodes all_;  ///< those of all ranks, one rank after the other
   Buffer memory_;
 };
 

@@ -49,7 +49,7 @@ class LeafSums {
   std::vector<Tensor> runs_;
   std::int64_t elements_ = 0;
   std::vector<Part> parts_;    ///< in the order of their leaves
-  std::vector<Buffer> spare_;  ///< of parts that were added to others
+  std::vector<Buffer> spare_;  ///< memory of parts that were added to others
 };
 
 /// Writes the sum of all `leaves` leaves to the runs of the first of `sums`. These have the same

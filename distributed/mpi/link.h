@@ -66,7 +66,7 @@ class MpiLink {
   int next_group_ = 1;  ///< 0 is for notes
   MPI_Comm notes_ = MPI_COMM_NULL;
   std::atomic<bool> ended_{false};
-  std::mutex mutex_;  ///< of what follows
+  std::mutex mutex_;  ///< guards what follows
   std::string why_;   ///< it ended: for this rank's waits
   MPI_Request note_ = MPI_REQUEST_NULL;
   std::vector<char> note_text_;

@@ -25,7 +25,7 @@ struct Head {
   std::uint64_t sequence = 0;
   std::int32_t dtype = 0, dims = 0;
   std::int64_t shape[Tensor::kMaxRank] = {};
-  std::int64_t bytes = 0;  ///< of this message
+  std::int64_t bytes = 0;  ///< size of this message
   std::int64_t rows = 0;   ///< all_to_all: those of this message
 };
 
@@ -270,7 +270,7 @@ void MpiRanks::small_all_reduce(const Communication& call) {
   sum_in_order<T>(all, call.receive.data<T>(), call.send.numel());
 }
 
-/// Of each piece every rank sums its share, and gives it to the others.
+/// Every rank sums its share of each piece, and gives it to the others.
 template <class T>
 void MpiRanks::all_reduce(const Communication& call) {
   const std::int64_t all = call.send.numel();

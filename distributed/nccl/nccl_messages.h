@@ -15,7 +15,7 @@
 
 namespace tessera {
 
-/// Of one group. Use from one thread.
+/// Messages of one group. Use from one thread.
 class NcclMessages {
  public:
   /// Both must outlive this.

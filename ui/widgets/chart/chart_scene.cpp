@@ -69,12 +69,12 @@ struct Prepared {
   const SceneLine* line = nullptr;
   std::optional<ColumnsKey> made;  ///< what `columns` and `missing` were made of
   std::vector<Column> columns;
-  std::vector<float> x;            ///< of each column: what is read again with every drawing
+  std::vector<float> x;            ///< where each column lies: read again with every drawing
   std::vector<float> last;         ///< of each column, in device pixels; NaN without values
   std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
   std::vector<Spike> spikes;
   std::optional<Placing> placed;  ///< by which `last` to `spikes` were made of the columns
-  std::array<std::optional<Range>, 2> extents;  ///< of these columns; the second of a log axis
+  std::array<std::optional<Range>, 2> extents;  ///< what the columns span; the second on a log axis
   Range extent;                                 ///< of the values in view; low > high: none
   std::size_t missing = 0;                      ///< rows that are no numbers
   bool lit = false, faint = false;
@@ -190,7 +190,7 @@ class Drawer {
     m_drawn.x = {m_scene.view, false, m_drawn.plot.left(), m_drawn.plot.right()};
   }
 
-  /// Of the values of a line in view, those that an axis of this kind has a place for.
+  /// What those values of a line span that are in view and have a place on such an axis.
   Range extentOfLine(Prepared& p, bool log) const {
     std::optional<Range>& extent = p.extents[log ? 1 : 0];
     if (!extent) extent = extentOf(p.columns, plotPixels().width(), log);
