@@ -80,8 +80,8 @@ struct Linear {
 };
 
 /// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product.
-/// Rows may be in several runs of groups, one behind the other: the gradient of the k-th run goes to
-/// the k-th one of the weight.
+/// Rows may be in several runs of groups, one behind the other: the gradient of the k-th run goes
+/// to the k-th one of the weight.
 struct ExpertLinear {
   Parameter* weight = nullptr;
 
