@@ -67,7 +67,7 @@ RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_step
   options.on_event = [&](const EventBody& body) {
     const auto* state = std::get_if<StateEvent>(&body);
     // Why a run failed is told by main(), which gets the same text as an error.
-    if (!state || state->state != RunState::Failed) view.event(body);
+    if (!state || state->state != RunState::Failed) view.event_now(body);
   };
   options.stop = &stop_on_signals();
   options.cache = data_cache_folder();
@@ -83,8 +83,8 @@ RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_step
 }
 
 RunView view_of(const RunFolder& folder) {
-  const RunSpec spec = folder.spec();
-  return RunView(Curriculum(spec).total_steps());
+  const Curriculum curriculum(folder.spec());
+  return {curriculum.total_steps(), curriculum.total_tokens()};
 }
 
 RunFolder create_run(const RunOptions& options) {
