@@ -2,8 +2,18 @@
 // Charts under the hand: wheel, mouse and keys zoom, move, read and pick.
 // Links: tessera_ui_chart
 // Scales: 1 1.5 2
+#include <QAbstractButton>
+#include <QAbstractItemModelTester>
+#include <QFile>
+#include <QMenu>
+#include <QMouseEvent>
+#include <QScrollBar>
 #include <QSignalSpy>
+#include <QTableView>
+#include <QTemporaryDir>
 #include <QTest>
+#include <QVBoxLayout>
+#include <QWheelEvent>
 #include <cmath>
 #include <utility>
 

@@ -1,6 +1,25 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_page_chat tessera_checkpoint tessera_tokenizer
 // What a conversation looks like: long ones, ones that grow, Markdown, tokens on their colours.
+#include <QAbstractItemModelTester>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QFile>
+#include <QFileDialog>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QProcess>
+#include <QPushButton>
+#include <QScreen>
+#include <QScrollBar>
+#include <QSignalSpy>
+#include <QStandardItemModel>
+#include <QTableView>
+#include <QTextDocument>
+#include <QToolButton>
+#include <QTreeView>
 #include <ctime>
 
 #include "tests/build_paths.h"

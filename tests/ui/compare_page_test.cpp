@@ -3,11 +3,25 @@
 // Compare and the exports of Runs: several runs side by side, boards, and files that hold the whole
 // log.
 #include <QApplication>
+#include <QClipboard>
+#include <QComboBox>
 #include <QHeaderView>
+#include <QInputDialog>
+#include <QItemSelectionModel>
+#include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
+#include <QLineEdit>
+#include <QMenu>
+#include <QPlainTextEdit>
 #include <QProcess>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTabBar>
+#include <QTabWidget>
 #include <QTableView>
+#include <QToolButton>
+#include <QTreeWidget>
 
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"

@@ -2,13 +2,24 @@
 // Links: tessera_ui_page_configure
 // From a draft to a run: drafts that are kept, files, forks and clones, the command, queue and
 // launch.
-#include "ui/pages/configure/configure_page.h"
-
 #include <signal.h>
 
+#include <QClipboard>
 #include <QComboBox>
 #include <QFile>
+#include <QFileInfo>
 #include <QGuiApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QLocale>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
+#include <QTableWidget>
+#include <QToolButton>
+#include <QUndoStack>
 #include <utility>
 
 #include "core/plan/plan.h"
@@ -22,6 +33,7 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/configure/configure_page.h"
 #include "ui/pages/configure/data_dialog.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"

@@ -85,7 +85,7 @@ struct RunsFixture {
     for (int r = 0; r < page.table().proxy().rowCount(); ++r) ids << page.table().proxy().id(r);
     return ids;
   }
-  QAbstractButton* button(const QString& text) { return button(&page, text); }
+  QAbstractButton* button(const QString& text) { return test::button(&page, text); }
 };
 
 }  // namespace tessera::ui::test
