@@ -32,7 +32,7 @@ struct Words {
 
 /// Whether `a` is tried before `b`. What begins with the place of an error holds another sentence.
 bool isTriedFirst(const Sentence& a, const Sentence& b) {
-  const bool frameA = a.parts.front() == u'[', frameB = b.parts.front() == u'[';
+  const bool frameA = a.parts.front().startsWith(u'['), frameB = b.parts.front().startsWith(u'[');
   return frameA != frameB ? frameA : a.letters() > b.letters();
 }
 

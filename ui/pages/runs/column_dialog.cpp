@@ -132,11 +132,9 @@ void ColumnDialog::search(const QString& words) {
   QTreeWidgetItem* now = m_list->currentItem();
   if (now && now->parent() && !now->isHidden()) return;
   m_list->setCurrentItem(nullptr);
-  for (QTreeWidgetItemIterator at(
-           m_list, QTreeWidgetItemIterator::Selectable | QTreeWidgetItemIterator::NotHidden);
-       *at; ++at) {
-    return m_list->setCurrentItem(*at);
-  }
+  const QTreeWidgetItemIterator first(
+      m_list, QTreeWidgetItemIterator::Selectable | QTreeWidgetItemIterator::NotHidden);
+  if (*first) m_list->setCurrentItem(*first);
 }
 
 }  // namespace tessera::ui
