@@ -106,6 +106,11 @@ void print_speed(const SpeedPlan& s) {
   rows.push_back({"all", std::to_string(s.steps), count(static_cast<double>(s.tokens)), "", "",
                   duration(s.seconds)});
   std::fputs(table({"stage", "steps", "tokens", "tokens/s", "step", "time"}, rows).c_str(), stdout);
+  for (const StagePlan& stage : s.stages) {
+    if (stage.idle_share == 0) continue;
+    std::printf("%s: ranks of the pipeline wait for each other %.1f %% of a step\n",
+                stage.name.c_str(), 100 * stage.idle_share);
+  }
   std::printf(
       "%s device hours: %s $ at %.2f $ an hour\n",
       (s.device_hours < 1000 ? fmt::format("{:.3g}", s.device_hours) : count(s.device_hours))

@@ -87,8 +87,18 @@ RunView view_of(const RunFolder& folder) {
   return {curriculum.total_steps(), curriculum.total_tokens()};
 }
 
+/// Before a folder is made for a run that could not begin.
+void require_one_rank(const RunSpec& spec) {
+  if (spec.parallel.pipeline == 1) return;
+  throw Error("parallel.pipeline",
+              fmt::format("{} stages take as many ranks, and this command starts one",
+                          spec.parallel.pipeline),
+              "set it to 1");
+}
+
 RunFolder create_run(const RunOptions& options) {
   RunSpec spec = load_spec(options.spec, options.settings);
+  require_one_rank(spec);
   make_paths_absolute(
       spec, fs::exists(options.spec) ? fs::path(options.spec).parent_path() : resources_folder());
   fs::create_directories(options.runs_path());
@@ -150,6 +160,7 @@ RunFolder fork(const RunFolder& parent, const RunOptions& options) {
   const bool other = !options.fork_spec.empty();
   RunSpec spec =
       load_spec(other ? options.fork_spec : parent.spec_path().string(), options.settings);
+  require_one_rank(spec);
   if (other) make_paths_absolute(spec, fs::path(options.fork_spec).parent_path());
   check_fork_of(parent, spec, checkpoint.step - 1);
   return fork_run(parent, checkpoint, std::move(spec), options.runs_path());

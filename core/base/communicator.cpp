@@ -8,6 +8,7 @@
 #include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/profile.h"
+#include "core/base/timeline.h"
 
 namespace tessera {
 
@@ -90,6 +91,7 @@ std::unique_ptr<Communicator> Communicator::split(int colour, const std::string&
     const Note note(*this, {.kind = kSplitCall, .sequence = calls_++});
     group = make_group(colour);
   }
+  group->timeline_ = timeline_;
   group->key_ = mix(key_, ++splits_, static_cast<std::uint64_t>(colour));
   if (record_) {
     group->record_ = record_;
@@ -113,6 +115,8 @@ void Communicator::call(Context& context, Communication call) {
   check(call.receive);
   call.sequence = calls_++;
   const Profile::Scope scope(context.profile, name_of(call.kind));
+  const Timeline::Scope span(call.is_collective() ? *timeline_ : nullptr, context,
+                             {.what = name_of(call.kind), .bytes = call.bytes()});
   const Note note(*this, {.kind = static_cast<std::uint8_t>(call.kind),
                           .collective = call.is_collective(),
                           .peer = call.peer,

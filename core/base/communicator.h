@@ -13,6 +13,7 @@
 namespace tessera {
 
 class CallRecord;
+class Timeline;
 
 /// One call to other ranks, as a transport is handed it. `send` and `receive` are contiguous;
 /// either is absent where the operation has none, and both are the same tensor where it works in
@@ -84,6 +85,10 @@ class Communicator {
   /// group of all ranks.
   void record_calls(std::shared_ptr<CallRecord> record);
 
+  /// From now on collective calls of this group and of those split off it are spans there, besides
+  /// what a caller notes itself; null: no more.
+  void show_calls(Timeline* timeline) { *timeline_ = timeline; }
+
   /// While one lives, this rank's calls may wait for work of unknown length, as for what rank 0
   /// prepares: whoever looks for ranks that hang leaves them alone.
   class LongWait {
@@ -118,6 +123,8 @@ class Communicator {
   std::uint64_t splits_ = 0;
   std::uint64_t key_ = 0;  ///< the same on all ranks of the group, another one for each group
   std::shared_ptr<CallRecord> record_;
+  /// One for all groups that were split off each other.
+  std::shared_ptr<Timeline*> timeline_ = std::make_shared<Timeline*>(nullptr);
   int group_ = 0;  ///< the record's number of this group
   bool may_last_ = false;
 };

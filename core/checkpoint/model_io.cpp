@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/checkpoint/model_io.h"
 
+#include <map>
+#include <optional>
+#include <string_view>
+
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/checkpoint/internal.h"
@@ -50,13 +54,20 @@ void clear(const Tensor& tensor) {
   checkpoint_internal::copy_bytes(tensor.device(), tensor.raw(), zeros.data(), zeros.size());
 }
 
-/// Fills every weight from where match_tensors() found it, whose places are in the same order.
+/// Fills every weight from where match_tensors() found it. What is missing or left over is so for
+/// the whole model, of which `model` may be a part.
 std::vector<std::string> fill_weights(Model& model, const HfConfig& config, WeightSource& source,
                                       MtpTensors mtp, Context& context) {
-  const ModelTensors found = match_tensors(model, config, source, mtp);
-  std::size_t at = 0;
+  std::optional<Model> measured;
+  if (!model.layout().is_whole(model.config())) {
+    measured.emplace(model.config(), model.precision(), /*for_training=*/false, model.device(),
+                     /*measuring=*/true);
+  }
+  const ModelTensors found = match_tensors(measured ? *measured : model, config, source, mtp);
+  std::map<std::string_view, const TensorPlace*> places;
+  for (const TensorPlace& place : found.places) places.emplace(place.name, &place);
   for (const NamedTensor& weight : named_weights(model)) {
-    const TensorPlace& place = found.places.at(at++);
+    const TensorPlace& place = *places.at(weight.name);
     if (place.stored.empty()) {
       clear(weight.data);
     } else {

@@ -180,9 +180,23 @@ struct ShardPlan {
 };
 ShardPlan plan_shards(std::vector<TensorPlan> tensors, std::uint64_t shard_bytes = kShardBytes);
 
+inline constexpr const char* kShardIndex = "model.safetensors.index.json";
+
+/// The name of shard `index`, counted from 0, of `count`.
+std::string shard_file(std::int64_t index, std::int64_t count);
+
+/// The index of shards that hold `total_bytes` of tensors: the file of each tensor.
+std::string shard_index(const std::map<std::string, std::string>& files, std::uint64_t total_bytes);
+
 /// Writes model.safetensors.index.json of a plan with several shards; none for one shard.
 std::vector<FolderFile> write_shard_index(const std::filesystem::path& folder,
                                           const ShardPlan& plan);
+
+/// Writes the shards of a plan of these tensors into an existing folder, and no index.
+std::vector<FolderFile> write_safetensors_shards(const std::filesystem::path& folder,
+                                                 std::span<const NamedTensor> tensors,
+                                                 const ShardPlan& plan,
+                                                 const Between& between = {});
 
 /// Writes model.safetensors, or shards and their index, into an existing folder.
 std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& folder,

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-constexpr const char* kIndexName = "model.safetensors.index.json";
+constexpr const char* kIndexName = kShardIndex;
 constexpr const char* kSingleName = "model.safetensors";
 
 /// {tensor name: shard} of an index. A shard must be a plain file name: an index from elsewhere
@@ -245,17 +245,28 @@ std::uint64_t SafetensorsFolder::total_bytes() const {
   return bytes;
 }
 
+std::string shard_file(std::int64_t index, std::int64_t count) {
+  return count == 1 ? kSingleName
+                    : fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
+}
+
+std::string shard_index(const std::map<std::string, std::string>& files,
+                        std::uint64_t total_bytes) {
+  const json index{{"metadata", {{"total_size", total_bytes}}}, {"weight_map", files}};
+  return index.dump(1);
+}
+
 namespace {
-json shard_index(const ShardPlan& plan) {
+std::string shard_index(const ShardPlan& plan) {
   std::uint64_t bytes = 0;
-  json weights = json::object();
+  std::map<std::string, std::string> files;
   for (std::size_t shard = 0; shard < plan.shards.size(); ++shard) {
     for (const TensorPlan& tensor : plan.shards[shard]) {
-      weights[tensor.name] = plan.files[shard];
+      files[tensor.name] = plan.files[shard];
       bytes += tensor.bytes();
     }
   }
-  return {{"metadata", {{"total_size", bytes}}}, {"weight_map", weights}};
+  return tessera::shard_index(files, bytes);
 }
 }  // namespace
 
@@ -272,14 +283,13 @@ ShardPlan plan_shards(std::vector<TensorPlan> tensors, std::uint64_t shard_bytes
     filled += bytes;
     plan.shards.back().push_back(std::move(tensor));
   }
-  const std::size_t count = plan.shards.size();
-  for (std::size_t shard = 0; shard < count; ++shard) {
-    plan.files.push_back(count == 1
-                             ? kSingleName
-                             : fmt::format("model-{:05}-of-{:05}.safetensors", shard + 1, count));
-    plan.total_bytes += SafetensorsWriter::file_bytes(plan.shards[shard], kFormatMetadata);
+  const std::int64_t count = std::ssize(plan.shards);
+  for (std::int64_t shard = 0; shard < count; ++shard) {
+    plan.files.push_back(shard_file(shard, count));
+    plan.total_bytes += SafetensorsWriter::file_bytes(plan.shards[static_cast<std::size_t>(shard)],
+                                                      kFormatMetadata);
   }
-  if (count > 1) plan.total_bytes += shard_index(plan).dump(1).size();
+  if (count > 1) plan.total_bytes += shard_index(plan).size();
   return plan;
 }
 
@@ -287,15 +297,13 @@ std::vector<FolderFile> write_shard_index(const std::filesystem::path& folder,
                                           const ShardPlan& plan) {
   if (plan.shards.size() == 1) return {};
   FileWriter file(folder / kIndexName);
-  file.write(shard_index(plan).dump(1));
+  file.write(shard_index(plan));
   return {{kIndexName, file.finish()}};
 }
 
-std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& folder,
+std::vector<FolderFile> write_safetensors_shards(const std::filesystem::path& folder,
                                                  std::span<const NamedTensor> tensors,
-                                                 std::uint64_t shard_bytes,
-                                                 const Between& between) {
-  const ShardPlan plan = plan_shards(plan_of(tensors), shard_bytes);
+                                                 const ShardPlan& plan, const Between& between) {
   std::vector<FolderFile> files;
   for (std::size_t shard = 0; shard < plan.shards.size(); ++shard) {
     SafetensorsWriter writer(folder / plan.files[shard], plan.shards[shard], kFormatMetadata);
@@ -307,6 +315,15 @@ std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& fo
     tensors = tensors.subspan(count);
     files.push_back({plan.files[shard], writer.finish()});
   }
+  return files;
+}
+
+std::vector<FolderFile> write_safetensors_folder(const std::filesystem::path& folder,
+                                                 std::span<const NamedTensor> tensors,
+                                                 std::uint64_t shard_bytes,
+                                                 const Between& between) {
+  const ShardPlan plan = plan_shards(plan_of(tensors), shard_bytes);
+  std::vector<FolderFile> files = write_safetensors_shards(folder, tensors, plan, between);
   for (FolderFile& file : write_shard_index(folder, plan)) files.push_back(std::move(file));
   return files;
 }

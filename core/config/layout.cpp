@@ -59,28 +59,22 @@ Layout whole_layout(const ModelConfig& config) {
   return {.stages = even_stages(config, 1), .experts = {0, config.n_routed_experts}};
 }
 
-Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank, std::int64_t count,
-                 std::span<const std::int64_t> held) {
+Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank) {
   const MeshPlace place = place_of(mesh, rank);
   require(config.n_routed_experts % mesh.expert == 0, "layout",
           "parallel.expert = {} does not divide model.n_routed_experts = {}", mesh.expert,
           config.n_routed_experts);
-  const std::vector<PipelineStage> all = even_stages(config, count);
+  const PipelineShape shape = mesh.shape();
+  const std::string refusal = shape.refusal();
+  require(refusal.empty(), "layout", "{}", refusal);
+  const std::vector<PipelineStage> all = even_stages(config, shape.stages());
   Layout layout;
-  for (const std::int64_t stage : held) {
-    require(stage >= 0 && stage < count, "layout", "there is no stage {} among {}", stage, count);
+  for (const std::int64_t stage : shape.held_by(place.pipeline)) {
     layout.stages.push_back(all[static_cast<std::size_t>(stage)]);
   }
-  std::sort(layout.stages.begin(), layout.stages.end(),
-            [](const PipelineStage& a, const PipelineStage& b) { return a.index < b.index; });
   const std::int64_t each = config.n_routed_experts / mesh.expert;
   layout.experts = {place.expert * each, (place.expert + 1) * each};
   return layout;
-}
-
-Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank) {
-  const std::int64_t stage[] = {place_of(mesh, rank).pipeline};
-  return layout_of(config, mesh, rank, mesh.pipeline, stage);
 }
 
 }  // namespace tessera

@@ -4,19 +4,24 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/config/model_config.h"
+#include "core/config/pipeline.h"
 
 namespace tessera {
 
-/// How ranks are arranged: a pipeline of `pipeline` stages, each held by `data` ranks, which train
-/// on different sequences and share the experts among `expert` of them that are neighbours.
+/// How ranks are arranged: a pipeline of `pipeline` places, each of `data` ranks, which train on
+/// different sequences and share the experts among `expert` of them that are neighbours.
 struct Mesh {
   std::int64_t pipeline = 1, data = 1, expert = 1;
+  PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
+  std::int64_t stages_per_rank = 2;  ///< read by PipelineSchedule::Interleaved alone
 
   std::int64_t ranks() const { return pipeline * data; }
+  PipelineShape shape() const {
+    return {.schedule = schedule, .ranks = pipeline, .stages_per_rank = stages_per_rank};
+  }
   bool operator==(const Mesh&) const = default;
 };
 
@@ -68,11 +73,8 @@ struct Layout {
 /// All of the model.
 Layout whole_layout(const ModelConfig& config);
 
-/// That of a rank whose pipeline place holds the stages `held` of even_stages(config, count).
+/// That of a rank: the stages that its place in the pipeline holds, in the order of the model.
 /// Throws Error naming the number that does not divide the other.
-Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank, std::int64_t count,
-                 std::span<const std::int64_t> held);
-/// The same where each pipeline place holds one stage.
 Layout layout_of(const ModelConfig& config, const Mesh& mesh, std::int64_t rank);
 
 }  // namespace tessera

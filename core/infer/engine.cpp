@@ -71,7 +71,10 @@ struct PassMemory {
           .slots = column(),
           .fresh = fresh};
       const Tensor x = keep_arena.take(type, {count, config.hidden_size});
-      model.forward_cached(pass, tokens, cache, x);
+      for (const ModelPart& part : model.parts()) {
+        model.forward_cached(pass, part, tokens, cache, x);
+      }
+      if (!model.parts().back().stage().is_last) continue;
       const Tensor last = keep_arena.take(type, {count, config.hidden_size});
       model.logits_of(pass, last, keep_arena.take(type, {count, config.vocab_size}));
     }
@@ -270,16 +273,41 @@ void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_
   const std::int64_t hidden = model_.config().hidden_size;
   const DType type = model_.precision().activation;
   const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});
-  model_.forward_cached(pass, tokens, cache_, x);
+  run_stages(pass, tokens, x);
   if (last_rows.empty()) return;
+  // Rows of one pass are consecutive rows of the answer: work comes in order.
+  const Tensor logits = logits_.slice(0, logit_rows.front(), logit_rows.back() + 1);
+  Communicator* pipeline = options_.pipeline;
+  const int last = pipeline ? options_.route.back() : 0;
+  if (!pipeline || pipeline->rank() == last) logits_of_rows(pass, x, last_rows, logits);
+  if (pipeline) pipeline->broadcast(context_, logits, last);
+}
+
+/// The tokens through the stages that this rank holds, from and to those of others.
+void Engine::run_stages(Pass& pass, const CachedTokens& tokens, const Tensor& x) {
+  Communicator* pipeline = options_.pipeline;
+  if (!pipeline) return model_.forward_cached(pass, tokens, cache_, x);
+  const std::vector<std::int32_t>& route = options_.route;
+  const int here = pipeline->rank();
+  for (std::size_t stage = 0; stage < route.size(); ++stage) {
+    if (route[stage] != here) continue;
+    if (stage > 0 && route[stage - 1] != here) pipeline->receive(context_, x, route[stage - 1]);
+    model_.forward_cached(pass, model_.part_of_stage(static_cast<std::int64_t>(stage)), tokens,
+                          cache_, x);
+    const bool goes_on = stage + 1 < route.size() && route[stage + 1] != here;
+    if (goes_on) pipeline->send(context_, x, route[stage + 1]);
+  }
+}
+
+void Engine::logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::int64_t>& last_rows,
+                            const Tensor& logits) {
   const auto rows = static_cast<std::int64_t>(last_rows.size());
-  const Tensor last = keep_.take(type, {rows, hidden});
+  const Tensor last = keep_.take(x.dtype(), {rows, x.size(1)});
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t from = last_rows[static_cast<std::size_t>(i)];
     kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
   }
-  // Rows of one pass are consecutive rows of the answer: work comes in order.
-  model_.logits_of(pass, last, logits_.slice(0, logit_rows.front(), logit_rows.back() + 1));
+  model_.logits_of(pass, last, logits);
 }
 
 }  // namespace tessera

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/communicator.h"
 #include "core/model/model.h"
 
 namespace tessera {
@@ -16,6 +17,10 @@ struct EngineOptions {
   std::int64_t cache_tokens = 8192;  ///< room for all open sequences together
   std::int64_t chunk_tokens = 512;   ///< most new tokens in one pass through the model
   DType cache_dtype = DType::F32;  ///< F32 or BF16 (F64 for a model in F64); see Precision::narrow
+  /// Where the model is spread over a pipeline: its ranks, all of which make the same calls and get
+  /// the logits, and the rank of each stage. Null: the model is whole.
+  Communicator* pipeline = nullptr;
+  std::vector<std::int32_t> route{};
 };
 
 /// A sequence that the engine holds in its cache. Pages go back when it is destroyed, so it must
@@ -76,8 +81,11 @@ class Engine {
   struct Need;
   void reserve(std::span<const Need> needs);
   void run_chunk(std::span<const Piece> pieces);
+  void run_stages(Pass& pass, const CachedTokens& tokens, const Tensor& x);
   void run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
                  const std::vector<std::int64_t>& logit_rows);
+  void logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::int64_t>& last_rows,
+                      const Tensor& logits);
 
   const Model& model_;
   EngineOptions options_;

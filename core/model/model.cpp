@@ -48,6 +48,13 @@ const ModelPart& Model::only_part() const {
   return parts_.front();
 }
 
+const ModelPart& Model::part_of_stage(std::int64_t index) const {
+  for (const ModelPart& part : parts_) {
+    if (part.stage().index == index) return part;
+  }
+  throw Error("model", fmt::format("this rank does not hold stage {} of the pipeline", index));
+}
+
 void Model::forward(Pass& pass, const Sequences& sequences, ModelStash& stash) const {
   only_part().forward(pass, sequences, rotary(sequences), {}, stash);
 }
@@ -78,13 +85,19 @@ void Model::logits(Pass& pass, const ModelStash& stash, std::int64_t from, std::
 
 void Model::forward_cached(Pass& pass, const CachedTokens& tokens, const LatentCache& cache,
                            const Tensor& x) const {
-  only_part().forward_cached(pass, tokens, rotary(), cache, x);
+  forward_cached(pass, only_part(), tokens, cache, x);
+}
+
+void Model::forward_cached(Pass& pass, const ModelPart& part, const CachedTokens& tokens,
+                           const LatentCache& cache, const Tensor& x) const {
+  part.forward_cached(pass, tokens, rotary(), cache, x);
 }
 
 void Model::logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const {
   Arena::Frame frame(pass.keep);
   HeadStash stash;
-  const Head& head = only_part().head();
+  require(parts_.back().stage().is_last, "model", "the head is on another rank");
+  const Head& head = parts_.back().head();
   head.normalise(pass, hidden_rows, stash);
   head.logits(pass, stash, 0, hidden_rows.size(0), out);
 }

@@ -54,12 +54,19 @@ class Model {
   /// New tokens over the latent cache: x (T, H) receives the output of the last block.
   void forward_cached(Pass& pass, const CachedTokens& tokens, const LatentCache& cache,
                       const Tensor& x) const;
-  /// Logits (rows, vocabulary) of rows of forward_cached()'s output.
-  void logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const;
 
   // ---- Any model ------------------------------------------------------------------------------
 
+  /// New tokens over the latent cache, through one part: x (T, H), the output of the part before
+  /// where there is one, receives the output of this part's last block.
+  void forward_cached(Pass& pass, const ModelPart& part, const CachedTokens& tokens,
+                      const LatentCache& cache, const Tensor& x) const;
+  /// Logits (rows, vocabulary) of rows of the last part's output, on the rank that holds it.
+  void logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const;
+
   const std::deque<ModelPart>& parts() const { return parts_; }
+  /// Throws Error where this rank does not hold the stage.
+  const ModelPart& part_of_stage(std::int64_t index) const;
   /// Throws Error where a sequence is longer than the rotary tables.
   Rotary rotary(const Sequences& sequences) const;
 

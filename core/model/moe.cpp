@@ -24,7 +24,9 @@ void Moe::declare(ParameterSet& parameters, const ModelConfig& c, const ExpertRa
                                             {experts.count(), c.hidden_size, width_});
   for (Parameter* weight : {gate_up_.weight, down_.weight}) {
     weight->sharing = Sharing::Experts;
-    weight->first_element = experts.first * weight->shape[1] * weight->shape[2];
+    const std::int64_t each = weight->shape[1] * weight->shape[2];
+    weight->first_element = experts.first * each;
+    weight->whole_elements = experts_ * each;
   }
   std::vector<std::string> gate_up_names, down_names;
   for (std::int64_t e = experts.first; e < experts.end; ++e) {

@@ -113,6 +113,7 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
   std::int64_t next = 0, next_state = 0;
   for (Parameter& p : parameters_) {
     if (p.trained) {
+      p.flat_first = next;
       p.value = shaped(flat_values_, next, p);
       if (with_gradients) p.grad = shaped(flat_gradients_, next, p);
       next += padded(p);
@@ -300,23 +301,24 @@ void ParameterSet::mark_gradients(bool old) const {
   for (const Parameter& p : parameters_) p.grad_is_old = old && writes_gradient(p);
 }
 
-std::vector<Tensor> ParameterSet::gradients_of(Sharing sharing) const {
-  std::vector<Tensor> runs;
-  std::int64_t from = 0, at = 0;
-  const auto close = [&] {
-    if (at > from) runs.push_back(flat_gradients_.slice(0, from, at));
-  };
+std::vector<FlatRun> ParameterSet::runs() const {
+  std::vector<FlatRun> runs;
   for (const Parameter& p : parameters_) {
     if (!p.trained) continue;
-    const std::int64_t end = at + padded(p);
-    if (p.sharing != sharing) {
-      close();
-      from = end;
+    if (runs.empty() || runs.back().sharing != p.sharing) {
+      runs.push_back({p.sharing, p.flat_first, p.flat_first});
     }
-    at = end;
+    runs.back().end = p.flat_first + padded(p);
   }
-  close();
   return runs;
+}
+
+std::vector<Tensor> ParameterSet::gradients_of(Sharing sharing) const {
+  std::vector<Tensor> gradients;
+  for (const FlatRun& run : runs()) {
+    if (run.sharing == sharing) gradients.push_back(flat_gradients_.slice(0, run.from, run.end));
+  }
+  return gradients;
 }
 
 void ParameterSet::zero_gradients(Context& context) {

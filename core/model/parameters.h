@@ -33,7 +33,9 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   Init init = Init::Normal;
   Sharing sharing = Sharing::Stage;
-  std::int64_t first_element = 0;  ///< elements of the whole parameter before those held here
+  std::int64_t first_element = 0;   ///< elements of the whole parameter before those held here
+  std::int64_t whole_elements = 0;  ///< of the whole parameter; 0: all of them are held here
+  std::int64_t flat_first = 0;      ///< its place in the flat arrays of values and gradients
   bool trained = true;  ///< false: no gradient, no optimiser (the selection bias; always F32)
   bool decay = true;    ///< weight decay applies: matrices only
   /// `Yes`: the weight of a linear layer, which is E4M3 where the recipe says so. `Both`: products
@@ -54,6 +56,13 @@ struct Parameter {
     std::int64_t first = 0;  ///< its offset in the parameter, in elements
   };
   std::vector<Part> parts;
+};
+
+/// Parameters of one kind of sharing that lie side by side in the flat arrays of values and
+/// gradients: elements from..end.
+struct FlatRun {
+  Sharing sharing = Sharing::Stage;
+  std::int64_t from = 0, end = 0;
 };
 
 /// All parameters in declaration order, each array one contiguous buffer for the whole model.
@@ -98,7 +107,11 @@ class ParameterSet {
   const std::deque<Parameter>& all() const { return parameters_; }
   /// All gradients as one flat array, padding between parameters included (zeros).
   const Tensor& flat_gradients() const { return flat_gradients_; }
-  /// Those of one kind of sharing, as runs of flat_gradients() that are as long as they can be.
+  /// All weights that are trained as one flat array, laid out as the gradients are.
+  const Tensor& flat_values() const { return flat_values_; }
+  /// The flat arrays as runs of one kind of sharing that are as long as they can be.
+  std::vector<FlatRun> runs() const;
+  /// Those of one kind of sharing, as runs of flat_gradients().
   std::vector<Tensor> gradients_of(Sharing sharing) const;
   std::size_t value_bytes() const { return values_.bytes(); }
   std::size_t gradient_bytes() const { return gradients_.bytes(); }

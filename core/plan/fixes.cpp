@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/spec/batch_unit.h"
 #include "core/spec/spec_table.h"
 
 namespace tessera {
@@ -96,14 +97,17 @@ Settings model_fix(const RunSpec& spec, const std::string& key) {
 /// The largest micro-batch below the present one that every batch of the curriculum can be split
 /// into; nothing where that would be so small that training is slowed down.
 Settings smaller_micro_batch(const RunSpec& spec) {
-  const std::int64_t replicas = std::max<std::int64_t>(1, spec.parallel.data);
-  std::int64_t common = 0;
+  const PipelineShape shape = pipeline_shape(spec.parallel);
+  const std::int64_t data = std::max<std::int64_t>(1, spec.parallel.data);
+  const std::int64_t replicas = data * shape.micro_batch_multiple();
+  std::int64_t common = 0, most = spec.parallel.micro_batch_sequences;
   for (const CurriculumStage& stage : spec.curriculum) {
     if (stage.batch_sequences < 1 || stage.batch_sequences % replicas != 0) return {};
     common = std::gcd(common, stage.batch_sequences / replicas);
+    most = std::min(most, stage.batch_sequences / (data * shape.fewest_micro_batches()));
   }
-  if (common == 0) return {};
-  const std::int64_t micro = largest_divisor(common, spec.parallel.micro_batch_sequences);
+  if (common == 0 || most == 0) return {};
+  const std::int64_t micro = largest_divisor(common, most);
   if (micro == spec.parallel.micro_batch_sequences) return {};
   const bool slow = 4 * micro < spec.parallel.micro_batch_sequences && micro != common;
   if (slow) return {};
@@ -116,9 +120,11 @@ Settings batch_fix(const RunSpec& spec, std::size_t index, const std::string& ke
   if (keep != "parallel.micro_batch_sequences") {
     if (Settings settings = smaller_micro_batch(spec); !settings.empty()) return settings;
   }
-  const std::int64_t unit = spec.parallel.data * spec.parallel.micro_batch_sequences;
-  return {{fmt::format("curriculum[{}].batch_sequences", index),
-           text_of(nearest_multiple(spec.curriculum[index].batch_sequences, unit))}};
+  const BatchUnit unit = batch_unit(spec.parallel);
+  const std::int64_t batch =
+      nearest_multiple(spec.curriculum[index].batch_sequences, unit.multiple);
+  return {
+      {fmt::format("curriculum[{}].batch_sequences", index), text_of(std::max(batch, unit.least))}};
 }
 
 Settings stage_fix(const RunSpec& spec, const std::string& key, const std::string& keep) {
@@ -150,6 +156,7 @@ Settings stage_fix(const RunSpec& spec, const std::string& key, const std::strin
 
 Settings other_fix(const RunSpec& spec, const std::string& key) {
   if (key == "tokenizer.vocab_size") return {{key, text_of(spec.model.vocab_size)}};
+  if (key == "parallel.schedule") return {{key, "\"1f1b\""}};
   if (key.starts_with("parallel.")) return {{key, "1"}};
   if (key == "host.kind") return {{key, "\"local\""}};
   if (key == "tokenizer.byte_fallback") return {{key, "true"}};

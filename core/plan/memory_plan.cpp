@@ -7,8 +7,10 @@
 #include "core/base/error.h"
 #include "core/config/layout.h"
 #include "core/model/model.h"
-#include "core/schedule/schedule.h"
+#include "core/schedule/slots.h"
+#include "core/spec/batch_unit.h"
 #include "core/train/optimiser.h"
+#include "core/train/shards.h"
 #include "core/train/step_memory.h"
 
 namespace tessera {
@@ -134,7 +136,26 @@ Precision planned_precision(const RunSpec& spec, bool* fits) {
 namespace {
 StepMemory step_of(const Model& model, const RunSpec& spec, const CurriculumStage& stage) {
   return measure_step_memory(model, spec.parallel.micro_batch_sequences, stage.sequence_length,
-                             stage.balance_alpha > 0);
+                             stage.balance_alpha > 0,
+                             weight_gradients_of(pipeline_shape(spec.parallel)));
+}
+
+/// What a rank keeps of all micro-batches that its schedule has in flight. More of them than four
+/// for each rank change nothing: a schedule is then in its steady part.
+std::size_t kept_bytes(const Model& model, const StepMemory& step, const RunSpec& spec,
+                       const CurriculumStage& stage, std::int64_t place) {
+  const PipelineShape shape = pipeline_shape(spec.parallel);
+  const std::int64_t micro_batches =
+      stage.batch_sequences / (spec.parallel.data * spec.parallel.micro_batch_sequences);
+  const Schedule schedule =
+      make_schedule(shape, shape.allowed(std::min(micro_batches, 4 * shape.ranks)));
+  const auto bytes_of = [&](std::int32_t index) {
+    const std::vector<PipelineStage>& held = model.layout().stages;
+    const auto at = std::find_if(held.begin(), held.end(),
+                                 [&](const PipelineStage& s) { return s.index == index; });
+    return step.keep_bytes_of_parts.at(static_cast<std::size_t>(at - held.begin()));
+  };
+  return SlotPool(schedule.actions[static_cast<std::size_t>(place)], bytes_of).total_bytes();
 }
 
 /// The integers of a micro-batch, and the sums and loads of a step.
@@ -189,21 +210,25 @@ void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& st
 struct RankPlan {
   const RunSpec& spec;
   const ModelConfig& config;
-  const Model& model;          ///< what the rank holds
-  std::int64_t in_flight = 1;  ///< micro-batches that it keeps at once
+  const Model& model;      ///< what the rank holds
+  SharingRanks sharing;    ///< with whom
+  std::int64_t place = 0;  ///< in the pipeline
 };
 
 /// The stage of the curriculum that needs most, by the trainer's own step.
 MemoryPlan plan_rank(const RankPlan& rank) {
   const RunSpec& spec = rank.spec;
   const ParameterSet& set = rank.model.parameters();
+  const std::vector<Piece> updated =
+      spec.parallel.zero > 0 ? own_pieces(set, buckets_of(set, rank.sharing), rank.sharing)
+                             : all_pieces(set);
   const WeightBytes weights{set.value_bytes(), set.gradient_bytes(), set.operand_bytes(),
-                            set.state_bytes(), moment_bytes(set, spec.optimiser.moments)};
+                            set.state_bytes(), moment_bytes(updated, spec.optimiser.moments)};
   MemoryPlan plan;
   StepPart most;
   for (std::size_t i = 0; i < spec.curriculum.size(); ++i) {
     const StepMemory step = step_of(rank.model, spec, spec.curriculum[i]);
-    const StepPart part{step.keep_bytes * static_cast<std::size_t>(rank.in_flight),
+    const StepPart part{kept_bytes(rank.model, step, spec, spec.curriculum[i], rank.place),
                         step.scratch_bytes, batch_bytes(spec, spec.curriculum[i], rank.model)};
     if (i > 0 && part.keep + part.scratch <= most.keep + most.scratch) continue;
     most = part;
@@ -217,7 +242,8 @@ MemoryPlan plan_one_rank(const RunSpec& spec) {
   bool exact = true;
   const ModelConfig config = run_model(spec);
   const Model model = measured_model(config, planned_precision(spec, &exact), spec.host.device);
-  MemoryPlan plan = plan_rank({spec, config, model});
+  const Mesh mesh{.data = spec.parallel.data};
+  MemoryPlan plan = plan_rank({spec, config, model, sharing_ranks(mesh, {})});
   plan.exact = exact;
   return plan;
 }
@@ -227,7 +253,9 @@ Mesh planned_mesh(const RunSpec& spec) {
   const auto& p = spec.parallel;
   return {.pipeline = p.pipeline,
           .data = p.data % p.expert == 0 ? p.data : p.expert,
-          .expert = p.expert};
+          .expert = p.expert,
+          .schedule = p.schedule,
+          .stages_per_rank = p.stages_per_rank};
 }
 
 /// Several ranks: the one that needs most, by what its layout says that it holds.
@@ -236,27 +264,19 @@ MemoryPlan plan_ranks(const RunSpec& spec) {
   const ModelConfig config = run_model(spec);
   const Precision precision = planned_precision(spec);
   const Mesh mesh = planned_mesh(spec);
-  const auto stages = static_cast<std::int32_t>(mesh.pipeline);
-  const ScheduleTiming timing = play(one_forward_one_backward(stages, stages));
-  std::int64_t micro_batches = 1;
-  for (const CurriculumStage& stage : spec.curriculum) {
-    micro_batches =
-        std::max(micro_batches, stage.batch_sequences /
-                                    (spec.parallel.data * spec.parallel.micro_batch_sequences));
-  }
-  for (std::int32_t index = 0; index < stages; ++index) {
-    const Model model(config, precision, layout_of(config, mesh, index * mesh.data),
+  for (int place = 0; place < mesh.pipeline; ++place) {
+    const Model model(config, precision, layout_of(config, mesh, place * mesh.data),
                       /*for_training=*/true, spec.host.device, /*measuring=*/true);
-    const std::int64_t in_flight = timing.in_flight[static_cast<std::size_t>(index)];
-    MemoryPlan plan = plan_rank({spec, config, model, std::min(in_flight, micro_batches)});
-    plan.part = index;
+    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, place * mesh.data));
+    MemoryPlan plan = plan_rank({spec, config, model, sharing, place});
+    plan.part = place;
     if (plan.total_bytes > best.total_bytes) best = std::move(plan);
   }
   best.exact = false;
   best.notes.push_back(fmt::format(
-      "part {} of {} of the pipeline, which needs most; each part keeps as many micro-batches as "
-      "one-forward-one-backward has in flight; tokens are spread evenly over experts",
-      best.part + 1, spec.parallel.pipeline));
+      "rank {} of {} of the pipeline, which needs most; each rank keeps as many micro-batches as "
+      "the schedule {} has in flight; tokens are spread evenly over experts",
+      best.part + 1, spec.parallel.pipeline, name_of(spec.parallel.schedule)));
   return best;
 }
 }  // namespace

@@ -30,6 +30,7 @@ nlohmann::json speed_json(const SpeedPlan& s) {
                       {"flops_per_token", stage.flops_per_token},
                       {"tokens_per_second", stage.tokens_per_second},
                       {"step_seconds", stage.step_seconds},
+                      {"idle_share", stage.idle_share},
                       {"seconds", stage.seconds}});
   }
   return {{"basis", name_of(s.basis)},

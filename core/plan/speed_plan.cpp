@@ -6,6 +6,8 @@
 
 #include "core/base/error.h"
 #include "core/plan/memory_plan.h"
+#include "core/schedule/schedule.h"
+#include "core/spec/batch_unit.h"
 #include "core/spec/curriculum.h"
 
 namespace tessera {
@@ -34,7 +36,9 @@ namespace {
 struct Rate {
   SpeedBasis basis = SpeedBasis::None;
   std::string source;
-  double flops = 0;  ///< per second and rank
+  double flops = 0;  ///< per second: of one rank, in stage_plan() of all
+  /// Of runs with pipelines, so that waiting in them is counted already.
+  bool of_whole_runs = false;
 };
 
 DType operand_of(const RunSpec& spec) {
@@ -117,10 +121,10 @@ Rate published_rate(const RunSpec& spec) {
     // 1,543 tokens/s of a model with about 250 GFLOP per token (DeepSeek-V3 report, table 1: 180K
     // hours per trillion tokens on 2,048 GPUs).
     return {SpeedBasis::Published, "DeepSeek-V3's own run: 1,543 tokens/s per H800, 386 TFLOP/s",
-            1543.0 * 250e9};
+            1543.0 * 250e9, true};
   }
   return {SpeedBasis::Published,
-          "PyTorch, compiled, BF16, 3.7 B parameters on one H100: 260 TFLOP/s", 260e12};
+          "PyTorch, compiled, BF16, 3.7 B parameters on one H100: 260 TFLOP/s", 260e12, false};
 }
 
 Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t ranks) {
@@ -128,7 +132,7 @@ Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t rank
     const double per_token =
         training_flops_per_token(spec.model, spec.curriculum.front().sequence_length);
     return {SpeedBasis::Given, fmt::format("{:.0f} tokens/s given", options.tokens_per_second),
-            options.tokens_per_second * per_token / static_cast<double>(ranks)};
+            options.tokens_per_second * per_token / static_cast<double>(ranks), true};
   }
   for (const Rate& rate : {measured_rate(spec, options.measurements),
                            estimated_rate(spec, options.measurements), published_rate(spec)}) {
@@ -138,7 +142,7 @@ Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t rank
 }
 
 /// What is left of a stage from the step `from` on; its tokens count from there.
-StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int index, double flops,
+StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int index, const Rate& rate,
                      std::int64_t from) {
   const CurriculumStage& stage = spec.curriculum[static_cast<std::size_t>(index)];
   const std::int64_t first_step = std::max(curriculum.first_step(index), from);
@@ -153,14 +157,33 @@ StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int inde
   plan.sequence_length = stage.sequence_length;
   plan.batch_sequences = stage.batch_sequences;
   plan.flops_per_token = training_flops_per_token(spec.model, stage.sequence_length);
-  if (flops <= 0) return plan;
-  plan.tokens_per_second = flops / plan.flops_per_token;
+  const PipelineShape shape = pipeline_shape(spec.parallel);
+  if (shape.refusal().empty()) {
+    const std::int64_t each = spec.parallel.data * spec.parallel.micro_batch_sequences;
+    plan.idle_share = pipeline_idle_share(shape, stage.batch_sequences / each);
+  }
+  if (rate.flops <= 0) return plan;
+  plan.tokens_per_second = rate.flops / plan.flops_per_token;
+  if (!rate.of_whole_runs) plan.tokens_per_second *= 1 - plan.idle_share;
   plan.seconds = static_cast<double>(plan.tokens) / plan.tokens_per_second;
   plan.step_seconds =
       static_cast<double>(stage.batch_sequences * stage.sequence_length) / plan.tokens_per_second;
   return plan;
 }
 }  // namespace
+
+double pipeline_idle_share(const PipelineShape& shape, std::int64_t micro_batches) {
+  if (shape.ranks == 1) return 0;
+  // Idle time does not depend on the number of micro-batches once the pipeline is full.
+  const std::int64_t count = shape.allowed(micro_batches);
+  const std::int64_t played = shape.allowed(std::min(count, 4 * shape.ranks));
+  const ScheduleTiming timing = play(make_schedule(shape, played));
+  double idle = 0;
+  for (const double of_rank : timing.idle) idle += of_rank / static_cast<double>(shape.ranks);
+  const double busy =
+      (timing.total - idle) * static_cast<double>(count) / static_cast<double>(played);
+  return idle / (idle + busy);
+}
 
 SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   const Curriculum curriculum(spec);
@@ -175,10 +198,11 @@ SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   const std::int64_t from = options.first_step < curriculum.total_steps() ? options.first_step : 0;
   plan.steps = curriculum.total_steps() - from;
   plan.tokens = curriculum.total_tokens() - curriculum.at_step(from).tokens;
+  Rate of_all = rate;
+  of_all.flops *= static_cast<double>(plan.ranks);
   for (int i = 0; i < curriculum.stages(); ++i) {
     if (curriculum.first_step(i + 1) <= from) continue;
-    plan.stages.push_back(
-        stage_plan(spec, curriculum, i, rate.flops * static_cast<double>(plan.ranks), from));
+    plan.stages.push_back(stage_plan(spec, curriculum, i, of_all, from));
     plan.seconds += plan.stages.back().seconds;
   }
   plan.flops_per_token = plan.stages.front().flops_per_token;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config/pipeline.h"
 #include "core/plan/measurements.h"
 #include "core/spec/spec.h"
 
@@ -25,6 +26,8 @@ struct StagePlan {
   std::int64_t sequence_length = 0, batch_sequences = 0;
   double flops_per_token = 0;
   double tokens_per_second = 0, seconds = 0, step_seconds = 0;  ///< 0: not known
+  /// What ranks of a pipeline wait for each other, of a step; 0 where there is no pipeline.
+  double idle_share = 0;
 };
 
 struct SpeedPlan {
@@ -42,6 +45,11 @@ struct SpeedPlan {
   double cost = 0;          ///< device hours times the price
   double price_per_hour = 0;
 };
+
+/// What ranks of a pipeline wait for each other, of a step of so many micro-batches each: with a
+/// forward, a gradient of the input and one of the weights taking equally long, and messages no
+/// time.
+double pipeline_idle_share(const PipelineShape& shape, std::int64_t micro_batches);
 
 /// The formula of operations, in words.
 std::string operations_formula();

@@ -2,6 +2,7 @@
 // Plays a schedule: each rank does its next action as soon as what it needs is there.
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/schedule/schedule.h"
@@ -14,20 +15,17 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-std::string describe(const PipelineAction& action, std::int32_t rank) {
-  return fmt::format("rank {}: {} of micro-batch {} in stage {}", rank, name_of(action.kind),
-                     action.micro_batch, action.stage);
+std::string describe_on(std::int32_t rank, const PipelineAction& action) {
+  return fmt::format("rank {}: {}", rank, describe(action));
 }
 
 class Player {
  public:
   Player(const Schedule& schedule, const ActionCosts& costs)
-      : schedule_(schedule),
-        costs_(costs),
-        ranks_(static_cast<std::size_t>(schedule.ranks())),
-        cells_(static_cast<std::size_t>(schedule.stages) *
-               static_cast<std::size_t>(schedule.micro_batches)) {
-    schedule.rank_of_stages();
+      : schedule_(schedule), costs_(costs), ranks_(static_cast<std::size_t>(schedule.ranks())) {
+    expect_routes();
+    cells_.resize(static_cast<std::size_t>(schedule.stages()) *
+                  static_cast<std::size_t>(schedule.micro_batches));
   }
 
   ScheduleTiming play() {
@@ -40,9 +38,10 @@ class Player {
     expect_all_done();
     ScheduleTiming timing;
     for (const Rank& rank : ranks_) timing.total = std::max(timing.total, rank.now);
-    for (const Rank& rank : ranks_) {
+    for (Rank& rank : ranks_) {
       timing.idle.push_back(timing.total - rank.busy);
       timing.in_flight.push_back(rank.most);
+      timing.spans.push_back(std::move(rank.spans));
     }
     return timing;
   }
@@ -52,11 +51,26 @@ class Player {
     std::size_t next = 0;
     double now = 0, busy = 0;
     std::int32_t in_flight = 0, most = 0;
+    std::vector<ScheduleTiming::Span> spans;
   };
   /// When each part of the work on a micro-batch in a stage is done.
   struct Cell {
     double forward = kNever, input = kNever, weight = kNever;
   };
+  using Unit = std::span<const PipelineAction>;
+
+  void expect_routes() const {
+    require(!schedule_.routes.empty() && schedule_.micro_batches >= 1, "schedule",
+            "{} micro-batches on {} routes", schedule_.micro_batches, schedule_.routes.size());
+    for (const std::vector<std::int32_t>& route : schedule_.routes) {
+      require(route.size() == schedule_.routes.front().size(), "schedule",
+              "routes of {} and of {} stages", route.size(), schedule_.routes.front().size());
+      for (const std::int32_t rank : route) {
+        require(rank >= 0 && rank < schedule_.ranks(), "schedule",
+                "a stage lies on rank {}, but there are {}", rank, schedule_.ranks());
+      }
+    }
+  }
 
   Cell& cell(std::int32_t stage, std::int32_t micro_batch) {
     return cells_[static_cast<std::size_t>(stage) *
@@ -71,33 +85,63 @@ class Player {
       return action.stage == 0 ? 0 : cell(action.stage - 1, action.micro_batch).forward;
     }
     if (action.kind == Kind::WeightBackward) return own.input;
-    if (action.stage + 1 == schedule_.stages) return own.forward;
+    if (action.stage + 1 == schedule_.stages()) return own.forward;
     return std::max(own.forward, cell(action.stage + 1, action.micro_batch).input);
   }
 
+  [[noreturn]] static void refuse(std::int32_t rank, const PipelineAction& action,
+                                  const std::string& why) {
+    throw Error("schedule", describe_on(rank, action) + why);
+  }
+
   void expect_new(const PipelineAction& action, std::int32_t rank) {
-    require(action.micro_batch >= 0 && action.micro_batch < schedule_.micro_batches, "schedule",
-            "{}: there are {} micro-batches", describe(action, rank), schedule_.micro_batches);
+    if (action.micro_batch < 0 || action.micro_batch >= schedule_.micro_batches) {
+      refuse(rank, action, fmt::format(": there are {} micro-batches", schedule_.micro_batches));
+    }
+    if (action.stage < 0 || action.stage >= schedule_.stages()) {
+      refuse(rank, action, fmt::format(": there are {} stages", schedule_.stages()));
+    }
+    const std::int32_t holder = schedule_.rank_of(action.stage, action.micro_batch);
+    if (holder != rank) refuse(rank, action, fmt::format(" is for rank {}", holder));
     const Cell& own = cell(action.stage, action.micro_batch);
     const bool is_new = action.kind == Kind::Forward          ? own.forward == kNever
                         : action.kind == Kind::WeightBackward ? own.weight == kNever
                                                               : own.input == kNever;
-    require(is_new, "schedule", "{} is there twice", describe(action, rank));
+    if (!is_new) refuse(rank, action, " is there twice");
+  }
+
+  Unit next_unit(std::int32_t number) const {
+    const auto& actions = schedule_.actions[static_cast<std::size_t>(number)];
+    const std::size_t next = ranks_[static_cast<std::size_t>(number)].next;
+    if (next == actions.size()) return {};
+    const std::size_t size = unit_size(actions, next);
+    if (size == 2) {
+      const bool is_pair = actions[next].is_forward() && next + 1 < actions.size() &&
+                           !actions[next + 1].is_forward() && actions[next + 1].has_output();
+      if (!is_pair) refuse(number, actions[next], " is in a pair with no backward");
+    }
+    return Unit(actions).subspan(next, size);
   }
 
   bool step(std::int32_t number) {
-    Rank& rank = ranks_[static_cast<std::size_t>(number)];
-    const auto& actions = schedule_.actions[static_cast<std::size_t>(number)];
-    if (rank.next == actions.size()) return false;
-    const PipelineAction& action = actions[rank.next];
-    expect_new(action, number);
-    const double from = ready(action);
+    const Unit unit = next_unit(number);
+    if (unit.empty()) return false;
+    double from = 0;
+    for (const PipelineAction& action : unit) {
+      expect_new(action, number);
+      from = std::max(from, ready(action));
+    }
     if (from == kNever) return false;
-    const double cost = costs_.of(action.kind);
-    rank.now = std::max(rank.now, from) + cost;
+    const double cost = unit.size() == 2 ? costs_.of_pair() : costs_.of(unit[0].kind);
+    Rank& rank = ranks_[static_cast<std::size_t>(number)];
+    from = std::max(from, rank.now);
+    rank.now = from + cost;
     rank.busy += cost;
-    ++rank.next;
-    mark(rank, action);
+    rank.next += unit.size();
+    for (const PipelineAction& action : unit) {
+      rank.spans.push_back({from, rank.now});
+      mark(rank, action);
+    }
     return true;
   }
 
@@ -124,18 +168,27 @@ class Player {
 
   void expect_all_done() {
     for (std::int32_t number = 0; number < schedule_.ranks(); ++number) {
-      const Rank& rank = ranks_[static_cast<std::size_t>(number)];
-      const auto& actions = schedule_.actions[static_cast<std::size_t>(number)];
-      require(rank.next == actions.size(), "schedule", "{} waits for what never comes",
-              rank.next < actions.size() ? describe(actions[rank.next], number) : "");
+      const Unit left = next_unit(number);
+      if (!left.empty()) refuse(number, left[0], " waits for what never comes");
     }
-    for (std::int32_t stage = 0; stage < schedule_.stages; ++stage) {
+    const bool trains = has_backward();
+    for (std::int32_t stage = 0; stage < schedule_.stages(); ++stage) {
       for (std::int32_t i = 0; i < schedule_.micro_batches; ++i) {
         const Cell& own = cell(stage, i);
-        require(own.forward != kNever && own.input != kNever && own.weight != kNever, "schedule",
+        const bool is_back = own.input != kNever && own.weight != kNever;
+        require(own.forward != kNever && (is_back || !trains), "schedule",
                 "micro-batch {} is not carried through in stage {}", i, stage);
       }
     }
+  }
+
+  bool has_backward() const {
+    for (const auto& actions : schedule_.actions) {
+      for (const PipelineAction& action : actions) {
+        if (!action.is_forward()) return true;
+      }
+    }
+    return false;
   }
 
   const Schedule& schedule_;

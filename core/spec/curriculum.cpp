@@ -23,8 +23,8 @@ bool has_ramp(const CurriculumStage& stage) {
          stage.batch_ramp_from < stage.batch_sequences;
 }
 
-std::int64_t round_down(std::int64_t batch, std::int64_t multiple) {
-  return std::max(multiple, batch / multiple * multiple);
+std::int64_t round_down(std::int64_t batch, const BatchUnit& unit) {
+  return std::max(unit.least, batch / unit.multiple * unit.multiple);
 }
 
 /// The token of the stage from which the ramp gives at least `batch` sequences.
@@ -34,20 +34,19 @@ std::int64_t ramp_reaches(const CurriculumStage& s, std::int64_t batch) {
 }
 }  // namespace
 
-std::int64_t batch_at(const CurriculumStage& s, std::int64_t tokens, std::int64_t multiple) {
-  if (!has_ramp(s) || tokens >= s.batch_ramp_tokens) return round_down(s.batch_sequences, multiple);
+std::int64_t batch_at(const CurriculumStage& s, std::int64_t tokens, const BatchUnit& unit) {
+  if (!has_ramp(s) || tokens >= s.batch_ramp_tokens) return round_down(s.batch_sequences, unit);
   const Wide grown = Wide(s.batch_sequences - s.batch_ramp_from) * tokens / s.batch_ramp_tokens;
-  return round_down(s.batch_ramp_from + static_cast<std::int64_t>(grown), multiple);
+  return round_down(s.batch_ramp_from + static_cast<std::int64_t>(grown), unit);
 }
 
 Curriculum::Curriculum(const RunSpec& spec) : stages_(spec.curriculum) {
   require(!stages_.empty(), "curriculum", "has no stages");
-  const std::int64_t multiple =
-      std::max<std::int64_t>(1, spec.parallel.data * spec.parallel.micro_batch_sequences);
+  const BatchUnit unit = batch_unit(spec.parallel);
   for (int i = 0; i < stages(); ++i) {
     yarn_factors_.push_back(stages_[i].yarn_factor.value_or(spec.model.yarn.factor));
     first_steps_.push_back(total_steps_);
-    add_segments(i, multiple);
+    add_segments(i, unit);
     add_pieces(i);
   }
   first_steps_.push_back(total_steps_);
@@ -70,7 +69,7 @@ void Curriculum::add_segment(int stage, std::int64_t batch, std::int64_t steps) 
   total_tokens_ = static_cast<std::int64_t>(end);
 }
 
-void Curriculum::add_segments(int stage, std::int64_t multiple) {
+void Curriculum::add_segments(int stage, const BatchUnit& unit) {
   const CurriculumStage& s = stages_[stage];
   const auto where = fmt::format("curriculum[{}]", stage);
   require((s.tokens > 0) != (s.steps > 0), where.c_str(),
@@ -80,12 +79,13 @@ void Curriculum::add_segments(int stage, std::int64_t multiple) {
           s.batch_sequences);
   std::int64_t steps_done = 0, tokens_done = 0;
   while (s.steps > 0 ? steps_done < s.steps : tokens_done < s.tokens) {
-    const std::int64_t batch = batch_at(s, tokens_done, multiple);
+    const std::int64_t batch = batch_at(s, tokens_done, unit);
     const std::int64_t step_tokens = batch * s.sequence_length;
     std::int64_t steps =
         s.steps > 0 ? s.steps - steps_done : ceil_div(s.tokens - tokens_done, step_tokens);
     if (has_ramp(s) && tokens_done < s.batch_ramp_tokens) {
-      const std::int64_t next = std::min(ramp_reaches(s, batch + multiple), s.batch_ramp_tokens);
+      const std::int64_t next =
+          std::min(ramp_reaches(s, batch + unit.multiple), s.batch_ramp_tokens);
       steps = std::clamp<std::int64_t>(ceil_div(next - tokens_done, step_tokens), 1, steps);
     }
     add_segment(stage, batch, steps);

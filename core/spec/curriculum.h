@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/spec/batch_unit.h"
 #include "core/spec/spec.h"
 
 namespace tessera {
@@ -32,7 +33,7 @@ struct CurriculumStep {
 /// Rules:
 /// - A stage given in tokens ends with the first step that reaches them.
 /// - The batch of a step follows from the tokens of the stage before it: on the ramp a straight
-///   line, rounded down to a multiple of parallel.data * micro_batch_sequences, never below one.
+///   line, rounded down to what batch_unit() allows, never below its least.
 /// - A piece given in tokens ends with the first step that reaches them.
 /// - A piece of the learning rate is evaluated at the end of the step: the first of N warm-up steps
 ///   from 0 has to/N, the last has `to`; the last step of a cosine has its `to`. Past its pieces a
@@ -67,7 +68,7 @@ class Curriculum {
     std::int64_t first_step = 0, end_step = 0, first_token = 0, end_token = 0;
     std::int64_t last_step = 0;  ///< before its end where the stage is over sooner
   };
-  void add_segments(int stage, std::int64_t batch_multiple);
+  void add_segments(int stage, const BatchUnit& unit);
   void add_segment(int stage, std::int64_t batch, std::int64_t steps);
   void add_pieces(int stage);
   const Segment& segment_of(std::int64_t step) const;
@@ -92,7 +93,7 @@ Mixture stage_mixture(const RunSpec& spec, const CurriculumStage& stage);
 /// source's share of all tokens. Sources that no stage reads are left out.
 Mixture run_mixture(const RunSpec& spec);
 
-/// Sequences of a step that begins `tokens` into its stage, a multiple of `multiple`.
-std::int64_t batch_at(const CurriculumStage& stage, std::int64_t tokens, std::int64_t multiple);
+/// Sequences of a step that begins `tokens` into its stage.
+std::int64_t batch_at(const CurriculumStage& stage, std::int64_t tokens, const BatchUnit& unit);
 
 }  // namespace tessera

@@ -14,6 +14,7 @@
 
 #include "core/base/dtype.h"
 #include "core/config/model_config.h"
+#include "core/config/pipeline.h"
 #include "core/config/precision.h"
 #include "kernels/balance/bias_update.h"
 
@@ -126,6 +127,9 @@ struct RunSpec {
   struct Parallel {
     std::int64_t data = 1, pipeline = 1, expert = 1;
     std::int64_t micro_batch_sequences = 1;
+    std::int64_t zero = 1;  ///< 1: ranks that share weights share out their moments
+    PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
+    std::int64_t stages_per_rank = 2;  ///< read by PipelineSchedule::Interleaved alone
   } parallel;
 
   struct Checkpoint {

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/nearest_word.h"
+#include "core/spec/batch_unit.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec_internal.h"
 
@@ -189,6 +190,12 @@ class Checker {
       error(path + "batch_sequences",
             fmt::format("{} cannot be split into micro-batches", s.batch_sequences),
             fmt::format("a multiple of parallel.data * parallel.micro_batch_sequences, {}", unit));
+    } else if (const PipelineShape shape = pipeline_shape(spec_.parallel);
+               shape.refusal().empty() && !shape.refusal(s.batch_sequences / unit).empty()) {
+      const BatchUnit allowed = batch_unit(spec_.parallel);
+      error(path + "batch_sequences",
+            fmt::format("{} make {}", s.batch_sequences, shape.refusal(s.batch_sequences / unit)),
+            fmt::format("a multiple of {}, from {} on", allowed.multiple, allowed.least));
     }
     if ((s.batch_ramp_from > 0) != (s.batch_ramp_tokens > 0)) {
       const bool from = s.batch_ramp_from == 0;
@@ -254,7 +261,24 @@ class Checker {
     }
   }
 
+  void check_schedule() {
+    const PipelineShape shape = pipeline_shape(spec_.parallel);
+    const std::int64_t layers = spec_.model.num_hidden_layers;
+    if (const std::string refusal = shape.refusal(); !refusal.empty()) {
+      error("parallel.schedule", refusal);
+    } else if (shape.ranks <= layers && shape.stages() > layers) {
+      error(
+          "parallel.schedule",
+          fmt::format("{} on {} ranks cuts the model into {} parts, which is more than the layers",
+                      name_of(shape.schedule), shape.ranks, shape.stages()),
+          fmt::format("at most model.num_hidden_layers, {}", layers));
+    } else if (shape.ranks == 1 && shape.schedule != PipelineSchedule::OneForwardOneBackward) {
+      warn("parallel.schedule", "is not used: parallel.pipeline is 1");
+    }
+  }
+
   void check_parallel() {
+    check_schedule();
     const auto& p = spec_.parallel;
     const ModelConfig& m = spec_.model;
     const auto one_rank = [&](const char* key, std::int64_t ranks) {
@@ -266,8 +290,6 @@ class Checker {
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));
-    } else {
-      one_rank("parallel.pipeline", p.pipeline);
     }
     if (p.expert > 1 && (m.n_routed_experts == 0 || m.n_routed_experts % p.expert != 0)) {
       error("parallel.expert",

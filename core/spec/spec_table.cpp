@@ -556,6 +556,20 @@ const Schema& parallel_schema() {
           .in("sequences")
           .from(1)
           .about("micro-batch"),
+      key("zero", &T::zero, "1: replicas share out the moments of the optimiser; 0: each has all")
+          .to(1)
+          .about("zero"),
+      choice("schedule", &T::schedule, "order of forwards and backwards in a pipeline",
+             {{"1f1b", PipelineSchedule::OneForwardOneBackward},
+              {"interleaved", PipelineSchedule::Interleaved},
+              {"zb1p", PipelineSchedule::ZeroBubble},
+              {"dualpipe", PipelineSchedule::DualPipe},
+              {"dualpipev", PipelineSchedule::DualPipeV}})
+          .about("pipeline-schedule"),
+      key("stages_per_rank", &T::stages_per_rank,
+          "parts of the model on each rank of an interleaved pipeline")
+          .from(2)
+          .about("pipeline-schedule"),
   });
   return s;
 }

@@ -7,10 +7,19 @@
 namespace tessera {
 
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
-  const std::int64_t stages = spec.parallel.pipeline;
-  require(stages >= 1 && ranks.size() % stages == 0, "parallel.pipeline",
-          "{} stages do not divide {} ranks", stages, ranks.size());
-  return {.pipeline = stages, .data = ranks.size() / stages};
+  const std::int64_t pipeline = spec.parallel.pipeline;
+  if (pipeline < 1 || ranks.size() % pipeline != 0) {
+    throw Error("parallel.pipeline",
+                fmt::format("a pipeline of {} ranks does not divide {} ranks", pipeline,
+                            ranks.size()),
+                fmt::format("start a multiple of {} ranks, or set parallel.pipeline to a number "
+                            "that divides {}",
+                            pipeline, ranks.size()));
+  }
+  return {.pipeline = pipeline,
+          .data = ranks.size() / pipeline,
+          .schedule = spec.parallel.schedule,
+          .stages_per_rank = spec.parallel.stages_per_rank};
 }
 
 RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
@@ -20,10 +29,20 @@ RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
     ends_ = std::make_unique<SingleProcess>();
     return;
   }
+  const PipelineShape shape = mesh.shape();
   data_ = world.split(static_cast<int>(place_.pipeline), "data");
+  if (shape.routes().size() > 1) {
+    holders_ = world.split(static_cast<int>(shape.first_holder(place_.pipeline)), "holders");
+  }
   pipeline_ = world.split(static_cast<int>(place_.data), "pipeline");
+  // Where the first and the last stage lie on the same ranks, these are one group of data.
   const bool is_end = place_.pipeline == 0 || place_.pipeline + 1 == mesh.pipeline;
-  ends_ = pipeline_->split(is_end ? 1 : 0, "ends");
+  ends_ = pipeline_->split(shape.ends_meet() ? static_cast<int>(place_.pipeline) : is_end ? 1 : 0,
+                            "ends");
+}
+
+bool RankGroups::counts() const {
+  return mesh_.shape().first_holder(place_.pipeline) == place_.pipeline;
 }
 
 }  // namespace tessera

@@ -6,12 +6,13 @@
 
 #include "core/base/communicator.h"
 #include "core/config/layout.h"
+#include "core/model/parameters.h"
 #include "core/spec/spec.h"
 
 namespace tessera {
 
-/// The mesh of a run: stages of the pipeline as the spec has them, and as many ranks of data as the
-/// others make. Throws Error where the stages do not divide the ranks.
+/// The mesh of a run: the pipeline as the spec has it, and as many ranks of data as the others
+/// make. Throws Error where the pipeline does not divide the ranks.
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks);
 
 class RankGroups {
@@ -22,19 +23,29 @@ class RankGroups {
   const Mesh& mesh() const { return mesh_; }
   const MeshPlace& place() const { return place_; }
   Communicator& world() const { return world_; }
-  /// All that hold this rank's stage: they train on different sequences.
+  /// All with this rank's place in the pipeline: they train on different sequences.
   Communicator& data() const { return data_ ? *data_ : world_; }
-  /// One rank of each stage, in their order: those with this rank's sequences.
+  /// All that hold this rank's stages, and so sum their gradients: those of data(), and with
+  /// DualPipe those of the mirrored place.
+  Communicator& holders() const { return holders_ ? *holders_ : data(); }
+  /// Those that hold the same parameters of a kind, and sum their gradients.
+  Communicator& sharing(Sharing) const { return holders(); }
+  /// The places of the pipeline in their order: those with this rank's sequences.
   Communicator& pipeline() const { return *pipeline_; }
-  /// Those of the pipeline that hold the token table: its first and its last rank. On the others a
-  /// group that nobody asks for anything.
+  /// Those of the pipeline that hold the token table in unlike stages: its first and its last rank.
+  /// On the others, and where holders() sum all of the table, a group that has nothing to do.
   Communicator& ends() const { return *ends_; }
+  /// Whether this rank is the first of the pipeline that holds its stages: what is taken over the
+  /// whole model counts these here, and nowhere else.
+  bool counts() const;
+  /// The same for the token table.
+  bool counts_ends() const { return place_.pipeline == 0; }
 
  private:
   Communicator& world_;
   Mesh mesh_;
   MeshPlace place_;
-  std::unique_ptr<Communicator> data_, pipeline_, ends_;
+  std::unique_ptr<Communicator> data_, holders_, pipeline_, ends_;
 };
 
 }  // namespace tessera

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <exception>
+#include <numeric>
 #include <utility>
 
+#include "core/base/agreement.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/progress.h"
@@ -35,8 +37,10 @@ RunState RunLoop::train() {
   } catch (const Stopped&) {
     return stop_before_first_step();
   }
+  if (options_.timeline) trainer_->record_timeline(*options_.timeline);
   RunOrder order = next_order();
   while (carry_out(order)) order = next_order();
+  trainer_->finish_timeline();
   if (desk_) return desk_->end(order.action);
   return order.action == Action::Finish ? RunState::Finished : RunState::Stopped;
 }
@@ -68,7 +72,7 @@ bool RunLoop::carry_out(const RunOrder& order) {
       validate();
       return true;
     case Action::Sample:
-      if (desk_) write_samples();
+      write_samples();
       return true;
     case Action::Save:
     case Action::SaveAsked:
@@ -87,53 +91,20 @@ bool RunLoop::carry_out(const RunOrder& order) {
 
 // ---- Before the first step ----------------------------------------------------------------------
 
-namespace {
-/// How a piece of work ended on a rank: whole numbers, to be summed over ranks.
-struct Ending {
-  std::int64_t stopped = 0, failed = 0;
-  std::exception_ptr problem;
-
-  template <class Work>
-  void of(const Work& work) {
-    try {
-      work();
-    } catch (const Stopped&) {
-      stopped = 1;
-      problem = std::current_exception();
-    } catch (...) {
-      failed = 1;
-      problem = std::current_exception();
-    }
-  }
-  /// What the ranks together know: this rank's own problem first.
-  void tell(std::int64_t any_stopped, std::int64_t any_failed) const {
-    if (problem) std::rethrow_exception(problem);
-    if (any_failed > 0) throw Error("training", "another rank ended the run");
-    if (any_stopped > 0) throw Stopped("another rank");
-  }
-};
-}  // namespace
-
 /// What is made for all ranks is made by rank 0; the others find it there. What ends the work of
 /// rank 0 ends theirs.
 template <class Work>
 void RunLoop::first_rank_first(const Work& work) {
-  Ending ending;
-  if (ranks_.rank() == 0) ending.of(work);
-  std::int64_t all[] = {ending.stopped, ending.failed};
-  ranks_.broadcast(control_, Tensor(all, DType::I64, {2}), 0);
-  ending.tell(all[0], all[1]);
+  together([&] {
+    if (ranks_.rank() == 0) work();
+  });
   if (ranks_.rank() != 0) work();
 }
 
 /// Work of all ranks at once. What ends it on one ends it on all.
 template <class Work>
 void RunLoop::together(const Work& work) {
-  Ending ending;
-  ending.of(work);
-  std::int64_t all[] = {ending.stopped, ending.failed};
-  ranks_.all_reduce(control_, Tensor(all, DType::I64, {2}));
-  ending.tell(all[0], all[1]);
+  work_together(&ranks_, work);
 }
 
 void RunLoop::phase(const char* name) {
@@ -188,7 +159,9 @@ RunSpec RunLoop::spec_of_folder() const {
 void RunLoop::start() {
   if (desk_) desk_->log().state(RunState::Starting);
   if (desk_) advise();
-  const std::filesystem::path from = starting_checkpoint();
+  std::string found;
+  together([&] { found = desk_ ? starting_checkpoint().string() : ""; });
+  const std::filesystem::path from = text_of_rank(&ranks_, found, 0);
   // Weights to begin with are wanted at the beginning only, and may be gone by now.
   if (!from.empty()) spec_.checkpoint.start_from.clear();
   phase("model");
@@ -199,9 +172,9 @@ void RunLoop::start() {
                                   specials, ranks_, stop_flag());
     throw_if_stopped(stop_flag(), "model");
     if (desk_) tell_size();
-    if (!from.empty()) resume_from(from);
-    throw_if_stopped(stop_flag(), "model");
   });
+  if (!from.empty()) resume_from(from);
+  throw_if_any_stopped();
   if (desk_) desk_->begin(*trainer_, !from.empty());
 }
 
@@ -231,21 +204,35 @@ void RunLoop::advise() {
                                               name_of(spec_.precision.recipe), gpu.name, advice));
 }
 
-/// The newest of its own, else the one it was forked from; empty where it begins anew.
+/// What rank 0 begins with, and names to the others: the newest of its own, else the one it was
+/// forked from; empty where it begins anew.
 std::filesystem::path RunLoop::starting_checkpoint() const {
   if (const auto own = find_latest_checkpoint(folder_.path())) return own->path;
   if (const auto lineage = folder_.lineage()) return checkpoint_of(folder_, *lineage);
   return {};
 }
 
+void RunLoop::throw_if_any_stopped() {
+  together([this] { throw_if_stopped(stop_flag(), "model"); });
+}
+
+/// Each rank reads its share of the files to verify them, and then its part of the model.
+void RunLoop::restore(const std::filesystem::path& from, bool keep_data_position) {
+  const FileShare share{static_cast<std::size_t>(ranks_.rank()),
+                        static_cast<std::size_t>(ranks_.size())};
+  together([&] { require_whole(from, Verify::Hashes, stop_flag(), share); });
+  together([&] {
+    const Checkpoint checkpoint(from, Verify::Sizes, stop_flag());
+    trainer_->restore(checkpoint, keep_data_position, stop_flag());
+    if (!desk_ || keep_data_position || !checkpoint.state().contains("spikes")) return;
+    desk_->spikes().restore(checkpoint.state().at("spikes"));
+  });
+}
+
 void RunLoop::resume_from(const std::filesystem::path& from) {
   phase("checkpoint");
-  const Checkpoint checkpoint(from, Verify::Hashes, stop_flag());
-  trainer_->restore(checkpoint, /*keep_data_position=*/false, stop_flag());
+  restore(from, /*keep_data_position=*/false);
   if (!desk_) return;
-  if (checkpoint.state().contains("spikes")) {
-    desk_->spikes().restore(checkpoint.state().at("spikes"));
-  }
   desk_->log().emit(
       ResumeEvent{trainer_->next_step() - 1, trainer_->tokens(), desk_->inside_folder(from)});
 }
@@ -348,21 +335,38 @@ void RunLoop::validate() {
   desk_->log().emit(event);
 }
 
+/// By the ranks that hold the stages of the model, and where experts are spread by all of them:
+/// each answers every token, so that a stop has to be theirs together.
 void RunLoop::write_samples() {
+  const RankGroups& groups = trainer_->groups();
+  const bool all = groups.mesh().expert > 1;
+  if (!all && groups.place().data > 0) return;
+  Communicator& who = all ? groups.world() : groups.pipeline();
   const Model& model = trainer_->model();
-  Engine engine(model, {.cache_tokens = model.config().max_position_embeddings});
+  EngineOptions engine_options{.cache_tokens = model.config().max_position_embeddings};
+  if (groups.mesh().pipeline > 1) {
+    engine_options.pipeline = &groups.pipeline();
+    engine_options.route.resize(static_cast<std::size_t>(groups.mesh().pipeline));
+    std::iota(engine_options.route.begin(), engine_options.route.end(), 0);
+  }
+  Engine engine(model, engine_options);
   GenerateOptions options;
   options.sampling.temperature = spec_.samples.temperature;
   options.sampling.seed = static_cast<std::uint64_t>(spec_.run.seed);
   options.sampling.vocabulary = data_.tokenizer->vocab_size();
   options.max_tokens = spec_.samples.tokens;
   options.stop = trainer_->ends();
+  const auto goes_on = [&](const Choice&) {
+    std::int64_t on = is_set(stop_flag()) ? 0 : 1;
+    who.broadcast(control_, Tensor(&on, DType::I64, {1}), 0);
+    return on != 0;
+  };
   for (const std::string& prompt : spec_.samples.prompts) {
     CachedSequence sequence = engine.open();
-    const auto goes_on = [this](const Choice&) { return !desk_->stop_flag(); };
     const Generated text =
         generate(engine, sequence, encode_prompt(*data_.tokenizer, prompt), options, goes_on);
     if (text.reason == StopReason::Cancelled) return;
+    if (!desk_) continue;
     desk_->log().emit(
         SampleEvent{trainer_->next_step() - 1, prompt, data_.tokenizer->decode(text.tokens)});
   }
@@ -370,32 +374,36 @@ void RunLoop::write_samples() {
 
 /// Weights that are not finite are never saved: the run then goes back to its newest checkpoint.
 void RunLoop::save(bool asked) {
-  if (!desk_) return;  // every rank holds the same weights, and rank 0 writes them
   CheckpointContents contents = trainer_->contents();
-  if (const std::string spoilt = first_not_finite(contents); !spoilt.empty()) {
-    return desk_->found_spoilt(*trainer_, spoilt);
+  share_out(contents, ranks_);
+  for (const std::string& spoilt : gather_texts(&ranks_, first_not_finite(contents))) {
+    if (spoilt.empty()) continue;
+    if (desk_) desk_->found_spoilt(*trainer_, spoilt);
+    return;
   }
-  contents.state["spikes"] = desk_->spikes().state();
+  if (desk_) contents.state["spikes"] = desk_->spikes().state();
   try {
     write_checkpoint(contents, asked);
   } catch (const Stopped&) {
-    desk_->stopped_unsaved();
+    if (desk_) desk_->stopped_unsaved();
   }
 }
 
 void RunLoop::write_checkpoint(const CheckpointContents& contents, bool asked) {
-  desk_->log().state(RunState::Saving);
+  if (desk_) desk_->log().state(RunState::Saving);
   const auto start = std::chrono::steady_clock::now();
   SaveOptions options{.keep_last = static_cast<int>(spec_.checkpoint.keep)};
-  if (!asked) options.between = [this] { desk_->look_while_saving(*trainer_); };
-  const std::filesystem::path path = save_checkpoint(folder_.path(), contents, options);
-  desk_->saved(*trainer_, path, checkpoint_bytes(contents, options),
+  if (!asked && desk_) options.between = [this] { desk_->look_while_saving(*trainer_); };
+  const SavedCheckpoint saved = save_checkpoint(folder_.path(), contents, options, &ranks_);
+  if (!desk_) return;
+  desk_->saved(*trainer_, saved.path, saved.bytes,
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
 void RunLoop::roll_back(std::int64_t step) {
   try {
-    together([&] { restore_checkpoint_of(step); });
+    restore(checkpoint_of_step(step), /*keep_data_position=*/true);
+    trainer_->skip_data(spec_.stability.skip_steps);
   } catch (const Stopped&) {
     if (desk_) desk_->stopped_unsaved();
     return;
@@ -403,14 +411,16 @@ void RunLoop::roll_back(std::int64_t step) {
   if (desk_) desk_->rolled_back(*trainer_);
 }
 
-void RunLoop::restore_checkpoint_of(std::int64_t step) {
-  for (const CheckpointInfo& info : list_checkpoints(folder_.path())) {
-    if (info.step != step || !info.damage.empty()) continue;
-    const Checkpoint good(info.path, Verify::Hashes, stop_flag());
-    trainer_->restore(good, /*keep_data_position=*/true, stop_flag());
-    trainer_->skip_data(spec_.stability.skip_steps);
-    return;
+/// The whole one of that step, which rank 0 looks for and names to the others.
+std::filesystem::path RunLoop::checkpoint_of_step(std::int64_t step) {
+  std::string found;
+  if (desk_) {
+    for (const CheckpointInfo& info : list_checkpoints(folder_.path())) {
+      if (info.step == step && info.damage.empty()) found = info.path.string();
+    }
   }
+  found = text_of_rank(&ranks_, found, 0);
+  if (!found.empty()) return found;
   throw Error("training", fmt::format("the checkpoint of step {} is gone", step),
               "do not remove checkpoints of a run while it trains");
 }

@@ -41,7 +41,9 @@ class RunLoop {
   void save(bool asked);
   void write_checkpoint(const CheckpointContents& contents, bool asked);
   void roll_back(std::int64_t step);
-  void restore_checkpoint_of(std::int64_t step);
+  void restore(const std::filesystem::path& checkpoint, bool keep_data_position);
+  std::filesystem::path checkpoint_of_step(std::int64_t step);
+  void throw_if_any_stopped();
   void report_step(const StepReport& report);
   void report_experts(const StepReport& report, std::vector<float> biases);
 

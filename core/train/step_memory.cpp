@@ -7,8 +7,30 @@
 
 namespace tessera {
 
+namespace {
+StepMemory most_of(StepMemory a, const StepMemory& b) {
+  a.keep_bytes = std::max(a.keep_bytes, b.keep_bytes);
+  a.scratch_bytes = std::max(a.scratch_bytes, b.scratch_bytes);
+  for (std::size_t i = 0; i < a.keep_bytes_of_parts.size(); ++i) {
+    a.keep_bytes_of_parts[i] = std::max(a.keep_bytes_of_parts[i], b.keep_bytes_of_parts[i]);
+  }
+  return a;
+}
+}  // namespace
+
+WeightGradients weight_gradients_of(const PipelineShape& shape) {
+  if (!shape.splits_backward()) return WeightGradients::AtOnce;
+  return shape.schedule == PipelineSchedule::ZeroBubble ? WeightGradients::Later
+                                                        : WeightGradients::Either;
+}
+
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
                                bool with_balance_loss, WeightGradients weights) {
+  if (weights == WeightGradients::Either) {
+    return most_of(
+        measure_step_memory(model, sequences, length, with_balance_loss, WeightGradients::AtOnce),
+        measure_step_memory(model, sequences, length, with_balance_loss, WeightGradients::Later));
+  }
   const MicrobatchBuffer buffer = MicrobatchBuffer::shapes(
       sequences, length, static_cast<int>(model.config().num_nextn_predict_layers), model.device());
   const Microbatch& batch = buffer.batch();
@@ -39,6 +61,7 @@ StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::
     part.backward(pass, batch, rotary, objective, stash, balance_losses,
                   part.stage().is_last ? stash.head.dx : message());
     later.run(context);
+    most.keep_bytes_of_parts.push_back(keep.peak_bytes());
     most.keep_bytes = std::max(most.keep_bytes, keep.peak_bytes());
     most.scratch_bytes = std::max(most.scratch_bytes, scratch.peak_bytes());
   }

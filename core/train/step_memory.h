@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/model/model.h"
 
@@ -11,16 +12,19 @@ namespace tessera {
 
 struct StepMemory {
   /// What a micro-batch keeps from its forward to the end of its backward, logits and targets
-  /// included: the part of the model that this rank holds.
+  /// included: the most of those parts of the model that this rank holds.
   std::size_t keep_bytes = 0;
-  std::size_t scratch_bytes = 0;  ///< temporaries, at their most
+  std::vector<std::size_t> keep_bytes_of_parts;  ///< the same of each part, in their order
+  std::size_t scratch_bytes = 0;                 ///< temporaries, at their most
 };
 
 /// When the gradients of weights are made.
 enum class WeightGradients : std::uint8_t {
   AtOnce,  ///< with those of inputs
   Later,   ///< in an action of their own, which keeps what they are made of
+  Either,  ///< the one for some micro-batches, the other for the rest
 };
+WeightGradients weight_gradients_of(const PipelineShape& shape);
 
 /// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients. Exact:
 /// the same code asks for the same memory in every step.

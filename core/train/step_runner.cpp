@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/progress.h"
 #include "kernels/balance/balance.h"
+#include "kernels/convert/convert.h"
 #include "kernels/reduce/reduce.h"
 
 namespace tessera {
@@ -21,51 +22,81 @@ TokenColumns joined_rows(const StepRows& rows, std::int64_t first, std::int64_t 
   return columns;
 }
 
-StepRunner::StepRunner(Model& model, Communicator& pipeline) : model_(model), pipeline_(pipeline) {
-  require(model.parts().size() == 1, "trainer", "this rank holds {} stages of the pipeline, not 1",
-          model.parts().size());
+std::int32_t StepInput::micro_batches() const {
+  return static_cast<std::int32_t>((std::ssize(rows) + micro_batch_sequences - 1) /
+                                   micro_batch_sequences);
 }
 
-void StepRunner::reserve(const StepMemory& memory, std::int64_t slots) {
+StepRunner::StepRunner(Model& model, Communicator& pipeline, const PipelineShape& shape,
+                       Sends sends)
+    : model_(model), pipeline_(pipeline), shape_(shape), sends_(sends) {
+  require(pipeline.size() == shape.ranks, "trainer", "{} ranks are to do the work of {}",
+          pipeline.size(), shape.ranks);
+}
+
+void StepRunner::reserve(const StepMemory& memory, std::int64_t micro_batches) {
   recordings_.clear();
   slots_.clear();
-  for (std::int64_t i = 0; i < slots; ++i) {
-    // A few spare bytes: a mapping cannot be empty.
-    slots_.emplace_back(Arena(memory.keep_bytes + 4096, model_.device()));
-  }
+  message_memory_.clear();
+  memory_ = memory;
+  const Schedule schedule = make_schedule(shape_, shape_.allowed(micro_batches));
+  pool_ =
+      SlotPool(schedule.actions[static_cast<std::size_t>(pipeline_.rank())],
+               [&](std::int32_t stage) { return memory_.keep_bytes_of_parts[part_index(stage)]; });
 }
 
 // ---- Slots --------------------------------------------------------------------------------------
 
-StepRunner::Slot& StepRunner::take_slot(std::int32_t micro_batch, const StepInput& input) {
-  const auto free = std::find_if(slots_.begin(), slots_.end(),
-                                 [](const Slot& slot) { return slot.micro_batch < 0; });
-  require(free != slots_.end(), "trainer", "there are only {} slots for micro-batches",
-          slots_.size());
-  free->micro_batch = micro_batch;
+std::size_t StepRunner::part_index(std::int32_t stage) const {
+  const std::deque<ModelPart>& parts = model_.parts();
+  const auto at = std::find_if(parts.begin(), parts.end(),
+                               [&](const ModelPart& part) { return part.stage().index == stage; });
+  require(at != parts.end(), "trainer", "this rank does not hold stage {}", stage);
+  return static_cast<std::size_t>(at - parts.begin());
+}
+
+StepRunner::Slot& StepRunner::take_slot(std::int32_t stage, std::int32_t micro_batch,
+                                        const StepInput& input) {
+  const std::size_t index = pool_.take(stage);
+  while (slots_.size() <= index) slots_.emplace_back(Arena::measuring(model_.device()));
+  Slot& slot = slots_[index];
+  if (!slot.is_made) {
+    // A few spare bytes: a mapping cannot be empty.
+    slot.keep = Arena(pool_.bytes(index) + 4096, model_.device());
+    slot.is_made = true;
+  }
+  slot.keep.reset();
+  slot.stash = {};
+  slot.stage = stage;
+  slot.micro_batch = micro_batch;
   const TokenColumns columns = joined_rows(input.rows, micro_batch * input.micro_batch_sequences,
                                            input.micro_batch_sequences);
-  free->micro.emplace(columns, model_.device(), std::move(free->columns));
-  return *free;
+  slot.micro.emplace(columns, model_.device(), std::move(slot.columns));
+  return slot;
 }
 
-StepRunner::Slot& StepRunner::slot_of(std::int32_t micro_batch) {
+StepRunner::Slot& StepRunner::slot_of(const PipelineAction& action) {
   for (Slot& slot : slots_) {
-    if (slot.micro_batch == micro_batch) return slot;
+    if (slot.stage == action.stage && slot.micro_batch == action.micro_batch) return slot;
   }
-  throw Error("trainer", fmt::format("micro-batch {} has not been forward", micro_batch));
+  throw Error("trainer", fmt::format("{} has no forward before it", describe(action)));
 }
 
+/// NOTE: what is in it stays there until another micro-batch takes the slot: it may be on its way.
 void StepRunner::release(Slot& slot) {
   if (slot.micro) slot.columns = slot.micro->take_memory();
   slot.micro.reset();
-  slot.keep.reset();
-  slot.stash = {};
-  slot.micro_batch = -1;
+  slot.stage = slot.micro_batch = -1;
+  const auto at = std::find_if(slots_.begin(), slots_.end(),
+                               [&](const Slot& other) { return &other == &slot; });
+  pool_.release(static_cast<std::size_t>(at - slots_.begin()));
 }
 
 void StepRunner::release_all() {
   for (Slot& slot : slots_) release(slot);
+  pool_.release_all();
+  for (Message& message : inbox_) message_memory_.push_back(std::move(message.memory));
+  inbox_.clear();
 }
 
 Pass StepRunner::pass_of(Context& context, Slot& slot, const StepInput& input) const {
@@ -74,30 +105,93 @@ Pass StepRunner::pass_of(Context& context, Slot& slot, const StepInput& input) c
   return pass;
 }
 
-// ---- Actions ------------------------------------------------------------------------------------
+// ---- Messages -----------------------------------------------------------------------------------
 
-bool StepRunner::run(Context& context, const Schedule& schedule, const StepInput& input,
-                     const StepSums& sums) {
-  const auto rank = static_cast<std::size_t>(pipeline_.rank());
-  if (!is_alone()) {
-    for (const PipelineAction& action : schedule.actions.at(rank)) {
-      carry_out(context, action, input, sums);
+bool StepRunner::Message::is_of(bool forward, std::int32_t stage, std::int32_t micro_batch) const {
+  return made_by.is_forward() == forward && made_by.stage == stage &&
+         made_by.micro_batch == micro_batch;
+}
+
+/// Room in the inbox for the output of `made_by`.
+StepRunner::Message& StepRunner::new_message(const PipelineAction& made_by,
+                                             const StepInput& input) {
+  std::int64_t tokens = 0;
+  const std::int64_t first = made_by.micro_batch * input.micro_batch_sequences;
+  const std::int64_t end = std::min(first + input.micro_batch_sequences, std::ssize(input.rows));
+  for (std::int64_t row = first; row < end; ++row) {
+    tokens += std::ssize(input.rows[static_cast<std::size_t>(row)].tokens);
+  }
+  const DType type = model_.precision().inner();
+  const std::int64_t hidden = model_.config().hidden_size;
+  const std::size_t bytes = static_cast<std::size_t>(tokens * hidden) * size_of(type);
+  Message& message = inbox_.emplace_back();
+  message.made_by = made_by;
+  if (!message_memory_.empty()) {
+    message.memory = std::move(message_memory_.back());
+    message_memory_.pop_back();
+  }
+  if (message.memory.bytes() < bytes) message.memory = Buffer(bytes, model_.device());
+  message.x = message.memory.view(type, {tokens, hidden});
+  return message;
+}
+
+const Tensor& StepRunner::output_of(const PipelineAction& action) const {
+  const Message& output = action.is_forward() ? forward_output_ : backward_output_;
+  require(output.is_of(action.is_forward(), action.stage, action.micro_batch), "trainer",
+          "the output of the {} is not there any more", describe(action));
+  return output.x;
+}
+
+/// The message of the stage `from_stage` for the slot's micro-batch, in the slot's own memory.
+Tensor StepRunner::take_message(Context& context, Slot& slot, bool forward,
+                                std::int32_t from_stage) {
+  const auto at = std::find_if(inbox_.begin(), inbox_.end(), [&](const Message& message) {
+    return message.is_of(forward, from_stage, slot.micro_batch);
+  });
+  require(at != inbox_.end(), "trainer", "nothing came from stage {} for micro-batch {}",
+          from_stage, slot.micro_batch);
+  const Tensor x = slot.keep.take(at->x.dtype(), {at->x.size(0), at->x.size(1)});
+  kernels::convert(context, at->x, x);
+  message_memory_.push_back(std::move(at->memory));
+  inbox_.erase(at);
+  return x;
+}
+
+// ---- Steps --------------------------------------------------------------------------------------
+
+const Program& StepRunner::program_of(std::optional<Plan>& plan, const Schedule& schedule) const {
+  if (!plan || plan->micro_batches != schedule.micro_batches) {
+    std::vector<Program> programs = programs_of(schedule, sends_);
+    plan = Plan{schedule.micro_batches,
+                std::move(programs[static_cast<std::size_t>(pipeline_.rank())])};
+  }
+  return plan->program;
+}
+
+bool StepRunner::run(Context& context, const StepInput& input, const StepSums& sums) {
+  const Purpose purpose{.input = input, .sums = &sums, .total = {}};
+  const std::int32_t count = input.micro_batches();
+  release_all();
+  if (is_alone()) {
+    for (std::int32_t i = 0; i < count; ++i) {
+      if (!run_micro_batch(context, i, purpose)) return false;
     }
-    return !input.any_rank(false);
+    return true;
   }
-  for (std::int32_t i = 0; i < schedule.micro_batches; ++i) {
-    if (!run_micro_batch(context, i, input, sums)) return false;
+  for (const ProgramStep& step : program_of(step_plan_, make_schedule(shape_, count))) {
+    carry_out(context, step, purpose);
   }
-  return true;
+  return !input.any_rank(false);
 }
 
 /// Forward and at once backward, as one CUDA graph where it can be.
-bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch, const StepInput& input,
-                                 const StepSums& sums) {
+bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch,
+                                 const Purpose& purpose) {
+  const StepInput& input = purpose.input;
   bool given_up = false;
   try {
     if (input.before) input.before(micro_batch);
-    Slot& slot = take_slot(micro_batch, input);
+    Slot& slot = take_slot(0, micro_batch, input);
     const Microbatch& batch = slot.micro->batch();
     const Sequences& sequences = batch.sequences;
     const ParameterSet& parameters = model_.parameters();
@@ -109,13 +203,17 @@ bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch, con
                                   input.objective,
                                   bool(batch.weights),
                                   first};
-    recordings_.run(context, key, [&] {
+    const auto work = [&] {
       parameters.mark_gradients(first);
       slot.keep.reset();
       slot.stash = {};
-      forward(context, slot, input, sums);
-      backward(context, slot, input, sums, /*weights_later=*/false);
-    });
+      forward_and_backward(context, slot, purpose);
+    };
+    if (input.timeline) {
+      work();
+    } else {
+      recordings_.run(context, key, work);
+    }
     parameters.mark_gradients(false);
   } catch (const Stopped&) {
     given_up = true;
@@ -124,69 +222,125 @@ bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch, con
   return !input.any_rank(given_up);
 }
 
-void StepRunner::carry_out(Context& context, const PipelineAction& action, const StepInput& input,
-                           const StepSums& sums) {
+void StepRunner::forward_and_backward(Context& context, Slot& slot, const Purpose& purpose) {
+  const auto span = [&](const char* what) {
+    return Timeline::Span{.what = what, .stage = slot.stage, .micro_batch = slot.micro_batch};
+  };
+  {
+    const Timeline::Scope scope(purpose.input.timeline, context, span("forward"));
+    forward(context, slot, purpose);
+  }
+  const Timeline::Scope scope(purpose.input.timeline, context, span("backward"));
+  backward(context, slot, purpose, /*weights_later=*/false);
+}
+
+namespace {
+const char* name_of(const ProgramStep& step) {
+  switch (step.kind) {
+    case ProgramStep::Kind::Work:
+      return name_of(step.action.kind);
+    case ProgramStep::Kind::Send:
+      return "send";
+    case ProgramStep::Kind::Receive:
+      return "receive";
+    case ProgramStep::Kind::Keep:
+      break;
+  }
+  return "keep";
+}
+}  // namespace
+
+void StepRunner::carry_out(Context& context, const ProgramStep& step, const Purpose& purpose) {
+  const Timeline::Scope scope(
+      purpose.input.timeline, context,
+      {.what = name_of(step), .stage = step.action.stage, .micro_batch = step.action.micro_batch});
+  switch (step.kind) {
+    case ProgramStep::Kind::Work:
+      return work(context, step.action, purpose);
+    case ProgramStep::Kind::Send:
+      return pipeline_.send(context, output_of(step.action), step.peer);
+    case ProgramStep::Kind::Receive:
+      return pipeline_.receive(context, new_message(step.action, purpose.input).x, step.peer);
+    case ProgramStep::Kind::Keep:
+      return kernels::convert(context, output_of(step.action),
+                              new_message(step.action, purpose.input).x);
+  }
+}
+
+void StepRunner::work(Context& context, const PipelineAction& action, const Purpose& purpose) {
   switch (action.kind) {
-    case Kind::Forward:
-      return forward(context, take_slot(action.micro_batch, input), input, sums);
+    case Kind::Forward: {
+      Slot& slot = take_slot(action.stage, action.micro_batch, purpose.input);
+      forward(context, slot, purpose);
+      if (!purpose.sums) release(slot);
+      return;
+    }
     case Kind::Backward: {
-      Slot& slot = slot_of(action.micro_batch);
-      backward(context, slot, input, sums, /*weights_later=*/false);
+      Slot& slot = slot_of(action);
+      backward(context, slot, purpose, /*weights_later=*/false);
       return release(slot);
     }
     case Kind::InputBackward:
-      return backward(context, slot_of(action.micro_batch), input, sums, /*weights_later=*/true);
+      return backward(context, slot_of(action), purpose, /*weights_later=*/true);
     case Kind::WeightBackward: {
-      Slot& slot = slot_of(action.micro_batch);
+      Slot& slot = slot_of(action);
       finish_weights(context, slot);
       return release(slot);
     }
   }
 }
 
-Tensor StepRunner::receive(Context& context, Slot& slot, int from) {
-  const std::int64_t tokens = slot.micro->batch().sequences.count();
-  const Tensor x =
-      slot.keep.take(model_.precision().inner(), {tokens, model_.config().hidden_size});
-  pipeline_.receive(context, x, from);
-  return x;
-}
-
-void StepRunner::forward(Context& context, Slot& slot, const StepInput& input,
-                         const StepSums& sums) {
+void StepRunner::forward(Context& context, Slot& slot, const Purpose& purpose) {
+  const ModelPart& part = part_of(slot);
   const Microbatch& batch = slot.micro->batch();
   const Rotary rotary = model_.rotary(batch.sequences);
-  Pass pass = pass_of(context, slot, input);
+  Pass pass = pass_of(context, slot, purpose.input);
   const Tensor x =
-      part().stage().is_first ? Tensor() : receive(context, slot, pipeline_.rank() - 1);
-  part().forward(pass, batch.sequences, rotary, x, slot.stash);
-  if (!part().stage().is_last) {
-    return pipeline_.send(context, slot.stash.hidden, pipeline_.rank() + 1);
-  }
-  const CrossEntropy term(batch.targets, batch.weights, input.objective.loss_scale);
-  part().losses(pass, batch, rotary, term, input.objective, slot.stash);
-  kernels::sum(context, slot.stash.head.losses, sums.losses.slice(0, 0, 1));
+      part.stage().is_first ? Tensor() : take_message(context, slot, true, slot.stage - 1);
+  part.forward(pass, batch.sequences, rotary, x, slot.stash);
+  if (part.stage().is_last) return losses(context, slot, purpose);
+  forward_output_ = {{Kind::Forward, slot.stage, slot.micro_batch}, slot.stash.hidden, {}};
+}
+
+void StepRunner::losses(Context& context, Slot& slot, const Purpose& purpose) {
+  const Objective& objective = purpose.input.objective;
+  Microbatch batch = slot.micro->batch();
+  if (!purpose.sums) batch.mtp_tokens = Tensor();  // a validation is of the next token alone
+  const CrossEntropy term(batch.targets, batch.weights, objective.loss_scale);
+  Pass pass = pass_of(context, slot, purpose.input);
+  part_of(slot).losses(pass, batch, model_.rotary(batch.sequences), term, objective, slot.stash);
+  if (!purpose.sums) return kernels::sum(context, slot.stash.head.losses, purpose.total);
+  kernels::sum(context, slot.stash.head.losses, purpose.sums->losses.slice(0, 0, 1));
   if (slot.stash.mtp.head.losses) {
-    kernels::sum(context, slot.stash.mtp.head.losses, sums.losses.slice(0, 1, 2));
+    kernels::sum(context, slot.stash.mtp.head.losses, purpose.sums->losses.slice(0, 1, 2));
   }
 }
 
-void StepRunner::backward(Context& context, Slot& slot, const StepInput& input,
-                          const StepSums& sums, bool weights_later) {
+void StepRunner::backward(Context& context, Slot& slot, const Purpose& purpose,
+                          bool weights_later) {
+  const ModelPart& part = part_of(slot);
+  const StepSums& sums = *purpose.sums;
+  const Objective& objective = purpose.input.objective;
   const Microbatch& batch = slot.micro->batch();
-  Pass pass = pass_of(context, slot, input);
+  Pass pass = pass_of(context, slot, purpose.input);
   if (weights_later) pass.later = &slot.weights;
-  const Tensor dx =
-      part().stage().is_last ? slot.stash.head.dx : receive(context, slot, pipeline_.rank() + 1);
-  part().backward(pass, batch, model_.rotary(batch.sequences), input.objective, slot.stash,
-                  sums.balance_losses, dx);
-  if (!part().stage().is_first) pipeline_.send(context, dx, pipeline_.rank() - 1);
-  if (input.objective.balance_alpha > 0 && sums.balance_losses.numel() > 0) {
-    kernels::sum(context, sums.balance_losses, sums.losses.slice(0, 2, 3));
+  const Tensor dx = part.stage().is_last ? slot.stash.head.dx
+                                         : take_message(context, slot, false, slot.stage + 1);
+  std::int64_t held = 0;  // layers with experts in the parts before
+  for (std::size_t i = 0; i < part_index(slot.stage); ++i) {
+    held += std::ssize(model_.parts()[i].moe_blocks());
   }
-  const std::int64_t first = moe_layers_before(model_.config(), part().stage().first);
-  for (std::int64_t i = 0; i < std::ssize(part().moe_blocks()); ++i) {
-    kernels::add_counts(context, part().moe_stash(slot.stash, i).routed.permutation.counts,
+  const std::int64_t blocks = std::ssize(part.moe_blocks());
+  const Tensor balance_losses = sums.balance_losses.slice(0, held, held + blocks);
+  part.backward(pass, batch, model_.rotary(batch.sequences), objective, slot.stash, balance_losses,
+                dx);
+  backward_output_ = {{Kind::Backward, slot.stage, slot.micro_batch}, dx, {}};
+  if (objective.balance_alpha > 0 && blocks > 0) {
+    kernels::sum(context, balance_losses, sums.losses.slice(0, 2, 3));
+  }
+  const std::int64_t first = moe_layers_before(model_.config(), part.stage().first);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    kernels::add_counts(context, part.moe_stash(slot.stash, i).routed.permutation.counts,
                         sums.loads[first + i]);
   }
   if (!weights_later) finish_weights(context, slot);
@@ -198,32 +352,18 @@ void StepRunner::finish_weights(Context& context, Slot& slot) {
 }
 
 void StepRunner::validate(Context& context, const StepInput& input, const Tensor& total) {
-  const std::int64_t count =
-      (std::ssize(input.rows) + input.micro_batch_sequences - 1) / input.micro_batch_sequences;
-  for (std::int32_t i = 0; i < count; ++i) {
-    Slot& slot = take_slot(i, input);
-    Microbatch batch = slot.micro->batch();
-    batch.mtp_tokens = Tensor();
-    const Rotary rotary = model_.rotary(batch.sequences);
-    Pass pass = pass_of(context, slot, input);
-    try {
-      const Tensor x =
-          part().stage().is_first ? Tensor() : receive(context, slot, pipeline_.rank() - 1);
-      part().forward(pass, batch.sequences, rotary, x, slot.stash);
-      if (part().stage().is_last) {
-        part().losses(pass, batch, rotary, CrossEntropy(batch.targets, batch.weights, 0), {},
-                      slot.stash);
-        kernels::sum(context, slot.stash.head.losses, total);
-      } else {
-        pipeline_.send(context, slot.stash.hidden, pipeline_.rank() + 1);
-      }
-    } catch (...) {
-      release_all();
-      throw;
+  const Purpose purpose{.input = input, .sums = nullptr, .total = total};
+  const Schedule schedule = forward_only(shape_, input.micro_batches());
+  release_all();
+  try {
+    for (const ProgramStep& step : program_of(validation_plan_, schedule)) {
+      carry_out(context, step, purpose);
     }
-    release(slot);
+  } catch (...) {
+    release_all();
+    throw;
   }
-  pipeline_.broadcast(context, total, pipeline_.size() - 1);
+  pipeline_.broadcast(context, total, schedule.routes.front().back());
 }
 
 }  // namespace tessera

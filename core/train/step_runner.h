@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Carries out this rank's actions of a step: forward and backward of micro-batches through the part
-// of the model that it holds, and the messages between stages.
+// Carries out this rank's program of a step: forward and backward of micro-batches through the
+// parts of the model that it holds, and the messages between stages.
 #pragma once
 
 #include <deque>
@@ -8,8 +8,10 @@
 #include <optional>
 
 #include "core/base/communicator.h"
+#include "core/base/timeline.h"
 #include "core/model/model.h"
-#include "core/schedule/schedule.h"
+#include "core/schedule/program.h"
+#include "core/schedule/slots.h"
 #include "core/train/step_memory.h"
 #include "core/train/step_recordings.h"
 #include "core/train/step_source.h"
@@ -29,67 +31,106 @@ struct StepInput {
   std::int64_t micro_batch_sequences = 1;
   Objective objective;
   const Patience* patience = nullptr;
-  /// Called before each micro-batch where the pipeline has one stage; may throw Stopped.
+  /// Called before each micro-batch where the pipeline has one rank; may throw Stopped.
   std::function<void(std::int64_t micro_batch)> before;
   /// Whether any rank has given the step up; called by all ranks alike.
   std::function<bool(bool given_up)> any_rank;
+  Timeline* timeline = nullptr;  ///< is told of actions and messages; absent: nobody
+
+  std::int32_t micro_batches() const;
 };
 
 class StepRunner {
  public:
-  /// `pipeline`: the ranks that hold the stages, in their order; one rank where there is one stage.
-  StepRunner(Model& model, Communicator& pipeline);
+  /// `pipeline`: the ranks that hold the stages, in their order; one rank where it holds them all.
+  /// `sends`: what the transport does in a send.
+  StepRunner(Model& model, Communicator& pipeline, const PipelineShape& shape,
+             Sends sends = Sends::DoNotWait);
 
-  /// To be called when memory, lengths or rotary tables change. `slots`: micro-batches that are
-  /// kept at once.
-  void reserve(const StepMemory& memory, std::int64_t slots);
+  /// To be called when memory, lengths or rotary tables change. `micro_batches`: most of a step.
+  void reserve(const StepMemory& memory, std::int64_t micro_batches);
+  /// Memory of the micro-batches that are kept at once.
+  std::size_t keep_bytes() const { return pool_.total_bytes(); }
   void enable_graphs(bool on) { recordings_.enable(on); }
 
-  /// This rank's actions of the schedule. False where a rank gave the step up, which then did
-  /// nothing but to sums and gradients. With more than one stage a step that has begun is carried
-  /// through.
-  bool run(Context& context, const Schedule& schedule, const StepInput& input,
-           const StepSums& sums);
+  /// This rank's part of a step. False where a rank gave the step up, which then did nothing but to
+  /// sums and gradients. With more than one rank a step that has begun is carried through.
+  bool run(Context& context, const StepInput& input, const StepSums& sums);
 
-  /// Adds the losses of the rows to `total` (1) F64, the same on every stage. Throws Stopped.
+  /// Adds the losses of the rows to `total` (1) F64, the same on every rank. Throws Stopped.
   void validate(Context& context, const StepInput& input, const Tensor& total);
 
   /// Micro-batches that were replayed as CUDA graphs, so far.
   std::int64_t replayed() const { return recordings_.replayed(); }
 
  private:
-  /// The memory of a micro-batch from its forward to the end of its backward.
+  /// The memory of a micro-batch in a stage from its forward to the end of its backward.
   struct Slot {
     explicit Slot(Arena memory) : keep(std::move(memory)) {}
     Arena keep;
-    Buffer columns;  ///< used again by the next micro-batch
+    bool is_made = false;  ///< has memory
+    Buffer columns;        ///< used again by the next micro-batch
     std::optional<MicrobatchBuffer> micro;
     PartStash stash;
     WeightWork weights;
-    std::int32_t micro_batch = -1;
+    std::int32_t stage = -1, micro_batch = -1;
+  };
+  /// What this rank does in a step of so many micro-batches.
+  struct Plan {
+    std::int32_t micro_batches = 0;
+    Program program;
+  };
+  /// An output that is to be sent, or one that came and waits.
+  struct Message {
+    PipelineAction made_by;
+    Tensor x;
+    Buffer memory;
+    bool is_of(bool forward, std::int32_t stage, std::int32_t micro_batch) const;
+  };
+  /// What actions are for: a step has sums, a validation a total.
+  struct Purpose {
+    const StepInput& input;
+    const StepSums* sums = nullptr;
+    Tensor total;
   };
 
-  bool run_micro_batch(Context& context, std::int32_t micro_batch, const StepInput& input,
-                       const StepSums& sums);
-  void carry_out(Context& context, const PipelineAction& action, const StepInput& input,
-                 const StepSums& sums);
-  void forward(Context& context, Slot& slot, const StepInput& input, const StepSums& sums);
-  void backward(Context& context, Slot& slot, const StepInput& input, const StepSums& sums,
-                bool weights_later);
+  bool is_alone() const { return shape_.ranks == 1; }
+  const Program& program_of(std::optional<Plan>& plan, const Schedule& schedule) const;
+  bool run_micro_batch(Context& context, std::int32_t micro_batch, const Purpose& purpose);
+  void forward_and_backward(Context& context, Slot& slot, const Purpose& purpose);
+  void carry_out(Context& context, const ProgramStep& step, const Purpose& purpose);
+  void work(Context& context, const PipelineAction& action, const Purpose& purpose);
+  void forward(Context& context, Slot& slot, const Purpose& purpose);
+  void losses(Context& context, Slot& slot, const Purpose& purpose);
+  void backward(Context& context, Slot& slot, const Purpose& purpose, bool weights_later);
   void finish_weights(Context& context, Slot& slot);
 
-  Slot& take_slot(std::int32_t micro_batch, const StepInput& input);
-  Slot& slot_of(std::int32_t micro_batch);
-  static void release(Slot& slot);
+  Slot& take_slot(std::int32_t stage, std::int32_t micro_batch, const StepInput& input);
+  Slot& slot_of(const PipelineAction& action);
+  void release(Slot& slot);
   void release_all();
-  Tensor receive(Context& context, Slot& slot, int from);
+
+  Message& new_message(const PipelineAction& made_by, const StepInput& input);
+  const Tensor& output_of(const PipelineAction& action) const;
+  Tensor take_message(Context& context, Slot& slot, bool forward, std::int32_t from_stage);
+
+  std::size_t part_index(std::int32_t stage) const;
+  const ModelPart& part_of(const Slot& slot) const {
+    return model_.parts()[part_index(slot.stage)];
+  }
   Pass pass_of(Context& context, Slot& slot, const StepInput& input) const;
-  const ModelPart& part() const { return model_.parts().front(); }
-  bool is_alone() const { return pipeline_.size() == 1; }
 
   Model& model_;
   Communicator& pipeline_;
+  PipelineShape shape_;
+  Sends sends_;
+  StepMemory memory_;
+  SlotPool pool_;
   std::deque<Slot> slots_;
+  std::deque<Message> inbox_;
+  std::deque<Buffer> message_memory_;  ///< of messages that were taken
+  Message forward_output_, backward_output_;
+  std::optional<Plan> step_plan_, validation_plan_;
   StepRecordings recordings_;
 };
 

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "core/base/communicator.h"
 #include "core/base/patience.h"
 #include "core/events/events.h"
 #include "core/run/run_folder.h"
+#include "core/train/step_timeline.h"
 
 namespace tessera {
 
@@ -26,6 +28,8 @@ struct TrainRunOptions {
   std::chrono::milliseconds patience = kUsualPatience;
   /// Ends after this many steps of this process, with a checkpoint; 0: when the curriculum ends.
   std::int64_t most_steps = 0;
+  /// What the first steps of all ranks did and when, as one file.
+  std::optional<TimelineRequest> timeline;
 };
 
 /// Trains until the curriculum ends or somebody asks to stop, from the newest whole checkpoint of

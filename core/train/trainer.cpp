@@ -49,33 +49,51 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   const StepRows rows = source_->next(at);
   const StepTargets targets = count_targets(rows);
   const std::int64_t micro = spec_.parallel.micro_batch_sequences;
-  const std::int64_t micro_batches = (std::ssize(rows) + micro - 1) / micro;
   const Patience asked(stop, patience);
   StepInput input{.rows = rows,
                   .micro_batch_sequences = micro,
                   .objective = objective_of(at, targets),
                   .patience = groups_.mesh().pipeline == 1 ? &asked : nullptr,
                   .before = {},
-                  .any_rank = [this](bool given_up) { return any_rank(given_up); }};
+                  .any_rank = [this](bool given_up) { return any_rank(given_up); },
+                  .timeline = timeline()};
+  if (timeline()) timeline()->begin_step(at.step);
   input.before = [&](std::int64_t done) {
-    if (is_set(stop) && is_long_way(start, done, micro_batches, patience)) throw Stopped("trainer");
+    if (is_set(stop) && is_long_way(start, done, input.micro_batches(), patience)) {
+      throw Stopped("trainer");
+    }
   };
-  const Schedule schedule =
-      make_schedule(schedule_, static_cast<std::int32_t>(groups_.mesh().pipeline),
-                    static_cast<std::int32_t>(micro_batches));
-  if (!runner_.run(context_, schedule, input, sums())) {  // forward, backward
+  if (!runner_.run(context_, input, sums())) {  // forward, backward
     give_up_step(data_before);
     return {};
   }
-  reduce();  // gradients, losses and loads over all ranks
-  const OptimiserReport clip = optimiser_.measure(context_, groups_.pipeline());
+  {
+    const Timeline::Scope scope(timeline(), context_, {.what = "sum of gradients"});
+    reduce();  // gradients, losses and loads over all ranks
+  }
+  const OptimiserReport clip = measure_gradients();
   StepReport result = report(at, targets, clip);
-  optimiser_.update(context_, at.learning_rate);
-  balance_experts(at);
-
+  {
+    const Timeline::Scope scope(timeline(), context_, {.what = "optimiser"});
+    optimiser_.update(context_, at.learning_rate);
+    weights_.gather(context_);
+    balance_experts(at);
+  }
+  if (timeline_) timeline_->end_step();
+  groups_.world().show_calls(timeline());
   ++next_step_;
   result.seconds = seconds_since(start);
   return result;
+}
+
+void Trainer::record_timeline(const TimelineRequest& request) {
+  timeline_ = std::make_unique<StepTimeline>(groups_.world(), request);
+  groups_.world().show_calls(timeline());
+}
+
+void Trainer::finish_timeline() {
+  if (timeline_) timeline_->finish();
+  groups_.world().show_calls(nullptr);
 }
 
 /// All as it was after the last whole step: gradients are cleared at the beginning of each step,
@@ -106,10 +124,12 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
       model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe),
                                      layout_of(spec.model, groups_.mesh(), ranks.rank()), true,
                                      spec.host.device)),
-      optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device),
+      weights_(model_->parameters(), groups_, spec.parallel.zero > 0),
+      optimiser_(model_->parameters(), optimiser_options(spec.optimiser), spec.host.device,
+                 weights_.pieces()),
       cuda_stream_(spec.host.device),
       scratch_(Arena::measuring()),
-      runner_(*model_, groups_.pipeline()) {
+      runner_(*model_, groups_.pipeline(), groups_.mesh().shape()) {
   require(source_->vocab_size() <= spec.model.vocab_size, "trainer",
           "the data has a vocabulary of {} tokens, model.vocab_size is {}", source_->vocab_size(),
           spec.model.vocab_size);
@@ -175,22 +195,14 @@ void Trainer::enter_stage(const CurriculumStep& at) {
   const YarnConfig yarn = stage_model(spec_, stage).yarn;
   model_->set_yarn(yarn);  // unasked: stages may differ in any field of it
   config_.model.yarn = yarn;
-  const auto weights =
-      schedule_ == PipelineSchedule::ZeroBubble ? WeightGradients::Later : WeightGradients::AtOnce;
-  step_memory_ = measure_step_memory(*model_, spec_.parallel.micro_batch_sequences,
-                                     stage.sequence_length, stage.balance_alpha > 0, weights);
-  const auto stages = static_cast<std::int32_t>(groups_.mesh().pipeline);
-  const ScheduleTiming timing = play(make_schedule(schedule_, stages, stages));
-  const std::int32_t slots = timing.in_flight[static_cast<std::size_t>(groups_.place().pipeline)];
-  runner_.reserve(step_memory_, slots);
-  step_memory_.keep_bytes *= static_cast<std::size_t>(slots);
+  const std::int64_t sequences = spec_.parallel.micro_batch_sequences;
+  step_memory_ =
+      measure_step_memory(*model_, sequences, stage.sequence_length, stage.balance_alpha > 0,
+                          weight_gradients_of(groups_.mesh().shape()));
+  runner_.reserve(step_memory_, stage.batch_sequences / (groups_.mesh().data * sequences));
+  step_memory_.keep_bytes = runner_.keep_bytes();
   scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
   stage_ = at.stage;
-}
-
-void Trainer::set_schedule(PipelineSchedule schedule) {
-  schedule_ = schedule;
-  stage_ = -1;  // the next step reserves its memory anew
 }
 
 void Trainer::clear_sums() {
@@ -231,19 +243,17 @@ bool Trainer::any_rank(bool here) {
 
 /// Each gradient over those that share the parameter; losses and loads over all.
 void Trainer::reduce() {
-  const ParameterSet& parameters = model_->parameters();
-  if (groups_.mesh().pipeline == 1) {
-    groups_.data().all_reduce(context_, parameters.flat_gradients());
-  } else {
-    for (const Sharing sharing : {Sharing::Stage, Sharing::Experts, Sharing::Ends}) {
-      for (const Tensor& run : parameters.gradients_of(sharing)) {
-        groups_.data().all_reduce(context_, run);
-        if (sharing == Sharing::Ends) groups_.ends().all_reduce(context_, run);
-      }
-    }
-  }
+  weights_.reduce(context_);
   groups_.world().all_reduce(context_, sums_);
   if (loads_.numel() > 0) groups_.world().all_reduce(context_, loads_);
+}
+
+OptimiserReport Trainer::measure_gradients() {
+  if (weights_.is_alone()) {
+    return optimiser_.measure(context_, groups_.pipeline(), groups_.counts(),
+                              groups_.counts_ends());
+  }
+  return optimiser_.measured(context_, weights_.sum_of_squares(context_));
 }
 
 /// Once a step, from the load of the whole global batch.
@@ -263,6 +273,7 @@ std::vector<float> Trainer::biases() {
   std::vector<float> all(static_cast<std::size_t>(loads_.numel()), 0.f);
   std::int64_t held = 0;
   for (const ModelPart& part : model_->parts()) {
+    if (!groups_.counts()) break;  // another rank of the pipeline holds the same and says it
     const std::int64_t first = moe_layers_before(model_->config(), part.stage().first);
     for (std::int64_t i = 0; i < std::ssize(part.moe_blocks()); ++i) {
       const std::vector<float> bias = host_values<float>(model_->moe_block(held++).bias());

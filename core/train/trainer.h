@@ -16,7 +16,6 @@
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/model/model.h"
-#include "core/schedule/schedule.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec.h"
 #include "core/train/optimiser.h"
@@ -24,6 +23,8 @@
 #include "core/train/step_memory.h"
 #include "core/train/step_runner.h"
 #include "core/train/step_source.h"
+#include "core/train/step_timeline.h"
+#include "core/train/weight_exchange.h"
 
 namespace tessera {
 
@@ -77,9 +78,6 @@ class Trainer {
   /// Selection biases of all these layers, (blocks * experts). A collective call.
   std::vector<float> biases();
 
-  /// The order of work in a pipeline of several stages, from the next step on.
-  void set_schedule(PipelineSchedule schedule);
-
   /// Everything that the next step depends on. Views stay valid as long as the trainer.
   CheckpointContents contents() const;
   /// Continues where `checkpoint` was written, to the last bit. With `keep_data_position` the data
@@ -95,7 +93,12 @@ class Trainer {
   std::vector<std::int32_t> ends() const;
 
   Model& model() { return *model_; }
+  const RankGroups& groups() const { return groups_; }
   const Curriculum& curriculum() const { return curriculum_; }
+  /// From the next step on. A collective call, as are the ends of steps then.
+  void record_timeline(const TimelineRequest& request);
+  /// Writes what was recorded where the run ends before all steps that were asked for.
+  void finish_timeline();
   void set_profile(Profile* profile) { context_.profile = profile; }
   /// Off: sums may be taken in whatever order is quickest, and differ from run to run.
   void set_deterministic(bool on) { context_.deterministic = on; }
@@ -121,7 +124,9 @@ class Trainer {
   StepTargets count_targets(const StepRows& rows);
   Objective objective_of(const CurriculumStep& at, const StepTargets& targets) const;
   bool any_rank(bool here);
+  Timeline* timeline() const { return timeline_ ? timeline_->timeline() : nullptr; }
   void reduce();
+  OptimiserReport measure_gradients();
   void balance_experts(const CurriculumStep& at);
   StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
@@ -132,11 +137,11 @@ class Trainer {
   RankGroups groups_;
   std::unique_ptr<StepSource> source_;
   std::unique_ptr<Model> model_;
+  WeightExchange weights_;
   Optimiser optimiser_;
   HfConfig config_;
 
   StepMemory step_memory_;  ///< of all slots together
-  PipelineSchedule schedule_ = PipelineSchedule::OneForwardOneBackward;
   Stream cuda_stream_;
   Arena scratch_;
   Context context_;
@@ -145,6 +150,7 @@ class Trainer {
   Tensor sums_;            ///< (3) F64: losses, MTP losses, balance losses of the step
   Tensor balance_losses_;  ///< (blocks) F64 of one micro-batch
   Tensor loads_;
+  std::unique_ptr<StepTimeline> timeline_;
   int stage_ = -1;
   std::int64_t next_step_ = 0;
 };

@@ -10,10 +10,29 @@ namespace {
 std::vector<NamedTensor> moments_of(const Optimiser& optimiser) {
   std::vector<NamedTensor> tensors;
   for (const Optimiser::Moment& moment : optimiser.moments()) {
-    tensors.push_back({moment.name, moment.data});
+    const std::int64_t count = moment.data.numel();
+    tensors.push_back({state_name(moment.name, moment.first, count, moment.whole), moment.data});
   }
   return tensors;
 }
+
+/// Names of what a checkpoint of the whole model holds: where this rank has a part of the model,
+/// other ranks read the rest.
+struct WholeNames {
+  std::vector<std::string> weights, states;
+
+  explicit WholeNames(const Model& model) {
+    if (model.layout().is_whole(model.config())) return;
+    const Model whole(model.config(), model.precision(), /*for_training=*/false, model.device(),
+                      /*measuring=*/true);
+    for (const Parameter& p : whole.parameters().all()) {
+      for (const Parameter::Part& part : p.parts) weights.push_back(part.released_name);
+      if (!p.trained) continue;
+      states.push_back("m." + p.name);
+      states.push_back("v." + p.name);
+    }
+  }
+};
 }  // namespace
 
 CheckpointContents Trainer::contents() const {
@@ -31,8 +50,9 @@ CheckpointContents Trainer::contents() const {
 
 void Trainer::restore(const Checkpoint& checkpoint, bool keep_data_position,
                       const std::atomic<bool>* stop) {
-  checkpoint.read_weights(named_weights(*model_), stop);
-  checkpoint.read_optimiser(moments_of(optimiser_), stop);
+  const WholeNames names(*model_);
+  checkpoint.read_weights(named_weights(*model_), stop, names.weights);
+  checkpoint.read_optimiser(moments_of(optimiser_), stop, names.states);
   add_ends(checkpoint.config().eos_token_ids);
   model_->parameters().refresh_operands(context_);
   try {

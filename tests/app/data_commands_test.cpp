@@ -166,8 +166,8 @@ TEST_F(DataCommands, LookShowsDocumentsBeforeAnythingIsBuilt) {
 }
 
 TEST_F(DataCommands, WhatThisVersionDoesNotDoIsRefusedBeforeAnythingStarts) {
-  for (const char* setting : {"parallel.data=2", "parallel.pipeline=2", "parallel.expert=2",
-                              "host.kind=slurm", "tokenizer.byte_fallback=false"}) {
+  for (const char* setting : {"parallel.data=2", "parallel.expert=2", "host.kind=slurm",
+                              "tokenizer.byte_fallback=false"}) {
     const std::string key = std::string(setting).substr(0, std::string(setting).find('='));
     for (const char* command : {"spec check", "plan", "train"}) {
       const Outcome outcome = run(fmt::format("{} spec.toml --set {}", command, setting));
@@ -175,6 +175,10 @@ TEST_F(DataCommands, WhatThisVersionDoesNotDoIsRefusedBeforeAnythingStarts) {
       EXPECT_NE(outcome.output.find(key + ": "), std::string::npos) << outcome.output;
     }
   }
+  const Outcome pipeline = run("train spec.toml --set parallel.pipeline=2");
+  EXPECT_NE(pipeline.status, 0);
+  EXPECT_NE(pipeline.output.find("2 stages take as many ranks"), std::string::npos)
+      << pipeline.output;
   EXPECT_FALSE(fs::exists(path_ / "home/runs") && !fs::is_empty(path_ / "home/runs"));
   // A preset for thousands of GPUs can still be shown.
   EXPECT_EQ(run("spec show v3").status, 0);

@@ -99,6 +99,33 @@ TEST(Layout, PartsBeginWithTheWeightsOfTheWhole) {
   }
 }
 
+/// However the order of work places stages, all of the model is held, and what ranks hold twice is
+/// alike.
+TEST(Layout, SchedulesPlaceEveryStage) {
+  const ModelConfig config = [] {
+    ModelConfig c = small_config();
+    c.num_hidden_layers = 4;
+    return c;
+  }();
+  for (const PipelineSchedule schedule :
+       {PipelineSchedule::Interleaved, PipelineSchedule::DualPipe, PipelineSchedule::DualPipeV}) {
+    const Mesh mesh{.pipeline = 2, .data = 2, .schedule = schedule};
+    std::map<std::int64_t, int> holders;
+    for (std::int64_t rank = 0; rank < mesh.ranks(); ++rank) {
+      for (const PipelineStage& stage : layout_of(config, mesh, rank).stages) {
+        for (std::int64_t layer = stage.first; layer < stage.end; ++layer) ++holders[layer];
+      }
+    }
+    EXPECT_EQ(std::ssize(holders), config.num_hidden_layers);
+    const int each = schedule == PipelineSchedule::DualPipe ? 4 : 2;
+    for (const auto& [layer, count] : holders) EXPECT_EQ(count, each) << layer;
+  }
+  EXPECT_EQ(error_of([&] {
+              layout_of(config, {.pipeline = 3, .schedule = PipelineSchedule::DualPipe}, 0);
+            }),
+            "3 ranks: dualpipe needs a multiple of 2, as two ranks hold each stage");
+}
+
 TEST(Layout, CountsLayersWithExperts) {
   ModelConfig config = small_config();  // 3 layers, the first dense, and MTP
   EXPECT_EQ(moe_layers(config), 3);

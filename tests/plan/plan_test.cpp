@@ -98,6 +98,18 @@ TEST(PlanMemory, OfPartsAddsUpToTheWhole) {
   EXPECT_LT(half.bytes_of("weights"), one.bytes_of("weights"));
 }
 
+/// Idle time over idle and busy time, of steps that are cut out of a long one as well.
+TEST(PlanSpeed, CountsWhatAPipelineWaits) {
+  const auto share = [](PipelineSchedule schedule, std::int64_t ranks, std::int64_t micro_batches) {
+    return pipeline_idle_share({schedule, ranks}, micro_batches);
+  };
+  EXPECT_EQ(share(PipelineSchedule::DualPipe, 1, 8), 0);
+  EXPECT_NEAR(share(PipelineSchedule::OneForwardOneBackward, 4, 12), 9.0 / (9 + 36), 1e-12);
+  EXPECT_NEAR(share(PipelineSchedule::ZeroBubble, 4, 1000), 3.0 / (3 + 3000), 1e-12);
+  EXPECT_NEAR(share(PipelineSchedule::DualPipe, 8, 20), 6.0 / (6 + 60), 1e-12);
+  EXPECT_NEAR(share(PipelineSchedule::DualPipeV, 8, 60), 14.0 / (14 + 360), 1e-12);
+}
+
 TEST(PlanMemory, OfExpertsIsSharedOverRanks) {
   RunSpec spec = preset("small-20m");
   const std::size_t alone = plan_memory(spec).bytes_of("weights");

@@ -101,13 +101,37 @@ TEST(Curriculum, RampAgreesWithItsFormulaAtEveryStep) {
     for (std::int64_t step = 0; step < 500; ++step) {
       const CurriculumStep at = curriculum.at_step(step);
       ASSERT_EQ(at.tokens, tokens);
-      ASSERT_EQ(at.batch_sequences, batch_at(stage, tokens, multiple));
+      ASSERT_EQ(at.batch_sequences, batch_at(stage, tokens, batch_unit(spec.parallel)));
       ASSERT_EQ(at.batch_sequences % multiple, 0);
       ASSERT_EQ(curriculum.at_tokens(tokens).step, step);
       ASSERT_EQ(curriculum.at_tokens(tokens + at.step_tokens() - 1).step, step);
       tokens += at.step_tokens();
     }
     EXPECT_EQ(curriculum.total_tokens(), tokens);
+  }
+}
+
+/// An order of work that takes micro-batches in fours, or needs eight of them, has batches to suit.
+TEST(Curriculum, RampGivesWhatTheScheduleTakes) {
+  CurriculumStage stage = stage_of_steps(60);
+  stage.batch_ramp_from = 2;
+  stage.batch_sequences = 64;
+  stage.batch_ramp_tokens = 20'000;
+  RunSpec spec = with_stages({stage});
+  spec.parallel.pipeline = 4;
+  spec.parallel.data = 2;
+  for (const PipelineSchedule schedule :
+       {PipelineSchedule::Interleaved, PipelineSchedule::DualPipe, PipelineSchedule::DualPipeV}) {
+    spec.parallel.schedule = schedule;
+    const PipelineShape shape = pipeline_shape(spec.parallel);
+    const Curriculum curriculum(spec);
+    for (std::int64_t step = 0; step < 60; ++step) {
+      const std::int64_t batch = curriculum.at_step(step).batch_sequences;
+      ASSERT_EQ(batch % 2, 0);
+      ASSERT_EQ(shape.refusal(batch / 2), "") << "step " << step;
+    }
+    EXPECT_EQ(curriculum.at_step(59).batch_sequences, 64);
+    EXPECT_EQ(curriculum.at_step(0).batch_sequences, 2 * shape.fewest_micro_batches());
   }
 }
 

@@ -214,10 +214,35 @@ TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
   const Lines spread = problems_of("[parallel]\ndata = 2\npipeline = 2\nexpert = 4");
   EXPECT_EQ(std::ranges::count_if(
                 spread, [](const auto& line) { return line.find("ranks can be planned") < 99; }),
-            3);
+            2);
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
   EXPECT_THROW(load_spec("demo", {"parallel.data=2"}), Error);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
+}
+
+TEST(SpecProblems, ASchedulesNumbersAreNamed) {
+  const auto of_schedule = [](const std::string& lines, const std::string& key) {
+    Lines found;
+    for (const std::string& line : problems_of(lines)) {
+      if (line.find(key) != line.npos) found.push_back(line);
+    }
+    return found;
+  };
+  // The demo has 4 layers, and batches of 8 are one micro-batch.
+  EXPECT_EQ(of_schedule("[parallel]\npipeline = 3\nschedule = \"dualpipe\"", "parallel.schedule"),
+            Lines({"run.toml:4: parallel.schedule: 3 ranks: dualpipe needs a multiple of 2, as two "
+                   "ranks hold each stage"}));
+  EXPECT_EQ(of_schedule("[parallel]\npipeline = 4\nschedule = \"dualpipev\"", "parallel.schedule"),
+            Lines({"run.toml:4: parallel.schedule: dualpipev on 4 ranks cuts the model into 8 "
+                   "parts, which is more than the layers; expected at most "
+                   "model.num_hidden_layers, 4"}));
+  EXPECT_EQ(of_schedule("[parallel]\npipeline = 2\nschedule = \"dualpipe\"", "batch_sequences"),
+            Lines({"curriculum[0].batch_sequences: 8 make 1 micro-batch on 2 ranks: dualpipe "
+                   "needs 4 or more; expected a multiple of 16, from 32 on"}));
+  EXPECT_EQ(of_schedule("[parallel]\npipeline = 2\nstages_per_rank = 1", "stages_per_rank").size(),
+            1u);
+  EXPECT_EQ(of_schedule("[parallel]\nschedule = \"zb1p\"", "parallel.schedule"),
+            Lines({"run.toml:3: parallel.schedule: is not used: parallel.pipeline is 1"}));
 }
 
 TEST(SpecProblems, ASourceOfWeightZeroIsNotRead) {

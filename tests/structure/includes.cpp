@@ -34,7 +34,9 @@ constexpr Area kAreas[] = {
     {"core/text/", "core/base/"},
     {"core/config/",
      "core/base/ core/text/ kernels/router/router_config.h kernels/balance/bias_update.h"},
-    {"core/schedule/", "core/base/"},
+    {"core/schedule/", "core/base/ core/config/"},
+    // Of training, inference and plans alike, none of which may know the other.
+    {"core/placement/", "core/base/"},
     {"core/spec/", "core/base/ core/config/ kernels/balance/bias_update.h"},
     {"core/events/", "core/base/"},
     {"core/run/", "core/base/ core/config/ core/spec/ core/events/"},
@@ -58,7 +60,7 @@ constexpr Area kAreas[] = {
     {"core/plan/",
      "core/base/ core/config/ core/schedule/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/run/ core/history/ core/train/step_memory.h "
-     "core/train/optimiser.h"},
+     "core/train/optimiser.h core/train/shards.h"},
     {"core/eval/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/data/ core/spec/ core/events/ core/run/ core/plan/ core/train/ core/infer/"},

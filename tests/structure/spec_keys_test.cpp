@@ -54,10 +54,9 @@ const std::map<std::string, std::string> kRefused = {
 };
 
 /// Keys that have a reader and are refused for a run still, as a part of what they ask for is not
-/// there: checkpoints of a pipeline, experts on other ranks.
+/// there: processes as ranks, experts on other ranks.
 const std::map<std::string, std::string> kRefusedWithReader = {
     {"parallel.data", "2"},
-    {"parallel.pipeline", "2"},
     {"parallel.expert", "2"},
 };
 
