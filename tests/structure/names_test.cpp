@@ -35,7 +35,7 @@ std::string bare(std::string text) {
 std::vector<std::string> classes_of(const std::string& text) {
   static const std::regex token(
       "namespace\\s*([\\w:]*)\\s*\\{|(?:class|struct)\\s+(?:alignas\\([^)]*\\)\\s*)?(\\w+)\\s*"
-      "(?:final\\s*)?(?::[^{};()]*)?\\{|\\{|\\}");
+      "(?:final\\s*)?(?::(?!:)[^{};()]*)?\\{|\\{|\\}");
   std::vector<std::string> names, scope;  // a scope that is no namespace: empty
   const std::string code = bare(text);
   for (std::sregex_iterator at(code.begin(), code.end(), token), end; at != end; ++at) {

@@ -131,7 +131,7 @@ class ChartTest : public QObject {
     series.extremes(edges, found);
     QCOMPARE(found.size(), edges.size() - 1);
     for (std::size_t i = 0; i < found.size(); ++i) {
-      Bucket all;
+      ValueBucket all;
       for (std::size_t k = edges[i]; k < std::min<std::size_t>(edges[i + 1], values.size()); ++k) {
         all.add(values[k]);
       }

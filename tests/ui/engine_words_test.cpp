@@ -87,6 +87,8 @@ class EngineWordsTest : public QObject {
     QTest::addColumn<int>("least");
     const QString any, member = QStringLiteral(R"(\.(?:message|expected) = (?:fmt::format\()?)");
     QTest::newRow("what contradicts") << "core/spec/spec_check.cpp" << any << 70;
+    QTest::newRow("pipelines") << "core/config/pipeline.cpp"
+                               << QStringLiteral(R"(return fmt::format\()") << 5;
     QTest::newRow("the plan") << "core/plan/plan_checks.cpp" << any << 12;
     QTest::newRow("forks") << "core/plan/fork_checks.cpp" << any << 12;
     QTest::newRow("reading") << "core/spec/spec_read.cpp" << member << 5;
@@ -106,7 +108,8 @@ class EngineWordsTest : public QObject {
     QFETCH(const int, least);
     // Parts of a text that Problem::text() puts together for the terminal, and amounts.
     const QStringList others{
-        "; expected ", "; did you mean \"{}\"?", "warning: ", "{:.3g} GB", ": ", "{}: {}"};
+        "; expected ", "; did you mean \"{}\"?", "warning: ", "{:.3g} GB", ": ", "{}: {}",
+        ", ",          "data.filters.on = true"};
     int found = 0;
     for (const QString& text : literals(source(file), before)) {
       if (!text.contains(u' ') || others.contains(text)) continue;
