@@ -33,8 +33,8 @@ class EngineWordsTest : public QObject {
   }
   /// The string literals that follow `before`, each with those that the compiler joins to it.
   static QStringList literals(const QString& text, const QString& before = {}) {
-    static const QString kOne = QStringLiteral(R"("((?:[^"\\\n]|\\.)*)") ");
-        const QRegularExpression all(before + QStringLiteral("(%1(?:\\s*%1)*)").arg(kOne));
+    static const QString kOne = QStringLiteral(R"re("((?:[^"\\\n]|\\.)*)")re");
+    const QRegularExpression all(before + QStringLiteral("(%1(?:\\s*%1)*)").arg(kOne));
     const QRegularExpression one(kOne);
     QStringList found;
     for (auto match = all.globalMatch(text); match.hasNext();) {

@@ -10,6 +10,7 @@
 #include <QRegularExpression>
 #include <QSplitter>
 #include <QTimer>
+#include <QToolButton>
 #include <QUndoStack>
 #include <QUuid>
 #include <algorithm>
