@@ -143,8 +143,9 @@ class ComparePageTest : public QObject {
     QCOMPARE(shownBoard(*f.studio->preferences), "Two");
     QVERIFY(waitUntil([&] { return !compare.boards().findChild<BoardDialog*>(); }));
     QVERIFY(click(compare.boards().editButton()));
-    QVERIFY(waitUntil([&] { return test::button(&compare, "Delete the board"); }));
-    QVERIFY(click(test::button(&compare, "Delete the board")));
+    dialog = compare.boards().findChild<BoardDialog*>();
+    QVERIFY(dialog && dialog->isVisible());
+    QVERIFY(click(test::button(dialog, "Delete the board")));
     QVERIFY(waitUntil([&] { return compare.charts().shownPanels() == all; }));
     const auto& toast = f.studio->navigator.toasts.back();
     QVERIFY(toast.text.contains("The board Two was deleted"));

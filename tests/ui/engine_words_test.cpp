@@ -135,7 +135,7 @@ class EngineWordsTest : public QObject {
     QCOMPARE(refused.size(), std::size_t(1));
     // "expected" is a text of the window, whose translation is not loaded here.
     QCOMPARE(problemText(refused[0], false),
-             QStringLiteral("0 liegt außerhalb; expected eine ganze Zahl, 1 oder mehr"));
+             QStringLiteral("0 liegt außerhalb; expected eine ganze Zahl von 1 bis 65536"));
   }
 };
 

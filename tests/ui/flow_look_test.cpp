@@ -181,9 +181,14 @@ class FlowLookTest : public QObject {
     test::OpenStudio studio;
     studio.window().open(
         {"monitor", run->id(), {{QStringLiteral("tab"), QStringLiteral("checkpoints")}}});
-    auto* table = studio.page()->findChild<QTableView*>();
-    QVERIFY(
-        waitUntil([&] { return table->isVisible() && table->model()->rowCount() == 1; }, kLong));
+    QTableView* table = nullptr;
+    const auto listed = [&] {
+      for (auto* one : studio.page()->findChildren<QTableView*>()) {
+        if (one->isVisible() && one->accessibleName() == "Checkpoints") table = one;
+      }
+      return table && table->model()->rowCount() == 1;
+    };
+    QVERIFY(waitUntil(listed, kLong));
     QVERIFY(test::clickItem(table, table->model()->index(0, 0)));
 
     const QString file = home.home() + "/a-file", proposed = run->id() + "-step-20";
