@@ -27,6 +27,7 @@ struct ShapeBench {
 /// Whole optimiser steps on random tokens with natural routing: forward, backward, norm, clip,
 /// AdamW with FP32 master weights and gradients, bias update. Prints rate, share of the product
 /// ceiling, memory as planned and as used, and then the shares of operations in two more steps.
+/// Where this process is one of several ranks, each takes such a batch, and rank 0 prints.
 void bench_shape(const ShapeBench& options);
 
 /// Rates of the benchmark cases of `op` (all where it is empty), each beside the machine's ceiling

@@ -12,8 +12,10 @@
 #include "app/bench.h"
 #include "app/bench_results.h"
 #include "app/gpu_meter.h"
+#include "app/ranks.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/base/rank_environment.h"
 #include "core/spec/spec.h"
 #include "core/train/trainer.h"
 #include "distributed/single/single_process.h"
@@ -29,8 +31,9 @@ double free_mebibytes(Device device) {
   return static_cast<double>(devices().front().free_bytes) / kMiB;
 }
 
-/// The preset of the shape as one endless stage of such steps.
-RunSpec spec_of(const ShapeBench& options) {
+/// The preset of the shape as one endless stage of such steps, which each of `ranks` takes a share
+/// of.
+RunSpec spec_of(const ShapeBench& options, std::int64_t ranks) {
   RunSpec spec = load_spec("numbers-" + options.shape, {});
   spec.model.experts_in_turn = options.forced_routing;
   spec.model.max_position_embeddings = std::max(spec.model.max_position_embeddings, options.length);
@@ -40,9 +43,10 @@ RunSpec spec_of(const ShapeBench& options) {
   spec.host.device = options.device;
   spec.host.cuda_graphs = options.graphs;
   spec.parallel.micro_batch_sequences = options.sequences;
+  spec.parallel.data = ranks;
   CurriculumStage& stage = spec.curriculum.front();
   stage.sequence_length = options.length;
-  stage.batch_sequences = options.sequences;
+  stage.batch_sequences = options.sequences * ranks;
   stage.batch_ramp_from = 0;
   stage.learning_rate = {{.kind = RateKind::Constant, .to = 1e-4}};
   stage.balance_alpha = 1e-4;
@@ -54,10 +58,11 @@ RunSpec spec_of(const ShapeBench& options) {
 /// The trainer of a run, on random tokens.
 class Bench {
  public:
-  explicit Bench(const ShapeBench& options)
+  Bench(const ShapeBench& options, const RunSpec& spec, Communicator& ranks)
       : options_(options),
         free_before_(free_mebibytes(options.device)),
-        spec_(spec_of(options)),
+        spec_(spec),
+        ranks_(ranks),
         trainer_(spec_, random_source(spec_, ranks_), SpecialTokens{}, ranks_) {
     trainer_.set_deterministic(options.deterministic);
   }
@@ -66,6 +71,8 @@ class Bench {
   void set_profile(Profile* profile) { trainer_.set_profile(profile); }
   const Model& model() { return trainer_.model(); }
   std::int64_t replayed() const { return trainer_.replayed(); }
+  /// How many share the work.
+  int ranks() const { return ranks_.size(); }
 
   void print_memory() {
     const StepMemory& arenas = trainer_.step_memory();
@@ -86,7 +93,7 @@ class Bench {
   ShapeBench options_;
   double free_before_;
   RunSpec spec_;
-  SingleProcess ranks_;
+  Communicator& ranks_;
   Trainer trainer_;
 };
 
@@ -117,7 +124,8 @@ Measured measure(Bench& bench, const ShapeBench& options) {
   return measured;
 }
 
-/// Prints and stores what was measured; `peak` is the rate of a large product.
+/// Prints and stores what was measured; `peak` is the rate of a large product. Rates are those of
+/// one rank, as batches grow with the ranks.
 void report(Bench& bench, const ShapeBench& options, const Measured& m, double peak) {
   const char* routing = options.forced_routing ? "forced" : "natural";
   const auto tokens = static_cast<double>(options.sequences * options.length);
@@ -131,6 +139,10 @@ void report(Bench& bench, const ShapeBench& options, const Measured& m, double p
   std::printf("%.0f tokens/s (median of %zu steps, %.1f ms; %.1f to %.1f); last loss %.4f\n",
               tokens / step, m.seconds.size(), 1e3 * step, 1e3 * m.seconds.front(),
               1e3 * m.seconds.back(), m.loss);
+  if (bench.ranks() > 1) {
+    std::printf("on each of %d ranks; %.0f tokens/s in all\n", bench.ranks(),
+                tokens / step * bench.ranks());
+  }
   std::printf("%.1f TFLOP/s of %.1f that a large product reaches here: %.1f %%\n",
               flops / step / 1e12, peak / 1e12, 100 * flops / step / peak);
   if (m.gpu) std::printf("GPU: %.0f MHz, %.0f W (means)\n", m.gpu->clock_mhz, m.gpu->power_w);
@@ -147,6 +159,7 @@ void report(Bench& bench, const ShapeBench& options, const Measured& m, double p
                         {"routing", routing},
                         {"deterministic", options.deterministic},
                         {"graphs", options.graphs},
+                        {"ranks", bench.ranks()},
                         {"tokens_per_s", tokens / step},
                         {"step_seconds", step},
                         {"share_of_ceiling", flops / step / peak}};
@@ -158,25 +171,48 @@ void report(Bench& bench, const ShapeBench& options, const Measured& m, double p
 }
 }  // namespace
 
-void bench_shape(const ShapeBench& options) {
+namespace {
+/// What one rank does; the first one tells.
+void bench_rank(const ShapeBench& options, const RunSpec& spec, Communicator& ranks) {
   require_device(options.device);
-  Bench bench(options);
+  Bench bench(options, spec, ranks);
+  const bool tells = ranks.rank() == 0;
   const DType operand = bench.model().precision().operand;
   const double peak = kernels::measure_product_flops(operand, options.device);
   for (std::int64_t i = 0; i < options.warmup; ++i) {
     const StepReport warm = bench.step();
+    if (!tells) continue;
     std::printf("warm-up step %lld: loss %.4f, gradient norm %.3f\n", static_cast<long long>(i),
                 warm.loss, warm.optimiser.grad_norm);
     std::fflush(stdout);
   }
-  report(bench, options, measure(bench, options), peak);
+  const Measured measured = measure(bench, options);
+  if (tells) report(bench, options, measured, peak);
 
   Profile profile;
   bench.set_profile(&profile);
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 2; ++i) bench.step();
+  if (!tells) return;
   std::printf("\nshares of two steps that wait after every operation:\n");
   print_shares(profile, seconds_since(start));
+}
+}  // namespace
+
+void bench_shape(const ShapeBench& options) {
+  const auto place = rank_environment();
+  if (!place || place->size == 1) {
+    SingleProcess alone;
+    return bench_rank(options, spec_of(options, 1), alone);
+  }
+  const RunSpec spec = spec_of(options, place->size);
+  const std::unique_ptr<Communicator> ranks = connect_ranks(spec, *place);
+  try {
+    bench_rank(options, spec, *ranks);
+  } catch (const std::exception& error) {
+    ranks->abort(error.what());
+    throw;
+  }
 }
 
 }  // namespace tessera::app

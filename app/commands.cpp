@@ -9,6 +9,7 @@ void add_commands(CLI::App& app) {
   add_demo(app);      // train a small model on this machine and talk to it
   add_train(app);     // train what a spec or preset says
   add_resume(app);    // go on with a run, or with a copy of it under other settings
+  add_rank(app);      // what train, resume and demo start for each rank
   add_runs(app);      // list runs
   add_watch(app);     // follow the events of a run
   add_stop(app);      // save and stop a run

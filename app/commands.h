@@ -10,6 +10,7 @@ namespace tessera::app {
 void add_demo(CLI::App& app);
 void add_train(CLI::App& app);
 void add_resume(CLI::App& app);
+void add_rank(CLI::App& app);
 void add_runs(CLI::App& app);
 void add_watch(CLI::App& app);
 void add_stop(CLI::App& app);

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 // demo, train, resume.
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
+#include "app/bench_results.h"
 #include "app/commands.h"
+#include "app/rank_launcher.h"
+#include "app/ranks.h"
 #include "app/signals.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
@@ -28,10 +34,10 @@ namespace fs = std::filesystem;
 
 namespace {
 struct RunOptions {
-  std::string spec, runs, id_file;
+  std::string spec, runs, id_file, timeline;
   std::vector<std::string> settings;
   bool json = false;
-  std::int64_t most_steps = 0;
+  std::int64_t most_steps = 0, ranks = 0;
   bool fork = false;
   std::string fork_spec;
   std::int64_t fork_step = -1;
@@ -39,11 +45,23 @@ struct RunOptions {
   fs::path runs_path() const { return runs.empty() ? runs_folder() : fs::path(runs); }
 };
 
+void add_timeline(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--timeline", options.timeline,
+                  "Write here what all ranks did in the first ten steps, for ui.perfetto.dev")
+      ->type_name("FILE");
+}
+
 void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--runs", options.runs, "Folder of the runs")->type_name("DIR");
   command.add_option("--set", options.settings, "Override a key: --set optimiser.clip=0.5")
       ->type_name("KEY=VALUE");
   command.add_option("--most-steps", options.most_steps, "Save and stop after this many steps");
+  command
+      .add_option("--ranks", options.ranks,
+                  "Train with this many processes on this machine; as many as the spec asks for "
+                  "if left out")
+      ->check(CLI::Range(1, 4096));
   command.add_option("--id-file", options.id_file, "Write the run's folder here once it is known")
       ->type_name("FILE");
 }
@@ -59,21 +77,45 @@ void announce(const RunFolder& folder, const RunOptions& options) {
   }
 }
 
-/// Trains in this process and shows it.
-RunState run_here(const RunFolder& folder, RunView& view, std::int64_t most_steps) {
-  log::set_console_level(log::Level::Warning);
-  SingleProcess ranks;
-  TrainRunOptions options;
-  options.on_event = [&](const EventBody& body) {
+/// Why a run failed is told by main(), which gets the same text as an error.
+std::function<void(const EventBody&)> shown_in(RunView& view) {
+  return [&view](const EventBody& body) {
     const auto* state = std::get_if<StateEvent>(&body);
-    // Why a run failed is told by main(), which gets the same text as an error.
     if (!state || state->state != RunState::Failed) view.event_now(body);
   };
+}
+
+TrainRunOptions train_options(const RunOptions& asked) {
+  TrainRunOptions options;
   options.stop = &stop_on_signals();
   options.cache = data_cache_folder();
-  options.most_steps = most_steps;
+  options.build = fmt::format("{} ({})", TESSERA_VERSION, built_from_commit());
+  options.most_steps = asked.most_steps;
+  if (!asked.timeline.empty()) {
+    options.timeline = TimelineRequest{.file = fs::absolute(asked.timeline)};
+  }
+  return options;
+}
+
+/// Trains, in this process where there is one rank, and shows it.
+RunState run_here(const RunFolder& folder, RunView& view, const RunOptions& asked,
+                  std::int64_t ranks) {
+  log::set_console_level(log::Level::Warning);
   try {
-    const RunState state = train_run(folder, ranks, options);
+    RunState state = RunState::Draft;
+    if (ranks == 1) {
+      SingleProcess single;
+      TrainRunOptions options = train_options(asked);
+      options.on_event = shown_in(view);
+      state = train_run(folder, single, options);
+    } else {
+      state = launch_ranks(
+          folder, {.ranks = static_cast<int>(ranks),
+                   .most_steps = asked.most_steps,
+                   .timeline = asked.timeline.empty() ? fs::path() : fs::absolute(asked.timeline),
+                   .on_event = shown_in(view),
+                   .stop = &stop_on_signals()});
+    }
     view.finish_line();
     return state;
   } catch (...) {
@@ -87,18 +129,17 @@ RunView view_of(const RunFolder& folder) {
   return {curriculum.total_steps(), curriculum.total_tokens()};
 }
 
-/// Before a folder is made for a run that could not begin.
-void require_one_rank(const RunSpec& spec) {
-  if (spec.parallel.pipeline == 1) return;
-  throw Error("parallel.pipeline",
-              fmt::format("{} stages take as many ranks, and this command starts one",
-                          spec.parallel.pipeline),
-              "set it to 1");
+RunSpec spec_of(const RunOptions& options, std::int64_t ranks) {
+  return spec_for_ranks(
+      [&](const std::vector<std::string>& more) {
+        std::vector<std::string> settings = options.settings;
+        settings.insert(settings.end(), more.begin(), more.end());
+        return load_spec(options.spec, settings);
+      },
+      ranks);
 }
 
-RunFolder create_run(const RunOptions& options) {
-  RunSpec spec = load_spec(options.spec, options.settings);
-  require_one_rank(spec);
+RunFolder create_run(const RunOptions& options, RunSpec spec) {
   make_paths_absolute(
       spec, fs::exists(options.spec) ? fs::path(options.spec).parent_path() : resources_folder());
   fs::create_directories(options.runs_path());
@@ -115,11 +156,51 @@ void tell_next(const RunFolder& folder, RunState state) {
   }
 }
 
-void train(const RunOptions& options) {
-  const RunFolder folder = create_run(options);
+/// One of several ranks that somebody else has started, as with `mpirun -n 4 tessera train SPEC`.
+/// Rank 0 makes or finds the folder, and shows the run.
+void be_rank(const RankEnvironment& place, const RunOptions& options, const RunSpec& spec,
+             const std::function<RunFolder()>& make) {
+  if (options.ranks > 0 && options.ranks != place.size) {
+    throw Error("ranks",
+                fmt::format("--ranks says {}, and {} were started", options.ranks, place.size),
+                "leave --ranks out where mpirun, srun or another program starts the ranks");
+  }
+  TrainRunOptions train = train_options(options);
+  const auto ranks = connect_ranks(spec, place);
+  const RunFolder folder = folder_of_all(*ranks, make);
+  if (place.rank != 0) {
+    try {
+      train_as_rank(folder, *ranks, train);
+      return;
+    } catch (const std::exception&) {
+      throw Exit{1};  // it stands in this rank's log, and rank 0 tells it
+    }
+  }
   announce(folder, options);
   RunView view = view_of(folder);
-  tell_next(folder, run_here(folder, view, options.most_steps));
+  train.on_event = shown_in(view);
+  const RunState state = train_as_rank(folder, *ranks, train);
+  view.finish_line();
+  tell_next(folder, state);
+}
+
+/// Where this process was started as one of several.
+std::optional<RankEnvironment> one_of_several() {
+  auto place = rank_environment();
+  if (place && place->size == 1) place.reset();
+  return place;
+}
+
+void train(const RunOptions& options) {
+  if (const auto place = one_of_several()) {
+    const RunSpec spec = spec_of(options, place->size);
+    return be_rank(*place, options, spec, [&] { return create_run(options, spec); });
+  }
+  const RunSpec spec = spec_of(options, options.ranks);
+  const RunFolder folder = create_run(options, spec);
+  announce(folder, options);
+  RunView view = view_of(folder);
+  tell_next(folder, run_here(folder, view, options, ranks_of(spec)));
 }
 
 CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
@@ -160,7 +241,6 @@ RunFolder fork(const RunFolder& parent, const RunOptions& options) {
   const bool other = !options.fork_spec.empty();
   RunSpec spec =
       load_spec(other ? options.fork_spec : parent.spec_path().string(), options.settings);
-  require_one_rank(spec);
   if (other) make_paths_absolute(spec, fs::path(options.fork_spec).parent_path());
   check_fork_of(parent, spec, checkpoint.step - 1);
   return fork_run(parent, checkpoint, std::move(spec), options.runs_path());
@@ -174,10 +254,37 @@ void resume(const RunOptions& options) {
     throw Error("resume", "--set, --spec and --step would change what the run is",
                 "add --fork: a new run goes on from the checkpoint with the new settings");
   }
-  const RunFolder target = options.fork ? fork(folder, options) : folder;
-  announce(target, options);
-  RunView view = view_of(target);
-  tell_next(target, run_here(target, view, options.most_steps));
+  const auto target = [&] { return options.fork ? fork(folder, options) : folder; };
+  if (const auto place = one_of_several()) {
+    check_ranks(folder.spec(), place->size);
+    return be_rank(*place, options, folder.spec(), target);
+  }
+  if (options.ranks > 0) check_ranks(folder.spec(), options.ranks);
+  const RunFolder run = target();
+  announce(run, options);
+  RunView view = view_of(run);
+  const std::int64_t ranks = options.ranks > 0 ? options.ranks : ranks_of(run.spec());
+  tell_next(run, run_here(run, view, options, ranks));
+}
+
+/// A rank of launch_ranks(), which shows the run and holds its folder: it ends with whoever started
+/// it, and says nothing but in its log.
+void launched_rank(const RunOptions& options) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const RunFolder folder = RunFolder::open(options.spec);
+  const auto place = one_of_several();
+  const auto holder = process_of(folder);
+  if (!place || !holder || liveness_of(*holder) == Liveness::Dead) {
+    throw Error("rank", "is started by `tessera train --ranks N` alone");
+  }
+  TrainRunOptions train = train_options(options);
+  train.locked = true;
+  const auto ranks = connect_ranks(folder.spec(), *place);
+  try {
+    train_as_rank(folder, *ranks, train);
+  } catch (const std::exception&) {
+    throw Exit{1};  // it stands in this rank's record, and in the events where it is rank 0
+  }
 }
 
 /// A sample and one answer, as a newcomer should see them.
@@ -206,11 +313,19 @@ void show_demo(const RunFolder& folder, const RunView& view) {
 
 void demo(RunOptions options) {
   options.spec = "demo";
-  const RunFolder folder = create_run(options);
+  if (options.ranks > 1) {
+    // Its batch is one micro-batch: ranks take parts of it.
+    const std::int64_t micro = load_spec("demo").parallel.micro_batch_sequences;
+    options.settings.insert(options.settings.begin(),
+                            fmt::format("parallel.micro_batch_sequences={}",
+                                        std::max<std::int64_t>(1, micro / options.ranks)));
+  }
+  const RunSpec spec = spec_of(options, options.ranks);
+  const RunFolder folder = create_run(options, spec);
   std::printf("A small mixture-of-experts model, trained on this machine.\n");
   announce(folder, options);
   RunView view = view_of(folder);
-  const RunState state = run_here(folder, view, options.most_steps);
+  const RunState state = run_here(folder, view, options, ranks_of(spec));
   state == RunState::Finished ? show_demo(folder, view) : tell_next(folder, state);
 }
 }  // namespace
@@ -227,7 +342,18 @@ void add_train(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   command->add_option("spec", options->spec, "A TOML file, or the name of a preset")->required();
   add_run_options(*command, *options);
+  add_timeline(*command, *options);
   command->callback([options] { train(*options); });
+}
+
+void add_rank(CLI::App& app) {
+  auto* command = app.add_subcommand("rank", "One of the ranks that `tessera train` has started");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("run", options->spec, "The run's folder")->required();
+  command->add_option("--most-steps", options->most_steps, "Save and stop after this many steps");
+  add_timeline(*command, *options);
+  command->group("");  // for `tessera train` alone
+  command->callback([options] { launched_rank(*options); });
 }
 
 void add_resume(CLI::App& app) {
@@ -240,6 +366,7 @@ void add_resume(CLI::App& app) {
   command->add_option("--step", options->fork_step,
                       "With --fork: from the checkpoint after this step");
   add_run_options(*command, *options);
+  add_timeline(*command, *options);
   command->callback([options] { resume(*options); });
 }
 

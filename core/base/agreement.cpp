@@ -81,7 +81,11 @@ std::string told(const std::exception_ptr& problem) {
 }  // namespace
 
 void agree(Communicator* ranks, const std::exception_ptr& problem) {
-  const std::vector<std::string> all = gather_texts(ranks, told(problem));
+  std::vector<std::string> all = {told(problem)};
+  if (!is_alone(ranks)) {
+    const Communicator::LongWait wait(*ranks);  // the work of some may take its time
+    all = gather_texts(ranks, all[0]);
+  }
   if (problem) std::rethrow_exception(problem);
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank].starts_with(kFailed)) throw_heard(rank, all[rank]);

@@ -73,6 +73,11 @@ class Communicator {
   void broadcast(Context& context, const Tensor& x, int from);
   void barrier(Context& context);
 
+  /// Waits until the calls made so far on the context's stream are done. What they wrote on a GPU
+  /// is not to be believed before: a call that a lost rank left unfinished ends as if it were done,
+  /// and throws here. Nothing on the CPU, whose calls are done when they return.
+  virtual void settle(Context&) {}
+
   /// The group of those ranks that name the same colour, in the order of their numbers here; `name`
   /// is for messages. A collective call. The group must not outlive this one.
   std::unique_ptr<Communicator> split(int colour, const std::string& name = "split");
@@ -109,6 +114,8 @@ class Communicator {
   std::uint64_t calls() const { return calls_; }
 
  protected:
+  /// Whether a LongWait lives.
+  bool may_last() const { return may_last_; }
   virtual void carry_out(Context& context, const Communication& call) = 0;
   /// What split() and abort() come down to in a transport.
   virtual std::unique_ptr<Communicator> make_group(int colour) = 0;

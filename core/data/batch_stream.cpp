@@ -193,10 +193,11 @@ Batch BatchStream::next(std::int64_t sequences, std::int64_t length) {
           length);
   State& s = *state_;
   Batch batch(sequences, length, s.options.extra);
+  const std::int64_t run = s.options.consecutive ? sequences : 1;
   for (std::int64_t row = 0; row < sequences; ++row) {
-    s.skip_rows(s.options.rank, length);
+    if (row % run == 0) s.skip_rows(s.options.rank * run, length);
     s.take_row(batch, row);
-    s.skip_rows(s.options.ranks - 1 - s.options.rank, length);
+    if ((row + 1) % run == 0) s.skip_rows((s.options.ranks - 1 - s.options.rank) * run, length);
   }
   return batch;
 }

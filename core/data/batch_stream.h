@@ -45,6 +45,9 @@ struct BatchStreamOptions {
   bool packing = true;
   /// Row r goes to rank r % ranks.
   int rank = 0, ranks = 1;
+  /// Instead each rank gets a run of the rows that all ranks ask for at once, in the order of
+  /// ranks: rows that are beside each other on one rank are so on any number of ranks.
+  bool consecutive = false;
 };
 
 /// Owns its memory; move only.
@@ -91,7 +94,7 @@ class BatchStream {
   BatchStream& operator=(BatchStream&&) noexcept;
 
   /// The next `sequences` rows of this rank. Asking for 2 + 3 rows gives the same rows as asking
-  /// for 5; the length may change from call to call.
+  /// for 5, unless several ranks take consecutive rows; the length may change from call to call.
   Batch next(std::int64_t sequences, std::int64_t length);
 
   /// Where the stream stands. The same on every rank when each has taken equally many rows, and

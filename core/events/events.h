@@ -68,6 +68,10 @@ struct StepEvent {
   std::int64_t memory_bytes = 0;
   double bias_speed = 0, mtp_lambda = 0;
   std::vector<float> max_vio{};  ///< per MoE layer: max load / mean load - 1
+  /// Where experts are spread over ranks; counted, over all layers and ranks.
+  double exchange_bytes = kNotMeasured;     ///< sent to experts of other ranks and back
+  double ranks_per_token = kNotMeasured;    ///< that hold an expert of a token, in one layer
+  std::vector<std::int64_t> rank_tokens{};  ///< tokens that came to each of the ranks
 };
 
 /// The load of every MoE layer; the MTP module's stands last.

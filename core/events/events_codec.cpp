@@ -45,6 +45,9 @@ void fields(V& v, StepEvent& e) {
   v("bias_speed", e.bias_speed);
   v("mtp_lambda", e.mtp_lambda);
   v("max_vio", e.max_vio);
+  v("exchange_bytes", e.exchange_bytes);
+  v("ranks_per_token", e.ranks_per_token);
+  v("rank_tokens", e.rank_tokens);
 }
 template <class V>
 void fields(V& v, ExpertsEvent& e) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/history/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -30,8 +31,21 @@ double worst_layer(const StepEvent& e) {
   return worst;
 }
 
+/// What the rank with the most tokens gets, as a multiple of the mean.
+double busiest_rank(const StepEvent& e) {
+  double most = 0, sum = 0;
+  for (const std::int64_t tokens : e.rank_tokens) {
+    most = std::max(most, static_cast<double>(tokens));
+    sum += static_cast<double>(tokens);
+  }
+  return sum > 0 ? most * static_cast<double>(e.rank_tokens.size()) / sum : kNotMeasured;
+}
+
 using Draw = MetricInfo::Draw;
 constexpr const char* kNotLogged = QT_TRANSLATE_NOOP("Chart", "Not logged by this run.");
+
+constexpr const char* kNotSpread =
+    QT_TRANSLATE_NOOP("Chart", "The experts of this run are not spread over ranks.");
 
 constexpr MetricInfo kMetrics[] = {
     {"loss", QT_TRANSLATE_NOOP("Metric", "Loss"), "nats", "loss", Draw::Smoothed,
@@ -64,6 +78,12 @@ constexpr MetricInfo kMetrics[] = {
      Draw::Exact, kNotLogged, field<&StepEvent::sequence_length>},
     {"batch_sequences", QT_TRANSLATE_NOOP("Metric", "Batch"), "sequences", "batch", Draw::Exact,
      kNotLogged, field<&StepEvent::batch_sequences>},
+    {"exchange_bytes", QT_TRANSLATE_NOOP("Metric", "Bytes to experts on other ranks"), "bytes",
+     "expert-parallel", Draw::Exact, kNotSpread, field<&StepEvent::exchange_bytes>},
+    {"ranks_per_token", QT_TRANSLATE_NOOP("Metric", "Ranks per token"), "", "expert-parallel",
+     Draw::Exact, kNotSpread, field<&StepEvent::ranks_per_token>},
+    {"busiest_rank", QT_TRANSLATE_NOOP("Metric", "Busiest rank of experts"), "", "expert-parallel",
+     Draw::Exact, kNotSpread, busiest_rank},
 };
 static_assert(std::size(kMetrics) == kMetricCount);
 

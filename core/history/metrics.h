@@ -24,6 +24,9 @@ enum class Metric : std::uint8_t {
   MtpLambda,
   SequenceLength,
   BatchSequences,
+  ExchangeBytes,
+  RanksPerToken,
+  BusiestRank,  ///< its tokens, as a multiple of the mean
   Count
 };
 inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::Count);

@@ -42,6 +42,7 @@ class Block {
   void forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
                       const Tensor& cache, BlockStash& stash, const Tensor& x) const;
 
+  void set_exchange(const ExpertExchange& exchange) { moe_.set_exchange(exchange); }
   bool is_moe() const { return is_moe_; }
   const Moe& moe() const { return moe_; }
 

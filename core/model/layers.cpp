@@ -127,33 +127,65 @@ void Linear::weight_grad(Pass& pass, const Operand& dy, const Operand& x) const 
   });
 }
 
+namespace {
+/// Groups of rows that one product takes: those of the experts [first, end) in a run.
+struct Groups {
+  Tensor offsets;
+  std::int64_t first, end, run;
+  Tensor of(const Tensor& weights) const { return weights.slice(0, first, end); }
+};
+
+/// Calls work(groups) for every run. NOTE: how the CPU cuts a product into tasks depends on all of
+/// its groups, and how a task sums on its size: one by one they are the same on every layout.
+template <class Work>
+void for_runs(const Context& context, const Parameter& weight, const Tensor& offsets,
+              const Work& work) {
+  const std::int64_t experts = weight.shape[0];
+  const bool apart = weight.apart && context.device == Device::Cpu && !weight.fp8.values;
+  const std::int64_t each = apart ? 1 : experts;
+  for (std::int64_t group = 0; group + 1 < offsets.size(0); group += each) {
+    const std::int64_t first = group % experts;
+    work(Groups{offsets.slice(0, group, group + each + 1), first, first + each, group / experts});
+  }
+}
+}  // namespace
+
 void ExpertLinear::forward(Context& context, const Operand& x, const Tensor& offsets,
                            const Tensor& y) const {
-  if (weight->fp8.values) {
-    kernels::product_fp8(context, x.tiles, weight->fp8, offsets, 0.f, y);
-  } else {
-    kernels::grouped_product(context, x.plain, weight->operand, offsets, y);
-  }
+  for_runs(context, *weight, offsets, [&](const Groups& groups) {
+    if (weight->fp8.values) {
+      kernels::product_fp8(context, x.tiles, weight->fp8, groups.offsets, 0.f, y);
+    } else {
+      kernels::grouped_product(context, x.plain, groups.of(weight->operand), groups.offsets, y);
+    }
+  });
 }
 
 void ExpertLinear::input_grad(Context& context, const Operand& dy, const Tensor& offsets,
                               const Tensor& dx) const {
-  if (weight->fp8.values_t) {
-    kernels::product_fp8_input_grad(context, dy.tiles, weight->fp8, offsets, 0.f, dx);
-  } else {
-    kernels::grouped_product_input_grad(context, dy.plain, weight->operand, offsets, dx);
-  }
+  for_runs(context, *weight, offsets, [&](const Groups& groups) {
+    if (weight->fp8.values_t) {
+      kernels::product_fp8_input_grad(context, dy.tiles, weight->fp8, groups.offsets, 0.f, dx);
+    } else {
+      kernels::grouped_product_input_grad(context, dy.plain, groups.of(weight->operand),
+                                          groups.offsets, dx);
+    }
+  });
 }
 
 void ExpertLinear::weight_grad(Pass& pass, const Operand& dy, const Operand& x,
                                const Tensor& offsets) const {
   do_or_put_off(pass, [weight = weight, dy, x, offsets](Context& context) {
     const float beta = beta_of_grad(context, *weight);
-    if (weight->fp8.values_t) {
-      kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, offsets, beta, weight->grad);
-    } else {
-      kernels::grouped_product_weight_grad(context, dy.plain, x.plain, offsets, beta, weight->grad);
-    }
+    for_runs(context, *weight, offsets, [&](const Groups& groups) {
+      const Tensor grad = groups.of(weight->grad_of_run(groups.run));
+      if (weight->fp8.values_t) {
+        kernels::product_fp8_weight_grad(context, dy.tiles, x.tiles, groups.offsets, beta, grad);
+      } else {
+        kernels::grouped_product_weight_grad(context, dy.plain, x.plain, groups.offsets, beta,
+                                             grad);
+      }
+    });
   });
 }
 

@@ -79,7 +79,9 @@ struct Linear {
   void weight_grad(Pass& pass, const Operand& dy, const Operand& x) const;
 };
 
-/// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product.
+/// The same for one matrix per expert, W (experts, out, in); `offsets` as kernels/grouped_product,
+/// of one run of groups after the other where the rows are in several: the k-th run's gradient goes
+/// to the weight's k-th one.
 struct ExpertLinear {
   Parameter* weight = nullptr;
 

@@ -20,13 +20,23 @@ Model::Model(const ModelConfig& config, const Precision& precision, const Layout
         &parameters_.declare("model.embed_tokens.weight", {config.vocab_size, config.hidden_size});
     shared.tokens->sharing = Sharing::Ends;
   }
-  if (config.tie_word_embeddings) shared.output.weight = shared.tokens;
+  if (shared.tokens) shared.tail = &tail_;
+  if (config.tie_word_embeddings) shared.output.weight = shared.tail;
   for (const PipelineStage& stage : layout.stages) {
     parts_.emplace_back().declare(parameters_, config, stage, layout.experts, shared);
   }
   precision_.narrow = device == Device::Cuda && precision.operand == DType::BF16;
   parameters_.allocate(precision_, for_training, device, measuring);
+  if (shared.tokens) tail_ = *shared.tokens;
   set_yarn(config.yarn);
+}
+
+Parameter* Model::separate_tail() {
+  const bool both = layout_.stages.front().is_first && layout_.stages.back().is_last;
+  if (!both || (config_.num_nextn_predict_layers == 0 && !config_.tie_word_embeddings)) return {};
+  tail_gradient_ = Buffer(tail_.grad.bytes(), device_);
+  tail_.grad = tail_gradient_.view(tail_.grad.dtype(), {tail_.shape[0], tail_.shape[1]});
+  return &tail_;
 }
 
 void Model::set_yarn(const YarnConfig& yarn) {

@@ -70,6 +70,16 @@ class Model {
   /// Throws Error where a sequence is longer than the rotary tables.
   Rotary rotary(const Sequences& sequences) const;
 
+  /// How tokens reach experts of other ranks; `exchange` must outlive the model's use.
+  void set_exchange(const ExpertExchange& exchange) {
+    for (ModelPart& part : parts_) part.set_exchange(exchange);
+  }
+
+  /// Gives what the last part adds to the token table's gradient an array of its own, and returns
+  /// the table with that; null where this rank does not hold both the first and the last part, or
+  /// only the first reads the table. Until then both add to one gradient.
+  Parameter* separate_tail();
+
   /// Switches YaRN: new rotary tables and attention scale.
   void set_yarn(const YarnConfig& yarn);
 
@@ -99,6 +109,8 @@ class Model {
   Device device_;
   bool measuring_;
   ParameterSet parameters_;
+  Parameter tail_;  ///< a view of the token table
+  Buffer tail_gradient_;
   std::deque<ModelPart> parts_;
   std::optional<RopeTable> table_;
   float scale_ = 1.f;

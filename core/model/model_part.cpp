@@ -10,6 +10,7 @@ void ModelPart::declare(ParameterSet& parameters, const ModelConfig& config,
                         const PipelineStage& stage, const ExpertRange& experts,
                         const SharedWeights& shared) {
   stage_ = stage;
+  first_parameter_ = parameters.all().size();
   hidden_ = config.hidden_size;
   shared_ = shared;
   for (std::int64_t layer = stage.first; layer < stage.end; ++layer) {
@@ -27,10 +28,16 @@ void ModelPart::declare(ParameterSet& parameters, const ModelConfig& config,
     has_mtp_ = config.num_nextn_predict_layers > 0;
     if (has_mtp_) mtp_.declare(parameters, config, experts, head_.output);
   }
+  end_parameter_ = parameters.all().size();
   for (const Block& block : blocks_) {
     if (block.is_moe()) moe_.push_back(&block);
   }
   if (has_mtp_ && mtp_.block().is_moe()) moe_.push_back(&mtp_.block());
+}
+
+void ModelPart::set_exchange(const ExpertExchange& exchange) {
+  for (Block& block : blocks_) block.set_exchange(exchange);
+  mtp_.set_exchange(exchange);
 }
 
 Tensor ModelPart::embed(Pass& pass, const Tensor& tokens) const {
@@ -75,7 +82,7 @@ void ModelPart::backward(Pass& pass, const Microbatch& batch, const Rotary& rota
     const Tensor d_embedded = pass.scratch().take(dx.dtype(), {dx.size(0), dx.size(1)});
     mtp_.backward(pass, batch.sequences, rotary, stash.mtp, balance_of(mtp_.block()), d_embedded,
                   dx);
-    kernels::embedding_backward(context, batch.mtp_tokens, d_embedded, shared_.tokens->grad);
+    kernels::embedding_backward(context, batch.mtp_tokens, d_embedded, shared_.tail->grad);
   } else if (has_mtp_ && mtp_.block().is_moe()) {
     --moe;
   }

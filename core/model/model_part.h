@@ -46,6 +46,7 @@ struct Objective {
 /// Weights that parts share: a rank that holds the first and the last one has them once.
 struct SharedWeights {
   Parameter* tokens = nullptr;  ///< the token table; null where no part of the rank reads it
+  Parameter* tail = nullptr;    ///< the same as the last part reads it, with its gradients
   Linear output;                ///< the head's product
 };
 
@@ -79,8 +80,15 @@ class ModelPart {
   void forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
                       const LatentCache& cache, const Tensor& x) const;
 
+  /// For all layers with experts.
+  void set_exchange(const ExpertExchange& exchange);
+
   const PipelineStage& stage() const { return stage_; }
   const Head& head() const { return head_; }
+  /// Whether the part declared the parameter; the token table is of none.
+  bool has(std::size_t parameter) const {
+    return parameter >= first_parameter_ && parameter < end_parameter_;
+  }
   /// Layers with experts, the MTP module's last when it has them.
   const std::vector<const Block*>& moe_blocks() const { return moe_; }
   const MoeStash& moe_stash(const PartStash& stash, std::int64_t index) const;
@@ -91,6 +99,7 @@ class ModelPart {
   PipelineStage stage_;
   std::int64_t hidden_ = 0;
   bool has_mtp_ = false;
+  std::size_t first_parameter_ = 0, end_parameter_ = 0;  ///< in the order of declarations
   SharedWeights shared_;
   std::deque<Block> blocks_;
   std::vector<const Block*> moe_;

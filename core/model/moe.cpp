@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/moe.h"
 
+#include "core/base/error.h"
 #include "core/model/router_observer.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
@@ -109,6 +110,9 @@ void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
   gate_forward(pass, h, s.logits);
   kernels::router_forward(pass.context, s.logits, bias_->value, router_, s.scores, s.routed.picks,
                           s.routed.weights);
+  require(pass.context.dry_run || exchange_->held(experts_) == gate_up_.weight->shape[0], "model",
+          "this rank holds {} of {} experts, and knows no way to the others",
+          gate_up_.weight->shape[0], experts_);
   exchange_->plan(pass, experts_, s.routed);
 }
 
@@ -163,7 +167,7 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const 
   const Operand d_gate_up = take_gated_gradient(pass, rows, width_);
   {
     Arena::Frame of_down(pass.scratch());
-    const Operand dy_rows = exchange_->dispatch_again(pass, dy, s.routed, true);
+    const Operand dy_rows = exchange_->dispatch_gradient(pass, dy, s.routed);
     const Tensor d_activated = pass.scratch().take(type, {rows, width_});
     down_.input_grad(context, dy_rows, offsets, d_activated);
     const Tensor d_row_weights = pass.scratch().take(row_weights.dtype(), {rows});
@@ -174,8 +178,7 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const 
   }
   {
     Arena::Frame of_gate_up(pass.scratch());
-    gate_up_.weight_grad(pass, d_gate_up, exchange_->dispatch_again(pass, h, s.routed, false),
-                         offsets);
+    gate_up_.weight_grad(pass, d_gate_up, exchange_->dispatch_again(pass, h, s.routed), offsets);
   }
   const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
   gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);

@@ -34,13 +34,17 @@ class Moe {
                const std::string& prefix);
 
   /// y += experts of h; h (T, H) with its plain part, y (T, H) inner type. Slots per expert
-  /// are left in stash.routed.permutation.counts.
+  /// are left in stash.routed.loads.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
   /// dh, written, from dy; both (T, H) inner type. `h` as Pass::saved() has it, with its plain
   /// part.
   void backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                 const MoeStash& stash, const BalanceTerm& balance, const Tensor& dh) const;
+
+  /// How tokens reach the experts; `exchange` must outlive the layer's use. Until it is called all
+  /// experts are held here.
+  void set_exchange(const ExpertExchange& exchange) { exchange_ = &exchange; }
 
   /// The selection bias, (experts) F32.
   const Tensor& bias() const { return bias_->value; }
@@ -58,8 +62,9 @@ class Moe {
   void gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                      const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
                      const Tensor& dh) const;
-  Tensor live_rows(const MoeStash& stash) const {
-    return stash.routed.permutation.offsets.slice(0, experts_, experts_ + 1);
+  static Tensor live_rows(const MoeStash& stash) {
+    const Tensor& offsets = stash.routed.permutation.offsets;
+    return offsets.slice(0, offsets.size(0) - 1, offsets.size(0));
   }
 
   std::int64_t experts_ = 0, width_ = 0;

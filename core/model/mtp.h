@@ -39,6 +39,7 @@ class Mtp {
   void backward(Pass& pass, const Sequences& sequences, const Rotary& rotary, const MtpStash& stash,
                 const BalanceTerm& balance, const Tensor& d_embedded, const Tensor& d_hidden) const;
 
+  void set_exchange(const ExpertExchange& exchange) { block_.set_exchange(exchange); }
   const Block& block() const { return block_; }
 
  private:

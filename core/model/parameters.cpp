@@ -150,6 +150,25 @@ void ParameterSet::allocate_operands(const Precision& precision, Device device, 
   }
 }
 
+void ParameterSet::separate_runs(std::int64_t runs) {
+  std::int64_t each = 0;
+  for (const Parameter& p : parameters_) each += p.sharing == Sharing::Experts ? padded(p) : 0;
+  const DType type = flat_gradients_.dtype();
+  const std::int64_t elements = each * (runs - 1);
+  run_gradients_ =
+      Buffer(static_cast<std::size_t>(elements) * size_of(type), flat_gradients_.device());
+  const Tensor flat = run_gradients_.view(type, {elements});
+  std::int64_t next = 0;
+  for (Parameter& p : parameters_) {
+    p.more_grads.clear();
+    p.apart = p.sharing == Sharing::Experts;
+    if (!p.apart) continue;
+    for (std::int64_t run = 1; run < runs; ++run, next += padded(p)) {
+      p.more_grads.push_back(shaped(flat, next, p));
+    }
+  }
+}
+
 namespace {
 /// The layouts of a weight in E4M3, taken from an arena of bytes by `take`.
 template <class Take>
@@ -346,6 +365,7 @@ void ParameterSet::clear_old_gradients(Context& context) const {
   for (const Parameter& p : parameters_) {
     if (!p.grad_is_old) continue;
     kernels::fill(context, 0.0, p.grad);
+    for (const Tensor& grad : p.more_grads) kernels::fill(context, 0.0, grad);
     p.grad_is_old = false;
   }
 }

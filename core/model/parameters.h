@@ -44,6 +44,13 @@ struct Parameter {
 
   Tensor value;  ///< master weight
   Tensor grad;   ///< same shape and type; absent without gradients
+  /// Experts: products of one expert do not depend on what the others are given, to the last bit.
+  bool apart = false;
+  /// Those of further runs of groups: experts whose tokens of every rank have groups of their own.
+  std::vector<Tensor> more_grads;
+  const Tensor& grad_of_run(std::int64_t run) const {
+    return run == 0 ? grad : more_grads.at(static_cast<std::size_t>(run - 1));
+  }
   /// What is in `grad` is of the last step: the first product writes instead of adding.
   mutable bool grad_is_old = false;
   Tensor operand;  ///< what products read: value itself, or its BF16 copy; absent where fp8 is all
@@ -85,6 +92,9 @@ class ParameterSet {
   void allocate(const Precision& precision, bool with_gradients, Device device,
                 bool measuring = false);
 
+  /// Keeps experts apart, with gradients for `runs` runs of groups. After allocate().
+  void separate_runs(std::int64_t runs);
+
   /// N(0, sigma) for matrices, 1 for norms, 0 for states. A function of (seed, name, index) alone.
   /// Throws Stopped when `stop` is set on the way.
   void initialise(std::uint64_t seed, double sigma, const std::atomic<bool>* stop = nullptr);
@@ -114,7 +124,7 @@ class ParameterSet {
   /// Those of one kind of sharing, as runs of flat_gradients().
   std::vector<Tensor> gradients_of(Sharing sharing) const;
   std::size_t value_bytes() const { return values_.bytes(); }
-  std::size_t gradient_bytes() const { return gradients_.bytes(); }
+  std::size_t gradient_bytes() const { return gradients_.bytes() + run_gradients_.bytes(); }
   /// Size of the copies that products read, where these are not the values themselves.
   std::size_t operand_bytes() const { return operands_.bytes() + quantised_.bytes(); }
   /// The same for one parameter.
@@ -128,7 +138,7 @@ class ParameterSet {
   std::int64_t flat_size() const;
   void allocate_operands(const Precision& precision, Device device, bool measuring);
   void allocate_quantised(const Precision& precision, Device device, bool measuring);
-  Buffer values_, gradients_, operands_, quantised_, states_;
+  Buffer values_, gradients_, operands_, quantised_, states_, run_gradients_;
   Tensor flat_values_, flat_gradients_;
   std::deque<Parameter> parameters_;
 };

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -37,25 +38,6 @@ std::istringstream stat_of(std::int64_t pid) {
   return std::istringstream(name_end == stat.npos ? "" : stat.substr(name_end + 1));
 }
 
-/// When a process started, in ticks after boot; 0: there is none, or it is dead but not yet waited
-/// for.
-std::int64_t start_ticks_of(std::int64_t pid) {
-  std::istringstream fields = stat_of(pid);
-  std::string state, skipped;
-  fields >> state;
-  if (state.empty() || state == "Z" || state == "X") return 0;
-  for (int i = 0; i < 18; ++i) fields >> skipped;
-  std::int64_t ticks = 0;
-  fields >> ticks;
-  return ticks;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
 std::string pid_namespace() {
   std::error_code error;
   return fs::read_symlink("/proc/self/ns/pid", error).string();
@@ -64,17 +46,17 @@ std::string pid_namespace() {
 
 ProcessId this_process() {
   return {.pid = ::getpid(),
-          .start_ticks = start_ticks_of(::getpid()),
+          .start_ticks = process_start_ticks(::getpid()),
           .host = host_name(),
-          .boot_id = first_line("/proc/sys/kernel/random/boot_id"),
+          .boot_id = boot_id(),
           .pid_namespace = pid_namespace()};
 }
 
 Liveness liveness_of(const ProcessId& process) {
   if (process.host != host_name()) return Liveness::OtherHost;
-  if (process.boot_id != first_line("/proc/sys/kernel/random/boot_id")) return Liveness::Dead;
+  if (process.boot_id != boot_id()) return Liveness::Dead;
   if (process.pid_namespace != pid_namespace()) return Liveness::OtherHost;
-  const std::int64_t ticks = start_ticks_of(process.pid);
+  const std::int64_t ticks = process_start_ticks(process.pid);
   return ticks != 0 && ticks == process.start_ticks ? Liveness::Alive : Liveness::Dead;
 }
 

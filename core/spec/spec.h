@@ -21,6 +21,11 @@
 namespace tessera {
 
 enum class TokenizerKind : std::uint8_t { Unigram, Bpe };
+/// In which order gradients of micro-batches and outputs of experts are added up.
+enum class SumOrder : std::uint8_t {
+  Quick,      ///< as is quickest for the layout of ranks
+  Canonical,  ///< one order that no layout changes
+};
 enum class HostKind : std::uint8_t { Local, Ssh, Slurm };
 
 using PrecisionRecipe = Recipe;
@@ -127,6 +132,7 @@ struct RunSpec {
   struct Parallel {
     std::int64_t data = 1, pipeline = 1, expert = 1;
     std::int64_t micro_batch_sequences = 1;
+    SumOrder sums = SumOrder::Quick;
     std::int64_t zero = 1;  ///< 1: ranks that share weights share out their moments
     PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
     std::int64_t stages_per_rank = 2;  ///< read by PipelineSchedule::Interleaved alone
@@ -169,7 +175,9 @@ struct RunSpec {
     std::string address;       ///< ssh alias, or the Slurm partition
     std::int64_t threads = 0;  ///< 0: every core
     Device device = Device::Cpu;
-    bool cuda_graphs = true;  ///< micro-batches of equal shapes are replayed as CUDA graphs
+    double hang_limit_s = 600;  ///< for a rank that others wait for; 0: no limit
+    std::int64_t restart = 0;   ///< times that a run on several ranks goes on after a fault
+    bool cuda_graphs = true;    ///< micro-batches of equal shapes are replayed as CUDA graphs
   } host;
 };
 

@@ -286,16 +286,22 @@ class Checker {
       error(key, fmt::format("{} ranks can be planned, but this version trains on one", ranks),
             "1 for a run");
     };
-    one_rank("parallel.data", p.data);
     if (p.pipeline > m.num_hidden_layers) {
       error("parallel.pipeline", fmt::format("{} is more than the layers", p.pipeline),
             fmt::format("at most model.num_hidden_layers, {}", m.num_hidden_layers));
     }
-    if (p.expert > 1 && (m.n_routed_experts == 0 || m.n_routed_experts % p.expert != 0)) {
+    if (p.expert > 1 && m.n_routed_experts == 0) {
       error("parallel.expert",
-            fmt::format("{} ranks cannot share {} experts evenly", p.expert, m.n_routed_experts));
-    } else {
-      one_rank("parallel.expert", p.expert);
+            fmt::format("{} ranks cannot share experts: a dense model has none", p.expert), "1");
+    } else if (m.n_routed_experts % p.expert != 0) {
+      error(
+          "parallel.expert",
+          fmt::format("{} does not divide the {} experts of a layer", p.expert, m.n_routed_experts),
+          "a divisor of model.n_routed_experts");
+    } else if (p.data > 1 && p.data % p.expert != 0) {
+      error("parallel.expert",
+            fmt::format("{} does not divide the {} replicas that share experts", p.expert, p.data),
+            "a divisor of parallel.data");
     }
   }
 

@@ -556,6 +556,9 @@ const Schema& parallel_schema() {
           .in("sequences")
           .from(1)
           .about("micro-batch"),
+      choice("sums", &T::sums,
+             "order of adding up: the quickest one, or one that is the same on any number of ranks",
+             {{"quick", SumOrder::Quick}, {"canonical", SumOrder::Canonical}}),
       key("zero", &T::zero, "1: replicas share out the moments of the optimiser; 0: each has all")
           .to(1)
           .about("zero"),
@@ -660,6 +663,14 @@ const Schema& host_schema() {
       choice("device", &T::device, "what computes: the processor or a GPU",
              {{"cpu", Device::Cpu}, {"cuda", Device::Cuda}})
           .shown(),
+      key("hang_limit_s", &T::hang_limit_s,
+          "how long ranks wait for one that does not come; 0 is without end")
+          .in("seconds")
+          .to(1e6),
+      key("restart", &T::restart,
+          "how often a run on several ranks goes on from its newest checkpoint after a fault")
+          .in("times")
+          .to(1e6),
       key("cuda_graphs", &T::cuda_graphs,
           "on a GPU, micro-batches of equal shape are launched as one"),
   });

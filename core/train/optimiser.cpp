@@ -68,6 +68,11 @@ OptimiserReport Optimiser::clip(Context& context) {
   return {std::sqrt(values[0]), values[1]};
 }
 
+OptimiserReport Optimiser::measured(Context& context, double sum_of_squares) {
+  kernels::fill(context, sum_of_squares, sum_);
+  return clip(context);
+}
+
 OptimiserReport Optimiser::measured(Context& context, const Tensor& sum_of_squares) {
   kernels::fill(context, 0.0, sum_);
   kernels::add(context, sum_of_squares, sum_);

@@ -43,6 +43,8 @@ class Optimiser {
   OptimiserReport measure(Context& context, Communicator& pipeline, bool counts, bool counts_ends);
   /// The same from the sum of squares of all gradients, which is on the device already.
   OptimiserReport measured(Context& context, const Tensor& sum_of_squares);
+  /// The same where it is on the host.
+  OptimiserReport measured(Context& context, double sum_of_squares);
   /// One step of the optimiser's pieces with what measure() found. Where these are all of a
   /// parameter, then renews the copies that products read of it; else see
   /// ParameterSet::refresh_operands().

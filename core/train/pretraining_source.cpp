@@ -24,6 +24,8 @@ data::BatchStreamOptions stream_options(const RunSpec& spec, const Communicator&
   const Mesh mesh = mesh_of(spec, ranks);  // all stages of a pipeline read the same rows
   options.rank = static_cast<int>(place_of(mesh, ranks.rank()).data);
   options.ranks = static_cast<int>(mesh.data);
+  // Micro-batches are then made of the same rows on any number of ranks.
+  options.consecutive = spec.parallel.sums == SumOrder::Canonical;
   return options;
 }
 

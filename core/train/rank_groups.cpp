@@ -9,15 +9,24 @@ namespace tessera {
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
   const std::int64_t pipeline = spec.parallel.pipeline;
   if (pipeline < 1 || ranks.size() % pipeline != 0) {
-    throw Error("parallel.pipeline",
-                fmt::format("a pipeline of {} ranks does not divide {} ranks", pipeline,
-                            ranks.size()),
-                fmt::format("start a multiple of {} ranks, or set parallel.pipeline to a number "
-                            "that divides {}",
-                            pipeline, ranks.size()));
+    throw Error(
+        "parallel.pipeline",
+        fmt::format("a pipeline of {} ranks does not divide {} ranks", pipeline, ranks.size()),
+        fmt::format("start a multiple of {} ranks, or set parallel.pipeline to a number "
+                    "that divides {}",
+                    pipeline, ranks.size()));
+  }
+  const std::int64_t data = ranks.size() / pipeline, expert = spec.parallel.expert;
+  if (expert < 1 || data % expert != 0) {
+    throw Error("parallel.expert",
+                fmt::format("{} does not divide the {} ranks that hold each stage", expert, data),
+                fmt::format("start a multiple of {} ranks, or set parallel.expert to a number that "
+                            "divides {}",
+                            expert * pipeline, data));
   }
   return {.pipeline = pipeline,
-          .data = ranks.size() / pipeline,
+          .data = data,
+          .expert = expert,
           .schedule = spec.parallel.schedule,
           .stages_per_rank = spec.parallel.stages_per_rank};
 }
@@ -27,6 +36,7 @@ RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
   if (mesh.pipeline == 1) {
     pipeline_ = std::make_unique<SingleProcess>();
     ends_ = std::make_unique<SingleProcess>();
+    split_experts();
     return;
   }
   const PipelineShape shape = mesh.shape();
@@ -37,8 +47,20 @@ RankGroups::RankGroups(Communicator& world, const Mesh& mesh)
   pipeline_ = world.split(static_cast<int>(place_.data), "pipeline");
   // Where the first and the last stage lie on the same ranks, these are one group of data.
   const bool is_end = place_.pipeline == 0 || place_.pipeline + 1 == mesh.pipeline;
-  ends_ = pipeline_->split(shape.ends_meet() ? static_cast<int>(place_.pipeline) : is_end ? 1 : 0,
-                            "ends");
+  ends_ = pipeline_->split(shape.ends_meet() ? static_cast<int>(place_.pipeline)
+                           : is_end          ? 1
+                                             : 0,
+                           "ends");
+  split_experts();
+}
+
+void RankGroups::split_experts() {
+  if (mesh_.expert == 1) {
+    expert_ = std::make_unique<SingleProcess>();
+    return;
+  }
+  expert_ = data().split(static_cast<int>(place_.data / mesh_.expert), "experts");
+  same_experts_ = holders().split(static_cast<int>(place_.expert), "same experts");
 }
 
 bool RankGroups::counts() const {

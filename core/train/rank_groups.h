@@ -28,8 +28,13 @@ class RankGroups {
   /// All that hold this rank's stages, and so sum their gradients: those of data(), and with
   /// DualPipe those of the mirrored place.
   Communicator& holders() const { return holders_ ? *holders_ : data(); }
-  /// Those that hold the same parameters of a kind, and sum their gradients.
-  Communicator& sharing(Sharing) const { return holders(); }
+  /// Those of data() that share this rank's experts among them, in the order of their experts.
+  Communicator& expert() const { return *expert_; }
+  /// Those that hold the same parameters of a kind, and sum their gradients: of holders(), for
+  /// experts those that hold the same ones.
+  Communicator& sharing(Sharing sharing) const {
+    return sharing == Sharing::Experts && same_experts_ ? *same_experts_ : holders();
+  }
   /// The places of the pipeline in their order: those with this rank's sequences.
   Communicator& pipeline() const { return *pipeline_; }
   /// Those of the pipeline that hold the token table in unlike stages: its first and its last rank.
@@ -42,10 +47,11 @@ class RankGroups {
   bool counts_ends() const { return place_.pipeline == 0; }
 
  private:
+  void split_experts();
   Communicator& world_;
   Mesh mesh_;
   MeshPlace place_;
-  std::unique_ptr<Communicator> data_, holders_, pipeline_, ends_;
+  std::unique_ptr<Communicator> data_, holders_, expert_, same_experts_, pipeline_, ends_;
 };
 
 }  // namespace tessera

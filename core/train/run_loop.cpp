@@ -3,12 +3,12 @@
 
 #include <chrono>
 #include <exception>
-#include <numeric>
 #include <utility>
 
 #include "core/base/agreement.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/base/progress.h"
 #include "core/base/threads.h"
 #include "core/base/transfer.h"
@@ -17,12 +17,17 @@
 #include "core/infer/generate.h"
 #include "core/train/finite.h"
 #include "core/train/fork.h"
+#include "core/train/hello.h"
 #include "kernels/capability.h"
 #include "kernels/product/product.h"
 
 namespace tessera {
 
 using Action = RunOrder::Action;
+
+namespace {
+constexpr std::size_t kMostManifestBytes = 1u << 30;
+}
 
 RunLoop::RunLoop(const RunFolder& folder, const RunSpec& spec, Communicator& ranks,
                  const TrainRunOptions& options, RunDesk* desk)
@@ -57,6 +62,7 @@ RunOrder RunLoop::next_order() {
       order.action = Action::Fail;
     }
   }
+  const Communicator::LongWait wait(ranks_);  // it may save, be paused, or write samples meanwhile
   ranks_.broadcast(control_, Tensor(&order, DType::I64, {sizeof order / sizeof(std::int64_t)}), 0);
   if (problem) std::rethrow_exception(problem);
   if (order.action == Action::Fail) throw Error("training", "rank 0 ended the run");
@@ -113,7 +119,34 @@ void RunLoop::phase(const char* name) {
 
 void RunLoop::prepare() {
   if (desk_) desk_->log().state(RunState::Checking);
+  greet();
   first_rank_first([this] { prepare_data_of_run(); });
+  if (ranks_.size() == 1) return;
+  const std::string data = read_file(shards_folder() / "manifest.json", kMostManifestBytes) +
+                           read_file(folder_.tokenizer_path());
+  check_same(ranks_, "the data", hash_text(data),
+             "the folders of the run and of its shards must be the same ones on all hosts");
+}
+
+/// Ranks that do not fit together are named before they waste time.
+void RunLoop::greet() {
+  if (ranks_.size() == 1) return;
+  RankFacts own = local_facts();
+  own.build = options_.build;
+  own.spec = hash_text(read_file(folder_.spec_path()));
+  std::string fatal;
+  for (const HelloProblem& problem : compare_facts(exchange_facts(ranks_, std::move(own)))) {
+    if (problem.fatal) {
+      fatal += (fatal.empty() ? "" : "; ") + problem.text;
+    } else if (desk_) {
+      desk_->log().message("warning", problem.text);
+    }
+  }
+  if (!fatal.empty()) throw Error("ranks", fatal);
+}
+
+std::filesystem::path RunLoop::shards_folder() const {
+  return spec_.data.shards.empty() ? folder_.shards_path() : resolve_path(spec_.data.shards);
 }
 
 void RunLoop::prepare_data_of_run() {
@@ -196,6 +229,7 @@ void RunLoop::tell_size() {
 /// Says what is slow about the recipe on this GPU, and what to choose instead.
 void RunLoop::advise() {
   if (spec_.host.device != Device::Cuda) return;
+  require_device(Device::Cuda);  // says what is missing where there is no GPU
   const DeviceInfo gpu = devices().at(0);
   const auto generation = kernels::generation_of(gpu.major, gpu.minor);
   const std::string advice = kernels::recipe_advice(name_of(spec_.precision.recipe), generation);
@@ -297,6 +331,11 @@ void RunLoop::report_step(const StepReport& r) {
   event.bias_speed = r.at.bias_speed;
   event.mtp_lambda = r.at.mtp_lambda;
   event.max_vio = r.max_vio;
+  if (const ExchangeReport& e = r.exchange; e.tokens > 0) {
+    event.exchange_bytes = static_cast<double>(e.bytes);
+    event.ranks_per_token = static_cast<double>(e.token_ranks) / static_cast<double>(e.tokens);
+    event.rank_tokens = e.received;
+  }
   desk_->log().set_step(trainer_->next_step() - 1);
   desk_->log().emit(event);
 }
@@ -346,8 +385,7 @@ void RunLoop::write_samples() {
   EngineOptions engine_options{.cache_tokens = model.config().max_position_embeddings};
   if (groups.mesh().pipeline > 1) {
     engine_options.pipeline = &groups.pipeline();
-    engine_options.route.resize(static_cast<std::size_t>(groups.mesh().pipeline));
-    std::iota(engine_options.route.begin(), engine_options.route.end(), 0);
+    engine_options.route = groups.mesh().shape().routes().front();
   }
   Engine engine(model, engine_options);
   GenerateOptions options;

@@ -25,6 +25,7 @@ class RunLoop {
 
  private:
   void prepare();
+  void greet();
   void prepare_data_of_run();
   void start();
   void advise();
@@ -48,6 +49,7 @@ class RunLoop {
   void report_experts(const StepReport& report, std::vector<float> biases);
 
   RunSpec spec_of_folder() const;
+  std::filesystem::path shards_folder() const;
   std::filesystem::path starting_checkpoint() const;
   const std::atomic<bool>* stop_flag() const { return desk_ ? &desk_->stop_flag() : nullptr; }
   void phase(const char* name);

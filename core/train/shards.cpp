@@ -23,12 +23,12 @@ SharingRanks sharing_ranks(const Mesh& mesh, const MeshPlace& place) {
   };
   // Each stage is held by all ranks of data, and by those of the mirrored place too in DualPipe.
   const auto holders = static_cast<std::int64_t>(mesh.shape().routes().size()) * mesh.data;
-  const std::int64_t index =
-      mesh.shape().first_holder(place.pipeline) == place.pipeline ? place.data
-                                                                   : mesh.data + place.data;
+  const std::int64_t index = mesh.shape().first_holder(place.pipeline) == place.pipeline
+                                 ? place.data
+                                 : mesh.data + place.data;
   set(Sharing::Stage, holders, index);
   set(Sharing::Ends, holders, index);
-  set(Sharing::Experts, mesh.data / mesh.expert, place.data / mesh.expert);
+  set(Sharing::Experts, holders / mesh.expert, index / mesh.expert);
   ranks.experts_apart = mesh.expert > 1;
   ranks.ends_apart = mesh.pipeline > 1 && !mesh.shape().ends_meet();
   return ranks;

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/train/fixed_sums.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/reduce/reduce.h"
@@ -184,42 +185,56 @@ bool StepRunner::run(Context& context, const StepInput& input, const StepSums& s
   return !input.any_rank(false);
 }
 
-/// Forward and at once backward, as one CUDA graph where it can be.
+/// False where a rank gave the step up.
 bool StepRunner::run_micro_batch(Context& context, std::int32_t micro_batch,
                                  const Purpose& purpose) {
   const StepInput& input = purpose.input;
   bool given_up = false;
-  try {
-    if (input.before) input.before(micro_batch);
-    Slot& slot = take_slot(0, micro_batch, input);
-    const Microbatch& batch = slot.micro->batch();
-    const Sequences& sequences = batch.sequences;
-    const ParameterSet& parameters = model_.parameters();
-    const bool first = parameters.has_old_gradients();
-    const StepRecordings::Key key{slot.micro->address(),
-                                  sequences.count(),
-                                  sequences.starts.size(0) - 1,
-                                  sequences.max_length,
-                                  input.objective,
-                                  bool(batch.weights),
-                                  first};
-    const auto work = [&] {
-      parameters.mark_gradients(first);
-      slot.keep.reset();
-      slot.stash = {};
-      forward_and_backward(context, slot, purpose);
-    };
-    if (input.timeline) {
+  const auto attempt = [&](const auto& work) {
+    try {
       work();
-    } else {
-      recordings_.run(context, key, work);
+    } catch (const Stopped&) {
+      given_up = true;
     }
-    parameters.mark_gradients(false);
-  } catch (const Stopped&) {
-    given_up = true;
-  }
+  };
+  attempt([&] {
+    if (input.before) input.before(micro_batch);
+  });
+  if (input.together && input.any_rank(given_up)) return false;
+  if (!given_up) attempt([&] { whole_micro_batch(context, micro_batch, purpose); });
   release_all();
-  return !input.any_rank(given_up);
+  return input.together || !input.any_rank(given_up);
+}
+
+/// Forward and at once backward, as one CUDA graph where it can be.
+void StepRunner::whole_micro_batch(Context& context, std::int32_t micro_batch,
+                                   const Purpose& purpose) {
+  const StepInput& input = purpose.input;
+  Slot& slot = take_slot(0, micro_batch, input);
+  const Microbatch& batch = slot.micro->batch();
+  const Sequences& sequences = batch.sequences;
+  const ParameterSet& parameters = model_.parameters();
+  const bool first = parameters.has_old_gradients();
+  const StepRecordings::Key key{slot.micro->address(),
+                                sequences.count(),
+                                sequences.starts.size(0) - 1,
+                                sequences.max_length,
+                                input.objective,
+                                bool(batch.weights),
+                                first};
+  const auto work = [&] {
+    parameters.mark_gradients(first);
+    slot.keep.reset();
+    slot.stash = {};
+    forward_and_backward(context, slot, purpose);
+  };
+  if (input.timeline) {
+    work();
+  } else {
+    recordings_.run(context, key, work);
+  }
+  // What was taken as a micro-batch's own is old for the next one.
+  parameters.mark_gradients(purpose.sums->fixed != nullptr);
 }
 
 void StepRunner::forward_and_backward(Context& context, Slot& slot, const Purpose& purpose) {
@@ -284,7 +299,7 @@ void StepRunner::work(Context& context, const PipelineAction& action, const Purp
       return backward(context, slot_of(action), purpose, /*weights_later=*/true);
     case Kind::WeightBackward: {
       Slot& slot = slot_of(action);
-      finish_weights(context, slot);
+      finish_weights(context, slot, *purpose.sums);
       return release(slot);
     }
   }
@@ -310,9 +325,11 @@ void StepRunner::losses(Context& context, Slot& slot, const Purpose& purpose) {
   Pass pass = pass_of(context, slot, purpose.input);
   part_of(slot).losses(pass, batch, model_.rotary(batch.sequences), term, objective, slot.stash);
   if (!purpose.sums) return kernels::sum(context, slot.stash.head.losses, purpose.total);
-  kernels::sum(context, slot.stash.head.losses, purpose.sums->losses.slice(0, 0, 1));
+  const StepSums& sums = *purpose.sums;
+  const Tensor to = sums.fixed ? sums.fixed->losses(slot.micro_batch) : sums.losses;
+  kernels::sum(context, slot.stash.head.losses, to.slice(0, 0, 1));
   if (slot.stash.mtp.head.losses) {
-    kernels::sum(context, slot.stash.mtp.head.losses, purpose.sums->losses.slice(0, 1, 2));
+    kernels::sum(context, slot.stash.mtp.head.losses, to.slice(0, 1, 2));
   }
 }
 
@@ -336,19 +353,31 @@ void StepRunner::backward(Context& context, Slot& slot, const Purpose& purpose,
                 dx);
   backward_output_ = {{Kind::Backward, slot.stage, slot.micro_batch}, dx, {}};
   if (objective.balance_alpha > 0 && blocks > 0) {
-    kernels::sum(context, balance_losses, sums.losses.slice(0, 2, 3));
+    add_balance_losses(context, slot, sums, balance_losses);
   }
   const std::int64_t first = moe_layers_before(model_.config(), part.stage().first);
   for (std::int64_t i = 0; i < blocks; ++i) {
-    kernels::add_counts(context, part.moe_stash(slot.stash, i).routed.permutation.counts,
-                        sums.loads[first + i]);
+    kernels::add_counts(context, part.moe_stash(slot.stash, i).routed.loads, sums.loads[first + i]);
   }
-  if (!weights_later) finish_weights(context, slot);
+  if (sums.fixed) sums.fixed->add_made(context, part, slot.micro_batch);
+  if (!weights_later) finish_weights(context, slot, sums);
 }
 
-void StepRunner::finish_weights(Context& context, Slot& slot) {
+/// `balance_losses`: those of the layers of the slot's part.
+void StepRunner::add_balance_losses(Context& context, const Slot& slot, const StepSums& sums,
+                                    const Tensor& balance_losses) {
+  if (!sums.fixed) return kernels::sum(context, balance_losses, sums.losses.slice(0, 2, 3));
+  const Tensor to = sums.fixed->balance_losses(slot.micro_batch);
+  const std::int64_t first = moe_layers_before(model_.config(), part_of(slot).stage().first);
+  for (std::int64_t i = 0; i < balance_losses.numel(); ++i) {
+    kernels::sum(context, balance_losses.slice(0, i, i + 1), to.slice(0, first + i, first + i + 1));
+  }
+}
+
+void StepRunner::finish_weights(Context& context, Slot& slot, const StepSums& sums) {
   slot.weights.run(context);
   model_.parameters().clear_old_gradients(context);
+  if (sums.fixed) sums.fixed->add_products(context, part_of(slot), slot.micro_batch);
 }
 
 void StepRunner::validate(Context& context, const StepInput& input, const Tensor& total) {

@@ -18,11 +18,14 @@
 
 namespace tessera {
 
+class FixedSums;
+
 /// Where a step's sums go; they are added to.
 struct StepSums {
-  Tensor losses;          ///< (3) F64: losses, MTP losses, balance losses
-  Tensor balance_losses;  ///< (MoE layers held) F64, of one micro-batch
-  Tensor loads;           ///< (MoE layers of the model, experts) I64: slots of each expert
+  Tensor losses;               ///< (3) F64: losses, MTP losses, balance losses
+  Tensor balance_losses;       ///< (MoE layers held) F64, of one micro-batch
+  Tensor loads;                ///< (MoE layers of the model, experts) I64: slots of each expert
+  FixedSums* fixed = nullptr;  ///< takes losses and gradients of each micro-batch; absent: nobody
 };
 
 /// What a step works on, and who may end it.
@@ -31,6 +34,8 @@ struct StepInput {
   std::int64_t micro_batch_sequences = 1;
   Objective objective;
   const Patience* patience = nullptr;
+  /// Ranks meet inside a micro-batch, as they share experts: all begin it or none does.
+  bool together = false;
   /// Called before each micro-batch where the pipeline has one rank; may throw Stopped.
   std::function<void(std::int64_t micro_batch)> before;
   /// Whether any rank has given the step up; called by all ranks alike.
@@ -97,13 +102,16 @@ class StepRunner {
   bool is_alone() const { return shape_.ranks == 1; }
   const Program& program_of(std::optional<Plan>& plan, const Schedule& schedule) const;
   bool run_micro_batch(Context& context, std::int32_t micro_batch, const Purpose& purpose);
+  void whole_micro_batch(Context& context, std::int32_t micro_batch, const Purpose& purpose);
   void forward_and_backward(Context& context, Slot& slot, const Purpose& purpose);
   void carry_out(Context& context, const ProgramStep& step, const Purpose& purpose);
   void work(Context& context, const PipelineAction& action, const Purpose& purpose);
   void forward(Context& context, Slot& slot, const Purpose& purpose);
   void losses(Context& context, Slot& slot, const Purpose& purpose);
   void backward(Context& context, Slot& slot, const Purpose& purpose, bool weights_later);
-  void finish_weights(Context& context, Slot& slot);
+  void add_balance_losses(Context& context, const Slot& slot, const StepSums& sums,
+                          const Tensor& balance_losses);
+  void finish_weights(Context& context, Slot& slot, const StepSums& sums);
 
   Slot& take_slot(std::int32_t stage, std::int32_t micro_batch, const StepInput& input);
   Slot& slot_of(const PipelineAction& action);

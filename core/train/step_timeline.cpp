@@ -7,7 +7,9 @@ StepTimeline::StepTimeline(Communicator& ranks, TimelineRequest request, Timelin
     : ranks_(ranks),
       request_(std::move(request)),
       timeline_(std::move(timeline)),
-      clock_(measure_clock(ranks, timeline_)) {}
+      clock_(measure_clock(ranks, timeline_)) {
+  write_timeline(ranks_, timeline_, clock_, request_.file);
+}
 
 void StepTimeline::end_step() {
   if (++steps_ >= request_.steps) finish();

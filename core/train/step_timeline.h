@@ -15,7 +15,8 @@ struct TimelineRequest {
 
 class StepTimeline {
  public:
-  /// Compares clocks. Every rank makes one, and makes the same calls. `ranks` must outlive it.
+  /// Compares clocks, and writes a file without spans: that it cannot be written is told before the
+  /// first step. Every rank makes one, and makes the same calls. `ranks` must outlive it.
   StepTimeline(Communicator& ranks, TimelineRequest request, Timeline timeline = Timeline());
 
   /// Null once the file is written.

@@ -14,7 +14,7 @@ RunState train_run(const RunFolder& folder, Communicator& ranks, const TrainRunO
   std::optional<EventSink> events;
   try {
     if (ranks.rank() == 0) {
-      lock.emplace(folder);
+      if (!options.locked) lock.emplace(folder);
       log::set_file(folder.log_path(0));
       events.emplace(folder, options.on_event);
     }

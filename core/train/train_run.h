@@ -26,6 +26,10 @@ struct TrainRunOptions {
   const std::atomic<bool>* stop = nullptr;
   /// How long the step in progress may go on when a stop was asked for, before it is given up.
   std::chrono::milliseconds patience = kUsualPatience;
+  /// Version and commit of the program, which must be the same on all ranks.
+  std::string build;
+  /// Whoever started the ranks holds the folder's RunLock for them.
+  bool locked = false;
   /// Ends after this many steps of this process, with a checkpoint; 0: when the curriculum ends.
   std::int64_t most_steps = 0;
   /// What the first steps of all ranks did and when, as one file.

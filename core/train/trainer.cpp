@@ -49,11 +49,18 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   const StepRows rows = source_->next(at);
   const StepTargets targets = count_targets(rows);
   const std::int64_t micro = spec_.parallel.micro_batch_sequences;
+  if (fixed_) {
+    require(std::ssize(rows) % micro == 0, "parallel.micro_batch_sequences",
+            "{} does not divide the {} sequences of a rank, which canonical sums need", micro,
+            rows.size());
+    fixed_->begin(context_, std::ssize(rows) / micro);
+  }
   const Patience asked(stop, patience);
   StepInput input{.rows = rows,
                   .micro_batch_sequences = micro,
                   .objective = objective_of(at, targets),
-                  .patience = groups_.mesh().pipeline == 1 ? &asked : nullptr,
+                  .patience = is_alone() ? &asked : nullptr,
+                  .together = groups_.mesh().expert > 1,
                   .before = {},
                   .any_rank = [this](bool given_up) { return any_rank(given_up); },
                   .timeline = timeline()};
@@ -70,9 +77,12 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   {
     const Timeline::Scope scope(timeline(), context_, {.what = "sum of gradients"});
     reduce();  // gradients, losses and loads over all ranks
+    groups_.world().settle(context_);
   }
   const OptimiserReport clip = measure_gradients();
+  groups_.world().settle(context_);
   StepReport result = report(at, targets, clip);
+  result.exchange = exchanged();
   {
     const Timeline::Scope scope(timeline(), context_, {.what = "optimiser"});
     optimiser_.update(context_, at.learning_rate);
@@ -136,7 +146,17 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
   context_.device = spec.host.device;
   context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
-  runner_.enable_graphs(spec.host.cuda_graphs);
+  const bool fixed = spec.parallel.sums == SumOrder::Canonical;
+  if (fixed) fixed_ = std::make_unique<FixedSums>(*model_, groups_);
+  if (groups_.mesh().expert > 1) {
+    exchange_ =
+        std::make_unique<RanksExchange>(groups_.expert(), model_->layout().experts,
+                                        fixed ? CombineOrder::BySlot : CombineOrder::ByRank);
+    model_->set_exchange(*exchange_);
+  }
+  // What a recorded micro-batch asked the host for, it would not ask for again: counts of tokens,
+  // and where its losses go.
+  runner_.enable_graphs(spec.host.cuda_graphs && !exchange_ && !fixed_);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
   add_ends({specials.eos});
@@ -206,6 +226,7 @@ void Trainer::enter_stage(const CurriculumStep& at) {
 }
 
 void Trainer::clear_sums() {
+  if (exchange_) exchange_->reset_counts();
   model_->parameters().zero_gradients(context_);
   kernels::fill(context_, 0.0, sums_);
   if (loads_.numel() > 0) kernels::fill(context_, 0.0, loads_);
@@ -213,6 +234,15 @@ void Trainer::clear_sums() {
 
 /// Rows may be shorter than the stage's length and mask tokens, so that ranks differ in this.
 Trainer::StepTargets Trainer::count_targets(const StepRows& rows) {
+  const auto some = [](double weight) { return weight > 0 ? weight : 1.0; };
+  if (fixed_) {
+    std::vector<TargetWeights> of_rows;
+    for (const TokenColumns& row : rows) {
+      of_rows.push_back({row.target_weight(), row.mtp_target_weight()});
+    }
+    const TargetWeights all = fixed_target_weights(groups_, of_rows);
+    return {some(all.next), some(all.mtp)};
+  }
   double weights[2] = {};
   for (const TokenColumns& row : rows) {
     weights[0] += row.target_weight();
@@ -220,7 +250,6 @@ Trainer::StepTargets Trainer::count_targets(const StepRows& rows) {
   }
   Context control;
   groups_.data().all_reduce(control, Tensor(weights, DType::F64, {2}));
-  const auto some = [](double weight) { return weight > 0 ? weight : 1.0; };
   return {some(weights[0]), some(weights[1])};
 }
 
@@ -243,17 +272,37 @@ bool Trainer::any_rank(bool here) {
 
 /// Each gradient over those that share the parameter; losses and loads over all.
 void Trainer::reduce() {
-  weights_.reduce(context_);
-  groups_.world().all_reduce(context_, sums_);
+  if (fixed_) {
+    fixed_->reduce(context_, sums_);
+  } else {
+    weights_.reduce(context_);
+    groups_.world().all_reduce(context_, sums_);
+  }
   if (loads_.numel() > 0) groups_.world().all_reduce(context_, loads_);
 }
 
 OptimiserReport Trainer::measure_gradients() {
+  if (fixed_) return optimiser_.measured(context_, fixed_->sum_of_squares(context_));
   if (weights_.is_alone()) {
     return optimiser_.measure(context_, groups_.pipeline(), groups_.counts(),
                               groups_.counts_ends());
   }
   return optimiser_.measured(context_, weights_.sum_of_squares(context_));
+}
+
+ExchangeReport Trainer::exchanged() {
+  if (!exchange_) return {};
+  const ExchangeCounts& c = exchange_->counts();
+  constexpr std::size_t kSums = 3;
+  std::vector<std::int64_t> all{c.bytes, c.tokens, c.token_ranks};
+  all.resize(kSums + static_cast<std::size_t>(groups_.mesh().expert), 0);
+  all[kSums + static_cast<std::size_t>(groups_.place().expert)] = c.received;
+  Context control;
+  groups_.world().all_reduce(control, Tensor(all.data(), DType::I64, {std::ssize(all)}));
+  return {.bytes = all[0],
+          .tokens = all[1],
+          .token_ranks = all[2],
+          .received = {all.begin() + kSums, all.end()}};
 }
 
 /// Once a step, from the load of the whole global batch.
@@ -331,10 +380,12 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
   const StepInput input{.rows = rows,
                         .micro_batch_sequences = spec_.parallel.micro_batch_sequences,
                         .objective = {},
-                        .patience = groups_.mesh().pipeline == 1 ? &none : nullptr,
+                        .patience = is_alone() ? &none : nullptr,
+                        .together = groups_.mesh().expert > 1,
                         .before = {},
                         .any_rank = {}};
   runner_.validate(context_, input, total);
+  groups_.world().settle(context_);
   return host_values<double>(total)[0] / targets;
 }
 
@@ -345,7 +396,7 @@ void Trainer::skip_data(std::int64_t steps) {
 std::size_t Trainer::memory_bytes() const {
   const ParameterSet& p = model_->parameters();
   return p.value_bytes() + p.operand_bytes() + p.gradient_bytes() + optimiser_.bytes() +
-         step_memory_.keep_bytes + step_memory_.scratch_bytes;
+         step_memory_.keep_bytes + step_memory_.scratch_bytes + (fixed_ ? fixed_->bytes() : 0);
 }
 
 }  // namespace tessera

@@ -15,9 +15,11 @@
 #include "core/base/profile.h"
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/model/expert_exchange_ranks.h"
 #include "core/model/model.h"
 #include "core/spec/curriculum.h"
 #include "core/spec/spec.h"
+#include "core/train/fixed_sums.h"
 #include "core/train/optimiser.h"
 #include "core/train/rank_groups.h"
 #include "core/train/step_memory.h"
@@ -28,6 +30,14 @@
 
 namespace tessera {
 
+/// What experts on other ranks cost a step; all zero where every rank holds all experts.
+struct ExchangeReport {
+  std::int64_t bytes = 0;                ///< that ranks sent to other ranks, of all ranks together
+  std::int64_t tokens = 0;               ///< tokens of the step, once for every layer with experts
+  std::int64_t token_ranks = 0;          ///< copies of them that went to a rank, their own included
+  std::vector<std::int64_t> received{};  ///< those by the place of the rank among the experts
+};
+
 struct StepReport {
   CurriculumStep at;
   double loss = 0;          ///< mean cross-entropy of the next token, nats
@@ -36,6 +46,7 @@ struct StepReport {
   OptimiserReport optimiser;
   double seconds = 0;
   std::vector<float> max_vio;  ///< per MoE block: max load / mean load - 1
+  ExchangeReport exchange{};
 };
 
 /// The loss or the gradients of a step are not finite. The step changed nothing but the position in
@@ -127,16 +138,21 @@ class Trainer {
   Timeline* timeline() const { return timeline_ ? timeline_->timeline() : nullptr; }
   void reduce();
   OptimiserReport measure_gradients();
+  ExchangeReport exchanged();
   void balance_experts(const CurriculumStep& at);
   StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
-  StepSums sums() const { return {sums_, balance_losses_, loads_}; }
+  /// Whether no rank waits for this one inside a micro-batch, so that it may be given up there.
+  bool is_alone() const { return groups_.mesh().pipeline == 1 && groups_.mesh().expert == 1; }
+  StepSums sums() const { return {sums_, balance_losses_, loads_, fixed_.get()}; }
 
   RunSpec spec_;
   Curriculum curriculum_;
   RankGroups groups_;
   std::unique_ptr<StepSource> source_;
+  std::unique_ptr<RanksExchange> exchange_;  ///< where experts are on several ranks
   std::unique_ptr<Model> model_;
+  std::unique_ptr<FixedSums> fixed_;  ///< where sums keep their order on every layout
   WeightExchange weights_;
   Optimiser optimiser_;
   HfConfig config_;

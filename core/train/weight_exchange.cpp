@@ -25,7 +25,13 @@ WeightExchange::WeightExchange(ParameterSet& parameters, const RankGroups& group
       sharded_(sharded && !ranks_.is_alone()),
       buckets_(buckets_of(parameters, ranks_)),
       pieces_(sharded_ ? own_pieces(parameters, buckets_, ranks_) : all_pieces(parameters)),
-      squares_(sizeof(double), parameters.flat_gradients().device()) {}
+      squares_(sizeof(double), parameters.flat_gradients().device()) {
+  std::int64_t tables = 0;
+  for (const Parameter& p : parameters.all()) tables += p.sharing == Sharing::Ends;
+  Context control;
+  groups.ends().all_reduce(control, Tensor(&tables, DType::I64, {1}));
+  both_ends_ = tables == groups.ends().size();
+}
 
 Tensor WeightExchange::own_share(const Tensor& flat, const Bucket& bucket) const {
   const std::int64_t from = bucket.from + ranks_.index_of(bucket.sharing) * bucket.share;
@@ -36,7 +42,7 @@ void WeightExchange::reduce(Context& context) const {
   const Tensor& gradients = parameters_.flat_gradients();
   for (const Bucket& bucket : buckets_) {
     Communicator& ranks = groups_.sharing(bucket.sharing);
-    const bool ends = bucket.sharing == Sharing::Ends;
+    const bool ends = bucket.sharing == Sharing::Ends && both_ends_;
     const auto sum = [&](std::int64_t from, std::int64_t end) {
       if (end == from) return;
       ranks.all_reduce(context, gradients.slice(0, from, end));

@@ -41,6 +41,7 @@ class WeightExchange {
   const RankGroups& groups_;
   SharingRanks ranks_;
   bool sharded_ = false;
+  bool both_ends_ = false;  ///< the last stage has a token table as the first one has
   std::vector<Bucket> buckets_;
   std::vector<Piece> pieces_;
   Buffer squares_;

@@ -66,7 +66,7 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
                    const Tensor& y) {
   const std::int64_t experts = w.size(0);
   const auto at = read_offsets(offsets, experts, x.size(0));
-  const std::int64_t most = rows_per_task(experts > 0 ? at[static_cast<std::size_t>(experts)] : 0);
+  const std::int64_t most = rows_per_task(experts > 0 ? at.back() - at.front() : 0);
   std::vector<Task> tasks;
   for (std::size_t e = 0; e + 1 < at.size(); ++e) {
     append_tasks(tasks, static_cast<std::int64_t>(e), at[e], at[e + 1], most);

@@ -164,7 +164,8 @@ __global__ void __launch_bounds__(256)
                         std::int64_t slots, int top_k, Rows<float> d_weights) {
   const std::int64_t slot = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (slot >= slots) return;
-  d_weights[slot / top_k][slot % top_k] = d_row_weights[row_of_slot[slot]];
+  const std::int32_t row = row_of_slot[slot];
+  d_weights[slot / top_k][slot % top_k] = row < 0 ? 0.0f : d_row_weights[row];
 }
 }  // namespace
 

@@ -13,6 +13,10 @@ namespace tessera::kernels {
 /// hold zeros.
 inline constexpr std::int64_t kGroupAlignment = 16;
 
+/// In place of an expert: the slot picks none of those that are planned for, as its expert is on
+/// another rank. Such a slot has no row, is counted nowhere, and adds nothing.
+inline constexpr std::int32_t kNoPick = -2;
+
 /// Rows that tokens * top_k slots over `experts` experts can need at most, padding included: every
 /// expert that has a slot at all wastes at most alignment - 1 rows.
 constexpr std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k,
@@ -27,16 +31,17 @@ constexpr std::int64_t max_permuted_rows(std::int64_t tokens, std::int64_t top_k
 struct Permutation {
   Tensor counts;       ///< (experts) I64: slots per expert in this batch
   Tensor offsets;      ///< (experts + 1) I32: first row of each expert, aligned; last: rows used
-  Tensor row_of_slot;  ///< (tokens, top_k) I32: where the copy of token t for its i-th pick is
+  Tensor row_of_slot;  ///< (tokens, top_k) I32: where the copy of token t for its i-th pick is; -1
+                       ///< where the slot picks nothing
   Tensor slot_of_row;  ///< (rows) I32: t * top_k + i, or -1 for padding; rows = max_permuted_rows
   std::int64_t alignment = kGroupAlignment;  ///< any, on any device
 };
 
 namespace cpu {
-/// Fills `permutation` from picks (tokens, top_k) I32 in [0, experts). Within an expert rows keep
-/// the order of tokens. counts is written, not added to.
-/// Throws Error when slot_of_row has too few rows (on the GPU: fewer than max_permuted_rows, since
-/// the number used is not known to the host; the other operations there want tensors of as many).
+/// Fills `permutation` from picks (tokens, top_k) I32 in [0, experts), or kNoPick. Within an expert
+/// rows keep the order of tokens. counts is written, not added to. Throws Error when slot_of_row
+/// has too few rows (on the GPU: fewer than max_permuted_rows, since the number used is not known
+/// to the host; the other operations there want tensors of as many).
 void permute_plan(Context& context, const Tensor& picks, const Permutation& permutation);
 
 /// y[row] = x[token of row], zeros in padding rows up to offsets[experts]; rows beyond are not
@@ -54,7 +59,7 @@ void combine(Context& context, const Tensor& y, const Permutation& permutation, 
 void permute_weights(Context& context, const Tensor& weights, const Permutation& permutation,
                      const Tensor& row_weights);
 
-/// d_weights[t, i] = d_row_weights[row_of_slot[t, i]]; F32 or F64.
+/// d_weights[t, i] = d_row_weights[row_of_slot[t, i]], 0 where the slot has no row; F32 or F64.
 void permute_weights_backward(Context& context, const Tensor& d_row_weights,
                               const Permutation& permutation, const Tensor& d_weights);
 

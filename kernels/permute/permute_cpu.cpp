@@ -16,10 +16,11 @@ constexpr std::int64_t kSlotsPerChunk = 8192;
 constexpr std::int64_t kColumnsPerBlock =
     1024;  // columns of a row that several others are added to
 
-/// Slots per expert in [from, to). Throws Error for a pick that is no expert.
+/// Slots per expert in [from, to). Throws Error for a pick that is neither an expert nor kNoPick.
 void count_slots(const std::int32_t* picks, std::int64_t from, std::int64_t to,
                  std::int64_t experts, std::int64_t* counts) {
   for (std::int64_t slot = from; slot < to; ++slot) {
+    if (picks[slot] == kNoPick) continue;
     require(picks[slot] >= 0 && picks[slot] < experts, "permute_plan",
             "slot {} picks expert {} of {}", slot, picks[slot], experts);
     ++counts[picks[slot]];
@@ -60,13 +61,14 @@ Plan read_plan(const char* where, const Permutation& permutation, std::int64_t r
   return plan;
 }
 
-/// out[0, d) += sum_i y[rows[i]], in the order of i.
+/// out[0, d) += sum_i y[rows[i]], in the order of i; -1 adds nothing.
 template <class T>
 void add_rows(const Tensor& y, const std::int32_t* rows, std::int64_t top_k, std::int64_t d,
               T* out) {
   for (std::int64_t from = 0; from < d; from += kColumnsPerBlock) {
     const std::int64_t to = std::min(d, from + kColumnsPerBlock);
     for (std::int64_t i = 0; i < top_k; ++i) {
+      if (rows[i] < 0) continue;
       const T* row = row_of<T>(y, rows[i]);
 #pragma omp simd
       for (std::int64_t c = from; c < to; ++c) out[c] += row[c];
@@ -128,6 +130,10 @@ void permute_plan(Context&, const Tensor& picks, const Permutation& permutation)
           offsets[experts], rows);
   for_chunks([&](std::int64_t from, std::int64_t to, std::int64_t* next) {
     for (std::int64_t slot = from; slot < to; ++slot) {
+      if (pick[slot] == kNoPick) {
+        row_of_slot[slot] = -1;
+        continue;
+      }
       const auto row = static_cast<std::int32_t>(next[pick[slot]]++);
       row_of_slot[slot] = row;
       slot_of_row[row] = static_cast<std::int32_t>(slot);
@@ -190,7 +196,8 @@ void permute_weights_backward(Context&, const Tensor& d_row_weights, const Permu
   with_float(where, "d_row_weights", d_row_weights, [&]<class T>(T) {
     const T* from = d_row_weights.data<T>();
     for (std::int64_t slot = 0; slot < plan.tokens * plan.top_k; ++slot) {
-      row_of<T>(d_weights, slot / plan.top_k)[slot % plan.top_k] = from[plan.row_of_slot[slot]];
+      const std::int32_t row = plan.row_of_slot[slot];
+      row_of<T>(d_weights, slot / plan.top_k)[slot % plan.top_k] = row < 0 ? T(0) : from[row];
     }
   });
 }

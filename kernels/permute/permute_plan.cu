@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kPlanWarps* kWarp)
     const std::int32_t pick = task.picks[first + i];
     if (task.is_expert(pick)) {
       atomicAdd(counts + pick, 1);  // integers: the order changes nothing
-    } else {
+    } else if (pick != kNoPick) {
       fault.raise(static_cast<unsigned>(first + i));
     }
   }

@@ -130,6 +130,10 @@
         <translation>Das Modell hat kein Modul zur Vorhersage mehrerer Tokens.</translation>
     </message>
     <message>
+        <source>The experts of this run are not spread over ranks.</source>
+        <translation>Die Experten dieses Laufs sind nicht auf Ränge verteilt.</translation>
+    </message>
+    <message>
         <source>The sequence-wise balance loss is off.</source>
         <translation>Der Ausgleichs-Loss je Sequenz ist aus.</translation>
     </message>
@@ -410,6 +414,18 @@
     <message>
         <source>Memory</source>
         <translation>Speicher</translation>
+    </message>
+    <message>
+        <source>Bytes to experts on other ranks</source>
+        <translation>Bytes zu Experten auf anderen Rängen</translation>
+    </message>
+    <message>
+        <source>Ranks per token</source>
+        <translation>Ränge je Token</translation>
+    </message>
+    <message>
+        <source>Busiest rank of experts</source>
+        <translation>Vollster Rang der Experten</translation>
     </message>
     <message>
         <source>MaxVio, worst layer</source>

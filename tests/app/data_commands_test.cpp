@@ -166,7 +166,7 @@ TEST_F(DataCommands, LookShowsDocumentsBeforeAnythingIsBuilt) {
 }
 
 TEST_F(DataCommands, WhatThisVersionDoesNotDoIsRefusedBeforeAnythingStarts) {
-  for (const char* setting : {"parallel.data=2", "parallel.expert=2", "host.kind=slurm",
+  for (const char* setting : {"parallel.expert=2", "host.kind=slurm",
                               "tokenizer.byte_fallback=false"}) {
     const std::string key = std::string(setting).substr(0, std::string(setting).find('='));
     for (const char* command : {"spec check", "plan", "train"}) {

@@ -221,6 +221,25 @@ TEST_F(BatchStreamTest, RanksShareOneGlobalOrder) {
   }
 }
 
+TEST_F(BatchStreamTest, RanksTakeConsecutiveRowsWhereTheyAreAskedTo) {
+  BatchStreamOptions options;
+  const auto all = rows(stream(options).next(24, 9));
+  for (int ranks : {1, 2, 3}) {
+    for (int rank = 0; rank < ranks; ++rank) {
+      BatchStreamOptions mine = options;
+      mine.rank = rank;
+      mine.ranks = ranks;
+      mine.consecutive = true;
+      auto part = stream(mine);
+      for (int call = 0; call < 2; ++call) {
+        const auto first = all.begin() + call * 12 + rank * 12 / ranks;
+        EXPECT_EQ(rows(part.next(12 / ranks, 9)), (std::vector<Tokens>{first, first + 12 / ranks}));
+      }
+      EXPECT_EQ(part.rows(), 24);
+    }
+  }
+}
+
 TEST_F(BatchStreamTest, ChangingTheLengthSkipsAndRepeatsNothing) {
   const Tokens expected = flow({}, "books", 2000);
   BatchStreamOptions options;

@@ -101,6 +101,23 @@ TEST(Permute, ThereAndBackIsTopKTimes) {
   expect_near(out, {102, 104, 106, 108, 110, 112}, 0);
 }
 
+/// A token whose other expert is elsewhere has one row here.
+TEST(Permute, AnAbsentPickHasNoRowAndAddsNothing) {
+  Planned p({2, kNoPick, 2, 3, kNoPick, kNoPick}, 3, 2, 4);
+  EXPECT_EQ(p.counts, (std::vector<std::int64_t>{0, 0, 2, 1}));
+  EXPECT_EQ(p.row_of_slot, (Integers{0, -1, 1, 16, -1, -1}));
+  EXPECT_EQ(std::count_if(p.slot_of_row.begin(), p.slot_of_row.end(),
+                          [](std::int32_t slot) { return slot >= 0; }),
+            3);
+  std::vector<float> x{1, 2, 3}, y(static_cast<std::size_t>(p.rows()), 9.f), out(3, 100.f);
+  permute_forward(p.context, view(x, {3, 1}), p.plan, view(y, {p.rows(), 1}));
+  combine(p.context, view(y, {p.rows(), 1}), p.plan, view(out, {3, 1}));
+  expect_near(out, {101, 104, 100}, 0);
+  std::vector<float> d_weights(6, 9.f);
+  permute_weights_backward(p.context, view(y), p.plan, view(d_weights, {3, 2}));
+  expect_near(d_weights, {1, 0, 2, 2, 0, 0}, 0);
+}
+
 TEST(Permute, PlanDoesNotDependOnChunks) {
   // Enough slots for several chunks, against a plan made slot by slot.
   constexpr std::int64_t kTokens = 40000, kExperts = 7;

@@ -84,7 +84,6 @@ INSTANTIATE_TEST_SUITE_P(
                "tokenizer.vocab_size=4096"},
         Broken{"pipeline", {"parallel.pipeline=9"}, "parallel.pipeline", "parallel.pipeline=1"},
         Broken{"experts", {"parallel.expert=3"}, "parallel.expert", "parallel.expert=1"},
-        Broken{"replicas", {"parallel.data=2"}, "parallel.data", "parallel.data=1"},
         Broken{"cluster", {"host.kind=slurm"}, "host.kind", "host.kind=\"local\""},
         Broken{"bytes",
                {"tokenizer.byte_fallback=false"},

@@ -211,13 +211,26 @@ TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
   EXPECT_EQ(problems_of("[host]\nkind = \"ssh\"\naddress = \"box\""),
             Lines({"run.toml:3: host.kind: \"ssh\" can be planned, but this version trains on this "
                    "machine alone; expected \"local\" for a run"}));
-  const Lines spread = problems_of("[parallel]\ndata = 2\npipeline = 2\nexpert = 4");
+  const Lines spread = problems_of("[parallel]\ndata = 4\npipeline = 2\nexpert = 4");
   EXPECT_EQ(std::ranges::count_if(
                 spread, [](const auto& line) { return line.find("ranks can be planned") < 99; }),
-            2);
+            1);
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
-  EXPECT_THROW(load_spec("demo", {"parallel.data=2"}), Error);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
+}
+
+/// Both numbers are named.
+TEST(SpecProblems, RanksThatDoNotShareExpertsEvenlyAreRefused) {
+  const auto has = [](const std::string& text, const std::string& wanted) {
+    const Lines lines = problems_of(text);
+    return std::ranges::any_of(lines, [&](const auto& l) { return l.find(wanted) != l.npos; });
+  };
+  EXPECT_TRUE(has("[parallel]\nexpert = 3", "3 does not divide the 16 experts of a layer"))
+      << problems_of("[parallel]\nexpert = 3").at(0);
+  EXPECT_TRUE(has("[parallel]\ndata = 6\nexpert = 4",
+                  "4 does not divide the 6 replicas that share experts"));
+  EXPECT_TRUE(has("[model]\nn_routed_experts = 0\n[parallel]\nexpert = 2",
+                  "2 ranks cannot share experts: a dense model has none"));
 }
 
 TEST(SpecProblems, ASchedulesNumbersAreNamed) {

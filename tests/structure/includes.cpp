@@ -94,8 +94,8 @@ constexpr Area kAreas[] = {
      "ui/shell_context.h ui/pages/page.h ui/theme/ ui/bridge/desktop/ ui/bridge/runs/ "
      "ui/bridge/launch/ ui/bridge/chat/ ui/bridge/draft/ ui/widgets/ ui/models/",
      kPlain},
-    {"app/", "core/ kernels/ distributed/ ui/"},
-    {"tests/", "core/ kernels/ distributed/ ui/ app/"},
+    {"app/", "core/ kernels/ distributed/ distributed/nccl/ ui/"},
+    {"tests/", "core/ kernels/ distributed/ distributed/nccl/ ui/ app/"},
 };
 
 constexpr std::string_view kTopFolders[] = {"app", "core", "distributed", "kernels", "tests", "ui"};

@@ -54,11 +54,8 @@ const std::map<std::string, std::string> kRefused = {
 };
 
 /// Keys that have a reader and are refused for a run still, as a part of what they ask for is not
-/// there: processes as ranks, experts on other ranks.
-const std::map<std::string, std::string> kRefusedWithReader = {
-    {"parallel.data", "2"},
-    {"parallel.expert", "2"},
-};
+/// there. None at present.
+const std::map<std::string, std::string> kRefusedWithReader = {};
 
 std::string without_comments(const std::string& text) {
   static const std::regex line("//[^\n]*"), block("/\\*[^*]*\\*+(?:[^/*][^*]*\\*+)*/");

@@ -255,7 +255,8 @@ TEST_F(Layouts, RefuseRanksThatStagesDoNotDivide) {
   const RunFolder folder = run(spec(kPlaces[2]));
   const auto errors =
       on_ranks(1, [&](Communicator& ranks) { train_run(folder, ranks, TrainRunOptions{}); });
-  EXPECT_NE(errors[0].find("2 stages do not divide 1 ranks"), std::string::npos) << errors[0];
+  EXPECT_NE(errors[0].find("a pipeline of 2 ranks does not divide 1 ranks"), std::string::npos)
+      << errors[0];
 }
 
 }  // namespace

@@ -80,9 +80,8 @@ TEST_F(TimelineFile, ComparesClocks) {
 TEST_F(TimelineFile, ThatCannotBeWrittenIsToldOnEveryRank) {
   std::atomic<int> told = 0;
   on_ranks(2, [&](Communicator& rank) {
-    StepTimeline steps(rank, {.file = folder_ / "no" / "such" / "folder.json"});
     try {
-      steps.finish();
+      StepTimeline steps(rank, {.file = folder_ / "no" / "such" / "folder.json"});
     } catch (const Error&) {
       ++told;
     }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "app/ranks.h"
+
+#include "core/base/agreement.h"
+#include "core/base/call_record.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/rank_watch.h"
+#include "distributed/mpi/mpi_ranks.h"
+#include "distributed/nccl/nccl_ranks.h"
+
+namespace tessera::app {
+
+namespace fs = std::filesystem;
+
+std::int64_t ranks_of(const RunSpec& spec) {
+  return spec.parallel.data * spec.parallel.pipeline;
+}
+
+RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string>& more)>& load,
+                       std::int64_t ranks) {
+  RunSpec spec = load({});
+  if (ranks == 0 || ranks == ranks_of(spec)) return spec;
+  const std::int64_t stages = spec.parallel.pipeline;
+  if (ranks % stages != 0) {
+    throw Error("ranks",
+                fmt::format("{} ranks cannot be split into pipelines of {} stages", ranks, stages),
+                fmt::format("a multiple of parallel.pipeline, {}", stages));
+  }
+  if (spec.parallel.data != 1) {
+    throw Error("ranks",
+                fmt::format("{} ranks are not the {} that parallel.data = {} and "
+                            "parallel.pipeline = {} ask for",
+                            ranks, ranks_of(spec), spec.parallel.data, stages),
+                fmt::format("leave --ranks out, or add --set parallel.data={}", ranks / stages));
+  }
+  return load({fmt::format("parallel.data={}", ranks / stages)});
+}
+
+void check_ranks(const RunSpec& spec, std::int64_t ranks) {
+  const std::int64_t stages = spec.parallel.pipeline, micro = spec.parallel.micro_batch_sequences;
+  if (ranks % stages != 0) {
+    throw Error("ranks",
+                fmt::format("{} ranks cannot be split into pipelines of {} stages", ranks, stages),
+                fmt::format("a multiple of parallel.pipeline, {}", stages));
+  }
+  const std::int64_t unit = ranks / stages * micro, before = spec.parallel.data * micro;
+  for (const CurriculumStage& stage : spec.curriculum) {
+    // A growing batch takes steps of what the run began with.
+    const std::int64_t batch = stage.batch_ramp_from > 0 ? before : stage.batch_sequences;
+    if (batch % unit == 0) continue;
+    throw Error(
+        "ranks",
+        fmt::format("batches of {} sequences cannot be shared by {} replicas that take {} at "
+                    "a time",
+                    batch, ranks / stages, micro),
+        fmt::format("as many replicas as {} has divisors: it is the batch by "
+                    "parallel.micro_batch_sequences, {}",
+                    batch / micro, micro));
+  }
+}
+
+namespace {
+/// MPI knows where its ranks are; those on GPUs find each other at an address.
+std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankEnvironment& place) {
+  if (place.master_address.empty() || place.master_port == 0) {
+    throw Error("ranks",
+                "ranks on GPUs find each other at MASTER_ADDR and MASTER_PORT, which are not set",
+                "set both for every rank: the first host's name, and a port that is free there");
+  }
+  see_gpu_of_rank(place.local_rank);
+  NcclOptions options;
+  using Seconds = std::chrono::duration<double>;
+  options.hang_limit =
+      spec.host.hang_limit_s > 0
+          ? std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(spec.host.hang_limit_s))
+          : std::chrono::hours(24 * 365);
+  return make_nccl_ranks(
+      {place.rank, place.size, place.master_address, store_port(place.master_port)}, options);
+}
+}  // namespace
+
+std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place) {
+  if (spec.host.device == Device::Cuda) return connect_gpu_ranks(spec, place);
+  return connect_mpi_ranks();
+}
+
+RunFolder folder_of_all(Communicator& ranks, const std::function<RunFolder()>& make) {
+  std::string path;
+  std::optional<RunFolder> made;
+  if (ranks.rank() == 0) {
+    try {
+      made = make();
+      const fs::path records = made->path() / "ranks";
+      std::error_code error;
+      fs::remove_all(records, error);
+      fs::create_directory(records, error);
+      if (error) throw Error(records.string(), "cannot be made: " + error.message());
+      path = made->path().string();
+    } catch (const std::exception& error) {
+      ranks.abort(error.what());
+      throw;
+    }
+  }
+  const Communicator::LongWait wait(ranks);
+  path = text_of_rank(&ranks, path, 0);
+  return made ? *made : RunFolder::open(path);
+}
+
+RunState train_as_rank(const RunFolder& folder, Communicator& ranks,
+                       const TrainRunOptions& options) {
+  const RunSpec spec = folder.spec();
+  const fs::path records = folder.path() / "ranks";
+  const auto record =
+      std::make_shared<CallRecord>(calls_file(records, ranks.rank()), ranks.rank(), ranks.size());
+  ranks.record_calls(record);
+  log::set_console_level(log::Level::Error);
+  const RankWatch watch(
+      record, ranks,
+      {.records = records, .hang_limit_s = spec.host.hang_limit_s, .asked_to_end = options.stop});
+  try {
+    if (ranks.rank() != 0) log::set_file(folder.log_path(ranks.rank()));
+    const RunState state = train_run(folder, ranks, options);
+    Context context;
+    ranks.barrier(context);  // while somebody watches
+    record->ended({});
+    return state;
+  } catch (const std::exception& error) {
+    ranks.abort(error.what());  // where train_run() has not said it
+    throw;
+  }
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// This process as one rank of a run: how it finds the others, and what it leaves for whoever looks
+// after a fault.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/base/communicator.h"
+#include "core/base/rank_environment.h"
+#include "core/run/run_folder.h"
+#include "core/spec/spec.h"
+#include "core/train/train_run.h"
+
+namespace tessera::app {
+
+/// As many as the spec's mesh has.
+std::int64_t ranks_of(const RunSpec& spec);
+
+/// The spec that `load` gives, for `ranks` ranks: parallel.data is what is left of them where the
+/// spec leaves it at 1. 0 ranks: as many as the spec says. `load` gets settings to add. Throws
+/// Error with both numbers where they do not fit.
+RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string>& more)>& load,
+                       std::int64_t ranks);
+
+/// Throws Error with both numbers where a run of this spec cannot go on with `ranks` ranks.
+void check_ranks(const RunSpec& spec, std::int64_t ranks);
+
+/// The group of all ranks of a run on this spec's device.
+std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place);
+
+/// The folder that rank 0 names, on every rank. A collective call; what `make` throws on rank 0
+/// ends all ranks.
+RunFolder folder_of_all(Communicator& ranks, const std::function<RunFolder()>& make);
+
+/// Trains as one of several ranks, with its record, its log, and a watch over the others.
+RunState train_as_rank(const RunFolder& folder, Communicator& ranks,
+                       const TrainRunOptions& options);
+
+}  // namespace tessera::app
