@@ -42,7 +42,7 @@ void build(const SpecCommand& options) {
   use_threads(spec);
   make_paths_absolute(spec, folder_of(options));
   fs::create_directories(options.out);
-  RunView view(1);
+  RunView view(1, 0);
   PrepareOptions prepare;
   prepare.tokenizer_file = fs::path(options.out) / "tokenizer.model";
   prepare.shards = options.out;

@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/history/library.h"
+#include "core/history/time_left.h"
 #include "core/spec/curriculum.h"
 
 namespace tessera::app {
@@ -50,7 +51,14 @@ nlohmann::json phase_json(const RunStatus& status) {
   return {{"phase", p.phase}, {"done", p.done}, {"total", p.total}, {"unit", p.unit}};
 }
 
-nlohmann::json status_json(const RunRow& row, const RunStatus& status) {
+/// While it trains; NaN otherwise.
+double time_left(const fs::path& folder, const RunStatus& status) {
+  if (status.state != RunState::Running && status.state != RunState::Saving) return kNotMeasured;
+  const RunFolder run = RunFolder::open(folder);
+  return seconds_left(run.events_path(), total_tokens_of(read_spec(run.spec_path()).spec));
+}
+
+nlohmann::json status_json(const RunRow& row, const RunStatus& status, double left) {
   return {{"id", row.id},
           {"folder", row.folder.string()},
           {"state", name_of(status.state)},
@@ -58,6 +66,7 @@ nlohmann::json status_json(const RunRow& row, const RunStatus& status) {
           {"phase", phase_json(status)},
           {"step", status.step},
           {"total_steps", status.total_steps},
+          {"seconds_left", std::isnan(left) ? nlohmann::json() : nlohmann::json(left)},
           {"tokens", status.tokens},
           {"loss", std::isnan(status.loss) ? nlohmann::json() : nlohmann::json(status.loss)},
           {"validation_loss", std::isnan(status.validation_loss)
@@ -78,22 +87,24 @@ void list_runs(const Options& options) {
   for (const RunRow& row : library.runs(options.all)) {
     if (row.missing) continue;
     const RunStatus status = status_of(RunFolder::open(row.folder));
-    list.push_back(status_json(row, status));
-    rows.push_back({row.id, state_text(status),
-                    fmt::format("{}/{}", status.step + 1, status.total_steps),
-                    count(static_cast<double>(status.tokens)), loss_text(status.loss),
-                    loss_text(status.validation_loss), duration(status.age_seconds()) + " ago",
-                    status.reason});
+    const double left = time_left(row.folder, status);
+    list.push_back(status_json(row, status, left));
+    rows.push_back(
+        {row.id, state_text(status), fmt::format("{}/{}", status.step + 1, status.total_steps),
+         std::isnan(left) ? "-" : duration(left), count(static_cast<double>(status.tokens)),
+         loss_text(status.loss), loss_text(status.validation_loss),
+         duration(status.age_seconds()) + " ago", status.reason});
   }
   if (options.json) {
     std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else if (rows.empty()) {
     std::printf("No runs yet. Start one:  tessera demo\n");
   } else {
-    std::fputs(
-        table({"run", "state", "step", "tokens", "loss", "validation", "last word", "reason"}, rows)
-            .c_str(),
-        stdout);
+    std::fputs(table({"run", "state", "steps", "left", "tokens", "loss", "validation", "last word",
+                      "reason"},
+                     rows)
+                   .c_str(),
+               stdout);
   }
 }
 
@@ -103,14 +114,15 @@ void watch(const Options& options) {
   const std::atomic<bool>& stop = stop_on_signals();
   EventReader reader(folder.events_path());
   if (options.from > 0) reader.seek_sequence(options.from);
-  RunView view(Curriculum(folder.spec()).total_steps());
+  const Curriculum curriculum(folder.spec());
+  RunView view(curriculum.total_steps(), curriculum.total_tokens());
   while (!stop) {
     const std::vector<Event> events = reader.poll(4096);
     for (const Event& event : events) {
       if (options.json) {
         std::printf("%s\n", to_json_line(event).c_str());
       } else {
-        view.event(event.body);
+        view.event(event);
       }
     }
     if (std::fflush(stdout) != 0) break;  // nobody reads any more: `tessera watch RUN | head`

@@ -96,8 +96,11 @@ double now_seconds() {
 }
 }  // namespace
 
-RunView::RunView(std::int64_t total_steps, bool show_samples)
-    : total_steps_(total_steps), show_samples_(show_samples), is_terminal_(isatty(1) == 1) {}
+RunView::RunView(std::int64_t total_steps, std::int64_t total_tokens, bool show_samples)
+    : total_steps_(total_steps),
+      total_tokens_(total_tokens),
+      show_samples_(show_samples),
+      is_terminal_(isatty(1) == 1) {}
 
 void RunView::line(const std::string& text, bool keep) {
   if (is_terminal_) {
@@ -115,8 +118,6 @@ void RunView::finish_line() {
 }
 
 void RunView::step(const StepEvent& e) {
-  seconds_per_step_ =
-      seconds_per_step_ == 0 ? e.seconds : 0.95 * seconds_per_step_ + 0.05 * e.seconds;
   const double now = now_seconds();
   const bool last = e.step + 1 == total_steps_;
   if (!last && now - last_shown_ < (is_terminal_ ? 0.2 : 10.0)) return;
@@ -126,28 +127,39 @@ void RunView::step(const StepEvent& e) {
   const int full = static_cast<int>(share * kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
-  const double left = seconds_per_step_ * static_cast<double>(total_steps_ - e.step - 1);
+  const double left = pace_.seconds_left(total_tokens_);
   const float vio = e.max_vio.empty() ? 0.f : *std::max_element(e.max_vio.begin(), e.max_vio.end());
-  line(fmt::format("{} {}/{}  loss {:.3f}  {} tokens/s  MFU {:.1f} %  MaxVio {:.2f}  {} left", bar,
+  line(fmt::format("{} {}/{}  loss {:.3f}  {} tokens/s  MFU {:.1f} %  MaxVio {:.2f}{}", bar,
                    e.step + 1, total_steps_, e.loss, count(e.tokens_per_second), 100 * e.mfu, vio,
-                   duration(left)),
+                   std::isfinite(left) ? "  " + duration(left) + " left" : ""),
        last);
 }
 
-void RunView::event(const EventBody& body) {
-  std::visit([this](const auto& event) { tell(event); }, body);
+void RunView::event(const Event& event) {
+  pace_.take(event);
+  std::visit([this](const auto& body) { tell(body); }, event.body);
 }
+
+void RunView::event_now(const EventBody& body) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  event({0, std::chrono::duration<double>(now).count(), body});
+}
+
+namespace {
+std::string when(const ValidationEvent& v) {
+  return v.step < 0 ? "before the first step" : fmt::format("after step {}", v.step);
+}
+}  // namespace
 
 void RunView::tell(const ValidationEvent& v) {
   if (v.sources.empty()) return;  // nothing is held out
   if (!std::isfinite(v.loss)) {
-    return line(fmt::format("warning: the validation loss after step {} is not a finite number",
-                            v.step + 1),
+    return line(fmt::format("warning: the validation loss {} is not a finite number", when(v)),
                 true);
   }
   if (std::isnan(first_validation_)) first_validation_ = v.loss;
   last_validation_ = v.loss;
-  std::string text = fmt::format("validation after step {}: {:.4f}", v.step + 1, v.loss);
+  std::string text = fmt::format("validation {}: {:.4f}", when(v), v.loss);
   for (const auto& source : v.sources) text += fmt::format("  {} {:.3f}", source.name, source.loss);
   line(text, true);
 }
@@ -166,12 +178,11 @@ void RunView::tell(const CheckpointEvent& c) {
 }
 
 void RunView::tell(const SpikeEvent& s) {
-  line(fmt::format("loss spike at step {}: {:.3f}, usual {:.3f}", s.step + 1, s.loss, s.usual),
-       true);
+  line(fmt::format("loss spike at step {}: {:.3f}, usual {:.3f}", s.step, s.loss, s.usual), true);
 }
 
 void RunView::tell(const RollbackEvent& r) {
-  std::string text = fmt::format("rolled back to {} after step {}", r.checkpoint, r.from_step + 1);
+  std::string text = fmt::format("rolled back to {} after step {}", r.checkpoint, r.from_step);
   if (r.most > 0) text += fmt::format(" ({} of at most {} rollbacks to it)", r.number, r.most);
   if (r.skip_steps > 0) text += fmt::format("; {} batches are left out", r.skip_steps);
   if (!r.reason.empty()) text += ": " + r.reason;

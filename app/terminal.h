@@ -8,6 +8,7 @@
 
 #include "core/base/progress.h"
 #include "core/events/events.h"
+#include "core/events/step_pace.h"
 
 namespace tessera::app {
 
@@ -26,11 +27,13 @@ std::string table(const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows);
 
 /// Shows a run as it goes: one line that is rewritten on a terminal, and a line now and then where
-/// the output goes to a file.
+/// the output goes to a file. A step has the number that it has in the log and in the window,
+/// counted from 0; how far the run is, is told in steps done.
 class RunView {
  public:
-  explicit RunView(std::int64_t total_steps, bool show_samples = true);
-  void event(const EventBody& body);
+  RunView(std::int64_t total_steps, std::int64_t total_tokens, bool show_samples = true);
+  void event(const Event& event);
+  void event_now(const EventBody& body);
   void phase(const PhaseProgress& progress);
   void finish_line();
 
@@ -52,12 +55,13 @@ class RunView {
   void tell(const Other&) {}  // nothing that a person needs to see
   void line(const std::string& text, bool keep);
 
-  std::int64_t total_steps_;
+  std::int64_t total_steps_, total_tokens_;
   bool show_samples_;
   bool is_terminal_;
   bool line_open_ = false;
   double first_validation_ = kNotMeasured, last_validation_ = kNotMeasured;
-  double seconds_per_step_ = 0, last_shown_ = 0;
+  StepPace pace_;
+  double last_shown_ = 0;
   std::string phase_;
 };
 

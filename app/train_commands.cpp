@@ -81,7 +81,7 @@ void announce(const RunFolder& folder, const RunOptions& options) {
 std::function<void(const EventBody&)> shown_in(RunView& view) {
   return [&view](const EventBody& body) {
     const auto* state = std::get_if<StateEvent>(&body);
-    if (!state || state->state != RunState::Failed) view.event(body);
+    if (!state || state->state != RunState::Failed) view.event_now(body);
   };
 }
 
@@ -125,8 +125,8 @@ RunState run_here(const RunFolder& folder, RunView& view, const RunOptions& aske
 }
 
 RunView view_of(const RunFolder& folder) {
-  const RunSpec spec = folder.spec();
-  return RunView(Curriculum(spec).total_steps());
+  const Curriculum curriculum(folder.spec());
+  return {curriculum.total_steps(), curriculum.total_tokens()};
 }
 
 RunSpec spec_of(const RunOptions& options, std::int64_t ranks) {

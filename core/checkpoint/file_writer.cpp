@@ -153,7 +153,7 @@ void require_free_space(const std::filesystem::path& folder, std::uint64_t bytes
     throw Error(
         folder.string(),
         fmt::format("the disk has {} free, and {} are needed", readable(free), readable(bytes)),
-        "free some space, keep fewer checkpoints, or use another disk");
+        "free some space there, or use another disk");
   }
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/transfer.h"
-#include "core/eval/recording.h"
+#include "core/eval/recorded_outputs.h"
 
 namespace tessera {
 

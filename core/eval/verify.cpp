@@ -13,7 +13,7 @@
 #include "core/base/transfer.h"
 #include "core/checkpoint/model_io.h"
 #include "core/eval/compare.h"
-#include "core/eval/recording.h"
+#include "core/eval/recorded_outputs.h"
 #include "core/infer/generate.h"
 #include "core/train/microbatch.h"
 #include "core/train/optimiser.h"
@@ -73,7 +73,8 @@ struct Bench {
   }
 };
 
-void compare_hidden(Recording& reference, const ModelStash& stash, std::vector<VerifyRow>& rows) {
+void compare_hidden(RecordedOutputs& reference, const ModelStash& stash,
+                    std::vector<VerifyRow>& rows) {
   const auto layers = static_cast<std::int64_t>(stash.blocks.size());
   for (std::int64_t layer = 0; layer <= layers; ++layer) {
     const std::string name = "hidden." + std::to_string(layer);
@@ -85,7 +86,7 @@ void compare_hidden(Recording& reference, const ModelStash& stash, std::vector<V
   }
 }
 
-void compare_logits(Recording& reference, Bench& bench, const ModelStash& stash,
+void compare_logits(RecordedOutputs& reference, Bench& bench, const ModelStash& stash,
                     std::vector<VerifyRow>& rows) {
   const StoredTensor* wanted = reference.find("logits");
   if (!wanted) return;
@@ -98,7 +99,8 @@ void compare_logits(Recording& reference, Bench& bench, const ModelStash& stash,
 }
 
 /// Picks are compared as sets; weights token by token through them.
-void compare_router(Recording& reference, const ModelStash& stash, std::vector<VerifyRow>& rows) {
+void compare_router(RecordedOutputs& reference, const ModelStash& stash,
+                    std::vector<VerifyRow>& rows) {
   for (std::size_t layer = 0; layer < stash.blocks.size(); ++layer) {
     const std::string gate = "model.layers." + std::to_string(layer) + ".mlp.gate.out";
     const StoredTensor *logits = reference.find(gate + "0"), *weights = reference.find(gate + "1"),
@@ -116,7 +118,7 @@ void compare_router(Recording& reference, const ModelStash& stash, std::vector<V
   }
 }
 
-void compare_greedy(Recording& reference, Bench& bench, std::vector<VerifyRow>& rows) {
+void compare_greedy(RecordedOutputs& reference, Bench& bench, std::vector<VerifyRow>& rows) {
   const StoredTensor* wanted = reference.find("greedy");
   if (!wanted) return;
   const Tensor recorded = reference.token_rows("greedy", bench.model().config().vocab_size,
@@ -198,8 +200,8 @@ void replay_training(const VerifyOptions& options, std::vector<VerifyRow>& rows)
                        relative(norm, record.at("grad_norms").at(static_cast<std::size_t>(step))));
     }
   }
-  rows.push_back({"training: losses of steps 1 to 3", "relative", first, kFirstLosses});
-  rows.push_back({"training: gradient norms of steps 1 to 3", "relative", norms, kGradient});
+  rows.push_back({"training: losses of the first 3 steps", "relative", first, kFirstLosses});
+  rows.push_back({"training: gradient norms of the first 3 steps", "relative", norms, kGradient});
   rows.push_back({"training: later losses", "relative", later, kLaterLosses});
   double final_norms = 0;
   for (const auto& [name, norm] : record.at("final_norms").items()) {
@@ -211,7 +213,7 @@ void replay_training(const VerifyOptions& options, std::vector<VerifyRow>& rows)
 
 namespace {
 /// A file of other names would pass every comparison that was not made.
-void account_for(const Recording& reference, const std::vector<VerifyRow>& rows) {
+void account_for(const RecordedOutputs& reference, const std::vector<VerifyRow>& rows) {
   const std::string where = reference.file().path().string();
   if (rows.empty()) {
     throw Error(where, "holds nothing that can be compared",
@@ -228,7 +230,7 @@ std::vector<VerifyRow> verify(const VerifyOptions& options) {
   require_device(options.device);
   std::vector<VerifyRow> rows;
   const SafetensorsFolder whole(options.model);  // a broken model is told before a broken recording
-  Recording reference(options.reference);
+  RecordedOutputs reference(options.reference);
   const bool gradients = !options.grads.empty();
   {
     Bench bench(options, gradients);

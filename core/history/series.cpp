@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-void Bucket::add(float value) {
+void ValueBucket::add(float value) {
   if (!std::isfinite(value)) {
     ++missing;
     return;
@@ -23,7 +23,7 @@ void Bucket::add(float value) {
   ++values;
 }
 
-void Bucket::add(const Bucket& next) {
+void ValueBucket::add(const ValueBucket& next) {
   missing += next.missing;
   if (next.values == 0) return;
   if (values == 0) {
@@ -65,9 +65,9 @@ void Series::complete_nodes() {
   std::size_t children = values_.size();
   for (std::size_t l = 0; children >= kFan; ++l) {
     if (l == levels_.size()) levels_.emplace_back();
-    std::vector<Bucket>& level = levels_[l];
+    std::vector<ValueBucket>& level = levels_[l];
     for (std::size_t node = level.size(); node < children / kFan; ++node) {
-      Bucket bucket;
+      ValueBucket bucket;
       for (std::size_t child = node * kFan; child < (node + 1) * kFan; ++child) {
         if (l == 0) {
           bucket.add(values_[child]);
@@ -83,11 +83,11 @@ void Series::complete_nodes() {
 
 // From both ends towards the middle and up a level at a time. What is left at a level begins and
 // ends at multiples of kFan, so its parents are whole.
-Bucket Series::bucket(std::size_t from, std::size_t to) const {
+ValueBucket Series::bucket(std::size_t from, std::size_t to) const {
   to = std::min(to, values_.size());
-  Bucket left, right;
+  ValueBucket left, right;
   const auto add_right = [&right](auto value) {
-    Bucket before;
+    ValueBucket before;
     before.add(value);
     before.add(right);
     right = before;
@@ -95,7 +95,7 @@ Bucket Series::bucket(std::size_t from, std::size_t to) const {
   for (; from < to && from % kFan != 0; ++from) left.add(values_[from]);
   for (; from < to && to % kFan != 0; --to) add_right(values_[to - 1]);
   for (std::size_t l = 0; from < to; ++l) {
-    const std::vector<Bucket>& level = levels_[l];
+    const std::vector<ValueBucket>& level = levels_[l];
     from /= kFan;
     to /= kFan;
     for (; from < to && from % kFan != 0; ++from) left.add(level[from]);
@@ -147,7 +147,7 @@ inline Extremes joined(Extremes a, Extremes b) {
   return {b.low < a.low ? b.low : a.low, b.high > a.high ? b.high : a.high, a.values + b.values};
 }
 /// Empty buckets have NaN as extremes, which no comparison takes.
-inline Extremes joined(Extremes a, const Bucket& b) {
+inline Extremes joined(Extremes a, const ValueBucket& b) {
   return joined(a, Extremes{b.min, b.max, b.values});
 }
 
@@ -182,7 +182,7 @@ inline Extremes Series::extremes_of(std::size_t from, std::size_t to) const {
   Extremes e = joined(scan(values + from, left - from), scan(values + right, to - right));
   from = left / kFan;
   to = right / kFan;
-  for (const std::vector<Bucket>& level : levels_) {
+  for (const std::vector<ValueBucket>& level : levels_) {
     if (to - from < 2 * kFan) {
       for (; from < to; ++from) e = joined(e, level[from]);
       break;

@@ -12,7 +12,7 @@ namespace tessera {
 
 /// What one column of pixels shows: a line through `last`, a band from `min` to `max`. A spike of
 /// one sample is always in it; values that are not numbers are counted, not averaged away.
-struct Bucket {
+struct ValueBucket {
   float min = std::numeric_limits<float>::quiet_NaN();
   float max = std::numeric_limits<float>::quiet_NaN();
   float first = std::numeric_limits<float>::quiet_NaN();
@@ -23,7 +23,7 @@ struct Bucket {
 
   void add(float value);
   /// What comes after this one.
-  void add(const Bucket& next);
+  void add(const ValueBucket& next);
 };
 
 /// The smallest and the largest of some values, and how many are finite: what a column of pixels
@@ -46,7 +46,7 @@ class Series {
   const std::vector<float>& values() const { return values_; }
 
   /// The values [from, to) as one bucket, in O(log size).
-  Bucket bucket(std::size_t from, std::size_t to) const;
+  ValueBucket bucket(std::size_t from, std::size_t to) const;
   /// The same without sums.
   Extremes extremes(std::size_t from, std::size_t to) const;
   /// Of each stretch [edges[i], edges[i + 1]): charts ask for half a million a frame.
@@ -58,7 +58,7 @@ class Series {
   Extremes extremes_of(std::size_t from, std::size_t to) const;
   std::vector<float> values_;
   /// Level l summarises kFan^(l+1) values a bucket; whole buckets only.
-  std::vector<std::vector<Bucket>> levels_;
+  std::vector<std::vector<ValueBucket>> levels_;
 };
 
 }  // namespace tessera

@@ -172,12 +172,16 @@ class Checker {
                              ? model.yarn.factor * static_cast<double>(model.yarn.original_length)
                              : static_cast<double>(model.max_position_embeddings);
     if (static_cast<double>(s.sequence_length) <= reach) return;
-    const bool yarn = model.yarn.factor > 1;
-    error(path + "sequence_length",
-          fmt::format("{} is longer than {}", s.sequence_length,
-                      yarn ? "the stage's YaRN reaches" : "model.max_position_embeddings"),
-          fmt::format("at most {}{}", static_cast<std::int64_t>(reach),
-                      yarn ? "" : ", or a yarn_factor for the stage"));
+    const auto most = static_cast<std::int64_t>(reach);
+    if (model.yarn.factor > 1) {
+      error(path + "sequence_length",
+            fmt::format("{} is longer than the stage's YaRN reaches", s.sequence_length),
+            fmt::format("at most {}", most));
+    } else {
+      error(path + "sequence_length",
+            fmt::format("{} is longer than model.max_position_embeddings", s.sequence_length),
+            fmt::format("at most {}, or a yarn_factor for the stage", most));
+    }
   }
 
   void check_batch(const CurriculumStage& s, const std::string& path) {

@@ -109,7 +109,7 @@ void RunDesk::trained(const Trainer& trainer, const StepReport& report) {
         "warning", "there is no checkpoint yet to go back to after a spike: training goes on");
   }
   roll_back(report.at.step, fmt::format("the loss of step {} was {:.3f}, {:.3f} is usual",
-                                        report.at.step + 1, spike->loss, spike->usual));
+                                        report.at.step, spike->loss, spike->usual));
 }
 
 void RunDesk::was_not_finite(const NotFinite& error) {
@@ -173,9 +173,8 @@ void RunDesk::saved(const Trainer& trainer, const std::filesystem::path& checkpo
 
 void RunDesk::found_spoilt(const Trainer& trainer, const std::string& what) {
   orders_.clear();
-  roll_back(
-      trainer.next_step() - 1,
-      fmt::format("after step {} {} holds values that are not finite", trainer.next_step(), what));
+  const std::int64_t last = trainer.next_step() - 1;
+  roll_back(last, fmt::format("after step {} {} holds values that are not finite", last, what));
   if (stop_reason_.empty()) return;
   stop_reason_ = "stopped on request, at the newest checkpoint";
   orders_.push_back({Action::Stop});
@@ -199,7 +198,7 @@ void RunDesk::look_while_saving(const Trainer& trainer) {
   if (std::exchange(told_stop_, true)) return;
   sink_.message("note", fmt::format("asked to stop: the run ends as soon as the checkpoint after "
                                     "step {} is written",
-                                    trainer.next_step()));
+                                    trainer.next_step() - 1));
 }
 
 /// Those that were taken from the folder while a checkpoint was written, and then those in it.

@@ -359,7 +359,7 @@ StepReport Trainer::report(const CurriculumStep& at, const StepTargets& targets,
       .max_vio = {}};
   if (!std::isfinite(r.loss) || !std::isfinite(optimiser.grad_norm)) {
     throw NotFinite(at.step, fmt::format("in step {} the loss is {} and the gradient norm {}",
-                                         at.step + 1, r.loss, optimiser.grad_norm));
+                                         at.step, r.loss, optimiser.grad_norm));
   }
   for (std::int64_t block = 0; block < moe_layers(model_->config()); ++block) {
     r.max_vio.push_back(max_violation(loads.data() + block * loads_.size(1), loads_.size(1)));

@@ -5,7 +5,7 @@
     <name>Alert</name>
     <message>
         <source>The loss is not a number</source>
-        <translation>Der Verlust ist keine Zahl</translation>
+        <translation>Der Loss ist keine Zahl</translation>
     </message>
     <message>
         <source>Training cannot come back from it by itself</source>
@@ -13,11 +13,11 @@
     </message>
     <message>
         <source>The loss has run away</source>
-        <translation>Der Verlust ist davongelaufen</translation>
+        <translation>Der Loss ist davongelaufen</translation>
     </message>
     <message>
         <source>It is so many times the first loss of the run, or more</source>
-        <translation>Er ist so viele Male so groß wie der erste Verlust des Laufs, oder größer</translation>
+        <translation>Er ist so viele Male so groß wie der erste Loss des Laufs, oder größer</translation>
     </message>
     <message>
         <source>times</source>
@@ -25,7 +25,7 @@
     </message>
     <message>
         <source>Experts get no tokens</source>
-        <translation>Experten bekommen keine Token</translation>
+        <translation>Experten bekommen keine Tokens</translation>
     </message>
     <message>
         <source>An expert of some layer had none in so many logged loads in a row</source>
@@ -61,37 +61,6 @@
     <message>
         <source>Note</source>
         <translation>Hinweis</translation>
-    </message>
-</context>
-<context>
-    <name>tessera::ui::FieldEditor</name>
-    <message>
-        <source>on</source>
-        <translation>an</translation>
-    </message>
-    <message>
-        <source>off</source>
-        <translation>aus</translation>
-    </message>
-    <message>
-        <source>absent</source>
-        <translation>fehlt</translation>
-    </message>
-    <message>
-        <source>the sources&apos; own</source>
-        <translation>die der Quellen</translation>
-    </message>
-    <message>
-        <source>Choose a file or folder</source>
-        <translation>Datei oder Ordner wählen</translation>
-    </message>
-    <message>
-        <source>Choose</source>
-        <translation>Wählen</translation>
-    </message>
-    <message>
-        <source>one a line</source>
-        <translation>einer je Zeile</translation>
     </message>
 </context>
 <context>
@@ -221,8 +190,8 @@
         <translation>%1 Tokens</translation>
     </message>
     <message>
-        <source>Checkpoint step %1</source>
-        <translation>Checkpoint Schritt %1</translation>
+        <source>Checkpoint after %1 steps</source>
+        <translation>Checkpoint nach %1 Schritten</translation>
     </message>
 </context>
 <context>
@@ -523,6 +492,29 @@
     </message>
 </context>
 <context>
+    <name>Problem</name>
+    <message>
+        <source>; expected %1</source>
+        <translation>; erwartet: %1</translation>
+    </message>
+    <message>
+        <source>; did you mean &quot;%1&quot;?</source>
+        <translation>; ist „%1“ gemeint?</translation>
+    </message>
+    <message>
+        <source>Rename to %1</source>
+        <translation>Umbenennen in %1</translation>
+    </message>
+    <message>
+        <source>%1 to %2</source>
+        <translation>%1 auf %2</translation>
+    </message>
+    <message>
+        <source>Set %1</source>
+        <translation>%1 setzen</translation>
+    </message>
+</context>
+<context>
     <name>ReferenceDialogs</name>
     <message>
         <source>No shortcut is called that.</source>
@@ -730,7 +722,7 @@
     <name>tessera::ui::AlarmsPanel</name>
     <message>
         <source>Logged steps without a token that make an expert dead</source>
-        <translation>Geloggte Schritte ohne Token, nach denen ein Experte tot ist</translation>
+        <translation>Geloggte Schritte ohne Tokens, nach denen ein Experte tot ist</translation>
     </message>
     <message>
         <source>Times the mean load that make an expert hot</source>
@@ -813,6 +805,21 @@
     <message>
         <source>Close this message</source>
         <translation>Diese Meldung schließen</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::BoardArea</name>
+    <message>
+        <source>This board has no charts.</source>
+        <translation>Diese Tafel hat keine Diagramme.</translation>
+    </message>
+    <message>
+        <source>Choose charts</source>
+        <translation>Diagramme wählen</translation>
+    </message>
+    <message>
+        <source>The board %1 was deleted</source>
+        <translation>Die Tafel %1 wurde gelöscht</translation>
     </message>
 </context>
 <context>
@@ -915,17 +922,6 @@
     <message>
         <source>All charts cannot be changed: make a board of your own</source>
         <translation>Alle Diagramme lassen sich nicht ändern: eine eigene Tafel anlegen</translation>
-    </message>
-</context>
-<context>
-    <name>tessera::ui::BoolEditor</name>
-    <message>
-        <source>on</source>
-        <translation>an</translation>
-    </message>
-    <message>
-        <source>off</source>
-        <translation>aus</translation>
     </message>
 </context>
 <context>
@@ -1180,18 +1176,6 @@
     <message>
         <source>Saved %1: %2</source>
         <translation>%1 gespeichert: %2</translation>
-    </message>
-    <message>
-        <source>This board has no charts.</source>
-        <translation>Diese Tafel hat keine Diagramme.</translation>
-    </message>
-    <message>
-        <source>Choose charts</source>
-        <translation>Diagramme wählen</translation>
-    </message>
-    <message>
-        <source>The board %1 was deleted</source>
-        <translation>Die Tafel %1 wurde gelöscht</translation>
     </message>
 </context>
 <context>
@@ -1600,10 +1584,6 @@
 <context>
     <name>tessera::ui::CheckpointPicker</name>
     <message>
-        <source>%1, step %2</source>
-        <translation>%1, Schritt %2</translation>
-    </message>
-    <message>
         <source>Search runs</source>
         <translation>Läufe suchen</translation>
     </message>
@@ -1632,10 +1612,6 @@
         <translation>neuester</translation>
     </message>
     <message>
-        <source>step %1</source>
-        <translation>Schritt %1</translation>
-    </message>
-    <message>
         <source>answers beside</source>
         <translation>antwortet daneben</translation>
     </message>
@@ -1653,6 +1629,14 @@
             <numerusform>%n neueren Checkpoint zeigen</numerusform>
             <numerusform>%n neuere Checkpoints zeigen</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>%1, %2 steps</source>
+        <translation>%1, %2 Schritte</translation>
+    </message>
+    <message>
+        <source>%1 steps</source>
+        <translation>%1 Schritte</translation>
     </message>
 </context>
 <context>
@@ -1678,8 +1662,8 @@
         <translation>Ordner</translation>
     </message>
     <message>
-        <source>Step</source>
-        <translation>Schritt</translation>
+        <source>Steps</source>
+        <translation>Schritte</translation>
     </message>
 </context>
 <context>
@@ -1764,6 +1748,18 @@
         <source>%1 cannot be started: %2</source>
         <translation>%1 lässt sich nicht starten: %2</translation>
     </message>
+    <message>
+        <source>New folder:</source>
+        <translation>Neuer Ordner:</translation>
+    </message>
+    <message>
+        <source>Folders and files (*)</source>
+        <translation>Ordner und Dateien (*)</translation>
+    </message>
+    <message>
+        <source>The export failed: %1</source>
+        <translation>Der Export ist gescheitert: %1</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ColumnDialog</name>
@@ -1784,10 +1780,6 @@
         <translation>Spalten</translation>
     </message>
     <message>
-        <source>Of every run</source>
-        <translation>Von jedem Lauf</translation>
-    </message>
-    <message>
         <source>Metrics, their last value</source>
         <translation>Messgrößen, ihr letzter Wert</translation>
     </message>
@@ -1798,6 +1790,10 @@
     <message>
         <source>Settings: no run has been read yet</source>
         <translation>Einstellungen: Noch kein Lauf wurde gelesen</translation>
+    </message>
+    <message>
+        <source>Every run has these</source>
+        <translation>Hat jeder Lauf</translation>
     </message>
 </context>
 <context>
@@ -2112,10 +2108,6 @@
         <translation>Kopie von %1</translation>
     </message>
     <message>
-        <source>fork of %1 at step %2</source>
-        <translation>Abzweig von %1 bei Schritt %2</translation>
-    </message>
-    <message>
         <source>fork of %1 at its newest checkpoint</source>
         <translation>Abzweig von %1 am neuesten Checkpoint</translation>
     </message>
@@ -2202,6 +2194,10 @@
     <message>
         <source>Look at the data</source>
         <translation>Daten ansehen</translation>
+    </message>
+    <message>
+        <source>fork of %1 after step %2</source>
+        <translation>Abzweig von %1 nach Schritt %2</translation>
     </message>
 </context>
 <context>
@@ -2751,6 +2747,10 @@
         <source>Open %1</source>
         <translation>%1 öffnen</translation>
     </message>
+    <message>
+        <source>Rename to %1</source>
+        <translation>Umbenennen in %1</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ExpertStrip</name>
@@ -3102,6 +3102,37 @@
     <message>
         <source>expert %1 lit</source>
         <translation>Experte %1 hell</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::FieldEditor</name>
+    <message>
+        <source>on</source>
+        <translation>an</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>aus</translation>
+    </message>
+    <message>
+        <source>absent</source>
+        <translation>fehlt</translation>
+    </message>
+    <message>
+        <source>the sources&apos; own</source>
+        <translation>die der Quellen</translation>
+    </message>
+    <message>
+        <source>Choose a file or folder</source>
+        <translation>Datei oder Ordner wählen</translation>
+    </message>
+    <message>
+        <source>Choose</source>
+        <translation>Wählen</translation>
+    </message>
+    <message>
+        <source>one a line</source>
+        <translation>einer je Zeile</translation>
     </message>
 </context>
 <context>
@@ -5155,10 +5186,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
 <context>
     <name>tessera::ui::RunCard</name>
     <message>
-        <source>Step</source>
-        <translation>Schritt</translation>
-    </message>
-    <message>
         <source>Loss</source>
         <translation>Loss</translation>
     </message>
@@ -5234,6 +5261,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>It is stopping already</source>
         <translation>Er hört schon auf</translation>
     </message>
+    <message>
+        <source>Steps</source>
+        <translation>Schritte</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunDetails</name>
@@ -5262,14 +5293,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Ordner</translation>
     </message>
     <message>
-        <source>Step %1
-%2
-Loss %3, validation %4</source>
-        <translation>Schritt %1
-%2
-Loss %3, Validierung %4</translation>
-    </message>
-    <message>
         <source>It was not forked, and nothing was forked from it.</source>
         <translation>Er ist kein Abzweig, und nichts ist von ihm abgezweigt.</translation>
     </message>
@@ -5286,8 +5309,16 @@ Loss %3, Validierung %4</translation>
         <translation>Sein Ordner ist weg. Legen Sie ihn nach %1 zurück, oder entfernen Sie den Lauf aus der Liste.</translation>
     </message>
     <message>
-        <source>%1, from step %2</source>
-        <translation>%1, ab Schritt %2</translation>
+        <source>%1 steps
+%2
+Loss %3, validation %4</source>
+        <translation>%1 Schritte
+%2
+Loss %3, Validierung %4</translation>
+    </message>
+    <message>
+        <source>%1, after %2 steps</source>
+        <translation>%1, nach %2 Schritten</translation>
     </message>
 </context>
 <context>
@@ -5389,10 +5420,6 @@ Loss %3, Validierung %4</translation>
         <translation>Der Lauf hat noch keinen Checkpoint gespeichert.</translation>
     </message>
     <message>
-        <source>Step %1</source>
-        <translation>Schritt %1</translation>
-    </message>
-    <message>
         <source>%1 left</source>
         <translation>noch %1</translation>
     </message>
@@ -5461,10 +5488,6 @@ Loss %3, Validierung %4</translation>
         <translation>%1 von %2</translation>
     </message>
     <message>
-        <source>from %1, step %2</source>
-        <translation>aus %1, Schritt %2</translation>
-    </message>
-    <message>
         <source>Forked %1</source>
         <translation>Abgezweigt %1</translation>
     </message>
@@ -5479,6 +5502,14 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>No step yet</source>
         <translation>Noch kein Schritt</translation>
+    </message>
+    <message>
+        <source>from %1, after %2 steps</source>
+        <translation>aus %1, nach %2 Schritten</translation>
+    </message>
+    <message>
+        <source>%1 steps</source>
+        <translation>%1 Schritte</translation>
     </message>
 </context>
 <context>
@@ -5585,10 +5616,6 @@ Loss %3, Validierung %4</translation>
         <translation>Nicht gruppiert</translation>
     </message>
     <message>
-        <source>By %1</source>
-        <translation>Nach %1</translation>
-    </message>
-    <message>
         <source>No run has the tag %1 any more</source>
         <translation>Kein Lauf hat noch das Schlagwort %1</translation>
     </message>
@@ -5623,6 +5650,18 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Words, or conditions on columns that the table has: loss&lt;3, hidden_size&gt;=256, state=failed</source>
         <translation>Wörter oder Bedingungen an Spalten, die die Tabelle hat: loss&lt;3, hidden_size&gt;=256, state=fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>The table has no column “%1”, so that nothing can be asked of it.</source>
+        <translation>Die Tabelle hat keine Spalte „%1“, nach der sich fragen ließe.</translation>
+    </message>
+    <message>
+        <source>Choose columns</source>
+        <translation>Spalten wählen</translation>
+    </message>
+    <message>
+        <source>Group: %1</source>
+        <translation>Gruppe: %1</translation>
     </message>
 </context>
 <context>
@@ -5664,16 +5703,20 @@ Loss %3, Validierung %4</translation>
         <translation>%1: Der Loss stieg bei Schritt %3 auf %2, wo etwa %4 üblich ist.</translation>
     </message>
     <message>
-        <source>It is spike %1 of this run.</source>
-        <translation>Es ist Ausschlag %1 dieses Laufs.</translation>
-    </message>
-    <message>
         <source>%1: %2 of %3 experts, over all layers, get no tokens any more. A faster bias update usually brings them back.</source>
-        <translation>%1: %2 von %3 Experten aller Schichten bekommen keine Token mehr. Eine schnellere Anpassung der Biases holt sie meist zurück.</translation>
+        <translation>%1: %2 von %3 Experten aller Schichten bekommen keine Tokens mehr. Eine schnellere Anpassung der Biases holt sie meist zurück.</translation>
     </message>
     <message>
         <source>%1: no step has ended for %2; the last was step %3. The log of the run may say why.</source>
         <translation>%1: Seit %2 ist kein Schritt fertig geworden; der letzte war Schritt %3. Das Log des Laufs sagt vielleicht, warum.</translation>
+    </message>
+    <message>
+        <source>It stood out up to step %1.</source>
+        <translation>Bis Schritt %1 fiel er auf.</translation>
+    </message>
+    <message>
+        <source>It is spike %1 of this run; the first was at step %2.</source>
+        <translation>Es ist Ausschlag %1 dieses Laufs; der erste war bei Schritt %2.</translation>
     </message>
 </context>
 <context>
@@ -5685,10 +5728,6 @@ Loss %3, Validierung %4</translation>
 </context>
 <context>
     <name>tessera::ui::RunsModel</name>
-    <message>
-        <source>%1 at %2</source>
-        <translation>%1 bei %2</translation>
-    </message>
     <message>
         <source>%1 trained</source>
         <translation>%1 trainiert</translation>
@@ -5716,10 +5755,6 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>State</source>
         <translation>Zustand</translation>
-    </message>
-    <message>
-        <source>Step</source>
-        <translation>Schritt</translation>
     </message>
     <message>
         <source>Loss</source>
@@ -5768,6 +5803,14 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>%1: the last value that the run logged</source>
         <translation>%1: der letzte Wert, den der Lauf geloggt hat</translation>
+    </message>
+    <message>
+        <source>%1 after %2 steps</source>
+        <translation>%1 nach %2 Schritten</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Schritte</translation>
     </message>
 </context>
 <context>
@@ -6044,10 +6087,6 @@ Loss %3, Validierung %4</translation>
         <translation>%1 gehört schon zu „%2“</translation>
     </message>
     <message>
-        <source>The window, its help and its numbers; names of settings, logs, the manual and messages of the engine are English</source>
-        <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und Meldungen der Maschine sind englisch</translation>
-    </message>
-    <message>
         <source>Alerts of running runs</source>
         <translation>Alarme laufender Läufe</translation>
     </message>
@@ -6065,11 +6104,15 @@ Loss %3, Validierung %4</translation>
     </message>
     <message>
         <source>Tell me</source>
-        <translation>Mir sagen</translation>
+        <translation>Melden</translation>
     </message>
     <message>
         <source>Tell me, save and stop</source>
-        <translation>Mir sagen, sichern, anhalten</translation>
+        <translation>Melden, sichern, stoppen</translation>
+    </message>
+    <message>
+        <source>The window, its help and its numbers; names of settings, logs, the manual and rare messages of the engine are English</source>
+        <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und seltene Meldungen der Maschine sind englisch</translation>
     </message>
 </context>
 <context>

@@ -18,8 +18,8 @@
 namespace tessera {
 namespace {
 
-Bucket plain_bucket(const std::vector<float>& values, std::size_t from, std::size_t to) {
-  Bucket b;
+ValueBucket plain_bucket(const std::vector<float>& values, std::size_t from, std::size_t to) {
+  ValueBucket b;
   for (std::size_t i = from; i < to; ++i) b.add(values[i]);
   return b;
 }
@@ -28,7 +28,7 @@ bool equal(float a, float b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
-bool same_bucket(const Bucket& a, const Bucket& b) {
+bool same_bucket(const ValueBucket& a, const ValueBucket& b) {
   return equal(a.min, b.min) && equal(a.max, b.max) && equal(a.first, b.first) &&
          equal(a.last, b.last) && a.values == b.values && a.missing == b.missing &&
          std::abs(a.sum - b.sum) <= 1e-9 * (1 + std::abs(b.sum));
@@ -83,7 +83,7 @@ TEST(Series, EveryBucketIsThatOfAPlainLoop) {
     for (int i = 0; i < 400; ++i) {
       std::size_t from = size ? random() % (size + 1) : 0, to = size ? random() % (size + 1) : 0;
       if (from > to) std::swap(from, to);
-      const Bucket expected = plain_bucket(values, from, to);
+      const ValueBucket expected = plain_bucket(values, from, to);
       ASSERT_TRUE(same_bucket(assigned.bucket(from, to), expected)) << from << " " << to;
       ASSERT_TRUE(same_bucket(appended.bucket(from, to), expected)) << from << " " << to;
     }
@@ -116,7 +116,7 @@ TEST(Series, ASpikeOfOneSampleIsInItsBucket) {
   values[654'322] = std::nanf("");
   Series series;
   series.assign(std::move(values));
-  const Bucket all = series.bucket(0, series.size());
+  const ValueBucket all = series.bucket(0, series.size());
   EXPECT_EQ(all.max, 99.0f);
   EXPECT_EQ(all.missing, 1u);
   EXPECT_EQ(series.bucket(654'321, 654'322).max, 99.0f);

@@ -185,7 +185,7 @@ TEST_F(FieldStop, IsHeardWhileACheckpointIsRead) {
   EXPECT_EQ(t.trainer.next_step(), 1);
 }
 
-/// What a run does that is asked for something while it writes the checkpoint after step 4.
+/// What a run does that is asked for something while it writes the checkpoint after step 3.
 struct AskedWhileSaving {
   RunFolder folder;
   RunState state = RunState::Failed;
@@ -208,7 +208,7 @@ struct AskedWhileSaving {
 TEST_F(FieldStop, AStopWhileACheckpointIsWrittenEndsWithThatOne) {
   const AskedWhileSaving run(*workspace_, spec(), Control::StopSaving);
   EXPECT_EQ(run.state, RunState::Stopped);
-  EXPECT_EQ(run.notes.count("asked to stop: the run ends as soon as the checkpoint after step 4 is "
+  EXPECT_EQ(run.notes.count("asked to stop: the run ends as soon as the checkpoint after step 3 is "
                             "written"),
             1u);
   EXPECT_EQ(find_latest_checkpoint(run.folder.path(), Verify::Hashes)->step, 4);

@@ -169,7 +169,7 @@ Conversation longConversation(int messages, int tokensEach) {
     ChatMessage message;
     message.parent = parent;
     message.role = m % 2 ? ChatMessage::Role::Assistant : ChatMessage::Role::User;
-    message.model = QStringLiteral("tuned, step 10");
+    message.model = QStringLiteral("tuned, 10 steps");
     message.reason = QStringLiteral("stop");
     if (!message.isAnswer()) message.text = QStringLiteral("Question %1 about rivers?").arg(m);
     parent = c.add(message);

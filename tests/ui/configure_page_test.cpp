@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_page_configure
 // Scales: 1 1.5 2
-// Configure as a person uses it: form and text side by side, problems with their fixes, and from a
-// preset to a running run.
+// Configure as a person uses it: form and text side by side, problems with their fixes.
 #include "ui/pages/configure/configure_page.h"
 
 #include <signal.h>
@@ -29,6 +28,7 @@
 #include "core/run/run_folder.h"
 #include "core/spec/spec_table.h"
 #include "tests/build_paths.h"
+#include "tests/ui/configure_scene.h"
 #include "tests/ui/harness.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/draft/draft_shelf.h"
@@ -49,23 +49,13 @@ namespace tessera::ui {
 
 using namespace test;
 
-class ConfigurePageTest : public QObject {
+class ConfigurePageTest : public QObject, protected ConfigureScene {
   Q_OBJECT
 
  private Q_SLOTS:
-  void initTestCase() {
-    qputenv("PATH", QFileInfo(QStringLiteral(TESSERA_PROGRAM)).absolutePath().toUtf8() + ":" +
-                        qgetenv("PATH"));
-  }
-  void init() {
-    m_studio = makeStudio();
-    m_page = std::make_unique<ConfigurePage>(*m_studio->studio);
-    QVERIFY(test::show(*m_page, QSize(1100, 760)));
-  }
-  void cleanup() {
-    m_page.reset();
-    m_studio.reset();
-  }
+  void initTestCase() { findProgram(); }
+  void init() { setUp(); }
+  void cleanup() { tearDown(); }
 
   void beginsWithOneSentenceAndOneButton();
   void reachesEveryKey();
@@ -81,12 +71,9 @@ class ConfigurePageTest : public QObject {
   void anotherPresetCanBeUndone();
   void marksAChangedRate();
   void aRateFitsASmallWindow();
-  void tellsOfALaunchedDraft();
-  void keepsDraftsOnAShelf();
   void undoesFromAnyField();
   void showsNoDefaultsForABrokenSpec();
   void tellsOfThePlansErrors();
-  void refusesForksThatCannotWork();
   void takesADroppedText();
   void looksAtDataBeforeTraining();
   void explainsInGerman();
@@ -95,70 +82,7 @@ class ConfigurePageTest : public QObject {
   void renamesASlip();
   void findsSettings();
   void addsAndRemovesSources();
-  void copiesTheCommand();
-  void savesAndOpens();
-  void launchesNothingWhileAnotherIsRead();
-  void enqueues();
-  void opensAClone();
-  void opensAFork();
-  void fromPresetToMonitor();
   void pictures();
-
- private:
-  DraftSpec& draft() { return m_page->draft(); }
-  SpecForm* form() { return m_page->findChild<SpecForm*>(); }
-  SpecText* text() { return m_page->findChild<SpecText*>(); }
-  QString status() {
-    auto* label = m_page->findChild<QLabel*>(QStringLiteral("plan-status"));
-    return label ? label->text() : QString();
-  }
-  bool load(const QString& preset) {
-    m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("preset"), preset}}});
-    return waitUntil([&] { return draft().loaded() && draft().settled(); }) && planned();
-  }
-  bool planned() {
-    return waitUntil([&] { return draft().settled() && status() != QStringLiteral("Planning…"); },
-                     15000);
-  }
-  bool built() {
-    int before = -1;
-    return waitUntil([&] {
-      const int now = static_cast<int>(form()->paths().size());
-      return std::exchange(before, now) == now && now > 0;
-    });
-  }
-  bool section(const QString& name) {
-    auto* list = form()->findChild<QListWidget*>();
-    for (int i = 0; i < list->count(); ++i) {
-      if (!list->item(i)->text().startsWith(name)) continue;
-      const QRect rect = list->visualItemRect(list->item(i));
-      return click(list->viewport(), rect.center()) && built();
-    }
-    return false;
-  }
-  template <class Widget>
-  Widget* field(const char* path) {
-    return form()->findChild<Widget*>(QString::fromLatin1(path));
-  }
-  FieldRow* row(const char* path) { return form()->row(path); }
-  void type(const QString& words) {
-    bool first = true;
-    for (const QString& line : words.split(u'\n', Qt::KeepEmptyParts)) {
-      if (!std::exchange(first, false)) QTest::keyClick(text(), Qt::Key_Return);
-      QTest::keyClicks(text(), line);
-    }
-  }
-  QString makeRun(const RunSpec& spec) {
-    const RunFolder folder = RunFolder::create(m_studio->home->runs().toStdString(), spec);
-    EventWriter writer(folder.events_path());
-    writer.append(StateEvent{.state = RunState::Finished});
-    m_studio->runs->refresh();
-    const QString id = QString::fromStdString(folder.id());
-    return waitUntil([&] { return m_studio->runs->run(id) != nullptr; }) ? id : QString();
-  }
-
-  std::unique_ptr<StudioFixture> m_studio;
-  std::unique_ptr<ConfigurePage> m_page;
 };
 
 void ConfigurePageTest::beginsWithOneSentenceAndOneButton() {
@@ -440,40 +364,6 @@ void ConfigurePageTest::aRateFitsASmallWindow() {
       [&] { return draft().settled() && draft().spec().curriculum[0].learning_rate.size() == 1; }));
 }
 
-/// A launched draft says so: its text is a run's by now.
-void ConfigurePageTest::tellsOfALaunchedDraft() {
-  QVERIFY(load(QStringLiteral("demo")));
-  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
-  QVERIFY(planned());
-  QVERIFY(waitUntil([&] { return listDrafts().size() == 1; }));
-  QVERIFY(listDrafts().front().dirty() && !listDrafts().front().launched());
-  draft().markLaunched(draft().text());
-  QVERIFY(waitUntil([&] { return listDrafts().front().launched(); }));
-  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{64})));
-  QVERIFY(waitUntil([&] { return draft().settled() && !listDrafts().front().launched(); }));
-}
-
-void ConfigurePageTest::keepsDraftsOnAShelf() {
-  QVERIFY(load(QStringLiteral("demo")));
-  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{96})));
-  QVERIFY(planned());
-  const Location place = m_page->location();
-  const QString id = place.arguments.value(QStringLiteral("draft"));
-  QVERIFY(!id.isEmpty());
-  QVERIFY(waitUntil([&] { return listDrafts().size() == 1; }));
-  QCOMPARE(listDrafts().front().changes, 1);
-  QVERIFY(load(QStringLiteral("small-20m")));
-  m_page->open(place);
-  QVERIFY(waitUntil(
-      [&] { return draft().origin().name == QStringLiteral("demo") && draft().settled(); }));
-  QCOMPARE(draft().spec().model.hidden_size, 96);
-  QVERIFY(draft().dirty());
-  QCOMPARE(draft().differenceCount(), 1);
-  // Put back as it was, there is nothing to keep.
-  draft().reset("model.hidden_size");
-  QVERIFY(waitUntil([&] { return listDrafts().empty(); }));
-}
-
 /// Ctrl+Z is the draft's, whichever field the focus has moved on to.
 void ConfigurePageTest::undoesFromAnyField() {
   QVERIFY(load(QStringLiteral("demo")));
@@ -525,25 +415,6 @@ void ConfigurePageTest::tellsOfThePlansErrors() {
       QStringLiteral("curriculum[0].batch_sequences")));
   draft().undoStack().undo();
   QVERIFY(waitUntil([&] { return m_studio->navigator.problems.empty(); }, 15000));
-}
-
-/// What the checkpoint's weights do not allow is told before there is a run.
-void ConfigurePageTest::refusesForksThatCannotWork() {
-  const QString id = makeRun(read_preset("demo").spec);
-  QVERIFY(!id.isEmpty());
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("fork"), id}}});
-  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
-  QVERIFY(section(QStringLiteral("Model")));
-  QVERIFY(!draft().setValue("model.num_hidden_layers", spec::Value(std::int64_t{5})));
-  QVERIFY(planned());
-  QVERIFY(waitUntil([&] {
-    return labelWith(row("model.num_hidden_layers"), QStringLiteral("another shape")) != nullptr;
-  }));
-  QVERIFY(!button(m_page.get(), QStringLiteral("Launch fork"))->isEnabled());
-  auto* pane = m_page->findChild<PlanPane*>();
-  QAbstractButton* fix = button(pane, QStringLiteral("Fix: Set model.num_hidden_layers to 4"));
-  QVERIFY(fix && click(fix));
-  QVERIFY(waitUntil([&] { return draft().spec().model.num_hidden_layers == 4; }));
 }
 
 /// A text that was dropped on the window becomes a source.
@@ -690,6 +561,19 @@ void ConfigurePageTest::explainsInGerman() {
   QVERIFY(section(QStringLiteral("Model")));
   QVERIFY(labelWith(row("model.num_hidden_layers"), QStringLiteral("Schichten")));
   QVERIFY(labelWith(row("model.hidden_size"), QStringLiteral("Breite des Residualstroms")));
+  // What is refused, what would do, and what contradicts: numbers and all.
+  QVERIFY(typeInto(field<QLineEdit>("model.num_hidden_layers"), QStringLiteral("0")));
+  QVERIFY(waitUntil([&] {
+    return labelWith(row("model.num_hidden_layers"), QStringLiteral("0 liegt außerhalb")) !=
+           nullptr;
+  }));
+  QVERIFY(labelWith(row("model.num_hidden_layers"), QStringLiteral("eine ganze Zahl von 1 bis")));
+  QVERIFY(typeInto(field<QLineEdit>("model.num_hidden_layers"), QStringLiteral("4")));
+  QVERIFY(typeInto(field<QLineEdit>("model.n_group"), QStringLiteral("5")));
+  QVERIFY(waitUntil([&] {
+    return labelWith(row("model.n_group"), QStringLiteral("5 teilt die 16 Experten nicht")) !=
+           nullptr;
+  }));
   auto* search = m_page->findChild<QLineEdit*>();
   for (QLineEdit* line : m_page->findChildren<QLineEdit*>()) {
     if (line->placeholderText() == QStringLiteral("Find a setting")) search = line;
@@ -773,120 +657,6 @@ void ConfigurePageTest::addsAndRemovesSources() {
   QVERIFY(built());
   draft().undoStack().undo();
   QVERIFY(waitUntil([&] { return draft().spec().data.sources.size() == 5; }));
-}
-
-void ConfigurePageTest::copiesTheCommand() {
-  QVERIFY(load(QStringLiteral("demo")));
-  QVERIFY(click(button(m_page.get(), QStringLiteral("Copy the command"))));
-  QCOMPARE(QGuiApplication::clipboard()->text(), QStringLiteral("tessera train demo"));
-  QVERIFY(!draft().setValue("run.name", spec::Value(std::string("a b"))));
-  QVERIFY(waitUntil([&] { return draft().settled(); }));
-  QCOMPARE(m_page->command(), QStringLiteral("tessera train demo --set 'run.name=\"a b\"'"));
-}
-
-void ConfigurePageTest::savesAndOpens() {
-  QVERIFY(load(QStringLiteral("demo")));
-  QVERIFY(!draft().setValue("model.hidden_size", spec::Value(std::int64_t{64})));
-  const QString path = m_studio->home->home() + QStringLiteral("/mine.toml");
-  QSignalSpy saved(&draft(), &DraftSpec::saved);
-  draft().save(path);
-  QVERIFY(saved.wait());
-  QVERIFY(!draft().dirty());
-  QFile file(path);
-  QVERIFY(file.open(QIODevice::ReadOnly));
-  QCOMPARE(QString::fromUtf8(file.readAll()), text()->toPlainText());
-  QVERIFY(load(QStringLiteral("small-20m")));
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), path}}});
-  QVERIFY(waitUntil([&] { return draft().loaded() && draft().spec().model.hidden_size == 64; }));
-  QCOMPARE(m_page->location().arguments.value(QStringLiteral("spec")), path);
-  QVERIFY(draft().differs("model.hidden_size"));  // from the preset that the file names
-  draft().save(QStringLiteral("/nowhere/at/all.toml"));
-  QVERIFY(waitUntil([&] { return !m_studio->navigator.notices.empty(); }));
-  QVERIFY(m_studio->navigator.notices.back().text.contains(QStringLiteral("/nowhere/at/all.toml")));
-}
-
-/// A spec that is still being read is not what stands there: neither can be launched.
-void ConfigurePageTest::launchesNothingWhileAnotherIsRead() {
-  QVERIFY(load(QStringLiteral("demo")));
-  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
-  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("preset"), "small-20m"}}});
-  QVERIFY(!launch->isEnabled());
-  QVERIFY(waitUntil([&] { return draft().origin().name == QStringLiteral("small-20m"); }));
-  QVERIFY(waitUntil([&] { return launch->isEnabled(); }, 15000));
-  // One that cannot be read leaves what stood there as it was.
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), "/no/such.toml"}}});
-  QVERIFY(!launch->isEnabled());
-  QVERIFY(waitUntil([&] { return !m_studio->navigator.notices.empty(); }));
-  QVERIFY(m_studio->navigator.notices.back().text.contains(QStringLiteral("/no/such.toml")));
-  QVERIFY(waitUntil([&] { return launch->isEnabled(); }, 15000));
-  QCOMPARE(draft().origin().name, QStringLiteral("small-20m"));
-}
-
-void ConfigurePageTest::enqueues() {
-  QVERIFY(load(QStringLiteral("demo")));
-  m_studio->launcher->setQueuePaused(true);
-  QVERIFY(waitUntil([&] { return button(m_page.get(), QStringLiteral("Enqueue"))->isEnabled(); }));
-  QVERIFY(click(button(m_page.get(), QStringLiteral("Enqueue"))));
-  QCOMPARE(m_studio->launcher->queue().size(), std::size_t{1});
-  QCOMPARE(m_studio->launcher->queue()[0].name, std::string("demo"));
-  QVERIFY(m_studio->launcher->queue()[0].spec.find("hidden_size = 128") != std::string::npos);
-  QVERIFY(!m_studio->navigator.toasts.empty());
-  m_studio->navigator.toasts.back().undo();
-  QVERIFY(m_studio->launcher->queue().empty());
-}
-
-void ConfigurePageTest::opensAClone() {
-  RunSpec spec = read_preset("demo").spec;
-  spec.model.hidden_size = 96;
-  const QString id = makeRun(spec);
-  QVERIFY(!id.isEmpty());
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("clone"), id}}});
-  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
-  QCOMPARE(draft().spec().model.hidden_size, 96);
-  QCOMPARE(draft().differenceCount(), 0);
-  QVERIFY(labelWith(m_page.get(), QStringLiteral("clone of ") + id));
-}
-
-void ConfigurePageTest::opensAFork() {
-  const QString id = makeRun(read_preset("demo").spec);
-  QVERIFY(!id.isEmpty());
-  m_page->open({QStringLiteral("configure"),
-                {},
-                {{QStringLiteral("fork"), id}, {QStringLiteral("step"), QStringLiteral("250")}}});
-  QVERIFY(waitUntil([&] { return draft().loaded() && draft().settled(); }));
-  QVERIFY(labelWith(m_page.get(), QStringLiteral("fork of %1 at step 250").arg(id)));
-  QVERIFY(button(m_page.get(), QStringLiteral("Launch fork")));
-  QVERIFY(!draft().setValue("optimiser.clip", spec::Value(0.5)));
-  QVERIFY(waitUntil([&] { return draft().settled(); }));
-  QCOMPARE(m_page->command(),
-           QStringLiteral("tessera resume %1 --fork --step 250 --set optimiser.clip=0.5").arg(id));
-  m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("fork"), QStringLiteral("x")}}});
-  QCOMPARE(m_studio->navigator.notices.back().text, QStringLiteral("There is no run x."));
-}
-
-/// Flow B: preset, the plan turns green, launch, Monitor.
-void ConfigurePageTest::fromPresetToMonitor() {
-  auto* presets = m_page->findChild<QComboBox*>();
-  QVERIFY(waitUntil([&] { return presets->count() > 3; }));
-  QVERIFY(choose(presets, QStringLiteral("demo")));
-  QVERIFY(waitUntil([&] { return draft().loaded(); }));
-  QVERIFY(planned());
-  QCOMPARE(status(), QStringLiteral("Ready to launch"));
-  QAbstractButton* launch = button(m_page.get(), QStringLiteral("Launch"));
-  QVERIFY(waitUntil([&] { return launch->isEnabled(); }));
-  QVERIFY(click(launch));
-  QVERIFY(waitUntil([&] { return !m_studio->navigator.opened.empty(); }, 30000));
-  const Location monitor = m_studio->navigator.opened.back();
-  QCOMPARE(monitor.page, QStringLiteral("monitor"));
-  QVERIFY(!monitor.subject.isEmpty());
-  const RunFolder folder =
-      RunFolder::open((m_studio->home->runs() + u'/' + monitor.subject).toStdString());
-  QCOMPARE(folder.spec().run.preset, std::string("demo"));
-  std::optional<ProcessId> process;
-  QVERIFY(waitUntil([&] { return (process = status_of(folder).process).has_value(); }, 15000));
-  QCOMPARE(::kill(static_cast<pid_t>(process->pid), SIGKILL), 0);
-  QVERIFY(waitUntil([&] { return liveness_of(*process) == Liveness::Dead; }));
 }
 
 void ConfigurePageTest::pictures() {

@@ -4,8 +4,10 @@
 // and log at that step; from the news that a run finished to a chat beside its base, exported.
 #include <QDateTime>
 #include <QFile>
+#include <QLineEdit>
 #include <QListView>
 #include <QPlainTextEdit>
+#include <QTableView>
 #include <QTableWidget>
 #include <QTreeView>
 
@@ -141,7 +143,7 @@ class FlowLookTest : public QObject {
 
     auto* chat = qobject_cast<ChatPage*>(studio.page());
     chat->talk().sampling.maxTokens = 16;
-    QVERIFY(waitUntil([&] { return chat->picker(0)->text() == "tuned, step 20"; }, kLong));
+    QVERIFY(waitUntil([&] { return chat->picker(0)->text() == "tuned, 20 steps"; }, kLong));
     QVERIFY(click(chat->picker(1)));
     auto* list = chat->picker(1)->findChild<QTreeView*>();
     QVERIFY(waitUntil([&] { return list->isVisible(); }));
@@ -163,7 +165,65 @@ class FlowLookTest : public QObject {
     QVERIFY(written.open(QIODevice::ReadOnly));
     const QByteArray words = written.readAll();
     QVERIFY(words.contains("What does the fox do?"));
-    QVERIFY(words.contains("tuned, step 20") && words.contains("base, step 5"));
+    QVERIFY(words.contains("tuned, 20 steps") && words.contains("base, 5 steps"));
+  }
+
+  /// A checkpoint leaves as a folder for other programs, and can be talked to at once; what stands
+  /// in the way is told. The name that is proposed is free.
+  void aCheckpointIsExported() {
+    const test::TemporaryHome home;
+    std::optional<WrittenRun> run;
+    {
+      const test::WatchPause pause;
+      run.emplace(test::finishedRun(home.runs().toStdString(), "base"));
+      tessera::test::write_checkpoint(run->folder.path(), 20);
+    }
+    test::OpenStudio studio;
+    studio.window().open(
+        {"monitor", run->id(), {{QStringLiteral("tab"), QStringLiteral("checkpoints")}}});
+    QTableView* table = nullptr;
+    const auto listed = [&] {
+      for (auto* one : studio.page()->findChildren<QTableView*>()) {
+        if (one->isVisible() && one->accessibleName() == "Checkpoints") table = one;
+      }
+      return table && table->model()->rowCount() == 1;
+    };
+    QVERIFY(waitUntil(listed, kLong));
+    QVERIFY(test::clickItem(table, table->model()->index(0, 0)));
+
+    const QString file = home.home() + "/a-file", proposed = run->id() + "-step-20";
+    QVERIFY(QFile(file).open(QIODevice::WriteOnly));
+    QVERIFY(studio.press("Export..."));
+    QVERIFY(test::saveInDialog(studio.page(), file + "/below"));
+    QVERIFY(waitUntil([&] { return studio.window().banners().size() == 1; }, kLong));
+    const QString failed = studio.window().banners()[0]->text();
+    QVERIFY2(failed.startsWith("The export failed: [" + file), qPrintable(failed));
+
+    const QString folder = home.home() + '/' + proposed;
+    QVERIFY(studio.press("Export..."));
+    QVERIFY(test::saveInDialog(studio.page(), folder));
+    QVERIFY(waitUntil([&] { return studio.window().banners().size() == 2; }, kLong));
+    Banner* done = studio.window().banners()[1];
+    QCOMPARE(done->text(), "Exported to " + folder);
+    for (const char* name : {"config.json", "model.safetensors"}) {
+      QVERIFY2(QFile::exists(folder + '/' + name), name);
+    }
+
+    // It is there now: the next one is called otherwise.
+    QVERIFY(studio.press("Export..."));
+    QLineEdit* name = nullptr;
+    QVERIFY(waitUntil([&] {
+      name = studio.window().findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+      return name && name->isVisible();
+    }));
+    QCOMPARE(name->text(), proposed + "-2");
+    QTest::keyClick(name, Qt::Key_Escape);
+    QVERIFY(waitUntil([&] { return !name->isVisible(); }));
+
+    QVERIFY(click(done->actionButton()));
+    QCOMPARE(studio.window().currentPage(), "chat");
+    auto* chat = qobject_cast<ChatPage*>(studio.page());
+    QVERIFY(waitUntil([&] { return chat->picker(0)->text() == proposed; }, kLong));
   }
 };
 

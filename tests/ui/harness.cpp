@@ -21,6 +21,7 @@
 #include <QPointer>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QSettings>
 #include <QThread>
 #include <QTimer>
 #include <cstdio>
@@ -46,6 +47,7 @@ int& prepared(int& argc) {
 
 TestApplication::TestApplication(int& argc, char** argv) : QApplication(prepared(argc), argv) {
   g_application = this;
+  QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, m_qtSettings.path());
   const auto thread = static_cast<long>(::syscall(SYS_gettid));
   const QByteArray path = "/proc/self/task/" + QByteArray::number(qlonglong(thread)) + "/schedstat";
   m_schedstat = ::open(path.constData(), O_RDONLY | O_CLOEXEC);

@@ -51,6 +51,7 @@ class TestApplication : public QApplication {
  private:
   double waitedSeconds() const;
   void checkInput(QObject* receiver, QEvent* event);
+  QTemporaryDir m_qtSettings;  ///< Qt's own, such as the folder that a dialog was in last
   QStringList m_stalls, m_unreachable;
   double m_longestMs = 0, m_limitMs = kStallMs, m_nested = 0;
   QElapsedTimer m_idle;

@@ -17,10 +17,12 @@
 #include <fstream>
 
 #include "core/config/paths.h"
+#include "core/history/time_left.h"
 #include "core/plan/measurements.h"
 #include "core/run/run_folder.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
+#include "tests/ui/run_files.h"
 #include "ui/bridge/desktop/host_monitor.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
@@ -61,18 +63,26 @@ class HomePagesTest : public QObject {
     QCOMPARE(Launcher::program(), program.filePath());
   }
 
-  void paceTellsTheTimeLeft() {
-    Pace pace;
-    QVERIFY(std::isnan(pace.secondsLeft(100)));
-    pace.saw(0, 1000);
-    QVERIFY(std::isnan(pace.secondsLeft(100)));
-    pace.saw(10, 1005);  // two steps a second
-    QCOMPARE(pace.secondsLeft(110), 49.5);
-    pace.saw(10, 1005);
-    QCOMPARE(pace.secondsLeft(110), 49.5);
-    pace.saw(5, 1010);  // back to a checkpoint: nothing is known
-    QVERIFY(std::isnan(pace.secondsLeft(110)));
-    QVERIFY(std::isnan(pace.secondsLeft(0)));
+  /// As Monitor and `tessera runs` say it: from one estimate, of the log.
+  void theTimeLeftIsThatOfTheLog() {
+    auto home = std::make_unique<test::TemporaryHome>();
+    test::WrittenRun run(home->runs().toStdString(), "live");
+    const RunLock lock(run.folder);
+    run.stateAt(1000, RunState::Running);
+    for (int s = 0; s < 10; ++s) run.stepAt(1000 + 3.0 * s, s);
+    run.log->sync();
+    const auto studio = test::makeStudio(std::move(home));
+    HomePage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 660}));
+    page.setActivity(true, true);
+    QCOMPARE(seconds_left(run.folder.events_path(), total_tokens_of(run.folder.spec())), 840 * 3.0);
+    QVERIFY(test::waitUntil(
+        [&] { return test::labelWith(&page, QStringLiteral("42\u00A0min\u00A00\u00A0s")); }));
+    run.state(RunState::Paused);
+    run.log->sync();
+    studio->runs->refresh();
+    QVERIFY(test::waitUntil(
+        [&] { return !test::labelWith(&page, QStringLiteral("42\u00A0min\u00A00\u00A0s")); }));
   }
 
   void emptyHomeOffersTheDemo() {

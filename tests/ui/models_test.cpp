@@ -213,8 +213,8 @@ class ModelsTest : public QObject {
       return idsOf(proxy);
     };
     QCOMPARE(found("state=failed"), QStringList{"run-3"});
-    QCOMPARE(found("State!=Failed step>1"), (QStringList{"run-2", "run-7"}));
-    QCOMPARE(found("step<=2 name"), (QStringList{"run-1", "run-2"}));
+    QCOMPARE(found("State!=Failed step>2"), (QStringList{"run-2", "run-7"}));
+    QCOMPARE(found("steps<=3 name"), (QStringList{"run-1", "run-2"}));
     // run-7 has no loss: that is neither small nor large.
     QCOMPARE(found("loss>0").size(), 3);
     QCOMPARE(found("loss<1e9").size(), 3);

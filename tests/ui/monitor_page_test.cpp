@@ -21,6 +21,7 @@
 #include <QToolButton>
 #include <fstream>
 
+#include "core/history/time_left.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
 #include "ui/bridge/desktop/preferences.h"
@@ -107,11 +108,11 @@ class MonitorPageTest : public QObject {
     const std::filesystem::path away = home->home().toStdString() + "/away";
     const WrittenRun run = finishedRun(runsOf(*home), "small");
     Shown s(std::move(home), run.id());
-    QVERIFY(labelWith(&s.page, QStringLiteral("Step 20")));
+    QVERIFY(labelWith(&s.page, QStringLiteral("20\u00A0of\u00A0850 steps")));
     std::filesystem::rename(run.folder.path(), away);
     s.fixture->runs->refresh();
     QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("is gone")) != nullptr; }));
-    QVERIFY(!labelWith(&s.page, QStringLiteral("Step 20")));
+    QVERIFY(!labelWith(&s.page, QStringLiteral("20\u00A0of\u00A0850 steps")));
     QVERIFY(click(button(&s.page, QStringLiteral("Choose a run"))));
     // The page of a studio that is started now.
     MonitorPage later(*s.fixture->studio);
@@ -120,7 +121,9 @@ class MonitorPageTest : public QObject {
     QVERIFY(waitUntil([&] { return labelWith(&later, QStringLiteral("is gone")) != nullptr; }));
     std::filesystem::rename(away, run.folder.path());
     s.fixture->runs->refresh();
-    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("Step 20")) != nullptr; }));
+    QVERIFY(waitUntil([&] {
+      return labelWith(&s.page, QStringLiteral("20\u00A0of\u00A0850 steps")) != nullptr;
+    }));
   }
 
   /// Before the first step nothing is said of what the run has not.
@@ -175,7 +178,8 @@ class MonitorPageTest : public QObject {
     run.state(RunState::Running);
     run.steps(0, 2);
     run.log->sync();
-    QVERIFY(waitUntil([&] { return labelWith(&s.page, QStringLiteral("Step 2")); }));
+    QVERIFY(
+        waitUntil([&] { return labelWith(&s.page, QStringLiteral("2\u00A0of\u00A0850 steps")); }));
     QVERIFY(!labelWith(&s.page, QStringLiteral("a later version")));
   }
 
@@ -271,7 +275,7 @@ class MonitorPageTest : public QObject {
     Shown s(std::move(home), child.id());
     QPushButton* link = s.page.header().lineageButton();
     QVERIFY(waitUntil([&] { return link->isVisible() && link->isEnabled(); }));
-    QCOMPARE(link->text(), QStringLiteral("from base, step 20"));
+    QCOMPARE(link->text(), QStringLiteral("from base, after 20 steps"));
     ChartGroup& group = s.page.charts().group();
     QVERIFY(s.page.charts().showsParent());
     QVERIFY(waitUntil([&] {
@@ -334,7 +338,7 @@ class MonitorPageTest : public QObject {
     auto home = std::make_unique<TemporaryHome>();
     const WrittenRun run = finishedRun(runsOf(*home), "small");
     Shown s(std::move(home), run.id());
-    QVERIFY(labelWith(&s.page, QStringLiteral("Step 20\u00A0of")));
+    QVERIFY(labelWith(&s.page, QStringLiteral("20\u00A0of")));
     RunHeader& header = s.page.header();
     QVERIFY(!header.stopButton()->isEnabled());
     QVERIFY(
@@ -363,7 +367,7 @@ class MonitorPageTest : public QObject {
     QVERIFY(!header.forkButton()->toolTip().isEmpty());
     run.steps(30, 45);
     run.log->sync();
-    QTRY_VERIFY(labelWith(&s.page, QStringLiteral("Step 45\u00A0of")));
+    QTRY_VERIFY(labelWith(&s.page, QStringLiteral("45\u00A0of")));
     QTRY_COMPARE(s.page.charts().group().everything().high, 44.0);
 
     QVERIFY(click(header.pauseButton()));
@@ -549,31 +553,21 @@ class MonitorPageTest : public QObject {
     QVERIFY(s.page.commands().size() >= 7);
   }
 
-  void timeLeftFollowsThePace() {
-    RunHistory history;
-    for (int i = 0; i < 10; ++i) {
-      history.step.push_back(i * 10);
-      history.tokens.push_back(i);
-      history.time.push_back(1000 + i * 20);
-    }
-    QCOMPARE(secondsLeft(history, 191), 200.0);  // 100 steps at 2 s each
-    QVERIFY(std::isnan(secondsLeft(RunHistory(), 100)));
-    // A night between a stop and a resume is no time that training takes: its step counts as the
-    // others do.
-    RunHistory resumed;
-    for (int s = 0; s < 11; ++s) {
-      const double night = s > 5 ? 30'000 : 0;
-      resumed.take({0, 2.0 * s + night, stepEvent(s, 3)});
-    }
-    QCOMPARE(secondsLeft(resumed, 111), 200.0);
-    // Nor is the sleep of the machine in the middle of a step, whose own speed is low then.
-    RunHistory slept;
-    for (int s = 0; s < 11; ++s) {
-      StepEvent event = stepEvent(s, 3);
-      if (s == 6) event.tokens_per_second = 2048.0 / 30'000;
-      slept.take({0, 2.0 * s + (s > 5 ? 30'000 : 0), event});
-    }
-    QCOMPARE(secondsLeft(slept, 111), 200.0);
+  /// As the list of runs, Home and `tessera runs` say it: from one estimate.
+  void theTimeLeftIsThatOfTheLog() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "live");
+    const RunLock lock(run.folder);
+    run.stateAt(1000, RunState::Running);
+    for (int s = 0; s < 10; ++s) run.stepAt(1000 + 3.0 * s, s);
+    run.log->sync();
+    Shown s(std::move(home), run.id());
+    QCOMPARE(seconds_left(run.folder.events_path(), total_tokens_of(run.folder.spec())), 840 * 3.0);
+    QTRY_VERIFY(labelWith(&s.page.header(), QStringLiteral("42\u00A0min\u00A00\u00A0s left")));
+    // While it stands still there is no time to tell.
+    run.state(RunState::Paused);
+    run.log->sync();
+    QTRY_VERIFY(!labelWith(&s.page.header(), QStringLiteral(" left")));
   }
 
   void looks() {

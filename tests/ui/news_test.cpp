@@ -220,29 +220,36 @@ class NewsTest : public QObject {
     f.run.log->append(SpikeEvent{70, 8.5, 4.25, 0.1});
     f.run.log->sync();
     QVERIFY(waitUntil([&] { return f.hasProblem("at step 70"); }));
-    QVERIFY(f.hasProblem("It is spike 2 of this run."));
+    QVERIFY(f.hasProblem("It is spike 2 of this run; the first was at step 60."));
+    // It lasts: where it began stays named, and is where the problem leads.
+    f.run.log->append(SpikeEvent{71, 9.5, 4.25, 0.1});
+    f.run.log->append(SpikeEvent{73, 9.75, 4.25, 0.1});
+    f.run.log->sync();
+    QVERIFY(waitUntil([&] { return f.hasProblem("It stood out up to step 73."); }));
+    QVERIFY(f.hasProblem("the loss rose to 8.5000 at step 70"));
+    QCOMPARE(Location::fromText(f.problems.all()[0].place).arguments.value("step"), "70");
     QCOMPARE(f.problems.all().size(), 1u);
     f.problems.clear("spike/" + f.run.id());
-    f.run.steps(71, 80);
+    f.run.steps(74, 83);
     f.run.log->sync();
     f.runs.refresh();
-    QVERIFY(waitUntil([&] { return f.runs.run(f.run.id())->step >= 79; }));
+    QVERIFY(waitUntil([&] { return f.runs.run(f.run.id())->step >= 82; }));
     QVERIFY(f.problems.all().empty());
-    f.run.log->append(SpikeEvent{81, 9.5, 4.25, 0.1});
+    f.run.log->append(SpikeEvent{84, 9.5, 4.25, 0.1});
     f.run.log->sync();
-    QVERIFY(waitUntil([&] { return f.hasProblem("at step 81"); }));
+    QVERIFY(waitUntil([&] { return f.hasProblem("at step 84"); }));
     // Nothing is read while the window is hidden; it is told when it is shown again.
     const auto feed = f.runs.feed(f.run.id());
     f.window->hide();
     QTest::qWait(200);
     QSignalSpy batches(feed.get(), &RunFeed::changed);
-    f.run.log->append(SpikeEvent{91, 9.75, 4.25, 0.1});
+    f.run.log->append(SpikeEvent{94, 9.75, 4.25, 0.1});
     f.run.log->sync();
     QTest::qWait(2'500);
     QCOMPARE(batches.count(), 0);
-    QVERIFY(!f.hasProblem("at step 91"));
+    QVERIFY(!f.hasProblem("at step 94"));
     f.window->show();
-    QVERIFY(waitUntil([&] { return f.hasProblem("at step 91"); }));
+    QVERIFY(waitUntil([&] { return f.hasProblem("at step 94"); }));
     f.end(RunState::Finished);
     QVERIFY(waitUntil([&] { return f.problems.all().empty(); }));
   }

@@ -72,6 +72,13 @@ struct WrittenRun {
     e.reason = reason;
     log->append(e);
   }
+  /// Written at another time than now.
+  void at(double time, const EventBody& body) {
+    const std::uint64_t sequence = log->last_sequence() + 1;
+    log->append_raw({sequence, encode_payload(time, body)});
+  }
+  void stateAt(double time, RunState state) { at(time, StateEvent{.state = state}); }
+  void stepAt(double time, std::int64_t step) { at(time, stepEvent(step, 3)); }
   void steps(std::int64_t from, std::int64_t to) {
     for (std::int64_t s = from; s < to; ++s) {
       log->append(stepEvent(s, 8.0 * std::exp(-0.002 * static_cast<double>(s)) + 2));

@@ -26,6 +26,7 @@
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
+#include "tests/ui/runs_fixture.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
@@ -39,6 +40,8 @@
 #include "ui/pages/runs/runs_page.h"
 #include "ui/pages/runs/saved_filters.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/board_dialog.h"
+#include "ui/widgets/chart/board_picker.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_scene.h"
 #include "ui/widgets/search_field.h"
@@ -50,139 +53,10 @@ using test::click;
 using test::waitUntil;
 using test::WrittenRun;
 
-namespace {
-/// Every cell of the table is a number that was printed, and each number printed is in it.
-void compareTable(const QString& file, const QByteArray& printed) {
-  QFile in(file);
-  QVERIFY(in.open(QIODevice::ReadOnly));
-  QList<QByteArray> rows = in.readAll().trimmed().split('\n');
-  QByteArray head = rows.takeFirst();
-  QVERIFY(head.contains("\"validation/web, all\""));
-  head.replace("\"validation/web, all\"", "validation/web");
-  const QList<QByteArray> columns = head.split(',');
-  std::map<qint64, std::map<QByteArray, double>> wanted;
-  for (const QByteArray& line : printed.trimmed().split('\n')) {
-    const QJsonObject event = QJsonDocument::fromJson(line).object();
-    const QString kind = event["kind"].toString();
-    const qint64 step = event["step"].toInteger();
-    if (kind == "resume") wanted.erase(wanted.upper_bound(step), wanted.end());
-    if (kind == "validation") {
-      auto& row = wanted[step];
-      row.try_emplace("step", double(step));
-      row.try_emplace("tokens", event["tokens"].toDouble());
-      row.try_emplace("t", event["t"].toDouble());
-      row["validation_loss"] = event["loss"].toDouble();
-      row["validation/web"] = event["sources"][0]["loss"].toDouble();
-      row["validation/code"] = event["sources"][1]["loss"].toDouble();
-    }
-    if (kind != "step") continue;
-    for (auto field = event.begin(); field != event.end(); ++field) {
-      if (field.key() == "seq" || field.key() == "kind") continue;
-      if (!field->isArray()) wanted[step][field.key().toUtf8()] = field->toDouble(qQNaN());
-      for (qsizetype i = 0; i < field->toArray().size(); ++i) {
-        wanted[step][field.key().toUtf8() + '/' + QByteArray::number(i)] =
-            field->toArray()[i].toDouble();
-      }
-    }
-  }
-  QCOMPARE(rows.size(), qsizetype(wanted.size()));
-  QCOMPARE(rows.size(), 174);  // before the first step, and 173 steps
-  qsizetype r = 0;
-  for (const auto& [step, numbers] : wanted) {
-    const QList<QByteArray> cells = rows[r++].split(',');
-    QCOMPARE(cells.size(), columns.size());
-    std::size_t filled = 0;
-    for (qsizetype c = 0; c < cells.size(); ++c) {
-      if (cells[c].isEmpty()) continue;
-      ++filled;
-      const auto found = numbers.find(columns[c]);
-      QVERIFY2(found != numbers.end(), columns[c].constData());
-      const double value = cells[c].toDouble();
-      QVERIFY2(value == found->second || (std::isnan(value) && std::isnan(found->second)),
-               columns[c].constData());
-    }
-    QCOMPARE(filled, numbers.size());
-  }
-}
-}  // namespace
-
 class RunsPageTest : public QObject {
   Q_OBJECT
 
-  /// Runs that differ in everything a table shows.
-  struct Runs {
-    std::unique_ptr<test::TemporaryHome> home = std::make_unique<test::TemporaryHome>();
-    std::filesystem::path folder = home->runs().toStdString();
-    QString base, wide, failed, child;
-
-    Runs() {
-      auto first = makeRun("base", 400, 3.2, 1.0);
-      first.state(RunState::Finished);
-      base = first.id();
-      auto second = makeRun("wide experts", 400, 2.9, 0.5);
-      second.state(RunState::Stopped, "asked to stop");
-      wide = second.id();
-      auto third = makeRun("hot learning rate", 150, 7.5, 1.0);
-      third.state(RunState::Failed, "the loss is not a number at step 149");
-      failed = third.id();
-      Lineage lineage{first.folder.id(), first.folder.path().string(), "checkpoints/step-200", 200};
-      WrittenRun fourth(folder, "base, lower rate", lineage);
-      writeSteps(fourth, 300, 3.0);
-      fourth.state(RunState::Finished);
-      child = fourth.id();
-    }
-
-    WrittenRun makeRun(const std::string& name, int steps, double end, double clip) const {
-      RunSpec spec = test::smallSpec(name);
-      spec.optimiser.clip = clip;
-      WrittenRun run(folder, spec);
-      writeSteps(run, steps, end);
-      return run;
-    }
-    static void writeSteps(WrittenRun& run, int steps, double end) {
-      run.state(RunState::Running);
-      for (int s = 0; s < steps; ++s) {
-        const double wave = 0.05 * std::sin(0.7 * s);
-        run.log->append(test::stepEvent(s, end + (8 - end) * std::exp(-0.012 * s) + wave));
-      }
-      ValidationEvent v;
-      v.step = steps - 1;
-      v.tokens = steps * 2048;
-      v.loss = end + 0.1;
-      v.sources = {{"web", end}, {"code", end + 0.2}};
-      run.log->append(v);
-    }
-  };
-
-  struct Fixture {
-    Runs runs;
-    std::unique_ptr<test::StudioFixture> studio = test::makeStudio(std::move(runs.home));
-    RunsPage page{*studio->studio};
-
-    bool open(const QSize& size = QSize(1024, 700), int rows = 4) {
-      page.setActivity(true, true);
-      return test::show(page, size) &&
-             waitUntil([this, rows] { return page.table().proxy().rowCount() == rows; });
-    }
-    QTableView& view() { return *page.table().view(); }
-    QRect cell(const QString& id, int column) {
-      return view().visualRect(page.table().proxy().index(page.table().proxy().rowOf(id), column));
-    }
-    bool clickRow(const QString& id, Qt::KeyboardModifiers modifiers = {}) {
-      view().scrollTo(page.table().proxy().index(page.table().proxy().rowOf(id), 0));
-      return click(view().viewport(), cell(id, 0).center(), Qt::LeftButton, modifiers);
-    }
-    QString folderOf(const QString& id) const {
-      return QString::fromStdString(studio->runs->run(id)->folder.string());
-    }
-    int rowOf(const QString& id) { return page.table().proxy().rowOf(id); }
-    QStringList shown() {
-      QStringList ids;
-      for (int r = 0; r < page.table().proxy().rowCount(); ++r) ids << page.table().proxy().id(r);
-      return ids;
-    }
-    QAbstractButton* button(const QString& text) { return test::button(&page, text); }
-  };
+  using Fixture = test::RunsFixture;
 
  private Q_SLOTS:
   void initTestCase() {
@@ -230,6 +104,8 @@ class RunsPageTest : public QObject {
     QVERIFY(click(f.page.table().columnsButton()));
     auto* dialog = f.page.table().findChild<ColumnDialog*>();
     QVERIFY(dialog && dialog->isVisible());
+    // Whoever types looks for a column.
+    QCOMPARE(dialog->focusWidget(), static_cast<QWidget*>(dialog->searchField()));
     const auto item = [&](const QString& title) -> QTreeWidgetItem* {
       const auto found = dialog->list()->findItems(title, Qt::MatchExactly | Qt::MatchRecursive);
       return found.isEmpty() ? nullptr : found.first();
@@ -238,9 +114,10 @@ class RunsPageTest : public QObject {
     QVERIFY(test::typeInto(dialog->searchField(), "hidden"));
     QVERIFY(waitUntil([&] { return item("Gradient norm")->isHidden(); }));
     QVERIFY(!item("model.hidden_size")->isHidden());
-    // By keyboard: from the search to the list, and Space.
-    dialog->list()->setCurrentItem(item("model.hidden_size"));
-    dialog->list()->setFocus();
+    // By keyboard alone: from the search to the list, and Space. What is in sight is changed.
+    QTest::keyClick(dialog->searchField(), Qt::Key_Down);
+    QCOMPARE(dialog->focusWidget(), static_cast<QWidget*>(dialog->list()));
+    QCOMPARE(dialog->list()->currentItem(), item("model.hidden_size"));
     QTest::keyClick(dialog->list(), Qt::Key_Space);
     dialog->searchField()->clear();
     QVERIFY(waitUntil([&] { return !item("Gradient norm")->isHidden(); }));
@@ -275,15 +152,40 @@ class RunsPageTest : public QObject {
     test::picture(again, "runs-columns");
   }
 
+  /// A condition on a column that the table has not: it is told, and the column can be added there.
+  void aConditionWithoutItsColumnSaysSo() {
+    Fixture f;
+    QVERIFY(f.open());
+    QVERIFY(test::typeInto(f.page.table().searchField(), "hidden_size>=64"));
+    QVERIFY(waitUntil([&] { return test::labelWith(&f.page, "no column “hidden_size”"); }));
+    QVERIFY(click(test::button(&f.page, "Choose columns")));
+    auto* dialog = f.page.table().findChild<ColumnDialog*>();
+    QVERIFY(dialog && dialog->isVisible());
+    QVERIFY(test::typeInto(dialog->searchField(), "hidden_size"));
+    const auto first = [&]() -> QString {
+      const auto* item = dialog->list()->currentItem();
+      return item ? item->text(0) : QString();
+    };
+    QVERIFY(waitUntil([&] { return first() == "model.hidden_size"; }));
+    QTest::keyClick(dialog->searchField(), Qt::Key_Down);
+    QTest::keyClick(dialog->list(), Qt::Key_Space);
+    QTest::keyClick(dialog, Qt::Key_Escape);
+    QVERIFY(waitUntil([&] { return !f.shown().isEmpty(); }));
+    // What no run has is said as before.
+    QVERIFY(test::typeInto(f.page.table().searchField(), "hidden_size>=1000000"));
+    QVERIFY(waitUntil([&] { return test::labelWith(&f.page, "No run matches the filter."); }));
+    QVERIFY(test::button(&f.page, "Show all runs"));
+  }
+
   void groupsOpenAndCloseByMouseAndKeys() {
     Fixture f;
     QVERIFY(f.open());
     QComboBox* box = f.page.table().groupBox();
     box->setFocus();
-    for (int i = 0; i < box->count() && box->currentText() != "By State"; ++i) {
+    for (int i = 0; i < box->count() && box->currentText() != "Group: State"; ++i) {
       QTest::keyClick(box, Qt::Key_Down);
     }
-    QCOMPARE(box->currentText(), "By State");
+    QCOMPARE(box->currentText(), "Group: State");
     RunsProxy& proxy = f.page.table().proxy();
     QVERIFY(proxy.rowCount() > 4);
     QVERIFY(proxy.isGroup(0));
@@ -314,7 +216,7 @@ class RunsPageTest : public QObject {
     RunTable& table = f.page.table();
     QVERIFY(test::typeInto(table.searchField(), "rate"));
     QVERIFY(waitUntil([&] { return f.shown().size() == 2; }));
-    table.groupBox()->setCurrentText("By State");
+    table.groupBox()->setCurrentText("Group: State");
     QMenu* menu = table.filtersButton()->menu();
     const auto entries = [&] {
       Q_EMIT menu->aboutToShow();
@@ -448,82 +350,6 @@ class RunsPageTest : public QObject {
     QVERIFY(waitUntil([&] { return f.shown().size() == 4; }));
   }
 
-  void severalRunsAreCompared() {
-    Fixture f;
-    QVERIFY(f.open(QSize(1280, 900)));
-    for (const QString& id : {f.runs.base, f.runs.wide, f.runs.failed}) {
-      QVERIFY(f.clickRow(id, Qt::ControlModifier));
-    }
-    QVERIFY(click(f.button("Compare")));
-    QCOMPARE(f.page.tabs().currentIndex(), int(RunsPage::Compare));
-    CompareView& compare = f.page.compareView();
-    QVERIFY(waitUntil([&] { return compare.numbers().rowCount() > 8; }));
-    QVERIFY(waitUntil([&] {
-      return compare.differences().rowCount() == 1 &&
-             compare.numbers().index(3, 1).data().toString() != QString(QChar(0x2013));
-    }));
-    QCOMPARE(compare.differences().index(0, 0).data().toString(), "optimiser.clip");
-    // Against the first run only one differs.
-    int marked = 0;
-    for (const bool m : compare.differences().content()[0].marked) marked += m;
-    QVERIFY(marked == 1 || marked == 2);
-    for (const ComparisonRow& row : compare.numbers().content()) {
-      if (row.title != "Validation, last") continue;
-      for (qsizetype i = 0; i < 3; ++i) {
-        QCOMPARE(row.marked[static_cast<std::size_t>(i)], compare.runs()[i] == f.runs.wide);
-      }
-    }
-    ChartPanel* loss = compare.charts().panel("loss");
-    QVERIFY(loss);
-    QVERIFY(waitUntil([&] { return loss->lines().size() >= 3; }));
-    QTest::qWait(200);
-    test::picture(f.page, "runs-compare");
-    QVERIFY(f.page.location().text().contains("view=compare"));
-
-    // One is taken out; the link leads back to the same three.
-    const Location here = f.page.location();
-    auto* drop = test::button(&compare, "Take hot learning rate out");
-    QVERIFY(click(drop));
-    QCOMPARE(compare.runs().size(), 2);
-    f.page.open(here);
-    QCOMPARE(compare.runs().size(), 3);
-    QVERIFY(click(test::button(&compare, "Copy this table")));
-    QVERIFY(QApplication::clipboard()->text().startsWith("Key\t"));
-  }
-
-  /// Two of the same name are told apart in chips, legends and headings, and no heading is cut.
-  void runsOfOneNameAreToldApart() {
-    Fixture f;
-    const QString twin = f.runs.makeRun("base", 60, 3.0, 2.0).id();
-    f.studio->runs->refresh();
-    QVERIFY(waitUntil([&] { return f.studio->runs->run(twin) != nullptr; }));
-    QVERIFY(f.open(QSize(1280, 900), 5));
-    CompareView& compare = f.page.compareView();
-    compare.setRuns({f.runs.base, twin, f.runs.wide});
-    f.page.tabs().setCurrentIndex(RunsPage::Compare);
-    const auto wanted = [](const QString& id) { return "base \u00B7 " + id.section('-', -1); };
-    QVERIFY(waitUntil([&] { return compare.differences().rowCount() == 1; }));
-    const auto heading = [&](int column) {
-      return compare.differences().headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
-    };
-    QCOMPARE(heading(1), wanted(f.runs.base));
-    QCOMPARE(heading(2), wanted(twin));
-    QCOMPARE(heading(3), "wide experts");
-    QVERIFY(test::labelWith(&compare, wanted(twin)));
-    ChartPanel* loss = compare.charts().panel("loss");
-    QVERIFY(waitUntil([&] { return loss->lines().size() >= 3; }));
-    for (const chart::SceneLine& line : loss->lines()) {
-      if (line.run == twin) QVERIFY(line.title.startsWith(wanted(twin)));
-    }
-    for (QTableView* table : compare.findChildren<QTableView*>()) {
-      const QHeaderView& header = *table->horizontalHeader();
-      for (int i = 0; i < header.count(); ++i) {
-        QVERIFY(header.sectionSize(i) >= header.sectionSizeHint(i));
-      }
-    }
-    test::picture(f.page, "runs-compare-one-name");
-  }
-
   /// The shown keys act while the table or the queue is shown, wherever the focus is.
   void keysActWithoutAClickIntoTheTable() {
     Fixture f;
@@ -622,7 +448,7 @@ class RunsPageTest : public QObject {
     test::picture(dock, "runs-inspector");
     QVERIFY(click(test::button(details, "base")));
     QCOMPARE(f.page.table().selected(), QStringList{f.runs.base});
-    QVERIFY(waitUntil([&] { return test::button(details, "base, lower rate, from step 200"); }));
+    QVERIFY(waitUntil([&] { return test::button(details, "base, lower rate, after 200 steps"); }));
     auto* notes = details->findChild<QPlainTextEdit*>();
     QVERIFY(click(notes));
     QTest::keyClicks(notes, "good");
@@ -732,79 +558,6 @@ class RunsPageTest : public QObject {
     QVERIFY(text.contains("base\tFinished") && text.contains("wide experts\tStopped"));
     QTest::keyClick(&f.view(), Qt::Key_C, Qt::ControlModifier);
     QCOMPARE(QApplication::clipboard()->text(), text);
-  }
-
-  /// What is exported is the log to its end, however far a page that is not seen has read it, and
-  /// the same numbers that `tessera watch --json` prints.
-  void exportedNumbersAreThoseOfTheLog() {
-    auto home = std::make_unique<test::TemporaryHome>();
-    WrittenRun run(home->runs().toStdString(), "growing");
-    const auto validate = [&](std::int64_t step, double loss) {
-      ValidationEvent v;
-      v.step = step;
-      v.tokens = (step + 1) * 2048;
-      v.loss = loss;
-      v.sources = {{"web, all", loss - 0.25}, {"code", loss + 0.25}};
-      run.log->append(v);
-    };
-    run.state(RunState::Running);
-    validate(-1, 8.3462);
-    run.steps(0, 60);
-    auto studio = test::makeStudio(std::move(home));
-    QVERIFY(waitUntil([&] { return studio->runs->run(run.id()) != nullptr; }));
-    // A page that is hidden has read part of it, and pauses.
-    const std::shared_ptr<RunFeed> feed = studio->runs->feed(run.id());
-    QVERIFY(waitUntil([&] { return feed->loaded(); }));
-    QObject viewer;
-    feed->setCadence(0, &viewer);
-    ResumeEvent resume;
-    resume.step = 49;
-    resume.tokens = 50 * 2048;
-    run.log->append(resume);
-    run.steps(50, 173);
-    validate(172, 2.0 / 3.0);
-    run.state(RunState::Finished);
-    QTemporaryDir target;
-    const QString table = target.filePath("run.csv"), events = target.filePath("run.jsonl");
-    new NumbersExport(*studio->studio, {run.id()}, table, true, studio.get()->runs.get());
-    QVERIFY(waitUntil([&] { return !studio->navigator.notices.empty(); }, 20'000));
-    // Ten steps were undone by the resume: that is told.
-    QVERIFY(studio->navigator.notices[0].text.contains("10 rows"));
-    new NumbersExport(*studio->studio, {run.id()}, events, true, studio.get()->runs.get());
-    QVERIFY(waitUntil([&] { return !studio->navigator.toasts.empty(); }, 20'000));
-    QCOMPARE(feed->history().rows(), std::size_t(60));  // the page has read no more meanwhile
-
-    QProcess watch;
-    watch.start(QStringLiteral(TESSERA_PROGRAM),
-                {"watch", "--json", "--once", QString::fromStdString(run.folder.path().string())});
-    {
-      const test::WatchPause pause;
-      QVERIFY(watch.waitForFinished(60'000));
-    }
-    const QByteArray printed = watch.readAllStandardOutput();
-    QFile lines(events);
-    QVERIFY(lines.open(QIODevice::ReadOnly));
-    QVERIFY(!printed.isEmpty());
-    QCOMPARE(lines.readAll(), printed);
-    compareTable(table, printed);
-  }
-
-  void everyLoggedNumberIsExported() {
-    Fixture f;
-    QVERIFY(f.open());
-    QTemporaryDir target;
-    new NumbersExport(*f.studio->studio, {f.runs.base, f.runs.failed}, target.path(), false,
-                      &f.page);
-    QVERIFY(waitUntil([&] { return !f.studio->navigator.toasts.empty(); }, 20'000));
-    QFile file(target.filePath(f.runs.base + ".csv"));
-    QVERIFY(file.open(QIODevice::ReadOnly));
-    const auto lines = file.readAll().trimmed().split('\n');
-    QCOMPARE(lines.size(), 401);
-    QVERIFY(QFile::exists(target.filePath(f.runs.failed + ".csv")));
-    QCOMPARE(f.studio->tasks->running(), 0);
-    const QString csv = f.page.table().asCsv();
-    QCOMPARE(csv.count('\n'), 5);
-    QVERIFY(csv.contains("\"base, lower rate\""));
   }
 
   void picturesInBothThemesAndSizes() {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_widgets
 // The common widgets: logs, empty states, banners, badges, search, file dialogs; preferences.
+#include <sys/stat.h>
+
 #include <QAbstractItemModelTester>
 #include <QFile>
 #include <QFileDialog>
+#include <QFileSystemModel>
 #include <QListView>
 #include <QLockFile>
 #include <QPushButton>
@@ -284,6 +287,25 @@ class WidgetsTest : public QObject {
     owner.reset();
     QVERIFY(test::saveInDialog(&window, folder.filePath(QStringLiteral("e"))));
     QCOMPARE(first.size() + second.size(), 1);
+  }
+
+  /// Qt's own dialogs read the beginning of a file to tell its type: a pipe has none.
+  void aFileDialogDoesNotWaitForAPipe() {
+    QTemporaryDir folder;
+    const QString pipe = folder.filePath(QStringLiteral("pipe"));
+    QCOMPARE(::mkfifo(pipe.toLocal8Bit().constData(), 0600), 0);
+    QWidget window;
+    window.show();
+    QString answer;
+    QFileDialog* dialog = fileDialog(
+        &window, &window, QStringLiteral("Open it"), [&](const QString& file) { answer = file; },
+        folder.path());
+    dialog->open();
+    auto* files = dialog->findChild<QFileSystemModel*>();
+    QVERIFY(files);
+    QVERIFY(test::waitUntil([&] { return files->rowCount(files->index(folder.path())) == 1; }));
+    QCOMPARE(files->type(files->index(pipe)), QFileDialog::tr("File"));
+    dialog->reject();
   }
 
   void whatIsBelowAPreferenceGoesWithIt() {

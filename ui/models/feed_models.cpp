@@ -92,8 +92,8 @@ QVariant CheckpointsModel::headerData(int section, Qt::Orientation orientation, 
   if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
   if (role == Qt::TextAlignmentRole) return alignment(section <= Took);
   if (role != Qt::DisplayRole) return {};
-  const QString titles[] = {tr("Step"), tr("Tokens"), tr("Size"),
-                            tr("Took"), tr("When"),   tr("Folder")};
+  const QString titles[] = {tr("Steps"), tr("Tokens"), tr("Size"),
+                            tr("Took"),  tr("When"),   tr("Folder")};
   static_assert(std::size(titles) == ColumnCount);
   return titles[section];
 }

@@ -11,6 +11,7 @@
 
 #include "core/history/metrics.h"
 #include "core/spec/spec_table.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
@@ -221,7 +222,7 @@ int RunsModel::columnNamed(const QString& name) const {
     if (before < 0 || !key.endsWith(name, Qt::CaseInsensitive)) continue;
     if (key[before] == u'/' || key[before] == u'.') return c;
   }
-  return name == QLatin1String("step") ? int(Progress) : -1;
+  return name == QLatin1String("step") || name == QLatin1String("steps") ? int(Progress) : -1;
 }
 
 void RunsModel::setExtraColumns(const QStringList& keys) {
@@ -313,7 +314,7 @@ double RunsModel::numberOf(int r, int column) const {
     case State:
       return static_cast<double>(run.state);
     case Progress:
-      return static_cast<double>(run.step);
+      return static_cast<double>(run.step + 1);  // those that are done, as it is shown
     case Loss:
     case Curve:
       return run.loss;
@@ -398,7 +399,9 @@ QString RunsModel::display(int r, int column) const {
       const int parent = rowOf(text(run.parent));
       const QString name =
           parent < 0 ? text(run.parent) : m_texts[static_cast<std::size_t>(parent)].name;
-      return run.parent_step < 0 ? name : tr("%1 at %2").arg(name, numbers::whole(run.parent_step));
+      return run.parent_step < 0
+                 ? name
+                 : tr("%1 after %2 steps").arg(name, numbers::whole(run.parent_step));
     }
     default:
       return {};
@@ -414,7 +417,7 @@ QString RunsModel::tip(int r, int column) const {
     case State:
       return run.missing          ? tr("Its folder is gone: %1").arg(text(run.folder.string()))
              : run.reason.empty() ? stateWord(run.state)
-                                  : stateWord(run.state) + ": " + text(run.reason);
+                                  : stateWord(run.state) + ": " + engineWord(run.reason);
     case Progress:
       return tr("%1 trained").arg(numbers::tokens(static_cast<double>(run.tokens)));
     case Speed:
@@ -482,7 +485,7 @@ QVariant RunsModel::headerData(int section, Qt::Orientation orientation, int rol
     return role == Qt::DisplayRole ? QVariant(titleOf(key)) : QVariant();
   }
   if (role != Qt::DisplayRole) return {};
-  const QString titles[] = {tr("Run"),        tr("State"),    tr("Step"),  tr("Loss"),
+  const QString titles[] = {tr("Run"),        tr("State"),    tr("Steps"), tr("Loss"),
                             tr("Validation"), tr("Tokens/s"), tr("Curve"), tr("Created"),
                             tr("Last word"),  tr("Tags"),     tr("Notes"), tr("Forked from")};
   static_assert(std::size(titles) == ColumnCount);

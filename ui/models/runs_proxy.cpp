@@ -78,10 +78,17 @@ bool RunsProxy::accepts(int source) const {
                      [&](const Condition& condition) { return holds(condition, source); });
 }
 
+namespace {
+/// "loss<3": name, sign and value.
+QRegularExpressionMatch asCondition(const QString& word) {
+  static const QRegularExpression form(QStringLiteral("^([^<>=!]+)(<=|>=|!=|<|>|=)([^<>=!]+)$"));
+  return form.match(word);
+}
+}  // namespace
+
 /// Nothing for a word that names no column that is there: it is searched for as it stands.
 std::optional<RunsProxy::Condition> RunsProxy::conditionOf(const QString& word) const {
-  static const QRegularExpression form(QStringLiteral("^([^<>=!]+)(<=|>=|!=|<|>|=)([^<>=!]+)$"));
-  const QRegularExpressionMatch match = form.match(word);
+  const QRegularExpressionMatch match = asCondition(word);
   if (!match.hasMatch()) return {};
   Condition condition{.column = m_runs.columnNamed(match.captured(1)),
                       .sign = match.captured(2),
@@ -115,12 +122,15 @@ bool RunsProxy::holds(const Condition& condition, int source) const {
 void RunsProxy::readWords() {
   m_words.clear();
   m_conditions.clear();
+  m_noColumn.clear();
   for (const QString& word : m_filter.words.toLower().split(' ', Qt::SkipEmptyParts)) {
     if (const auto condition = conditionOf(word)) {
       m_conditions.push_back(*condition);
-    } else {
-      m_words << word;
+      continue;
     }
+    m_words << word;
+    const QString name = asCondition(word).captured(1);
+    if (!name.isEmpty() && m_runs.columnNamed(name) < 0) m_noColumn = name;
   }
 }
 

@@ -33,6 +33,8 @@ class RunsProxy : public QAbstractProxyModel {
   /// The table is new afterwards: who keeps a selection keeps it by id.
   void setFilter(const RunFilter& filter);
   const RunFilter& filter() const { return m_filter; }
+  /// What a word of the filter asks for as of a column, and is none; empty: there is no such word.
+  const QString& noColumn() const { return m_noColumn; }
   void sort(int column, Qt::SortOrder order) override;
 
   /// The column by whose values runs are grouped; -1: they are not.
@@ -108,6 +110,7 @@ class RunsProxy : public QAbstractProxyModel {
 
   RunsModel& m_runs;
   RunFilter m_filter;
+  QString m_noColumn;
   QStringList m_words;
   std::vector<Condition> m_conditions;
   int m_column = RunsModel::Created;

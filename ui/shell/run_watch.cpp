@@ -4,7 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "core/history/spike_episodes.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
@@ -39,7 +41,7 @@ void RunWatch::setRules(const AlertRules& rules) {
 
 namespace {
 QString textOf(const RunRow& row, const QString& name) {
-  const QString reason = QString::fromStdString(row.reason);
+  const QString reason = engineWord(row.reason);
   switch (row.state) {
     case RunState::Finished: {
       const double loss = std::isnan(row.validation_loss) ? row.loss : row.validation_loss;
@@ -200,22 +202,35 @@ void RunWatch::setFollowing(bool on) {
   for (const Followed& run : m_live) run.feed->setCadence(on ? kFollowHertz : 0, this);
 }
 
+namespace {
+/// Names the step at which the loss began to rise; what came later, and what was before, is added.
+QString spikeText(const QString& name, const std::vector<SpikeEpisode>& spikes) {
+  const SpikeEpisode& last = spikes.back();
+  QStringList parts{RunWatch::tr("%1: the loss rose to %2 at step %3, where about %4 is usual.")
+                        .arg(name, numbers::fixed(last.first.loss, 4),
+                             numbers::whole(last.first.step), numbers::fixed(last.first.usual, 4))};
+  if (last.last_step > last.first.step) {
+    parts << RunWatch::tr("It stood out up to step %1.").arg(numbers::whole(last.last_step));
+  }
+  if (spikes.size() > 1) {
+    parts << RunWatch::tr("It is spike %1 of this run; the first was at step %2.")
+                 .arg(numbers::whole(static_cast<std::int64_t>(spikes.size())),
+                      numbers::whole(spikes.front().first.step));
+  }
+  return parts.join(u' ');
+}
+}  // namespace
+
 void RunWatch::lookAtSpikes(const QString& id) {
   const auto at = m_live.find(id);
   const RunRow* row = m_runs.run(id);
-  if (at == m_live.end() || !row || at->feed->history().spikes.empty()) return;
-  const std::vector<Event>& spikes = at->feed->history().spikes;
-  const auto* last = std::get_if<SpikeEvent>(&spikes.back().body);
-  if (!last || last->step == at->toldStep) return;
-  at->toldStep = last->step;
+  if (at == m_live.end() || !row) return;
+  const std::vector<SpikeEpisode> spikes = spike_episodes(at->feed->history().spikes);
+  if (spikes.empty() || spikes.back().last_step == at->toldStep) return;
+  at->toldStep = spikes.back().last_step;
   const QString name = QString::fromStdString(row->name.empty() ? row->id : row->name);
-  const QString text = tr("%1: the loss rose to %2 at step %3, where about %4 is usual.")
-                           .arg(name, numbers::fixed(last->loss, 4), numbers::whole(last->step),
-                                numbers::fixed(last->usual, 4));
-  const int count = static_cast<int>(spikes.size());
-  const QString more =
-      count > 1 ? QChar(u' ') + tr("It is spike %1 of this run.").arg(count) : QString();
-  Q_EMIT spiked({id, name, row->state, row->state, text + more}, last->step);
+  Q_EMIT spiked({id, name, row->state, row->state, spikeText(name, spikes)},
+                spikes.back().first.step);
 }
 
 void RunWatch::look() {

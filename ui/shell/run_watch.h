@@ -42,8 +42,8 @@ class RunWatch : public QObject {
   /// Something of a live run that the rules want to be told; once, until it is over.
   void alerted(const RunNews& news, AlertKind kind, const AlertRule& rule);
   void alertOver(const RunNews& news, AlertKind kind);  ///< it is well again, or the run is over
-  /// The loss of a live run rose far above those before it; once for each spike, the last one tells
-  /// of all.
+  /// The loss of a live run rose far above those before it. `step` is where the newest rise began;
+  /// told again while it lasts.
   void spiked(const RunNews& news, std::int64_t step);
   void calmed(const RunNews& news);     ///< after spiked(): the run is over
   void recovered(const RunNews& news);  ///< of Failed or LostContact: it goes on, or was removed
@@ -68,7 +68,7 @@ class RunWatch : public QObject {
   QTimer m_again;  ///< a run that stands still gives no news
   struct Followed {
     std::shared_ptr<RunFeed> feed;
-    std::int64_t toldStep = -1;     ///< of the last spike that was told of
+    std::int64_t toldStep = -1;     ///< the last step that was told to stand out
     std::int64_t expertsStep = -1;  ///< of the load that was asked for last
   };
   QHash<QString, Followed> m_live;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ui/widgets/file_dialog.h"
 
+#include <QAbstractFileIconProvider>
 #include <QAbstractItemView>
 #include <QCompleter>
 #include <QFileDialog>
@@ -8,6 +9,7 @@
 #include <QLineEdit>
 #include <QPointer>
 #include <QRegularExpression>
+#include <QStyle>
 #include <QTimer>
 
 namespace tessera::ui {
@@ -19,9 +21,32 @@ QWidget* outermost(QWidget* widget) {
   return window;
 }
 
+/// Tells files and folders apart without opening them. Qt's own provider reads the beginning of
+/// each file whose name does not tell its type, in the window's thread: with a pipe, a device or a
+/// dead network folder in sight the window would freeze.
+class NamesOnly : public QAbstractFileIconProvider {
+ public:
+  QIcon icon(IconType type) const override {
+    return qApp->style()->standardIcon(type == Folder ? QStyle::SP_DirIcon : QStyle::SP_FileIcon);
+  }
+  QIcon icon(const QFileInfo& info) const override { return icon(info.isDir() ? Folder : File); }
+  QString type(const QFileInfo& info) const override {
+    if (info.isDir()) return QFileDialog::tr("Folder");
+    const QString suffix = info.suffix();
+    return suffix.isEmpty() ? QFileDialog::tr("File") : QFileDialog::tr("%1 File").arg(suffix);
+  }
+
+  /// One for all dialogs: a dialog's own threads may ask it until the dialog is gone.
+  static NamesOnly* forAll() {
+    static NamesOnly one;
+    return &one;
+  }
+};
+
 class KeptDialog : public QFileDialog {
  public:
   KeptDialog(QWidget* window, const QString& title) : QFileDialog(window, title) {
+    setIconProvider(NamesOnly::forAll());
     setObjectName(title);
     // With several filters the suffix is that of the one that is picked: "JSON (*.json)".
     connect(this, &QFileDialog::filterSelected, this, [this](const QString& filter) {

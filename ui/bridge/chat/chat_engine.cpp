@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/bridge/desktop/last_words.h"
+
 namespace tessera::ui {
 
 namespace {
@@ -161,8 +163,8 @@ void ChatEngine::processEnded(bool crashed, int code) {
   QString text = crashed ? tr("The chat process was ended by signal %1").arg(code)
                          : tr("The chat process ended with code %1").arg(code);
   if (crashed && code == 9) text += tr(" (often: too little memory)");
-  const QStringList lines = QString::fromUtf8(m_complaint).split(u'\n', Qt::SkipEmptyParts);
-  if (!lines.isEmpty()) text += QStringLiteral(": ") + lines.last();
+  const QString said = lastWords(m_complaint);
+  if (!said.isEmpty()) text += QStringLiteral(": ") + said;
   fail(text);
 }
 

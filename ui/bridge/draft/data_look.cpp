@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/bridge/desktop/last_words.h"
+
 namespace tessera::ui {
 
 namespace {
@@ -38,12 +40,6 @@ LookedSource sourceOf(const QJsonObject& o) {
   return source;
 }
 
-/// The line that says what failed: notes may stand before it.
-QString lastLine(const QByteArray& said) {
-  QString line = QString::fromUtf8(said).trimmed().section(QLatin1Char('\n'), -1);
-  const QString own = QStringLiteral("tessera: ");
-  return line.startsWith(own) ? line.mid(own.size()) : line;
-}
 }  // namespace
 
 DataLook::DataLook(QObject* parent) : QObject(parent) {}
@@ -91,7 +87,7 @@ void DataLook::drop() {
 
 void DataLook::take(int code) {
   if (code != 0) {
-    const QString said = lastLine(m_process->readAllStandardError());
+    const QString said = lastWords(m_process->readAllStandardError());
     return end(!said.isEmpty() ? said
                : code < 0      ? tr("`tessera data look` was ended from outside or has crashed")
                                : tr("`tessera data look` ended with code %1").arg(code));

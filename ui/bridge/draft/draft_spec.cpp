@@ -554,11 +554,14 @@ QString renamed(const QString& text, const Problem& problem, const std::string& 
 }  // namespace
 
 void DraftSpec::apply(const Problem& problem, const Fix& fix) {
-  const QString label = QString::fromStdString(fix.text());
   if (!fix.rename_to.empty()) {
+    const QString label = tr("Rename to %1").arg(QString::fromStdString(fix.rename_to));
     push(label, {}, {renamed(m_text, problem, fix.rename_to), nullptr, m_base}, false);
     return;
   }
+  QStringList keys;
+  for (const auto& setting : fix.settings) keys << QString::fromStdString(setting.first);
+  const QString label = tr("Set %1").arg(keys.join(QStringLiteral(", ")));
   m_undo->beginMacro(label);
   for (const auto& [key, value] : fix.settings) {
     forgetRefused(key);

@@ -6,6 +6,7 @@
 #include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/plan/measurements.h"
+#include "ui/bridge/desktop/last_words.h"
 #include "ui/bridge/desktop/worker_thread.h"
 
 namespace tessera::ui {
@@ -66,7 +67,7 @@ void MachineSpeed::measure(const QString& program) {
   m_process = new QProcess(this);
   connect(m_process, &QProcess::finished, this, [this](int code, QProcess::ExitStatus status) {
     if (status == QProcess::NormalExit && code == 0) return end({});
-    const QString said = QString::fromUtf8(m_process->readAllStandardError()).trimmed();
+    const QString said = lastWords(m_process->readAllStandardError());
     end(said.isEmpty() ? tr("`tessera bench product` ended with code %1").arg(code) : said);
   });
   connect(m_process, &QProcess::errorOccurred, this, [this](QProcess::ProcessError error) {

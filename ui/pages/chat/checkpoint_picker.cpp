@@ -44,7 +44,7 @@ bool hasStep(const ChatRun* run, qint64 step) {
 
 ChatCheckpoint checkpointOf(const ChatRun& run, qint64 step) {
   return {run.checkpoint(step),
-          CheckpointPicker::tr("%1, step %2").arg(runName(run), numbers::whole(step)), run.id,
+          CheckpointPicker::tr("%1, %2 steps").arg(runName(run), numbers::whole(step)), run.id,
           step};
 }
 
@@ -146,7 +146,7 @@ void CheckpointPicker::addRun(std::size_t index) {
   name->setData(true, kWhole);
   QStandardItem* current = nullptr;
   for (std::size_t s = 0; s < run.steps.size(); ++s) {
-    auto* step = new QStandardItem(tr("step %1").arg(numbers::whole(run.steps[s])));
+    auto* step = new QStandardItem(tr("%1 steps").arg(numbers::whole(run.steps[s])));
     auto* note = new QStandardItem(s == 0 ? tr("newest") : QString());
     step->setData(static_cast<int>(index), kRun);
     step->setData(run.steps[s], kStep);

@@ -10,6 +10,7 @@
 #include <QRegularExpression>
 #include <QSplitter>
 #include <QTimer>
+#include <QToolButton>
 #include <QUndoStack>
 #include <QUuid>
 #include <algorithm>
@@ -31,6 +32,7 @@
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/search_field.h"
 #include "ui/widgets/spec/field_row.h"
+#include "ui/widgets/spec/problem_text.h"
 
 namespace tessera::ui {
 
@@ -161,7 +163,7 @@ void ConfigurePage::tellProblems(const Plan& plan) {
     Location place{QStringLiteral("configure"), {}, {}};
     if (!p.problem.key.empty()) place.arguments[QStringLiteral("key")] = word(p.problem.key);
     studio().navigator.setProblem(QStringLiteral("plan/%1").arg(count++), QStringLiteral("error"),
-                                  tr("Plan: %1").arg(word(p.problem.text())), place);
+                                  tr("Plan: %1").arg(problemText(p.problem)), place);
   }
 }
 
@@ -180,7 +182,7 @@ void ConfigurePage::showOrigin() {
       from = tr("clone of %1").arg(origin.name);
       break;
     case DraftOrigin::Kind::Fork:
-      from = origin.step >= 0 ? tr("fork of %1 at step %2").arg(origin.name).arg(origin.step)
+      from = origin.step >= 0 ? tr("fork of %1 after step %2").arg(origin.name).arg(origin.step)
                               : tr("fork of %1 at its newest checkpoint").arg(origin.name);
       if (const PlanPtr plan = m_plans.plan(); plan && plan->steps_before > 0) {
         from +=

@@ -11,6 +11,7 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/pages/configure/toml_highlighter.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/spec/problem_text.h"
 
 namespace tessera::ui {
 
@@ -103,11 +104,8 @@ void SpecText::setProblems(const std::vector<PlanProblem>& problems) {
     if (p.problem.file != "draft" || p.problem.line < 1) continue;
     Mark& mark = m_marks[p.problem.line];
     mark.error |= p.problem.severity == Severity::Error;
-    Problem bare = p.problem;
-    bare.file.clear();
-    bare.line = 0;
     if (!mark.text.isEmpty()) mark.text += u'\n';
-    mark.text += QString::fromStdString(bare.text());
+    mark.text += problemText(p.problem);
   }
   mark();
   m_numbers->update();

@@ -21,6 +21,7 @@
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/spec/field_row.h"
+#include "ui/widgets/spec/problem_text.h"
 #include "ui/widgets/spec/rate_editor.h"
 
 namespace tessera::ui {
@@ -196,10 +197,7 @@ void CurriculumPage::refresh() {
   for (const auto& [path, refused] : m_draft.refused()) problems.push_back(refused.problem);
   for (const Problem& p : problems) {
     if (p.severity == Severity::Error && p.key.starts_with("curriculum")) {
-      Problem bare = p;
-      bare.file.clear();
-      bare.line = 0;
-      problem = word(bare.text());
+      problem = problemText(p);
       break;
     }
   }

@@ -7,9 +7,10 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QToolButton>
-#include <cmath>
 
+#include "core/history/time_left.h"
 #include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/runs/run_feed.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
@@ -17,21 +18,6 @@
 #include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
-
-void Pace::saw(std::int64_t step, double time) {
-  if (m_step >= 0 && step > m_step && time > m_time) {
-    const double rate = static_cast<double>(step - m_step) / (time - m_time);
-    m_rate = m_rate > 0 ? 0.8 * m_rate + 0.2 * rate : rate;
-  }
-  if (step < m_step) m_rate = 0;  // it went back to a checkpoint
-  m_step = step;
-  m_time = time;
-}
-
-double Pace::secondsLeft(std::int64_t total) const {
-  if (m_rate <= 0 || total <= 0 || m_step < 0) return kNotMeasured;
-  return static_cast<double>(std::max<std::int64_t>(0, total - 1 - m_step)) / m_rate;
-}
 
 namespace {
 constexpr int kButtons = 176;
@@ -89,7 +75,7 @@ RunCard::RunCard(Studio& studio, const QString& id, QWidget* parent)
   m_curve->setMaximumWidth(160);
   row->addWidget(m_curve, 1);
   for (const auto& [value, name, width] :
-       {std::tuple{m_step, tr("Step"), 92}, std::tuple{m_loss, tr("Loss"), 56},
+       {std::tuple{m_step, tr("Steps"), 92}, std::tuple{m_loss, tr("Loss"), 56},
         std::tuple{m_left, tr("Left"), 84}}) {
     value->setTabular();
     auto* cell = new QWidget;
@@ -177,18 +163,35 @@ void RunCard::showNumbers(const RunRow& row) {
                                : numbers::progress(row.step + 1, row.total_steps));
   m_loss->setText(numbers::fixed(row.loss, 3));
   m_loss->setToolTip(tr("Validation loss: %1").arg(numbers::fixed(row.validation_loss, 3)));
-  const bool moves = row.state == RunState::Running || row.state == RunState::Saving;
-  if (!moves) m_pace = {};  // a pause is no time that training takes
-  m_pace.saw(row.step, row.last_word);
-  double left = m_pace.secondsLeft(row.total_steps);
-  // Before a second look the speed of the last step is the best guess.
-  if (std::isnan(left) && row.step > 0 && row.tokens_per_second > 0 && row.total_steps > 0) {
-    const double tokens_a_step =
-        static_cast<double>(row.tokens) / static_cast<double>(row.step + 1);
-    left =
-        static_cast<double>(row.total_steps - 1 - row.step) * tokens_a_step / row.tokens_per_second;
+  followWhileLive(row);
+  showLeft();
+}
+
+/// The log of a live run tells how long its last steps took; it is the feed of whoever else shows
+/// the run.
+void RunCard::followWhileLive(const RunRow& row) {
+  constexpr int kHertz = 1;
+  m_trains = row.state == RunState::Running || row.state == RunState::Saving;
+  if (m_trains == (m_feed != nullptr)) return;
+  if (m_feed) {
+    m_feed->setCadence(0, this);
+    disconnect(m_feed.get(), nullptr, this, nullptr);
+    m_feed.reset();
+    return;
   }
-  m_left->setText(moves ? numbers::duration(left) : numbers::notMeasured());
+  m_feed = m_studio.runs.feed(m_id);
+  if (!m_feed) return;
+  m_feed->setCadence(kHertz, this);
+  connect(m_feed.get(), &RunFeed::changed, this, &RunCard::showLeft);
+}
+
+void RunCard::showLeft() {
+  double left = kNotMeasured;
+  if (m_trains && m_feed) {
+    if (m_totalTokens == 0 && m_feed->spec()) m_totalTokens = total_tokens_of(*m_feed->spec());
+    left = seconds_left(m_feed->history(), m_totalTokens);
+  }
+  m_left->setText(numbers::duration(left));
 }
 
 void RunCard::showButtons(const RunRow& row) {

@@ -2,6 +2,8 @@
 // RunCard: one run in a line: how it stands, how far it is, where its loss went, what can be done.
 #pragma once
 
+#include <memory>
+
 #include "core/history/library.h"
 #include "ui/shell_context.h"
 #include "ui/widgets/controls.h"
@@ -11,20 +13,9 @@ class QToolButton;
 
 namespace tessera::ui {
 
+class RunFeed;
 class Sparkline;
 class StateBadge;
-
-/// Steps per second of a run, from what is known of it.
-class Pace {
- public:
-  void saw(std::int64_t step, double time);
-  /// Seconds to `total`; NaN where that cannot be told.
-  double secondsLeft(std::int64_t total) const;
-
- private:
-  std::int64_t m_step = -1;
-  double m_time = 0, m_rate = 0;
-};
 
 class RunCard : public Card {
   Q_OBJECT
@@ -40,10 +31,11 @@ class RunCard : public Card {
   QWidget* buttons();
   void showButtons(const RunRow& row);
   void showNumbers(const RunRow& row);
+  void followWhileLive(const RunRow& row);
+  void showLeft();
   void stop(Control control);
   Studio& m_studio;
   QString m_id;
-  Pace m_pace;
   StateBadge* m_state;
   ElidedLabel* m_name;
   ElidedLabel* m_detail;
@@ -54,6 +46,9 @@ class RunCard : public Card {
   QPushButton* m_open;
   QPushButton* m_again;
   QToolButton* m_stop;
+  std::shared_ptr<RunFeed> m_feed;  ///< null while the run does not train
+  std::int64_t m_totalTokens = 0;   ///< of the spec as run; 0: not read yet
+  bool m_trains = false;
 };
 
 }  // namespace tessera::ui

@@ -3,7 +3,6 @@
 
 #include <QCheckBox>
 #include <QFileDialog>
-#include <QPointer>
 #include <QVBoxLayout>
 
 #include "core/base/error.h"
@@ -13,10 +12,9 @@
 #include "ui/bridge/runs/numbers_note.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
-#include "ui/widgets/chart/board_picker.h"
+#include "ui/widgets/chart/board_area.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"
-#include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"
 
 namespace tessera::ui {
@@ -40,35 +38,23 @@ std::vector<std::pair<std::int64_t, QString>> stagesOf(const RunSpec& spec) {
 ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
     : QWidget(parent),
       m_studio(studio),
-      m_grid(new ChartGrid(m_group, this)),
+      m_area(new BoardArea(studio.preferences, m_group, this)),
+      m_grid(&m_area->grid()),
       m_showParent(new QCheckBox(this)) {
   m_toolbar = new ChartToolbar(m_group, *m_grid, this);
-  m_boards = new BoardPicker(studio.preferences, this);
-  m_noCharts = new EmptyState(tr("This board has no charts."), tr("Choose charts"),
-                              QStringLiteral("monitor"), this);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, theme::kGrid, 0, 0);
   column->setSpacing(theme::kGrid);
   column->addWidget(m_toolbar);
-  auto* boards = new QHBoxLayout;
-  boards->setSpacing(2 * theme::kGrid);
-  boards->addWidget(m_boards);
-  boards->addWidget(m_showParent, 1);
-  column->addLayout(boards);
+  m_area->addBeside(m_showParent);
   m_showParent->setChecked(true);
   m_showParent->hide();
   connect(m_showParent, &QCheckBox::toggled, this, &ChartsTab::showRuns);
-  column->addWidget(m_grid, 1);
-  column->addWidget(m_noCharts, 1);
-  connect(m_boards, &BoardPicker::panelsChanged, this, [this] { showBoard(); });
-  connect(m_noCharts, &EmptyState::pressed, m_boards, &BoardPicker::edit);
-  connect(m_boards, &BoardPicker::boardDeleted, this, [this](const QString& name) {
-    m_studio.navigator.toast(tr("The board %1 was deleted").arg(name),
-                             [boards = QPointer(m_boards)] {
-                               if (boards) boards->undoDelete();
-                             });
-  });
-  showBoard();
+  column->addWidget(m_area, 1);
+  connect(m_area, &BoardArea::done, this,
+          [this](const QString& text, const std::function<void()>& undo) {
+            m_studio.navigator.toast(text, undo);
+          });
   ChartOptions options;
   Preferences& preferences = studio.preferences;
   options.smoothing = preferences.value(QStringLiteral("charts/smoothing"), 0).toInt();
@@ -85,14 +71,6 @@ ChartsTab::ChartsTab(Studio& studio, QWidget* parent)
           [this](std::int64_t step) { m_group.showPicked(m_id, step); });
   connect(m_grid, &ChartGrid::saved, this,
           [this](const QString& file, const QString& error) { saved(file, error, {}); });
-}
-
-void ChartsTab::showBoard() {
-  std::vector<ChartPanelSpec> panels = m_boards->panels();
-  m_noCharts->setVisible(panels.empty());
-  m_grid->setVisible(!panels.empty());
-  m_grid->enlarge({});
-  m_grid->setPanels(std::move(panels));
 }
 
 void ChartsTab::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
@@ -147,6 +125,10 @@ void ChartsTab::nameRuns(const QString& parent) {
   m_parent->setTitle(parent);
   m_curves->setTitle(m_title);
   m_group.dataChanged();
+}
+
+BoardPicker& ChartsTab::boards() {
+  return m_area->boards();
 }
 
 bool ChartsTab::showsParent() const {

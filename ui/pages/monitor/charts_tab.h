@@ -14,10 +14,10 @@ class QCheckBox;
 
 namespace tessera::ui {
 
+class BoardArea;
 class BoardPicker;
 class ChartGrid;
 class ChartToolbar;
-class EmptyState;
 
 class ChartsTab : public QWidget {
   Q_OBJECT
@@ -33,7 +33,7 @@ class ChartsTab : public QWidget {
   ChartGroup& group() { return m_group; }
   ChartGrid& grid() { return *m_grid; }
   ChartToolbar& toolbar() { return *m_toolbar; }
-  BoardPicker& boards() { return *m_boards; }
+  BoardPicker& boards();
   /// Every quantity of the run, one row a step, to a file that is asked for.
   void exportAll();
 
@@ -41,7 +41,6 @@ class ChartsTab : public QWidget {
   void showEvent(QShowEvent* event) override;
 
  private:
-  void showBoard();
   void readFeed();
   void nameRuns(const QString& parent);
   void showRuns();
@@ -50,10 +49,9 @@ class ChartsTab : public QWidget {
   void saved(const QString& file, const QString& error, const QString& note);
   Studio& m_studio;
   ChartGroup m_group;
+  BoardArea* m_area;
   ChartGrid* m_grid;
   ChartToolbar* m_toolbar;
-  BoardPicker* m_boards;
-  EmptyState* m_noCharts;
   /// What was zoomed into, by run: it is found again when the run is.
   struct View {
     chart::XAxis axis = chart::XAxis::Step;

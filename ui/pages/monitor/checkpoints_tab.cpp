@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/monitor/checkpoints_tab.h"
 
+#include <QDir>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QTableView>
 #include <QVBoxLayout>
 
+#include "ui/bridge/desktop/last_words.h"
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/file_dialog.h"
 #include "ui/widgets/state_badge.h"
 #include "ui/widgets/table_copy.h"
@@ -122,6 +126,17 @@ void CheckpointsTab::selectStep(std::int64_t step) {
   }
 }
 
+namespace {
+/// "demo-step-850", or "demo-step-850-2" where the folder has the first.
+QString freeName(const QDir& folder, const QString& wanted) {
+  QString name = wanted;
+  for (int number = 2; folder.exists(name); ++number) {
+    name = wanted + QLatin1Char('-') + QString::number(number);
+  }
+  return name;
+}
+}  // namespace
+
 void CheckpointsTab::exportSelected() {
   const QString path = m_model.index(row(), 0).data(CheckpointsModel::PathRole).toString();
   if (path.isEmpty()) return;
@@ -131,6 +146,12 @@ void CheckpointsTab::exportSelected() {
       m_id + QLatin1Char('-') + QFileInfo(path).fileName());
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   dialog->setLabelText(QFileDialog::Accept, tr("Export"));
+  dialog->setLabelText(QFileDialog::FileName, tr("New folder:"));
+  dialog->setNameFilter(tr("Folders and files (*)"));
+  // Where the proposed name is taken, Enter would go into that folder and not export.
+  if (auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"))) {
+    name->setText(freeName(dialog->directory(), name->text()));
+  }
   dialog->open();
 }
 
@@ -143,7 +164,10 @@ void CheckpointsTab::startExport(const QString& checkpoint, const QString& folde
   const auto end = [this, process, task, folder](const QString& error) {
     m_studio.tasks.finish(task, error);
     if (error.isEmpty()) {
-      m_studio.navigator.toast(tr("Exported to %1").arg(folder));
+      m_studio.navigator.notify(QStringLiteral("info"), tr("Exported to %1").arg(folder),
+                                tr("Open in Chat"), [&to = m_studio.navigator, folder] {
+                                  to.open({QStringLiteral("chat"), folder, {}});
+                                });
     } else {
       m_studio.navigator.notify(QStringLiteral("error"), error);
     }
@@ -152,8 +176,9 @@ void CheckpointsTab::startExport(const QString& checkpoint, const QString& folde
   connect(process, &QProcess::finished, this,
           [process, end](int code, QProcess::ExitStatus status) {
             if (status == QProcess::NormalExit && code == 0) return end({});
-            const QString said = QString::fromUtf8(process->readAll()).trimmed().right(600);
-            end(said.isEmpty() ? CheckpointsTab::tr("The export was cancelled.") : said);
+            const QString said = engineWord(lastWords(process->readAll()).toStdString());
+            end(said.isEmpty() ? CheckpointsTab::tr("The export was cancelled.")
+                               : CheckpointsTab::tr("The export failed: %1").arg(said));
           });
   connect(process, &QProcess::errorOccurred, this, [process, end](QProcess::ProcessError error) {
     if (error != QProcess::FailedToStart) return;  // finished() tells of the others

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/history/time_left.h"
 #include "core/spec/curriculum.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
@@ -24,38 +25,7 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kLineageWidth = 260;
-
-/// What the steps after row `from` took. A pause, the time between a stop and a resume, and the
-/// sleep of the machine in the middle of a step are no time that training takes: a row that took
-/// far longer than most of the others counts as one of them.
-double trainingSeconds(const RunHistory& history, std::size_t from) {
-  constexpr double kMostShare = 10, kMostSeconds = 60;  // validation and saving stay in
-  std::vector<double> perStep;
-  const auto seconds = [&](std::size_t row) { return history.time[row] - history.time[row - 1]; };
-  const auto steps = [&](std::size_t row) {
-    return double(history.step[row] - history.step[row - 1]);
-  };
-  for (std::size_t i = from + 1; i < history.rows(); ++i) perStep.push_back(seconds(i) / steps(i));
-  const auto middle = perStep.begin() + std::ptrdiff_t(perStep.size() / 2);
-  std::nth_element(perStep.begin(), middle, perStep.end());
-  double sum = 0;
-  for (std::size_t i = from + 1; i < history.rows(); ++i) {
-    const double usual = *middle * steps(i);
-    sum += seconds(i) > kMostShare * usual + kMostSeconds ? usual : seconds(i);
-  }
-  return sum;
-}
 }  // namespace
-
-double secondsLeft(const RunHistory& history, std::int64_t totalSteps) {
-  const std::size_t rows = history.rows();
-  if (rows < 2 || totalSteps <= 0) return std::nan("");
-  const std::size_t from = rows > 64 ? rows - 64 : 0;
-  const double steps = double(history.step[rows - 1] - history.step[from]);
-  const double seconds = trainingSeconds(history, from);
-  if (!(steps > 0) || !(seconds > 0)) return std::nan("");
-  return std::max(0.0, double(totalSteps - 1 - history.step[rows - 1]) * seconds / steps);
-}
 
 QString stageText(const RunSpec& spec, std::int64_t step) {
   if (spec.curriculum.size() < 2 || step < 0) return {};
@@ -239,6 +209,7 @@ void RunHeader::setFeed(const QString& id, std::shared_ptr<RunFeed> feed) {
   }
   m_id = id;
   m_feed = std::move(feed);
+  m_totalTokens = 0;
   m_picker->setRun(id);
   refresh();
 }
@@ -248,7 +219,7 @@ void RunHeader::setLineage(const QString& parent, const QString& name, std::int6
   m_parent = parent;
   m_lineage->setVisible(!parent.isEmpty());
   if (parent.isEmpty()) return;
-  const QString text = tr("from %1, step %2").arg(name, numbers::whole(step));
+  const QString text = tr("from %1, after %2 steps").arg(name, numbers::whole(step));
   m_lineage->setText(m_lineage->fontMetrics().elidedText(text, Qt::ElideMiddle, kLineageWidth));
   m_lineage->setAccessibleName(tr("Forked %1").arg(text));
   m_lineage->setToolTip(tr("Forked %1. Shows that run.").arg(text));
@@ -343,17 +314,18 @@ void RunHeader::refreshNumbers() {
   if (s.total_steps > 0) done = std::min(done, s.total_steps);
   m_steps->setText(h.rows() == 0 && isLive(s.state)
                        ? tr("No step yet")
-                       : tr("Step %1").arg(numbers::progress(done, s.total_steps)));
+                       : tr("%1 steps").arg(numbers::progress(done, s.total_steps)));
   double share = s.total_steps > 0 ? double(done) / double(s.total_steps) : 0;
   // Before the first step the bar is that of what the run does meanwhile.
   const bool preparing = s.phase && isLive(s.state);
   if (preparing) share = phaseShare(*s.phase);
   m_progress->setValue(int(std::lround(share * 1000)));
   const bool live = isLive(s.state);
-  const double left = secondsLeft(h, s.total_steps);
-  m_left->setText(s.state == RunState::Running && std::isfinite(left)
-                      ? tr("%1 left").arg(numbers::duration(left))
-                      : tr("%1 trained").arg(numbers::tokens(double(s.tokens))));
+  const bool trains = s.state == RunState::Running || s.state == RunState::Saving;
+  if (m_totalTokens == 0 && m_feed->spec()) m_totalTokens = total_tokens_of(*m_feed->spec());
+  const double left = trains ? seconds_left(h, m_totalTokens) : kNotMeasured;
+  m_left->setText(std::isfinite(left) ? tr("%1 left").arg(numbers::duration(left))
+                                      : tr("%1 trained").arg(numbers::tokens(double(s.tokens))));
   m_rate->setText(s.tokens_per_second > 0 ? numbers::rate(s.tokens_per_second, tr("tokens/s"))
                                           : QString());
   const Series& mfu = h.metric(Metric::Mfu);

@@ -74,11 +74,10 @@ class RunHeader : public QWidget {
   TextLabel *m_steps, *m_left, *m_rate, *m_mfu, *m_loss, *m_age;
   GlossaryLabel* m_mfuName;
   QProgressBar* m_progress;
-  QTimer m_clock;  ///< for ages
+  std::int64_t m_totalTokens = 0;  ///< of the spec as run; 0: not read yet
+  QTimer m_clock;                  ///< for ages
 };
 
-/// Seconds until the last step at the pace of the last rows; NaN where it cannot be told.
-double secondsLeft(const RunHistory& history, std::int64_t totalSteps);
 /// The curriculum's stage of a step: "stage 2 of 3: anneal"; empty with one stage.
 QString stageText(const RunSpec& spec, std::int64_t step);
 /// What a run does before its first step: "training the vocabulary: 1.2 of 3.4 MB".

@@ -3,6 +3,7 @@
 
 #include <QDialogButtonBox>
 #include <QTreeWidget>
+#include <QTreeWidgetItemIterator>
 #include <QVBoxLayout>
 
 #include "core/history/library.h"
@@ -11,6 +12,7 @@
 #include "ui/models/runs_model.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/search_field.h"
 
 namespace tessera::ui {
@@ -48,7 +50,7 @@ ColumnDialog::ColumnDialog(const std::vector<Usual>& usual, const QStringList& e
   m_search->setAccessibleName(tr("Find a column"));
   m_list->setAccessibleName(tr("Columns"));
   m_list->setHeaderHidden(true);
-  m_usual = addPart(tr("Of every run"));
+  m_usual = addPart(tr("Every run has these"));
   m_metrics = addPart(tr("Metrics, their last value"));
   m_settings = addPart(tr("Settings"));
   for (std::size_t c = 1; c < usual.size(); ++c) {
@@ -64,6 +66,7 @@ ColumnDialog::ColumnDialog(const std::vector<Usual>& usual, const QStringList& e
   connect(m_list, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item) { take(item); });
   connect(m_search, &SearchField::searched, this, [this](const QString& words) { search(words); });
   connect(m_search, &SearchField::left, this, [this] { m_list->setFocus(); });
+  m_search->setFocus();
 }
 
 QTreeWidgetItem* ColumnDialog::addPart(const QString& title) {
@@ -96,8 +99,7 @@ void ColumnDialog::setSettings(const QStringList& names) {
     const QString key = keyOf(kSettingColumn, name);
     addChoice(m_settings, name, key, m_extra.contains(key));
     if (const spec::Key* known = spec::find_key(name.toStdString())) {
-      m_settings->child(m_settings->childCount() - 1)
-          ->setToolTip(0, QString::fromStdString(known->help));
+      m_settings->child(m_settings->childCount() - 1)->setToolTip(0, engineWord(known->help));
     }
   }
   m_settings->setText(0, all.isEmpty() ? tr("Settings: no run has been read yet") : tr("Settings"));
@@ -126,6 +128,13 @@ void ColumnDialog::search(const QString& words) {
     }
     part->setHidden(!any && !words.isEmpty());
   }
+  // Space changes the current column: never one that the search has put out of sight.
+  QTreeWidgetItem* now = m_list->currentItem();
+  if (now && now->parent() && !now->isHidden()) return;
+  m_list->setCurrentItem(nullptr);
+  const QTreeWidgetItemIterator first(
+      m_list, QTreeWidgetItemIterator::Selectable | QTreeWidgetItemIterator::NotHidden);
+  if (*first) m_list->setCurrentItem(*first);
 }
 
 }  // namespace tessera::ui

@@ -22,6 +22,7 @@
 #include "ui/bridge/runs/run_store.h"
 #include "ui/bridge/runs/run_titles.h"
 #include "ui/pages/runs/comparison.h"
+#include "ui/widgets/chart/board_area.h"
 #include "ui/widgets/chart/chart_grid.h"
 #include "ui/widgets/chart/chart_toolbar.h"
 #include "ui/widgets/controls.h"
@@ -64,7 +65,8 @@ class Dot : public QWidget {
 CompareView::CompareView(Studio& studio, QWidget* parent)
     : QWidget(parent),
       m_studio(studio),
-      m_grid(new ChartGrid(m_group, this)),
+      m_area(new BoardArea(studio.preferences, m_group, this)),
+      m_grid(&m_area->grid()),
       m_differences(new ComparisonModel(tr("Key"), tr("differs from the first run"), this)),
       m_numbers(new ComparisonModel(tr("Quantity"), tr("the best"), this)),
       m_refresh(new QTimer(this)) {
@@ -107,8 +109,11 @@ QWidget* CompareView::buildCharts() {
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(theme::kGrid);
   column->addWidget(new ChartToolbar(m_group, *m_grid, charts));
-  column->addWidget(m_grid, 1);
-  m_grid->setPanels(standardPanels());
+  column->addWidget(m_area, 1);
+  connect(m_area, &BoardArea::done, this,
+          [this](const QString& text, const std::function<void()>& undo) {
+            m_studio.navigator.toast(text, undo);
+          });
   connect(m_grid, &ChartGrid::saved, this, [this](const QString& file, const QString& error) {
     if (error.isEmpty()) {
       m_studio.navigator.toast(tr("Saved %1").arg(file));
@@ -331,6 +336,10 @@ void CompareView::updateTables() {
     m_comparedSpecs = specs;
   }
   m_numbers->setContent(m_ids, names, finalNumbers(runs));
+}
+
+BoardPicker& CompareView::boards() {
+  return m_area->boards();
 }
 
 void CompareView::setActive(bool visible, bool focused) {

@@ -20,6 +20,8 @@ class QTimer;
 
 namespace tessera::ui {
 
+class BoardArea;
+class BoardPicker;
 class ChartGrid;
 class EmptyState;
 
@@ -38,6 +40,7 @@ class CompareView : public QWidget {
   ComparisonModel& differences() { return *m_differences; }
   ComparisonModel& numbers() { return *m_numbers; }
   ChartGrid& charts() { return *m_grid; }
+  BoardPicker& boards();
 
  Q_SIGNALS:
   void runsChanged();
@@ -66,6 +69,7 @@ class CompareView : public QWidget {
   QStringList m_ids, m_titles;
   std::vector<Member> m_members;
   ChartGroup m_group;
+  BoardArea* m_area;
   ChartGrid* m_grid;
   ComparisonModel *m_differences, *m_numbers;
   QWidget *m_chips, *m_content;

@@ -85,17 +85,17 @@ double lastOf(const Series& series) {
 }
 
 double meanOf(const Series& series) {
-  const Bucket all = series.bucket(0, series.size());
+  const ValueBucket all = series.bucket(0, series.size());
   return all.values ? all.sum / all.values : kNotMeasured;
 }
 
 double leastOf(const Series& series) {
-  const Bucket all = series.bucket(0, series.size());
+  const ValueBucket all = series.bucket(0, series.size());
   return all.values ? static_cast<double>(all.min) : kNotMeasured;
 }
 
 double mostOf(const Series& series) {
-  const Bucket all = series.bucket(0, series.size());
+  const ValueBucket all = series.bucket(0, series.size());
   return all.values ? static_cast<double>(all.max) : kNotMeasured;
 }
 

@@ -10,6 +10,7 @@
 #include "ui/bridge/runs/run_titles.h"
 #include "ui/models/runs_model.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
@@ -115,7 +116,7 @@ void RunDetails::refresh() {
   const QString reason =
       row->missing ? tr("Its folder is gone. Move it back to %1, or remove the run from the list.")
                          .arg(QString::fromStdString(row->folder.string()))
-                   : QString::fromStdString(row->reason);
+                   : engineWord(row->reason);
   m_badge->setState(row->state, reason);
   m_badge->setVisible(!row->missing);
   m_reason->setText(reason);
@@ -123,7 +124,7 @@ void RunDetails::refresh() {
   m_reason->setTone(row->missing || needsAttention(row->state) ? TextLabel::Tone::Bad
                                                                : TextLabel::Tone::Secondary);
   m_numbers->setText(
-      tr("Step %1\n%2\nLoss %3, validation %4")
+      tr("%1 steps\n%2\nLoss %3, validation %4")
           .arg(numbers::progress(row->step < 0 ? -1 : row->step + 1, row->total_steps),
                numbers::tokens(static_cast<double>(row->tokens)), numbers::fixed(row->loss, 4),
                numbers::fixed(row->validation_loss, 4)));
@@ -177,7 +178,7 @@ void RunDetails::refreshLineage(const RunRow& row) {
   }
   addRelative(titles[i++], true, m_id, depth);
   for (const RunRow* child : children) {
-    addRelative(tr("%1, from step %2").arg(titles[i], numbers::whole(child->parent_step)), true,
+    addRelative(tr("%1, after %2 steps").arg(titles[i], numbers::whole(child->parent_step)), true,
                 ids[i], depth + 1);
     ++i;
   }

@@ -30,7 +30,7 @@ namespace tessera::ui {
 namespace {
 constexpr int kWidths[RunsModel::ColumnCount] = {190, 112, 118, 74,  84,  76,
                                                  112, 122, 96,  130, 160, 150};
-constexpr int kExtraWidth = 110;
+constexpr int kExtraWidth = 110, kSearchWidth = 160, kChoiceLetters = 11;
 constexpr const char *kHeaderKey = "runs/columns", *kCountKey = "runs/columns_count";
 
 /// What the longest word for a state takes, in the language at hand.
@@ -139,11 +139,14 @@ QWidget* RunTable::buildFilters() {
   }
   m_tag = new QComboBox(bar);
   m_tag->setAccessibleName(tr("Tag"));
-  m_tag->setSizeAdjustPolicy(QComboBox::AdjustToContents);
   m_group = new QComboBox(bar);
   m_group->setAccessibleName(tr("Group by"));
   m_group->setToolTip(tr("Runs with the same value of a column stand together"));
-  m_group->setMaximumWidth(220);
+  // Long words are read whole in the list; the search keeps room to type.
+  for (QComboBox* box : {m_tag, m_group}) {
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(kChoiceLetters);
+  }
   m_filters = iconButton(QStringLiteral("star"), tr("Saved filters"), bar);
   m_filters->setPopupMode(QToolButton::InstantPopup);
   auto* saved = new QMenu(m_filters);
@@ -161,6 +164,7 @@ QWidget* RunTable::buildFilters() {
   row->addWidget(m_filters);
   row->addWidget(m_columns);
   row->addWidget(m_count);
+  m_search->setMinimumWidth(kSearchWidth);
   m_search->setMaximumWidth(420);
   connect(m_search, &SearchField::searched, this, [this] { applyFilter(); });
   connect(m_state, &QComboBox::currentIndexChanged, this, [this] { applyFilter(); });
@@ -255,7 +259,10 @@ void RunTable::buildEmptyStates() {
   connect(m_none, &EmptyState::pressed, this, [this] {
     m_studio.navigator.open({QStringLiteral("configure"), {}, {}});
   });
-  connect(m_noMatch, &EmptyState::pressed, this, [this] { clearFilter(); });
+  connect(m_noMatch, &EmptyState::pressed, this, [this] {
+    if (m_proxy.noColumn().isEmpty()) return clearFilter();
+    chooseColumns();
+  });
 }
 
 void RunTable::takeRows() {
@@ -304,6 +311,12 @@ void RunTable::showCount() {
   m_count->setText(shown == all
                        ? tr("%n runs", nullptr, all)
                        : tr("%1 of %2 runs").arg(numbers::whole(shown), numbers::whole(all)));
+  const QString& missing = m_proxy.noColumn();
+  m_noMatch->setSentence(
+      missing.isEmpty()
+          ? tr("No run matches the filter.")
+          : tr("The table has no column “%1”, so that nothing can be asked of it.").arg(missing));
+  m_noMatch->setButton(missing.isEmpty() ? tr("Show all runs") : tr("Choose columns"));
   m_stack->setCurrentWidget(shown > 0                 ? static_cast<QWidget*>(m_view)
                             : !m_studio.runs.loaded() ? static_cast<QWidget*>(m_loading)
                             : all == 0                ? static_cast<QWidget*>(m_none)

@@ -99,7 +99,7 @@ void RunTable::fillGroups() {
   for (int c = 0; c < m_model.columnCount(); ++c) {
     if (c == RunsModel::Curve) continue;
     const QString title = m_model.headerData(c, Qt::Horizontal, Qt::DisplayRole).toString();
-    m_group->addItem(tr("By %1").arg(title), m_model.keyOf(c));
+    m_group->addItem(tr("Group: %1").arg(title), m_model.keyOf(c));
   }
   choose(m_group, chosen);
 }

@@ -36,9 +36,8 @@ void SettingsPage::addLook() {
   add(tr("Theme"), tr("Light, dark, or as the desktop has it"), themeChoice(),
       QStringLiteral("dark light colour scheme"));
   add(tr("Language"),
-      tr("The window, its help and its numbers; names of settings, logs, the manual and messages "
-         "of "
-         "the engine are English"),
+      tr("The window, its help and its numbers; names of settings, logs, the manual and rare "
+         "messages of the engine are English"),
       languageChoice(), QStringLiteral("english deutsch german translation"));
 }
 

@@ -158,11 +158,11 @@ void BoardDialog::drawTogether() {
   for (int i = 0; i < m_list->count(); ++i) {
     if (m_list->item(i)->data(kIdRole).toString() != id) continue;
     m_list->item(i)->setCheckState(Qt::Checked);
-    return m_list->setCurrentRow(i);
+    return m_list->setCurrentRow(i, QItemSelectionModel::ClearAndSelect);
   }
   addPanel(id, true);
   m_list->insertItem(last + 1, m_list->takeItem(m_list->count() - 1));
-  m_list->setCurrentRow(last + 1);
+  m_list->setCurrentRow(last + 1, QItemSelectionModel::ClearAndSelect);
   reflect();
 }
 

@@ -27,7 +27,7 @@ struct Summary {
       c.last = series.at(to - 1);
       if (!std::isfinite(c.last)) c.last = series.bucket(from, to).last;
       if (withMean) {
-        const Bucket b = series.bucket(from, to);
+        const ValueBucket b = series.bucket(from, to);
         c.mean = static_cast<float>(b.sum / b.values);
       }
     }

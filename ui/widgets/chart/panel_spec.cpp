@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/history/metrics.h"
+#include "ui/widgets/engine_words.h"
 
 namespace tessera::ui {
 
@@ -18,8 +19,8 @@ ChartPanelSpec ofMetric(Metric metric) {
   ChartPanelSpec spec;
   spec.id = QLatin1String(info.id);
   spec.title = QCoreApplication::translate("Metric", info.title);
-  spec.unit = QLatin1String(info.unit);
-  if (spec.unit == QLatin1String("bytes")) {
+  spec.unit = engineWord(info.unit);
+  if (QLatin1String(info.unit) == QLatin1String("bytes")) {
     spec.kind = chart::ValueKind::Bytes;
     spec.unit.clear();  // each tick names its own
   }

@@ -105,7 +105,7 @@ void RunCurves::readMarks() {
   for (const Event& event : m_history->checkpoints) {
     if (const auto* c = std::get_if<CheckpointEvent>(&event.body)) {
       add(ChartMark::Kind::Checkpoint, c->step,
-          translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint step %1"))
+          translated(QT_TRANSLATE_NOOP("Chart", "Checkpoint after %1 steps"))
               .arg(numbers::whole(checkpointStep(*c))));
     }
   }

@@ -21,6 +21,7 @@
 #include "ui/widgets/engine_words.h"
 #include "ui/widgets/glossary.h"
 #include "ui/widgets/spec/field_editor.h"
+#include "ui/widgets/spec/problem_text.h"
 
 namespace tessera::ui {
 
@@ -29,14 +30,9 @@ QString word(const std::string& text) {
   return QString::fromStdString(text);
 }
 
-/// A problem without the place that stands beside it anyway.
-QString problemText(const Problem& problem, bool withKey) {
-  Problem bare = problem;
-  bare.file.clear();
-  bare.line = 0;
-  bare.severity = Severity::Error;
-  if (!withKey) bare.key.clear();
-  const QString text = word(bare.text());
+/// What has no key is found by its line.
+QString placedText(const Problem& problem, bool withKey) {
+  const QString text = problemText(problem, withKey);
   if (!withKey || !problem.key.empty() || problem.line < 1) return text;
   return ProblemLine::tr("line %1: %2").arg(problem.line).arg(text);
 }
@@ -111,7 +107,7 @@ void ProblemLine::show(const PlanProblem& problem, bool withKey) {
   m_icon->setAccessibleName(severityWord(severity));
   m_icon->setToolTip(severityWord(severity));
   m_text->setTone(error ? TextLabel::Tone::Bad : TextLabel::Tone::Warning);
-  m_text->setText(problemText(problem.problem, withKey));
+  m_text->setText(placedText(problem.problem, withKey));
   m_fix->setVisible(problem.fix.has_value());
   m_what->setVisible(problem.fix.has_value());
   m_go->setVisible(withKey && (!problem.problem.key.empty() || problem.problem.line > 0));
@@ -122,7 +118,7 @@ void ProblemLine::show(const PlanProblem& problem, bool withKey) {
   m_go->setPalette(palette);
   if (problem.fix) {
     // What the button does is read before it is pressed, and not in a tip alone.
-    const QString what = word(problem.fix->text());
+    const QString what = fixText(*problem.fix);
     m_what->setText(breakable(what));
     m_fix->setToolTip(what);
     m_fix->setAccessibleName(tr("Fix: %1").arg(what));
@@ -332,7 +328,7 @@ bool FieldRow::matches(const QString& words) const {
 }
 
 QString FieldRow::hint() const {
-  QString text = QStringLiteral("%1: %2").arg(word(m_path), word(m_key.expected()));
+  QString text = QStringLiteral("%1: %2").arg(word(m_path), engineWord(m_key.expected()));
   std::string path = m_path;
   const spec::Value usual = spec::default_value(path);
   const QString value = word(spec::format_value(usual));

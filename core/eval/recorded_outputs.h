@@ -16,9 +16,9 @@ namespace tessera {
 /// Values of a tensor of integers. Throws Error naming it when it holds something else.
 std::vector<std::int64_t> integers_of(const StoredTensor& tensor);
 
-class Recording {
+class RecordedOutputs {
  public:
-  explicit Recording(const std::filesystem::path& file) : file_(file) {}
+  explicit RecordedOutputs(const std::filesystem::path& file) : file_(file) {}
 
   /// Null when there is none of that name. What is found counts as compared.
   const StoredTensor* find(const std::string& name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/eval/recording.h"
+#include "core/eval/recorded_outputs.h"
 
 #include <cstring>
 
@@ -32,12 +32,12 @@ std::vector<std::int64_t> integers_of(const StoredTensor& tensor) {
   }
 }
 
-const StoredTensor* Recording::find(const std::string& name) {
+const StoredTensor* RecordedOutputs::find(const std::string& name) {
   asked_.insert(name);
   return file_.find(name);
 }
 
-std::vector<std::string> Recording::left_over() const {
+std::vector<std::string> RecordedOutputs::left_over() const {
   std::set<std::string> left;
   for (const StoredTensor& tensor : file_.tensors()) {
     if (!asked_.contains(tensor.name)) left.insert(tensor.name);
@@ -45,8 +45,8 @@ std::vector<std::string> Recording::left_over() const {
   return {left.begin(), left.end()};
 }
 
-Tensor Recording::token_rows(const std::string& name, std::int64_t vocab_size,
-                             std::int64_t max_length) {
+Tensor RecordedOutputs::token_rows(const std::string& name, std::int64_t vocab_size,
+                                   std::int64_t max_length) {
   const std::string where = file_.path().string();
   asked_.insert(name);
   const StoredTensor& stored = file_.at(name);
