@@ -542,6 +542,10 @@ void ConfigurePageTest::looksAtDataBeforeTraining() {
 /// the window is.
 void ConfigurePageTest::explainsInGerman() {
   const QLocale before;
+  const auto asBefore = qScopeGuard([&] {
+    QLocale::setDefault(before);
+    reloadEngineWords();
+  });
   QLocale::setDefault(QLocale(QLocale::German));
   reloadEngineWords();
   for (const char* recipe : {"fp32", "bf16", "blockwise"}) {
@@ -569,10 +573,10 @@ void ConfigurePageTest::explainsInGerman() {
   }));
   QVERIFY(labelWith(row("model.num_hidden_layers"), QStringLiteral("eine ganze Zahl von 1 bis")));
   QVERIFY(typeInto(field<QLineEdit>("model.num_hidden_layers"), QStringLiteral("4")));
-  QVERIFY(typeInto(field<QLineEdit>("model.n_group"), QStringLiteral("5")));
+  QVERIFY(typeInto(field<QLineEdit>("model.num_experts_per_tok"), QStringLiteral("17")));
   QVERIFY(waitUntil([&] {
-    return labelWith(row("model.n_group"), QStringLiteral("5 teilt die 16 Experten nicht")) !=
-           nullptr;
+    return labelWith(row("model.num_experts_per_tok"),
+                     QStringLiteral("17 ist mehr als die 8 Experten")) != nullptr;
   }));
   auto* search = m_page->findChild<QLineEdit*>();
   for (QLineEdit* line : m_page->findChildren<QLineEdit*>()) {
@@ -580,8 +584,6 @@ void ConfigurePageTest::explainsInGerman() {
   }
   QVERIFY(typeInto(search, QStringLiteral("Residualstroms")));
   QVERIFY(waitUntil([&] { return row("model.hidden_size") && !row("model.kv_lora_rank"); }));
-  QLocale::setDefault(before);
-  reloadEngineWords();
 }
 
 void ConfigurePageTest::refusesValuesInTheCheckersWords() {

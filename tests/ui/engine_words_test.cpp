@@ -33,7 +33,7 @@ class EngineWordsTest : public QObject {
   }
   /// The string literals that follow `before`, each with those that the compiler joins to it.
   static QStringList literals(const QString& text, const QString& before = {}) {
-    static const QString kOne = QStringLiteral(R"re("((?:[^"\\\n]|\\.)*)")re");
+    static const QString kOne = QStringLiteral("\"((?:[^\"\\\\\\n]|\\\\.)*)\"");
     const QRegularExpression all(before + QStringLiteral("(%1(?:\\s*%1)*)").arg(kOne));
     const QRegularExpression one(kOne);
     QStringList found;
@@ -108,7 +108,7 @@ class EngineWordsTest : public QObject {
     QFETCH(const int, least);
     // Parts of a text that Problem::text() puts together for the terminal, and amounts.
     const QStringList others{
-        "; expected ", "; did you mean \"{}\"?", "warning: ", "{:.3g} GB", ": ", "{}: {}",
+        "; expected ", "; did you mean \"{}\"?", "warning: ", "{:.3g} GB", ": ", "{}: {}", "{} {}",
         ", ",          "data.filters.on = true"};
     int found = 0;
     for (const QString& text : literals(source(file), before)) {

@@ -146,7 +146,7 @@ class FlowLaunchTest : public QObject {
     QVERIFY(click(f.link(parent)));
     QCOMPARE(table.selected(), QStringList{parent});
     QVERIFY(
-        waitUntil([&] { return f.link(child) && f.link(child)->text().contains("from step"); }));
+        waitUntil([&] { return f.link(child) && f.link(child)->text().contains(" steps"); }));
   }
 };
 

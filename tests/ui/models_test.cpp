@@ -113,7 +113,7 @@ class ModelsTest : public QObject {
     QCOMPARE(cell(RunsModel::Loss), QString::number((*rows)[0].loss, 'f', 4));
     QCOMPARE(cell(RunsModel::Tags), "fast, tag8");
     QCOMPARE(cell(RunsModel::Speed), QString(QChar(0x2013)));
-    QCOMPARE(cell(RunsModel::Lineage), "name 9 at 250");
+    QCOMPARE(cell(RunsModel::Lineage), "name 9 after 250 steps");
     QVERIFY(cell(RunsModel::State, Qt::ToolTipRole).contains("out of memory"));
     QCOMPARE(model.index(0, 0).data(RunsModel::CurveRole).value<QList<float>>().size(), 64);
     QCOMPARE(model.allTags(), (QStringList{"fast", "tag8"}));
@@ -223,7 +223,7 @@ class ModelsTest : public QObject {
     model.setExtraColumns({"setting/model.hidden_size"});
     QCOMPARE(idsOf(proxy), (QStringList{"run-2", "run-3"}));
     QCOMPARE(found("model.hidden_size=128"), QStringList{"run-1"});
-    QCOMPARE(found("hidden_size<256 step=1"), QStringList{"run-1"});
+    QCOMPARE(found("hidden_size<256 step=2"), QStringList{"run-1"});
     model.setExtraColumns({});
     QCOMPARE(idsOf(proxy), QStringList{});
     QCOMPARE(found("loss<many"), QStringList{});

@@ -30,10 +30,14 @@ struct Words {
   std::vector<Sentence> sentences;  ///< those that fit fewest texts first
 };
 
-/// Whether `a` is tried before `b`. What begins with the place of an error holds another sentence.
+/// Whether `a` is tried before `b`: what names the place of an error first, then what holds another
+/// sentence whole, which could pass for the place of a shorter one.
 bool isTriedFirst(const Sentence& a, const Sentence& b) {
-  const bool frameA = a.parts.front().startsWith(u'['), frameB = b.parts.front().startsWith(u'[');
-  return frameA != frameB ? frameA : a.letters() > b.letters();
+  const auto depth = [](const Sentence& one) {
+    if (one.parts.front().startsWith(u'[')) return 0;
+    return one.text.startsWith(QLatin1String("{1!}")) ? 1 : 2;
+  };
+  return depth(a) != depth(b) ? depth(a) < depth(b) : a.letters() > b.letters();
 }
 
 Words loadWords() {

@@ -3,7 +3,9 @@
 
 #include <QAbstractFileIconProvider>
 #include <QAbstractItemView>
+#include <QApplication>
 #include <QCompleter>
+#include <QCoreApplication>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QLineEdit>
@@ -22,18 +24,18 @@ QWidget* outermost(QWidget* widget) {
 }
 
 /// Tells files and folders apart without opening them. Qt's own provider reads the beginning of
-/// each file whose name does not tell its type, in the window's thread: with a pipe, a device or a
-/// dead network folder in sight the window would freeze.
+/// each file whose name does not tell its type, in the window's thread: where reading waits, as in
+/// a network folder whose server is gone or in /proc/kmsg, the window would freeze.
 class NamesOnly : public QAbstractFileIconProvider {
+  Q_DECLARE_TR_FUNCTIONS(NamesOnly)
+
  public:
-  QIcon icon(IconType type) const override {
-    return qApp->style()->standardIcon(type == Folder ? QStyle::SP_DirIcon : QStyle::SP_FileIcon);
-  }
+  QIcon icon(IconType type) const override { return type == Folder ? m_folder : m_file; }
   QIcon icon(const QFileInfo& info) const override { return icon(info.isDir() ? Folder : File); }
   QString type(const QFileInfo& info) const override {
-    if (info.isDir()) return QFileDialog::tr("Folder");
+    if (info.isDir()) return tr("Folder");
     const QString suffix = info.suffix();
-    return suffix.isEmpty() ? QFileDialog::tr("File") : QFileDialog::tr("%1 File").arg(suffix);
+    return suffix.isEmpty() ? tr("File") : tr("%1 file").arg(suffix);
   }
 
   /// One for all dialogs: a dialog's own threads may ask it until the dialog is gone.
@@ -41,6 +43,10 @@ class NamesOnly : public QAbstractFileIconProvider {
     static NamesOnly one;
     return &one;
   }
+
+ private:
+  QIcon m_folder = QApplication::style()->standardIcon(QStyle::SP_DirIcon);
+  QIcon m_file = QApplication::style()->standardIcon(QStyle::SP_FileIcon);
 };
 
 class KeptDialog : public QFileDialog {

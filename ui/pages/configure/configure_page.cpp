@@ -162,8 +162,11 @@ void ConfigurePage::tellProblems(const Plan& plan) {
     if (p.problem.severity != Severity::Error || count == kMost) continue;
     Location place{QStringLiteral("configure"), {}, {}};
     if (!p.problem.key.empty()) place.arguments[QStringLiteral("key")] = word(p.problem.key);
+    QString line = word(p.problem.file);
+    if (p.problem.line > 0) line += QStringLiteral(":%1").arg(p.problem.line);
+    if (!line.isEmpty()) line += QStringLiteral(": ");
     studio().navigator.setProblem(QStringLiteral("plan/%1").arg(count++), QStringLiteral("error"),
-                                  tr("Plan: %1").arg(problemText(p.problem)), place);
+                                  tr("Plan: %1").arg(line + problemText(p.problem)), place);
   }
 }
 

@@ -167,10 +167,13 @@ void RunCard::showNumbers(const RunRow& row) {
   showLeft();
 }
 
+namespace {
+constexpr int kCardHertz = 1;
+}
+
 /// The log of a live run tells how long its last steps took; it is the feed of whoever else shows
-/// the run.
+/// the run. It is not read while the card cannot be seen.
 void RunCard::followWhileLive(const RunRow& row) {
-  constexpr int kHertz = 1;
   m_trains = row.state == RunState::Running || row.state == RunState::Saving;
   if (m_trains == (m_feed != nullptr)) return;
   if (m_feed) {
@@ -181,8 +184,17 @@ void RunCard::followWhileLive(const RunRow& row) {
   }
   m_feed = m_studio.runs.feed(m_id);
   if (!m_feed) return;
-  m_feed->setCadence(kHertz, this);
+  m_feed->setCadence(isVisible() ? kCardHertz : 0, this);
   connect(m_feed.get(), &RunFeed::changed, this, &RunCard::showLeft);
+}
+
+void RunCard::showEvent(QShowEvent* event) {
+  Card::showEvent(event);
+  if (m_feed) m_feed->setCadence(kCardHertz, this);
+}
+void RunCard::hideEvent(QHideEvent* event) {
+  Card::hideEvent(event);
+  if (m_feed) m_feed->setCadence(0, this);
 }
 
 void RunCard::showLeft() {
