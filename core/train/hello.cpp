@@ -107,10 +107,25 @@ void add_limits(const RankFacts& rank, std::int64_t ranks_there, std::int64_t th
                     rank.host, ranks_there, threads_there, rank.processors));
   }
 }
+
+/// Sums over rows are split among threads, so their order follows the number of threads.
+void add_threads(const std::vector<RankFacts>& ranks, std::vector<HelloProblem>& problems) {
+  const RankFacts& first = ranks.front();
+  for (const RankFacts& rank : ranks) {
+    if (rank.threads == first.threads) continue;
+    problems.push_back(
+        {false, fmt::format("{} computes with {} threads, {} with {}: with parallel.sums = "
+                            "\"canonical\" sums have one order only where all have as many; set "
+                            "host.threads",
+                            on_host(rank), rank.threads, on_host(first), first.threads)});
+    return;
+  }
+}
 }  // namespace
 
-std::vector<HelloProblem> compare_facts(const std::vector<RankFacts>& ranks) {
+std::vector<HelloProblem> compare_facts(const std::vector<RankFacts>& ranks, bool same_sums) {
   std::vector<HelloProblem> problems;
+  if (same_sums) add_threads(ranks, problems);
   const RankFacts& first = ranks.front();
   std::vector<std::string> told;
   for (const RankFacts& rank : ranks) {

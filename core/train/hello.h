@@ -33,8 +33,9 @@ struct HelloProblem {
 /// The facts of every rank. A collective call; clocks are read at its end.
 std::vector<RankFacts> exchange_facts(Communicator& ranks, RankFacts own);
 
-/// What does not fit together, each with the host that differs from rank 0's.
-std::vector<HelloProblem> compare_facts(const std::vector<RankFacts>& ranks);
+/// What does not fit together, each with the host that differs from rank 0's. `same_sums`: the run
+/// asks for sums that no layout changes, so that all must compute with as many threads.
+std::vector<HelloProblem> compare_facts(const std::vector<RankFacts>& ranks, bool same_sums);
 
 /// What of this process and machine belongs to them.
 RankFacts local_facts();

@@ -135,7 +135,9 @@ void RunLoop::greet() {
   own.build = options_.build;
   own.spec = hash_text(read_file(folder_.spec_path()));
   std::string fatal;
-  for (const HelloProblem& problem : compare_facts(exchange_facts(ranks_, std::move(own)))) {
+  const bool same_sums = spec_.parallel.sums == SumOrder::Canonical;
+  for (const HelloProblem& problem :
+       compare_facts(exchange_facts(ranks_, std::move(own)), same_sums)) {
     if (problem.fatal) {
       fatal += (fatal.empty() ? "" : "; ") + problem.text;
     } else if (desk_) {

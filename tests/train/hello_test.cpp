@@ -30,12 +30,12 @@ std::vector<RankFacts> four() {
 }
 
 TEST(Hello, RanksThatFitTogetherSayNothing) {
-  EXPECT_TRUE(compare_facts(four()).empty());
+  EXPECT_TRUE(compare_facts(four(), true).empty());
 }
 
 void expect_one(const std::vector<RankFacts>& ranks, bool fatal,
                 const std::vector<std::string>& parts) {
-  const auto problems = compare_facts(ranks);
+  const auto problems = compare_facts(ranks, true);
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0].fatal, fatal);
   for (const std::string& part : parts) {
@@ -55,7 +55,11 @@ TEST(Hello, AMismatchNamesTheHostAndWhatToDo) {
   expect_one(ranks, false, {"clock of host b", "1.5 s behind", "chrony"});
   ranks = four();
   ranks[2].clock_s = 1000.9;
-  EXPECT_TRUE(compare_facts(ranks).empty());
+  EXPECT_TRUE(compare_facts(ranks, true).empty());
+  ranks = four();
+  ranks[3].threads = 1;
+  expect_one(ranks, false, {"rank 3 on host b computes with 1 threads", "with 2", "host.threads"});
+  EXPECT_TRUE(compare_facts(ranks, false).empty());
   ranks = four();
   ranks[0].files = 256;
   expect_one(ranks, false, {"host a", "256 files", "ulimit -n"});
