@@ -15,7 +15,7 @@ using chart::XAxis;
 
 namespace {
 /// Of drawing in one turn of the event loop: with what else there is to paint, a frame of 33 ms.
-constexpr double kTurnMs = 10;
+constexpr double kTurnMs = 13;
 }  // namespace
 
 void ChartGroup::setRuns(Runs runs) {

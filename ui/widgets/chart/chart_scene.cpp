@@ -364,6 +364,8 @@ class Drawer {
   }
 
   enum class Layer : std::uint8_t { Extremes, Raw, Mean, Smooth };  ///< from the lowest
+  enum class Way : std::uint8_t { Segments, Columns };
+  Way usualWay() const { return many() ? Way::Columns : Way::Segments; }
 
   void drawCurve(CurveRaster& raster, const QRect& plot, const Prepared& p) {
     const Stroke stroke = strokeOf(p);
@@ -378,21 +380,24 @@ class Drawer {
       if (withBand(p)) drawBand(raster, plot, p, s.raw);
       drawSpikes(raster, plot, p, s.raw);
     } else if (layer == Layer::Raw) {
-      connect(raster, plot, p, p.last, s.smooth ? m_ratio : s.width, s.raw, s.dash);
+      // Values beneath their smoothed line are thin and pale: nobody sees their edges.
+      const Way way = s.smooth ? Way::Columns : usualWay();
+      connect(raster, plot, p, p.last, s.smooth ? m_ratio : s.width, s.raw, s.dash, way);
     } else if (layer == Layer::Mean && m_scene.mean && !p.faint) {
       const QRgb pale = mixed(s.color, theme::colors().raised.rgb(), 0.8);
-      connect(raster, plot, p, placed(p, &Column::mean), m_ratio, pale, dashPixels(1, m_ratio));
+      connect(raster, plot, p, placed(p, &Column::mean), m_ratio, pale, dashPixels(1, m_ratio),
+              usualWay());
     } else if (layer == Layer::Smooth && s.smooth) {
-      connect(raster, plot, p, placed(p, &Column::smooth), s.width, s.color, s.dash);
+      connect(raster, plot, p, placed(p, &Column::smooth), s.width, s.color, s.dash, usualWay());
     }
   }
 
-  /// A line through `y`. Of many lines each column of pixels gets what lies between the halves of
-  /// the way to its neighbours: many times as fast as segments, and a little rougher.
+  /// A line through `y`, as segments, or as columns: each column of pixels gets what lies between
+  /// the halves of the way to its neighbours, which is many times as fast and a little rougher.
   void connect(CurveRaster& raster, const QRect& plot, const Prepared& p,
-               const std::vector<float>& y, double width, QRgb color, int dash) {
+               const std::vector<float>& y, double width, QRgb color, int dash, Way way) {
     const std::vector<float>& x = p.x;
-    const float next = many() ? kNext : 0;
+    const float next = way == Way::Columns ? kNext : 0;
     const double left = plot.left();
     for (std::size_t i = 0; i < y.size();) {
       const std::size_t begin = i++;
