@@ -274,14 +274,21 @@ void measurePages(BudgetRows& rows) {
   makeRuns(home.runs(), 200);
   const auto studio = makeStudioApp();
   MainWindow* window = openWindow(*studio);
-  const auto walk = [&] {
-    for (const PageInfo& info : pages()) {
-      QTimer::singleShot(0, window, [&] { window->open({QLatin1String(info.id), {}, {}}); });
-      QTest::qWait(300);
-    }
+  const auto show = [&](const char* id) {
+    QTimer::singleShot(0, window, [window, id] { window->open({QLatin1String(id), {}, {}}); });
+    QTest::qWait(300);
   };
   // Pages are made in the first round.
-  rows.push_back({"pages made and shown: longest event", longestEvent(walk, 1), 50, "ms"});
+  double slowest = 0;
+  for (const PageInfo& info : pages()) {
+    const double took = longestEvent([&] { show(info.id); }, 1);
+    fmt::print("({} made in {:.1f} ms)\n", info.id, took);
+    slowest = std::max(slowest, took);
+  }
+  const auto walk = [&] {
+    for (const PageInfo& info : pages()) show(info.id);
+  };
+  rows.push_back({"pages made and shown: longest event", slowest, 50, "ms"});
   rows.push_back({"pages shown again: longest event", longestEvent(walk), 50, "ms"});
 }
 

@@ -14,7 +14,8 @@ using chart::Range;
 using chart::XAxis;
 
 namespace {
-/// Of drawing in one turn of the event loop: with what else there is to paint, a frame of 33 ms.
+/// How long one turn of the event loop may draw: with what else there is to paint, it stays below a
+/// frame of 33 ms on slow processors too.
 constexpr double kTurnMs = 13;
 }  // namespace
 
