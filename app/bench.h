@@ -2,6 +2,7 @@
 // What the bench commands share.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 
@@ -33,5 +34,8 @@ void bench_shape(const ShapeBench& options);
 /// Rates of the benchmark cases of `op` (all where it is empty), each beside the machine's ceiling
 /// and the library's dense product of as much work, measured in the same run. Prints and stores.
 void bench_kernels(const std::string& op, Device device);
+
+/// `bench schedule`.
+void add_bench_schedule(CLI::App& bench);
 
 }  // namespace tessera::app

@@ -48,6 +48,7 @@ constexpr Example kExamples[] = {
     {"bench train", "tessera bench train --steps 20"},
     {"bench product", "tessera bench product"},
     {"bench kernels", "tessera bench kernels --op attention_backward"},
+    {"bench schedule", "tessera bench schedule dualpipe --ranks 4 --drawing"},
     {"selftest", "tessera selftest --op router"},
     {"devices", "tessera devices"},
     {"man", "tessera man build/man"},

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 
 namespace tessera::app {
@@ -62,6 +63,20 @@ CLI::Validator number(double least, double most, bool above_least) {
         const bool right =
             value && (above_least ? *value > least : *value >= least) && *value <= most;
         return refusal(right, text, expected);
+      },
+      "");
+}
+
+CLI::Validator file_to_write() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        namespace fs = std::filesystem;
+        std::error_code error;
+        const fs::path file = fs::absolute(text, error);
+        if (error || text.empty()) return "a file is expected";
+        if (fs::is_directory(file, error)) return fmt::format("\"{}\" is a folder", text);
+        if (fs::is_directory(file.parent_path(), error)) return {};
+        return fmt::format("\"{}\": there is no folder {}", text, file.parent_path().string());
       },
       "");
 }

@@ -18,6 +18,9 @@ CLI::Validator whole_number_or(std::int64_t besides, const std::string& meaning,
                                std::int64_t least);
 /// A number within [least, most]; `above_least`: `least` itself is not allowed.
 CLI::Validator number(double least, double most, bool above_least = false);
+/// A file that can be written: its folder is there. An option that is given in vain is told before
+/// hours of work end with it.
+CLI::Validator file_to_write();
 /// A text of one character or more.
 CLI::Validator some_text();
 

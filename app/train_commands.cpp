@@ -10,6 +10,7 @@
 
 #include "app/bench_results.h"
 #include "app/commands.h"
+#include "app/options.h"
 #include "app/rank_launcher.h"
 #include "app/ranks.h"
 #include "app/signals.h"
@@ -49,6 +50,7 @@ void add_timeline(CLI::App& command, RunOptions& options) {
   command
       .add_option("--timeline", options.timeline,
                   "Write here what all ranks did in the first ten steps, for ui.perfetto.dev")
+      ->check(file_to_write())
       ->type_name("FILE");
 }
 

@@ -124,7 +124,7 @@ void write_timeline(Communicator& ranks, const Timeline& timeline, const ClockOf
     try {
       write_file_atomically(file, file_text(events, clocks));
     } catch (const Error& e) {
-      error = e.what_failed();
+      error = fmt::format("{} {}", file.string(), e.what_failed());
     }
   }
   std::int64_t failed = error.empty() ? 0 : 1;
