@@ -93,8 +93,7 @@ void print_recompute(const MemoryPlan& memory) {
   std::vector<std::vector<std::string>> rows;
   for (const RecomputeChoice& choice : memory.recompute) {
     const double saved = static_cast<double>(choice.saved_bytes);
-    rows.push_back({choice.id, choice.name,
-                    (saved < 0 ? "-" : "") + byte_count(std::abs(saved)),
+    rows.push_back({choice.id, choice.name, (saved < 0 ? "-" : "") + byte_count(std::abs(saved)),
                     count(choice.flops_per_token) + " operations",
                     fmt::format("{:.1f} %", 100 * choice.share_of_step),
                     choice.chosen ? "chosen" : ""});

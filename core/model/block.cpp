@@ -103,8 +103,8 @@ void Block::backward_of(Pass& pass, const Sequences& sequences, const Rotary& ro
   pass.look();
   {
     Arena::Frame of_ffn(pass.scratch());
-    const Operand h = ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_,
-                                      pass.recompute.swiglu);
+    const Operand h =
+        ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_, pass.recompute.swiglu);
     if (is_moe_) {
       moe_.backward(pass, dx, h, sequences, s.moe, balance, dh);
     } else {

@@ -26,8 +26,8 @@ void FeedForward::make_again(Pass& pass, const Operand& h, std::int64_t tokens,
   gated_again(pass, tokens, width_, {}, {}, product, s);
 }
 
-void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h,
-                           const GatedStash& stash, float beta, const Tensor& dh) const {
+void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& stash,
+                           float beta, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
   GatedStash s = stash;

@@ -27,8 +27,7 @@ void Head::normalise(Pass& pass, const Tensor& x, HeadStash& s) const {
 }
 
 /// Kept, or made now in scratch: a row's norm depends on no other row.
-Tensor Head::normed_rows(Pass& pass, const HeadStash& s, std::int64_t from,
-                         std::int64_t to) const {
+Tensor Head::normed_rows(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_t to) const {
   if (s.normed) return s.normed.slice(0, from, to);
   const Tensor y = pass.scratch().take(pass.precision.operand, {to - from, s.x.size(1)});
   norm.again(pass.context, s.x.slice(0, from, to), s.rstd.slice(0, from, to), y);

@@ -43,7 +43,8 @@ struct Pass {
   const Patience* patience = nullptr;  ///< is asked between the halves of layers; absent: nobody
   WeightWork* later = nullptr;  ///< backward: takes the products of weights; absent: done at once
   Recompute recompute{};        ///< what is not kept, as backward makes it again
-  Arena* again = nullptr;  ///< where backward makes blocks again, one at a time; absent: it does not
+  Arena* again =
+      nullptr;  ///< where backward makes blocks again, one at a time; absent: it does not
   /// Where `keep` goes with a block: what lives as long as the micro-batch. Absent: it is `keep`.
   Arena* lasting = nullptr;
 
@@ -59,8 +60,8 @@ struct Pass {
   Arena& kept_operands() const { return later ? lasting_memory() : keep; }
   /// The same pass, but what goes with a block is kept in `other`.
   Pass keeping_in(Arena& other) const {
-    return {context, other, precision, observer, patience, later, recompute, again,
-            &lasting_memory()};
+    return {context, other,     precision, observer,         patience,
+            later,   recompute, again,     &lasting_memory()};
   }
   /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
   Tensor plain(const Tensor& x, Arena& arena) const;
@@ -113,7 +114,8 @@ struct Norm {
   Tensor forward(Pass& pass, const Tensor& x, const Tensor& y) const;
   /// The normed x as Pass::input() would make it; `rstd` is kept. With Recompute::norms its plain
   /// part is scratch. Blockwise: in one pass over x, and nothing but rstd is kept; with
-  /// `with_plain` the plain part is there too, as scratch. Where `copy` is given it is x afterwards.
+  /// `with_plain` the plain part is there too, as scratch. Where `copy` is given it is x
+  /// afterwards.
   Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false,
                 const Tensor& copy = {}) const;
   /// y as forward() wrote it.

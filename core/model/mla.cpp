@@ -239,10 +239,10 @@ void Mla::query_backward(Pass& pass, const Tensor& dq, const Operand& h, const M
   }
   const Tensor d_normed = pass.scratch().take(dh.dtype(), {dh.size(0), query_rank_});
   q_b_.input_grad(context, dq_operand, 0.f, d_normed);
-  const Operand normed = makes_query_again(pass)
-                             ? s.query_latent_normed
-                             : q_norm_.saved(pass, s.query_latent_normed, s.query_latent,
-                                             s.query_latent_rstd);
+  const Operand normed =
+      makes_query_again(pass)
+          ? s.query_latent_normed
+          : q_norm_.saved(pass, s.query_latent_normed, s.query_latent, s.query_latent_rstd);
   q_b_.weight_grad(pass, dq_operand, normed);
   q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);
   const Operand d_latent_operand = pass.gradient(d_normed);

@@ -224,8 +224,8 @@ StepPart step_part(const RankPlan& rank, const Recompute& recompute, const Curri
 
 std::vector<RecomputeChoice> plan_recompute(const RankPlan& rank, const CurriculumStage& stage) {
   const Recompute& chosen = rank.spec.parallel.recompute;
-  std::vector<RecomputeChoice> choices = recompute_choices(
-      rank.config, rank.model.precision(), chosen, stage.sequence_length);
+  std::vector<RecomputeChoice> choices =
+      recompute_choices(rank.config, rank.model.precision(), chosen, stage.sequence_length);
   for (RecomputeChoice& choice : choices) {
     const auto bytes = [&](bool on) {
       return static_cast<std::int64_t>(

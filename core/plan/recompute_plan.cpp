@@ -33,9 +33,8 @@ LayerWork work_of(const ModelConfig& c, std::int64_t layer, std::int64_t length)
                         heads * d(c.v_head_dim));
   w.scores = d(length) * heads * d(c.qk_head_dim() + c.v_head_dim);
   const std::int64_t width =
-      c.is_moe_layer(layer)
-          ? c.moe_intermediate_size * (c.num_experts_per_tok + c.n_shared_experts)
-          : c.intermediate_size;
+      c.is_moe_layer(layer) ? c.moe_intermediate_size * (c.num_experts_per_tok + c.n_shared_experts)
+                            : c.intermediate_size;
   w.gate_up = 4 * hidden * d(width);
   return w;
 }
@@ -61,8 +60,7 @@ Recompute with_choice(Recompute chosen, const std::string& id, bool on) {
 }
 
 std::vector<RecomputeChoice> recompute_choices(const ModelConfig& config,
-                                               const Precision& precision,
-                                               const Recompute& chosen,
+                                               const Precision& precision, const Recompute& chosen,
                                                std::int64_t sequence_length) {
   const double step = training_flops_per_token(config, sequence_length);
   const auto flops = [&](const Recompute& r) {

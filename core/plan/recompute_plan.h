@@ -33,8 +33,7 @@ double recompute_flops_per_token(const ModelConfig& config, const Precision& pre
 
 /// All choices but for what they save.
 std::vector<RecomputeChoice> recompute_choices(const ModelConfig& config,
-                                               const Precision& precision,
-                                               const Recompute& chosen,
+                                               const Precision& precision, const Recompute& chosen,
                                                std::int64_t sequence_length);
 
 /// `chosen` with one choice on or off.

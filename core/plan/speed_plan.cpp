@@ -41,9 +41,7 @@ struct Rate {
   /// The speed was measured in a pipeline, so waiting in it is counted already.
   bool of_whole_runs = false;
   /// The speed was that of a whole step of this model, so what backward makes again is in it.
-  bool of_this_model() const {
-    return basis == SpeedBasis::Measured || basis == SpeedBasis::Given;
-  }
+  bool of_this_model() const { return basis == SpeedBasis::Measured || basis == SpeedBasis::Given; }
 };
 
 DType operand_of(const RunSpec& spec) {
@@ -170,8 +168,8 @@ StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int inde
   if (rate.flops <= 0) return plan;
   double flops = plan.flops_per_token;
   if (!rate.of_this_model()) {
-    flops += recompute_flops_per_token(spec.model, planned_precision(spec),
-                                       spec.parallel.recompute, stage.sequence_length);
+    flops += recompute_flops_per_token(spec.model, planned_precision(spec), spec.parallel.recompute,
+                                       stage.sequence_length);
   }
   plan.tokens_per_second = rate.flops / flops;
   if (!rate.of_whole_runs) plan.tokens_per_second *= 1 - plan.idle_share;

@@ -70,7 +70,7 @@ std::string Key::expected() const {
     case KeyType::Choice:
       return fmt::format("one of {}", fmt::join(choices, ", "));
     case KeyType::TextList:
-      if (!choices.empty()) return fmt::format("a list of {}", fmt::join(choices, ", "));
+      if (!choices.empty()) return fmt::format("a list with any of {}", fmt::join(choices, ", "));
       return "a list of strings";
     case KeyType::PathList:
       return "a list of paths";

@@ -45,8 +45,8 @@ void StepRunner::reserve(const StepMemory& memory, std::int64_t micro_batches) {
   message_memory_.clear();
   memory_ = memory;
   const bool makes_again = memory.again_bytes > 0;
-  again_ = makes_again ? Arena(memory.again_bytes, model_.device())
-                       : Arena::measuring(model_.device());
+  again_ =
+      makes_again ? Arena(memory.again_bytes, model_.device()) : Arena::measuring(model_.device());
   const Schedule schedule = make_schedule(shape_, shape_.allowed(micro_batches));
   pool_ =
       SlotPool(schedule.actions[static_cast<std::size_t>(pipeline_.rank())],

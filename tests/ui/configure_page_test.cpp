@@ -555,6 +555,10 @@ void ConfigurePageTest::explainsInGerman() {
       for (const auto& term : plan.memory.terms) {
         QVERIFY2(hasEngineWord(term.name), term.name.c_str());
       }
+      QCOMPARE(plan.memory.recompute.size(), std::size_t(4));
+      for (const auto& choice : plan.memory.recompute) {
+        QVERIFY2(hasEngineWord(choice.name), choice.name.c_str());
+      }
     }
   }
   QVERIFY(load(QStringLiteral("demo")));
