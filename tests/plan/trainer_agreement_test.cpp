@@ -40,7 +40,7 @@ class PlanAndTrainer : public testing::TestWithParam<const char*> {
   RunSpec spec(const std::string& recipe, const std::vector<std::string>& recompute) const {
     SpecReading reading = read_preset(
         "demo", {"model.vocab_size=512", "tokenizer.vocab_size=512", "model.hidden_size=32",
-                 "model.num_hidden_layers=3", "data.filters.on=false",
+                 "model.num_hidden_layers=3", "model.q_lora_rank=16", "data.filters.on=false",
                  "data.filters.deduplicate=false", "data.filters.deduplicate_near=false",
                  "precision.recipe=" + recipe, "curriculum[0].sequence_length=64",
                  "curriculum[0].batch_sequences=4", "curriculum[0].steps=2",
