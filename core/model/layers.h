@@ -43,8 +43,8 @@ struct Pass {
   const Patience* patience = nullptr;  ///< is asked between the halves of layers; absent: nobody
   WeightWork* later = nullptr;  ///< backward: takes the products of weights; absent: done at once
   Recompute recompute{};        ///< what is not kept, as backward makes it again
-  Arena* again =
-      nullptr;  ///< where backward makes blocks again, one at a time; absent: it does not
+  /// Where backward makes blocks again, one at a time. Absent: it does not.
+  Arena* again = nullptr;
   /// Where `keep` goes with a block: what lives as long as the micro-batch. Absent: it is `keep`.
   Arena* lasting = nullptr;
 
@@ -60,8 +60,9 @@ struct Pass {
   Arena& kept_operands() const { return later ? lasting_memory() : keep; }
   /// The same pass, but what goes with a block is kept in `other`.
   Pass keeping_in(Arena& other) const {
-    return {context, other,     precision, observer,         patience,
-            later,   recompute, again,     &lasting_memory()};
+    Pass pass{context, other, precision, observer, patience, later, recompute, again};
+    pass.lasting = &lasting_memory();
+    return pass;
   }
   /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
   Tensor plain(const Tensor& x, Arena& arena) const;

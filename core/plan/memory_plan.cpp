@@ -222,16 +222,17 @@ StepPart step_part(const RankPlan& rank, const Recompute& recompute, const Curri
           step.scratch_bytes, batch_bytes(rank.spec, stage, rank.model)};
 }
 
-std::vector<RecomputeChoice> plan_recompute(const RankPlan& rank, const CurriculumStage& stage) {
+/// `now`: the step with what the spec has chosen.
+std::vector<RecomputeChoice> plan_recompute(const RankPlan& rank, const CurriculumStage& stage,
+                                            const StepPart& now) {
   const Recompute& chosen = rank.spec.parallel.recompute;
   std::vector<RecomputeChoice> choices =
       recompute_choices(rank.config, rank.model.precision(), chosen, stage.sequence_length);
+  const auto used = static_cast<std::int64_t>(now.arenas());
   for (RecomputeChoice& choice : choices) {
-    const auto bytes = [&](bool on) {
-      return static_cast<std::int64_t>(
-          step_part(rank, with_choice(chosen, choice.id, on), stage).arenas());
-    };
-    choice.saved_bytes = bytes(false) - bytes(true);
+    const Recompute other = with_choice(chosen, choice.id, !choice.chosen);
+    const auto bytes = static_cast<std::int64_t>(step_part(rank, other, stage).arenas());
+    choice.saved_bytes = choice.chosen ? bytes - used : used - bytes;
   }
   return choices;
 }
@@ -254,7 +255,8 @@ MemoryPlan plan_rank(const RankPlan& rank) {
     plan.stage = static_cast<int>(i);
   }
   fill_terms(plan, weights, most, spec, rank.config);
-  plan.recompute = plan_recompute(rank, spec.curriculum[static_cast<std::size_t>(plan.stage)]);
+  plan.recompute =
+      plan_recompute(rank, spec.curriculum[static_cast<std::size_t>(plan.stage)], most);
   return plan;
 }
 
