@@ -117,7 +117,8 @@ TEST_P(RecomputeOf, ChangesNoBitAndKeepsLess) {
       SCOPED_TRACE(name_of_choice(choice) + (split ? ", backward in two" : ""));
       const Trace made = trace_of(GetParam(), choice, split);
       EXPECT_TRUE(made == none);
-      if (!(choice == Recompute{})) EXPECT_LT(made.kept, none.kept);
+      if (choice == Recompute{}) continue;
+      EXPECT_LT(made.kept, none.kept);
     }
   }
 }

@@ -2,6 +2,7 @@
 // What the plan says of each choice of recomputation.
 #include "core/plan/recompute_plan.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
