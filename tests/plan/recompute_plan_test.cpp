@@ -127,9 +127,8 @@ TEST(PlanRecompute, SlowsAnEstimatedStep) {
   };
   const RunSpec demo = read_preset("demo").spec;
   const std::int64_t length = demo.curriculum[0].sequence_length;
-  const double share =
-      recompute_flops_per_token(demo.model, {}, {.blocks = true}, length) /
-      training_flops_per_token(demo.model, length);
+  const double share = recompute_flops_per_token(demo.model, {}, {.blocks = true}, length) /
+                       training_flops_per_token(demo.model, length);
   EXPECT_NEAR(seconds({"blocks"}) / seconds({}), 1 + share, 1e-9);
 }
 
