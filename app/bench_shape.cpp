@@ -77,12 +77,13 @@ class Bench {
   void print_memory() {
     const StepMemory& arenas = trainer_.step_memory();
     const std::size_t all = trainer_.memory_bytes();
+    const std::size_t kept = arenas.keep_bytes + arenas.again_bytes;
     std::printf(
         "planned: weights, gradients, moments %.0f MiB, kept for backward %.0f MiB, "
         "temporaries %.0f MiB: %.0f MiB\n",
-        static_cast<double>(all - arenas.keep_bytes - arenas.scratch_bytes) / kMiB,
-        static_cast<double>(arenas.keep_bytes) / kMiB,
-        static_cast<double>(arenas.scratch_bytes) / kMiB, static_cast<double>(all) / kMiB);
+        static_cast<double>(all - kept - arenas.scratch_bytes) / kMiB,
+        static_cast<double>(kept) / kMiB, static_cast<double>(arenas.scratch_bytes) / kMiB,
+        static_cast<double>(all) / kMiB);
     if (options_.device == Device::Cpu) return;
     std::printf("used: %.0f MiB of the GPU, %.0f MiB of it workspaces of operations\n",
                 free_before_ - free_mebibytes(options_.device),

@@ -2,6 +2,7 @@
 // plan: what a run will need, before it starts.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -87,6 +88,22 @@ void print_memory(const Plan& plan) {
   std::printf("a checkpoint: %s\n", bytes(plan.checkpoint_bytes).c_str());
 }
 
+/// What each choice of recomputation does.
+void print_recompute(const MemoryPlan& memory) {
+  std::vector<std::vector<std::string>> rows;
+  for (const RecomputeChoice& choice : memory.recompute) {
+    const double saved = static_cast<double>(choice.saved_bytes);
+    rows.push_back({choice.id, choice.name, (saved < 0 ? "-" : "") + byte_count(std::abs(saved)),
+                    count(choice.flops_per_token) + " operations",
+                    fmt::format("{:.1f} %", 100 * choice.share_of_step),
+                    choice.chosen ? "chosen" : ""});
+  }
+  std::printf("\n%s", table({"parallel.recompute", "made again in backward", "saves", "a token",
+                             "of a step", ""},
+                            rows)
+                          .c_str());
+}
+
 void print_speed(const SpeedPlan& s) {
   std::printf("\n%.3g GFLOP per token (%s)\n", s.flops_per_token / 1e9,
               operations_formula().c_str());
@@ -166,6 +183,7 @@ void plan(const PlanCommand& options) {
     if (result.counted) {
       print_parameters(result.parameters);
       print_memory(result);
+      print_recompute(result.memory);
       const CachePlan& c = result.cache;
       std::printf(
           "cache per token: %s values; %.1f %% of standard attention's %s, %.1f %% of %s "

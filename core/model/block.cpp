@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/block.h"
 
+#include <utility>
+
+#include "core/base/error.h"
+
 namespace tessera {
 
 void Block::declare(ParameterSet& parameters, const ModelConfig& c, std::int64_t layer,
@@ -28,34 +32,79 @@ void Block::feed_forward(Pass& pass, const Operand& h, BlockStash& s, const Tens
   }
 }
 
-Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
-                      BlockStash& s) const {
-  // The stream goes on in copies of x, to which the layers' last products add.
-  const auto next = [&] { return pass.keep.take(x.dtype(), {x.size(0), x.size(1)}); };
-  s.x = x;
-  s.middle = next();
-  pass.look();
-  {
-    Arena::Frame frame(pass.scratch());
-    s.attention_in = attention_norm_.input(pass, x, s.attention_rstd, false, s.middle);
-    attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
-  }
+/// The stream goes on in copies of x, to which the layers' last products add.
+void Block::attend(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                   BlockStash& s) const {
+  s.middle = pass.keep.take(s.x.dtype(), {s.x.size(0), s.x.size(1)});
   pass.look();
   Arena::Frame frame(pass.scratch());
-  Tensor y = next();
+  s.attention_in = attention_norm_.input(pass, s.x, s.attention_rstd, false, s.middle);
+  attention_.forward(pass, s.attention_in, sequences, rotary, s.attention, s.middle);
+}
+
+void Block::feed_forward(Pass& pass, BlockStash& s, const Tensor& y) const {
+  pass.look();
+  Arena::Frame frame(pass.scratch());
   s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_, y);
   feed_forward(pass, s.ffn_in, s, y);
+}
+
+Tensor Block::forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
+                      BlockStash& s) const {
+  s.x = x;
+  const Tensor y = pass.keep.take(x.dtype(), {x.size(0), x.size(1)});
+  if (!pass.recompute.blocks) {
+    attend(pass, sequences, rotary, s);
+    feed_forward(pass, s, y);
+    return y;
+  }
+  Arena::Frame frame(pass.scratch());
+  Pass passing = pass.keeping_in(pass.scratch());
+  passing.recompute = {};
+  BlockStash gone;
+  gone.x = x;
+  attend(passing, sequences, rotary, gone);
+  feed_forward(passing, gone, y);
+  s.moe.scores = gone.moe.scores;
+  s.moe.routed = std::move(gone.moe.routed);
+  s.moe.routed.ranks.received = {};
   return y;
+}
+
+void Block::make_again(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                       BlockStash& s) const {
+  attend(pass, sequences, rotary, s);
+  pass.look();
+  Arena::Frame frame(pass.scratch());
+  s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_);
+  if (is_moe_) {
+    moe_.make_again(pass, s.ffn_in, s.moe);
+  } else if (!pass.recompute.swiglu) {
+    dense_.make_again(pass, s.ffn_in, s.x.size(0), s.dense);
+  }
 }
 
 void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
                      const BlockStash& s, const BalanceTerm& balance, const Tensor& dx) const {
+  if (!pass.recompute.blocks) return backward_of(pass, sequences, rotary, s, balance, dx);
+  require(pass.again, "model", "backward has no memory to make a block again");
+  Arena::Frame frame(*pass.again);
+  Pass again = pass.keeping_in(*pass.again);
+  again.recompute.blocks = false;
+  BlockStash made = s;
+  make_again(again, sequences, rotary, made);
+  backward_of(again, sequences, rotary, made, balance, dx);
+}
+
+void Block::backward_of(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                        const BlockStash& s, const BalanceTerm& balance, const Tensor& dx) const {
   Arena::Frame frame(pass.scratch());
   const Tensor dh = pass.scratch().take(dx.dtype(), {dx.size(0), dx.size(1)});
   pass.look();
   {
     Arena::Frame of_ffn(pass.scratch());
-    const Operand h = ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_);
+    const Operand h =
+        ffn_norm_.saved(pass, s.ffn_in, s.middle, s.ffn_rstd, is_moe_, pass.recompute.swiglu);
     if (is_moe_) {
       moe_.backward(pass, dx, h, sequences, s.moe, balance, dh);
     } else {

@@ -11,6 +11,7 @@
 
 namespace tessera {
 
+/// With Recompute::blocks x and the router's decision alone.
 struct BlockStash {
   Tensor x;               ///< (T, H) the block's input
   Tensor attention_rstd;  ///< (T)
@@ -34,7 +35,9 @@ class Block {
   Tensor forward(Pass& pass, const Tensor& x, const Sequences& sequences, const Rotary& rotary,
                  BlockStash& stash) const;
 
-  /// dx holds the gradient of the output and becomes that of the input; (T, H).
+  /// dx holds the gradient of the output and becomes that of the input; (T, H). With
+  /// Recompute::blocks the stash is made again first, in pass.again: all that backward reads, so
+  /// neither the last products of the feed-forward nor what comes back from other ranks' experts.
   void backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
                 const BlockStash& stash, const BalanceTerm& balance, const Tensor& dx) const;
 
@@ -47,7 +50,16 @@ class Block {
   const Moe& moe() const { return moe_; }
 
  private:
+  /// From stash.x to stash.middle.
+  void attend(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+              BlockStash& stash) const;
+  /// From stash.middle to y.
+  void feed_forward(Pass& pass, BlockStash& stash, const Tensor& y) const;
   void feed_forward(Pass& pass, const Operand& h, BlockStash& stash, const Tensor& y) const;
+  void make_again(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                  BlockStash& stash) const;
+  void backward_of(Pass& pass, const Sequences& sequences, const Rotary& rotary,
+                   const BlockStash& stash, const BalanceTerm& balance, const Tensor& dx) const;
 
   bool is_moe_ = false;
   Norm attention_norm_, ffn_norm_;

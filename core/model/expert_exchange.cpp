@@ -52,9 +52,11 @@ class LocalExchange : public ExpertExchange {
     kernels::permute_weights(pass.context, r.weights, r.permutation, r.row_weights);
   }
 
+  void send(Pass&, const Tensor&, RoutedTokens&) const override {}
+
   /// Nothing of this is kept: top-k copies of every token would be a quarter of all that is.
   /// Blockwise sends a token's tiles as they are (DeepSeek-V3 report, section 3.3.3).
-  Operand dispatch(Pass& pass, const Operand& h, RoutedTokens& r) const override {
+  Operand dispatch(Pass& pass, const Operand& h, const RoutedTokens& r) const override {
     if (!pass.precision.fp8_backward()) {
       const std::int64_t experts = r.permutation.counts.size(0);
       return pass.input(permuted_rows(pass, h.plain, r.permutation),

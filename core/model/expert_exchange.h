@@ -18,7 +18,7 @@ struct RankRoutes {
   kernels::Permutation by_rank;                      ///< this rank's tokens as they are sent
   kernels::Permutation by_slot;   ///< this rank's slots as their experts' rows come back
   kernels::Permutation returned;  ///< rows of experts held here as they are sent back
-  Tensor received;                ///< (received tokens, H) what the experts here read, kept
+  Tensor received;  ///< (received tokens, H) what the experts here read, of the last send()
 };
 
 /// Where the tokens of a micro-batch go. T tokens. M tokens reach the experts held here: all T
@@ -38,8 +38,10 @@ class ExpertExchange {
 
   /// From picks and weights the rest of `routed`, kept. `experts` are all of the layer.
   virtual void plan(Pass& pass, std::int64_t experts, RoutedTokens& routed) const = 0;
-  /// h (T, H) with its plain part, as rows for the experts' first product; scratch.
-  virtual Operand dispatch(Pass& pass, const Operand& h, RoutedTokens& routed) const = 0;
+  /// Sends h (T, H) to the ranks of its experts; what came is kept. All ranks call it alike.
+  virtual void send(Pass& pass, const Tensor& h, RoutedTokens& routed) const = 0;
+  /// After send(): h (T, H) with its plain part, as rows for the experts' first product; scratch.
+  virtual Operand dispatch(Pass& pass, const Operand& h, const RoutedTokens& routed) const = 0;
   /// dy (T, H) as rows, for the gradients of weights and of inputs; scratch.
   virtual Operand dispatch_gradient(Pass& pass, const Tensor& dy,
                                     const RoutedTokens& routed) const = 0;

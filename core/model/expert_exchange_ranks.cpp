@@ -165,10 +165,14 @@ Tensor RanksExchange::send_tokens(Pass& pass, const Tensor& x, const RoutedToken
   return came;
 }
 
-/// The received rows are kept: to send them again in backward would cost a quarter more of all that
-/// is sent.
-Operand RanksExchange::dispatch(Pass& pass, const Operand& h, RoutedTokens& r) const {
-  r.ranks.received = send_tokens(pass, h.plain, r, pass.keep);
+/// The received rows are kept: to send them again in backward costs a quarter more of all that is
+/// sent. Where blocks are made again in backward they are sent again, as they can be as large as
+/// the inputs of several blocks.
+void RanksExchange::send(Pass& pass, const Tensor& h, RoutedTokens& r) const {
+  r.ranks.received = send_tokens(pass, h, r, pass.keep);
+}
+
+Operand RanksExchange::dispatch(Pass& pass, const Operand& h, const RoutedTokens& r) const {
   const kernels::Permutation& p = r.permutation;
   if (!pass.precision.fp8_backward()) {
     const std::int64_t groups = p.counts.size(0);

@@ -36,7 +36,8 @@ class RanksExchange : public ExpertExchange {
       : group_(group), experts_(experts), order_(order) {}
 
   void plan(Pass& pass, std::int64_t experts, RoutedTokens& routed) const override;
-  Operand dispatch(Pass& pass, const Operand& h, RoutedTokens& routed) const override;
+  void send(Pass& pass, const Tensor& h, RoutedTokens& routed) const override;
+  Operand dispatch(Pass& pass, const Operand& h, const RoutedTokens& routed) const override;
   Operand dispatch_gradient(Pass& pass, const Tensor& dy,
                             const RoutedTokens& routed) const override;
   Operand dispatch_again(Pass& pass, const Tensor& h, const RoutedTokens& routed) const override;

@@ -18,10 +18,20 @@ void FeedForward::forward(Pass& pass, const Operand& h, GatedStash& s, const Ten
   down_.forward(pass.context, gated_forward(pass, gate_up, {}, {}, s), 1.f, y);
 }
 
-void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& s,
+void FeedForward::make_again(Pass& pass, const Operand& h, std::int64_t tokens,
+                             GatedStash& s) const {
+  const auto product = [&](const Tensor& gate_up) {
+    gate_up_.forward(pass.context, h, 0.f, gate_up);
+  };
+  gated_again(pass, tokens, width_, {}, {}, product, s);
+}
+
+void FeedForward::backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& stash,
                            float beta, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
+  GatedStash s = stash;
+  if (pass.recompute.swiglu) make_again(pass, h, dh.size(0), s);
   const Tensor d_activated = pass.scratch().take(pass.precision.inner(), {dh.size(0), width_});
   const Operand d_gate_up = take_gated_gradient(pass, dh.size(0), width_);
   down_.input_grad(context, dy, 0.f, d_activated);

@@ -18,9 +18,12 @@ class FeedForward {
   void forward(Pass& pass, const Operand& h, GatedStash& stash, const Tensor& y) const;
 
   /// dh = (or += with beta 1) the gradient of h, from that of y; (T, H). `h` as Pass::saved() has
-  /// it.
+  /// it, with Recompute::swiglu for a forward product too.
   void backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& stash,
                 float beta, const Tensor& dh) const;
+
+  /// Fills the stash once more as forward() did, without its output.
+  void make_again(Pass& pass, const Operand& h, std::int64_t tokens, GatedStash& stash) const;
 
  private:
   std::int64_t width_ = 0;

@@ -18,13 +18,26 @@ std::int64_t rows_per_slice(std::int64_t vocabulary, Device device) {
 
 void Head::normalise(Pass& pass, const Tensor& x, HeadStash& s) const {
   s.x = x;
+  if (pass.recompute.norms) {
+    s.rstd = pass.keep.take(pass.precision.activation, {x.size(0)});
+    return;
+  }
   s.normed = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
   s.rstd = norm.forward(pass, x, s.normed);
 }
 
+/// Kept, or made now in scratch: a row's norm depends on no other row.
+Tensor Head::normed_rows(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_t to) const {
+  if (s.normed) return s.normed.slice(0, from, to);
+  const Tensor y = pass.scratch().take(pass.precision.operand, {to - from, s.x.size(1)});
+  norm.again(pass.context, s.x.slice(0, from, to), s.rstd.slice(0, from, to), y);
+  return y;
+}
+
 void Head::logits(Pass& pass, const HeadStash& s, std::int64_t from, std::int64_t to,
                   const Tensor& out) const {
-  output.forward(pass.context, {s.normed.slice(0, from, to), {}}, 0.f, out);
+  Arena::Frame frame(pass.scratch());
+  output.forward(pass.context, {normed_rows(pass, s, from, to), {}}, 0.f, out);
 }
 
 void Head::loss(Pass& pass, const LossTerm& term, HeadStash& s) const {
@@ -41,7 +54,8 @@ void Head::loss(Pass& pass, const LossTerm& term, HeadStash& s) const {
     pass.look();
     Arena::Frame frame(pass.scratch());
     const Tensor slice = pass.scratch().take(type, {to - from, vocabulary});
-    logits(pass, s, from, to, slice);
+    const Operand normed{normed_rows(pass, s, from, to), {}};
+    output.forward(context, normed, 0.f, slice);
     Tensor gradient = slice;
     if (training && pass.precision.operand != type) {
       gradient = pass.scratch().take(pass.precision.operand, {to - from, vocabulary});
@@ -49,7 +63,7 @@ void Head::loss(Pass& pass, const LossTerm& term, HeadStash& s) const {
     term.apply(context, slice, from, s.losses.slice(0, from, to), gradient);
     if (!training) continue;
     output.input_grad(context, {gradient, {}}, 0.f, s.dx.slice(0, from, to));
-    output.weight_grad(pass, {gradient, {}}, {s.normed.slice(0, from, to), {}});
+    output.weight_grad(pass, {gradient, {}}, normed);
   }
   if (training) norm.backward(context, s.dx, s.x, s.rstd, false, s.dx);
 }

@@ -11,7 +11,7 @@ namespace tessera {
 struct HeadStash {
   Tensor x;       ///< (T, H) input of the norm
   Tensor rstd;    ///< (T)
-  Tensor normed;  ///< (T, H) operand type
+  Tensor normed;  ///< (T, H) operand type; with Recompute::norms absent
   Tensor losses;  ///< (T) of each token, 0 where it has no target
   Tensor dx;      ///< (T, H) gradient of x; only when training
 };
@@ -21,7 +21,7 @@ struct Head {
   Norm norm;
   Linear output;
 
-  /// x (T, H); fills x, rstd and normed.
+  /// x (T, H); fills x, rstd and normed. With Recompute::norms rows are normed when they are read.
   void normalise(Pass& pass, const Tensor& x, HeadStash& stash) const;
 
   /// After normalise(): the losses of the term in stash.losses. Where it has a gradient, that too:
@@ -31,6 +31,9 @@ struct Head {
   /// After normalise(): logits (rows, vocabulary) of rows [from, to).
   void logits(Pass& pass, const HeadStash& stash, std::int64_t from, std::int64_t to,
               const Tensor& out) const;
+
+ private:
+  Tensor normed_rows(Pass& pass, const HeadStash& stash, std::int64_t from, std::int64_t to) const;
 };
 
 }  // namespace tessera

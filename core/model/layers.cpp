@@ -43,7 +43,7 @@ Tensor Pass::plain(const Tensor& x, Arena& arena) const {
 
 Operand Pass::input(const Tensor& x, const Tensor& live_rows) const {
   Operand made;
-  if (!precision.fp8_backward()) made.plain = plain(x, keep);
+  if (!precision.fp8_backward()) made.plain = plain(x, kept_operands());
   if (!precision.fp8_forward()) return made;
   take_rows(scratch(), x.size(0), x.size(1), made.tiles);
   if (precision.fp8_backward()) {
@@ -66,7 +66,7 @@ Operand Pass::gradient(const Tensor& dy) const {
   Operand made;
   if (!precision.fp8_backward()) {
     if (later) {  // a copy: dy itself changes on the way back through the layers
-      made.plain = keep.take(precision.operand, {dy.size(0), dy.size(1)});
+      made.plain = weight_operands().take(precision.operand, {dy.size(0), dy.size(1)});
       kernels::convert(context, dy, made.plain);
     } else {
       made.plain = plain(dy, scratch());
@@ -210,7 +210,8 @@ Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain,
   Operand made;
   if (!pass.precision.fp8_backward()) {
     if (copy) kernels::convert(pass.context, x, copy);
-    const Tensor y = pass.keep.take(pass.precision.operand, {x.size(0), x.size(1)});
+    Arena& arena = pass.recompute.norms ? pass.scratch() : pass.kept_operands();
+    const Tensor y = arena.take(pass.precision.operand, {x.size(0), x.size(1)});
     rstd = forward(pass, x, y);
     return pass.input(y);
   }
@@ -224,13 +225,25 @@ Operand Norm::input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain,
 
 Operand Norm::saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
                     bool with_plain, bool with_rows) const {
-  if (!pass.precision.fp8_backward()) return kept;
   Operand made;
+  if (!pass.precision.fp8_backward()) {
+    made = kept;
+    if (pass.recompute.norms) {
+      made.plain = pass.weight_operands().take(pass.precision.operand, {x.size(0), x.size(1)});
+      again(pass.context, x, rstd, made.plain);
+    }
+    return with_rows ? pass.input(made.plain) : made;
+  }
   made.plain = plain_part(pass, x, with_plain);
   if (with_rows) take_rows(pass.scratch(), x.size(0), x.size(1), made.tiles);
   take_transposed(pass.weight_operands(), x.size(0), x.size(1), made.tiles);
   kernels::rms_norm_requantise(pass.context, x, weight->value, rstd, made.plain, made.tiles);
   return made;
+}
+
+/// rstd is written once more, with the same bits.
+void Norm::again(Context& context, const Tensor& x, const Tensor& rstd, const Tensor& y) const {
+  kernels::rms_norm_forward(context, x, weight->value, epsilon, y, rstd);
 }
 
 void Norm::backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& rstd,

@@ -8,6 +8,7 @@
 
 #include "core/base/context.h"
 #include "core/base/patience.h"
+#include "core/config/recompute.h"
 #include "core/model/parameters.h"
 
 namespace tessera {
@@ -41,19 +42,33 @@ struct Pass {
   RouterObserver* observer = nullptr;  ///< is told what the routers of a forward pass decide
   const Patience* patience = nullptr;  ///< is asked between the halves of layers; absent: nobody
   WeightWork* later = nullptr;  ///< backward: takes the products of weights; absent: done at once
+  Recompute recompute{};        ///< what is not kept, as backward makes it again
+  /// Where backward makes blocks again, one at a time. Absent: it does not.
+  Arena* again = nullptr;
+  /// Where `keep` goes with a block: what lives as long as the micro-batch. Absent: it is `keep`.
+  Arena* lasting = nullptr;
 
   Arena& scratch() const { return *context.scratch; }
   /// Throws Stopped where the pass is to be given up; see Patience.
   void look() const {
     if (patience) patience->look("model");
   }
+  Arena& lasting_memory() const { return lasting ? *lasting : keep; }
   /// Where backward puts what weights' gradients are made of: scratch, or kept where they wait.
-  Arena& weight_operands() const { return later ? keep : scratch(); }
+  Arena& weight_operands() const { return later ? lasting_memory() : scratch(); }
+  /// Where forward puts what weights' gradients are made of.
+  Arena& kept_operands() const { return later ? lasting_memory() : keep; }
+  /// The same pass, but what goes with a block is kept in `other`.
+  Pass keeping_in(Arena& other) const {
+    Pass pass{context, other, precision, observer, patience, later, recompute, again};
+    pass.lasting = &lasting_memory();
+    return pass;
+  }
   /// x in the type that plain products read: x itself, or a rounded copy taken from `arena`.
   Tensor plain(const Tensor& x, Arena& arena) const;
 
-  /// x for forward products: plain parts are kept, E4M3 is scratch. `live_rows` (1) I32 may be
-  /// absent: rows from live_rows[0] on are left out.
+  /// x for forward products: plain parts are kept, where x is not one already; E4M3 is scratch.
+  /// `live_rows` (1) I32 may be absent: rows from live_rows[0] on are left out.
   Operand input(const Tensor& x, const Tensor& live_rows = {}) const;
   /// The same input for the weight gradient: what input() kept, or E4M3 made again from x.
   Operand saved(const Operand& kept, const Tensor& x) const;
@@ -98,13 +113,16 @@ struct Norm {
 
   /// y is (rows, d) of activation or operand type; returns rstd, kept.
   Tensor forward(Pass& pass, const Tensor& x, const Tensor& y) const;
-  /// The normed x as Pass::input() would make it; `rstd` is kept. Blockwise: in one pass over x,
-  /// and nothing but rstd is kept; with `with_plain` the plain part is there too, as scratch. Where
-  /// `copy` is given it is x afterwards.
+  /// The normed x as Pass::input() would make it; `rstd` is kept. With Recompute::norms its plain
+  /// part is scratch. Blockwise: in one pass over x, and nothing but rstd is kept; with
+  /// `with_plain` the plain part is there too, as scratch. Where `copy` is given it is x
+  /// afterwards.
   Operand input(Pass& pass, const Tensor& x, Tensor& rstd, bool with_plain = false,
                 const Tensor& copy = {}) const;
-  /// As Pass::saved(): blockwise it is computed again from x. `with_rows`: for a forward product
-  /// that is made again too.
+  /// y as forward() wrote it.
+  void again(Context& context, const Tensor& x, const Tensor& rstd, const Tensor& y) const;
+  /// As Pass::saved(): blockwise, and with Recompute::norms, it is computed again from x.
+  /// `with_rows`: for a forward product that is made again too.
   Operand saved(Pass& pass, const Operand& kept, const Tensor& x, const Tensor& rstd,
                 bool with_plain = false, bool with_rows = false) const;
   void backward(Context& context, const Tensor& dy, const Tensor& x, const Tensor& rstd,

@@ -50,7 +50,8 @@ Tensor Mla::rotary_key(const Tensor& kv_a) const {
 /// q = W_UQ norm(W_DQ h) or W_Q h, (T, n, d) inner type, not yet rotated.
 Tensor Mla::project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& s) const {
   const std::int64_t size = heads_ * (nope_ + rope_);
-  Tensor q = pass.keep.take(pass.precision.inner(), {tokens, size});
+  Arena& arena = makes_query_again(pass) ? pass.scratch() : pass.keep;
+  const Tensor q = arena.take(pass.precision.inner(), {tokens, size});
   if (query_rank_ == 0) {
     q_.forward(pass.context, h, 0.f, q);
     return q.split_last(heads_, nope_ + rope_);
@@ -60,6 +61,18 @@ Tensor Mla::project_query(Pass& pass, const Operand& h, std::int64_t tokens, Mla
   s.query_latent_normed = q_norm_.input(pass, s.query_latent, s.query_latent_rstd);
   q_b_.forward(pass.context, s.query_latent_normed, 0.f, q);
   return q.split_last(heads_, nope_ + rope_);
+}
+
+/// The rotated queries from their latent, and its norm for the products on both sides; scratch.
+void Mla::make_query_again(Pass& pass, const Tensor& positions, const Rotary& rotary,
+                           MlaStash& s) const {
+  s.query_latent_normed = q_norm_.saved(pass, s.query_latent_normed, s.query_latent,
+                                        s.query_latent_rstd, false, /*with_rows=*/true);
+  const Tensor q = pass.scratch().take(pass.precision.inner(),
+                                       {s.query_latent.size(0), heads_ * (nope_ + rope_)});
+  q_b_.forward(pass.context, s.query_latent_normed, 0.f, q);
+  s.q = q.split_last(heads_, nope_ + rope_);
+  kernels::rope(pass.context, rotary_part(s.q), positions, rotary.cos, rotary.sin, false);
 }
 
 /// The latent and its norm, and the rotary key, rotated in place.
@@ -132,11 +145,13 @@ void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, cons
   project_latent(pass, h, sequences.positions, rotary, s);
 
   // The report computes up-projections again in backward (section 3.2.3).
-  keys_and_values(pass, s.latent_normed, pass.precision.fp8_backward() ? pass.scratch() : pass.keep,
-                  s);
+  const bool again = pass.precision.fp8_backward() || pass.recompute.up_projections;
+  keys_and_values(pass, s.latent_normed, again ? pass.scratch() : pass.keep, s);
 
   const bool packs = pass.precision.packs_attention;
-  s.o = (packs ? pass.scratch() : pass.keep).take(type, {tokens, heads_, value_});
+  // The gradient of o_proj's weights reads o itself, or a rounded copy.
+  Arena& kept = type == pass.precision.operand ? pass.kept_operands() : pass.keep;
+  s.o = (packs ? pass.scratch() : kept).take(type, {tokens, heads_, value_});
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
   kernels::attention_forward(context, s.q, keys(s), s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
@@ -151,10 +166,11 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   const std::int64_t tokens = dy.size(0);
   Arena::Frame frame(pass.scratch());
   MlaStash s = stash;
-  const bool again = pass.precision.fp8_backward();
+  const bool again = pass.precision.fp8_backward() || pass.recompute.up_projections;
   const Operand latent = kv_norm_.saved(pass, s.latent_normed, s.kv_a.slice(1, 0, latent_),
                                         s.latent_rstd, false, again);
   if (again) keys_and_values(pass, latent, pass.scratch(), s);
+  if (makes_query_again(pass)) make_query_again(pass, sequences.positions, rotary, s);
   const auto scratch = [&](std::int64_t width) {
     return pass.scratch().take(pass.precision.inner(), {tokens, width});
   };
@@ -223,8 +239,11 @@ void Mla::query_backward(Pass& pass, const Tensor& dq, const Operand& h, const M
   }
   const Tensor d_normed = pass.scratch().take(dh.dtype(), {dh.size(0), query_rank_});
   q_b_.input_grad(context, dq_operand, 0.f, d_normed);
-  q_b_.weight_grad(pass, dq_operand,
-                   q_norm_.saved(pass, s.query_latent_normed, s.query_latent, s.query_latent_rstd));
+  const Operand normed =
+      makes_query_again(pass)
+          ? s.query_latent_normed
+          : q_norm_.saved(pass, s.query_latent_normed, s.query_latent, s.query_latent_rstd);
+  q_b_.weight_grad(pass, dq_operand, normed);
   q_norm_.backward(context, d_normed, s.query_latent, s.query_latent_rstd, false, d_normed);
   const Operand d_latent_operand = pass.gradient(d_normed);
   q_a_.input_grad(context, d_latent_operand, 1.f, dh);

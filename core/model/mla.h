@@ -52,7 +52,13 @@ class Mla {
                       const Rotary& rotary, const Tensor& cache, const Tensor& y) const;
 
  private:
+  /// Whether backward makes the queries again.
+  bool makes_query_again(const Pass& pass) const {
+    return pass.recompute.up_projections && query_rank_ > 0;
+  }
   Tensor project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& stash) const;
+  void make_query_again(Pass& pass, const Tensor& positions, const Rotary& rotary,
+                        MlaStash& stash) const;
   void project_latent(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
   /// Whether attention reads keys in parts: of kv, and the one rotary key.

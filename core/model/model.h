@@ -80,6 +80,11 @@ class Model {
   /// only the first reads the table. Until then both add to one gradient.
   Parameter* separate_tail();
 
+  /// What training passes over this model make again in backward; nothing at first. Changes no bit
+  /// of what they compute.
+  void set_recompute(const Recompute& recompute) { recompute_ = recompute; }
+  const Recompute& recompute() const { return recompute_; }
+
   /// Switches YaRN: new rotary tables and attention scale.
   void set_yarn(const YarnConfig& yarn);
 
@@ -105,6 +110,7 @@ class Model {
 
   ModelConfig config_;
   Precision precision_;
+  Recompute recompute_;
   Layout layout_;
   Device device_;
   bool measuring_;

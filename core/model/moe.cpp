@@ -103,23 +103,25 @@ void Moe::gate_products_backward(Pass& pass, const Tensor& d_logits, const Tenso
 void Moe::route(Pass& pass, const Tensor& h, MoeStash& s) const {
   const std::int64_t tokens = h.size(0), k = router_.top_k;
   const DType type = pass.precision.activation;
-  s.logits = pass.keep.take(type, {tokens, experts_});
-  s.scores = pass.keep.take(type, {tokens, experts_});
-  s.routed.picks = pass.keep.take(DType::I32, {tokens, k});
-  s.routed.weights = pass.keep.take(type, {tokens, k});
+  Pass lasting = pass.keeping_in(pass.lasting_memory());
+  s.logits = pass.keep.take(type, {tokens, experts_});  // read by comparisons alone
+  s.scores = lasting.keep.take(type, {tokens, experts_});
+  s.routed.picks = lasting.keep.take(DType::I32, {tokens, k});
+  s.routed.weights = lasting.keep.take(type, {tokens, k});
   gate_forward(pass, h, s.logits);
   kernels::router_forward(pass.context, s.logits, bias_->value, router_, s.scores, s.routed.picks,
                           s.routed.weights);
   require(pass.context.dry_run || exchange_->held(experts_) == gate_up_.weight->shape[0], "model",
           "this rank holds {} of {} experts, and knows no way to the others",
           gate_up_.weight->shape[0], experts_);
-  exchange_->plan(pass, experts_, s.routed);
+  exchange_->plan(lasting, experts_, s.routed);
 }
 
 void Moe::run_experts(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) const {
   const Tensor& offsets = s.routed.permutation.offsets;
   const Tensor& row_weights = s.routed.row_weights;
   const std::int64_t rows = row_weights.size(0);
+  exchange_->send(pass, h.plain, s.routed);
   const Operand sent = exchange_->dispatch(pass, h, s.routed);
   const Tensor gate_up = take_gate_up(pass, rows, width_, s.gated);
   gate_up_.forward(pass.context, sent, offsets, gate_up);
@@ -137,6 +139,27 @@ void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) co
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
 }
 
+void Moe::make_again(Pass& pass, const Operand& h, MoeStash& s) const {
+  exchange_->send(pass, h.plain, s.routed);
+  if (pass.recompute.swiglu) return;  // backward makes it
+  s.gated = gated_once_more(pass, h, s);
+  if (has_shared_) shared_.make_again(pass, h, h.plain.size(0), s.shared);
+}
+
+GatedStash Moe::gated_once_more(Pass& pass, const Operand& h, const MoeStash& s) const {
+  GatedStash gated;
+  const auto product = [&](const Tensor& gate_up) {
+    Arena::Frame frame(pass.scratch());
+    Pass now = pass;
+    now.later = nullptr;  // no gradient reads these rows
+    gate_up_.forward(pass.context, exchange_->dispatch(now, h, s.routed),
+                     s.routed.permutation.offsets, gate_up);
+  };
+  gated_again(pass, s.routed.row_weights.size(0), width_, live_rows(s), s.routed.row_weights,
+              product, gated);
+  return gated;
+}
+
 void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                    const MoeStash& s, const BalanceTerm& balance, const Tensor& dh) const {
   Context& context = pass.context;
@@ -151,12 +174,12 @@ void Moe::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   }
   const Tensor d_weights =
       pass.scratch().take(s.routed.weights.dtype(), {dy.size(0), router_.top_k});
-  experts_backward(pass, rounded, h.plain, s, d_weights, dh);
+  experts_backward(pass, rounded, h, s, d_weights, dh);
   gate_backward(pass, d_weights, h.plain, sequences, s, balance, dh);
 }
 
 /// Adds to dh what comes back through the routed experts, and writes the gate weights' gradients.
-void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& s,
+void Moe::experts_backward(Pass& pass, const Tensor& dy, const Operand& h, const MoeStash& s,
                            const Tensor& d_weights, const Tensor& dh) const {
   Context& context = pass.context;
   Arena::Frame frame(pass.scratch());
@@ -167,18 +190,20 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const 
   const Operand d_gate_up = take_gated_gradient(pass, rows, width_);
   {
     Arena::Frame of_down(pass.scratch());
+    const GatedStash gated = pass.recompute.swiglu ? gated_once_more(pass, h, s) : s.gated;
     const Operand dy_rows = exchange_->dispatch_gradient(pass, dy, s.routed);
     const Tensor d_activated = pass.scratch().take(type, {rows, width_});
     down_.input_grad(context, dy_rows, offsets, d_activated);
     const Tensor d_row_weights = pass.scratch().take(row_weights.dtype(), {rows});
-    const Operand activated = gated_backward(pass, d_activated, live_rows(s), row_weights, s.gated,
+    const Operand activated = gated_backward(pass, d_activated, live_rows(s), row_weights, gated,
                                              d_gate_up, d_row_weights);
     exchange_->weights_backward(pass, d_row_weights, s.routed, d_weights);
     down_.weight_grad(pass, dy_rows, activated, offsets);
   }
   {
     Arena::Frame of_gate_up(pass.scratch());
-    gate_up_.weight_grad(pass, d_gate_up, exchange_->dispatch_again(pass, h, s.routed), offsets);
+    gate_up_.weight_grad(pass, d_gate_up, exchange_->dispatch_again(pass, h.plain, s.routed),
+                         offsets);
   }
   const Tensor d_dispatched = pass.scratch().take(type, {rows, dy.size(1)});
   gate_up_.input_grad(context, d_gate_up, offsets, d_dispatched);

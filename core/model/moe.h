@@ -37,8 +37,12 @@ class Moe {
   /// are left in stash.routed.loads.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
+  /// Fills the stash once more as forward() did, without its output. What the router decided is
+  /// there already; tokens are sent to other ranks' experts again.
+  void make_again(Pass& pass, const Operand& h, MoeStash& stash) const;
+
   /// dh, written, from dy; both (T, H) inner type. `h` as Pass::saved() has it, with its plain
-  /// part.
+  /// part, and with Recompute::swiglu for a forward product too.
   void backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
                 const MoeStash& stash, const BalanceTerm& balance, const Tensor& dh) const;
 
@@ -54,7 +58,8 @@ class Moe {
   void gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const;
   void route(Pass& pass, const Tensor& h, MoeStash& stash) const;
   void run_experts(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
-  void experts_backward(Pass& pass, const Tensor& dy, const Tensor& h, const MoeStash& stash,
+  GatedStash gated_once_more(Pass& pass, const Operand& h, const MoeStash& stash) const;
+  void experts_backward(Pass& pass, const Tensor& dy, const Operand& h, const MoeStash& stash,
                         const Tensor& d_weights, const Tensor& dh) const;
   /// Adds to dh and to the gate's gradient.
   void gate_products_backward(Pass& pass, const Tensor& d_logits, const Tensor& h,

@@ -17,7 +17,8 @@ namespace tessera {
 struct MtpStash {
   Tensor hidden, embedded;            ///< (T, H) both inputs
   Tensor hidden_rstd, embedded_rstd;  ///< (T)
-  Tensor joined;                      ///< (T, 2 H) operand type: [enorm(emb); hnorm(h)]
+  /// (T, 2 H) operand type: [enorm(emb); hnorm(h)]; with Recompute::norms not kept
+  Tensor joined;
   Operand joined_operand;
   BlockStash block;
   HeadStash head;
@@ -43,6 +44,8 @@ class Mtp {
   const Block& block() const { return block_; }
 
  private:
+  Operand saved_join(Pass& pass, const MtpStash& stash) const;
+
   Norm embedding_norm_, hidden_norm_;
   Linear join_;
   Block block_;

@@ -86,9 +86,6 @@ const char* group_of(const Parameter& p, const ModelConfig& c) {
   return "dense";
 }
 
-Model measured_model(const ModelConfig& config, const Precision& precision, Device device) {
-  return Model(config, precision, /*for_training=*/true, device, /*measuring=*/true);
-}
 }  // namespace
 
 ParameterPlan plan_parameters(const ModelConfig& config) {
@@ -102,7 +99,7 @@ ParameterPlan plan_parameters(const ModelConfig& config) {
                  {"gate", "gates and selection biases"},
                  {"norms", "norms"},
                  {"head", "output head"}};
-  const Model model = measured_model(config, {}, Device::Cpu);
+  const Model model(config, {}, /*for_training=*/true, Device::Cpu, /*measuring=*/true);
   for (const Parameter& p : model.parameters().all()) {
     const std::string id = group_of(p, config);
     const std::int64_t count = elements(p);
@@ -181,7 +178,8 @@ struct WeightBytes {
 };
 
 struct StepPart {
-  std::size_t keep = 0, scratch = 0, batch = 0;
+  std::size_t keep = 0, again = 0, scratch = 0, batch = 0;
+  std::size_t arenas() const { return keep + again + scratch; }
 };
 
 void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& step,
@@ -198,6 +196,7 @@ void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& st
        spec.optimiser.moments == DType::BF16 ? "AdamW moments (BF16)" : "AdamW moments (FP32)",
        weights.moments},
       {"stash", "kept for backward, with logits' losses", step.keep},
+      {"again", "a block that backward makes again", step.again},
       {"scratch", "scratch, slices of logits included", step.scratch},
       {"batch", "tokens, targets and loads", step.batch},
       {"other", "selection biases and rotary tables", weights.states + rotary_bytes(config)}};
@@ -210,12 +209,35 @@ void fill_terms(MemoryPlan& plan, const WeightBytes& weights, const StepPart& st
 struct RankPlan {
   const RunSpec& spec;
   const ModelConfig& config;
-  const Model& model;      ///< what the rank holds
+  Model& model;            ///< what the rank holds
   SharingRanks sharing;    ///< with whom
   std::int64_t place = 0;  ///< in the pipeline
 };
 
-/// The stage of the curriculum that needs most, by the trainer's own step.
+/// The memory of a step in a stage of the curriculum, by the trainer's own step.
+StepPart step_part(const RankPlan& rank, const Recompute& recompute, const CurriculumStage& stage) {
+  rank.model.set_recompute(recompute);
+  const StepMemory step = step_of(rank.model, rank.spec, stage);
+  return {kept_bytes(rank.model, step, rank.spec, stage, rank.place), step.again_bytes,
+          step.scratch_bytes, batch_bytes(rank.spec, stage, rank.model)};
+}
+
+/// `now`: the step with what the spec has chosen.
+std::vector<RecomputeChoice> plan_recompute(const RankPlan& rank, const CurriculumStage& stage,
+                                            const StepPart& now) {
+  const Recompute& chosen = rank.spec.parallel.recompute;
+  std::vector<RecomputeChoice> choices =
+      recompute_choices(rank.config, rank.model.precision(), chosen, stage.sequence_length);
+  const auto used = static_cast<std::int64_t>(now.arenas());
+  for (RecomputeChoice& choice : choices) {
+    const Recompute other = with_choice(chosen, choice.id, !choice.chosen);
+    const auto bytes = static_cast<std::int64_t>(step_part(rank, other, stage).arenas());
+    choice.saved_bytes = choice.chosen ? bytes - used : used - bytes;
+  }
+  return choices;
+}
+
+/// The stage of the curriculum that needs most.
 MemoryPlan plan_rank(const RankPlan& rank) {
   const RunSpec& spec = rank.spec;
   const ParameterSet& set = rank.model.parameters();
@@ -227,21 +249,22 @@ MemoryPlan plan_rank(const RankPlan& rank) {
   MemoryPlan plan;
   StepPart most;
   for (std::size_t i = 0; i < spec.curriculum.size(); ++i) {
-    const StepMemory step = step_of(rank.model, spec, spec.curriculum[i]);
-    const StepPart part{kept_bytes(rank.model, step, spec, spec.curriculum[i], rank.place),
-                        step.scratch_bytes, batch_bytes(spec, spec.curriculum[i], rank.model)};
-    if (i > 0 && part.keep + part.scratch <= most.keep + most.scratch) continue;
+    const StepPart part = step_part(rank, spec.parallel.recompute, spec.curriculum[i]);
+    if (i > 0 && part.arenas() <= most.arenas()) continue;
     most = part;
     plan.stage = static_cast<int>(i);
   }
   fill_terms(plan, weights, most, spec, rank.config);
+  plan.recompute =
+      plan_recompute(rank, spec.curriculum[static_cast<std::size_t>(plan.stage)], most);
   return plan;
 }
 
 MemoryPlan plan_one_rank(const RunSpec& spec) {
   bool exact = true;
   const ModelConfig config = run_model(spec);
-  const Model model = measured_model(config, planned_precision(spec, &exact), spec.host.device);
+  Model model(config, planned_precision(spec, &exact), /*for_training=*/true, spec.host.device,
+              /*measuring=*/true);
   const Mesh mesh{.data = spec.parallel.data};
   MemoryPlan plan = plan_rank({spec, config, model, sharing_ranks(mesh, {})});
   plan.exact = exact;
@@ -265,8 +288,8 @@ MemoryPlan plan_ranks(const RunSpec& spec) {
   const Precision precision = planned_precision(spec);
   const Mesh mesh = planned_mesh(spec);
   for (int place = 0; place < mesh.pipeline; ++place) {
-    const Model model(config, precision, layout_of(config, mesh, place * mesh.data),
-                      /*for_training=*/true, spec.host.device, /*measuring=*/true);
+    Model model(config, precision, layout_of(config, mesh, place * mesh.data),
+                /*for_training=*/true, spec.host.device, /*measuring=*/true);
     const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, place * mesh.data));
     MemoryPlan plan = plan_rank({spec, config, model, sharing, place});
     plan.part = place;
@@ -277,6 +300,10 @@ MemoryPlan plan_ranks(const RunSpec& spec) {
       "rank {} of {} of the pipeline, which needs most; each rank keeps as many micro-batches as "
       "the schedule {} has in flight; tokens are spread evenly over experts",
       best.part + 1, spec.parallel.pipeline, name_of(spec.parallel.schedule)));
+  if (spec.parallel.recompute.blocks && spec.parallel.expert > 1) {
+    best.notes.push_back(
+        "a block that is made again sends its tokens to the experts of other ranks again");
+  }
   return best;
 }
 }  // namespace

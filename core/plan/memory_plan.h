@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/config/precision.h"
+#include "core/plan/recompute_plan.h"
 #include "core/spec/spec.h"
 
 namespace tessera {
@@ -39,6 +40,8 @@ struct MemoryPlan {
   int part = 0;   ///< the part of the pipeline that needs most
   bool exact = true;
   std::vector<std::string> notes;  ///< what was assumed
+  /// Each choice of recomputation, by dry runs of the same step, in the order of recompute_words().
+  std::vector<RecomputeChoice> recompute;
 
   std::size_t bytes_of(const std::string& id) const;
 };

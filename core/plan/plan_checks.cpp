@@ -73,8 +73,9 @@ class PlanChecker {
   void check_memory() {
     if (!plan_.memory_available || plan_.memory.total_bytes <= *plan_.memory_available) return;
     const std::size_t available = *plan_.memory_available;
-    // A smaller micro-batch is the change that leaves the result of a run as it is.
+    // A smaller micro-batch, and recomputation, leave the result of a run as it is.
     Settings settings;
+    std::string key = "parallel.micro_batch_sequences";
     for (std::int64_t micro = spec_.parallel.micro_batch_sequences - 1; micro >= 1; --micro) {
       if (spec_.parallel.micro_batch_sequences % micro != 0) continue;
       RunSpec smaller = spec_;
@@ -83,8 +84,16 @@ class PlanChecker {
       settings = {{"parallel.micro_batch_sequences", spec::format_value(micro)}};
       break;
     }
+    if (settings.empty()) {
+      RunSpec smaller = spec_;
+      smaller.parallel.recompute.blocks = true;
+      if (plan_memory(smaller).total_bytes <= available) {
+        key = "parallel.recompute";
+        settings = {{key, spec::format_value(words_of(smaller.parallel.recompute))}};
+      }
+    }
     const bool fits = !settings.empty();
-    add(Severity::Error, fits ? "parallel.micro_batch_sequences" : "model",
+    add(Severity::Error, fits ? key : "model",
         fmt::format("a rank needs {}, and {} are available", gigabytes(plan_.memory.total_bytes),
                     gigabytes(available)),
         fits ? "" : "a smaller model, shorter sequences or more ranks", std::move(settings));

@@ -69,6 +69,15 @@ nlohmann::json memory_json(const Plan& plan) {
                       {"pipeline_part", plan.memory.part},
                       {"exact", plan.memory.exact},
                       {"notes", plan.memory.notes}};
+  o["recompute"] = nlohmann::json::array();
+  for (const RecomputeChoice& choice : plan.memory.recompute) {
+    o["recompute"].push_back({{"id", choice.id},
+                              {"name", choice.name},
+                              {"chosen", choice.chosen},
+                              {"saved_bytes", choice.saved_bytes},
+                              {"flops_per_token", choice.flops_per_token},
+                              {"share_of_step", choice.share_of_step}});
+  }
   o["available_bytes"] =
       plan.memory_available ? nlohmann::json(*plan.memory_available) : nlohmann::json();
   return o;

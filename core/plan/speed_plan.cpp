@@ -40,6 +40,8 @@ struct Rate {
   double flops = 0;  ///< per second: of one rank, in stage_plan() of all
   /// The speed was measured in a pipeline, so waiting in it is counted already.
   bool of_whole_runs = false;
+  /// The speed was that of a whole step of this model, so what backward makes again is in it.
+  bool of_this_model() const { return basis == SpeedBasis::Measured || basis == SpeedBasis::Given; }
 };
 
 DType operand_of(const RunSpec& spec) {
@@ -164,7 +166,12 @@ StagePlan stage_plan(const RunSpec& spec, const Curriculum& curriculum, int inde
     plan.idle_share = pipeline_idle_share(shape, stage.batch_sequences / each);
   }
   if (rate.flops <= 0) return plan;
-  plan.tokens_per_second = rate.flops / plan.flops_per_token;
+  double flops = plan.flops_per_token;
+  if (!rate.of_this_model()) {
+    flops += recompute_flops_per_token(spec.model, planned_precision(spec), spec.parallel.recompute,
+                                       stage.sequence_length);
+  }
+  plan.tokens_per_second = rate.flops / flops;
   if (!rate.of_whole_runs) plan.tokens_per_second *= 1 - plan.idle_share;
   plan.seconds = static_cast<double>(plan.tokens) / plan.tokens_per_second;
   plan.step_seconds =

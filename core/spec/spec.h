@@ -16,6 +16,7 @@
 #include "core/config/model_config.h"
 #include "core/config/pipeline.h"
 #include "core/config/precision.h"
+#include "core/config/recompute.h"
 #include "kernels/balance/bias_update.h"
 
 namespace tessera {
@@ -132,6 +133,7 @@ struct RunSpec {
   struct Parallel {
     std::int64_t data = 1, pipeline = 1, expert = 1;
     std::int64_t micro_batch_sequences = 1;
+    Recompute recompute;  ///< made again in backward instead of kept
     SumOrder sums = SumOrder::Quick;
     std::int64_t zero = 1;  ///< 1: ranks that share weights share out their moments
     PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;

@@ -536,6 +536,21 @@ const Schema& precision_schema() {
   return s;
 }
 
+/// Words for the members of a Recompute.
+K recompute_key() {
+  using T = RunSpec::Parallel;
+  K k;
+  k.name = "recompute";
+  k.type = KeyType::TextList;
+  k.help = "what backward makes again instead of keeping it: less memory, more work, same result";
+  k.choices = recompute_words();
+  k.get = [](const void* o) { return Value(words_of(member_of(o, &T::recompute))); };
+  k.set = [](void* o, const Value& v) {
+    member_of(o, &T::recompute) = recompute_of(std::get<std::vector<std::string>>(v));
+  };
+  return k.about("recomputation");
+}
+
 const Schema& parallel_schema() {
   using T = RunSpec::Parallel;
   static const Schema s = schema<T>({
@@ -556,6 +571,7 @@ const Schema& parallel_schema() {
           .in("sequences")
           .from(1)
           .about("micro-batch"),
+      recompute_key(),
       choice("sums", &T::sums,
              "order of adding up: the quickest one, or one that is the same on any number of ranks",
              {{"quick", SumOrder::Quick}, {"canonical", SumOrder::Canonical}}),

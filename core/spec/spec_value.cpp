@@ -70,6 +70,7 @@ std::string Key::expected() const {
     case KeyType::Choice:
       return fmt::format("one of {}", fmt::join(choices, ", "));
     case KeyType::TextList:
+      if (!choices.empty()) return fmt::format("a list with any of {}", fmt::join(choices, ", "));
       return "a list of strings";
     case KeyType::PathList:
       return "a list of paths";
@@ -82,6 +83,15 @@ std::string Key::expected() const {
   }
   return {};
 }
+
+namespace {
+std::optional<Problem> check_word(const Key& key, const std::string& word) {
+  if (std::find(key.choices.begin(), key.choices.end(), word) != key.choices.end()) return {};
+  return Problem{.message = "unknown word " + quote(printable(word)),
+                 .expected = key.expected(),
+                 .nearest = nearest_word(word, key.choices)};
+}
+}  // namespace
 
 std::optional<Problem> check_value(const Key& key, const Value& value) {
   const auto wrong = [&](std::string message) {
@@ -101,11 +111,10 @@ std::optional<Problem> check_value(const Key& key, const Value& value) {
       }
     }
   } else if (key.type == KeyType::Choice) {
-    const auto& word = std::get<std::string>(value);
-    if (std::find(key.choices.begin(), key.choices.end(), word) == key.choices.end()) {
-      Problem problem = wrong("unknown word " + quote(printable(word)));
-      problem.nearest = nearest_word(word, key.choices);
-      return problem;
+    return check_word(key, std::get<std::string>(value));
+  } else if (key.type == KeyType::TextList && !key.choices.empty()) {
+    for (const std::string& word : std::get<std::vector<std::string>>(value)) {
+      if (auto problem = check_word(key, word)) return problem;
     }
   }
   return {};

@@ -10,6 +10,7 @@ namespace tessera {
 namespace {
 StepMemory most_of(StepMemory a, const StepMemory& b) {
   a.keep_bytes = std::max(a.keep_bytes, b.keep_bytes);
+  a.again_bytes = std::max(a.again_bytes, b.again_bytes);
   a.scratch_bytes = std::max(a.scratch_bytes, b.scratch_bytes);
   for (std::size_t i = 0; i < a.keep_bytes_of_parts.size(); ++i) {
     a.keep_bytes_of_parts[i] = std::max(a.keep_bytes_of_parts[i], b.keep_bytes_of_parts[i]);
@@ -41,16 +42,19 @@ StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::
                             .balance_scale = 1};
   StepMemory most;
   for (const ModelPart& part : model.parts()) {
-    Arena keep = Arena::measuring(model.device()), scratch = Arena::measuring(model.device());
+    Arena keep = Arena::measuring(model.device()), scratch = Arena::measuring(model.device()),
+          again = Arena::measuring(model.device()), sums = Arena::measuring(model.device());
     Context context{.device = model.device(), .scratch = &scratch, .dry_run = true};
     Pass pass{context, keep, model.precision()};
+    pass.recompute = model.recompute();
+    pass.again = &again;
     WeightWork later;
     PartStash stash;
     const auto message = [&] {
       return keep.take(model.precision().inner(),
                        {batch.sequences.count(), model.config().hidden_size});
     };
-    const Tensor balance_losses = keep.take(DType::F64, {std::ssize(part.moe_blocks()) + 1});
+    const Tensor balance_losses = sums.take(DType::F64, {std::ssize(part.moe_blocks()) + 1});
     part.forward(pass, batch.sequences, rotary, part.stage().is_first ? Tensor() : message(),
                  stash);
     if (part.stage().is_last) {
@@ -63,6 +67,7 @@ StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::
     later.run(context);
     most.keep_bytes_of_parts.push_back(keep.peak_bytes());
     most.keep_bytes = std::max(most.keep_bytes, keep.peak_bytes());
+    most.again_bytes = std::max(most.again_bytes, again.peak_bytes());
     most.scratch_bytes = std::max(most.scratch_bytes, scratch.peak_bytes());
   }
   return most;

@@ -15,7 +15,8 @@ struct StepMemory {
   /// included: the most of those parts of the model that this rank holds.
   std::size_t keep_bytes = 0;
   std::vector<std::size_t> keep_bytes_of_parts;  ///< the same of each part, in their order
-  std::size_t scratch_bytes = 0;                 ///< temporaries, at their most
+  std::size_t again_bytes = 0;    ///< a block that backward makes again: one at a time
+  std::size_t scratch_bytes = 0;  ///< temporaries, at their most
 };
 
 /// When the gradients of weights are made.
@@ -26,8 +27,8 @@ enum class WeightGradients : std::uint8_t {
 };
 WeightGradients weight_gradients_of(const PipelineShape& shape);
 
-/// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients. Exact:
-/// the same code asks for the same memory in every step.
+/// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients, as
+/// Model::recompute() says. Exact: the same code asks for the same memory in every step.
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
                                bool with_balance_loss,
                                WeightGradients weights = WeightGradients::AtOnce);

@@ -30,7 +30,11 @@ std::int32_t StepInput::micro_batches() const {
 
 StepRunner::StepRunner(Model& model, Communicator& pipeline, const PipelineShape& shape,
                        Sends sends)
-    : model_(model), pipeline_(pipeline), shape_(shape), sends_(sends) {
+    : model_(model),
+      pipeline_(pipeline),
+      shape_(shape),
+      sends_(sends),
+      again_(Arena::measuring(model.device())) {
   require(pipeline.size() == shape.ranks, "trainer", "{} ranks are to do the work of {}",
           pipeline.size(), shape.ranks);
 }
@@ -40,6 +44,9 @@ void StepRunner::reserve(const StepMemory& memory, std::int64_t micro_batches) {
   slots_.clear();
   message_memory_.clear();
   memory_ = memory;
+  const bool makes_again = memory.again_bytes > 0;
+  again_ =
+      makes_again ? Arena(memory.again_bytes, model_.device()) : Arena::measuring(model_.device());
   const Schedule schedule = make_schedule(shape_, shape_.allowed(micro_batches));
   pool_ =
       SlotPool(schedule.actions[static_cast<std::size_t>(pipeline_.rank())],
@@ -100,8 +107,16 @@ void StepRunner::release_all() {
   inbox_.clear();
 }
 
-Pass StepRunner::pass_of(Context& context, Slot& slot, const StepInput& input) const {
+std::size_t StepRunner::most_kept_bytes() const {
+  std::size_t bytes = 0;
+  for (const Slot& slot : slots_) bytes += slot.keep.peak_bytes();
+  return bytes;
+}
+
+Pass StepRunner::pass_of(Context& context, Slot& slot, const StepInput& input) {
   Pass pass{context, slot.keep, model_.precision()};
+  pass.recompute = model_.recompute();
+  if (memory_.again_bytes > 0) pass.again = &again_;
   pass.patience = input.patience;
   return pass;
 }

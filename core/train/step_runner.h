@@ -56,6 +56,9 @@ class StepRunner {
   void reserve(const StepMemory& memory, std::int64_t micro_batches);
   /// Memory of the micro-batches that are kept at once.
   std::size_t keep_bytes() const { return pool_.total_bytes(); }
+  /// The most of it, and of the memory for blocks that are made again, that was in use so far.
+  std::size_t most_kept_bytes() const;
+  std::size_t most_again_bytes() const { return again_.peak_bytes(); }
   void enable_graphs(bool on) { recordings_.enable(on); }
 
   /// This rank's part of a step. False where a rank gave the step up, which then did nothing but to
@@ -126,7 +129,7 @@ class StepRunner {
   const ModelPart& part_of(const Slot& slot) const {
     return model_.parts()[part_index(slot.stage)];
   }
-  Pass pass_of(Context& context, Slot& slot, const StepInput& input) const;
+  Pass pass_of(Context& context, Slot& slot, const StepInput& input);
 
   Model& model_;
   Communicator& pipeline_;
@@ -135,6 +138,7 @@ class StepRunner {
   StepMemory memory_;
   SlotPool pool_;
   std::deque<Slot> slots_;
+  Arena again_;  ///< a block that backward makes again: one at a time, whichever slot it is of
   std::deque<Message> inbox_;
   std::deque<Buffer> message_memory_;  ///< where messages lie that were taken
   Message forward_output_, backward_output_;

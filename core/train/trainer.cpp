@@ -143,6 +143,7 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
   require(source_->vocab_size() <= spec.model.vocab_size, "trainer",
           "the data has a vocabulary of {} tokens, model.vocab_size is {}", source_->vocab_size(),
           spec.model.vocab_size);
+  model_->set_recompute(spec.parallel.recompute);
   context_.device = spec.host.device;
   context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
@@ -396,7 +397,15 @@ void Trainer::skip_data(std::int64_t steps) {
 std::size_t Trainer::memory_bytes() const {
   const ParameterSet& p = model_->parameters();
   return p.value_bytes() + p.operand_bytes() + p.gradient_bytes() + optimiser_.bytes() +
-         step_memory_.keep_bytes + step_memory_.scratch_bytes + (fixed_ ? fixed_->bytes() : 0);
+         step_memory_.keep_bytes + step_memory_.again_bytes + step_memory_.scratch_bytes +
+         (fixed_ ? fixed_->bytes() : 0);
+}
+
+StepMemory Trainer::used_memory() const {
+  return {.keep_bytes = runner_.most_kept_bytes(),
+          .keep_bytes_of_parts = {},
+          .again_bytes = runner_.most_again_bytes(),
+          .scratch_bytes = scratch_.peak_bytes()};
 }
 
 }  // namespace tessera

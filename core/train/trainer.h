@@ -120,6 +120,8 @@ class Trainer {
   /// stage.
   std::size_t memory_bytes() const;
   const StepMemory& step_memory() const { return step_memory_; }
+  /// What of step_memory() was in use at most since the present stage began.
+  StepMemory used_memory() const;
 
  private:
   CurriculumStep last_stage() const;

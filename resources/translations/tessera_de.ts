@@ -4517,6 +4517,26 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Speicher nach Posten</translation>
     </message>
     <message>
+        <source>What recomputation saves</source>
+        <translation>Was Neuberechnung spart</translation>
+    </message>
+    <message>
+        <source>Recomputation</source>
+        <translation>Neuberechnung</translation>
+    </message>
+    <message>
+        <source>%1, chosen</source>
+        <translation>%1, gewählt</translation>
+    </message>
+    <message>
+        <source>%1 for %2</source>
+        <translation>%1 für %2</translation>
+    </message>
+    <message>
+        <source>%1 (%2): saves %3 for %4 more per token, %5 of a step</source>
+        <translation>%1 (%2): spart %3 für %4 mehr je Token, %5 eines Schritts</translation>
+    </message>
+    <message>
         <source>available</source>
         <translation>vorhanden</translation>
     </message>

@@ -74,6 +74,7 @@ struct Visit {
     exchange.plan(pass, kExperts, r);
     loads = host_values<std::int64_t>(r.loads);
     const Tensor h(x.data(), DType::F32, {tokens, kWidth});
+    exchange.send(pass, h, r);
     const Tensor rows = exchange.dispatch(pass, {h, {}}, r).plain;
     const auto* offsets = r.permutation.offsets.data<std::int32_t>();
     const std::int64_t used = offsets[r.permutation.offsets.size(0) - 1];

@@ -33,6 +33,22 @@ inline ModelConfig small_config() {
   return c;
 }
 
+/// The same, where the recipe has products in FP8 with sizes in multiples of 16, as they want them.
+inline ModelConfig small_config(Recipe recipe) {
+  ModelConfig c = small_config();
+  if (!Precision::of(recipe).fp8_forward()) return c;
+  c.vocab_size = 48;
+  c.hidden_size = 32;
+  c.q_lora_rank = 16;
+  c.kv_lora_rank = 16;
+  c.qk_nope_head_dim = 16;
+  c.qk_rope_head_dim = 16;
+  c.v_head_dim = 16;
+  c.intermediate_size = 32;
+  c.moe_intermediate_size = 16;
+  return c;
+}
+
 /// Two sequences of 9 tokens, the first of two documents, with targets for both heads.
 struct SmallBatch {
   std::vector<std::int32_t> tokens, positions, targets, mtp_tokens, mtp_targets,

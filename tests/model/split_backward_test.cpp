@@ -13,27 +13,11 @@ namespace {
 using test::small_config;
 using test::SmallBatch;
 
-/// Sizes in multiples of 16, as products in FP8 want them.
-ModelConfig config_of(Recipe recipe) {
-  ModelConfig c = small_config();
-  if (!Precision::of(recipe).fp8_forward()) return c;
-  c.vocab_size = 48;
-  c.hidden_size = 32;
-  c.q_lora_rank = 16;
-  c.kv_lora_rank = 16;
-  c.qk_nope_head_dim = 16;
-  c.qk_rope_head_dim = 16;
-  c.v_head_dim = 16;
-  c.intermediate_size = 32;
-  c.moe_intermediate_size = 16;
-  return c;
-}
-
 class SplitBackward : public testing::TestWithParam<Recipe> {};
 
 /// All gradients after two micro-batches.
 std::vector<float> gradients(Recipe recipe, bool split) {
-  const ModelConfig config = config_of(recipe);
+  const ModelConfig config = small_config(recipe);
   Model model(config, Precision::of(recipe), true, Device::Cpu);
   model.initialise(7);
   Arena scratch(std::size_t{32} << 20);

@@ -37,14 +37,15 @@ class PlanAndTrainer : public testing::TestWithParam<const char*> {
     fs::remove_all(folder_, ignored);
   }
 
-  RunSpec spec(const std::string& recipe) const {
+  RunSpec spec(const std::string& recipe, const std::vector<std::string>& recompute) const {
     SpecReading reading = read_preset(
         "demo", {"model.vocab_size=512", "tokenizer.vocab_size=512", "model.hidden_size=32",
-                 "model.num_hidden_layers=3", "data.filters.on=false",
+                 "model.num_hidden_layers=3", "model.q_lora_rank=16", "data.filters.on=false",
                  "data.filters.deduplicate=false", "data.filters.deduplicate_near=false",
                  "precision.recipe=" + recipe, "curriculum[0].sequence_length=64",
                  "curriculum[0].batch_sequences=4", "curriculum[0].steps=2",
                  "curriculum[0].balance_alpha=1e-3", "parallel.micro_batch_sequences=2"});
+    reading.spec.parallel.recompute = recompute_of(recompute);
     reading.spec.data.sources = {{.name = "words", .paths = {(folder_ / "text.txt").string()}}};
     reading.spec.curriculum[0].learning_rate = {RatePiece{.to = 1e-3}};
     CurriculumStage longer = reading.spec.curriculum[0];
@@ -53,12 +54,28 @@ class PlanAndTrainer : public testing::TestWithParam<const char*> {
     return reading.spec;
   }
 
+  std::size_t expect_agreement(const RunSpec& spec) const;
+
   fs::path folder_;
 };
 
 TEST_P(PlanAndTrainer, AgreeOnMemory) {
-  const RunSpec spec = this->spec(GetParam());
-  ASSERT_TRUE(check_spec(spec).empty());
+  std::size_t most = 0;
+  for (const std::vector<std::string>& recompute :
+       {std::vector<std::string>{}, {"norms"}, {"swiglu"}, {"up_projections"}, {"blocks"}}) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(recompute, " ")));
+    const std::size_t kept = expect_agreement(this->spec(GetParam(), recompute));
+    if (recompute.empty()) {
+      most = kept;
+    } else {
+      EXPECT_LT(kept, most);
+    }
+  }
+}
+
+/// Returns what is kept for backward.
+std::size_t PlanAndTrainer::expect_agreement(const RunSpec& spec) const {
+  EXPECT_TRUE(check_spec(spec).empty());
   PrepareOptions options;
   options.tokenizer_file = folder_ / "data" / "tokenizer.model";
   options.shards = folder_ / "data";
@@ -72,14 +89,20 @@ TEST_P(PlanAndTrainer, AgreeOnMemory) {
   while (!trainer.finished()) trainer.step();  // into the second, larger stage
 
   EXPECT_EQ(plan.bytes_of("stash"), trainer.step_memory().keep_bytes);
+  EXPECT_EQ(plan.bytes_of("again"), trainer.step_memory().again_bytes);
   EXPECT_EQ(plan.bytes_of("scratch"), trainer.step_memory().scratch_bytes);
+  // And what a step really touched.
+  EXPECT_EQ(plan.bytes_of("stash"), trainer.used_memory().keep_bytes);
+  EXPECT_EQ(plan.bytes_of("again"), trainer.used_memory().again_bytes);
   const ParameterSet& parameters = trainer.model().parameters();
   EXPECT_EQ(plan.bytes_of("weights"), parameters.value_bytes());
   EXPECT_EQ(plan.bytes_of("gradients"), parameters.gradient_bytes());
   EXPECT_EQ(plan.bytes_of("operands"), parameters.operand_bytes());
   EXPECT_EQ(plan.bytes_of("weights") + plan.bytes_of("operands") + plan.bytes_of("gradients") +
-                plan.bytes_of("moments") + plan.bytes_of("stash") + plan.bytes_of("scratch"),
+                plan.bytes_of("moments") + plan.bytes_of("stash") + plan.bytes_of("again") +
+                plan.bytes_of("scratch"),
             trainer.memory_bytes());
+  return plan.bytes_of("stash");
 }
 
 INSTANTIATE_TEST_SUITE_P(Recipes, PlanAndTrainer,

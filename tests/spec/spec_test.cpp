@@ -161,6 +161,23 @@ TEST(SpecProblems, WrongTypesAndRanges) {
             Lines({"run.toml:2: model: is a list; expected a table of keys, like [model]"}));
 }
 
+TEST(SpecProblems, WordsOfAListAreNamed) {
+  EXPECT_EQ(
+      problems_of("[parallel]\nrecompute = [\"norms\", \"block\"]"),
+      Lines({"run.toml:3: parallel.recompute: unknown word \"block\"; expected a list with any "
+             "of norms, swiglu, up_projections, blocks; did you mean \"blocks\"?"}));
+  EXPECT_EQ(problems_of("[parallel]\nrecompute = [3]"),
+            Lines({"run.toml:3: parallel.recompute: is a list; expected a list with any of norms, "
+                   "swiglu, up_projections, blocks"}));
+  const SpecReading reading =
+      read_spec_text("[parallel]\nrecompute = [\"blocks\", \"norms\", \"blocks\"]", "run.toml");
+  EXPECT_EQ(reading.spec.parallel.recompute, (Recompute{.norms = true, .blocks = true}));
+  EXPECT_NE(write_spec(reading.spec).find("recompute = [\"norms\", \"blocks\"]"),
+            std::string::npos);
+  EXPECT_EQ(read_preset("demo", {"parallel.recompute=swiglu"}).spec.parallel.recompute,
+            Recompute{.swiglu = true});
+}
+
 TEST(SpecProblems, AllAreToldAtOnceInTheOrderOfTheFile) {
   const auto lines = problems_of(
       "[optimiser]\nbeta1 = 2\n[model]\nn_groups = 4\nhidden_size = true\nnum_experts_per_tok = 9");

@@ -46,6 +46,7 @@ std::optional<spec::Value> other(const spec::Key& key, const spec::Value& value)
       return {};
     case spec::KeyType::TextList:
     case spec::KeyType::PathList:
+      if (!key.choices.empty()) return spec::Value(key.choices);
       return spec::Value(std::vector<std::string>{"it's \"here\"", "b $HOME `x` \\"});
     case spec::KeyType::Text:
     case spec::KeyType::Path:

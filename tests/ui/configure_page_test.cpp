@@ -35,6 +35,7 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/configure/bar_list.h"
 #include "ui/pages/configure/data_dialog.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
@@ -60,6 +61,7 @@ class ConfigurePageTest : public QObject, protected ConfigureScene {
   void beginsWithOneSentenceAndOneButton();
   void reachesEveryKey();
   void formChangesTextAndBack();
+  void choosesWhatIsMadeAgain();
   void textChangesForm();
   void keepsTheCursorOfTheText();
   void undoesChangesOfBothSides();
@@ -126,6 +128,35 @@ void ConfigurePageTest::formChangesTextAndBack() {
   QVERIFY(row("model.hidden_size")->findChild<DifferenceDot*>()->isOn());
   QVERIFY(waitUntil(
       [&] { return m_page->command().contains(QStringLiteral("--set model.hidden_size=192")); }));
+}
+
+/// A box for each word of parallel.recompute; the plan says what each saves and costs.
+void ConfigurePageTest::choosesWhatIsMadeAgain() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("All"))));
+  QVERIFY(section(QStringLiteral("Parallelism")));
+  BarList* saves = nullptr;
+  for (BarList* list : m_page->findChildren<BarList*>()) {
+    if (list->accessibleName() == QStringLiteral("What recomputation saves")) saves = list;
+  }
+  QVERIFY(saves);
+  QCOMPARE(saves->rows().size(), std::size_t(4));
+  QCOMPARE(saves->rows()[3].name, QStringLiteral("whole blocks"));
+  QVERIFY(saves->rows()[3].share > 0);
+  QAbstractButton* blocks = button(row("parallel.recompute"), QStringLiteral("blocks"));
+  QAbstractButton* norms = button(row("parallel.recompute"), QStringLiteral("norms"));
+  QVERIFY(blocks && norms && !blocks->isChecked());
+  QVERIFY(click(blocks));
+  QVERIFY(click(norms));
+  const Recompute both{.norms = true, .blocks = true};
+  QVERIFY(waitUntil([&] { return draft().spec().parallel.recompute == both; }));
+  QVERIFY(text()->toPlainText().contains(QStringLiteral("recompute = [\"norms\", \"blocks\"]")));
+  QVERIFY(planned());
+  QVERIFY(
+      waitUntil([&] { return saves->rows()[3].name == QStringLiteral("whole blocks, chosen"); }));
+  QVERIFY(click(norms));
+  QVERIFY(
+      waitUntil([&] { return draft().spec().parallel.recompute == Recompute{.blocks = true}; }));
 }
 
 void ConfigurePageTest::textChangesForm() {
@@ -558,6 +589,10 @@ void ConfigurePageTest::explainsInGerman() {
       }
       for (const auto& term : plan.memory.terms) {
         QVERIFY2(hasEngineWord(term.name), term.name.c_str());
+      }
+      QCOMPARE(plan.memory.recompute.size(), std::size_t(4));
+      for (const auto& choice : plan.memory.recompute) {
+        QVERIFY2(hasEngineWord(choice.name), choice.name.c_str());
       }
     }
   }

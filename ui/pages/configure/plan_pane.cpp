@@ -122,6 +122,8 @@ void PlanPane::buildNeeds() {
   memory->addWidget(m_memoryNote);
   m_disk = value(memory, tr("a checkpoint on disk"));
   connect(m_memoryLimit, &QDoubleSpinBox::valueChanged, this, &PlanPane::assumptionsChanged);
+  m_recompute = new BarList(tr("What recomputation saves"), m_numbers);
+  part(tr("Recomputation"), QStringLiteral("recomputation"))->addWidget(m_recompute);
   m_cache = value(part(tr("Cache per token"), QStringLiteral("kv-cache")), tr("values"));
 }
 
@@ -302,6 +304,25 @@ void PlanPane::showMemory(const Plan& plan) {
   for (const std::string& text : plan.memory.notes) note += u' ' + plainText(text) + u'.';
   m_memoryNote->setText(note);
   m_disk.value->setText(bytes(plan.checkpoint_bytes));
+  showRecompute(plan.memory);
+}
+
+void PlanPane::showRecompute(const MemoryPlan& memory) {
+  std::vector<BarList::Row> rows;
+  for (const RecomputeChoice& choice : memory.recompute) {
+    const auto saved = static_cast<double>(choice.saved_bytes);
+    const QString name = engineWord(choice.name),
+                  amount = saved < 0 ? u'-' + numbers::bytes(-saved) : numbers::bytes(saved),
+                  share = numbers::percent(choice.share_of_step);
+    const double length = std::max(0.0, saved) / static_cast<double>(memory.total_bytes);
+    rows.push_back({choice.chosen ? tr("%1, chosen").arg(name) : name,
+                    tr("%1 for %2").arg(amount, share),
+                    tr("%1 (%2): saves %3 for %4 more per token, %5 of a step")
+                        .arg(name, plainText(choice.id), amount,
+                             numbers::operations(choice.flops_per_token), share),
+                    length, choice.chosen ? length : 0});
+  }
+  m_recompute->setRows(std::move(rows));
 }
 
 void PlanPane::showSpeed(const Plan& plan) {

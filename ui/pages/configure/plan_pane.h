@@ -54,6 +54,7 @@ class PlanPane : public QWidget {
   void showProblems(const Plan& plan);
   void showParameters(const Plan& plan);
   void showMemory(const Plan& plan);
+  void showRecompute(const MemoryPlan& memory);
   void showSpeed(const Plan& plan);
   void showStages(const SpeedPlan& speed);
 
@@ -67,6 +68,7 @@ class PlanPane : public QWidget {
   Value m_total, m_active, m_memory, m_cache, m_operations, m_rate, m_step, m_time, m_cost, m_disk;
   BarList* m_groups;
   BarList* m_terms;
+  BarList* m_recompute;
   BarList* m_stages;
   CostChart* m_chart;
   TextLabel* m_memoryNote;

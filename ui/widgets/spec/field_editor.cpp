@@ -10,6 +10,8 @@
 #include <QPlainTextEdit>
 #include <QTimer>
 #include <QToolButton>
+#include <QVBoxLayout>
+#include <algorithm>
 #include <utility>
 
 #include "ui/theme/theme.h"
@@ -70,6 +72,44 @@ class ChoiceEditor : public FieldEditor {
 
  private:
   QComboBox* m_box;
+};
+
+/// Any of a few words, each with a box.
+class WordsEditor : public FieldEditor {
+ public:
+  WordsEditor(const Key& key, QWidget* parent) : FieldEditor(parent), m_group(new QWidget(this)) {
+    row(this)->addWidget(m_group);
+    auto* column = new QVBoxLayout(m_group);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    for (const std::string& choice : key.choices) {
+      auto* box = new QCheckBox(QString::fromStdString(choice), m_group);
+      column->addWidget(box);
+      m_boxes.push_back(box);
+      connect(box, &QCheckBox::clicked, this, [this] { Q_EMIT edited(current()); });
+    }
+    m_group->setFocusProxy(m_boxes.front());
+  }
+  void setValue(const Value& value) override {
+    const auto& words = std::get<std::vector<std::string>>(value);
+    for (QCheckBox* box : m_boxes) {
+      const std::string word = box->text().toStdString();
+      box->setChecked(std::find(words.begin(), words.end(), word) != words.end());
+    }
+  }
+  QWidget* field() override { return m_group; }
+
+ private:
+  Value current() const {
+    std::vector<std::string> words;
+    for (const QCheckBox* box : m_boxes) {
+      if (box->isChecked()) words.push_back(box->text().toStdString());
+    }
+    return Value(words);
+  }
+
+  QWidget* m_group;
+  std::vector<QCheckBox*> m_boxes;
 };
 
 /// One line: numbers, words, paths, weights.
@@ -241,6 +281,8 @@ FieldEditor* editorOf(const Key& key, QWidget* parent) {
     case KeyType::Choice:
       return new ChoiceEditor(key, parent);
     case KeyType::TextList:
+      if (!key.choices.empty()) return new WordsEditor(key, parent);
+      return new TextEditor(key, parent);
     case KeyType::PathList:
       return new TextEditor(key, parent);
     case KeyType::Text:
