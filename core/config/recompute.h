@@ -17,8 +17,8 @@ struct Recompute {
   /// MLA's queries, and keys and values, from the normed latents. The blockwise recipe does it for
   /// keys and values anyway. A query without a latent is kept.
   bool up_projections = false;
-  /// Whole blocks, from their input and the router's decision, which are kept. Where the others are
-  /// asked for too, they hold for the block while it is made again.
+  /// Whole blocks, from their input and the router's decision, which are kept. What the others ask
+  /// for holds for a block while it is made again, and swiglu in any case.
   bool blocks = false;
   bool operator==(const Recompute&) const = default;
 };

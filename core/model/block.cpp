@@ -77,11 +77,7 @@ void Block::make_again(Pass& pass, const Sequences& sequences, const Rotary& rot
   pass.look();
   Arena::Frame frame(pass.scratch());
   s.ffn_in = ffn_norm_.input(pass, s.middle, s.ffn_rstd, is_moe_);
-  if (is_moe_) {
-    moe_.make_again(pass, s.ffn_in, s.moe);
-  } else if (!pass.recompute.swiglu) {
-    dense_.make_again(pass, s.ffn_in, s.x.size(0), s.dense);
-  }
+  if (is_moe_) moe_.make_again(pass, s.ffn_in, s.moe);
 }
 
 void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotary,
@@ -91,6 +87,7 @@ void Block::backward(Pass& pass, const Sequences& sequences, const Rotary& rotar
   Arena::Frame frame(*pass.again);
   Pass again = pass.keeping_in(*pass.again);
   again.recompute.blocks = false;
+  again.recompute.swiglu = true;  // backward makes it where it reads it: once, as here, but shorter
   BlockStash made = s;
   make_again(again, sequences, rotary, made);
   backward_of(again, sequences, rotary, made, balance, dx);

@@ -141,9 +141,6 @@ void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) co
 
 void Moe::make_again(Pass& pass, const Operand& h, MoeStash& s) const {
   exchange_->send(pass, h.plain, s.routed);
-  if (pass.recompute.swiglu) return;  // backward makes it
-  s.gated = gated_once_more(pass, h, s);
-  if (has_shared_) shared_.make_again(pass, h, h.plain.size(0), s.shared);
 }
 
 GatedStash Moe::gated_once_more(Pass& pass, const Operand& h, const MoeStash& s) const {

@@ -37,8 +37,8 @@ class Moe {
   /// are left in stash.routed.loads.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
-  /// Fills the stash once more as forward() did, without its output. What the router decided is
-  /// there already; tokens are sent to other ranks' experts again.
+  /// Fills the stash once more but for SwiGLU's input, which backward makes then. What the router
+  /// decided is there already; tokens are sent to other ranks' experts again.
   void make_again(Pass& pass, const Operand& h, MoeStash& stash) const;
 
   /// dh, written, from dy; both (T, H) inner type. `h` as Pass::saved() has it, with its plain
