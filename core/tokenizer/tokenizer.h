@@ -53,6 +53,9 @@ class Tokenizer {
   /// damaged, or of a kind this build does not read (`vocab.json`), and what of it is not read.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
 
+  /// The same for training, which keeps its vocabulary as a tokenizer.model: throws Error for others.
+  static std::shared_ptr<const Tokenizer> load_for_training(const std::filesystem::path& path);
+
   /// Ids of `text`; adds no BOS or EOS. Bytes that are not UTF-8 become byte tokens, so that
   /// decode() gives them back, unless the vocabulary alters text. A character that it cannot spell
   /// becomes the unknown token.
