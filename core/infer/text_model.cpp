@@ -83,9 +83,10 @@ std::shared_ptr<const ChatTemplate> template_of(const fs::path& folder) {
   try {
     return ChatTemplate::find(folder);
   } catch (const Error& error) {
-    warn(fmt::format("the model's own chat template is left out, and conversations are written in "
-                     "the plain form: {}",
-                     error.what()));
+    warn(
+        fmt::format("the model's own chat template is left out, and conversations are written in "
+                    "the plain form: {}",
+                    error.what()));
     return nullptr;
   }
 }
@@ -161,9 +162,8 @@ Generated TextModel::complete(const std::string& prompt, AnswerOptions options,
 
 Generated TextModel::answer(const std::vector<Message>& conversation, AnswerOptions options,
                             const Print& print) {
-  return run(
-      encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()),
-      std::move(options), print);
+  return run(encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()),
+             std::move(options), print);
 }
 
 std::int64_t TextModel::length(const std::vector<Message>& conversation) const {

@@ -58,9 +58,11 @@ std::shared_ptr<const ChatTemplate> of_configuration(const fs::path& path) {
   if (found->is_string()) return std::make_shared<ChatTemplate>(found->get<std::string>(), where);
   if (found->is_array()) {
     for (const auto& one : *found) {
-      const bool is_default = one.is_object() && one.value("name", ChatTemplate::Json()) == "default" &&
+      const bool is_default = one.is_object() &&
+                              one.value("name", ChatTemplate::Json()) == "default" &&
                               one.contains("template") && one["template"].is_string();
-      if (is_default) return std::make_shared<ChatTemplate>(one["template"].get<std::string>(), where);
+      if (is_default)
+        return std::make_shared<ChatTemplate>(one["template"].get<std::string>(), where);
     }
   }
   throw Error(where, "expected a text, or a list with a template named \"default\"",

@@ -33,7 +33,8 @@ class ChatTemplate {
   /// Every byte of the result that came out of `people` is marked so, but for roles that are
   /// system, user, assistant, tool, developer or function. Throws Error: what the template itself
   /// refuses, and what cannot be written out, with line and column.
-  MarkedText render(const Json& own, const Json& people, std::time_t now = std::time(nullptr)) const;
+  MarkedText render(const Json& own, const Json& people,
+                    std::time_t now = std::time(nullptr)) const;
 
   /// The template itself, and where it was found.
   const std::string& source() const { return source_; }

@@ -25,7 +25,8 @@ Value text_method(const char* name, const Value& value, const CallArguments& arg
 Value filter_trim(const Value& value, const CallArguments& a) {
   a.check("trim", 1, {"chars"});
   const Value* chars = a.find(0, "chars");
-  return text_method("strip", value, {chars ? std::vector<Value>{*chars} : std::vector<Value>{}, {}});
+  return text_method("strip", value,
+                     {chars ? std::vector<Value>{*chars} : std::vector<Value>{}, {}});
 }
 
 Value filter_tojson(const Value& value, const CallArguments& a) {
@@ -33,7 +34,8 @@ Value filter_tojson(const Value& value, const CallArguments& a) {
   const Value *ascii = a.find(0, "ensure_ascii"), *indent = a.find(1, "indent");
   if (ascii && is_true(*ascii)) throw Failure("tojson with ensure_ascii");
   std::int64_t columns = -1;
-  if (indent && !indent->is_none() && (!as_whole(*indent, columns) || columns < 0 || columns > 100)) {
+  if (indent && !indent->is_none() &&
+      (!as_whole(*indent, columns) || columns < 0 || columns > 100)) {
     throw Failure("tojson with another indent than 0 to 100");
   }
   return to_json(value, static_cast<int>(columns));
@@ -50,7 +52,8 @@ Value filter_length(const Value& value, const CallArguments& a) {
 Value filter_default(const Value& value, const CallArguments& a) {
   a.check("default", 2, {"default_value", "boolean"});
   const Value *given = a.find(0, "default_value"), *also_false = a.find(1, "boolean");
-  const bool replaces = value.is_undefined() || (also_false && is_true(*also_false) && !is_true(value));
+  const bool replaces =
+      value.is_undefined() || (also_false && is_true(*also_false) && !is_true(value));
   if (!replaces) return value;
   return given ? *given : Value(MarkedText{});
 }
@@ -65,7 +68,8 @@ Value looked_up(const Value& value, const Value& attribute) {
     const std::string name = path->text.substr(begin, end - begin);
     std::int64_t index = 0;
     const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-    const bool is_index = !name.empty() && error == std::errc() && rest == name.data() + name.size();
+    const bool is_index =
+        !name.empty() && error == std::errc() && rest == name.data() + name.size();
     now = is_index ? item_of(now, index) : item_of(now, own_text(name));
     begin = end + 1;
   }
@@ -87,12 +91,18 @@ Value filter_join(const Value& value, const CallArguments& a) {
   return out;
 }
 
-Value filter_upper(const Value& v, const CallArguments& a) { return text_method("upper", v, a); }
-Value filter_lower(const Value& v, const CallArguments& a) { return text_method("lower", v, a); }
+Value filter_upper(const Value& v, const CallArguments& a) {
+  return text_method("upper", v, a);
+}
+Value filter_lower(const Value& v, const CallArguments& a) {
+  return text_method("lower", v, a);
+}
 Value filter_capitalize(const Value& v, const CallArguments& a) {
   return text_method("capitalize", v, a);
 }
-Value filter_title(const Value& v, const CallArguments& a) { return text_method("title", v, a); }
+Value filter_title(const Value& v, const CallArguments& a) {
+  return text_method("title", v, a);
+}
 
 Value filter_first(const Value& value, const CallArguments& a) {
   a.check("first", 0);
@@ -130,7 +140,8 @@ Value filter_int(const Value& value, const CallArguments& a) {
   double number = 0;
   if (const MarkedText* text = value.text()) {
     const std::string digits = stripped(*text, true, true).text;
-    const char *begin = digits.data() + (digits.starts_with('+') ? 1 : 0), *end = digits.data() + digits.size();
+    const char *begin = digits.data() + (digits.starts_with('+') ? 1 : 0),
+               *end = digits.data() + digits.size();
     auto read = std::from_chars(begin, end, whole);
     if (read.ec == std::errc() && read.ptr == end) return whole;
     read = std::from_chars(begin, end, number);
@@ -160,7 +171,8 @@ Value filter_abs(const Value& value, const CallArguments& a) {
   a.check("abs", 0);
   std::int64_t whole = 0;
   double number = 0;
-  if (as_whole(value, whole)) return whole < 0 ? binary_of("-", std::int64_t{0}, whole) : Value(whole);
+  if (as_whole(value, whole))
+    return whole < 0 ? binary_of("-", std::int64_t{0}, whole) : Value(whole);
   if (!as_number(value, number)) throw Failure(fmt::format("abs of {}", kind_of(value)));
   return std::abs(number);
 }
@@ -199,8 +211,10 @@ Value filter_indent(const Value& value, const CallArguments& a) {
   if (width && width->text()) {
     margin = *width->text();
   } else {
-    if (width && (!as_whole(*width, columns) || columns > 1000)) throw Failure("indent of this width");
-    margin = own_text(std::string(static_cast<std::size_t>(std::max<std::int64_t>(columns, 0)), ' '));
+    if (width && (!as_whole(*width, columns) || columns > 1000))
+      throw Failure("indent of this width");
+    margin =
+        own_text(std::string(static_cast<std::size_t>(std::max<std::int64_t>(columns, 0)), ' '));
   }
   // Each line but the first begins with the margin; empty ones only where asked for.
   const MarkedText text = to_text(value);
@@ -208,8 +222,8 @@ Value filter_indent(const Value& value, const CallArguments& a) {
   for (std::size_t begin = 0; begin <= text.text.size();) {
     const std::size_t end = std::min(text.text.find('\n', begin), text.text.size());
     const bool is_first = begin == 0;
-    const bool has_margin = is_first ? first && is_true(*first)
-                                     : end > begin || (blank && is_true(*blank));
+    const bool has_margin =
+        is_first ? first && is_true(*first) : end > begin || (blank && is_true(*blank));
     if (has_margin) out.append(margin);
     out.append(part_of(text, begin, std::min(end + 1, text.text.size())));
     check_size(out.text.size());
@@ -245,9 +259,11 @@ Value chosen(const Value& value, const CallArguments& a, bool by_attribute, bool
   if (a.plain.size() < skip) throw Failure("selectattr without an attribute");
   std::string test;
   if (a.plain.size() > skip) test = need_text(a.plain[skip], "select").text;
-  if (!test.empty() && !knows_test(test)) throw Failure(fmt::format("the test {} is not read", test));
+  if (!test.empty() && !knows_test(test))
+    throw Failure(fmt::format("the test {} is not read", test));
   CallArguments rest;
-  if (a.plain.size() > skip + 1) rest.plain.assign(a.plain.begin() + static_cast<std::ptrdiff_t>(skip) + 1, a.plain.end());
+  if (a.plain.size() > skip + 1)
+    rest.plain.assign(a.plain.begin() + static_cast<std::ptrdiff_t>(skip) + 1, a.plain.end());
   std::vector<Value> out;
   for (const Value& item : items_of(value)) {
     const Value subject = by_attribute ? looked_up(item, a.plain.front()) : item;
@@ -257,34 +273,57 @@ Value chosen(const Value& value, const CallArguments& a, bool by_attribute, bool
   return make_list(std::move(out));
 }
 
-Value filter_select(const Value& v, const CallArguments& a) { return chosen(v, a, false, true); }
-Value filter_reject(const Value& v, const CallArguments& a) { return chosen(v, a, false, false); }
-Value filter_selectattr(const Value& v, const CallArguments& a) { return chosen(v, a, true, true); }
-Value filter_rejectattr(const Value& v, const CallArguments& a) { return chosen(v, a, true, false); }
+Value filter_select(const Value& v, const CallArguments& a) {
+  return chosen(v, a, false, true);
+}
+Value filter_reject(const Value& v, const CallArguments& a) {
+  return chosen(v, a, false, false);
+}
+Value filter_selectattr(const Value& v, const CallArguments& a) {
+  return chosen(v, a, true, true);
+}
+Value filter_rejectattr(const Value& v, const CallArguments& a) {
+  return chosen(v, a, true, false);
+}
 
 const std::map<std::string, FilterFunction, std::less<>>& filters() {
   static const std::map<std::string, FilterFunction, std::less<>> all = {
-      {"abs", filter_abs},           {"capitalize", filter_capitalize},
-      {"count", filter_length},      {"d", filter_default},
-      {"default", filter_default},   {"first", filter_first},
-      {"float", filter_float},       {"indent", filter_indent},
-      {"int", filter_int},           {"items", filter_items},
-      {"join", filter_join},         {"last", filter_last},
-      {"length", filter_length},     {"list", filter_list},
-      {"lower", filter_lower},       {"map", filter_map},
-      {"reject", filter_reject},     {"rejectattr", filter_rejectattr},
-      {"replace", filter_replace},   {"reverse", filter_reverse},
-      {"safe", filter_safe},         {"select", filter_select},
-      {"selectattr", filter_selectattr}, {"string", filter_string},
-      {"title", filter_title},       {"tojson", filter_tojson},
-      {"trim", filter_trim},         {"upper", filter_upper}};
+      {"abs", filter_abs},
+      {"capitalize", filter_capitalize},
+      {"count", filter_length},
+      {"d", filter_default},
+      {"default", filter_default},
+      {"first", filter_first},
+      {"float", filter_float},
+      {"indent", filter_indent},
+      {"int", filter_int},
+      {"items", filter_items},
+      {"join", filter_join},
+      {"last", filter_last},
+      {"length", filter_length},
+      {"list", filter_list},
+      {"lower", filter_lower},
+      {"map", filter_map},
+      {"reject", filter_reject},
+      {"rejectattr", filter_rejectattr},
+      {"replace", filter_replace},
+      {"reverse", filter_reverse},
+      {"safe", filter_safe},
+      {"select", filter_select},
+      {"selectattr", filter_selectattr},
+      {"string", filter_string},
+      {"title", filter_title},
+      {"tojson", filter_tojson},
+      {"trim", filter_trim},
+      {"upper", filter_upper}};
   return all;
 }
 
 // ---- Tests --------------------------------------------------------------------------------------
 
 const Value& only(const CallArguments& a, const char* test) {
-  if (a.plain.size() != 1 || !a.named.empty()) throw Failure(fmt::format("the test {} without its one argument", test));
+  if (a.plain.size() != 1 || !a.named.empty())
+    throw Failure(fmt::format("the test {} without its one argument", test));
   return a.plain.front();
 }
 
@@ -300,8 +339,12 @@ std::int64_t remainder_of(const Value& value, std::int64_t by) {
   return rest;
 }
 
-bool is_whole(const Value& v) { return v.as<std::int64_t>() != nullptr; }
-bool is_mapping(const Value& v) { return v.dict() && !v.dict()->is_namespace; }
+bool is_whole(const Value& v) {
+  return v.as<std::int64_t>() != nullptr;
+}
+bool is_mapping(const Value& v) {
+  return v.dict() && !v.dict()->is_namespace;
+}
 bool is_iterable(const Value& v) {
   return v.is_undefined() || v.text() || v.list() || is_mapping(v);
 }
@@ -337,20 +380,35 @@ const std::map<std::string, TestFunction, std::less<>>& tests() {
       {"odd", [](V v, A) { return remainder_of(v, 2) == 1; }},
       {"even", [](V v, A) { return remainder_of(v, 2) == 0; }},
       {"divisibleby",
-       [](V v, A a) { return is_true(equals(binary_of("%", v, only(a, "divisibleby")), std::int64_t{0})); }},
+       [](V v, A a) {
+         return is_true(equals(binary_of("%", v, only(a, "divisibleby")), std::int64_t{0}));
+       }},
       {"in", [](V v, A a) { return contains(only(a, "in"), v); }},
-      {"eq", equal}, {"equalto", equal}, {"==", equal},
-      {"ne", differs}, {"!=", differs},
-      {"lt", below}, {"lessthan", below}, {"<", below},
-      {"gt", above}, {"greaterthan", above}, {">", above},
-      {"le", at_most}, {"<=", at_most},
-      {"ge", at_least}, {">=", at_least}};
+      {"eq", equal},
+      {"equalto", equal},
+      {"==", equal},
+      {"ne", differs},
+      {"!=", differs},
+      {"lt", below},
+      {"lessthan", below},
+      {"<", below},
+      {"gt", above},
+      {"greaterthan", above},
+      {">", above},
+      {"le", at_most},
+      {"<=", at_most},
+      {"ge", at_least},
+      {">=", at_least}};
   return all;
 }
 }  // namespace
 
-bool knows_filter(std::string_view name) { return filters().contains(name); }
-bool knows_test(std::string_view name) { return tests().contains(name); }
+bool knows_filter(std::string_view name) {
+  return filters().contains(name);
+}
+bool knows_test(std::string_view name) {
+  return tests().contains(name);
+}
 
 Value apply_filter(const std::string& name, const Value& value, const CallArguments& arguments) {
   return filters().at(name)(value, arguments);

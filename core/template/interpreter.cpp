@@ -11,16 +11,17 @@
 namespace tessera::jinja {
 
 namespace {
-constexpr std::int64_t kMostSteps = 20'000'000, kMostRange = 100'000;
+constexpr std::int64_t kMostSteps = 5'000'000, kMostRange = 100'000;
 constexpr int kMostNesting = 1000;
-constexpr std::array<std::string_view, 5> kFunctions = {"namespace", "range", "dict", "raise_exception",
-                                                        "strftime_now"};
+constexpr std::array<std::string_view, 5> kFunctions = {"namespace", "range", "dict",
+                                                        "raise_exception", "strftime_now"};
 
 enum class Flow { Next, Break, Continue };
 
 class Interpreter {
  public:
-  Interpreter(const std::string& source, const std::string& where, Variables variables, std::time_t now)
+  Interpreter(const std::string& source, const std::string& where, Variables variables,
+              std::time_t now)
       : source_(source), where_(where), now_(now) {
     frames_.push_back(std::move(variables));
     frames_.emplace_back();
@@ -39,7 +40,7 @@ class Interpreter {
   /// Puts the place in front of what went wrong.
   template <class Body>
   auto placed(std::size_t at, const Body& body) {
-    if (++steps_ > kMostSteps) fail_at(at, "the template takes more than 20 million steps");
+    if (++steps_ > kMostSteps) fail_at(at, "the template takes more than 5 million steps");
     if (nesting_ >= kMostNesting) fail_at(at, "the template goes more than 1000 levels deep");
     ++nesting_;
     try {
@@ -56,6 +57,13 @@ class Interpreter {
     } catch (const std::invalid_argument& failure) {
       fail_at(at, failure.what());
     }
+  }
+  /// What works on all of a value takes steps by its size.
+  void spend(const Value& value) {
+    if (const List* list = value.list()) steps_ += static_cast<std::int64_t>(list->items.size());
+    if (const Dict* dict = value.dict()) steps_ += static_cast<std::int64_t>(dict->items.size());
+    if (const MarkedText* text = value.text())
+      steps_ += static_cast<std::int64_t>(text->text.size() / 64);
   }
   [[noreturn]] void fail_at(std::size_t at, const std::string& what) const {
     throw Error(where_, fmt::format("{}: {}", place_of(source_, at), what),
@@ -191,7 +199,9 @@ void Interpreter::set(const Statement& s) {
 
 /// What a for goes through: all, or those that its condition holds for.
 std::vector<Value> Interpreter::loop_items(const Statement& s) {
-  std::vector<Value> items = items_of(evaluate(s.value));
+  const Value all = evaluate(s.value);
+  spend(all);
+  std::vector<Value> items = items_of(all);
   if (!s.condition) return items;
   std::vector<Value> chosen;
   for (Value& item : items) {
@@ -250,7 +260,8 @@ Value Interpreter::name(const std::string& word) const {
     const auto found = frame->find(word);
     if (found != frame->end()) return found->second;
   }
-  if (std::find(kFunctions.begin(), kFunctions.end(), word) != kFunctions.end()) return Function{word};
+  if (std::find(kFunctions.begin(), kFunctions.end(), word) != kFunctions.end())
+    return Function{word};
   return Undefined{word};
 }
 
@@ -274,12 +285,14 @@ Value Interpreter::evaluate_here(const Expression& e) {
     }
     case Node::Slice: {
       const std::vector<Value> v = evaluated(e.parts);
+      spend(v[0]);
       return slice_of(v[0], v[1], v[2], v[3]);
     }
     case Node::Call:
       return call(e);
     case Node::Filter: {
       const Value of = evaluate(e.parts[0]);
+      spend(of);
       return apply_filter(e.word, of, evaluated(e.arguments));
     }
     case Node::Test: {
@@ -305,7 +318,8 @@ Value Interpreter::unary(const Expression& e) {
   if (e.word == "not") return !is_true(of);
   std::int64_t whole = 0;
   double number = 0;
-  if (as_whole(of, whole)) return e.word == "-" ? binary_of("-", std::int64_t{0}, whole) : Value(whole);
+  if (as_whole(of, whole))
+    return e.word == "-" ? binary_of("-", std::int64_t{0}, whole) : Value(whole);
   if (!as_number(of, number)) throw Failure(fmt::format("{} of {}", e.word, kind_of(of)));
   return e.word == "-" ? -number : number;
 }
@@ -315,7 +329,10 @@ Value Interpreter::binary(const Expression& e) {
   if (e.word == "and" && !is_true(left)) return left;
   if (e.word == "or" && is_true(left)) return left;
   if (e.word == "and" || e.word == "or") return evaluate(e.parts[1]);
-  return binary_of(e.word, left, evaluate(e.parts[1]));
+  const Value right = evaluate(e.parts[1]);
+  spend(left);
+  spend(right);
+  return binary_of(e.word, left, right);
 }
 
 bool Interpreter::compared(const std::string& word, const Value& a, const Value& b) const {
@@ -335,6 +352,8 @@ Value Interpreter::compare(const Expression& e) {
   Value left = evaluate(e.parts[0]);
   for (std::size_t i = 0; i < e.words.size(); ++i) {
     Value right = evaluate(e.parts[i + 1]);
+    spend(left);
+    spend(right);
     if (!compared(e.words[i], left, right)) return false;
     left = std::move(right);
   }
@@ -357,13 +376,15 @@ Value Interpreter::call(const Expression& e) {
   Value function;
   if (callee.kind == Node::Attribute) {
     const Value of = evaluate(callee.parts[0]);
+    spend(of);
     const CallArguments arguments = evaluated(e.arguments);
     if (const auto* state = of.as<std::shared_ptr<Loop>>()) {
       return call_loop(**state, callee.word, arguments);
     }
     bool known = false;
     if (has_method(of, callee.word, known)) return call_method(of, callee.word, arguments);
-    if (known) throw Failure(fmt::format("the method {} of {} is not read", callee.word, kind_of(of)));
+    if (known)
+      throw Failure(fmt::format("the method {} of {} is not read", callee.word, kind_of(of)));
     function = attribute_of(of, callee.word);
   } else {
     function = evaluate(callee);
@@ -383,7 +404,11 @@ Value Interpreter::call_function(const Function& function, const CallArguments& 
     std::get<std::shared_ptr<Dict>>(made.any)->is_namespace = function.name == "namespace";
     return made;
   }
-  if (function.name == "range") return make_range(arguments);
+  if (function.name == "range") {
+    Value numbers = make_range(arguments);
+    spend(numbers);
+    return numbers;
+  }
   if (function.name == "strftime_now") return date(arguments);
   arguments.check("raise_exception", 1, {"message"});
   const Value* message = arguments.find(0, "message");
@@ -396,7 +421,8 @@ Value Interpreter::make_namespace(const CallArguments& arguments) const {
   auto made = std::make_shared<Dict>();
   if (!arguments.plain.empty()) {
     const Dict* from = arguments.plain[0].dict();
-    if (!from || from->is_namespace) throw Failure(fmt::format("namespace of {}", kind_of(arguments.plain[0])));
+    if (!from || from->is_namespace)
+      throw Failure(fmt::format("namespace of {}", kind_of(arguments.plain[0])));
     *made = *from;
   }
   for (const auto& [key, value] : arguments.named) put(*made, own_text(key), value);
@@ -407,16 +433,19 @@ Value Interpreter::make_range(const CallArguments& arguments) const {
   arguments.check("range", 3);
   std::array<std::int64_t, 3> numbers{};
   for (std::size_t i = 0; i < arguments.plain.size(); ++i) {
-    if (!as_whole(arguments.plain[i], numbers[i])) throw Failure("range of other than whole numbers");
+    if (!as_whole(arguments.plain[i], numbers[i]))
+      throw Failure("range of other than whole numbers");
   }
   const std::size_t count = arguments.plain.size();
   if (count == 0) throw Failure("range without a number");
-  const std::int64_t begin = count == 1 ? 0 : numbers[0], end = count == 1 ? numbers[0] : numbers[1];
+  const std::int64_t begin = count == 1 ? 0 : numbers[0],
+                     end = count == 1 ? numbers[0] : numbers[1];
   const std::int64_t step = count == 3 ? numbers[2] : 1;
   if (step == 0) throw Failure("range with a step of 0");
   std::vector<Value> items;
   for (std::int64_t i = begin; step > 0 ? i < end : i > end;) {
-    if (static_cast<std::int64_t>(items.size()) >= kMostRange) throw Failure("range of more than 100000 numbers");
+    if (static_cast<std::int64_t>(items.size()) >= kMostRange)
+      throw Failure("range of more than 100000 numbers");
     items.emplace_back(i);
     if (__builtin_add_overflow(i, step, &i)) break;
   }
@@ -437,7 +466,8 @@ Value Interpreter::date(const CallArguments& arguments) const {
   return own_text(out.substr(0, size));
 }
 
-Value Interpreter::call_loop(Loop& state, const std::string& name, const CallArguments& arguments) const {
+Value Interpreter::call_loop(Loop& state, const std::string& name,
+                             const CallArguments& arguments) const {
   if (name == "cycle") {
     arguments.check("loop.cycle", 1000);
     if (arguments.plain.empty()) throw Failure("loop.cycle without values");
@@ -448,7 +478,8 @@ Value Interpreter::call_loop(Loop& state, const std::string& name, const CallArg
   const Value checked = make_list(arguments.plain);  // a loop cannot hold itself
   const std::vector<Value>& last = state.changed;
   const std::vector<Value>& asked = checked.list()->items;
-  const bool is_same = !last.empty() && std::equal(asked.begin(), asked.end(), last.begin() + 1, last.end(), equals);
+  const bool is_same =
+      !last.empty() && std::equal(asked.begin(), asked.end(), last.begin() + 1, last.end(), equals);
   if (is_same) return false;
   state.changed = {None{}};  // the first one tells that something was asked
   state.changed.insert(state.changed.end(), asked.begin(), asked.end());
@@ -462,7 +493,8 @@ Value Interpreter::call_macro(const MacroNode& macro, const CallArguments& argum
                               arguments.plain.size()));
   }
   for (const auto& [name, value] : arguments.named) {
-    if (std::find(macro.parameters.begin(), macro.parameters.end(), name) == macro.parameters.end()) {
+    if (std::find(macro.parameters.begin(), macro.parameters.end(), name) ==
+        macro.parameters.end()) {
       throw Failure(fmt::format("the macro {} has no parameter {}", macro.name, name));
     }
   }
@@ -475,7 +507,9 @@ Value Interpreter::call_macro(const MacroNode& macro, const CallArguments& argum
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& parameter = macro.parameters[i];
     const Value* given = arguments.find(i, parameter);
-    Value value = given ? *given : i >= plain ? evaluate(macro.defaults[i - plain]) : Value(Undefined{parameter});
+    Value value = given        ? *given
+                  : i >= plain ? evaluate(macro.defaults[i - plain])
+                               : Value(Undefined{parameter});
     frames_.back()[parameter] = std::move(value);
   }
   const int loops = std::exchange(loops_, 0);

@@ -19,7 +19,9 @@ constexpr std::array<std::string_view, 24> kSigns = {"//", "**", "==", "!=", "<=
 bool is_name_begin(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 class Lexer {
  public:
@@ -171,9 +173,9 @@ void Lexer::number() {
   const std::size_t begin = at_;
   std::string text;
   const auto digits = [&] {
-    while (at_ < source_.size() && (is_digit(source_[at_]) ||
-                                    (source_[at_] == '_' && at_ + 1 < source_.size() &&
-                                     is_digit(source_[at_ + 1])))) {
+    while (at_ < source_.size() &&
+           (is_digit(source_[at_]) ||
+            (source_[at_] == '_' && at_ + 1 < source_.size() && is_digit(source_[at_ + 1])))) {
       if (source_[at_] != '_') text += source_[at_];
       ++at_;
     }
@@ -184,7 +186,8 @@ void Lexer::number() {
   digits();
   bool is_real = false;
   // "a.0.b" is no number of its own: behind a dot comes an index.
-  const bool is_index = !tokens_.empty() && tokens_.back().kind == Kind::Sign && tokens_.back().text == ".";
+  const bool is_index =
+      !tokens_.empty() && tokens_.back().kind == Kind::Sign && tokens_.back().text == ".";
   if (!is_index && next(0) == '.' && is_digit(next(1))) {
     is_real = true;
     text += source_[at_++];
@@ -245,7 +248,8 @@ void Lexer::escape(std::string& out) {
     if (!is_digit(d) && !(low >= 'a' && low <= 'f')) fail("an escape without its digits", begin);
     code = 16 * code + static_cast<std::uint32_t>(is_digit(d) ? d - '0' : low - 'a' + 10);
   }
-  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) fail("an escape of no character", begin);
+  if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+    fail("an escape of no character", begin);
   utf8::append(out, code);
 }
 
@@ -275,8 +279,9 @@ std::string place_of(std::string_view source, std::size_t at) {
   const std::string_view before = source.substr(0, at);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t begin = before.rfind('\n') + 1;  // npos + 1 is 0
-  const auto column = std::count_if(before.begin() + static_cast<std::ptrdiff_t>(begin), before.end(),
-                                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  const auto column =
+      std::count_if(before.begin() + static_cast<std::ptrdiff_t>(begin), before.end(),
+                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   return fmt::format("line {}, column {}", line, column + 1);
 }
 

@@ -17,18 +17,20 @@ using MethodFunction = Value (*)(const MarkedText&, const CallArguments&);
 /// All of Python's that a template may call; those beyond text_methods() and dict_methods() are not
 /// read.
 constexpr std::array kTextMethods = std::to_array<std::string_view>(
-    {"capitalize", "casefold",   "center",       "count",        "encode",      "endswith",
-     "expandtabs", "find",       "format",       "format_map",   "index",       "isalnum",
-     "isalpha",    "isascii",    "isdecimal",    "isdigit",      "isidentifier", "islower",
-     "isnumeric",  "isprintable", "isspace",     "istitle",      "isupper",     "join",
-     "ljust",      "lower",      "lstrip",       "maketrans",    "partition",   "removeprefix",
-     "removesuffix", "replace",  "rfind",        "rindex",       "rjust",       "rpartition",
-     "rsplit",     "rstrip",     "split",        "splitlines",   "startswith",  "strip",
-     "swapcase",   "title",      "translate",    "upper",        "zfill"});
-constexpr std::array kDictMethods = std::to_array<std::string_view>(
-    {"clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"});
-constexpr std::array kListMethods = std::to_array<std::string_view>(
-    {"append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"});
+    {"capitalize",   "casefold",    "center",    "count",      "encode",       "endswith",
+     "expandtabs",   "find",        "format",    "format_map", "index",        "isalnum",
+     "isalpha",      "isascii",     "isdecimal", "isdigit",    "isidentifier", "islower",
+     "isnumeric",    "isprintable", "isspace",   "istitle",    "isupper",      "join",
+     "ljust",        "lower",       "lstrip",    "maketrans",  "partition",    "removeprefix",
+     "removesuffix", "replace",     "rfind",     "rindex",     "rjust",        "rpartition",
+     "rsplit",       "rstrip",      "split",     "splitlines", "startswith",   "strip",
+     "swapcase",     "title",       "translate", "upper",      "zfill"});
+constexpr std::array kDictMethods =
+    std::to_array<std::string_view>({"clear", "copy", "fromkeys", "get", "items", "keys", "pop",
+                                     "popitem", "setdefault", "update", "values"});
+constexpr std::array kListMethods =
+    std::to_array<std::string_view>({"append", "clear", "copy", "count", "extend", "index",
+                                     "insert", "pop", "remove", "reverse", "sort"});
 
 /// Python changes the case of all scripts; here of ASCII, and others are refused.
 void need_ascii(const MarkedText& text, std::string_view what) {
@@ -37,9 +39,15 @@ void need_ascii(const MarkedText& text, std::string_view what) {
   if (!is_ascii) throw Failure(fmt::format("{} of a text beyond ASCII is not read", what));
 }
 
-bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
-char raised(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+bool is_letter(char c) {
+  return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+char raised(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
+char lowered(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 Value text_upper(const MarkedText& text, const CallArguments& a) {
   a.check("upper", 0);
@@ -97,9 +105,15 @@ Value without_ends(const MarkedText& text, const CallArguments& a, bool left, bo
   return part_of(text, begins[first], begins[last]);
 }
 
-Value text_strip(const MarkedText& t, const CallArguments& a) { return without_ends(t, a, true, true); }
-Value text_lstrip(const MarkedText& t, const CallArguments& a) { return without_ends(t, a, true, false); }
-Value text_rstrip(const MarkedText& t, const CallArguments& a) { return without_ends(t, a, false, true); }
+Value text_strip(const MarkedText& t, const CallArguments& a) {
+  return without_ends(t, a, true, true);
+}
+Value text_lstrip(const MarkedText& t, const CallArguments& a) {
+  return without_ends(t, a, true, false);
+}
+Value text_rstrip(const MarkedText& t, const CallArguments& a) {
+  return without_ends(t, a, false, true);
+}
 
 /// Parts between runs of white space, at most `most` cuts, from the left or the right.
 std::vector<Value> words_of(const MarkedText& text, std::int64_t most, bool from_right) {
@@ -108,7 +122,9 @@ std::vector<Value> words_of(const MarkedText& text, std::int64_t most, bool from
   while (!rest.text.empty()) {
     const std::vector<std::size_t> begins = characters(rest.text);
     const std::size_t count = begins.size() - 1;
-    const auto space = [&](std::size_t i) { return is_space(utf8::next(rest.text, begins[i]).code); };
+    const auto space = [&](std::size_t i) {
+      return is_space(utf8::next(rest.text, begins[i]).code);
+    };
     std::size_t size = 0;
     while (size < count && !space(from_right ? count - 1 - size : size)) ++size;
     const bool is_last = size == count || static_cast<std::int64_t>(words.size()) == most;
@@ -126,7 +142,8 @@ Value parts_of(const MarkedText& text, const CallArguments& a, bool from_right) 
   a.check("split", 2, {"sep", "maxsplit"});
   const Value *separator = a.find(0, "sep"), *limit = a.find(1, "maxsplit");
   std::int64_t most = -1;
-  if (limit && !as_whole(*limit, most)) throw Failure("split with another maxsplit than a whole number");
+  if (limit && !as_whole(*limit, most))
+    throw Failure("split with another maxsplit than a whole number");
   if (most < 0) most = INT64_MAX;
   if (!separator || separator->is_none()) return make_list(words_of(text, most, from_right));
   const std::string& by = need_text(*separator, "split").text;
@@ -134,8 +151,9 @@ Value parts_of(const MarkedText& text, const CallArguments& a, bool from_right) 
   std::vector<Value> parts;
   std::size_t begin = 0, end = text.text.size();
   while (static_cast<std::int64_t>(parts.size()) < most) {
-    const std::size_t found = from_right ? (end < by.size() ? std::string::npos : text.text.rfind(by, end - by.size()))
-                                         : text.text.find(by, begin);
+    const std::size_t found =
+        from_right ? (end < by.size() ? std::string::npos : text.text.rfind(by, end - by.size()))
+                   : text.text.find(by, begin);
     if (found == std::string::npos) break;
     if (from_right) {
       parts.emplace_back(part_of(text, found + by.size(), end));
@@ -150,30 +168,40 @@ Value parts_of(const MarkedText& text, const CallArguments& a, bool from_right) 
   return make_list(std::move(parts));
 }
 
-Value text_split(const MarkedText& t, const CallArguments& a) { return parts_of(t, a, false); }
-Value text_rsplit(const MarkedText& t, const CallArguments& a) { return parts_of(t, a, true); }
+Value text_split(const MarkedText& t, const CallArguments& a) {
+  return parts_of(t, a, false);
+}
+Value text_rsplit(const MarkedText& t, const CallArguments& a) {
+  return parts_of(t, a, true);
+}
 
 /// startswith() and endswith(): one text, or any of a tuple.
 bool has_end(const MarkedText& text, const CallArguments& a, bool at_begin) {
   a.check("startswith", 1);
   if (a.plain.empty()) throw Failure("startswith without a text");
   const List* list = a.plain[0].list();
-  const std::vector<Value> any = list && list->is_tuple ? list->items : std::vector<Value>{a.plain[0]};
+  const std::vector<Value> any =
+      list && list->is_tuple ? list->items : std::vector<Value>{a.plain[0]};
   return std::any_of(any.begin(), any.end(), [&](const Value& one) {
     const std::string& end = need_text(one, "startswith").text;
     return at_begin ? text.text.starts_with(end) : text.text.ends_with(end);
   });
 }
 
-Value text_startswith(const MarkedText& t, const CallArguments& a) { return has_end(t, a, true); }
-Value text_endswith(const MarkedText& t, const CallArguments& a) { return has_end(t, a, false); }
+Value text_startswith(const MarkedText& t, const CallArguments& a) {
+  return has_end(t, a, true);
+}
+Value text_endswith(const MarkedText& t, const CallArguments& a) {
+  return has_end(t, a, false);
+}
 
 Value text_replace(const MarkedText& text, const CallArguments& a) {
   a.check("replace", 3);
   if (a.plain.size() < 2) throw Failure("replace without its two texts");
   const MarkedText &from = need_text(a.plain[0], "replace"), &to = need_text(a.plain[1], "replace");
   std::int64_t most = -1;
-  if (a.plain.size() > 2 && !as_whole(a.plain[2], most)) throw Failure("replace with another count than a whole number");
+  if (a.plain.size() > 2 && !as_whole(a.plain[2], most))
+    throw Failure("replace with another count than a whole number");
   if (most < 0) most = INT64_MAX;
   MarkedText out;
   std::size_t done = 0;
@@ -208,8 +236,12 @@ Value place_in(const MarkedText& text, const CallArguments& a, bool last) {
   return static_cast<std::int64_t>(characters(text.text.substr(0, found)).size() - 1);
 }
 
-Value text_find(const MarkedText& t, const CallArguments& a) { return place_in(t, a, false); }
-Value text_rfind(const MarkedText& t, const CallArguments& a) { return place_in(t, a, true); }
+Value text_find(const MarkedText& t, const CallArguments& a) {
+  return place_in(t, a, false);
+}
+Value text_rfind(const MarkedText& t, const CallArguments& a) {
+  return place_in(t, a, true);
+}
 
 Value text_count(const MarkedText& text, const CallArguments& a) {
   a.check("count", 1);
@@ -278,15 +310,24 @@ Value text_removesuffix(const MarkedText& text, const CallArguments& a) {
 
 const std::map<std::string, MethodFunction, std::less<>>& text_methods() {
   static const std::map<std::string, MethodFunction, std::less<>> all = {
-      {"capitalize", text_capitalize},     {"count", text_count},
-      {"endswith", text_endswith},         {"find", text_find},
-      {"join", text_join},                 {"lower", text_lower},
-      {"lstrip", text_lstrip},             {"removeprefix", text_removeprefix},
-      {"removesuffix", text_removesuffix}, {"replace", text_replace},
-      {"rfind", text_rfind},               {"rsplit", text_rsplit},
-      {"rstrip", text_rstrip},             {"split", text_split},
-      {"splitlines", text_splitlines},     {"startswith", text_startswith},
-      {"strip", text_strip},               {"title", text_title},
+      {"capitalize", text_capitalize},
+      {"count", text_count},
+      {"endswith", text_endswith},
+      {"find", text_find},
+      {"join", text_join},
+      {"lower", text_lower},
+      {"lstrip", text_lstrip},
+      {"removeprefix", text_removeprefix},
+      {"removesuffix", text_removesuffix},
+      {"replace", text_replace},
+      {"rfind", text_rfind},
+      {"rsplit", text_rsplit},
+      {"rstrip", text_rstrip},
+      {"split", text_split},
+      {"splitlines", text_splitlines},
+      {"startswith", text_startswith},
+      {"strip", text_strip},
+      {"title", text_title},
       {"upper", text_upper}};
   return all;
 }

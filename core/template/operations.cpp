@@ -141,10 +141,12 @@ Value slice_of(const Value& value, const Value& from, const Value& to, const Val
   const MarkedText* text = value.text();
   const List* list = value.list();
   if (!text && !list) throw Failure(fmt::format("a slice of {}", kind_of(value)));
-  const std::vector<std::size_t> begins = text ? characters(text->text) : std::vector<std::size_t>{};
+  const std::vector<std::size_t> begins =
+      text ? characters(text->text) : std::vector<std::size_t>{};
   const auto size = static_cast<std::int64_t>(text ? begins.size() - 1 : list->items.size());
   std::int64_t by = 1;
-  if (!step.is_none() && !as_whole(step, by)) throw Failure("a slice with another step than a whole number");
+  if (!step.is_none() && !as_whole(step, by))
+    throw Failure("a slice with another step than a whole number");
   if (by == 0) throw Failure("a slice with a step of 0");
   // As PySlice_AdjustIndices() of Python has it.
   const auto bound = [&](const Value& given, std::int64_t otherwise) {
@@ -179,7 +181,8 @@ bool contains(const Value& container, const Value& item) {
     return item.text() && dict->find(item.text()->text);
   }
   const std::vector<Value> items = items_of(container);
-  return std::any_of(items.begin(), items.end(), [&](const Value& one) { return equals(one, item); });
+  return std::any_of(items.begin(), items.end(),
+                     [&](const Value& one) { return equals(one, item); });
 }
 
 // ---- Arithmetic ---------------------------------------------------------------------------------
@@ -243,8 +246,9 @@ Value of_numbers(const std::string& sign, double a, double b) {
 Value repeated(const MarkedText& text, std::int64_t times) {
   MarkedText out;
   if (times > 0 && !text.text.empty()) {
-    check_size(times > (std::int64_t{64} << 20) ? ~std::size_t{0}
-                                                : text.text.size() * static_cast<std::size_t>(times));
+    check_size(times > (std::int64_t{64} << 20)
+                   ? ~std::size_t{0}
+                   : text.text.size() * static_cast<std::size_t>(times));
     for (std::int64_t i = 0; i < times; ++i) out.append(text);
   }
   return out;

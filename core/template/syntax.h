@@ -62,11 +62,11 @@ struct MacroNode {
 
 struct Statement {
   enum class Kind : std::uint8_t {
-    Data,   ///< `text`
-    Print,  ///< value
-    If,     ///< value, body, otherwise
-    For,    ///< names in value if condition: body, otherwise
-    Set,    ///< names = value, or names[0].attribute = value
+    Data,      ///< `text`
+    Print,     ///< value
+    If,        ///< value, body, otherwise
+    For,       ///< names in value if condition: body, otherwise
+    Set,       ///< names = value, or names[0].attribute = value
     SetBlock,  ///< names[0] = what body writes
     Macro,
     Generation,  ///< body, which the assistant wrote

@@ -88,7 +88,9 @@ Value json_value(const Json& json, char mark, int depth) {
 }
 }  // namespace
 
-Value from_json(const Json& json, char mark) { return json_value(json, mark, 0); }
+Value from_json(const Json& json, char mark) {
+  return json_value(json, mark, 0);
+}
 
 std::string kind_of(const Value& value) {
   constexpr const char* kNames[] = {"undefined", "None", "bool", "int",    "float",
@@ -189,11 +191,13 @@ std::string repr_of(double number, bool json) {
     return std::string(number < 0 ? "-" : "") + (json ? "Infinity" : "inf");
   }
   char digits[64];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(digits, digits + sizeof digits, number, std::chars_format::scientific);
   const std::string shortest(digits, end.ptr);
   const int exponent = std::stoi(shortest.substr(shortest.find('e') + 1));
   if (exponent < -4 || exponent >= 16) return shortest;  // Python writes 1e+16 and 1e-05 alike
-  const auto plain = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed);
+  const auto plain =
+      std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed);
   const std::string fixed(digits, plain.ptr);
   return fixed.find('.') == std::string::npos ? fixed + ".0" : fixed;
 }
@@ -203,9 +207,9 @@ std::string repr_of(double number, bool json) {
 bool is_printable(char32_t code) {
   if (code < 0x20 || (code >= 0x7F && code <= 0xA0) || code == 0xAD) return false;
   const std::pair<char32_t, char32_t> hidden[] = {
-      {0x600, 0x605},   {0x61C, 0x61C},   {0x6DD, 0x6DD},   {0x70F, 0x70F},     {0x1680, 0x1680},
-      {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F},   {0x3000, 0x3000},
-      {0xD800, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF},   {0xE0000, 0x10FFFF}};
+      {0x600, 0x605},   {0x61C, 0x61C},   {0x6DD, 0x6DD},   {0x70F, 0x70F},   {0x1680, 0x1680},
+      {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F}, {0x3000, 0x3000},
+      {0xD800, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0x10FFFF}};
   return std::none_of(std::begin(hidden), std::end(hidden), [code](const auto& range) {
     return code >= range.first && code <= range.second;
   });
@@ -243,13 +247,27 @@ MarkedText json_quoted(const MarkedText& text) {
     const auto byte = static_cast<unsigned char>(text.text[at]);
     std::string spelled(1, text.text[at]);
     switch (byte) {
-      case '"': spelled = "\\\""; break;
-      case '\\': spelled = "\\\\"; break;
-      case '\n': spelled = "\\n"; break;
-      case '\r': spelled = "\\r"; break;
-      case '\t': spelled = "\\t"; break;
-      case '\b': spelled = "\\b"; break;
-      case '\f': spelled = "\\f"; break;
+      case '"':
+        spelled = "\\\"";
+        break;
+      case '\\':
+        spelled = "\\\\";
+        break;
+      case '\n':
+        spelled = "\\n";
+        break;
+      case '\r':
+        spelled = "\\r";
+        break;
+      case '\t':
+        spelled = "\\t";
+        break;
+      case '\b':
+        spelled = "\\b";
+        break;
+      case '\f':
+        spelled = "\\f";
+        break;
       default:
         if (byte < 0x20) spelled = fmt::format("\\u{:04x}", byte);
     }

@@ -57,14 +57,14 @@ struct Function {
 
 class Value {
  public:
-  using Any = std::variant<Undefined, None, bool, std::int64_t, double, MarkedText,
-                           std::shared_ptr<List>, std::shared_ptr<Dict>, std::shared_ptr<Loop>,
-                           Function>;
+  using Any =
+      std::variant<Undefined, None, bool, std::int64_t, double, MarkedText, std::shared_ptr<List>,
+                   std::shared_ptr<Dict>, std::shared_ptr<Loop>, Function>;
   // NOTE: implicit: a value of any kind is a Value.
   template <class T>
-    requires(!std::is_same_v<std::remove_cvref_t<T>, Value> &&
-             std::is_constructible_v<Any, T &&>)
-  Value(T&& value) : any(std::forward<T>(value)) {}
+  requires(!std::is_same_v<std::remove_cvref_t<T>, Value> && std::is_constructible_v<Any, T&&>)
+      Value(T&& value)
+      : any(std::forward<T>(value)) {}
   Value() = default;
 
   template <class T>
@@ -87,8 +87,9 @@ class Value {
 };
 
 MarkedText own_text(std::string_view text);
-/// Throws std::invalid_argument where values lie within more than 200 others (all that walks through
-/// values goes as deep as they do), or one is a namespace or a loop (they could hold themselves).
+/// Throws std::invalid_argument where values lie within more than 200 others (all that walks
+/// through values goes as deep as they do), or one is a namespace or a loop (they could hold
+/// themselves).
 Value make_list(std::vector<Value> items, bool is_tuple = false);
 
 /// `mark` is that of every text in it, keys included. Throws std::invalid_argument as make_list(),

@@ -13,7 +13,7 @@ namespace tessera {
 struct AddedToken {
   std::int32_t id = -1;
   std::string content;
-  bool single_word = false;  ///< only where no letter or digit stands beside it
+  bool single_word = false;             ///< only where no letter or digit stands beside it
   bool lstrip = false, rstrip = false;  ///< takes the white space beside it along
   bool normalized = true;               ///< looked for behind the normaliser, in its form
   bool special = false;                 ///< has a role: text that people wrote never becomes it

@@ -61,9 +61,7 @@ class Node {
     if (!value_->is_boolean()) wrong("true or false");
     return value_->get<bool>();
   }
-  bool flag(const char* key, bool otherwise) const {
-    return has(key) ? at(key).flag() : otherwise;
-  }
+  bool flag(const char* key, bool otherwise) const { return has(key) ? at(key).flag() : otherwise; }
   std::int64_t number(std::int64_t low, std::int64_t high) const {
     const bool fits = value_->is_number_integer() &&
                       !(value_->is_number_unsigned() &&
@@ -78,10 +76,10 @@ class Node {
     if (!value_->is_object()) wrong("an object");
     for (const auto& [key, value] : value_->items()) {
       if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-      throw Error(*where_,
-                  fmt::format("{}{}{} is a key that is not known", path_, path_.empty() ? "" : ".",
-                              key),
-                  kList);
+      throw Error(
+          *where_,
+          fmt::format("{}{}{} is a key that is not known", path_, path_.empty() ? "" : ".", key),
+          kList);
     }
   }
   std::string type() const { return at("type").text(); }
@@ -116,7 +114,8 @@ void read_normaliser(const Node& node, std::vector<BpeNormaliser>& out) {
   if (type == "Sequence") {
     node.only({"type", "normalizers"});
     for (const Node& part : node.at("normalizers").list()) {
-      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence") part.refuse();
+      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence")
+        part.refuse();
       read_normaliser(part, out);
     }
   } else if (type == "NFC") {
@@ -147,17 +146,18 @@ BpeSplit::Behaviour read_behaviour(const Node& node) {
 
 void read_split(const Node& node, std::vector<BpeSplit>& out) {
   if (!out.empty() && out.back().kind == BpeSplit::Kind::ByteLevel) {
-    throw Error(node.where(),
-                fmt::format("{} stands behind ByteLevel, which is read only as the last one",
-                            node.path()),
-                kList);
+    throw Error(
+        node.where(),
+        fmt::format("{} stands behind ByteLevel, which is read only as the last one", node.path()),
+        kList);
   }
   const std::string type = node.type();
   BpeSplit split;
   if (type == "Sequence") {
     node.only({"type", "pretokenizers"});
     for (const Node& part : node.at("pretokenizers").list()) {
-      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence") part.refuse();
+      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence")
+        part.refuse();
       read_split(part, out);
     }
     return;
@@ -188,7 +188,8 @@ void read_decoder(const Node& node, std::vector<BpeDecoderStep>& out) {
   if (type == "Sequence") {
     node.only({"type", "decoders"});
     for (const Node& part : node.at("decoders").list()) {
-      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence") part.refuse();
+      if (part.value().is_object() && part.value().value("type", Json()) == "Sequence")
+        part.refuse();
       read_decoder(part, out);
     }
   } else if (type == "ByteLevel") {
@@ -207,7 +208,10 @@ void read_decoder(const Node& node, std::vector<BpeDecoderStep>& out) {
     out.push_back({Does::Fuse, {}, {}});
   } else if (type == "Strip") {
     node.only({"type", "content", "start", "stop"});
-    out.push_back({Does::Strip, node.at("content").text(), {}, node.at("start").number(0, 1000),
+    out.push_back({Does::Strip,
+                   node.at("content").text(),
+                   {},
+                   node.at("start").number(0, 1000),
                    node.at("stop").number(0, 1000)});
   } else {
     node.refuse();

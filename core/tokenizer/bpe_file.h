@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Private to core/tokenizer: a tokenizer.json (Hugging Face's tokenizers library, version "1.0") with
-// a byte-pair model, as plain facts. What would change ids and is not known is refused by name.
+// Private to core/tokenizer: a tokenizer.json (Hugging Face's tokenizers library, version "1.0")
+// with a byte-pair model, as plain facts. What would change ids and is not known is refused by
+// name.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,7 @@ struct BpeSplit {
 struct BpeDecoderStep {
   enum class Kind : std::uint8_t { ByteLevel, Replace, ByteFallback, Fuse, Strip };
   Kind kind = Kind::ByteLevel;
-  std::string from, to;               ///< of Replace; `from` of Strip
+  std::string from, to;              ///< of Replace; `from` of Strip
   std::int64_t start = 0, stop = 0;  ///< of Strip
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Words are encoded in the bytes that they stand for: a vocabulary that spells bytes as letters
-// (ByteLevel) is turned back into bytes when it is loaded, so that nothing is spelled while encoding.
+// (ByteLevel) is turned back into bytes when it is loaded, so that nothing is spelled while
+// encoding.
 #include "core/tokenizer/bpe_tokenizer.h"
 
 #include <xxhash.h>
@@ -36,7 +37,8 @@ struct WordHash {
     return XXH3_64bits(text.data(), text.size());
   }
 };
-using WordIds = std::unordered_map<std::string, std::vector<std::int32_t>, WordHash, std::equal_to<>>;
+using WordIds =
+    std::unordered_map<std::string, std::vector<std::int32_t>, WordHash, std::equal_to<>>;
 using TokenIds = std::unordered_map<std::string, std::int32_t, WordHash, std::equal_to<>>;
 
 /// Words repeat: most of a text comes out of this table, one a thread, of the vocabulary that the
@@ -201,12 +203,14 @@ void BpeTokenizer::read_decoder(const std::vector<BpeDecoderStep>& steps) {
   };
   const bool has_level = std::any_of(steps.begin(), steps.end(),
                                      [](const auto& s) { return s.kind == Does::ByteLevel; });
-  if (steps.empty()) refuse("is missing");
+  if (steps.empty() && is_byte_level_) refuse("is missing");
+  if (steps.empty()) return;  // tokens as they are spelled
   if (has_level != is_byte_level_) refuse("and the pre_tokenizer are not both ByteLevel");
   if (has_level && steps.size() > 1) refuse("has other steps beside ByteLevel");
   for (const BpeDecoderStep& step : steps) {
     if (step.kind == Does::Replace) {
-      if (step.from != kBlankSign || step.to != " ") refuse("replaces other than U+2581 by a space");
+      if (step.from != kBlankSign || step.to != " ")
+        refuse("replaces other than U+2581 by a space");
       blank_is_space_ = true;
     } else if (step.kind == Does::ByteFallback) {
       decodes_bytes_ = true;
@@ -241,7 +245,8 @@ void BpeTokenizer::set_piece(std::int32_t id, const std::string& piece) {
     special_.resize(at + 1);
   }
   if (!pieces_[at].empty() && pieces_[at] != piece) {
-    throw Error(where_, fmt::format("the id {} stands for \"{}\" and for \"{}\"", id, pieces_[at], piece),
+    throw Error(where_,
+                fmt::format("the id {} stands for \"{}\" and for \"{}\"", id, pieces_[at], piece),
                 "copy or download the file again");
   }
   pieces_[at] = piece;
@@ -328,14 +333,16 @@ void BpeTokenizer::read_added(const BpeRoles& roles) {
   normal_tokens_ = AddedTokenFinder(std::move(normal), std::move(normal_tokens));
 }
 
-std::int32_t BpeTokenizer::role_id(const std::string& token, const char* key, bool is_needed) const {
+std::int32_t BpeTokenizer::role_id(const std::string& token, const char* key,
+                                   bool is_needed) const {
   if (token.empty()) return -1;
   const auto found = std::find(pieces_.begin(), pieces_.end(), token);
   if (found != pieces_.end()) return static_cast<std::int32_t>(found - pieces_.begin());
   if (!is_needed) return -1;
-  throw Error(where_, fmt::format("{} is \"{}\" in the files beside it, and is not in the vocabulary",
-                                  key, token),
-              "copy or download all files of the tokenizer again");
+  throw Error(
+      where_,
+      fmt::format("{} is \"{}\" in the files beside it, and is not in the vocabulary", key, token),
+      "copy or download all files of the tokenizer again");
 }
 
 void BpeTokenizer::read_roles(const BpeFile& file, const BpeRoles& roles) {
@@ -364,7 +371,8 @@ void BpeTokenizer::read_roles(const BpeFile& file, const BpeRoles& roles) {
   specials_.user = spelled(special::kUser);
   specials_.assistant = spelled(special::kAssistant);
   // NOTE: files of one family disagree: the configuration of the slow form counts where it speaks.
-  adds_bos_ = specials_.bos >= 0 && (roles.says_adds_begin ? roles.adds_begin : !file.begin.empty());
+  adds_bos_ =
+      specials_.bos >= 0 && (roles.says_adds_begin ? roles.adds_begin : !file.begin.empty());
 }
 
 void BpeTokenizer::describe_alterations(const BpeFile& file) {
@@ -383,7 +391,8 @@ void BpeTokenizer::describe_alterations(const BpeFile& file) {
   }
   if (splitter_.adds_spaces()) parts.emplace_back("puts a space before a text that has none");
   for (const BpeSplit& split : file.splits) {
-    if (split.behaviour == BpeSplit::Behaviour::Removed) parts.emplace_back("leaves characters out");
+    if (split.behaviour == BpeSplit::Behaviour::Removed)
+      parts.emplace_back("leaves characters out");
   }
   if (std::count(byte_ids_.begin(), byte_ids_.end(), -1) > 0) {
     parts.emplace_back("has no token for characters it does not know");
@@ -502,9 +511,10 @@ void BpeTokenizer::encode_word(std::string_view word, std::vector<std::int32_t>&
       continue;
     }
     const std::string_view symbol = word.substr(at, bytes);
-    const bool has_bytes = file_.byte_fallback && std::all_of(symbol.begin(), symbol.end(), [&](char c) {
-      return byte_ids_[static_cast<unsigned char>(c)] >= 0;
-    });
+    const bool has_bytes =
+        file_.byte_fallback && std::all_of(symbol.begin(), symbol.end(), [&](char c) {
+          return byte_ids_[static_cast<unsigned char>(c)] >= 0;
+        });
     if (has_bytes) {
       for (const char c : symbol) ids.push_back(byte_ids_[static_cast<unsigned char>(c)]);
     } else if (unknown_ >= 0) {

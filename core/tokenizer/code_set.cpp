@@ -103,7 +103,8 @@ bool property(std::string_view name, CodeSet& set) {
 const CodeSet& spaces() {
   static const CodeSet set = [] {
     CodeSet s(0x09, 0x0D);
-    for (const char32_t code : {0x20, 0x85, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000}) s.add(code, code);
+    for (const char32_t code : {0x20, 0x85, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000})
+      s.add(code, code);
     s.add(0x2000, 0x200A);
     s.add(0x2028, 0x2029);
     return s;
@@ -129,8 +130,8 @@ CodeTable::CodeTable(const CodeSet& set) {
     std::string first, last;
     utf8::append(first, range.first);
     utf8::append(last, range.last);
-    for (int byte = static_cast<unsigned char>(first[0]); byte <= static_cast<unsigned char>(last[0]);
-         ++byte) {
+    for (int byte = static_cast<unsigned char>(first[0]);
+         byte <= static_cast<unsigned char>(last[0]); ++byte) {
       first_bytes_.set(static_cast<std::size_t>(byte));
     }
   }
@@ -138,8 +139,7 @@ CodeTable::CodeTable(const CodeSet& set) {
   for (std::size_t block = 0; block < index_.size(); ++block) {
     std::array<std::uint64_t, 4> words{};
     std::copy_n(bits.begin() + static_cast<std::ptrdiff_t>(4 * block), 4, words.begin());
-    const auto [entry, is_new] =
-        known.emplace(words, static_cast<std::uint16_t>(blocks_.size()));
+    const auto [entry, is_new] = known.emplace(words, static_cast<std::uint16_t>(blocks_.size()));
     if (is_new) blocks_.push_back(words);
     index_[block] = entry->second;
   }

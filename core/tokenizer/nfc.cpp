@@ -24,8 +24,8 @@ int combining_class(char32_t code) {
   if (code < kFirstMark) return 0;
   const unicode::CombiningRun* begin = unicode::kCombiningRuns;
   const unicode::CombiningRun* end = begin + unicode::kCombiningRunCount;
-  const auto* behind = std::upper_bound(begin, end, code,
-                                        [](char32_t c, const auto& run) { return c < run.first; });
+  const auto* behind =
+      std::upper_bound(begin, end, code, [](char32_t c, const auto& run) { return c < run.first; });
   return behind != begin && code <= behind[-1].last ? behind[-1].value : 0;
 }
 
@@ -71,8 +71,8 @@ char32_t composed(char32_t first, char32_t second) {
   if (first - kLeading < kLeadingCount && second - kVowel < kVowelCount) {
     return kSyllable + ((first - kLeading) * kVowelCount + (second - kVowel)) * kTrailingCount;
   }
-  const bool is_open = first - kSyllable < kSyllableCount &&
-                       (first - kSyllable) % kTrailingCount == 0;
+  const bool is_open =
+      first - kSyllable < kSyllableCount && (first - kSyllable) % kTrailingCount == 0;
   if (is_open && second > kTrailing && second < kTrailing + kTrailingCount) {
     return first + (second - kTrailing);
   }
@@ -87,9 +87,8 @@ void order(std::vector<char32_t>& codes) {
         std::find_if(at, codes.end(), [](char32_t c) { return combining_class(c) != 0; });
     const auto end =
         std::find_if(marks, codes.end(), [](char32_t c) { return combining_class(c) == 0; });
-    std::stable_sort(marks, end, [](char32_t a, char32_t b) {
-      return combining_class(a) < combining_class(b);
-    });
+    std::stable_sort(
+        marks, end, [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
     at = end;
   }
 }

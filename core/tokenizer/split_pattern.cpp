@@ -107,10 +107,9 @@ class SplitCompiler {
 
   std::uint32_t table(const CodeSet& set) {
     const auto same = [&](const CodeSet& known) {
-      return std::equal(known.ranges().begin(), known.ranges().end(), set.ranges().begin(),
-                        set.ranges().end(), [](const auto& a, const auto& b) {
-                          return a.first == b.first && a.last == b.last;
-                        });
+      return std::equal(
+          known.ranges().begin(), known.ranges().end(), set.ranges().begin(), set.ranges().end(),
+          [](const auto& a, const auto& b) { return a.first == b.first && a.last == b.last; });
     };
     const auto found = std::find_if(sets_.begin(), sets_.end(), same);
     const auto index = static_cast<std::uint32_t>(found - sets_.begin());
@@ -131,20 +130,41 @@ class SplitCompiler {
 
   void emit(const SplitNode& node) {
     switch (node.kind) {
-      case Kind::Empty: break;
-      case Kind::Set: add({.op = Op::Set, .a = table(node.set)}); break;
+      case Kind::Empty:
+        break;
+      case Kind::Set:
+        add({.op = Op::Set, .a = table(node.set)});
+        break;
       case Kind::Sequence:
         for (const SplitNode& part : node.parts) emit(part);
         break;
-      case Kind::Either: either(node); break;
-      case Kind::Repeat: repeat(node); break;
-      case Kind::Look: inner(Op::Look, node.parts.front()); break;
-      case Kind::LookNot: inner(Op::LookNot, node.parts.front()); break;
-      case Kind::Atomic: inner(Op::Atomic, node.parts.front()); break;
-      case Kind::TextBegin: add({.op = Op::TextBegin}); break;
-      case Kind::TextEnd: add({.op = Op::TextEnd}); break;
-      case Kind::LineBegin: add({.op = Op::LineBegin}); break;
-      case Kind::LineEnd: add({.op = Op::LineEnd}); break;
+      case Kind::Either:
+        either(node);
+        break;
+      case Kind::Repeat:
+        repeat(node);
+        break;
+      case Kind::Look:
+        inner(Op::Look, node.parts.front());
+        break;
+      case Kind::LookNot:
+        inner(Op::LookNot, node.parts.front());
+        break;
+      case Kind::Atomic:
+        inner(Op::Atomic, node.parts.front());
+        break;
+      case Kind::TextBegin:
+        add({.op = Op::TextBegin});
+        break;
+      case Kind::TextEnd:
+        add({.op = Op::TextEnd});
+        break;
+      case Kind::LineBegin:
+        add({.op = Op::LineBegin});
+        break;
+      case Kind::LineEnd:
+        add({.op = Op::LineEnd});
+        break;
     }
   }
 
@@ -295,8 +315,9 @@ std::size_t SplitPattern::match_at(Run& run, std::uint32_t pc, std::size_t at) c
         break;
       }
       case Op::Split: {
-        const bool fits = now.b == kAnyByte || (at < text.size() &&
-                          first_bytes_[now.b][static_cast<unsigned char>(text[at])]);
+        const bool fits =
+            now.b == kAnyByte ||
+            (at < text.size() && first_bytes_[now.b][static_cast<unsigned char>(text[at])]);
         if (fits) {
           run.stack.push_back({now.a, at, at});
         } else {

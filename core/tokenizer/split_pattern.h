@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Private to core/tokenizer: the regular expressions that a tokenizer.json splits text with. Written
-// as the tokenizers library's engine reads them (Oniguruma's Ruby syntax, UTF-8), with its version
-// of Unicode: ids are equal only where every code point has the same class, which a general library
-// with tables of its own does not give.
+// Private to core/tokenizer: the regular expressions that a tokenizer.json splits text with.
+// Written as the tokenizers library's engine reads them (Oniguruma's Ruby syntax, UTF-8), with its
+// version of Unicode: ids are equal only where every code point has the same class, which a general
+// library with tables of its own does not give.
 #pragma once
 
 #include <bitset>
@@ -35,16 +35,19 @@ class SplitPattern {
 
   struct Instruction {
     enum class Op : std::uint8_t {
-      Set,     ///< one character of table `a`
-      Loop,    ///< table `a`, `low` to `high` times, gives back one by one
-      Hold,    ///< the same, gives nothing back
-      Split,   ///< try the next instruction, then `a`; `b` names the bytes the next one begins with
-      Later,   ///< try `a` first, then the next instruction
-      Jump,    ///< to `a`
-      Look,    ///< what follows up to its Accept matches here; then `a`
-      LookNot, ///< the opposite
-      Atomic,  ///< what follows up to its Accept, without going back into it; then `a`
-      TextBegin, TextEnd, LineBegin, LineEnd,
+      Set,    ///< one character of table `a`
+      Loop,   ///< table `a`, `low` to `high` times, gives back one by one
+      Hold,   ///< the same, gives nothing back
+      Split,  ///< try the next instruction, then `a`; `b` names the bytes the next one begins with
+      Later,  ///< try `a` first, then the next instruction
+      Jump,   ///< to `a`
+      Look,   ///< what follows up to its Accept matches here; then `a`
+      LookNot,  ///< the opposite
+      Atomic,   ///< what follows up to its Accept, without going back into it; then `a`
+      TextBegin,
+      TextEnd,
+      LineBegin,
+      LineEnd,
       Accept,
     };
     Op op = Op::Accept;

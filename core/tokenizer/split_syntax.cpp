@@ -29,9 +29,9 @@ class SplitParser {
   using Kind = SplitNode::Kind;
 
   [[noreturn]] void refuse(const std::string& what) const {
-    const auto character = std::count_if(
-        pattern_.begin(), pattern_.begin() + static_cast<std::ptrdiff_t>(at_),
-        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+    const auto character =
+        std::count_if(pattern_.begin(), pattern_.begin() + static_cast<std::ptrdiff_t>(at_),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
     throw Error(where_,
                 fmt::format("the pattern \"{}\" holds, at character {}, {}: this is not read",
                             pattern_, character + 1, what),
@@ -168,8 +168,8 @@ bool SplitParser::counts(std::uint32_t& low, std::uint32_t& high) {
   const std::size_t end = pattern_.find('}', at_);
   if (peek() != '{' || end == std::string_view::npos) return false;
   const std::string_view inside = pattern_.substr(at_ + 1, end - at_ - 1);
-  const auto digits = std::count_if(inside.begin(), inside.end(),
-                                    [](char c) { return c >= '0' && c <= '9'; });
+  const auto digits =
+      std::count_if(inside.begin(), inside.end(), [](char c) { return c >= '0' && c <= '9'; });
   const auto commas = std::count(inside.begin(), inside.end(), ',');
   if (digits == 0 || commas > 1 || digits + commas != static_cast<std::ptrdiff_t>(inside.size())) {
     return false;
@@ -250,7 +250,8 @@ CodeSet SplitParser::bracket_part(bool fold, int depth) {
     return one;
   }
   take("-");
-  if (comes("[") || (comes("\\") && class_escape(set, fold))) refuse("a range that ends with a class");
+  if (comes("[") || (comes("\\") && class_escape(set, fold)))
+    refuse("a range that ends with a class");
   const char32_t last = comes("\\") ? escape() : character();
   if (last < first) refuse("a range that ends before it begins");
   set = CodeSet(first, last);
@@ -343,16 +344,25 @@ char32_t SplitParser::escape() {
   }
   const char32_t code = character();
   switch (code) {
-    case U'n': return U'\n';
-    case U'r': return U'\r';
-    case U't': return U'\t';
-    case U'f': return U'\f';
-    case U'v': return U'\v';
-    case U'a': return U'\a';
-    case U'e': return 0x1B;
-    default: break;
+    case U'n':
+      return U'\n';
+    case U'r':
+      return U'\r';
+    case U't':
+      return U'\t';
+    case U'f':
+      return U'\f';
+    case U'v':
+      return U'\v';
+    case U'a':
+      return U'\a';
+    case U'e':
+      return 0x1B;
+    default:
+      break;
   }
-  const bool is_word = (code >= U'0' && code <= U'9') || ((code | 0x20) >= U'a' && (code | 0x20) <= U'z');
+  const bool is_word =
+      (code >= U'0' && code <= U'9') || ((code | 0x20) >= U'a' && (code | 0x20) <= U'z');
   if (code > 0x7F || is_word) {
     at_ = begin;
     refuse(fmt::format("the escape {}", pattern_.substr(at_, 2)));
@@ -392,9 +402,11 @@ bool SplitNode::may_be_empty() const {
     case Kind::Set:
       return false;
     case Kind::Sequence:
-      return std::all_of(parts.begin(), parts.end(), [](const auto& p) { return p.may_be_empty(); });
+      return std::all_of(parts.begin(), parts.end(),
+                         [](const auto& p) { return p.may_be_empty(); });
     case Kind::Either:
-      return std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p.may_be_empty(); });
+      return std::any_of(parts.begin(), parts.end(),
+                         [](const auto& p) { return p.may_be_empty(); });
     case Kind::Atomic:
       return parts.front().may_be_empty();
     case Kind::Repeat:

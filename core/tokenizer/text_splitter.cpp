@@ -64,8 +64,8 @@ std::vector<Part> joined(const std::vector<Part>& parts, BpeSplit::Behaviour beh
     return out;
   }
   for (const Part& part : parts) {
-    const bool joins = behaviour == Behaviour::Contiguous ? part.is_match == previous
-                                                          : part.is_match && !previous;
+    const bool joins =
+        behaviour == Behaviour::Contiguous ? part.is_match == previous : part.is_match && !previous;
     if (joins && !out.empty()) {
       out.back().end = part.end;
     } else {
@@ -167,7 +167,9 @@ bool TextSplitter::adds_spaces() const {
   return is_byte_level() && steps_.back().split.add_prefix_space;
 }
 
-void TextSplitter::run(std::string_view text, const Sink& word) const { run_from(0, text, word); }
+void TextSplitter::run(std::string_view text, const Sink& word) const {
+  run_from(0, text, word);
+}
 
 void TextSplitter::run_from(std::size_t step, std::string_view text, const Sink& word) const {
   if (text.empty()) return;

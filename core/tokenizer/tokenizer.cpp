@@ -88,9 +88,10 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const fs::path& path) {
 std::shared_ptr<const Tokenizer> Tokenizer::load_for_training(const fs::path& path) {
   auto tokenizer = load(path);
   if (tokenizer->file_name() == kModelFile) return tokenizer;
-  throw Error("tokenizer.path",
-              "a tokenizer.json serves for chat; training reads SentencePiece's tokenizer.model alone",
-              "name a tokenizer.model, or leave it empty to train a vocabulary");
+  throw Error(
+      "tokenizer.path",
+      "a tokenizer.json serves for chat; training reads SentencePiece's tokenizer.model alone",
+      "name a tokenizer.model, or leave it empty to train a vocabulary");
 }
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids, bool spell_specials) const {

@@ -53,7 +53,8 @@ class Tokenizer {
   /// damaged, or of a kind this build does not read (`vocab.json`), and what of it is not read.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
 
-  /// The same for training, which keeps its vocabulary as a tokenizer.model: throws Error for others.
+  /// The same for training, which keeps its vocabulary as a tokenizer.model: throws Error for
+  /// others.
   static std::shared_ptr<const Tokenizer> load_for_training(const std::filesystem::path& path);
 
   /// Ids of `text`; adds no BOS or EOS. Bytes that are not UTF-8 become byte tokens, so that
@@ -62,8 +63,9 @@ class Tokenizer {
   virtual std::vector<std::int32_t> encode(std::string_view text,
                                            SpecialText specials = SpecialText::AsText) const = 0;
 
-  /// Ids of a text of two authors: special tokens are found where all their bytes are the program's,
-  /// everything else is encoded as one text. Equal to encode() where all is one author's.
+  /// Ids of a text of two authors: special tokens are found where all their bytes are the
+  /// program's, everything else is encoded as one text. Equal to encode() where all is one
+  /// author's.
   virtual std::vector<std::int32_t> encode_marked(const MarkedText& text) const = 0;
 
   /// The bytes that `id` stands for: empty for special tokens, possibly part of a character. Valid

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Templates as jinja2 wrote them out (tests/golden/templates, made by tests/peers/templates.py), whose
-// bytes are whose, and folders.
+// Templates as jinja2 wrote them out (tests/golden/templates, made by tests/peers/templates.py),
+// whose bytes are whose, and folders.
 #include "core/template/chat_template.h"
 
 #include <gtest/gtest.h>

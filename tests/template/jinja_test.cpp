@@ -40,22 +40,27 @@ TEST(Jinja, WhiteSpaceAroundTags) {
 }
 
 TEST(Jinja, LoopsKnowWhereTheyAre) {
-  EXPECT_EQ(written("{% for i in [5, 6] %}{{ loop.index }}{{ loop.first }}{{ loop.revindex0 }};{% endfor %}"),
-            "1True1;2False0;");
+  EXPECT_EQ(
+      written(
+          "{% for i in [5, 6] %}{{ loop.index }}{{ loop.first }}{{ loop.revindex0 }};{% endfor %}"),
+      "1True1;2False0;");
   EXPECT_EQ(written("{% for i in range(6) if i is odd %}{{ i }}/{{ loop.length }} {% endfor %}"),
             "1/3 3/3 5/3 ");
   EXPECT_EQ(written("{% for i in [] %}x{% else %}none{% endfor %}"), "none");
-  EXPECT_EQ(written("{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}"), "a1b2");
+  EXPECT_EQ(written("{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}"),
+            "a1b2");
   EXPECT_EQ(written("{% for i in range(9) %}{% if i == 2 %}{% continue %}{% endif %}"
                     "{% if i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}"),
             "013");
   EXPECT_EQ(written("{% for i in 'ab' %}{{ loop.previtem }}{{ loop.nextitem }}{% endfor %}"), "ba");
-  EXPECT_EQ(written("{% for i in [1, 1, 2] %}{{ loop.changed(i) }} {% endfor %}"), "True False True ");
+  EXPECT_EQ(written("{% for i in [1, 1, 2] %}{{ loop.changed(i) }} {% endfor %}"),
+            "True False True ");
 }
 
 TEST(Jinja, NamesEndWithTheirScope) {
-  EXPECT_EQ(written("{% set x = 1 %}{% for i in [1, 2] %}{{ x }}{% set x = 5 %}{% endfor %}{{ x }}"),
-            "111");
+  EXPECT_EQ(
+      written("{% set x = 1 %}{% for i in [1, 2] %}{{ x }}{% set x = 5 %}{% endfor %}{{ x }}"),
+      "111");
   EXPECT_EQ(written("{% set n = namespace(x=1) %}{% for i in [1, 2] %}{% set n.x = n.x + i %}"
                     "{% endfor %}{{ n.x }}"),
             "4");
@@ -69,7 +74,8 @@ TEST(Jinja, NamesEndWithTheirScope) {
 }
 
 TEST(Jinja, ExpressionsAreThoseOfPython) {
-  EXPECT_EQ(written("{{ 1 + 2 * 3 ** 2 // 4 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }}"), "5 -4 2 3.5");
+  EXPECT_EQ(written("{{ 1 + 2 * 3 ** 2 // 4 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }}"),
+            "5 -4 2 3.5");
   EXPECT_EQ(written("{{ 1 < 2 < 3 }} {{ 'a' ~ 1 ~ none }} {{ not 1 == 2 }}"), "True a1None True");
   EXPECT_EQ(written("{{ 'a' in 'cab' and 3 or 4 }} {{ '' or 'x' }} {{ 1 if 0 }}|"), "3 x |");
   EXPECT_EQ(written("{{ [1, 'a', none, true, 1.0] }} {{ ('a',) }} {{ \"it's\" }}"),
@@ -78,7 +84,8 @@ TEST(Jinja, ExpressionsAreThoseOfPython) {
             "cba [2, 3] \u00e9 b");
   EXPECT_EQ(written("{{ 1e16 }} {{ 1e-5 }} {{ 123456.789 }} {{ 0.1 + 0.2 }} {{ 100.0 }}"),
             "1e+16 1e-05 123456.789 0.30000000000000004 100.0");
-  EXPECT_EQ(written("{{ x.y is defined }}{{ x.y }}{{ z is undefined }}", {{"x", {{"a", 1}}}}), "FalseTrue");
+  EXPECT_EQ(written("{{ x.y is defined }}{{ x.y }}{{ z is undefined }}", {{"x", {{"a", 1}}}}),
+            "FalseTrue");
   EXPECT_EQ(written("{{ '\\n\\x41\\u00e9\\q' }}"), "\nA\u00e9\\q");
   EXPECT_EQ(written("{{ {'a': [1, 2.5, none, true, '\u00e9\"']} | tojson }}"),
             "{\"a\": [1, 2.5, null, true, \"\u00e9\\\"\"]}");
@@ -102,17 +109,52 @@ TEST(Jinja, WhatIsNotReadIsRefusedWithItsPlace) {
 }
 
 TEST(Jinja, MistakesOfATemplateAreNamed) {
-  for (const char* source : {"{{ 1", "{% if 1 %}", "{% endif %}", "{{ 'a }}", "{# a", "{{ 1 + }}", "{{ ( }}",
-                             "{{ ] }}", "{% for x y %}{% endfor %}", "{% set = 1 %}", "{{ a b }}", "{% if %}x{% endif %}",
-                             "{{ x[] }}", "{{ x. }}", "{% else %}", "{% break %}", "{{ $ }}", "{%", "{{", "{% %}",
-                             "{{ 9999999999999999999 }}", "{% set x.y = 1 %}{{ x }}", "{{ undefined_name.a }}",
-                             "{{ 1 + 'a' }}", "{{ 1 < 'a' }}", "{{ 1 / 0 }}", "{{ 5 % 0 }}", "{{ 9223372036854775807 + 1 }}",
-                             "{{ 2 ** 64 }}", "{{ none() }}", "{{ missing() }}", "{{ 1[:2] }}", "{{ 'a'[::0] }}",
-                             "{% set n = namespace() %}{{ n }}", "{% set n = namespace() %}{% set n.a = n %}",
-                             "{% set n = namespace() %}{% set n.a = [n] %}", "{% for i in 5 %}{% endfor %}",
-                             "{% set a, b = [1] %}", "{{ raise_exception('no') }}", "{{ range(1000000) }}",
-                             "{{ 'a'.split('') }}", "{{ {1: 2} }}", "{{ x is }}", "\xFF"}) {
-    EXPECT_EQ(refusal(source).find("no error"), std::string::npos) << source << " " << refusal(source);
+  for (const char* source : {"{{ 1",
+                             "{% if 1 %}",
+                             "{% endif %}",
+                             "{{ 'a }}",
+                             "{# a",
+                             "{{ 1 + }}",
+                             "{{ ( }}",
+                             "{{ ] }}",
+                             "{% for x y %}{% endfor %}",
+                             "{% set = 1 %}",
+                             "{{ a b }}",
+                             "{% if %}x{% endif %}",
+                             "{{ x[] }}",
+                             "{{ x. }}",
+                             "{% else %}",
+                             "{% break %}",
+                             "{{ $ }}",
+                             "{%",
+                             "{{",
+                             "{% %}",
+                             "{{ 9999999999999999999 }}",
+                             "{% set x.y = 1 %}{{ x }}",
+                             "{{ undefined_name.a }}",
+                             "{{ 1 + 'a' }}",
+                             "{{ 1 < 'a' }}",
+                             "{{ 1 / 0 }}",
+                             "{{ 5 % 0 }}",
+                             "{{ 9223372036854775807 + 1 }}",
+                             "{{ 2 ** 64 }}",
+                             "{{ none() }}",
+                             "{{ missing() }}",
+                             "{{ 1[:2] }}",
+                             "{{ 'a'[::0] }}",
+                             "{% set n = namespace() %}{{ n }}",
+                             "{% set n = namespace() %}{% set n.a = n %}",
+                             "{% set n = namespace() %}{% set n.a = [n] %}",
+                             "{% for i in 5 %}{% endfor %}",
+                             "{% set a, b = [1] %}",
+                             "{{ raise_exception('no') }}",
+                             "{{ range(1000000) }}",
+                             "{{ 'a'.split('') }}",
+                             "{{ {1: 2} }}",
+                             "{{ x is }}",
+                             "\xFF"}) {
+    EXPECT_EQ(refusal(source).find("no error"), std::string::npos)
+        << source << " " << refusal(source);
   }
   EXPECT_NE(refusal("{{ raise_exception('Roles must take turns') }}").find("Roles must take turns"),
             std::string::npos);
@@ -126,18 +168,23 @@ TEST(Jinja, AHostileTemplateEndsInAnError) {
     return out;
   };
   for (const std::string& source :
-       {"{{ " + repeated("(", 100000) + " }}", "{{ " + repeated("[", 100000), "{{ " + repeated("-", 100000) + "1 }}",
-        "{{ " + repeated("not ", 100000) + "1 }}", "{{ 1" + repeated(" + 1", 100000) + " }}",
-        "{{ x" + repeated(".a", 100000) + " }}", "{{ x" + repeated("|list", 100000) + " }}",
-        "{{ x" + repeated("(1)", 100000) + " }}", "{{ 1" + repeated(" if 1 else 1", 100000) + " }}",
-        repeated("{% if 1 %}", 100000), repeated("{% for i in [1] %}", 500) + repeated("{% endfor %}", 500),
+       {"{{ " + repeated("(", 100000) + " }}", "{{ " + repeated("[", 100000),
+        "{{ " + repeated("-", 100000) + "1 }}", "{{ " + repeated("not ", 100000) + "1 }}",
+        "{{ 1" + repeated(" + 1", 100000) + " }}", "{{ x" + repeated(".a", 100000) + " }}",
+        "{{ x" + repeated("|list", 100000) + " }}", "{{ x" + repeated("(1)", 100000) + " }}",
+        "{{ 1" + repeated(" if 1 else 1", 100000) + " }}", repeated("{% if 1 %}", 100000),
+        repeated("{% for i in [1] %}", 500) + repeated("{% endfor %}", 500),
         "{% if 0 %}" + repeated("{% elif 0 %}", 100000) + "{% endif %}",
         std::string("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"),
-        std::string("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"),
+        std::string(
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"),
         std::string("{{ 'abcdefgh' * 9000000000 }}"),
-        std::string("{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}"),
-        std::string("{% set n = namespace(x=1) %}{% for i in range(999) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}"),
-        std::string("{% set n = namespace(x=1) %}{% for i in range(999) %}{% set n.x = {'a': n.x} %}{% endfor %}")}) {
+        std::string("{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x "
+                    "%}{% endfor %}"),
+        std::string("{% set n = namespace(x=1) %}{% for i in range(999) %}{% set n.x = [n.x] %}{% "
+                    "endfor %}{{ n.x }}"),
+        std::string("{% set n = namespace(x=1) %}{% for i in range(999) %}{% set n.x = {'a': n.x} "
+                    "%}{% endfor %}")}) {
     EXPECT_EQ(refusal(source).find("no error"), std::string::npos) << source.substr(0, 60);
   }
   Json deep = 1;

@@ -18,7 +18,8 @@ int main() {
       const std::string source = request.at("template");
       std::unique_ptr<ChatTemplate>& compiled = known[source];
       if (!compiled) compiled = std::make_unique<ChatTemplate>(source, "template");
-      answer["text"] = compiled->render(request.at("own"), request.at("people"), request.at("now")).text;
+      answer["text"] =
+          compiled->render(request.at("own"), request.at("people"), request.at("now")).text;
     } catch (const std::exception& error) {
       answer["error"] = error.what();
     }

@@ -92,10 +92,12 @@ TEST(SplitPattern, WhatIsNotReadIsNamedWithItsPlace) {
   EXPECT_NE(refusal("é(?<=a)").find("character 2, a group that begins with \"(?<\""),
             std::string::npos);
   EXPECT_NE(refusal("\\p{Greek}").find("the property Greek"), std::string::npos);
-  for (const char* pattern :
-       {"(", ")", "[", "[]", "a**", "*", "(?:a?)*", "(a)\\1", "[[:alpha:]]", "[b-a]", "a{3,2}",
-        "a{2000}", "(?i:é)", "(?i:ss)", "(?i:\\p{Lu})", "\\p", "\\p{", "\\x{110000}", "\\x{D800}",
-        "\\u12", "\\", "(?#a)", "(?=a)*", "a{2}+", "[a-\\d]", "\xFF"}) {
+  for (const char* pattern : {"(",      ")",       "[",           "[]",          "a**",
+                              "*",      "(?:a?)*", "(a)\\1",      "[[:alpha:]]", "[b-a]",
+                              "a{3,2}", "a{2000}", "(?i:é)",      "(?i:ss)",     "(?i:\\p{Lu})",
+                              "\\p",    "\\p{",    "\\x{110000}", "\\x{D800}",   "\\u12",
+                              "\\",     "(?#a)",   "(?=a)*",      "a{2}+",       "[a-\\d]",
+                              "\xFF"}) {
     EXPECT_NE(refusal(pattern).find("tokenizer.json"), std::string::npos) << pattern;
   }
   std::string nested;

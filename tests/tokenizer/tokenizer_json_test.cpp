@@ -168,8 +168,8 @@ TEST(TokenizerJsonFile, TheBorderBetweenAuthorsIsNoBorderOfWords) {
 TEST(TokenizerJsonFile, BytesThatAreNoTextComeBack) {
   for (const char* name : {"deepseek", "han", "sentence"}) {
     const auto tokenizer = Tokenizer::load(golden(name));
-    for (const std::string text : {"\xFF", "a\xC3", "\xE4\xB8 b\x80\x80", "\xF0\x9F\x98\xED\xA0\x80",
-                                   "\xC3\xA9\xFE the \xC0\x80"}) {
+    for (const std::string text : {"\xFF", "a\xC3", "\xE4\xB8 b\x80\x80",
+                                   "\xF0\x9F\x98\xED\xA0\x80", "\xC3\xA9\xFE the \xC0\x80"}) {
       EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text) << name;
       EXPECT_EQ(tokenizer->decode(tokenizer->encode(text, SpecialText::Parse)), text) << name;
     }
@@ -240,7 +240,8 @@ TEST(TokenizerJsonFile, WhatIsNotReadIsNamed) {
       {"model.new_key is a key that is not known", [](Json& f) { f["model"]["new_key"] = 1; }},
       {"other is a key that is not known", [](Json& f) { f["other"] = 1; }},
       {"version is \"2.0\"", [](Json& f) { f["version"] = "2.0"; }},
-      {"normalizer is of the type Lowercase", [](Json& f) { f["normalizer"]["type"] = "Lowercase"; }},
+      {"normalizer is of the type Lowercase",
+       [](Json& f) { f["normalizer"]["type"] = "Lowercase"; }},
       {"normalizer.normalizers[0] is of the type NFKC",
        [](Json& f) {
          f["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFKC"}}}}};
@@ -253,7 +254,9 @@ TEST(TokenizerJsonFile, WhatIsNotReadIsNamed) {
          f["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {level, level}}};
        }},
       {"post_processor is of the type RobertaProcessing",
-       [](Json& f) { f["post_processor"] = {{"type", "RobertaProcessing"}}; }},
+       [](Json& f) {
+         f["post_processor"] = {{"type", "RobertaProcessing"}};
+       }},
       {"decoder is of the type WordPiece", [](Json& f) { f["decoder"]["type"] = "WordPiece"; }},
       {"the decoder is missing", [](Json& f) { f["decoder"] = nullptr; }},
       {"not both ByteLevel", [](Json& f) { f["pre_tokenizer"] = nullptr; }},
@@ -280,10 +283,19 @@ TEST(TokenizerJsonFile, WhatIsNotReadIsNamed) {
 TEST(TokenizerJsonFile, WhatIsDamagedIsNamed) {
   const Folder folder;
   const Fault faults[] = {
-      {"model.merges[1] needs the token \"x\"", [](Json& f) { f["model"]["merges"][1] = {"a", "x"}; }},
-      {"needs the token \"ac\"", [](Json& f) { f["model"]["merges"][1] = {"a", "c"}; }},
+      {"model.merges[1] needs the token \"x\"",
+       [](Json& f) {
+         f["model"]["merges"][1] = {"a", "x"};
+       }},
+      {"needs the token \"ac\"",
+       [](Json& f) {
+         f["model"]["merges"][1] = {"a", "c"};
+       }},
       {"model.merges[0] is \"bc\"", [](Json& f) { f["model"]["merges"][0] = "bc"; }},
-      {"model.merges[0] is a list", [](Json& f) { f["model"]["merges"][0] = {"a", "b", "c"}; }},
+      {"model.merges[0] is a list",
+       [](Json& f) {
+         f["model"]["merges"][0] = {"a", "b", "c"};
+       }},
       {"the id 1 to \"b\" and to \"c\"", [](Json& f) { f["model"]["vocab"]["c"] = 1; }},
       {"model.vocab[\"a\"] is -1", [](Json& f) { f["model"]["vocab"]["a"] = -1; }},
       {"model.vocab[\"a\"] is 1e+300", [](Json& f) { f["model"]["vocab"]["a"] = 1e300; }},
@@ -296,7 +308,8 @@ TEST(TokenizerJsonFile, WhatIsDamagedIsNamed) {
       {"model.unk_token \"?\"", [](Json& f) { f["model"]["unk_token"] = "?"; }},
       {"the file has no model", [](Json& f) { f.erase("model"); }},
       {"expected an object", [](Json& f) { f = Json::array(); }},
-      {"the added token \"a\" has the id 7", [](Json& f) { f["added_tokens"][0]["content"] = "a"; }},
+      {"the added token \"a\" has the id 7",
+       [](Json& f) { f["added_tokens"][0]["content"] = "a"; }},
       {"the id 3 stands for \"d\"", [](Json& f) { f["added_tokens"][0]["id"] = 3; }},
       {"added_tokens[1].content is 5", [](Json& f) { f["added_tokens"][1]["content"] = 5; }},
       {"added_tokens[0] has no id", [](Json& f) { f["added_tokens"][0].erase("id"); }},
@@ -333,7 +346,8 @@ TEST(TokenizerJsonFile, ATextThatIsNoJsonIsAnError) {
       return true;
     }
   };
-  for (std::size_t cut = 0; cut < whole.size(); cut += 7) EXPECT_TRUE(refused(whole.substr(0, cut)));
+  for (std::size_t cut = 0; cut < whole.size(); cut += 7)
+    EXPECT_TRUE(refused(whole.substr(0, cut)));
   for (const char open : {'[', '{'}) EXPECT_TRUE(refused(std::string(1 << 20, open)));
   std::string nested;
   for (int i = 0; i < 200000; ++i) nested += "{\"model\":";
@@ -349,7 +363,9 @@ TEST(TokenizerJsonFile, AnyByteMayBeWrong) {
   int loaded = 0, refused = 0;
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string broken = whole;
-    broken[at] = static_cast<char>(at % 3 == 0 ? '9' : at % 3 == 1 ? '"' : whole[(7 * at) % whole.size()]);
+    broken[at] = static_cast<char>(at % 3 == 0   ? '9'
+                                   : at % 3 == 1 ? '"'
+                                                 : whole[(7 * at) % whole.size()]);
     folder.write("tokenizer.json", broken);
     try {
       const auto tokenizer = Tokenizer::load(folder.path);
