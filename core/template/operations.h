@@ -2,7 +2,8 @@
 // Private to core/template: filters, tests and methods, as functions of values.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -215,6 +215,12 @@ bool is_printable(char32_t code) {
   });
 }
 
+/// The letter that spells a character behind a backslash: `letters[i]` for `codes[i]`; 0: none.
+char letter_of(char32_t code, std::string_view codes, std::string_view letters) {
+  const std::size_t at = code < 0x80 ? codes.find(static_cast<char>(code)) : std::string_view::npos;
+  return at == std::string_view::npos ? '\0' : letters[at];
+}
+
 MarkedText quoted(const MarkedText& text) {
   const bool has_single = text.text.find('\'') != std::string::npos;
   const char quote = has_single && text.text.find('"') == std::string::npos ? '"' : '\'';
@@ -223,16 +229,17 @@ MarkedText quoted(const MarkedText& text) {
   for (std::size_t at = 0; at < text.text.size();) {
     const utf8::Character character = utf8::next(text.text, at);
     const char32_t code = character.code;
-    std::string spelled = text.text.substr(at, character.bytes);
-    if (code == static_cast<char32_t>(quote) || code == U'\\') spelled.insert(0, 1, '\\');
-    if (code == U'\n') spelled = "\\n";
-    if (code == U'\r') spelled = "\\r";
-    if (code == U'\t') spelled = "\\t";
-    if (!is_printable(code) && spelled[0] != '\\') {
+    std::string spelled;
+    if (const char letter = letter_of(code, "\n\r\t", "nrt"); letter != '\0') {
+      spelled = {'\\', letter};
+    } else if (!is_printable(code)) {
       const auto number = static_cast<std::uint32_t>(code);
       spelled = number < 0x100     ? fmt::format("\\x{:02x}", number)
                 : number < 0x10000 ? fmt::format("\\u{:04x}", number)
                                    : fmt::format("\\U{:08x}", number);
+    } else {
+      if (code == static_cast<char32_t>(quote) || code == U'\\') spelled += '\\';
+      spelled += text.text.substr(at, character.bytes);
     }
     out.append(spelled, text.marks[at]);
     at += character.bytes;
@@ -245,31 +252,13 @@ MarkedText json_quoted(const MarkedText& text) {
   MarkedText out = own_text("\"");
   for (std::size_t at = 0; at < text.text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text.text[at]);
-    std::string spelled(1, text.text[at]);
-    switch (byte) {
-      case '"':
-        spelled = "\\\"";
-        break;
-      case '\\':
-        spelled = "\\\\";
-        break;
-      case '\n':
-        spelled = "\\n";
-        break;
-      case '\r':
-        spelled = "\\r";
-        break;
-      case '\t':
-        spelled = "\\t";
-        break;
-      case '\b':
-        spelled = "\\b";
-        break;
-      case '\f':
-        spelled = "\\f";
-        break;
-      default:
-        if (byte < 0x20) spelled = fmt::format("\\u{:04x}", byte);
+    std::string spelled;
+    if (const char letter = letter_of(byte, "\"\\\n\r\t\b\f", "\"\\nrtbf"); letter != '\0') {
+      spelled = {'\\', letter};
+    } else if (byte < 0x20) {
+      spelled = fmt::format("\\u{:04x}", byte);
+    } else {
+      spelled += text.text[at];
     }
     out.append(spelled, text.marks[at]);
   }
@@ -283,7 +272,9 @@ void enclosed(MarkedText& out, const Items& items, std::string_view brackets, in
               const Write& write) {
   const auto own = [&](std::string_view text) { out.append(text, MarkedText::kOwn); };
   const auto line = [&](int levels) {
-    if (indent >= 0) own("\n" + std::string(static_cast<std::size_t>(indent * levels), ' '));
+    if (indent < 0) return;
+    own("\n");
+    own(std::string(static_cast<std::size_t>(indent * levels), ' '));
   };
   own(brackets.substr(0, 1));
   bool is_first = true;
@@ -334,12 +325,11 @@ MarkedText to_repr(const Value& value) {
   if (const MarkedText* text = value.text()) return quoted(*text);
   MarkedText out;
   if (const List* list = value.list()) {
-    enclosed(out, list->items, list->is_tuple ? "()" : "[]", -1, 0,
-             [&](const Value& item) { out.append(to_repr(item)); });
-    if (list->is_tuple && list->items.size() == 1) {
-      out.text.insert(out.text.size() - 1, ",");
-      out.marks.push_back(MarkedText::kOwn);
-    }
+    const bool is_single = list->is_tuple && list->items.size() == 1;
+    enclosed(out, list->items, list->is_tuple ? "()" : "[]", -1, 0, [&](const Value& item) {
+      out.append(to_repr(item));
+      if (is_single) out.append(",", MarkedText::kOwn);
+    });
     return out;
   }
   if (const Dict* dict = value.dict(); dict && !dict->is_namespace) {

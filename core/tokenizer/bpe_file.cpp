@@ -120,14 +120,18 @@ void read_normaliser(const Node& node, std::vector<BpeNormaliser>& out) {
     }
   } else if (type == "NFC") {
     node.only({"type"});
-    out.push_back({});
+    out.emplace_back();
   } else if (type == "Prepend") {
     node.only({"type", "prepend"});
-    out.push_back({BpeNormaliser::Kind::Prepend, {}, node.at("prepend").text()});
+    BpeNormaliser& step = out.emplace_back();
+    step.kind = BpeNormaliser::Kind::Prepend;
+    step.content = node.at("prepend").text();
   } else if (type == "Replace") {
     node.only({"type", "pattern", "content"});
-    out.push_back({BpeNormaliser::Kind::Replace, read_pattern(node.at("pattern")),
-                   node.at("content").text()});
+    BpeNormaliser& step = out.emplace_back();
+    step.kind = BpeNormaliser::Kind::Replace;
+    step.pattern = read_pattern(node.at("pattern"));
+    step.content = node.at("content").text();
   } else {
     node.refuse();
   }
@@ -194,25 +198,25 @@ void read_decoder(const Node& node, std::vector<BpeDecoderStep>& out) {
     }
   } else if (type == "ByteLevel") {
     node.only({"type", "add_prefix_space", "trim_offsets", "use_regex"});
-    out.push_back({Does::ByteLevel, {}, {}});
+    out.emplace_back().kind = Does::ByteLevel;
   } else if (type == "Replace") {
     node.only({"type", "pattern", "content"});
     const BpePattern pattern = read_pattern(node.at("pattern"));
     if (pattern.is_regex) node.at("pattern").refuse();
-    out.push_back({Does::Replace, pattern.text, node.at("content").text()});
-  } else if (type == "ByteFallback") {
+    BpeDecoderStep& step = out.emplace_back();
+    step.kind = Does::Replace;
+    step.from = pattern.text;
+    step.to = node.at("content").text();
+  } else if (type == "ByteFallback" || type == "Fuse") {
     node.only({"type"});
-    out.push_back({Does::ByteFallback, {}, {}});
-  } else if (type == "Fuse") {
-    node.only({"type"});
-    out.push_back({Does::Fuse, {}, {}});
+    out.emplace_back().kind = type == "Fuse" ? Does::Fuse : Does::ByteFallback;
   } else if (type == "Strip") {
     node.only({"type", "content", "start", "stop"});
-    out.push_back({Does::Strip,
-                   node.at("content").text(),
-                   {},
-                   node.at("start").number(0, 1000),
-                   node.at("stop").number(0, 1000)});
+    BpeDecoderStep& step = out.emplace_back();
+    step.kind = Does::Strip;
+    step.from = node.at("content").text();
+    step.start = node.at("start").number(0, 1000);
+    step.stop = node.at("stop").number(0, 1000);
   } else {
     node.refuse();
   }

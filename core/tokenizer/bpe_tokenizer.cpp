@@ -228,11 +228,11 @@ std::string BpeTokenizer::decoded(std::string_view piece) const {
   if (const int byte = spelled_byte(piece); decodes_bytes_ && byte >= 0) {
     return std::string(1, static_cast<char>(byte));
   }
-  std::string out(piece);
-  for (std::size_t at = 0; blank_is_space_; ++at) {
-    at = out.find(kBlankSign, at);
-    if (at == std::string::npos) break;
-    out.replace(at, kBlankSign.size(), " ");
+  std::string out;
+  for (std::size_t at = 0; at < piece.size();) {
+    const bool is_blank = blank_is_space_ && piece.substr(at).starts_with(kBlankSign);
+    out.push_back(is_blank ? ' ' : piece[at]);
+    at += is_blank ? kBlankSign.size() : 1;
   }
   return out;
 }

@@ -135,6 +135,7 @@ CodeTable::CodeTable(const CodeSet& set) {
       first_bytes_.set(static_cast<std::size_t>(byte));
     }
   }
+  for (std::size_t byte = 0x80; byte < 0xC2; ++byte) first_bytes_.reset(byte);  // begin nothing
   std::map<std::array<std::uint64_t, 4>, std::uint16_t> known;
   for (std::size_t block = 0; block < index_.size(); ++block) {
     std::array<std::uint64_t, 4> words{};

@@ -63,7 +63,8 @@ def category_runs():
 
 
 def compositions():
-    """Canonical decompositions of two, and of one, code points that NFC knows; and combining classes."""
+    """Canonical decompositions into two code points and into one, and combining classes, as far as the library has them: its
+    normalisation is of an older Unicode than its patterns."""
     nfc, nfd = normalizers.NFC(), normalizers.NFD()
     pairs, singles = [], []
     for code in CODES:
@@ -72,6 +73,8 @@ def compositions():
             continue
         parts = [int(part, 16) for part in text.split()]
         whole = nfd.normalize_str(chr(code))
+        if whole == chr(code):
+            continue  # not known to it
         assert whole == unicodedata.normalize("NFD", chr(code)), hex(code)
         if len(parts) == 1:
             singles.append((code, parts[0]))
@@ -81,6 +84,9 @@ def compositions():
     classes = []
     for code in CODES:
         value = unicodedata.combining(chr(code))
+        # A mark of a higher class goes behind one of class 1 where the library knows its class.
+        if value > 1 and nfd.normalize_str("a" + chr(code) + "\u0334") != "a\u0334" + nfd.normalize_str(chr(code)):
+            value = 0
         if classes and classes[-1][2] == value and classes[-1][1] + 1 == code:
             classes[-1][1] = code
         else:

@@ -46,7 +46,7 @@ TEST_P(Templates, AreWrittenOutAsJinjaDoes) {
 INSTANTIATE_TEST_SUITE_P(All, Templates,
                          testing::Values("plain", "turns", "thinking", "marked", "middle", "lines",
                                          "headers", "strict"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& test) { return std::string(test.param); });
 
 /// The bytes of people as they stand, the program's as dots.
 std::string peoples(const MarkedText& text) {

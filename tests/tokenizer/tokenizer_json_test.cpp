@@ -94,7 +94,9 @@ TEST_P(TokenizerJson, GivesTheIdsOfTheLibrary) {
     MarkedText marked;
     marked.append(text, MarkedText::kForeign);
     ASSERT_EQ(tokenizer->encode_marked(marked), plain) << Json(text).dump();
-    if (tokenizer->alterations().empty()) ASSERT_EQ(tokenizer->decode(plain), text);
+    if (tokenizer->alterations().empty()) {
+      ASSERT_EQ(tokenizer->decode(plain), text);
+    }
   }
   EXPECT_GT(with_specials, 3);
 }
@@ -102,7 +104,7 @@ TEST_P(TokenizerJson, GivesTheIdsOfTheLibrary) {
 INSTANTIATE_TEST_SUITE_P(All, TokenizerJson,
                          testing::Values("deepseek", "han", "gpt2", "nfc", "sentence", "unknowns",
                                          "splits"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& test) { return std::string(test.param); });
 
 TEST(TokenizerJsonFile, RolesComeFromTheFilesBesideIt) {
   const auto deepseek = Tokenizer::load(golden("deepseek"));
@@ -244,7 +246,7 @@ TEST(TokenizerJsonFile, WhatIsNotReadIsNamed) {
        [](Json& f) { f["normalizer"]["type"] = "Lowercase"; }},
       {"normalizer.normalizers[0] is of the type NFKC",
        [](Json& f) {
-         f["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFKC"}}}}};
+         f["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({Json{{"type", "NFKC"}}})}};
        }},
       {"pre_tokenizer is of the type Metaspace",
        [](Json& f) { f["pre_tokenizer"]["type"] = "Metaspace"; }},
