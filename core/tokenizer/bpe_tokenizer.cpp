@@ -142,7 +142,7 @@ class BpeTokenizer final : public Tokenizer {
 
   void encode_bytes(std::string_view text, const MarksView& marks,
                     std::vector<std::int32_t>& out) const;
-  void encode_valid(std::string_view text, const MarksView& marks,
+  void encode_valid(std::string_view text, const MarksView& marks, bool goes_on,
                     std::vector<std::int32_t>& out) const;
   void encode_between(std::string_view text, const MarksView& marks,
                       std::vector<std::int32_t>& out) const;
@@ -292,8 +292,8 @@ void BpeTokenizer::read_merges(const BpeFile& file) {
   };
   for (std::size_t i = 0; i < file.merges.size(); ++i) {
     const auto& [left, right] = file.merges[i];
-    merges_.add(id_of(left, i), id_of(right, i),
-                {static_cast<std::uint32_t>(i), id_of(left + right, i)});
+    const std::int32_t left_id = id_of(left, i), right_id = id_of(right, i);
+    merges_.add(left_id, right_id, {static_cast<std::uint32_t>(i), id_of(left + right, i)});
   }
 }
 
@@ -411,12 +411,12 @@ void BpeTokenizer::keep_neighbours(const fs::path& folder) {
 /// Cuts out what is no UTF-8, byte by byte: patterns see characters alone.
 void BpeTokenizer::encode_bytes(std::string_view text, const MarksView& marks,
                                 std::vector<std::int32_t>& out) const {
-  if (utf8::is_valid(text)) return encode_valid(text, marks, out);
+  if (utf8::is_valid(text)) return encode_valid(text, marks, false, out);
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size();) {
     const utf8::Character character = utf8::next(text, at);
     if (!character.valid) {
-      encode_valid(text.substr(done, at - done), marks.part(done, at), out);
+      encode_valid(text.substr(done, at - done), marks.part(done, at), done > 0, out);
       for (const char c : text.substr(at, character.bytes)) {
         const std::int32_t id = byte_ids_[static_cast<unsigned char>(c)];
         if (id >= 0 || unknown_ >= 0) out.push_back(id >= 0 ? id : unknown_);
@@ -425,10 +425,11 @@ void BpeTokenizer::encode_bytes(std::string_view text, const MarksView& marks,
     }
     at += character.bytes;
   }
-  encode_valid(text.substr(done), marks.part(done, text.size()), out);
+  encode_valid(text.substr(done), marks.part(done, text.size()), done > 0, out);
 }
 
-void BpeTokenizer::encode_valid(std::string_view text, const MarksView& marks,
+/// `goes_on`: something that is no text stands right before it, so nothing is put in front.
+void BpeTokenizer::encode_valid(std::string_view text, const MarksView& marks, bool goes_on,
                                 std::vector<std::int32_t>& out) const {
   for (const AddedTokenFinder::Part& part : raw_tokens_.parts(text, marks)) {
     if (part.token) {
@@ -441,7 +442,7 @@ void BpeTokenizer::encode_valid(std::string_view text, const MarksView& marks,
       encode_between(piece, its_marks, out);
     } else {
       std::string normal(piece), normal_marks(its_marks.each);
-      normaliser_.apply(normal, normal_marks);
+      normaliser_.apply(normal, normal_marks, goes_on && part.begin == 0);
       encode_between(normal, {normal_marks, its_marks.all}, out);
     }
   }

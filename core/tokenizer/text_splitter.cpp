@@ -124,7 +124,7 @@ void normalise_marked(std::string& text, std::string& marks) {
 }
 }  // namespace
 
-void TextNormaliser::apply(std::string& text, std::string& marks) const {
+void TextNormaliser::apply(std::string& text, std::string& marks, bool goes_on) const {
   for (const Step& step : steps_) {
     switch (step.kind) {
       case BpeNormaliser::Kind::Nfc:
@@ -135,7 +135,7 @@ void TextNormaliser::apply(std::string& text, std::string& marks) const {
         }
         break;
       case BpeNormaliser::Kind::Prepend:
-        if (text.empty()) break;
+        if (text.empty() || goes_on) break;
         text.insert(0, step.content);
         if (!marks.empty()) marks.insert(0, step.content.size(), MarkedText::kOwn);
         break;

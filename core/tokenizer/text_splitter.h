@@ -21,7 +21,8 @@ class TextNormaliser {
   bool is_empty() const { return steps_.empty(); }
   /// Changes `text` (valid UTF-8) and its marks (as MarkedText's, or empty) alike. What stands for
   /// bytes of both authors becomes people's.
-  void apply(std::string& text, std::string& marks) const;
+  /// `goes_on`: Prepend is left out.
+  void apply(std::string& text, std::string& marks, bool goes_on = false) const;
 
  private:
   struct Step {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Made by tests/peers/unicode_tables.py from what tokenizers 0.23.3 says; not edited by hand.
-// White space, for comparison with unicode::spaces(): 9 A B C D 20 85 A0 1680 2000 2001 2002 2003 2004 2005 2006 2007 2008 2009 200A 2028 2029 202F 205F 3000
+// White space, for comparison with unicode::spaces(): 9 A B C D 20 85 A0 1680 2000 2001 2002 2003
+// 2004 2005 2006 2007 2008 2009 200A 2028 2029 202F 205F 3000
 // clang-format off
 #include "core/tokenizer/unicode_table.h"
 
