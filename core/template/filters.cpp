@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -46,6 +47,7 @@ Value filter_length(const Value& value, const CallArguments& a) {
   if (const MarkedText* text = value.text()) {
     return static_cast<std::int64_t>(characters(text->text).size() - 1);
   }
+  if (value.list() && value.list()->is_generator) throw Failure("the length of a generator");
   return static_cast<std::int64_t>(items_of(value).size());
 }
 
@@ -106,12 +108,16 @@ Value filter_title(const Value& v, const CallArguments& a) {
 
 Value filter_first(const Value& value, const CallArguments& a) {
   a.check("first", 0);
+  const List* list = value.list();
+  if (list && list->is_generator && list->taken < list->items.size())
+    return list->items[list->taken++];
   const std::vector<Value> items = items_of(value);
   return items.empty() ? Value(Undefined{"the first item"}) : items.front();
 }
 
 Value filter_last(const Value& value, const CallArguments& a) {
   a.check("last", 0);
+  if (value.list() && value.list()->is_generator) throw Failure("the last item of a generator");
   const std::vector<Value> items = items_of(value);
   return items.empty() ? Value(Undefined{"the last item"}) : items.back();
 }
@@ -136,6 +142,7 @@ Value filter_int(const Value& value, const CallArguments& a) {
   const Value* given = a.find(0, "default");
   const Value otherwise = given ? *given : Value(std::int64_t{0});
   std::int64_t whole = 0;
+  if (value.is_undefined()) throw Failure("int of what is undefined");
   if (as_whole(value, whole)) return whole;
   double number = 0;
   if (const MarkedText* text = value.text()) {
@@ -157,6 +164,7 @@ Value filter_float(const Value& value, const CallArguments& a) {
   a.check("float", 1, {"default"});
   const Value* given = a.find(0, "default");
   double number = 0;
+  if (value.is_undefined()) throw Failure("float of what is undefined");
   if (as_number(value, number)) return number;
   if (const MarkedText* text = value.text()) {
     const std::string digits = stripped(*text, true, true).text;
@@ -190,7 +198,8 @@ Value filter_reverse(const Value& value, const CallArguments& a) {
   a.check("reverse", 0);
   std::vector<Value> items = items_of(value);
   std::reverse(items.begin(), items.end());
-  if (!value.text()) return make_list(std::move(items));
+  if (value.list() && value.list()->is_generator) return make_list(std::move(items));
+  if (!value.text()) return make_generator(std::move(items));
   MarkedText out;
   for (const Value& item : items) out.append(*item.text());
   return out;
@@ -198,9 +207,9 @@ Value filter_reverse(const Value& value, const CallArguments& a) {
 
 Value filter_items(const Value& value, const CallArguments& a) {
   a.check("items", 0);
-  if (value.is_undefined()) return make_list({});
+  if (value.is_undefined()) return make_generator({});
   if (!value.dict()) throw Failure(fmt::format("items of {}", kind_of(value)));
-  return call_method(value, "items", {});
+  return make_generator(items_of(call_method(value, "items", {})));
 }
 
 Value filter_indent(const Value& value, const CallArguments& a) {
@@ -216,23 +225,25 @@ Value filter_indent(const Value& value, const CallArguments& a) {
     margin =
         own_text(std::string(static_cast<std::size_t>(std::max<std::int64_t>(columns, 0)), ' '));
   }
-  // Each line but the first begins with the margin; empty ones only where asked for.
-  const MarkedText text = to_text(value);
+  // Line ends of every kind become \n, and one at the end goes as splitlines() has it.
+  MarkedText text = need_text(value, "indent");
+  text.append("\n", MarkedText::kOwn);
+  const Value lines = call_method(text, "splitlines", {});
   MarkedText out;
-  for (std::size_t begin = 0; begin <= text.text.size();) {
-    const std::size_t end = std::min(text.text.find('\n', begin), text.text.size());
-    const bool is_first = begin == 0;
-    const bool has_margin =
-        is_first ? first && is_true(*first) : end > begin || (blank && is_true(*blank));
-    if (has_margin) out.append(margin);
-    out.append(part_of(text, begin, std::min(end + 1, text.text.size())));
+  bool is_first = true;
+  for (const Value& line : lines.list()->items) {
+    if (!is_first) out.append("\n", MarkedText::kOwn);
+    const bool fills = !line.text()->text.empty() || (blank && is_true(*blank));
+    if (is_first ? first && is_true(*first) : fills) out.append(margin);
+    out.append(*line.text());
     check_size(out.text.size());
-    begin = end + 1;
+    is_first = false;
   }
   return out;
 }
 
 Value filter_map(const Value& value, const CallArguments& a) {
+  if (!is_true(value)) return make_generator({});  // also what cannot be gone through
   const Value* attribute = a.find(static_cast<std::size_t>(-1), "attribute");
   std::vector<Value> out;
   if (attribute) {
@@ -242,14 +253,14 @@ Value filter_map(const Value& value, const CallArguments& a) {
       const Value found = looked_up(item, *attribute);
       out.push_back(found.is_undefined() && otherwise ? *otherwise : found);
     }
-    return make_list(std::move(out));
+    return make_generator(std::move(out));
   }
   if (a.plain.empty()) throw Failure("map without a filter or an attribute");
   const std::string name = need_text(a.plain.front(), "map").text;
   if (!knows_filter(name)) throw Failure(fmt::format("the filter {} is not read", name));
   const CallArguments rest{{a.plain.begin() + 1, a.plain.end()}, a.named};
   for (const Value& item : items_of(value)) out.push_back(apply_filter(name, item, rest));
-  return make_list(std::move(out));
+  return make_generator(std::move(out));
 }
 
 /// select, reject, selectattr and rejectattr.
@@ -265,12 +276,13 @@ Value chosen(const Value& value, const CallArguments& a, bool by_attribute, bool
   if (a.plain.size() > skip + 1)
     rest.plain.assign(a.plain.begin() + static_cast<std::ptrdiff_t>(skip) + 1, a.plain.end());
   std::vector<Value> out;
+  if (!is_true(value)) return make_generator({});
   for (const Value& item : items_of(value)) {
     const Value subject = by_attribute ? looked_up(item, a.plain.front()) : item;
     const bool holds = test.empty() ? is_true(subject) : apply_test(test, subject, rest);
     if (holds == wanted) out.push_back(item);
   }
-  return make_list(std::move(out));
+  return make_generator(std::move(out));
 }
 
 Value filter_select(const Value& v, const CallArguments& a) {
@@ -333,10 +345,8 @@ bool less(const Value& a, const Value& b) {
   return is_it;
 }
 
-std::int64_t remainder_of(const Value& value, std::int64_t by) {
-  std::int64_t rest = 0;
-  if (!as_whole(binary_of("%", value, by), rest)) throw Failure("a remainder of no whole number");
-  return rest;
+bool leaves(const Value& value, std::int64_t by, std::int64_t rest) {
+  return equals(binary_of("%", value, by), rest);
 }
 
 bool is_whole(const Value& v) {
@@ -375,10 +385,11 @@ const std::map<std::string, TestFunction, std::less<>>& tests() {
       {"string", [](V v, A) { return v.text() != nullptr; }},
       {"mapping", [](V v, A) { return is_mapping(v); }},
       {"iterable", [](V v, A) { return is_iterable(v); }},
-      {"sequence", [](V v, A) { return is_iterable(v); }},
+      {"sequence",
+       [](V v, A) { return is_iterable(v) && !(v.list() && !v.list()->has_positions()); }},
       {"callable", [](V v, A) { return v.as<Function>() != nullptr; }},
-      {"odd", [](V v, A) { return remainder_of(v, 2) == 1; }},
-      {"even", [](V v, A) { return remainder_of(v, 2) == 0; }},
+      {"odd", [](V v, A) { return leaves(v, 2, 1); }},
+      {"even", [](V v, A) { return leaves(v, 2, 0); }},
       {"divisibleby",
        [](V v, A a) {
          return is_true(equals(binary_of("%", v, only(a, "divisibleby")), std::int64_t{0}));
@@ -415,6 +426,11 @@ Value apply_filter(const std::string& name, const Value& value, const CallArgume
 }
 
 bool apply_test(const std::string& name, const Value& value, const CallArguments& arguments) {
+  constexpr std::array kWithOne = std::to_array<std::string_view>(
+      {"divisibleby", "in", "eq", "equalto", "==", "ne", "!=", "lt", "lessthan", "<", "gt",
+       "greaterthan", ">", "le", "<=", "ge", ">="});
+  const bool takes_one = std::find(kWithOne.begin(), kWithOne.end(), name) != kWithOne.end();
+  if (!takes_one) arguments.check(fmt::format("the test {}", name), 0);
   return tests().at(name)(value, arguments);
 }
 

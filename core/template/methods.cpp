@@ -118,7 +118,7 @@ Value text_rstrip(const MarkedText& t, const CallArguments& a) {
 /// Parts between runs of white space, at most `most` cuts, from the left or the right.
 std::vector<Value> words_of(const MarkedText& text, std::int64_t most, bool from_right) {
   std::vector<Value> words;
-  MarkedText rest = stripped(text, true, true);
+  MarkedText rest = stripped(text, !from_right, from_right);
   while (!rest.text.empty()) {
     const std::vector<std::size_t> begins = characters(rest.text);
     const std::size_t count = begins.size() - 1;
@@ -347,7 +347,9 @@ Value dict_method(const Dict& dict, const std::string& name, const CallArguments
     if (name == "values") items.push_back(value);
     if (name == "items") items.push_back(make_list({key, value}, true));
   }
-  return make_list(std::move(items));
+  return make_view(std::move(items), name == "keys"     ? "dict_keys"
+                                     : name == "values" ? "dict_values"
+                                                        : "dict_items");
 }
 }  // namespace
 
@@ -364,7 +366,7 @@ bool has_method(const Value& value, std::string_view name, bool& known) {
     known = is_in(kDictMethods);
     return name == "get" || name == "items" || name == "keys" || name == "values";
   }
-  if (value.list()) known = is_in(kListMethods);
+  if (value.list()) known = is_in(kListMethods);  // of which none is read
   return false;
 }
 

@@ -46,8 +46,12 @@ const MarkedText& need_text(const Value& value, std::string_view what) {
 
 std::vector<Value> items_of(const Value& value) {
   if (value.is_undefined()) return {};
-  if (const List* list = value.list()) return list->items;
   std::vector<Value> items;
+  if (const List* list = value.list()) {
+    items.assign(list->items.begin() + static_cast<std::ptrdiff_t>(list->taken), list->items.end());
+    if (list->is_generator) list->taken = list->items.size();
+    return items;
+  }
   if (const Dict* dict = value.dict(); dict && !dict->is_namespace) {
     for (const auto& [key, held] : dict->items) items.emplace_back(key);
     return items;
@@ -90,7 +94,7 @@ Value item_of(const Value& value, const Value& key) {
   }
   std::int64_t index = 0;
   const bool has_index = as_whole(key, index);
-  if (const List* list = value.list(); list && has_index) {
+  if (const List* list = value.list(); list && has_index && list->has_positions()) {
     const std::int64_t at = position(index, list->items.size());
     if (at >= 0) return list->items[static_cast<std::size_t>(at)];
   } else if (const MarkedText* text = value.text(); text && has_index) {
@@ -140,7 +144,8 @@ Value attribute_of(const Value& value, const std::string& name) {
 Value slice_of(const Value& value, const Value& from, const Value& to, const Value& step) {
   const MarkedText* text = value.text();
   const List* list = value.list();
-  if (!text && !list) throw Failure(fmt::format("a slice of {}", kind_of(value)));
+  if (!text && !(list && list->has_positions()))
+    throw Failure(fmt::format("a slice of {}", kind_of(value)));
   const std::vector<std::size_t> begins =
       text ? characters(text->text) : std::vector<std::size_t>{};
   const auto size = static_cast<std::int64_t>(text ? begins.size() - 1 : list->items.size());
@@ -178,7 +183,12 @@ bool contains(const Value& container, const Value& item) {
     return text->text.find(need_text(item, "in").text) != std::string::npos;
   }
   if (const Dict* dict = container.dict(); dict && !dict->is_namespace) {
+    if (item.list() || item.dict()) throw Failure(fmt::format("{} as a key", kind_of(item)));
     return item.text() && dict->find(item.text()->text);
+  }
+  const List* list = container.list();
+  while (list && list->is_generator && list->taken < list->items.size()) {
+    if (equals(list->items[list->taken++], item)) return true;
   }
   const std::vector<Value> items = items_of(container);
   return std::any_of(items.begin(), items.end(),
@@ -194,6 +204,7 @@ namespace {
       throw Failure(fmt::format("{} is undefined, and has no {}", none->name, sign));
     }
   }
+  if (sign == "%" && a.text()) throw Failure("formatting with % is not read");
   throw Failure(fmt::format("{} {} {}", kind_of(a), sign, kind_of(b)));
 }
 
@@ -253,6 +264,18 @@ Value repeated(const MarkedText& text, std::int64_t times) {
   }
   return out;
 }
+
+Value repeated_list(const List& list, std::int64_t times) {
+  constexpr std::int64_t kMostItems = 1'000'000;
+  const auto size = static_cast<std::int64_t>(list.items.size());
+  std::vector<Value> items;
+  if (times > 0 && size > 0) {
+    if (times > kMostItems / size) throw Failure("a list of more than a million items");
+    for (std::int64_t i = 0; i < times; ++i)
+      items.insert(items.end(), list.items.begin(), list.items.end());
+  }
+  return make_list(std::move(items), list.is_tuple);
+}
 }  // namespace
 
 Value binary_of(const std::string& sign, const Value& a, const Value& b) {
@@ -271,7 +294,11 @@ Value binary_of(const std::string& sign, const Value& a, const Value& b) {
   if (sign == "*" && a.text() && has_b) return repeated(*a.text(), whole_b);
   if (sign == "*" && has_a && b.text()) return repeated(*b.text(), whole_a);
   const List *one = a.list(), *two = b.list();
-  if (sign == "+" && one && two && one->is_tuple == two->is_tuple) {
+  const bool joins =
+      one && two && one->is_tuple == two->is_tuple && one->has_positions() && two->has_positions();
+  if (sign == "*" && one && has_b && one->has_positions()) return repeated_list(*one, whole_b);
+  if (sign == "*" && two && has_a && two->has_positions()) return repeated_list(*two, whole_a);
+  if (sign == "+" && joins) {
     std::vector<Value> items = one->items;
     items.insert(items.end(), two->items.begin(), two->items.end());
     return make_list(std::move(items), one->is_tuple);

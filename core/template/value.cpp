@@ -54,6 +54,18 @@ Value make_list(std::vector<Value> items, bool is_tuple) {
   return std::make_shared<List>(List{std::move(items), is_tuple, depth + 1});
 }
 
+Value make_generator(std::vector<Value> items) {
+  Value list = make_list(std::move(items));
+  std::get<std::shared_ptr<List>>(list.any)->is_generator = true;
+  return list;
+}
+
+Value make_view(std::vector<Value> items, std::string_view name) {
+  Value list = make_list(std::move(items));
+  std::get<std::shared_ptr<List>>(list.any)->view = name;
+  return list;
+}
+
 void put(Dict& dict, const MarkedText& key, Value value) {
   dict.depth = std::max(dict.depth, depth_within(value) + 1);
   dict.set(key, std::move(value));
@@ -96,6 +108,8 @@ std::string kind_of(const Value& value) {
   constexpr const char* kNames[] = {"undefined", "None", "bool", "int",    "float",
                                     "str",       "list", "dict", "a loop", "a function"};
   if (const List* list = value.list(); list && list->is_tuple) return "tuple";
+  if (const List* list = value.list(); list && list->is_generator) return "a generator";
+  if (const List* list = value.list(); list && !list->view.empty()) return std::string(list->view);
   if (const Dict* dict = value.dict(); dict && dict->is_namespace) return "a namespace";
   return kNames[value.any.index()];
 }
@@ -105,7 +119,7 @@ bool is_true(const Value& value) {
   double number = 0;
   if (as_number(value, number)) return number != 0;
   if (const MarkedText* text = value.text()) return !text->text.empty();
-  if (const List* list = value.list()) return !list->items.empty();
+  if (const List* list = value.list()) return list->is_generator || !list->items.empty();
   if (const Dict* dict = value.dict()) return dict->is_namespace || !dict->items.empty();
   return true;
 }
@@ -143,6 +157,7 @@ bool equals(const Value& a, const Value& b) {
   if (const MarkedText* text = a.text()) return text->text == b.text()->text;
   if (const List* list = a.list()) {
     const List* other = b.list();
+    if (!list->has_positions() || !other->has_positions()) return list == other;
     return list->is_tuple == other->is_tuple &&
            std::equal(list->items.begin(), list->items.end(), other->items.begin(),
                       other->items.end(), equals);
@@ -173,6 +188,7 @@ bool is_less(const Value& a, const Value& b, bool& less) {
   }
   const List *one = a.list(), *two = b.list();
   if (!one || !two || one->is_tuple != two->is_tuple) return false;
+  if (!one->has_positions() || !two->has_positions()) return false;
   const std::size_t shared = std::min(one->items.size(), two->items.size());
   for (std::size_t i = 0; i < shared; ++i) {
     if (!equals(one->items[i], two->items[i])) return is_less(one->items[i], two->items[i], less);
@@ -300,7 +316,7 @@ void write_json(MarkedText& out, const Value& value, int indent, int depth) {
     own(repr_of(*number, true));
   } else if (const MarkedText* text = value.text()) {
     out.append(json_quoted(*text));
-  } else if (const List* list = value.list()) {
+  } else if (const List* list = value.list(); list && list->has_positions()) {
     enclosed(out, list->items, "[]", indent, depth,
              [&](const Value& item) { write_json(out, item, indent, depth + 1); });
   } else if (const Dict* dict = value.dict(); dict && !dict->is_namespace) {
@@ -325,11 +341,14 @@ MarkedText to_repr(const Value& value) {
   if (const MarkedText* text = value.text()) return quoted(*text);
   MarkedText out;
   if (const List* list = value.list()) {
+    if (list->is_generator) throw std::invalid_argument("a generator as text");
+    if (!list->view.empty()) out.append(std::string(list->view) + "(", MarkedText::kOwn);
     const bool is_single = list->is_tuple && list->items.size() == 1;
     enclosed(out, list->items, list->is_tuple ? "()" : "[]", -1, 0, [&](const Value& item) {
       out.append(to_repr(item));
       if (is_single) out.append(",", MarkedText::kOwn);
     });
+    if (!list->view.empty()) out.append(")", MarkedText::kOwn);
     return out;
   }
   if (const Dict* dict = value.dict(); dict && !dict->is_namespace) {

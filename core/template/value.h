@@ -30,6 +30,14 @@ struct List {
   std::vector<Value> items;
   bool is_tuple = false;
   int depth = 1;  ///< lists and dicts within it, itself included
+  /// What map() and select() give: gone through once, and nothing else.
+  bool is_generator = false;
+  mutable std::size_t taken = 0;  ///< items that a generator has given
+  /// "dict_items": what items(), keys() and values() give, which has no positions; "": another
+  /// list.
+  std::string_view view = {};
+
+  bool has_positions() const { return !is_generator && view.empty(); }
 };
 
 /// Keys are texts, in the order in which they came.
@@ -92,6 +100,9 @@ MarkedText own_text(std::string_view text);
 /// through values goes as deep as they do), or one is a namespace or a loop (they could hold
 /// themselves).
 Value make_list(std::vector<Value> items, bool is_tuple = false);
+
+Value make_generator(std::vector<Value> items);
+Value make_view(std::vector<Value> items, std::string_view name);
 
 /// `mark` is that of every text in it, keys included. Throws std::invalid_argument as make_list(),
 /// and for a whole number beyond 64 bits.

@@ -18,6 +18,7 @@ import pathlib
 import random
 import subprocess
 import sys
+import warnings
 
 import jinja2
 import jinja2.ext
@@ -391,7 +392,8 @@ def environment():
 
 def theirs(source, own, people):
     try:
-        return {"text": environment().from_string(source).render(**own, **people)}
+        # A copy: jinja2 changes a list that "indent" is asked of.
+        return {"text": environment().from_string(source).render(**own, **json.loads(json.dumps(people)))}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -403,24 +405,30 @@ def ours(requests):
 
 
 def compare(name, requests):
-    wrong = refused = 0
+    wrong = refused = unread = 0
     for (source, own, people), mine in zip(requests, ours(requests)):
         right = theirs(source, own, people)
         refused += "error" in right
         if mine.get("text") == right.get("text"):
             continue
+        # What is documented as not read, and what Python writes with an address in memory.
+        if "is not read" in mine.get("error", "") or " object at 0x" in right.get("text", ""):
+            unread += 1
+            continue
         wrong += 1
         if wrong <= 4:
             print(f"  {name}: {json.dumps(people, ensure_ascii=False)[:600] if len(source) > 200 else source!r}\n    ours   {mine!r:.800}\n    theirs {right!r:.800}")
-    print(f"{name}: {len(requests)} written out, {refused} refused by both sides: {wrong} differ")
+    print(f"{name}: {len(requests)} written out, {refused} refused by jinja2, {unread} not read: {wrong} differ")
     return wrong
 
 
 # ---- Expressions ---------------------------------------------------------------------------------------------------------------------
 
-ATOMS = ["1", "0", "-3", "2.5", "true", "none", "'abc'", "' a b '", "''", "[1, 2, 3]", "[]", "{'a': 1}", "{}", "x", "s", "l", "d", "missing", "(1, 2)", "'\u00e9\u4f60'"]
-FILTERS = ["length", "trim", "tojson", "upper", "first", "last", "list", "string", "int", "join('-')", "default('z')", "default('z', true)", "reverse",
-           "replace('a', 'b')", "abs", "indent", "capitalize", "title", "map('string')", "select", "float", "d(1)", "items", "tojson(indent=2)"]
+# Names rather than literals: jinja2 works out what is constant before, in which other errors pass.
+ATOMS = ["one", "zero", "less", "half", "yes", "nothing", "abc", "padded", "empty", "three", "no_items", "dict1", "no_keys", "x", "s", "l", "d", "missing",
+         "wide", "[x, s]", "(x, l)", "{'a': x}"]
+FILTERS = ["length", "trim", "tojson", "upper", "first", "last", "list", "string", "int", "join('-')", "default('z')", "default('z', true)", 
+           "replace('a', 'b')", "abs", "indent", "capitalize", "title", "map('string')|list", "select|list", "reverse|list", "float", "d(1)", "tojson(indent=2)"]
 TESTS = ["defined", "none", "string", "number", "mapping", "iterable", "sequence", "true", "false", "integer", "float", "boolean", "odd", "even", "eq 1",
          "in [1, 'abc']", "divisibleby 2", "undefined", "lt 2"]
 METHODS = [".strip()", ".split()", ".split('b')", ".split('b', 1)", ".upper()", ".startswith('a')", ".endswith(('c', 'x'))", ".replace('a', 'q')", ".items()",
@@ -464,7 +472,8 @@ def layout(rng):
     return "".join(parts)
 
 
-SET_OF_X = {"x": 7, "s": "a b\tc\u00e9", "l": ["a", "b", 3], "d": {"a": 1, "b": [1.5, None]}}
+SET_OF_X = {"one": 1, "zero": 0, "less": -3, "half": 2.5, "yes": True, "nothing": None, "abc": "abc", "padded": " a b ", "empty": "", "three": [1, 2, 3],
+            "no_items": [], "dict1": {"a": 1}, "no_keys": {}, "wide": "\u00e9\u4f60", "x": 7, "s": "a b\tc\u00e9", "l": ["a", "b", 3], "d": {"a": 1, "b": [1.5, None]}}
 
 
 def write_golden():
@@ -490,6 +499,7 @@ def main():
     parser.add_argument("--also", nargs="*", default=[], help="more templates")
     options = parser.parse_args()
     os.environ["TZ"] = "UTC"
+    warnings.simplefilter("ignore", SyntaxWarning)
     if options.golden:
         return write_golden()
     templates = dict(TEMPLATES)

@@ -93,6 +93,22 @@ TEST(Jinja, ExpressionsAreThoseOfPython) {
             "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}");
 }
 
+TEST(Jinja, WhiteSpaceIsCutAsPythonDoes) {
+  EXPECT_EQ(written("{{ ' a  b '.split() }}{{ ' a  b '.split(none, 1) }}"),
+            "['a', 'b']['a', 'b ']");
+  EXPECT_EQ(written("{{ ' a  b '.rsplit(none, 1) }}{{ 'a-b-c'.rsplit('-', 1) }}"),
+            "[' a', 'b']['a-b', 'c']");
+}
+
+TEST(Jinja, WhatMapAndSelectGiveIsGoneThroughOnce) {
+  EXPECT_EQ(written("{% set g = [1, 2] | map('string') %}{{ g | join }}{{ g | join }}|"), "12|");
+  EXPECT_EQ(written("{{ [1, 2, 3] | select('odd') | list }}{{ none | map('string') | list }}"),
+            "[1, 3][]");
+  expect_refused("{{ [1] | map('string') }}", "a generator as text");
+  EXPECT_EQ(written("{{ {'a': 1}.items() }}{{ {'a': 1}.keys() | list }}"),
+            "dict_items([('a', 1)])['a']");
+}
+
 TEST(Jinja, WhatIsNotReadIsRefusedWithItsPlace) {
   expect_refused("a\n  {% include 'x' %}", "line 2, column 6: the statement include is not read");
   expect_refused("{{ x | batch(2) }}", "line 1, column 8: the filter batch is not read");
