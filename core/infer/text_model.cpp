@@ -83,10 +83,10 @@ std::shared_ptr<const ChatTemplate> template_of(const fs::path& folder) {
   try {
     return ChatTemplate::find(folder);
   } catch (const Error& error) {
-    warn(
-        fmt::format("the model's own chat template is left out, and conversations are written in "
-                    "the plain form: {}",
-                    error.what()));
+    log::warning(
+        "the model's own chat template is left out, and conversations are written in the plain "
+        "form: {}",
+        error.what());
     return nullptr;
   }
 }
