@@ -51,7 +51,7 @@ std::vector<std::int32_t> encode_chat(const Tokenizer& tokenizer,
 
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text) {
   std::vector<std::int32_t> ids;
-  if (tokenizer.specials().bos >= 0) ids.push_back(tokenizer.specials().bos);
+  if (tokenizer.adds_bos()) ids.push_back(tokenizer.specials().bos);
   push_text(tokenizer, text, ids);
   return ids;
 }

@@ -22,7 +22,7 @@ struct Message {
 std::vector<std::int32_t> encode_chat(const Tokenizer& tokenizer,
                                       const std::vector<Message>& messages);
 
-/// BOS and the text, for a model that continues it.
+/// BOS, where the vocabulary begins texts with it, and the text, for a model that continues it.
 std::vector<std::int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& text);
 
 }  // namespace tessera

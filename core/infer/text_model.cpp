@@ -7,6 +7,7 @@
 
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/run/run_folder.h"
@@ -76,11 +77,25 @@ void check_model_path(const fs::path& path) {
 }
 
 namespace {
+/// One that cannot be read leaves the plain form of the family, and says so: a reader of such a
+/// conversation would be told wrongly where turns begin, not of what is missing here.
+std::shared_ptr<const ChatTemplate> template_of(const fs::path& folder) {
+  try {
+    return ChatTemplate::find(folder);
+  } catch (const Error& error) {
+    log::warning(
+        "the model's own chat template is left out, and conversations are written in the plain "
+        "form: {}",
+        error.what());
+    return nullptr;
+  }
+}
+
 /// A token past the last row of the embedding would be read from beyond it.
 void check_vocabulary(const Tokenizer& tokenizer, const ModelConfig& model,
                       const fs::path& folder) {
   if (tokenizer.vocab_size() <= model.vocab_size) return;
-  throw Error((folder / "tokenizer.model").string(),
+  throw Error((folder / tokenizer.file_name()).string(),
               fmt::format("the vocabulary has {} tokens, and the model only {} (vocab_size)",
                           tokenizer.vocab_size(), model.vocab_size),
               "the vocabulary belongs to another model: use the one that came with this one");
@@ -104,8 +119,10 @@ TextModel TextModel::load(const fs::path& path, const TextModelOptions& options)
   text.step_ = step_of(text.folder_);
   text.tokenizer_ = Tokenizer::load(text.folder_);
   // Checkpoints of runs are of models that read text only; released models know conversations.
+  const bool is_released = !fs::exists(text.folder_ / "state.json");
+  if (is_released) text.chat_template_ = template_of(text.folder_);
   text.knows_chat_ =
-      !fs::exists(text.folder_ / "state.json") && text.tokenizer_->specials().assistant >= 0;
+      is_released && (text.chat_template_ || text.tokenizer_->specials().assistant >= 0);
   // Files that are no weights at all are told before a vocabulary that does not fit.
   const SafetensorsFolder weights(text.folder_);
   check_vocabulary(*text.tokenizer_, read_hf_config(text.folder_).model, text.folder_);
@@ -145,13 +162,13 @@ Generated TextModel::complete(const std::string& prompt, AnswerOptions options,
 
 Generated TextModel::answer(const std::vector<Message>& conversation, AnswerOptions options,
                             const Print& print) {
-  return run(encode_conversation(*tokenizer_, knows_chat_, conversation), std::move(options),
-             print);
+  return run(encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()),
+             std::move(options), print);
 }
 
 std::int64_t TextModel::length(const std::vector<Message>& conversation) const {
   return static_cast<std::int64_t>(
-      encode_conversation(*tokenizer_, knows_chat_, conversation).size());
+      encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()).size());
 }
 
 std::int64_t TextModel::unknown_tokens(const std::string& text) const {
@@ -160,11 +177,35 @@ std::int64_t TextModel::unknown_tokens(const std::string& text) const {
 }
 
 std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
-                                              const std::vector<Message>& conversation) {
+                                              const std::vector<Message>& conversation,
+                                              const ChatTemplate* own_template) {
+  if (knows_chat && own_template) {
+    return tokenizer.encode_marked(render_conversation(tokenizer, *own_template, conversation));
+  }
   if (knows_chat) return encode_chat(tokenizer, conversation);
   std::string text;
   for (const Message& message : conversation) text += message.text + "\n";
   return encode_prompt(tokenizer, text);
+}
+
+MarkedText render_conversation(const Tokenizer& tokenizer, const ChatTemplate& own_template,
+                               const std::vector<Message>& conversation) {
+  ChatTemplate::Json messages = ChatTemplate::Json::array();
+  for (const Message& message : conversation) {
+    const char* role = message.role == Message::Role::System ? "system"
+                       : message.role == Message::Role::User ? "user"
+                                                             : "assistant";
+    messages.push_back({{"role", role}, {"content", message.text}});
+  }
+  ChatTemplate::Json own = {
+      {"add_generation_prompt", true}, {"tools", nullptr}, {"documents", nullptr}};
+  const SpecialTokens& s = tokenizer.specials();
+  const std::pair<const char*, std::int32_t> roles[] = {
+      {"bos_token", s.bos}, {"eos_token", s.eos}, {"pad_token", s.pad}, {"unk_token", s.unknown}};
+  for (const auto& [name, id] : roles) {
+    if (id >= 0) own[name] = tokenizer.piece(id);
+  }
+  return own_template.render(own, {{"messages", std::move(messages)}});
 }
 
 }  // namespace tessera

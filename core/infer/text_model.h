@@ -13,6 +13,7 @@
 #include "core/checkpoint/model_io.h"
 #include "core/infer/chat.h"
 #include "core/infer/session.h"
+#include "core/template/chat_template.h"
 
 namespace tessera {
 
@@ -67,6 +68,8 @@ class TextModel {
   const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
   Session& session() { return *session_; }
   bool knows_chat() const { return knows_chat_; }
+  /// The model's own template; nullptr: turns are written as chat.h says.
+  const std::shared_ptr<const ChatTemplate>& chat_template() const { return chat_template_; }
 
  private:
   TextModel() = default;
@@ -78,15 +81,22 @@ class TextModel {
   LoadedModel loaded_;
   std::unique_ptr<Session> session_;  // after loaded_: it goes first
   bool knows_chat_ = false;
+  std::shared_ptr<const ChatTemplate> chat_template_;
 };
 
 /// Throws Error when there is nothing at `path`, or something that is no folder of a model: what a
 /// mistyped path is, before anything is loaded or given up for it.
 void check_model_path(const std::filesystem::path& path);
 
-/// Ids of a conversation up to where the answer begins: turns for a model that knows them, else the
-/// messages as plain text, one below the other.
+/// Ids of a conversation up to where the answer begins: turns for a model that knows them, by its
+/// own template where it has one, else the messages as plain text, one below the other.
 std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,
-                                              const std::vector<Message>& conversation);
+                                              const std::vector<Message>& conversation,
+                                              const ChatTemplate* own_template = nullptr);
+
+/// A conversation as a model's own template writes it, with the marks of whose each byte is. BOS
+/// comes out of the template, or not at all.
+MarkedText render_conversation(const Tokenizer& tokenizer, const ChatTemplate& own_template,
+                               const std::vector<Message>& conversation);
 
 }  // namespace tessera

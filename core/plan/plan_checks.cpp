@@ -156,7 +156,7 @@ class PlanChecker {
     if (!spec_.tokenizer.path.empty()) {
       if (!fs::exists(resolve_path(spec_.tokenizer.path), error)) return;
       try {
-        tokens = Tokenizer::load(resolve_path(spec_.tokenizer.path))->vocab_size();
+        tokens = Tokenizer::load_for_training(resolve_path(spec_.tokenizer.path))->vocab_size();
       } catch (const Error& problem) {
         return add(Severity::Error, "tokenizer.path", problem.what_failed(), problem.hint());
       }

@@ -291,7 +291,8 @@ void Server::count(const Request& request) {
   const json& messages = fields.object("messages");
   fields.nothing_else();
   const std::vector<std::int32_t> ids =
-      conversation ? encode_conversation(*use.tokenizer, use.knows_chat, messages_of(messages))
+      conversation ? encode_conversation(*use.tokenizer, use.knows_chat, messages_of(messages),
+                                         use.chat_template.get())
                    : use.tokenizer->encode(text);
   if (request.kind == "count") return send(request.id, "counted", {{"tokens", ids.size()}});
   json tokens = json::array();
@@ -391,7 +392,7 @@ void Server::load(const Request& request) {
   model_.reset();  // both would need memory at once
   model_ = std::make_unique<TextModel>(TextModel::load(path, options));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  set_words({model_->tokenizer(), model_->knows_chat()});
+  set_words({model_->tokenizer(), model_->knows_chat(), model_->chat_template()});
   const Session& session = model_->session();
   send(request.id, "loaded",
        {{"folder", model_->folder().string()},
@@ -439,11 +440,13 @@ json Server::token_event(const SessionToken& token) const {
 namespace {
 /// A request to generate; the fields of its object that concern no single answer are left to
 /// others.
-SessionRequest session_request(ServeFields& fields, const Tokenizer& tokenizer, bool knows_chat) {
+SessionRequest session_request(ServeFields& fields, const TextModel& model) {
+  const Tokenizer& tokenizer = *model.tokenizer();
   SessionRequest request;
   const bool conversation = has_messages(fields, "prompt");
-  request.prompt = conversation ? encode_conversation(tokenizer, knows_chat,
-                                                      messages_of(fields.object("messages")))
+  request.prompt = conversation ? encode_conversation(tokenizer, model.knows_chat(),
+                                                      messages_of(fields.object("messages")),
+                                                      model.chat_template().get())
                                 : encode_prompt(tokenizer, fields.text("prompt"));
   request.prefix = fields.ids("prefix");
   for (const std::int32_t id : request.prefix) tokenizer.bytes_of(id);  // throws for a wrong id
@@ -469,7 +472,7 @@ std::int64_t unknown_tokens(const SessionRequest& request, const Tokenizer& toke
 void Server::generate(const Request& request) {
   if (!model_) throw Error("generate", "no model is loaded", "send `load` first");
   ServeFields fields(request.body);
-  const SessionRequest wanted = session_request(fields, *model_->tokenizer(), model_->knows_chat());
+  const SessionRequest wanted = session_request(fields, *model_);
   const bool sets_threads = fields.has("threads");
   const std::int64_t threads = fields.whole("threads", 0, 0, kMostThreads);
   fields.nothing_else();

@@ -60,6 +60,7 @@ class Server {
   struct Words {
     std::shared_ptr<const Tokenizer> tokenizer;
     bool knows_chat = false;
+    std::shared_ptr<const ChatTemplate> chat_template;
   };
 
   void send(std::int64_t id, const char* event, nlohmann::json fields = nlohmann::json::object());

@@ -17,6 +17,7 @@
 #include <unordered_map>
 
 #include "core/base/error.h"
+#include "core/tokenizer/role_spelling.h"
 #include "core/tokenizer/sentencepiece_file.h"
 #include "core/tokenizer/utf8.h"
 
@@ -94,6 +95,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   SentencePieceTokenizer(std::string model, const std::string& where);
 
   std::vector<std::int32_t> encode(std::string_view text, SpecialText specials) const override;
+  std::vector<std::int32_t> encode_marked(const MarkedText& text) const override;
+  std::string_view file_name() const override { return "tokenizer.model"; }
   std::string_view bytes_of(std::int32_t id) const override { return bytes_[checked(id)]; }
   std::string_view piece(std::int32_t id) const override {
     checked(id);
@@ -123,6 +126,12 @@ class SentencePieceTokenizer final : public Tokenizer {
   void guard_spelled_roles();
   bool is_exact();
   bool round_trips(std::string_view probe) const;
+  const std::pair<std::string, std::int32_t>* first_special(std::string_view text,
+                                                            std::string_view marks,
+                                                            std::size_t from,
+                                                            std::size_t& at) const;
+  void encode_with_specials(std::string_view text, std::string_view marks,
+                            std::vector<std::int32_t>& ids) const;
   void encode_text(std::string_view text, std::vector<std::int32_t>& out) const;
   void encode_parts(std::string_view text, std::vector<std::int32_t>& out) const;
   std::vector<int> encode_segment(std::string_view segment) const;
@@ -143,16 +152,6 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::unordered_map<int, std::vector<int>> spelled_out_;
   const std::uint64_t serial_ = next_serial();
 };
-
-/// Roles as vocabularies spell them. A user-defined piece of this form, unlike a control piece, is
-/// found in text by SentencePiece, which text that a user typed must not reach.
-bool spells_role(std::string_view piece) {
-  const auto between = [&](std::string_view begin, std::string_view end) {
-    return piece.size() > begin.size() + end.size() && piece.starts_with(begin) &&
-           piece.ends_with(end);
-  };
-  return between("<|", "|>") || between("<\xEF\xBD\x9C", "\xEF\xBD\x9C>");
-}
 
 /// What a vocabulary changes in a text, for people.
 std::string describe_alterations(const SentencePieceFacts& facts) {
@@ -331,26 +330,52 @@ void SentencePieceTokenizer::encode_parts(std::string_view text,
   }
 }
 
+/// The first special token that is spelled at or behind `from` in bytes that are all own.
+const std::pair<std::string, std::int32_t>* SentencePieceTokenizer::first_special(
+    std::string_view text, std::string_view marks, std::size_t from, std::size_t& at) const {
+  const std::pair<std::string, std::int32_t>* hit = nullptr;
+  at = std::string_view::npos;
+  for (const auto& spelling : spellings_) {
+    std::size_t found = text.find(spelling.first, from);
+    while (found < at && !marks.empty() &&
+           marks.substr(found, spelling.first.size()).find(MarkedText::kForeign) !=
+               std::string_view::npos) {
+      found = text.find(spelling.first, found + 1);
+    }
+    if (found < at) {
+      at = found;
+      hit = &spelling;
+    }
+  }
+  return hit;
+}
+
+void SentencePieceTokenizer::encode_with_specials(std::string_view text, std::string_view marks,
+                                                  std::vector<std::int32_t>& ids) const {
+  std::size_t done = 0, at = 0;
+  while (const auto* hit = first_special(text, marks, done, at)) {
+    encode_text(text.substr(done, at - done), ids);
+    ids.push_back(hit->second);
+    done = at + hit->first.size();
+  }
+  encode_text(text.substr(done), ids);
+}
+
 std::vector<std::int32_t> SentencePieceTokenizer::encode(std::string_view text,
                                                          SpecialText specials) const {
   std::vector<std::int32_t> ids;
   ids.reserve(text.size() / 3);
-  while (specials == SpecialText::Parse && !text.empty()) {
-    std::size_t first = std::string_view::npos;
-    const std::pair<std::string, std::int32_t>* hit = nullptr;
-    for (const auto& spelling : spellings_) {
-      const std::size_t at = text.find(spelling.first);
-      if (at < first) {
-        first = at;
-        hit = &spelling;
-      }
-    }
-    if (!hit) break;
-    encode_text(text.substr(0, first), ids);
-    ids.push_back(hit->second);
-    text.remove_prefix(first + hit->first.size());
+  if (specials == SpecialText::Parse) {
+    encode_with_specials(text, {}, ids);
+  } else {
+    encode_text(text, ids);
   }
-  encode_text(text, ids);
+  return ids;
+}
+
+std::vector<std::int32_t> SentencePieceTokenizer::encode_marked(const MarkedText& text) const {
+  std::vector<std::int32_t> ids;
+  encode_with_specials(text.text, text.marks, ids);
   return ids;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mistaken_file.h"
+#include "core/tokenizer/bpe_tokenizer.h"
 #include "core/tokenizer/sentencepiece_tokenizer.h"
 #include "core/tokenizer/utf8.h"
 
@@ -16,43 +17,54 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
+constexpr const char* kModelFile = "tokenizer.model";
+constexpr const char* kJsonFile = "tokenizer.json";
+
 /// Vocabularies that this build does not read yet, by the name of their file.
 constexpr std::array kNotRead{
-    std::pair{"tokenizer.json", "the tokenizers library's form (byte-level BPE)"},
     std::pair{"vocab.json", "byte-level BPE with merges.txt"},
     std::pair{"tiktoken.model", "tiktoken's byte pairs"},
 };
 constexpr const char* kSameModel =
-    "a model can be used with its own vocabulary alone: use a copy of it that has tokenizer.model";
+    "a model can be used with its own vocabulary alone: use a copy of it that has tokenizer.json "
+    "or tokenizer.model";
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(path, error));
+}
 
 Error no_vocabulary(const fs::path& folder) {
   for (const auto& [name, kind] : kNotRead) {
-    if (!fs::exists(folder / name)) continue;
+    if (!is_there(folder / name)) continue;
     return {(folder / name).string(),
             fmt::format("this kind of vocabulary is not read yet: {}. Only SentencePiece's "
-                        "tokenizer.model is, and the folder has none",
+                        "tokenizer.model and tokenizer.json are, and the folder has none of them",
                         kind),
             kSameModel};
   }
-  return {folder.string(), "the folder holds no vocabulary: there is no tokenizer.model in it",
-          "copy the tokenizer.model that belongs to the model into the folder"};
+  return {folder.string(),
+          "the folder holds no vocabulary: there is no tokenizer.model and no tokenizer.json in it",
+          "copy the one that belongs to the model into the folder"};
 }
 
 /// The file to read for a file or folder that a user named.
 fs::path vocabulary_file(const fs::path& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    const fs::path file = path / "tokenizer.model";
-    if (!fs::exists(fs::symlink_status(file, error))) throw no_vocabulary(path);
-    return file;
+    for (const char* name : {kModelFile, kJsonFile}) {
+      if (is_there(path / name)) return path / name;
+    }
+    throw no_vocabulary(path);
   }
-  if (!fs::exists(fs::symlink_status(path, error))) {
+  if (!is_there(path)) {
     throw Error(path.string(), "there is no such file or folder",
-                "check the spelling: expected a tokenizer.model, or the folder that holds one");
+                "check the spelling: expected a tokenizer.model, a tokenizer.json, or the folder "
+                "that holds one");
   }
-  if (path.extension() != ".model") {
+  if (path.extension() != ".model" && path.extension() != ".json") {
     throw Error(path.string(), "this is not a vocabulary that can be read",
-                "expected a SentencePiece file named tokenizer.model");
+                "expected a SentencePiece file named tokenizer.model, or a tokenizer.json");
   }
   return path;
 }
@@ -69,7 +81,17 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const fs::path& path) {
                 "check that the file may be read");
   }
   refuse_mistaken_content(file_path, model);
+  if (file_path.extension() == ".json") return make_bpe_tokenizer(std::move(model), file_path);
   return make_sentencepiece_tokenizer(std::move(model), file_path.string());
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::load_for_training(const fs::path& path) {
+  auto tokenizer = load(path);
+  if (tokenizer->file_name() == kModelFile) return tokenizer;
+  throw Error(
+      "tokenizer.path",
+      "a tokenizer.json serves for chat; training reads SentencePiece's tokenizer.model alone",
+      "name a tokenizer.model, or leave it empty to train a vocabulary");
 }
 
 std::string Tokenizer::decode(const std::vector<std::int32_t>& ids, bool spell_specials) const {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/marked_text.h"
+
 namespace tessera {
 
 /// Ids of the tokens with a role; -1 where the vocabulary has none.
@@ -45,16 +47,26 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Loads a file, or the tokenizer file of a folder (`tokenizer.model`, SentencePiece). Throws
-  /// Error naming the file when it is missing, damaged, or of a kind this build does not read
-  /// (`tokenizer.json`, `vocab.json`).
+  /// Loads a file, or the tokenizer file of a folder: `tokenizer.model` (SentencePiece), or where
+  /// there is none `tokenizer.json` (byte pairs, with the roles that tokenizer_config.json and
+  /// special_tokens_map.json beside it name). Throws Error naming the file when it is missing,
+  /// damaged, or of a kind this build does not read (`vocab.json`), and what of it is not read.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
+
+  /// The same for training, which keeps its vocabulary as a tokenizer.model: throws Error for
+  /// others.
+  static std::shared_ptr<const Tokenizer> load_for_training(const std::filesystem::path& path);
 
   /// Ids of `text`; adds no BOS or EOS. Bytes that are not UTF-8 become byte tokens, so that
   /// decode() gives them back, unless the vocabulary alters text. A character that it cannot spell
   /// becomes the unknown token.
   virtual std::vector<std::int32_t> encode(std::string_view text,
                                            SpecialText specials = SpecialText::AsText) const = 0;
+
+  /// Ids of a text of two authors: special tokens are found where all their bytes are the
+  /// program's, everything else is encoded as one text. Equal to encode() where all is one
+  /// author's.
+  virtual std::vector<std::int32_t> encode_marked(const MarkedText& text) const = 0;
 
   /// The bytes that `id` stands for: empty for special tokens, possibly part of a character. Valid
   /// as long as the tokenizer. Throws Error when id is not in [0, vocab_size).
@@ -67,7 +79,13 @@ class Tokenizer {
   virtual std::int32_t vocab_size() const = 0;
   virtual const SpecialTokens& specials() const = 0;
 
-  /// Writes the file that load() reads into `folder`, which must exist.
+  /// Whether a text for the model begins with specials().bos.
+  virtual bool adds_bos() const { return specials().bos >= 0; }
+
+  /// The name of the file that load() reads: "tokenizer.model" or "tokenizer.json".
+  virtual std::string_view file_name() const = 0;
+
+  /// Writes what load() reads into `folder`, which must exist.
   virtual void save(const std::filesystem::path& folder) const = 0;
 
   /// 16 hexadecimal digits that name this vocabulary: token shards and checkpoints carry them.

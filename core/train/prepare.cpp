@@ -166,7 +166,9 @@ class Preparation {
 };
 
 std::shared_ptr<const Tokenizer> Preparation::find_tokenizer() {
-  if (!spec_.tokenizer.path.empty()) return Tokenizer::load(resolve_path(spec_.tokenizer.path));
+  if (!spec_.tokenizer.path.empty()) {
+    return Tokenizer::load_for_training(resolve_path(spec_.tokenizer.path));
+  }
   if (options_.rebuild) return make_vocabulary();
   if (data::is_built(shards_)) return Tokenizer::load(shards_ / "tokenizer.model");
   if (fs::exists(options_.tokenizer_file)) return Tokenizer::load(options_.tokenizer_file);

@@ -47,10 +47,11 @@ constexpr Area kAreas[] = {
     // Fills a model with weights, and knows no more of it.
     {"core/checkpoint/", "core/base/ core/config/ core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
+    {"core/template/", "core/base/ core/tokenizer/"},
     {"core/data/", "core/base/ core/tokenizer/"},
     {"core/infer/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/spec/ core/run/"},
+     "core/template/ core/spec/ core/run/"},
     {"core/serve/", "core/base/ core/config/ core/model/ core/infer/"},
     {"core/train/",
      "core/base/ core/config/ core/schedule/ kernels/ distributed/ core/model/ core/checkpoint/ "

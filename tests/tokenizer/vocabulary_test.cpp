@@ -243,11 +243,15 @@ TEST(FieldVocabulary, FoldersWithoutOneAreToldApart) {
   EXPECT_NE(refusal(both.folder).find("an error message of a server"), std::string::npos);
   fs::remove(file);
   EXPECT_NE(refusal(both.folder).find("there is no tokenizer.model"), std::string::npos);
+  std::ofstream(both.folder / "vocab.json") << "{}";
+  EXPECT_NE(refusal(both.folder).find("vocab.json"), std::string::npos);
+  EXPECT_NE(refusal(both.folder).find("not read yet"), std::string::npos);
+  std::ofstream(both.folder / "vocab.txt") << "a\n";
+  EXPECT_NE(refusal(both.folder / "vocab.txt").find("not a vocabulary that can be read"),
+            std::string::npos);
   std::ofstream(both.folder / "tokenizer.json") << "{}";
   EXPECT_NE(refusal(both.folder).find("tokenizer.json"), std::string::npos);
-  EXPECT_NE(refusal(both.folder).find("not read yet"), std::string::npos);
-  EXPECT_NE(refusal(both.folder / "tokenizer.json").find("not a vocabulary that can be read"),
-            std::string::npos);
+  EXPECT_NE(refusal(both.folder).find("has no model"), std::string::npos);
   fs::create_symlink("../blobs/gone", file);
   EXPECT_NE(refusal(both.folder).find("../blobs/gone"), std::string::npos);
 }
