@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 
 #include "app/commands.h"
@@ -150,21 +151,6 @@ AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting, in
   return order;
 }
 
-/// The spec as a whole, so that no host reads a file of this one.
-std::string spec_text(const LaunchArguments& asked, int ranks, std::string& name) {
-  RunSpec spec = spec_for_ranks(
-      [&](const std::vector<std::string>& more) {
-        std::vector<std::string> settings = asked.settings;
-        settings.insert(settings.end(), more.begin(), more.end());
-        return load_spec(asked.spec, settings);
-      },
-      ranks);
-  make_paths_absolute(
-      spec, fs::exists(asked.spec) ? fs::path(asked.spec).parent_path() : resources_folder());
-  name = spec.run.name;
-  return write_spec(spec);
-}
-
 std::unique_ptr<AgentLine> line_to(Ssh& ssh, const LaunchRecord& record, std::size_t index) {
   AgentOrder named;
   named.launch = record.name;
@@ -191,9 +177,10 @@ std::vector<std::unique_ptr<AgentLine>> start_all(Ssh& ssh, const LaunchRecord& 
   return lines;
 }
 
-/// Follows a launch to its end, and ends as its worst rank did.
-void follow(LaunchRecord record, std::vector<std::unique_ptr<AgentLine>> lines, LaunchView view,
-            const std::atomic<bool>& stop, bool only_until_begun) {
+/// Follows a launch to its end; nothing where it only began, as was asked for.
+std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_ptr<AgentLine>> lines,
+                                LaunchView view, const std::atomic<bool>& stop,
+                                bool only_until_begun) {
   LaunchWatch::Options options;
   options.tell = [&](const HostWord& word) { view.tell(word); };
   options.note = LaunchView::note;
@@ -205,25 +192,30 @@ void follow(LaunchRecord record, std::vector<std::unique_ptr<AgentLine>> lines, 
   options.only_until_begun = only_until_begun;
   LaunchWatch watch(std::move(lines), options);
   const auto end = watch.run();
-  if (!end) return;
+  if (!end) return end;
   record.end = end->cause.empty() ? "ended well" : end->cause;
   record.save(launches_folder());
-  if (end->exit_status == 0) return;
-  const Error told(record.name, end->cause,
-                   record.run.empty()
-                       ? "log/ in the run's folder has what each rank said"
-                       : fmt::format("`tessera launch --resume {} --hosts ...` goes on from its "
+  return end;
+}
+
+/// As its worst rank ended.
+void end_as(const LaunchRecord& record, const LaunchEnd& end) {
+  if (end.exit_status == 0) return;
+  const std::string next = record.run.empty()
+                               ? "log/ in the run's folder has what each rank said"
+                               : fmt::format(
+                                     "`tessera launch --resume {} --hosts ...` goes on from its "
                                      "newest checkpoint; log/ in that folder has what each rank "
                                      "said",
-                                     record.run));
-  std::fprintf(stderr, "tessera: %s\n", told.what());
-  throw Exit{end->exit_status};
+                                     record.run);
+  std::fprintf(stderr, "tessera: %s\n", Error(record.name, end.cause, next).what());
+  throw Exit{end.exit_status};
 }
 
 void attach_to(const LaunchArguments& asked) {
   static const std::atomic<bool> at_once{true};
   const bool stops = !asked.stop.empty();
-  const LaunchRecord record = find_launch(launches_folder(), stops ? asked.stop : asked.attach);
+  LaunchRecord record = find_launch(launches_folder(), stops ? asked.stop : asked.attach);
   if (!record.end.empty()) {
     std::printf("%s: %s\n", record.name.c_str(), record.end.c_str());
     return;
@@ -236,7 +228,9 @@ void attach_to(const LaunchArguments& asked) {
     lines.push_back(line_to(ssh, record, i));
     lines.back()->attach();
   }
-  follow(record, std::move(lines), LaunchView(/*all=*/false), stops ? at_once : signalled, false);
+  const auto end = follow(record, std::move(lines), LaunchView(/*all=*/false),
+                          stops ? at_once : signalled, /*only_until_begun=*/false);
+  end_as(record, *end);
 }
 
 void check_arguments(const LaunchArguments& asked) {
@@ -247,33 +241,70 @@ void check_arguments(const LaunchArguments& asked) {
               "one of: a spec or preset, --resume RUN, --attach LAUNCH, --stop LAUNCH");
 }
 
-void launch(const LaunchArguments& asked) {
-  check_arguments(asked);
-  if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
-  LaunchRecord record;
-  record.hosts = asked.hosts.list();
+/// A spec with its name, and how often the run may begin again after a fault.
+struct LaunchedSpec {
+  std::string text, name;
+  std::int64_t restarts = 0;
+};
+
+/// The spec as a whole, so that no host reads a file of this one. For a run that goes on its own
+/// spec lies on the hosts.
+LaunchedSpec spec_to_launch(const LaunchArguments& asked, int ranks) {
+  if (!asked.resume.empty()) return {"", fs::path(asked.resume).filename().string(), 0};
+  RunSpec spec = spec_for_ranks(
+      [&](const std::vector<std::string>& more) {
+        std::vector<std::string> settings = asked.settings;
+        settings.insert(settings.end(), more.begin(), more.end());
+        return load_spec(asked.spec, settings);
+      },
+      ranks);
+  make_paths_absolute(
+      spec, fs::exists(asked.spec) ? fs::path(asked.spec).parent_path() : resources_folder());
+  return {write_spec(spec), spec.run.name, spec.host.restart};
+}
+
+/// One start of all ranks, to their end.
+std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
+                                     const LaunchedSpec& spec, LaunchRecord& record,
+                                     const std::atomic<bool>& stop) {
+  const HostMeeting meeting =
+      meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder);
+  if (stop) throw Error("launch", "was stopped before anything was started");
   const int world = count_ranks(record.hosts);
-  std::string name = fs::path(asked.resume).filename().string();
-  const std::string spec = asked.resume.empty() ? spec_text(asked, world, name) : "";
-  record.name = launch_name(name);
-  record.started = clock_now();
-  leave_on_hangup(kToldOnInterrupt);
-  const std::atomic<bool>& stop = stop_on_signals();
-  Ssh ssh(ssh_command(asked.hosts));
-  const RemoteProgram program = prepare_program(ssh, asked.hosts, record.hosts);
-  record.program = program.files;
-  const HostMeeting meeting = meet_hosts(ssh, record.hosts, program, asked.hosts.folder);
   AgentOrder order = order_of(asked, meeting, world);
-  order.spec = spec;
+  if (asked.resume.empty()) order.spec = spec.text;
+  record.name = launch_name(spec.name);
+  record.started = clock_now();
+  record.end.clear();
   record.save(launches_folder());
   std::printf("launch %s: %d ranks on %zu hosts, rank 0 at %s\n", record.name.c_str(), world,
               record.hosts.size(), order.master_address.c_str());
   std::fflush(stdout);
-  auto lines = start_all(ssh, record, order, meeting);
-  follow(record, std::move(lines), LaunchView(/*all=*/true), stop, asked.detach);
-  if (asked.detach) {
-    std::printf("it goes on by itself; follow it:  tessera launch --attach %s\n",
-                record.name.c_str());
+  return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
+                asked.detach);
+}
+
+void launch(LaunchArguments asked) {
+  check_arguments(asked);
+  if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
+  LaunchRecord record;
+  record.hosts = asked.hosts.list();
+  const LaunchedSpec spec = spec_to_launch(asked, count_ranks(record.hosts));
+  leave_on_hangup(kToldOnInterrupt);
+  const std::atomic<bool>& stop = stop_on_signals();
+  Ssh ssh(ssh_command(asked.hosts));
+  record.program = prepare_program(ssh, asked.hosts, record.hosts).files;
+  for (std::int64_t restarts = 0;; ++restarts) {
+    const auto end = launch_once(ssh, asked, spec, record, stop);
+    if (!end) {
+      std::printf("it goes on by itself; follow it:  tessera launch --attach %s\n",
+                  record.name.c_str());
+      return;
+    }
+    const bool again = restarts < spec.restarts && !record.run.empty() && !stop;
+    if (end->exit_status == 0 || !again) return end_as(record, *end);
+    LaunchView::note(fmt::format("{}; restart {} of {}", end->cause, restarts + 1, spec.restarts));
+    asked.resume = record.run;
   }
 }
 }  // namespace

@@ -26,9 +26,11 @@ constexpr std::int64_t kGoodSharedMemory = 1 * kGB;
 constexpr std::int64_t kGoodFiles = 4096;
 constexpr double kGoodClock_s = 2;
 
-std::int64_t soft_limit(__rlimit_resource which) {
+std::int64_t soft_limit(int which) {
   rlimit limit{};
-  if (::getrlimit(which, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  if (::getrlimit(static_cast<__rlimit_resource_t>(which), &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY)
+    return -1;
   return static_cast<std::int64_t>(limit.rlim_cur);
 }
 

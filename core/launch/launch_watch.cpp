@@ -39,10 +39,11 @@ bool is_cause_before(const RankEnd& a, const RankEnd& b) {
 LaunchEnd judge_ends(const std::vector<RankEnd>& ends,
                      const std::vector<std::string>& lost_agents) {
   LaunchEnd end;
-  const RankEnd* cause = nullptr;
+  const RankEnd *cause = nullptr, *first = nullptr;
   int worst_told = 0;
   for (const RankEnd& one : ends) {
     if (one.status == 0) continue;
+    if (!first || one.time < first->time) first = &one;
     if (one.was_told) {
       worst_told = std::max(worst_told, exit_status_of(one.status));
       continue;
@@ -50,17 +51,20 @@ LaunchEnd judge_ends(const std::vector<RankEnd>& ends,
     end.exit_status = std::max(end.exit_status, exit_status_of(one.status));
     if (!cause || is_cause_before(one, *cause)) cause = &one;
   }
-  if (cause && (WIFSIGNALED(cause->status) || lost_agents.empty())) {
-    end.cause = fmt::format("rank {} on host {} (process {}) {}{}", cause->rank, cause->host,
-                            cause->process, WIFSIGNALED(cause->status) ? "was " : "",
-                            end_text(cause->status));
-  } else if (!lost_agents.empty()) {
-    end.cause = fmt::format("the agent on host {} is gone, and its ranks with it",
-                            fmt::join(lost_agents, ", "));
-  }
+  const bool was_killed = cause && WIFSIGNALED(cause->status);
   if (!lost_agents.empty()) end.exit_status = std::max(end.exit_status, 1);
   if (end.exit_status == 0) end.exit_status = worst_told;
-  if (end.exit_status != 0 && end.cause.empty()) end.cause = "the ranks were told to end";
+  if (end.exit_status == 0) return end;
+  if (!lost_agents.empty() && !was_killed) {
+    end.cause = fmt::format("the agent on host {} is gone, and its ranks with it",
+                            fmt::join(lost_agents, ", "));
+  } else if (!cause || (first->was_told && !was_killed)) {
+    end.cause = fmt::format("rank {} on host {} was told to end, and the others ended with it",
+                            first->rank, first->host);
+  } else {
+    end.cause = fmt::format("rank {} on host {} (process {}) {}{}", cause->rank, cause->host,
+                            cause->process, was_killed ? "was " : "", end_text(cause->status));
+  }
   return end;
 }
 

@@ -93,7 +93,13 @@ class LaunchProgram : public RankProgram {
   static void cut_lines() {
     write_file_atomically(home() / "ssh" / "cut", "");
     std::istringstream numbers(read_file(home() / "ssh" / "lines"));
-    for (int number; numbers >> number;) ::kill(number, SIGKILL);
+    for (int number; numbers >> number;) {
+      const fs::path line = fmt::format("/proc/{}/cmdline", number);
+      if (!fs::exists(line)) continue;
+      std::ifstream words(line);
+      const std::string text{std::istreambuf_iterator<char>(words), {}};
+      if (text.find("agent") != text.npos) ::kill(number, SIGKILL);
+    }
   }
   static void mend_lines() { fs::remove(home() / "ssh" / "cut"); }
   static std::string launch_name(const std::string& output) {
@@ -158,6 +164,24 @@ TEST_F(LaunchProgram, AKilledRankIsNamedWithItsHostAndEndsAll) {
   EXPECT_TRUE(all_gone(run));
 }
 
+TEST_F(LaunchProgram, BeginsAgainAfterAFaultAsOftenAsItsSpecSays) {
+  RunSpec s = long_spec();
+  s.host.restart = 1;
+  s.checkpoint.every_steps = 2;
+  const auto program = launch(s, {"--hosts", "a,b"});
+  const RunFolder run = run_after(5);
+  const std::int64_t victim = records(run).at(1).pid;
+  ::kill(static_cast<pid_t>(victim), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return holds(program->output(), "restart 1 of 1"); }))
+      << program->output();
+  ASSERT_TRUE(wait_until([&] { return records(run).at(1).pid != victim; }));
+  const auto before = std::ssize(tiny_run::losses(run));
+  run_after(before + 3);
+  ::kill(static_cast<pid_t>(records(run).at(1).pid), SIGKILL);
+  EXPECT_EQ(program->wait(), 137) << program->output();
+  EXPECT_FALSE(holds(program->output(), "restart 2")) << program->output();
+}
+
 TEST_F(LaunchProgram, ASignalToTheDeskSavesAndStops) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const auto program = launch(long_spec(), {"--hosts", "a,b"});
@@ -185,7 +209,7 @@ TEST_F(LaunchProgram, NothingStopsWithTheDeskAndAnotherOneFindsIt) {
   EXPECT_EQ(status_of(run).state, RunState::Running);
   // A desk whose terminal is closed goes, and the run goes on.
   const auto closed = tessera({"launch", "--attach", name});
-  ASSERT_TRUE(wait_until([&] { return holds(closed->output(), "step"); })) << closed->output();
+  ASSERT_TRUE(wait_until([&] { return holds(closed->output(), "loss"); })) << closed->output();
   ::kill(closed->pid(), SIGHUP);
   EXPECT_EQ(closed->wait(), 128 + SIGHUP);
   run_after(std::ssize(tiny_run::losses(run)) + 3);
@@ -201,7 +225,7 @@ TEST_F(LaunchProgram, NothingStopsWithTheDeskAndAnotherOneFindsIt) {
 
 TEST_F(LaunchProgram, ALineThatBreaksStopsNothingAndNothingOfItIsLost) {
   RunSpec s = spec();
-  s.curriculum[0].steps = 400;
+  s.curriculum[0].steps = 3000;
   const auto program = launch(s, {"--hosts", "a,b"});
   const RunFolder run = run_after(3);
   cut_lines();

@@ -327,7 +327,7 @@ part_line() {
   wait "$desk"
   check "the launch ends well" $? "$log"
   # Every word of rank 0 once: steps in what it printed go up.
-  grep -o '^step *[0-9]*' "$log" | tr -dc '0-9\n' >"$work/shown"
+  grep -o '[0-9]*/100000 ' "$log" | cut -d/ -f1 >"$work/shown"
   [[ -s $work/shown ]] && sort -nuc "$work/shown"
   check "nothing that was said came twice" $? "$log"
 }
@@ -344,7 +344,7 @@ part_desk() {
   check "the desk is killed: the run goes on" $? "$log"
   "$program" launch --attach "$name" >"$log" 2>&1 &
   desk=$!
-  until_true 60 grep -q step "$log"
+  until_true 60 grep -q loss "$log"
   check "another desk finds it" $? "$log"
   kill -HUP "$desk"
   wait "$desk" 2>/dev/null

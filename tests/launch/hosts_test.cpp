@@ -400,9 +400,14 @@ TEST(LaunchEnds, TheWorstStatusIsTheLaunchsAndTheFirstRankTheCause) {
   EXPECT_EQ(killed.cause, "rank 2 on host h2 (process 102) was killed by signal 9 (Killed)");
   // Nor is one the cause that its agent ended for the others' sake.
   const LaunchEnd told =
-      judge_ends({end_of_rank(0, SIGKILL, 5, true), end_of_rank(1, failed, 6)}, {});
+      judge_ends({end_of_rank(0, SIGKILL, 9, true), end_of_rank(1, failed, 6)}, {});
   EXPECT_EQ(told.exit_status, 1);
   EXPECT_TRUE(has(told.cause, "rank 1"));
+  // One that was told to stop before it could save takes the others along.
+  const LaunchEnd early =
+      judge_ends({end_of_rank(0, SIGTERM, 5, true), end_of_rank(1, failed, 6)}, {});
+  EXPECT_EQ(early.exit_status, 1);
+  EXPECT_TRUE(has(early.cause, "rank 0 on host h0 was told to end")) << early.cause;
   EXPECT_EQ(judge_ends({end_of_rank(0, SIGTERM, 5, true)}, {}).exit_status, 143);
   const LaunchEnd lost = judge_ends({end_of_rank(0, failed, 5)}, {"b"});
   EXPECT_EQ(lost.exit_status, 1);
