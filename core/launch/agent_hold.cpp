@@ -109,7 +109,7 @@ std::vector<std::string> rank_variables(const AgentOrder& order, int local,
   added["LOCAL_WORLD_SIZE"] = std::to_string(order.ranks);
   added["MASTER_ADDR"] = order.master_address;
   added["MASTER_PORT"] = std::to_string(order.master_port);
-  added["TESSERA_LIFELINE"] = "1";
+  added["TESSERA_LIFELINE"] = std::string("1");
   std::vector<std::string> all;
   for (char** entry = environ; *entry; ++entry) {
     const std::string text = *entry;

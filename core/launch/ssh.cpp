@@ -40,9 +40,13 @@ std::string last_line(const std::string& text) {
 }  // namespace
 
 std::string shell_word(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+  std::string quoted(1, '\'');
+  for (const char c : text) {
+    if (c == '\'') quoted += "'\\'";
+    quoted += c;
+  }
+  quoted += '\'';
+  return quoted;
 }
 
 std::string RemoteProgram::command(const std::vector<std::string>& arguments) const {
@@ -62,7 +66,7 @@ std::string RemoteProgram::command(const std::vector<std::string>& arguments) co
                         kMissingText, kProgramMissing);
   // csh and fish have another syntax, but run this line all the same.
   std::string line = "exec sh -c " + shell_word(script) + " tessera";
-  for (const std::string& argument : arguments) line += " " + shell_word(argument);
+  for (const std::string& argument : arguments) line += fmt::format(" {}", shell_word(argument));
   return line;
 }
 

@@ -27,6 +27,9 @@ program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
 ((${#parts[@]})) || parts=(check losses kill line desk agent copy)
+for part in "${parts[@]}"; do
+  case $part in check | losses | kill | line | desk | agent | copy) ;; *) echo "there is no part $part" && exit 2 ;; esac
+done
 [[ -x $program ]] || skip "there is no program at $program"
 [[ $(id -u) -eq 0 ]] || skip "network namespaces need root"
 sshd=$(command -v sshd || true)
@@ -93,6 +96,7 @@ END
   ip netns exec "tessera-$host" unshare --uts sh -c \
     'hostname "$1"; exec "$2" -D -e -f "$3" 2>"$4"' sh "$host" "$sshd" "$work/sshd-$host.conf" \
     "$work/sshd-$host.log" &
+  disown # so that bash does not tell of its end
 }
 
 set_up_servers() {
@@ -389,6 +393,7 @@ write_spec
 set_up_network || { echo "the network cannot be set up"; exit 1; }
 set_up_servers || { cat "$work"/sshd-*.log; echo "the ssh servers cannot be set up"; exit 1; }
 for part in "${parts[@]}"; do
+  echo "-- $part"
   "part_$part"
 done
 echo "$failed failed"
