@@ -48,6 +48,7 @@ hosts=(h1 h2 h3 h4)
 
 take_down() {
   local host
+  [[ -n ${desk:-} ]] && kill -9 "$desk" 2>/dev/null
   for host in "${hosts[@]}"; do
     ip netns pids "tessera-$host" 2>/dev/null | xargs -r kill -9 2>/dev/null
     ip netns delete "tessera-$host" 2>/dev/null
@@ -302,9 +303,9 @@ part_kill() {
   check "no rank is left (after $((SECONDS - begin)) s)" $?
   launch "$log" --hosts h1,h2
   until_true 120 has_steps 3
-  kill -INT "$desk"
+  kill -TERM "$desk" # a shell without a terminal starts what is in the background deaf to SIGINT
   wait "$desk"
-  check "Ctrl+C at the desk" $? "$log"
+  check "SIGTERM to the desk: the launch ends well" $? "$log"
   [[ $(state) == *stopped* ]] && [[ -n $(ls -d "$(the_run)"/checkpoints/* 2>/dev/null) ]]
   check "the run has saved and stopped" $? "$log"
 }
