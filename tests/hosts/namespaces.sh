@@ -173,6 +173,13 @@ launch() {
   "$program" launch "$work/tiny.toml" --folder "$runs" "$@" >"$log" 2>&1 &
   desk=$!
 }
+# ended: waits for the launch; its exit status.
+ended() {
+  local status=0
+  wait "$desk" || status=$?
+  desk=
+  return $status
+}
 the_run() { ls -d "$runs"/tiny-* 2>/dev/null | head -1; }
 steps() { "$program" watch "$(the_run)" --once --json 2>/dev/null | grep -c '"loss"'; }
 has_steps() { [[ -n $(the_run) ]] && (($(steps) >= $1)); }
@@ -269,14 +276,14 @@ part_losses() {
   for list in h1,h2:two h3:2:one; do
     count=${list##*:}
     launch "$log" --hosts "${list%:*}" --most-steps 12
-    wait "$desk"
+    ended
     check "two ranks on $count host(s)" $? "$log"
     losses_of "$(the_run)" >"$work/losses-there"
     [[ -s $work/losses-there ]] && cmp -s "$work/losses-here" "$work/losses-there"
     check "their losses are those of this machine" $? "$log"
   done
   launch "$log" --hosts h1,h2,h3,h4 --most-steps 12
-  wait "$desk"
+  ended
   check "four ranks on four hosts" $? "$log"
   [[ $(state) == *stopped* ]] && (($(steps) == 12))
   check "they made twelve steps and saved" $? "$log"
@@ -293,7 +300,7 @@ part_kill() {
   victim=$(process_of_rank 2)
   kill -9 "$victim"
   local begin=$SECONDS
-  wait "$desk"
+  ended
   status=$?
   [[ $status -eq 137 ]]
   check "a killed rank: the launch ends as it did" $? "$log"
@@ -304,7 +311,7 @@ part_kill() {
   launch "$log" --hosts h1,h2
   until_true 120 has_steps 3
   kill -TERM "$desk" # a shell without a terminal starts what is in the background deaf to SIGINT
-  wait "$desk"
+  ended
   check "SIGTERM to the desk: the launch ends well" $? "$log"
   [[ $(state) == *stopped* ]] && [[ -n $(ls -d "$(the_run)"/checkpoints/* 2>/dev/null) ]]
   check "the run has saved and stopped" $? "$log"
@@ -329,7 +336,7 @@ part_line() {
   until_true 60 has_steps $((before + 3))
   check "and the run goes on" $? "$log"
   kill -TERM "$desk"
-  wait "$desk"
+  ended
   check "the launch ends well" $? "$log"
   # Every word of rank 0 once: steps in what it printed go up.
   grep -o '[0-9]*/100000 ' "$log" | cut -d/ -f1 >"$work/shown"
@@ -342,7 +349,7 @@ part_desk() {
   launch "$log" --hosts h1,h2
   until_true 120 has_steps 3
   kill -9 "$desk"
-  wait "$desk" 2>/dev/null
+  ended 2>/dev/null
   name=$(sed -n 's/^launch \([^:]*\):.*/\1/p' "$log")
   before=$(steps)
   until_true 60 has_steps $((before + 3))
@@ -352,7 +359,7 @@ part_desk() {
   until_true 60 grep -q loss "$log"
   check "another desk finds it" $? "$log"
   kill -HUP "$desk"
-  wait "$desk" 2>/dev/null
+  ended 2>/dev/null
   before=$(steps)
   until_true 60 has_steps $((before + 3))
   check "its terminal is closed: the run goes on" $? "$log"
@@ -370,7 +377,7 @@ part_agent() {
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'agent hold' && echo "$pid"
   done | head -1)
   kill -9 "$agent"
-  wait "$desk"
+  ended
   [[ $? -ne 0 ]] && says "$log" "the agent on host h2 is gone"
   check "an agent is killed: the launch fails and names its host" $? "$log"
   until_true 40 none_left
@@ -384,7 +391,7 @@ part_copy() {
   [[ $(grep -c "was copied there" "$log") -eq 2 ]] && ls "$work"/home-h3/.local/share/tessera/copies/*/bin/tessera >/dev/null
   check "and is there" $? "$log"
   launch "$log" --copy --hosts h3,h4 --most-steps 3
-  wait "$desk"
+  ended
   check "and trains" $? "$log"
   [[ $(grep -c "this tessera is there" "$log") -eq 2 ]]
   check "it is sent once" $? "$log"
