@@ -36,7 +36,7 @@ class Probe {
   /// Empty: it answered.
   const std::optional<Error>& trouble() const { return trouble_; }
   const HostFacts& facts() const { return facts_; }
-  ClockOffset clock() const { return clock_offset(clocks_); }
+  HostClock clock() const { return clock_offset(clocks_); }
 
   void look(bool late) {
     const auto ended = process_.poll();

@@ -54,8 +54,9 @@ HostCheck judge_version(const HostFacts& facts, const std::string& own_build) {
 
 HostCheck judge_gpus(const HostFacts& facts) {
   if (facts.gpus.empty()) {
-    const std::string why = facts.gpu_trouble.empty() ? "" : ": " + facts.gpu_trouble;
-    return {Level::Good, "GPUs", "none" + why, ""};
+    // Without the list of places where a plugin was looked for.
+    const std::string why = facts.gpu_trouble.substr(0, facts.gpu_trouble.find(" ("));
+    return {Level::Good, "GPUs", why.empty() ? "none" : fmt::format("none: {}", why), ""};
   }
   return {Level::Good, "GPUs", fmt::format("{}: {}", facts.gpus.size(), facts.gpus.front()), ""};
 }
@@ -100,9 +101,9 @@ void judge_limits(const HostFacts& facts, std::vector<HostCheck>& checks) {
   }
 }
 
-HostCheck judge_clock(const ClockOffset& clock) {
+HostCheck judge_clock(const HostClock& clock) {
   const auto text = [](double seconds) {
-    return std::abs(seconds) < 1 ? fmt::format("{:.1f} ms", seconds * 1e3)
+    return std::abs(seconds) < 1 ? fmt::format("{:.3g} ms", seconds * 1e3)
                                  : fmt::format("{:.1f} s", seconds);
   };
   const std::string words = fmt::format(
@@ -175,8 +176,8 @@ HostFacts facts_of_this_host(const std::string& folder) {
   return f;
 }
 
-ClockOffset clock_offset(const std::vector<ClockAnswer>& answers) {
-  ClockOffset best{0, 1e9};
+HostClock clock_offset(const std::vector<ClockAnswer>& answers) {
+  HostClock best{0, 1e9};
   for (const ClockAnswer& one : answers) {
     const double doubt = (one.came - one.asked) / 2;
     if (doubt < 0 || doubt >= best.doubt_s) continue;
@@ -186,7 +187,7 @@ ClockOffset clock_offset(const std::vector<ClockAnswer>& answers) {
 }
 
 std::vector<HostCheck> judge_host(const HostFacts& facts, const std::string& own_build,
-                                  const ClockOffset& clock) {
+                                  const HostClock& clock) {
   std::vector<HostCheck> checks{judge_version(facts, own_build), judge_gpus(facts),
                                 judge_disk(facts), judge_shared_memory(facts)};
   judge_limits(facts, checks);

@@ -29,7 +29,7 @@ HostFacts facts_of_line(const std::string& line);
 HostFacts facts_of_this_host(const std::string& folder);
 
 /// A clock beside the desk's.
-struct ClockOffset {
+struct HostClock {
   double ahead_s = 0, doubt_s = 0;
 };
 /// The offset by the quickest of several answers: when it was asked, what the host's clock said,
@@ -37,7 +37,7 @@ struct ClockOffset {
 struct ClockAnswer {
   double asked = 0, there = 0, came = 0;
 };
-ClockOffset clock_offset(const std::vector<ClockAnswer>& answers);
+HostClock clock_offset(const std::vector<ClockAnswer>& answers);
 
 struct HostCheck {
   enum class Level : std::uint8_t { Good, Warning, Bad };
@@ -47,7 +47,7 @@ struct HostCheck {
 };
 /// What is to be known of a host for a launch by the program of `own_build`.
 std::vector<HostCheck> judge_host(const HostFacts& facts, const std::string& own_build,
-                                  const ClockOffset& clock);
+                                  const HostClock& clock);
 
 /// "1.5 GB".
 std::string size_text(std::int64_t bytes);

@@ -224,23 +224,25 @@ TEST_F(LaunchProgram, NothingStopsWithTheDeskAndAnotherOneFindsIt) {
 }
 
 TEST_F(LaunchProgram, ALineThatBreaksStopsNothingAndNothingOfItIsLost) {
-  RunSpec s = spec();
-  s.curriculum[0].steps = 3000;
-  const auto program = launch(s, {"--hosts", "a,b"});
+  const auto program = launch(long_spec(), {"--hosts", "a,b"});
   const RunFolder run = run_after(3);
   cut_lines();
   ASSERT_TRUE(wait_until([&] { return holds(program->output(), "the line to b is broken"); }))
       << program->output();
   run_after(std::ssize(tiny_run::losses(run)) + 3);
+  // What is asked for meanwhile, and what is said, comes once the line is there again.
+  ::kill(program->pid(), SIGTERM);
+  ASSERT_TRUE(wait_until([&] { return holds(program->output(), "as soon as the line to a"); }))
+      << program->output();
   mend_lines();
   EXPECT_EQ(program->wait(), 0) << program->output();
   EXPECT_TRUE(holds(program->output(), "the line to a is back after")) << program->output();
-  EXPECT_EQ(status_of(run).state, RunState::Finished);
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
   const std::string said = program->output();
   const std::string first = "run " + run.path().string() + "\n";
   ASSERT_TRUE(holds(said, first));
   EXPECT_FALSE(holds(said.substr(said.find(first) + 1), first)) << "told twice";
-  EXPECT_TRUE(holds(said, "talk to it:")) << "its last words are lost";
+  EXPECT_TRUE(holds(said, "go on with it:")) << "its last words are lost";
 }
 
 TEST_F(LaunchProgram, RanksEndWithTheirAgent) {

@@ -272,7 +272,7 @@ HostFacts good_facts() {
   return facts;
 }
 
-std::string bad_checks(const HostFacts& facts, const ClockOffset& clock = {0.001, 0.001}) {
+std::string bad_checks(const HostFacts& facts, const HostClock& clock = {0.001, 0.001}) {
   std::string text;
   for (const HostCheck& one : judge_host(facts, "1 (a)", clock)) {
     if (one.level == HostCheck::Level::Good) {
@@ -320,7 +320,7 @@ TEST(HostChecks, TellOfThisHost) {
 
 TEST(HostChecks, ClockIsReadFromTheQuickestAnswer) {
   // Slow one way and back: the clock seems 5 s ahead, and is 1.
-  const ClockOffset offset = clock_offset({{0, 6.0, 10}, {20, 21.01, 20.02}, {30, 35, 39}});
+  const HostClock offset = clock_offset({{0, 6.0, 10}, {20, 21.01, 20.02}, {30, 35, 39}});
   EXPECT_NEAR(offset.ahead_s, 1.0, 1e-9);
   EXPECT_NEAR(offset.doubt_s, 0.01, 1e-9);
 }
