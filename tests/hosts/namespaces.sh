@@ -11,6 +11,7 @@
 #   line      the line to a host is cut for 20 s: the run goes on, and nothing of it is lost
 #   desk      the desk dies: the run goes on, another desk finds it and stops it
 #   agent     an agent dies: its ranks end with it
+#   apart     a host loses all its links: the run ends, with the rank that is lost named
 #   copy      the program is sent to hosts that have none
 #
 # Without parts: all. Needs root and packages.txt beside this file; ends with status 77 and the
@@ -26,9 +27,9 @@ skip() {
 program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
-((${#parts[@]})) || parts=(check losses kill line desk agent copy)
+((${#parts[@]})) || parts=(check losses kill line desk agent apart copy)
 for part in "${parts[@]}"; do
-  case $part in check | losses | kill | line | desk | agent | copy) ;; *) echo "there is no part $part" && exit 2 ;; esac
+  case $part in check | losses | kill | line | desk | agent | apart | copy) ;; *) echo "there is no part $part" && exit 2 ;; esac
 done
 [[ -x $program ]] || skip "there is no program at $program"
 [[ $(id -u) -eq 0 ]] || skip "network namespaces need root"
@@ -382,6 +383,27 @@ part_agent() {
   check "an agent is killed: the launch fails and names its host" $? "$log"
   until_true 40 none_left
   check "no rank is left" $?
+}
+
+part_apart() {
+  local log=$work/apart.log before
+  launch "$log" --hosts h1,h2
+  until_true 120 has_steps 3
+  before=$(steps)
+  ip link set tess-h2 down
+  sleep 3
+  ip link set tess-h2 up
+  until_true 60 has_steps $((before + 3))
+  check "a host is cut off for 3 s: the run goes on" $? "$log"
+  ip link set tess-h2 down
+  until_true 60 says "$log" "rank 1 (process [0-9]* on host h2)"
+  check "a host is cut off for good: rank 0 names the rank that is lost" $? "$log"
+  ip link set tess-h2 up
+  ended
+  [[ $? -ne 0 ]]
+  check "the launch fails once the line is back" $? "$log"
+  until_true 60 none_left
+  check "no rank is left on either side" $?
 }
 
 part_copy() {
