@@ -19,11 +19,16 @@ constexpr auto kPingEvery = 2s;
 constexpr int kQuickPings = 5;
 constexpr auto kQuickly = 20ms;
 /// A line that answers no ping for so long is broken, whatever ssh says.
-constexpr auto kLongestSilence = 20s;
+constexpr std::chrono::milliseconds kLongestSilence = 20s;
 }  // namespace
 
-AgentLine::AgentLine(Ssh& ssh, HostSlots host, RemoteProgram program, std::string agent)
-    : ssh_(ssh), host_(std::move(host)), program_(std::move(program)), agent_(std::move(agent)) {}
+AgentLine::AgentLine(Ssh& ssh, HostSlots host, RemoteProgram program, std::string agent,
+                     std::chrono::milliseconds patience)
+    : ssh_(ssh),
+      host_(std::move(host)),
+      program_(std::move(program)),
+      agent_(std::move(agent)),
+      patience_(patience) {}
 
 void AgentLine::connect(const std::vector<std::string>& arguments, const std::string& first) {
   out_.clear();
@@ -74,7 +79,7 @@ std::vector<AgentWord> AgentLine::look() {
     process_.reset();
   } else if (ended) {
     finish(*ended);
-  } else if (state_ == State::Live && Clock::now() - heard_ > kLongestSilence) {
+  } else if (Clock::now() - heard_ > (state_ == State::Live ? kLongestSilence : patience_)) {
     finish(0);
   }
   return words;

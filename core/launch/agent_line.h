@@ -24,8 +24,9 @@ class AgentLine {
     Over     ///< there is nothing more to hear
   };
 
-  /// `ssh` must outlive it.
-  AgentLine(Ssh& ssh, HostSlots host, RemoteProgram program, std::string agent);
+  /// `ssh` must outlive it. A host has `patience` for its first word.
+  AgentLine(Ssh& ssh, HostSlots host, RemoteProgram program, std::string agent,
+            std::chrono::milliseconds patience = std::chrono::seconds(60));
 
   /// Has the agent started. Throws Error where ssh cannot be.
   void start(const AgentOrder& order);
@@ -64,6 +65,7 @@ class AgentLine {
   HostSlots host_;
   RemoteProgram program_;
   std::string agent_;
+  std::chrono::milliseconds patience_;
   std::optional<PipedProcess> process_;
   State state_ = State::Begins;
   std::string out_, err_, trouble_;

@@ -103,7 +103,7 @@ void judge_limits(const HostFacts& facts, std::vector<HostCheck>& checks) {
 
 HostCheck judge_clock(const HostClock& clock) {
   const auto text = [](double seconds) {
-    return std::abs(seconds) < 1 ? fmt::format("{:.3g} ms", seconds * 1e3)
+    return std::abs(seconds) < 1 ? fmt::format("{:.2f} ms", seconds * 1e3)
                                  : fmt::format("{:.1f} s", seconds);
   };
   const std::string words = fmt::format(

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <sstream>
+#include <string_view>
 #include <thread>
 
 #include "core/launch/piped_process.h"
@@ -36,6 +37,16 @@ std::string last_line(const std::string& text) {
     if (!line.empty()) last = line;
   }
   return last;
+}
+/// What a tessera there printed, as an Error of this one: "tessera: [where] what; hint: hint".
+Error told_by_tessera(const std::string& where, std::string said, const std::string& otherwise) {
+  constexpr std::string_view kPrefix = "tessera: ", kHint = "; hint: ";
+  if (said.empty()) return Error(where, "failed without a word", otherwise);
+  if (!said.starts_with(kPrefix)) return Error(where, said, otherwise);
+  said.erase(0, kPrefix.size());
+  const std::size_t hint = said.find(kHint);
+  if (hint == said.npos) return Error(where, said);
+  return Error(where, said.substr(0, hint), said.substr(hint + kHint.size()));
 }
 }  // namespace
 
@@ -215,9 +226,12 @@ void require_answer(const std::string& host, const HostAnswer& answer) {
     throw Error("host " + name, "has no tessera where this one looks for it",
                 "--copy sends it there; --program FILE says where it is");
   }
-  const std::string said = last_line(answer.errors);
-  throw Error("host " + name, said.empty() ? "failed without a word" : said,
-              fmt::format("try `ssh {}` by hand", name));
+  if (answer.errors.find("has no command agent") != std::string::npos) {
+    throw Error("host " + name, "has an older tessera, which knows no launches on hosts",
+                "--copy sends this one there");
+  }
+  throw told_by_tessera("host " + name, last_line(answer.errors),
+                        fmt::format("try `ssh {}` by hand", name));
 }
 
 }  // namespace tessera

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Four hosts on one machine: network namespaces with addresses, names and an ssh server of their own,
-# on which `tessera launch` trains, loses ranks and lines, stops, and finds its runs again.
+# Four hosts on one machine: network namespaces with addresses, names and an ssh server each, on
+# which `tessera launch` trains, loses ranks and lines, stops, and finds its runs again.
 #
 #   tests/hosts/namespaces.sh PROGRAM [PART...]     PROGRAM: a built tessera
 #
@@ -29,20 +29,25 @@ shift
 parts=("$@")
 ((${#parts[@]})) || parts=(check losses kill line desk agent apart copy)
 for part in "${parts[@]}"; do
-  case $part in check | losses | kill | line | desk | agent | apart | copy) ;; *) echo "there is no part $part" && exit 2 ;; esac
+  case $part in
+    check | losses | kill | line | desk | agent | apart | copy) ;;
+    *) echo "there is no part $part" && exit 2 ;;
+  esac
 done
 [[ -x $program ]] || skip "there is no program at $program"
 [[ $(id -u) -eq 0 ]] || skip "network namespaces need root"
 sshd=$(command -v sshd || true)
-[[ -n $sshd ]] || skip "there is no sshd: apt-get install $(sed 's/#.*//' "$here/packages.txt" | xargs)"
+packages=$(sed 's/#.*//' "$here/packages.txt" | xargs)
+[[ -n $sshd ]] || skip "there is no sshd: apt-get install $packages"
 for tool in ip ssh ssh-keygen unshare; do
   command -v "$tool" >/dev/null || skip "there is no $tool"
 done
 ip netns add tessera-try 2>/dev/null || skip "this system gives out no network namespaces"
 ip netns delete tessera-try
 
-work=$(mktemp -d /tmp/tessera-hosts-XXXXXX)
 bridge=tessbr0
+ip link show "$bridge" >/dev/null 2>&1 && skip "$bridge is there: another of these tests runs"
+work=$(mktemp -d /tmp/tessera-hosts-XXXXXX)
 net=10.231.77
 made_run_sshd=
 hosts=(h1 h2 h3 h4)
@@ -61,7 +66,6 @@ take_down() {
 }
 trap take_down EXIT
 trap 'exit 130' INT TERM
-ip link show "$bridge" >/dev/null 2>&1 && skip "$bridge is there already: another of these tests runs"
 
 # ---- Hosts ---------------------------------------------------------------------------------------
 
@@ -103,9 +107,10 @@ END
 
 set_up_servers() {
   if [[ ! -d /run/sshd ]]; then mkdir -p /run/sshd && made_run_sshd=yes; fi
-  ssh-keygen -q -t ed25519 -N '' -f "$work/host-key" && ssh-keygen -q -t ed25519 -N '' -f "$work/other-key" &&
-    ssh-keygen -q -t ed25519 -N '' -f "$work/user-key" || return 1
-  local number=10 host
+  local number=10 host key
+  for key in host other user; do
+    ssh-keygen -q -t ed25519 -N '' -f "$work/$key-key" || return 1
+  done
   {
     echo "StrictHostKeyChecking yes"
     echo "User root"
