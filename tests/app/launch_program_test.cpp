@@ -223,6 +223,29 @@ TEST_F(LaunchProgram, NothingStopsWithTheDeskAndAnotherOneFindsIt) {
   EXPECT_TRUE(holds(late->output(), "ended well")) << late->output();
 }
 
+TEST_F(LaunchProgram, LeavesAtOnceWhereItIsToldToAndHandsVariablesOn) {
+  ::setenv("FROM_THE_DESK", "a b", 1);
+  const auto program = launch(
+      long_spec(), {"--hosts", "a,b", "--detach", "--env", "FROM_THE_DESK", "--env", "GIVEN=x=y"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const std::string name = launch_name(program->output());
+  EXPECT_TRUE(holds(program->output(), "tessera launch --attach " + name)) << program->output();
+  const RunFolder run = run_after(3);
+  for (const RankCalls& rank : records(run)) {
+    std::ifstream file(fmt::format("/proc/{}/environ", rank.pid));
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    using namespace std::string_literals;
+    EXPECT_TRUE(holds(all, "FROM_THE_DESK=a b\0"s)) << rank.rank;
+    EXPECT_TRUE(holds(all, "GIVEN=x=y\0"s)) << rank.rank;
+  }
+  const auto stop = tessera({"launch", "--stop", name});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  const auto unset = launch(spec(), {"--hosts", "a,b", "--env", "NOT_SET_HERE"});
+  EXPECT_EQ(unset->wait(), 1);
+  EXPECT_TRUE(holds(unset->output(), "NOT_SET_HERE")) << unset->output();
+}
+
 TEST_F(LaunchProgram, ALineThatBreaksStopsNothingAndNothingOfItIsLost) {
   const auto program = launch(long_spec(), {"--hosts", "a,b"});
   const RunFolder run = run_after(3);
