@@ -40,7 +40,7 @@ struct LaunchArguments {
   std::string spec, resume, attach, stop, master_address;
   std::vector<std::string> settings, variables;
   std::int64_t most_steps = 0;
-  bool detach = false;
+  bool detach = false, now = false;
 };
 
 fs::path launches_folder() {
@@ -180,8 +180,7 @@ std::vector<std::unique_ptr<AgentLine>> start_all(Ssh& ssh, const LaunchRecord& 
 /// Follows a launch to its end; nothing where it only began, as was asked for.
 std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_ptr<AgentLine>> lines,
                                 LaunchView view, const std::atomic<bool>& stop,
-                                bool only_until_begun) {
-  LaunchWatch::Options options;
+                                LaunchWatch::Options options) {
   options.tell = [&](const HostWord& word) { view.tell(word); };
   options.note = LaunchView::note;
   options.run_known = [&](const std::string& run) {
@@ -189,7 +188,6 @@ std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_pt
     record.save(launches_folder());
   };
   options.stop = &stop;
-  options.only_until_begun = only_until_begun;
   LaunchWatch watch(std::move(lines), options);
   const auto end = watch.run();
   if (!end) return end;
@@ -229,13 +227,17 @@ void attach_to(const LaunchArguments& asked) {
     lines.back()->attach();
   }
   const auto end = follow(record, std::move(lines), LaunchView(/*all=*/false),
-                          stops ? at_once : signalled, /*only_until_begun=*/false);
-  end_as(record, *end);
+                          stops && !asked.now ? at_once : signalled, {.ends_all = asked.now});
+  if (!asked.now) return end_as(record, *end);
+  std::printf("%s: all ranks have ended, unsaved\n", record.name.c_str());
 }
 
 void check_arguments(const LaunchArguments& asked) {
   const int named =
       !asked.spec.empty() + !asked.resume.empty() + !asked.attach.empty() + !asked.stop.empty();
+  if (asked.now && asked.stop.empty()) {
+    throw Error("--now", "belongs to --stop", "tessera launch --stop LAUNCH --now");
+  }
   if (named == 1) return;
   throw Error("launch", named == 0 ? "nothing to launch is named" : "too much is named",
               "one of: a spec or preset, --resume RUN, --attach LAUNCH, --stop LAUNCH");
@@ -281,7 +283,7 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
               record.hosts.size(), order.master_address.c_str());
   std::fflush(stdout);
   return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
-                asked.detach);
+                {.only_until_begun = asked.detach});
 }
 
 void launch(LaunchArguments asked) {
@@ -320,6 +322,7 @@ void add_launch(CLI::App& app) {
       ->type_name("LAUNCH");
   command->add_option("--stop", asked->stop, "Let a launch, or its run, save and stop")
       ->type_name("LAUNCH");
+  command->add_flag("--now", asked->now, "With --stop: end all ranks at once, without saving");
   command->add_flag("--detach", asked->detach, "Come back once all ranks were started");
   command->add_option("--set", asked->settings, "Override a key: --set optimiser.clip=0.5")
       ->type_name("KEY=VALUE");

@@ -187,7 +187,8 @@ void LaunchWatch::pass_on() {
                                 lines_.front()->host().name()));
     }
   }
-  if (failed_at_s_ > 0 && !asked_end_ && now_on_steady_s() - failed_at_s_ > kOthersEndWithin_s) {
+  const bool late = failed_at_s_ > 0 && now_on_steady_s() - failed_at_s_ > kOthersEndWithin_s;
+  if ((late || options_.ends_all) && !asked_end_) {
     asked_end_ = true;
     ask_all("end", lines_.size());
   }

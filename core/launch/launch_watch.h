@@ -49,6 +49,7 @@ class LaunchWatch {
     std::function<void(const std::string& run)> run_known{};
     const std::atomic<bool>* stop = nullptr;  ///< once set, the run is asked to save and stop
     bool only_until_begun = false;            ///< comes back once all ranks were started
+    bool ends_all = false;                    ///< all ranks are told to end at once
   };
 
   LaunchWatch(std::vector<std::unique_ptr<AgentLine>> lines, Options options);

@@ -238,9 +238,12 @@ TEST_F(LaunchProgram, LeavesAtOnceWhereItIsToldToAndHandsVariablesOn) {
     EXPECT_TRUE(holds(all, "FROM_THE_DESK=a b\0"s)) << rank.rank;
     EXPECT_TRUE(holds(all, "GIVEN=x=y\0"s)) << rank.rank;
   }
-  const auto stop = tessera({"launch", "--stop", name});
+  // Also a run that hears nothing can be ended.
+  ::kill(static_cast<pid_t>(records(run).at(0).pid), SIGSTOP);
+  const auto stop = tessera({"launch", "--stop", name, "--now"});
   EXPECT_EQ(stop->wait(), 0) << stop->output();
-  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  EXPECT_TRUE(holds(stop->output(), "all ranks have ended, unsaved")) << stop->output();
+  EXPECT_TRUE(all_gone(run));
   const auto unset = launch(spec(), {"--hosts", "a,b", "--env", "NOT_SET_HERE"});
   EXPECT_EQ(unset->wait(), 1);
   EXPECT_TRUE(holds(unset->output(), "NOT_SET_HERE")) << unset->output();
