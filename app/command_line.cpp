@@ -25,6 +25,8 @@ constexpr Example kExamples[] = {
     {"demo", "tessera demo"},
     {"train", "tessera train demo --set run.seed=2\ntessera train my-run.toml"},
     {"resume", "tessera resume demo-1\ntessera resume demo-1 --fork --set optimiser.clip=0.5"},
+    {"launch", "tessera launch my-run.toml --hosts a:4,b:4\ntessera launch --attach my-run"},
+    {"hosts check", "tessera hosts check a,b"},
     {"runs", "tessera runs --json"},
     {"watch", "tessera watch demo-1\ntessera watch demo-1 --json --once"},
     {"stop", "tessera stop demo-1"},

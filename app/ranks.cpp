@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "app/ranks.h"
 
+#include <chrono>
+#include <cstdlib>
+
 #include "core/base/agreement.h"
 #include "core/base/call_record.h"
 #include "core/base/error.h"
@@ -8,6 +11,7 @@
 #include "core/base/rank_watch.h"
 #include "distributed/mpi/mpi_ranks.h"
 #include "distributed/nccl/nccl_ranks.h"
+#include "distributed/store/store_world.h"
 
 namespace tessera::app {
 
@@ -78,6 +82,12 @@ void check_ranks(const RunSpec& spec, std::int64_t ranks) {
 }
 
 namespace {
+std::chrono::milliseconds hang_limit_of(const RunSpec& spec) {
+  using Seconds = std::chrono::duration<double>;
+  if (spec.host.hang_limit_s <= 0) return std::chrono::hours(24 * 365);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(spec.host.hang_limit_s));
+}
+
 /// MPI knows where its ranks are; those on GPUs find each other at an address.
 std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankEnvironment& place) {
   if (place.master_address.empty() || place.master_port == 0) {
@@ -87,11 +97,7 @@ std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankE
   }
   see_gpu_of_rank(place.local_rank);
   NcclOptions options;
-  using Seconds = std::chrono::duration<double>;
-  options.hang_limit =
-      spec.host.hang_limit_s > 0
-          ? std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(spec.host.hang_limit_s))
-          : std::chrono::hours(24 * 365);
+  options.hang_limit = hang_limit_of(spec);
   return make_nccl_ranks(
       {place.rank, place.size, place.master_address, store_port(place.master_port)}, options);
 }
@@ -99,6 +105,13 @@ std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankE
 
 std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place) {
   if (spec.host.device == Device::Cuda) return connect_gpu_ranks(spec, place);
+  // Whoever sets these alone has started no MPI.
+  const bool no_mpi =
+      place.starter == RankEnvironment::Starter::Variables && !std::getenv("OMPI_COMM_WORLD_RANK");
+  if (no_mpi && !place.master_address.empty() && place.master_port > 0) {
+    return make_store_ranks({place.rank, place.size, place.master_address,
+                             store_port(place.master_port), hang_limit_of(spec)});
+  }
   return connect_mpi_ranks();
 }
 

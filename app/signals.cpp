@@ -4,13 +4,15 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <mutex>
 #include <thread>
 
 namespace tessera::app {
 
 namespace {
-std::atomic<bool> g_wanted{false}, g_stop{false};
+std::atomic<bool> g_wanted{false}, g_stop{false}, g_hangup_ends{false};
+std::atomic<const char*> g_told{"\nstopping: saved first; Ctrl+C again ends at once, unsaved\n"};
 
 /// What SIGINT means to an InterruptsWork.
 enum class Interrupt { EndsProgram, EndsWork, Asked };
@@ -37,9 +39,9 @@ const sigset_t& watched() {
 
 /// Whoever pressed Ctrl+C learns that it was heard, although the present step is finished first.
 void tell_interrupt() {
-  constexpr char kText[] = "\nstopping: saved first; Ctrl+C again ends at once, unsaved\n";
+  const char* const text = g_told;
   if (::isatty(STDERR_FILENO) != 1) return;
-  if (::write(STDERR_FILENO, kText, sizeof kText - 1) < 0) return;  // the terminal is gone
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // the terminal is gone
 }
 
 /// As if the signal had met nobody who waits for it.
@@ -58,7 +60,7 @@ void wait_for_signals() {
     if (number == SIGINT && g_interrupt.compare_exchange_strong(expected, Interrupt::Asked)) {
       continue;
     }
-    if (!g_wanted) end_by(number);
+    if (!g_wanted || (number == SIGHUP && g_hangup_ends)) end_by(number);
     const bool again = g_stop.exchange(true);
     if (number != SIGINT) continue;
     if (again) _exit(130);  // whoever presses Ctrl+C twice does not want to wait
@@ -95,6 +97,11 @@ const std::atomic<bool>& stop_on_signals() {
   signal(SIGXFSZ, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
   return g_stop;
+}
+
+void leave_on_hangup(const char* told) {
+  g_told = told;
+  g_hangup_ends = true;
 }
 
 }  // namespace tessera::app

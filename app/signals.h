@@ -35,4 +35,8 @@ class InterruptsWork {
 /// program. Writing into a closed pipe or a full disk becomes an error of the write.
 const std::atomic<bool>& stop_on_signals();
 
+/// For a command that only looks after what runs elsewhere: a terminal that is closed (SIGHUP) ends
+/// it and asks for nothing. `told` is what whoever presses Ctrl+C reads.
+void leave_on_hangup(const char* told);
+
 }  // namespace tessera::app

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "distributed/store/store_pieces.h"
 #include "distributed/store/wire.h"
 
 namespace tessera {
@@ -255,7 +256,8 @@ void StoreRanks::end_others(const std::string& reason) noexcept {
 }
 
 void StoreRanks::carry_out(Context&, const Communication& call) {
-  group_.carry_out(call, may_last());
+  carry_out_in_pieces(call, size(),
+                      [this](const Communication& piece) { group_.carry_out(piece, may_last()); });
 }
 
 std::string ended_with(int rank, const std::string& reason) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <functional>
 #include <thread>
 
@@ -13,7 +14,9 @@
 #include "core/base/transfer.h"
 #include "distributed/nccl/nccl_ranks.h"
 #include "distributed/store/store_group.h"
+#include "distributed/store/store_pieces.h"
 #include "distributed/store/store_server.h"
+#include "distributed/store/store_world.h"
 #include "tests/distributed/communicator_cases.h"
 #include "tests/distributed/device_cases.h"
 #include "tests/distributed/pretend_nccl.h"
@@ -110,6 +113,76 @@ TEST(StoreRanks, PassTheCasesOfTransportsOnTheCpu) {
         EXPECT_EQ(problems[static_cast<std::size_t>(rank)], "") << one.name << ", rank " << rank;
       }
     }
+  }
+}
+
+/// The whole call, and the same in pieces of 12 bytes.
+TEST(StoreRanks, LargeCallsInPiecesHaveTheBitsOfTheWhole) {
+  constexpr int kSize = 3;
+  constexpr std::int64_t kRun = 17, kAll = kRun * kSize;
+  expect_none(over_store(kSize, [](Communicator& ranks, Context&) {
+    const auto number = [&](std::int64_t i) {
+      return 1.0f / static_cast<float>(1 + i * 7 + ranks.rank() * 1000);
+    };
+    std::vector<float> from(kAll), whole(kAll), pieces(kAll);
+    for (std::int64_t i = 0; i < kAll; ++i) from[static_cast<std::size_t>(i)] = number(i);
+    using Kind = Communication::Kind;
+    for (const Kind kind :
+         {Kind::AllReduce, Kind::ReduceScatter, Kind::AllGather, Kind::Broadcast}) {
+      const std::int64_t sent = kind == Kind::AllGather ? kRun : kAll;
+      const std::int64_t taken = kind == Kind::ReduceScatter ? kRun : kAll;
+      int calls = 0;
+      for (std::vector<float>* to : {&whole, &pieces}) {
+        *to = from;
+        Communication call{.kind = kind};
+        call.send = Tensor(from.data(), DType::F32, {sent});
+        call.receive = Tensor(to->data(), DType::F32, {taken});
+        if (kind == Kind::Broadcast) {
+          call.peer = 1;
+          if (ranks.rank() == 1) call.receive = call.send;
+        }
+        const auto one = [&](const Communication& piece) {
+          ++calls;
+          EXPECT_LE(piece.kind == Kind::ReduceScatter ? piece.receive.bytes() : piece.send.bytes(),
+                    to == &whole ? std::size_t{1024} : std::size_t{12});
+          Context context;
+          switch (kind) {
+            case Kind::AllReduce:
+              std::memcpy(piece.receive.raw(), piece.send.raw(), piece.send.bytes());
+              return ranks.all_reduce(context, piece.receive);
+            case Kind::ReduceScatter:
+              return ranks.reduce_scatter(context, piece.send, piece.receive);
+            case Kind::AllGather:
+              return ranks.all_gather(context, piece.send, piece.receive);
+            default:
+              return ranks.broadcast(context, piece.receive, 1);
+          }
+        };
+        carry_out_in_pieces(call, kSize, one, to == &whole ? 1024 : 12);
+      }
+      EXPECT_EQ(whole, pieces) << name_of(kind);
+      EXPECT_EQ(
+          calls,
+          1 + static_cast<int>(
+                  ((kind == Kind::AllReduce || kind == Kind::Broadcast ? kAll : kRun) + 2) / 3));
+    }
+  }));
+}
+
+TEST(StoreRanks, MeetAtAnAddressWithoutMpi) {
+  const int port = free_port();
+  const auto make = [&](int rank) {
+    StorePlace place{rank, 3, "127.0.0.1", port};
+    place.hang_limit = place.join_limit = kLong;
+    return make_store_ranks(place);
+  };
+  expect_none(on_all(3, make, Device::Cpu, run_cases));
+  const Errors errors = on_all(3, make, Device::Cpu, [](Communicator& ranks, Context& context) {
+    if (ranks.rank() == 2) throw Error("test", "no more memory");
+    ranks.barrier(context);
+  });
+  for (const int rank : {0, 1}) {
+    EXPECT_EQ(errors[static_cast<std::size_t>(rank)], "rank 2 ended with an error: no more memory");
   }
 }
 

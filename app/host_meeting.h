@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// What comes before ranks on several hosts: the same program on each, an address by which the first
+// one is reached, one folder of runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/launch/host_list.h"
+#include "core/launch/program_copy.h"
+#include "core/launch/reach.h"
+#include "core/launch/ssh.h"
+
+namespace tessera::app {
+
+/// How the program calls its own build; agents must be of the same.
+std::string own_build();
+
+/// Options that all commands for hosts share.
+struct HostOptions {
+  std::string hosts, host_file, ssh, program, folder;
+  int local = 0;
+  bool copy = false;
+
+  /// In the order of ranks: this machine first. Throws Error where none is named, or the list is
+  /// wrong.
+  std::vector<HostSlots> list() const;
+};
+
+/// Where the program is looked for on hosts; sends it there first where that is asked for.
+RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
+                              const std::vector<HostSlots>& hosts);
+
+struct HostMeeting {
+  HostAddress address;                  ///< of the first host
+  int port = 0;                         ///< free there
+  std::string folder;                   ///< of runs, in full
+  std::vector<std::string> interfaces;  ///< of each host, where it reaches the first; may be empty
+};
+/// Lets the hosts try. `folder` empty: each has its own default. Throws Error naming the host.
+HostMeeting meet_hosts(const Ssh& ssh, const std::vector<HostSlots>& hosts,
+                       const RemoteProgram& program, const std::string& folder);
+
+}  // namespace tessera::app

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// hosts: what there is on hosts, and what stands in the way of a launch.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "app/host_meeting.h"
+#include "app/host_options.h"
+#include "app/options.h"
+#include "app/signals.h"
+#include "core/base/error.h"
+#include "core/launch/agent_protocol.h"
+#include "core/launch/host_checks.h"
+#include "core/launch/piped_process.h"
+
+namespace tessera::app {
+
+namespace {
+constexpr int kClockAnswers = 8;
+constexpr auto kProbeWithin = std::chrono::seconds(40);
+
+/// Asks one host for what it has, and its clock a few times.
+class Probe {
+ public:
+  Probe(const Ssh& ssh, const HostSlots& host, const RemoteProgram& program,
+        const std::vector<std::string>& words)
+      : host_(host), process_(ssh.line(host.host, program.command(words))) {}
+
+  const PipedProcess& process() const { return process_; }
+  bool is_done() const { return done_; }
+  const HostSlots& host() const { return host_; }
+  /// Empty: it answered.
+  const std::optional<Error>& trouble() const { return trouble_; }
+  const HostFacts& facts() const { return facts_; }
+  HostClock clock() const { return clock_offset(clocks_); }
+
+  void look(bool late) {
+    const auto ended = process_.poll();
+    process_.exchange(answer_.output, answer_.errors);
+    try {
+      for (const std::string& line : take_lines(answer_.output)) take(line);
+      if (done_) return;
+      if (!ended && !late) return;
+      answer_.timed_out = !ended;
+      answer_.wait_status = ended.value_or(0);
+      require_answer(host_.host, answer_);
+      throw Error("host " + host_.name(), "says nothing of itself");
+    } catch (const Error& error) {
+      trouble_ = error;
+      done_ = true;
+    }
+  }
+
+ private:
+  void take(const std::string& line) {
+    if (!line.starts_with('{')) return;  // a login shell that greets
+    if (!told_) {
+      facts_ = facts_of_line(line);
+      told_ = true;
+    } else {
+      asking_.came = clock_now();
+      asking_.there = nlohmann::json::parse(line).at("time").get<double>();
+      clocks_.push_back(asking_);
+    }
+    done_ = std::ssize(clocks_) == kClockAnswers;
+    if (done_) return process_.close_input();
+    asking_.asked = clock_now();
+    process_.write("time\n");
+  }
+
+  HostSlots host_;
+  PipedProcess process_;
+  HostAnswer answer_;
+  HostFacts facts_;
+  std::vector<ClockAnswer> clocks_;
+  ClockAnswer asking_;
+  std::optional<Error> trouble_;
+  bool told_ = false, done_ = false;
+};
+
+const char* level_name(HostCheck::Level level) {
+  if (level == HostCheck::Level::Good) return "good";
+  return level == HostCheck::Level::Warning ? "warning" : "bad";
+}
+
+/// One line for each check; how many are bad.
+int print_checks(const std::string& host, const std::vector<HostCheck>& checks) {
+  int bad = 0;
+  std::printf("%s\n", host.c_str());
+  for (const HostCheck& one : checks) {
+    bad += one.level == HostCheck::Level::Bad;
+    std::printf("  %-8s %-9s %s%s%s\n", level_name(one.level), one.name.c_str(), one.text.c_str(),
+                one.fix.empty() ? "" : "; ", one.fix.c_str());
+  }
+  std::fflush(stdout);
+  return bad;
+}
+
+std::vector<HostCheck> checks_of(const Probe& probe) {
+  if (probe.trouble()) {
+    return {
+        {HostCheck::Level::Bad, "ssh", probe.trouble()->what_failed(), probe.trouble()->hint()}};
+  }
+  std::vector<HostCheck> checks = judge_host(probe.facts(), own_build(), probe.clock());
+  checks.insert(checks.begin(), {HostCheck::Level::Good, "ssh", "host " + probe.facts().host, ""});
+  return checks;
+}
+
+/// Whether they reach each other, as the first of them is reached by all in a launch.
+int check_meeting(const Ssh& ssh, const std::vector<HostSlots>& hosts, const RemoteProgram& program,
+                  const std::string& folder) {
+  std::vector<HostCheck> checks;
+  try {
+    const HostMeeting meeting = meet_hosts(ssh, hosts, program, folder);
+    checks.push_back({HostCheck::Level::Good, "address",
+                      fmt::format("the others reach {} at {} ({})", hosts.front().name(),
+                                  meeting.address.address, meeting.address.interface),
+                      ""});
+    checks.push_back({HostCheck::Level::Good, "folder", "all see " + meeting.folder, ""});
+  } catch (const Error& error) {
+    checks.push_back({HostCheck::Level::Bad, "together",
+                      fmt::format("[{}] {}", error.where(), error.what_failed()), error.hint()});
+  }
+  return print_checks("together", checks);
+}
+
+void check_hosts(const HostOptions& options) {
+  stop_on_signals();
+  const std::vector<HostSlots> hosts = options.list();
+  const Ssh ssh(ssh_command(options));
+  const RemoteProgram program = prepare_program(ssh, options, hosts);
+  std::vector<std::string> words = {"agent", "probe"};
+  if (!options.folder.empty()) words.insert(words.end(), {"--folder", options.folder});
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (const HostSlots& host : hosts) {
+    probes.push_back(std::make_unique<Probe>(ssh, host, program, words));
+  }
+  const auto until = std::chrono::steady_clock::now() + kProbeWithin;
+  while (true) {
+    std::vector<const PipedProcess*> running;
+    for (const auto& probe : probes) {
+      if (!probe->is_done()) probe->look(std::chrono::steady_clock::now() >= until);
+      if (!probe->is_done()) running.push_back(&probe->process());
+    }
+    if (running.empty()) break;
+    wait_for_any(running, 50);
+  }
+  int bad = 0;
+  for (const auto& probe : probes) bad += print_checks(probe->host().name(), checks_of(*probe));
+  if (bad == 0 && hosts.size() > 1) bad += check_meeting(ssh, hosts, program, options.folder);
+  if (bad > 0) throw Exit{1};
+}
+}  // namespace
+
+void add_host_options(CLI::App& command, HostOptions& options) {
+  command.add_option("--hosts", options.hosts, "Hosts as ssh knows them, each with its ranks")
+      ->type_name("a:4,b:4");
+  command.add_option("--hostfile", options.host_file, "A file of lines such as \"node1 slots=4\"")
+      ->type_name("FILE");
+  command.add_option("--local", options.local, "This many ranks on this machine, before the hosts")
+      ->check(whole_number(1, 4096));
+  command
+      .add_option("--folder", options.folder,
+                  "Folder of the runs on the hosts, which all of them see")
+      ->type_name("DIR");
+  command.add_flag("--copy", options.copy, "Send this program to hosts that do not have it");
+  command
+      .add_option("--program", options.program,
+                  "Where tessera is on the hosts, if not where this one is nor on the PATH")
+      ->type_name("FILE");
+  command.add_option("--ssh", options.ssh, "The command instead of ssh: \"ssh -F FILE\"")
+      ->type_name("COMMAND");
+}
+
+std::string ssh_command(const HostOptions& options) {
+  if (!options.ssh.empty()) return options.ssh;
+  const char* given = std::getenv("TESSERA_SSH");
+  return given && *given ? given : "ssh";
+}
+
+void add_hosts(CLI::App& app) {
+  auto* hosts = app.add_subcommand("hosts", "Hosts for launches");
+  hosts->require_subcommand(1);
+  auto* check = hosts->add_subcommand("check", "Say what stands in the way of a launch on hosts");
+  auto options = std::make_shared<HostOptions>();
+  check->add_option("names", options->hosts, "The same as --hosts")->type_name("a,b");
+  add_host_options(*check, *options);
+  check->callback([options] { check_hosts(*options); });
+}
+
+}  // namespace tessera::app

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+// `tessera launch` as a person starts it: agents and ranks of this machine, reached through a
+// program in the place of ssh that runs what it is told here.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "tests/app/rank_program.h"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Takes ssh's options; the host "lost" is not known, and the file "cut" in the folder cuts lines.
+constexpr const char* kPretendSsh = R"(#!/bin/bash
+folder=$(dirname "$0")
+for word in "$@"; do [ "$word" = "-O" ] && exit 0; done
+while [ "$1" != "--" ]; do shift; done
+host=$2
+if [ "$host" = lost ]; then
+  echo "ssh: Could not resolve hostname lost: Name or service not known" >&2; exit 255
+fi
+if [ "$host" = strange ]; then echo "Host key verification failed." >&2; exit 255; fi
+if [ -e "$folder/cut" ]; then
+  echo "ssh: connect to host $host port 22: No route to host" >&2; exit 255
+fi
+echo "Welcome to $host"
+echo $$ >> "$folder/lines"
+exec sh -c "$3"
+)";
+
+class LaunchProgram : public RankProgram {
+ protected:
+  void SetUp() override {
+    fs::create_directories(home() / "ssh");
+    write_file_atomically(ssh(), kPretendSsh);
+    fs::permissions(ssh(), fs::perms::owner_all);
+    ::setenv("TESSERA_HOME", home().c_str(), 1);
+    ::setenv("TESSERA_AGENTS", (home() / "agents").c_str(), 1);
+    ::setenv("TESSERA_SSH", ssh().c_str(), 1);
+    fs::remove(home() / "ssh" / "cut");
+    fs::remove(home() / "ssh" / "lines");
+  }
+  static fs::path home() { return workspace_->path / "desk"; }
+  static fs::path ssh() { return home() / "ssh" / "ssh"; }
+  static fs::path runs() { return workspace_->path / "shared runs"; }
+
+  static std::unique_ptr<Started> tessera(std::vector<std::string> words) {
+    words.insert(words.begin(), TESSERA_PROGRAM);
+    const auto output = workspace_->path / fmt::format("output-{}", ++started_);
+    return std::make_unique<Started>(words, output);
+  }
+  static std::unique_ptr<Started> launch(const RunSpec& s, std::vector<std::string> words) {
+    fs::remove_all(runs());
+    words.insert(words.begin(), {"launch", file_of(s), "--folder", runs().string()});
+    return tessera(words);
+  }
+  static RunSpec long_spec() {
+    RunSpec s = spec();
+    s.curriculum[0].steps = 100'000;
+    return s;
+  }
+  static RunFolder the_run() {
+    for (const auto& entry : fs::directory_iterator(runs())) {
+      if (RunFolder::is_run(entry.path())) return RunFolder::open(entry.path());
+    }
+    throw Error(runs().string(), "holds no run");
+  }
+  static RunFolder run_after(std::int64_t steps) {
+    EXPECT_TRUE(wait_until([&] { return std::ssize(tiny_run::losses(the_run())) >= steps; }));
+    return the_run();
+  }
+  static bool all_gone(const RunFolder& run) {
+    return wait_until([&] {
+      const auto all = records(run);
+      return std::none_of(all.begin(), all.end(), [](const RankCalls& r) { return r.is_there(); });
+    });
+  }
+  /// Processes of agents by the journals of this test's agents that are held.
+  static std::vector<std::int64_t> agent_processes() {
+    std::vector<std::int64_t> all;
+    for (const auto& entry : fs::directory_iterator(home() / "agents")) {
+      std::istringstream lines(read_file(entry.path() / "journal"));
+      std::string line;
+      std::getline(lines, line);
+      all.push_back(nlohmann::json::parse(line).at("process").get<std::int64_t>());
+    }
+    return all;
+  }
+  static void cut_lines() {
+    write_file_atomically(home() / "ssh" / "cut", "");
+    std::istringstream numbers(read_file(home() / "ssh" / "lines"));
+    for (int number; numbers >> number;) {
+      const fs::path line = fmt::format("/proc/{}/cmdline", number);
+      if (!fs::exists(line)) continue;
+      std::ifstream words(line);
+      const std::string text{std::istreambuf_iterator<char>(words), {}};
+      if (text.find("agent") != text.npos) ::kill(number, SIGKILL);
+    }
+  }
+  static void mend_lines() { fs::remove(home() / "ssh" / "cut"); }
+  static std::string launch_name(const std::string& output) {
+    const auto at = output.find("launch ") + 7;
+    return output.substr(at, output.find(':', at) - at);
+  }
+
+  static inline int started_ = 0;
+};
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
+TEST_F(LaunchProgram, TrainsOnHostsAsOnOneMachine) {
+  std::map<std::int64_t, double> first;
+  for (const std::vector<std::string>& hosts : {std::vector<std::string>{"--hosts", "a:1,b:1"},
+                                                {"--local", "2"},
+                                                {"--local", "1", "--hosts", "b"}}) {
+    const auto program = launch(spec(), hosts);
+    ASSERT_EQ(program->wait(), 0) << program->output();
+    const RunFolder run = the_run();
+    EXPECT_EQ(status_of(run).state, RunState::Finished);
+    EXPECT_EQ(run.spec().parallel.data, 2);
+    const auto losses = tiny_run::losses(run);
+    EXPECT_FALSE(losses.empty());
+    if (first.empty()) first = losses;
+    EXPECT_EQ(losses, first);  // to the last bit
+    for (const RankCalls& rank : records(run)) EXPECT_EQ(rank.ending, RankCalls::Ending::Well);
+    EXPECT_TRUE(holds(program->output(), "run " + run.path().string())) << program->output();
+    // What the hosts met by is taken away again.
+    for (const auto& entry : fs::directory_iterator(runs())) {
+      EXPECT_FALSE(holds(entry.path().filename().string(), "hosts-meet")) << entry.path();
+    }
+  }
+}
+
+TEST_F(LaunchProgram, GoesOnWithARunOnOtherHosts) {
+  const auto first = launch(spec(), {"--hosts", "a,b", "--most-steps", "4"});
+  ASSERT_EQ(first->wait(), 0) << first->output();
+  const RunFolder run = the_run();
+  EXPECT_EQ(status_of(run).state, RunState::Stopped);
+  const auto second = tessera({"launch", "--resume", run.path().string(), "--hosts", "a:2,b,c",
+                               "--folder", runs().string()});
+  ASSERT_EQ(second->wait(), 0) << second->output();
+  EXPECT_EQ(status_of(run).state, RunState::Finished);
+  EXPECT_EQ(records(run).size(), 4u);
+  EXPECT_EQ(tiny_run::losses(run).size(), 12u);
+}
+
+TEST_F(LaunchProgram, AKilledRankIsNamedWithItsHostAndEndsAll) {
+  const auto program =
+      launch(long_spec(), {"--hosts", "a:1,b:2,c:1", "--set", "parallel.micro_batch_sequences=1"});
+  const RunFolder run = run_after(3);
+  ::kill(static_cast<pid_t>(records(run).at(2).pid), SIGKILL);
+  EXPECT_EQ(program->wait(), 137) << program->output();
+  const std::string said = program->output();
+  EXPECT_TRUE(holds(said, "rank 2 on host b (process " + std::to_string(records(run).at(2).pid) +
+                              ") was killed by signal 9 (Killed)"))
+      << said;
+  EXPECT_TRUE(holds(said, "tessera launch --resume " + run.path().string())) << said;
+  EXPECT_TRUE(all_gone(run));
+}
+
+TEST_F(LaunchProgram, BeginsAgainAfterAFaultAsOftenAsItsSpecSays) {
+  RunSpec s = long_spec();
+  s.host.restart = 1;
+  s.checkpoint.every_steps = 2;
+  const auto program = launch(s, {"--hosts", "a,b"});
+  const RunFolder run = run_after(5);
+  const std::int64_t victim = records(run).at(1).pid;
+  ::kill(static_cast<pid_t>(victim), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return holds(program->output(), "restart 1 of 1"); }))
+      << program->output();
+  ASSERT_TRUE(wait_until([&] { return records(run).at(1).pid != victim; }));
+  const auto before = std::ssize(tiny_run::losses(run));
+  run_after(before + 3);
+  ::kill(static_cast<pid_t>(records(run).at(1).pid), SIGKILL);
+  EXPECT_EQ(program->wait(), 137) << program->output();
+  EXPECT_FALSE(holds(program->output(), "restart 2")) << program->output();
+}
+
+TEST_F(LaunchProgram, ASignalToTheDeskSavesAndStops) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const auto program = launch(long_spec(), {"--hosts", "a,b"});
+    const RunFolder run = run_after(3);
+    ::kill(program->pid(), signal);
+    EXPECT_EQ(program->wait(), 0) << program->output();
+    EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+    EXPECT_TRUE(find_latest_checkpoint(run.path()));
+    EXPECT_TRUE(all_gone(run));
+  }
+}
+
+TEST_F(LaunchProgram, NothingStopsWithTheDeskAndAnotherOneFindsIt) {
+  std::string name;
+  {
+    const auto program = launch(long_spec(), {"--hosts", "a,b"});
+    run_after(3);
+    name = launch_name(program->output());
+    ::kill(program->pid(), SIGKILL);
+    EXPECT_EQ(program->wait(), 137);
+  }
+  const RunFolder run = the_run();
+  const auto before = std::ssize(tiny_run::losses(run));
+  run_after(before + 3);
+  EXPECT_EQ(status_of(run).state, RunState::Running);
+  // A desk whose terminal is closed goes, and the run goes on.
+  const auto closed = tessera({"launch", "--attach", name});
+  ASSERT_TRUE(wait_until([&] { return holds(closed->output(), "loss"); })) << closed->output();
+  ::kill(closed->pid(), SIGHUP);
+  EXPECT_EQ(closed->wait(), 128 + SIGHUP);
+  run_after(std::ssize(tiny_run::losses(run)) + 3);
+  // By the name of its run, and to stop it.
+  const auto stop = tessera({"launch", "--stop", run.id()});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  EXPECT_TRUE(all_gone(run));
+  const auto late = tessera({"launch", "--attach", name});
+  EXPECT_EQ(late->wait(), 0);
+  EXPECT_TRUE(holds(late->output(), "ended well")) << late->output();
+}
+
+TEST_F(LaunchProgram, LeavesAtOnceWhereItIsToldToAndHandsVariablesOn) {
+  ::setenv("FROM_THE_DESK", "a b", 1);
+  const auto program = launch(
+      long_spec(), {"--hosts", "a,b", "--detach", "--env", "FROM_THE_DESK", "--env", "GIVEN=x=y"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const std::string name = launch_name(program->output());
+  EXPECT_TRUE(holds(program->output(), "tessera launch --attach " + name)) << program->output();
+  const RunFolder run = run_after(3);
+  for (const RankCalls& rank : records(run)) {
+    std::ifstream file(fmt::format("/proc/{}/environ", rank.pid));
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    using namespace std::string_literals;
+    EXPECT_TRUE(holds(all, "FROM_THE_DESK=a b\0"s)) << rank.rank;
+    EXPECT_TRUE(holds(all, "GIVEN=x=y\0"s)) << rank.rank;
+  }
+  // Also a run that hears nothing can be ended.
+  ::kill(static_cast<pid_t>(records(run).at(0).pid), SIGSTOP);
+  const auto stop = tessera({"launch", "--stop", name, "--now"});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_TRUE(holds(stop->output(), "all ranks have ended, unsaved")) << stop->output();
+  EXPECT_TRUE(all_gone(run));
+  const auto unset = launch(spec(), {"--hosts", "a,b", "--env", "NOT_SET_HERE"});
+  EXPECT_EQ(unset->wait(), 1);
+  EXPECT_TRUE(holds(unset->output(), "NOT_SET_HERE")) << unset->output();
+}
+
+TEST_F(LaunchProgram, ALineThatBreaksStopsNothingAndNothingOfItIsLost) {
+  const auto program = launch(long_spec(), {"--hosts", "a,b"});
+  const RunFolder run = run_after(3);
+  cut_lines();
+  ASSERT_TRUE(wait_until([&] { return holds(program->output(), "the line to b is broken"); }))
+      << program->output();
+  run_after(std::ssize(tiny_run::losses(run)) + 3);
+  // What is asked for meanwhile, and what is said, comes once the line is there again.
+  ::kill(program->pid(), SIGTERM);
+  ASSERT_TRUE(wait_until([&] { return holds(program->output(), "as soon as the line to a"); }))
+      << program->output();
+  mend_lines();
+  EXPECT_EQ(program->wait(), 0) << program->output();
+  EXPECT_TRUE(holds(program->output(), "the line to a is back after")) << program->output();
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  const std::string said = program->output();
+  const std::string first = "run " + run.path().string() + "\n";
+  ASSERT_TRUE(holds(said, first));
+  EXPECT_FALSE(holds(said.substr(said.find(first) + 1), first)) << "told twice";
+  EXPECT_TRUE(holds(said, "go on with it:")) << "its last words are lost";
+}
+
+TEST_F(LaunchProgram, RanksEndWithTheirAgent) {
+  fs::remove_all(home() / "agents");
+  const auto program = launch(long_spec(), {"--hosts", "a,b"});
+  const RunFolder run = run_after(3);
+  const auto agents = agent_processes();
+  ASSERT_EQ(agents.size(), 2u);
+  for (const std::int64_t agent : agents) ::kill(static_cast<pid_t>(agent), SIGKILL);
+  EXPECT_EQ(program->wait(), 1) << program->output();
+  EXPECT_TRUE(holds(program->output(), "the agent on host a, b is gone") ||
+              holds(program->output(), "the agent on host b, a is gone"))
+      << program->output();
+  EXPECT_TRUE(all_gone(run));
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+}
+
+TEST_F(LaunchProgram, RefusesHostsThatCannotBeHadAndLeavesNothing) {
+  const auto lost = launch(spec(), {"--hosts", "a,lost"});
+  EXPECT_EQ(lost->wait(), 1);
+  EXPECT_TRUE(holds(lost->output(), "[host lost] is a name that nothing knows")) << lost->output();
+  const auto strange = launch(spec(), {"--hosts", "strange,a"});
+  EXPECT_EQ(strange->wait(), 1);
+  EXPECT_TRUE(holds(strange->output(), "accept its key")) << strange->output();
+  const auto twice = launch(spec(), {"--hosts", "a,a"});
+  EXPECT_EQ(twice->wait(), 1);
+  EXPECT_TRUE(holds(twice->output(), "a is named twice")) << twice->output();
+  const auto unfit = launch(spec(), {"--hosts", "a:3"});
+  EXPECT_NE(unfit->wait(), 0);
+  EXPECT_FALSE(fs::exists(runs()) && !fs::is_empty(runs()));
+  const auto nothing = tessera({"launch", "--hosts", "a"});
+  EXPECT_EQ(nothing->wait(), 1);
+  EXPECT_TRUE(holds(nothing->output(), "nothing to launch is named")) << nothing->output();
+}
+
+TEST_F(LaunchProgram, ChecksHosts) {
+  const auto good = tessera({"hosts", "check", "a,b", "--folder", runs().string()});
+  const int status = good->wait();
+  const std::string said = good->output();
+  EXPECT_EQ(status, 0) << said;
+  for (const char* part : {"a\n", "b\n", "version", "disk", "limits", "clock", "together"}) {
+    EXPECT_TRUE(holds(said, part)) << part << " is not in " << said;
+  }
+  const auto bad = tessera({"hosts", "check", "a,lost"});
+  EXPECT_EQ(bad->wait(), 1);
+  EXPECT_TRUE(holds(bad->output(), "nothing knows; check the spelling")) << bad->output();
+  const auto none =
+      tessera({"hosts", "check", "a", "--ssh", "env PATH=/usr/bin:/bin " + ssh().string()});
+  EXPECT_EQ(none->wait(), 0) << none->output();  // it is where this one is
+}
+
+}  // namespace
+}  // namespace tessera
