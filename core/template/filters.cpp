@@ -102,8 +102,18 @@ Value filter_lower(const Value& v, const CallArguments& a) {
 Value filter_capitalize(const Value& v, const CallArguments& a) {
   return text_method("capitalize", v, a);
 }
-Value filter_title(const Value& v, const CallArguments& a) {
-  return text_method("title", v, a);
+/// Unlike the method, letters begin a word only behind white space and - ( { [ <.
+Value filter_title(const Value& value, const CallArguments& a) {
+  a.check("title", 0);
+  Value lowered = text_method("lower", to_text(value), {});
+  MarkedText out = *lowered.text();
+  bool begins = true;
+  for (char& c : out.text) {
+    if (begins && c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    begins = is_space(static_cast<unsigned char>(c)) ||
+             std::string_view("-({[<").find(c) != std::string_view::npos;
+  }
+  return out;
 }
 
 Value filter_first(const Value& value, const CallArguments& a) {

@@ -178,12 +178,22 @@ Value slice_of(const Value& value, const Value& from, const Value& to, const Val
   return make_list(std::move(items), list->is_tuple);
 }
 
+namespace {
+/// Whether Python takes it as a key of a dict.
+bool is_hashable(const Value& value) {
+  if (value.dict()) return false;
+  const List* list = value.list();
+  if (!list) return true;
+  return list->is_tuple && std::all_of(list->items.begin(), list->items.end(), is_hashable);
+}
+}  // namespace
+
 bool contains(const Value& container, const Value& item) {
   if (const MarkedText* text = container.text()) {
     return text->text.find(need_text(item, "in").text) != std::string::npos;
   }
   if (const Dict* dict = container.dict(); dict && !dict->is_namespace) {
-    if (item.list() || item.dict()) throw Failure(fmt::format("{} as a key", kind_of(item)));
+    if (!is_hashable(item)) throw Failure(fmt::format("{} as a key", kind_of(item)));
     return item.text() && dict->find(item.text()->text);
   }
   const List* list = container.list();

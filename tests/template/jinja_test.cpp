@@ -100,6 +100,11 @@ TEST(Jinja, WhiteSpaceIsCutAsPythonDoes) {
             "[' a', 'b']['a-b', 'c']");
 }
 
+TEST(Jinja, TitleIsAnotherThingAsFilterAndAsMethod) {
+  EXPECT_EQ(written("{{ \"it's a-b (c\" | title }}|{{ \"it's a-b (c\".title() }}"),
+            "It's A-B (C|It'S A-B (C");
+}
+
 TEST(Jinja, WhatMapAndSelectGiveIsGoneThroughOnce) {
   EXPECT_EQ(written("{% set g = [1, 2] | map('string') %}{{ g | join }}{{ g | join }}|"), "12|");
   EXPECT_EQ(written("{{ [1, 2, 3] | select('odd') | list }}{{ none | map('string') | list }}"),
