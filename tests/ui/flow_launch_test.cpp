@@ -145,8 +145,7 @@ class FlowLaunchTest : public QObject {
     test::picture(f.studio.window(), "flow-e/lineage");
     QVERIFY(click(f.link(parent)));
     QCOMPARE(table.selected(), QStringList{parent});
-    QVERIFY(
-        waitUntil([&] { return f.link(child) && f.link(child)->text().contains(" steps"); }));
+    QVERIFY(waitUntil([&] { return f.link(child) && f.link(child)->text().contains(" steps"); }));
   }
 };
 
