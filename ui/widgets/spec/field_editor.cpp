@@ -84,6 +84,7 @@ class WordsEditor : public FieldEditor {
     column->setSpacing(0);
     for (const std::string& choice : key.choices) {
       auto* box = new QCheckBox(QString::fromStdString(choice), m_group);
+      box->setMinimumHeight(box->fontMetrics().height() + theme::kGrid);
       column->addWidget(box, 0, Qt::AlignLeft);
       m_boxes.push_back(box);
       connect(box, &QCheckBox::clicked, this, [this] { Q_EMIT edited(current()); });

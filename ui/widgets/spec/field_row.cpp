@@ -170,9 +170,9 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   label->setBuddy(m_editor->field());
   m_help->setTone(TextLabel::Tone::Secondary);
   m_help->setWrapped();
-  const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path ||
-                    key.type == spec::KeyType::TextList || key.type == spec::KeyType::PathList ||
-                    key.type == spec::KeyType::Weights;
+  const bool words = key.type == spec::KeyType::TextList && key.choices.empty();
+  const bool wide = key.type == spec::KeyType::Text || key.type == spec::KeyType::Path || words ||
+                    key.type == spec::KeyType::PathList || key.type == spec::KeyType::Weights;
   auto* unit = new TextLabel(engineWord(key.unit), theme::TextSize::Caption, this);
   unit->setTone(TextLabel::Tone::Secondary);
   unit->setFixedWidth(wide ? 0 : 64);
