@@ -80,11 +80,11 @@ class WordsEditor : public FieldEditor {
   WordsEditor(const Key& key, QWidget* parent) : FieldEditor(parent), m_group(new QWidget(this)) {
     row(this)->addWidget(m_group);
     auto* column = new QVBoxLayout(m_group);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(0);
+    column->setContentsMargins(0, theme::kHalf, 0, theme::kHalf);
+    column->setSpacing(theme::kGrid);  // the style lets boxes overlap by as much
     for (const std::string& choice : key.choices) {
       auto* box = new QCheckBox(QString::fromStdString(choice), m_group);
-      box->setMinimumHeight(box->fontMetrics().height() + theme::kGrid);
+      box->setFixedHeight(theme::kIcon);
       column->addWidget(box, 0, Qt::AlignLeft);
       m_boxes.push_back(box);
       connect(box, &QCheckBox::clicked, this, [this] { Q_EMIT edited(current()); });
@@ -99,6 +99,9 @@ class WordsEditor : public FieldEditor {
     }
   }
   QWidget* field() override { return m_group; }
+  int leastHeight() const override {
+    return static_cast<int>(m_boxes.size()) * (theme::kRowHeight - theme::kHalf);
+  }
 
  private:
   Value current() const {

@@ -19,6 +19,8 @@ class FieldEditor : public QWidget {
   virtual QString typedText() const { return {}; }
   /// What has the focus and the accessible name.
   virtual QWidget* field() = 0;
+  /// Pixels that it needs in height, known before it is shown; 0: no more than any row has.
+  virtual int leastHeight() const { return 0; }
   /// Takes what is typed at once instead of after a pause.
   virtual void commit() {}
 

@@ -190,7 +190,7 @@ FieldRow::FieldRow(DraftSpec& draft, std::string path, const spec::Key& key, QWi
   m_layout->addWidget(m_help, 1, 1, 1, 3);
   m_layout->setColumnStretch(1, 1);
   setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-  m_layout->setRowMinimumHeight(0, theme::kRowHeight);
+  m_layout->setRowMinimumHeight(0, std::max(theme::kRowHeight, m_editor->leastHeight()));
   m_layout->setRowMinimumHeight(1, QFontMetrics(theme::font(theme::TextSize::Caption)).height());
   QSizePolicy keep = m_reset->sizePolicy();
   keep.setRetainSizeWhenHidden(true);
