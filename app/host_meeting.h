@@ -33,10 +33,10 @@ RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
                               const std::vector<HostSlots>& hosts);
 
 struct HostMeeting {
-  HostAddress address;                  ///< of the first host
+  HostAddress address;                  ///< where the others reach the first host
   int port = 0;                         ///< free there
-  std::string folder;                   ///< of runs, in full
-  std::vector<std::string> interfaces;  ///< of each host, where it reaches the first; may be empty
+  std::string folder;                   ///< holds the runs; in full
+  std::vector<std::string> interfaces;  ///< by host: it reaches the first one there; may be empty
 };
 /// Lets the hosts try. `folder` empty: each has its own default. Throws Error naming the host.
 HostMeeting meet_hosts(const Ssh& ssh, const std::vector<HostSlots>& hosts,

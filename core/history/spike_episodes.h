@@ -11,7 +11,7 @@ namespace tessera {
 
 struct SpikeEpisode {
   SpikeEvent first;            ///< where it began
-  std::int64_t last_step = 0;  ///< of those that belong to it
+  std::int64_t last_step = 0;  ///< the newest step that belongs to it
 };
 
 /// `spikes` are events of the kind SpikeEvent in the order of the log; others are passed over.

@@ -44,8 +44,8 @@ struct AgentFiles {
 AgentFiles start_agent(const AgentOrder& order, const std::string& program);
 
 struct HoldOptions {
-  std::string program;                      ///< of the ranks
-  std::vector<std::string> own_variables;   ///< of this process, which the ranks do not get
+  std::string program;                      ///< what each rank runs
+  std::vector<std::string> own_variables;   ///< this process has them, the ranks do not get them
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal to the agent: the run is to stop
   double last_words_s = 7;                  ///< for the other ranks, once one has failed
   double mercy_s = 5;                       ///< between asking a rank to end and ending it

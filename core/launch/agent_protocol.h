@@ -14,16 +14,17 @@ inline constexpr int kAgentProtocol = 1;
 
 /// What one agent is to do: hold the ranks of a launch that run on its host.
 struct AgentOrder {
-  std::string launch;                  ///< name of the launch, the same on all its hosts
-  int index = 0;                       ///< of the host in the launch
-  int first_rank = 0, ranks = 1;       ///< this host's
-  int world = 1;                       ///< ranks of the whole launch
-  std::string master_address;          ///< of rank 0's host, as the others reach it
-  int master_port = 0;                 ///< free there a moment ago
-  std::string build;                   ///< of the desk's program; the agent's must be the same
-  std::vector<std::string> arguments;  ///< of each rank; "{spec}" stands for the spec's file
-  std::string spec;                    ///< TOML; empty: there is none
-  std::map<std::string, std::string> environment;  ///< of each rank, beside what it has
+  std::string launch;             ///< name of the launch, the same on all its hosts
+  int index = 0;                  ///< place of the host in the launch
+  int first_rank = 0, ranks = 1;  ///< this host's
+  int world = 1;                  ///< ranks of the whole launch
+  std::string master_address;     ///< where the others reach rank 0's host
+  int master_port = 0;            ///< free there a moment ago
+  std::string build;              ///< what the desk's program is; the agent's must be the same
+  std::vector<std::string>
+      arguments;     ///< what each rank is given; "{spec}" stands for the spec's file
+  std::string spec;  ///< TOML; empty: there is none
+  std::map<std::string, std::string> environment;  ///< each rank gets it beside what it has
   std::map<std::string, std::string> defaults;     ///< likewise, where the host does not set them
 
   /// "LAUNCH-INDEX": the agent's own.

@@ -34,7 +34,7 @@ std::int64_t soft_limit(int which) {
   return static_cast<std::int64_t>(limit.rlim_cur);
 }
 
-/// Of the file system that the path is on, or will be.
+/// Free bytes of the file system that the path is on, or will be; -1: not known.
 std::int64_t free_bytes_at(fs::path path) {
   struct statvfs about {};
   while (::statvfs(path.c_str(), &about) != 0) {

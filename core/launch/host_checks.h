@@ -16,7 +16,7 @@ struct HostFacts {
   std::int64_t memory_bytes = -1;
   std::vector<std::string> gpus;
   std::string gpu_trouble;  ///< why there are none, where a plugin or driver says so
-  std::string folder;       ///< of runs
+  std::string folder;       ///< holds the runs
   std::int64_t disk_free_bytes = -1, shared_memory_bytes = -1;
   std::int64_t locked_memory_limit = -1, open_files_limit = -1;
   std::vector<std::string> addresses;
@@ -25,7 +25,8 @@ std::string to_line(const HostFacts& facts);
 /// Throws Error where the text is none.
 HostFacts facts_of_line(const std::string& line);
 
-/// Of this host; without build and GPUs, which the caller knows. `folder`: of runs.
+/// What this host says of itself, without build and GPUs, which the caller knows. `folder` holds
+/// the runs.
 HostFacts facts_of_this_host(const std::string& folder);
 
 /// A clock beside the desk's.

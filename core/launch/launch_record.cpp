@@ -55,7 +55,7 @@ std::vector<LaunchRecord> all_launches(const fs::path& folder) {
       const json o = json::parse(read_file(entry.path()));
       if (o.at("version").get<int>() == kRecordVersion) all.push_back(record_of(o));
     } catch (const std::exception&) {
-      // Of another version, or damaged; the others can be found.
+      // It is of another version, or damaged; the others can be found.
     }
   }
   std::sort(all.begin(), all.end(),

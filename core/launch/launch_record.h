@@ -11,7 +11,7 @@
 namespace tessera {
 
 struct LaunchRecord {
-  std::string name;                  ///< of the launch
+  std::string name;                  ///< the name of the launch
   std::vector<HostSlots> hosts;      ///< in the order of ranks
   std::vector<std::string> program;  ///< RemoteProgram::files
   std::string run;                   ///< folder of the run on the first host; empty: not known yet

@@ -81,7 +81,7 @@ class LaunchWatch {
   Options options_;
   std::vector<Told> told_;
   std::vector<RankEnd> ends_;    ///< by the clocks of their hosts
-  std::vector<std::size_t> at_;  ///< of each of them, the line it came over
+  std::vector<std::size_t> at_;  ///< the line that each of them came over
   std::vector<std::string> lost_;
   double failed_at_s_ = 0;
   bool asked_stop_ = false, asked_end_ = false;

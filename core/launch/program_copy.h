@@ -16,7 +16,7 @@ namespace tessera {
 /// this object.
 class ProgramBundle {
  public:
-  /// Of the program that runs now. `plugins`: those that exist of these files are taken along.
+  /// Links to the program that runs now. Those of the files in `plugins` that exist are taken along.
   /// Throws Error where a file cannot be read.
   ProgramBundle(const std::filesystem::path& program,
                 const std::vector<std::filesystem::path>& plugins,

@@ -22,12 +22,12 @@ struct ReachOffer {
   std::vector<HostAddress> addresses;
   int port = 0;        ///< where it listens for the moment
   int free_port = 0;   ///< another one, for rank 0's store
-  std::string folder;  ///< of runs, in full
+  std::string folder;  ///< holds the runs; in full
 };
 /// What another host found.
 struct ReachFinding {
   struct Attempt {
-    std::string address, interface;  ///< of this host, where it connects
+    std::string address, interface;  ///< where this host connects
     std::string trouble;             ///< empty: it connects
   };
   std::vector<Attempt> attempts;

@@ -19,7 +19,7 @@ void wait_through(const Program& program, const ActionCosts& costs, double unit_
 /// Seconds in which a rank was in no work between the first moment of any rank and the last of any.
 struct MeasuredIdle {
   double total_s = 0;
-  std::vector<double> idle_s;  ///< of each rank
+  std::vector<double> idle_s;  ///< by rank
 };
 MeasuredIdle measure_idle(const std::vector<Timeline>& ranks);
 

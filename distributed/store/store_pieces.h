@@ -11,7 +11,7 @@
 
 namespace tessera {
 
-/// Of a rank's part of one call.
+/// The most of a rank's part of one call that goes at once.
 inline constexpr std::size_t kMostBytesOfPiece = std::size_t{4} << 20;
 
 /// Makes the call by `one`, which is called as often on every rank of a group of `size`. Sends,
