@@ -16,8 +16,8 @@ namespace tessera {
 /// this object.
 class ProgramBundle {
  public:
-  /// Links to the program that runs now. Those of the files in `plugins` that exist are taken along.
-  /// Throws Error where a file cannot be read.
+  /// Links to the program that runs now. Those of the files in `plugins` that exist are taken
+  /// along. Throws Error where a file cannot be read.
   ProgramBundle(const std::filesystem::path& program,
                 const std::vector<std::filesystem::path>& plugins,
                 const std::filesystem::path& resources);
