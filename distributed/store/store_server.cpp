@@ -63,7 +63,7 @@ class StoreServer::Impl {
   }
 
   bool is_done() const {
-    if (!state_.is_empty()) return false;
+    if (!state_.is_empty() || state_.owes_the_reason()) return false;
     return std::all_of(connections_.begin(), connections_.end(),
                        [](const auto& c) { return c.second.out.empty(); });
   }

@@ -15,7 +15,8 @@ class StoreServer {
  public:
   /// `ranks`: how many will join. Port 0 takes a free one. Throws Error where it cannot listen.
   StoreServer(const Endpoint& at, int ranks);
-  /// Waits until all that joined have left or are lost, for ten seconds at most.
+  /// Waits for ten seconds at most: until all that joined have left or are lost and, where the work
+  /// ended with an error, those that never came have asked and been told why.
   ~StoreServer();
   int port() const;
 

@@ -67,9 +67,9 @@ void StoreState::join(int connection, Reader& fields, Time now) {
                   fmt::format("process {} on host {} comes as rank {}, which {} is already",
                               process, host, rank, name_of(rank)));
   }
+  ranks_[rank] = {process, host, "", now};
   if (!aborted_.empty()) return answer(connection, Answer::Aborted, aborted_);
   members_[connection] = {rank, watches, false};
-  ranks_[rank] = {process, host, "", now};
   answer(connection, Answer::Value);
 }
 

@@ -38,6 +38,8 @@ class StoreState {
   bool has_joined(int connection) const { return members_.contains(connection); }
   /// No rank is connected.
   bool is_empty() const { return members_.empty(); }
+  /// The work has ended with an error, and a rank that never came has not been told why.
+  bool owes_the_reason() const { return !aborted_.empty() && std::ssize(ranks_) < size_; }
 
  private:
   struct Member {
@@ -79,7 +81,7 @@ class StoreState {
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, Gathering, std::less<>> gatherings_;
   std::map<int, Member> members_;                                  ///< by connection
-  std::map<int, Rank> ranks_;                                      ///< those that ever joined
+  std::map<int, Rank> ranks_;                                      ///< those that ever came
   std::map<int, Waiting> waiting_;                                 ///< by connection
   std::map<std::string, std::set<int>, std::less<>> waiting_for_;  ///< connections by key
 };

@@ -204,14 +204,11 @@ std::vector<std::string> shell_words(const std::string& command) {
   return words;
 }
 
-/// The program's parser whose commands do nothing.
+/// The program's parser, which stops when all is read and checked, before a command does anything.
+/// The callbacks stay where they are: they own what the options are written into.
 std::unique_ptr<CLI::App> idle_command_line() {
-  const std::function<void(CLI::App&)> calm = [&](CLI::App& app) {
-    app.callback({});
-    for (CLI::App* below : app.get_subcommands({})) calm(*below);
-  };
   auto app = command_line();
-  calm(*app);
+  app->parse_complete_callback([] { throw CLI::Success(); });
   return app;
 }
 
@@ -223,7 +220,7 @@ std::string complaint(const std::string& command, bool whole) {
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
     app->parse(words);
-  } catch (const CLI::Success&) {  // --help
+  } catch (const CLI::Success&) {  // all is read, or --help
   } catch (const CLI::RequiredError& error) {
     if (whole) return error.what();
   } catch (const CLI::ParseError& error) {

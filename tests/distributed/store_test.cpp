@@ -145,6 +145,22 @@ TEST(Store, AnErrorOfOneEndsTheWaitingOfAll) {
 }
 
 /// A rank may end its own waiting from another thread.
+/// Rank 0 ends before rank 1 has come: its store stays until rank 1 knows why.
+TEST(Store, WhoComesTooLateIsToldWhy) {
+  auto server = std::make_unique<StoreServer>(Endpoint{"127.0.0.1", 0}, 2);
+  const Endpoint at{"127.0.0.1", server->port()};
+  {
+    StoreClient first(at, 0, 2, kLong);
+    first.abort("no more memory");
+  }
+  std::jthread end([&] { server.reset(); });
+  std::this_thread::sleep_for(200ms);
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(error_of([&] { StoreClient(at, 1, 2, kLong); }), "no more memory");
+  end.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+}
+
 TEST(Store, AbortDoesNotWaitForACallInProgress) {
   Ranks ranks(2);
   std::string waited;
