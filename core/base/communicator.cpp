@@ -46,23 +46,29 @@ std::string Communication::describe() const {
   return fmt::format("{} {} of {}", name_of(kind), sequence, x ? x.describe() : "nothing");
 }
 
-/// A call in the record, from its begin to its end.
+/// A call in the record and in the time spent in calls, from its begin to its end.
 class Communicator::Note {
  public:
   Note(const Communicator& ranks, CallNote note)
-      : record_(ranks.record_.get()), failures_(std::uncaught_exceptions()) {
+      : record_(ranks.record_.get()),
+        in_calls_ns_(*ranks.in_calls_ns_),
+        entered_ns_(monotonic_ns()),
+        failures_(std::uncaught_exceptions()) {
     note.group = ranks.group_;
     note.may_last = ranks.may_last_;
     if (record_) serial_ = record_->enter(note);
   }
   ~Note() {
     if (record_) record_->leave(serial_, std::uncaught_exceptions() > failures_);
+    in_calls_ns_ += monotonic_ns() - entered_ns_;
   }
   Note(const Note&) = delete;
   Note& operator=(const Note&) = delete;
 
  private:
   CallRecord* record_;
+  std::atomic<std::int64_t>& in_calls_ns_;
+  std::int64_t entered_ns_;
   int failures_;
   std::uint64_t serial_ = 0;
 };
@@ -92,6 +98,7 @@ std::unique_ptr<Communicator> Communicator::split(int colour, const std::string&
     group = make_group(colour);
   }
   group->timeline_ = timeline_;
+  group->in_calls_ns_ = in_calls_ns_;
   group->key_ = mix(key_, ++splits_, static_cast<std::uint64_t>(colour));
   if (record_) {
     group->record_ = record_;

@@ -2,6 +2,7 @@
 // What layers and the trainer ask of other ranks. Transports implement it in distributed/.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -112,6 +113,9 @@ class Communicator {
 
   /// Calls made so far, dry runs left out.
   std::uint64_t calls() const { return calls_; }
+  /// How long this rank's threads were in calls of this group and of those that were split off each
+  /// other, until now, in nanoseconds. Calls on a GPU's stream return before they are done.
+  std::int64_t nanoseconds_in_calls() const { return *in_calls_ns_; }
 
  protected:
   /// Whether a LongWait lives.
@@ -130,8 +134,10 @@ class Communicator {
   std::uint64_t splits_ = 0;
   std::uint64_t key_ = 0;  ///< the same on all ranks of the group, another one for each group
   std::shared_ptr<CallRecord> record_;
-  /// One for all groups that were split off each other.
+  // One for all groups that were split off each other.
   std::shared_ptr<Timeline*> timeline_ = std::make_shared<Timeline*>(nullptr);
+  std::shared_ptr<std::atomic<std::int64_t>> in_calls_ns_ =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   int group_ = 0;  ///< the record's number of this group
   bool may_last_ = false;
 };

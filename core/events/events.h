@@ -146,6 +146,17 @@ struct PhaseEvent {
   std::string unit{};                ///< "bytes", "documents", "steps"; empty: nothing is counted
 };
 
+/// What each rank of a run of several did in the steps since the last such event, about once a
+/// second. Arrays hold one value for each rank.
+struct RanksEvent {
+  std::int64_t step = 0;                     ///< the last of these steps
+  std::int64_t steps = 0;                    ///< how many they are
+  double seconds = kNotMeasured;             ///< a step lasted, mean, on rank 0
+  std::vector<float> work{};                 ///< of them outside of calls to other ranks, mean;
+                                             ///< empty on GPUs, whose calls the host sees begin
+  std::vector<std::int64_t> memory_bytes{};  ///< that the rank computes in
+};
+
 /// An event whose kind this program does not know. Readers get it; it is never written.
 struct UnknownEvent {
   std::string kind{};
@@ -153,7 +164,7 @@ struct UnknownEvent {
 
 using EventBody = std::variant<StateEvent, StepEvent, ExpertsEvent, ValidationEvent, SampleEvent,
                                CheckpointEvent, SpikeEvent, RollbackEvent, ResumeEvent,
-                               HeartbeatEvent, MessageEvent, PhaseEvent, UnknownEvent>;
+                               HeartbeatEvent, MessageEvent, PhaseEvent, RanksEvent, UnknownEvent>;
 
 struct Event {
   std::uint64_t sequence = 0;

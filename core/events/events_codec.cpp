@@ -129,11 +129,19 @@ void fields(V& v, PhaseEvent& e) {
   v("unit", e.unit);
 }
 template <class V>
+void fields(V& v, RanksEvent& e) {
+  v("step", e.step);
+  v("steps", e.steps);
+  v("seconds", e.seconds);
+  v("work", e.work);
+  v("memory_bytes", e.memory_bytes);
+}
+template <class V>
 void fields(V&, UnknownEvent&) {}
 
 constexpr const char* kKinds[] = {"state",  "step",       "experts", "validation",
                                   "sample", "checkpoint", "spike",   "rollback",
-                                  "resume", "heartbeat",  "message", "phase"};
+                                  "resume", "heartbeat",  "message", "phase", "ranks"};
 static_assert(std::size(kKinds) + 1 == std::variant_size_v<EventBody>, "one name for each event");
 
 /// Puts fields into an object. Arrays become byte strings (CBOR) or lists (JSON).

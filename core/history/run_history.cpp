@@ -41,6 +41,31 @@ bool drop_after(List& list, std::int64_t step, const StepOf& step_of_item) {
 }
 }  // namespace
 
+namespace {
+constexpr std::size_t kMostRanksRows = 4096;
+
+/// Leaves out every second row of the older half, so that what is new stays whole.
+void thin_out(std::vector<RunHistory::Ranks>& rows) {
+  if (rows.size() < kMostRanksRows) return;
+  const std::size_t older = rows.size() / 2;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i < older && i % 2 == 1) continue;
+    if (kept != i) rows[kept] = std::move(rows[i]);
+    ++kept;
+  }
+  rows.resize(kept);
+}
+}  // namespace
+
+const RunHistory::Ranks* RunHistory::ranks_at(std::int64_t wanted) const {
+  if (ranks.empty()) return nullptr;
+  if (wanted < 0) return &ranks.back();
+  const auto after = std::upper_bound(ranks.begin(), ranks.end(), wanted,
+                                      [](std::int64_t s, const Ranks& r) { return s < r.step; });
+  return after == ranks.begin() ? nullptr : &*(after - 1);
+}
+
 std::int64_t RunHistory::row_of_step(std::int64_t wanted) const {
   return std::upper_bound(step.begin(), step.end(), wanted) - step.begin() - 1;
 }
@@ -55,6 +80,7 @@ bool RunHistory::truncate_after(std::int64_t last) {
   for (Series& series : layer_max_vio) series.truncate(kept);
   gone |= drop_after(validations, last, [](const Validation& v) { return v.step; });
   for (auto* events : {&checkpoints, &samples, &spikes}) gone |= drop_after(*events, last, step_of);
+  gone |= drop_after(ranks, last, [](const Ranks& r) { return r.step; });
   gone |= drop_after(expert_steps, last, [](std::int64_t s) { return s; });
   return gone;
 }
@@ -68,6 +94,10 @@ bool RunHistory::take(Event event) {
     expert_steps.push_back(logged->step);
     moe_layers = logged->layers;
     experts = logged->experts;
+  } else if (auto* r = std::get_if<RanksEvent>(&event.body)) {
+    ranks.push_back(
+        {r->step, event.time, r->seconds, std::move(r->work), std::move(r->memory_bytes)});
+    thin_out(ranks);
   } else if (const auto* v = std::get_if<ValidationEvent>(&event.body)) {
     Validation& row =
         validations.emplace_back(Validation{v->step, v->tokens, event.time, v->loss, {}});

@@ -32,6 +32,18 @@ struct RunHistory {
   std::vector<Event> story;  ///< states, resumes, rollbacks, in order
   std::vector<Event> messages;
 
+  /// What the ranks did, from RanksEvent: all of the last ones, every second of older ones, and so
+  /// on, so that a month of many ranks still fits.
+  struct Ranks {
+    std::int64_t step = 0;
+    double time = 0, seconds = 0;
+    std::vector<float> work{};
+    std::vector<std::int64_t> memory_bytes{};
+  };
+  std::vector<Ranks> ranks;
+  /// The last of `ranks` at or before `step`, the newest for -1; null: none.
+  const Ranks* ranks_at(std::int64_t step) const;
+
   /// Where expert loads and biases were logged; an ExpertsIndex reads these.
   std::vector<std::int64_t> expert_steps;
   int moe_layers = 0, experts = 0;

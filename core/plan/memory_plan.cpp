@@ -273,12 +273,9 @@ MemoryPlan plan_one_rank(const RunSpec& spec) {
 
 /// NOTE: experts may be planned to be shared by more ranks than train; then it is that many.
 Mesh planned_mesh(const RunSpec& spec) {
-  const auto& p = spec.parallel;
-  return {.pipeline = p.pipeline,
-          .data = p.data % p.expert == 0 ? p.data : p.expert,
-          .expert = p.expert,
-          .schedule = p.schedule,
-          .stages_per_rank = p.stages_per_rank};
+  Mesh mesh = mesh_of(spec.parallel);
+  if (mesh.data % mesh.expert != 0) mesh.data = mesh.expert;
+  return mesh;
 }
 
 /// Several ranks: the one that needs most, by what its layout says that it holds.

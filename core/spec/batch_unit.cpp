@@ -11,6 +11,14 @@ PipelineShape pipeline_shape(const RunSpec::Parallel& parallel) {
           .stages_per_rank = parallel.stages_per_rank};
 }
 
+Mesh mesh_of(const RunSpec::Parallel& parallel) {
+  return {.pipeline = parallel.pipeline,
+          .data = parallel.data,
+          .expert = parallel.expert,
+          .schedule = parallel.schedule,
+          .stages_per_rank = parallel.stages_per_rank};
+}
+
 BatchUnit batch_unit(const RunSpec::Parallel& parallel) {
   const PipelineShape shape = pipeline_shape(parallel);
   const std::int64_t micro_batches =

@@ -13,6 +13,10 @@ namespace tessera {
 
 using Action = RunOrder::Action;
 
+namespace {
+constexpr std::chrono::seconds kBetweenRanksEvents{1};
+}
+
 RunDesk::RunDesk(const RunFolder& folder, const RunSpec& spec, const TrainRunOptions& options,
                  EventSink& log)
     : folder_(folder),
@@ -58,7 +62,10 @@ void RunDesk::decide(const Trainer& trainer) {
   if (options_.most_steps > 0 && trainer.next_step() - first_step_ >= options_.most_steps) {
     return begin_stop(trainer, Wish::StopSaving);
   }
-  orders_.push_back({Action::Step});
+  const auto now = std::chrono::steady_clock::now();
+  const bool tell = now - ranks_told_ >= kBetweenRanksEvents;
+  if (tell) ranks_told_ = now;
+  orders_.push_back({.action = Action::Step, .tell_ranks = tell ? 1 : 0});
 }
 
 void RunDesk::add_due(const Trainer& trainer) {

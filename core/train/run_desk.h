@@ -3,6 +3,7 @@
 // it decides is an order that every rank carries out.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -32,7 +33,8 @@ struct RunOrder {
     Fail,       ///< leave with an error, which rank 0 knows
   };
   Action action = Action::Step;
-  std::int64_t step = 0;  ///< RollBack: the next step of the checkpoint to go back to
+  std::int64_t step = 0;        ///< RollBack: the next step of the checkpoint to go back to
+  std::int64_t tell_ranks = 0;  ///< Step: all then tell rank 0 what they did; 1 or 0
 };
 
 class RunDesk {
@@ -94,6 +96,7 @@ class RunDesk {
 
   std::deque<RunOrder> orders_;  ///< decided, not carried out yet
   bool paused_ = false;
+  std::chrono::steady_clock::time_point ranks_told_{};
   bool stepped_ = false;          ///< the last order trained a step: what is due comes first
   std::string stop_reason_;       ///< of a stop that has begun; empty: none has
   std::int64_t first_step_ = 0;   ///< first step that this process trains

@@ -72,7 +72,7 @@ RunOrder RunLoop::next_order() {
 bool RunLoop::carry_out(const RunOrder& order) {
   switch (order.action) {
     case Action::Step:
-      step();
+      step(order.tell_ranks != 0);
       return true;
     case Action::Validate:
       validate();
@@ -287,8 +287,9 @@ RunState RunLoop::stop_before_first_step() {
 
 // ---- Orders -------------------------------------------------------------------------------------
 
-void RunLoop::step() {
+void RunLoop::step(bool tell_ranks) {
   std::optional<StepReport> report;
+  const std::int64_t in_calls_before = ranks_.nanoseconds_in_calls();
   try {
     report = trainer_->step_unless(stop_flag(), options_.patience);
   } catch (const NotFinite& error) {
@@ -296,13 +297,18 @@ void RunLoop::step() {
     return;
   }
   if (!report) return;  // it was asked to stop, and the next order says so
+  ++own_.steps;
+  own_.seconds += report->seconds;
+  own_.work +=
+      report->seconds - 1e-9 * static_cast<double>(ranks_.nanoseconds_in_calls() - in_calls_before);
   const auto due = [&](std::int64_t every) {
     return every > 0 && (trainer_->next_step() % every == 0 || trainer_->finished());
   };
   std::vector<float> biases;
   if (due(spec_.events.experts_every)) biases = trainer_->biases();  // every rank has some of them
+  if (desk_ && due(spec_.events.steps_every)) report_step(*report);
+  if (tell_ranks && ranks_.size() > 1) report_ranks(*report);
   if (!desk_) return;
-  if (due(spec_.events.steps_every)) report_step(*report);
   if (!biases.empty()) report_experts(*report, std::move(biases));
   desk_->trained(*trainer_, *report);
 }
@@ -351,6 +357,26 @@ void RunLoop::report_experts(const StepReport& r, std::vector<float> biases) {
   event.experts = static_cast<int>(loads.size(1));
   event.counts = host_values<std::int64_t>(loads);
   event.biases = std::move(biases);
+  desk_->log().emit(event);
+}
+
+/// A collective call.
+void RunLoop::report_ranks(const StepReport& r) {
+  const OwnWork done = std::exchange(own_, {});
+  const double own[] = {done.work / static_cast<double>(done.steps),
+                        static_cast<double>(trainer_->memory_bytes())};
+  std::vector<double> all(std::size(own) * static_cast<std::size_t>(ranks_.size()));
+  ranks_.all_gather(control_, Tensor(const_cast<double*>(own), DType::F64, {2}),
+                    Tensor(all.data(), DType::F64, {std::ssize(all)}));
+  if (!desk_) return;
+  RanksEvent event;
+  event.step = r.at.step;
+  event.steps = done.steps;
+  event.seconds = done.seconds / static_cast<double>(done.steps);
+  for (std::size_t rank = 0; rank < all.size() / 2; ++rank) {
+    if (spec_.host.device == Device::Cpu) event.work.push_back(static_cast<float>(all[2 * rank]));
+    event.memory_bytes.push_back(static_cast<std::int64_t>(all[2 * rank + 1]));
+  }
   desk_->log().emit(event);
 }
 

@@ -36,7 +36,7 @@ class RunLoop {
   RunOrder next_order();
   /// False where the order ends the run.
   bool carry_out(const RunOrder& order);
-  void step();
+  void step(bool tell_ranks);
   void validate();
   void write_samples();
   void save(bool asked);
@@ -47,6 +47,7 @@ class RunLoop {
   void throw_if_any_stopped();
   void report_step(const StepReport& report);
   void report_experts(const StepReport& report, std::vector<float> biases);
+  void report_ranks(const StepReport& report);
 
   RunSpec spec_of_folder() const;
   std::filesystem::path shards_folder() const;
@@ -67,6 +68,13 @@ class RunLoop {
   PreparedData data_;
   std::unique_ptr<Trainer> trainer_;
   double peak_flops_ = 0;  ///< rank 0 only
+
+  /// Of the steps since rank 0 was told last.
+  struct OwnWork {
+    std::int64_t steps = 0;
+    double seconds = 0, work = 0;
+  };
+  OwnWork own_;
 };
 
 }  // namespace tessera

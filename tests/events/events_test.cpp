@@ -68,7 +68,8 @@ std::vector<EventBody> one_of_each() {
           ResumeEvent{10, 20480, "checkpoints/step-10"},
           HeartbeatEvent{4242, "host", "boot", RunState::Saving, 12},
           MessageEvent{"warning", "slow disk", 2},
-          PhaseEvent{"token shards", 1 << 20, 3 << 20, "bytes"}};
+          PhaseEvent{"token shards", 1 << 20, 3 << 20, "bytes"},
+          RanksEvent{12, 5, 0.5, {0.25f, 0.375f}, {1 << 20, 3 << 20}}};
 }
 
 TEST_F(Events, EveryKindComesBackAsItWas) {

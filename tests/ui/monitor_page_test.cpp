@@ -17,10 +17,12 @@
 #include <QTabWidget>
 #include <QTableView>
 #include <QTableWidget>
+#include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
 #include <fstream>
 
+#include "core/base/call_record.h"
 #include "core/history/time_left.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/run_files.h"
@@ -30,6 +32,7 @@
 #include "ui/pages/monitor/checkpoints_tab.h"
 #include "ui/pages/monitor/logs_tab.h"
 #include "ui/pages/monitor/monitor_page.h"
+#include "ui/pages/monitor/rank_grid.h"
 #include "ui/pages/monitor/ranks_tab.h"
 #include "ui/pages/monitor/run_header.h"
 #include "ui/pages/monitor/samples_tab.h"
@@ -421,7 +424,10 @@ class MonitorPageTest : public QObject {
         {QStringLiteral("monitor"), run.id(), {{QStringLiteral("tab"), QStringLiteral("ranks")}}});
     auto* ranks = s.page.findChild<RanksTab*>();
     QVERIFY(ranks && ranks->isVisible());
-    const auto inRanks = [&] { return ranks->table()->item(0, 7)->text(); };
+    const auto inRanks = [&] {
+      const int last = ranks->table()->columnCount() - 1;
+      return ranks->table()->item(0, last)->text();
+    };
     const QString before = inRanks();
     QVERIFY(waitUntil([&] { return inRanks() != before; }, 30'000));
     QVERIFY(waitUntil([&] {
@@ -431,6 +437,70 @@ class MonitorPageTest : public QObject {
                label->text().endsWith(inRanks());
       });
     }));
+  }
+
+  /// Each rank has its cell and its row; the slow one is named, one that failed is told, and a
+  /// rank's log is a double click away.
+  void severalRanksAreTold() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(runsOf(*home), "ranked");
+    run.state(RunState::Running);
+    for (int step = 0; step < 3; ++step) {
+      run.log->append(stepEvent(step, 4.0));
+      run.log->append(RanksEvent{step, 1, 0.5, {0.25f, 0.25f, 0.48f}, {1 << 20, 2 << 20, 3 << 20}});
+    }
+    run.log->sync();
+    const auto folder = run.folder.path() / "ranks";
+    std::filesystem::create_directories(folder);
+    std::vector<std::unique_ptr<CallRecord>> records;
+    for (int rank = 0; rank < 3; ++rank) {
+      records.push_back(std::make_unique<CallRecord>(calls_file(folder, rank), rank, 3));
+      records.back()->beat();
+      std::ofstream(run.folder.log_path(rank)) << "words of rank " << rank << '\n';
+    }
+    records[0]->add_group("data", 7, 0, 3);
+    records[0]->enter({.group = 0, .bytes = 64});
+    Shown s(std::move(home), run.id());
+    s.page.open(
+        {QStringLiteral("monitor"), run.id(), {{QStringLiteral("tab"), QStringLiteral("ranks")}}});
+    QTableWidget& table = *s.page.ranks().table();
+    QTRY_COMPARE(table.rowCount(), 3);
+    const auto text = [&](int rank, const char* title) {
+      for (int c = 0; c < table.columnCount(); ++c) {
+        if (table.horizontalHeaderItem(c)->text() == QLatin1String(title)) {
+          return table.item(rank, c)->text();
+        }
+      }
+      return QString();
+    };
+    QTRY_VERIFY2(text(0, "State").startsWith(QLatin1String("in all_reduce")),
+                 qPrintable(text(0, "State")));
+    QCOMPARE(text(1, "State"), QStringLiteral("computes"));
+    QCOMPARE(text(1, "Own work a step"), numbers::duration(0.25));
+    QCOMPARE(text(1, "In calls"), numbers::percent(0.5));
+    QCOMPARE(text(2, "Memory"), numbers::bytes(3 << 20));
+    QVERIFY(labelWith(&s.page, QStringLiteral("Rank 2 on")));
+    QVERIFY(labelWith(&s.page, QStringLiteral("slowest of 3")));
+    picture(s.page, QStringLiteral("monitor-ranks-several"));
+
+    QSignalSpy asked(&s.page.ranks(), &RanksTab::logAsked);
+    RankGrid& grid = *s.page.ranks().grid();
+    QTest::mouseClick(&grid, Qt::LeftButton, {}, grid.placeOf(2));
+    QCOMPARE(table.currentRow(), 2);
+    auto* log = s.page.ranks().findChild<QPushButton*>();
+    QVERIFY(log && log->isEnabled() && click(log));
+    QCOMPARE(asked.size(), 1);
+    QVERIFY(s.page.logs().isVisible());
+    QTRY_COMPARE(s.page.logs().view().model().rowCount(), 1);
+    QCOMPARE(s.page.logs().view().model().index(0, 0).data().toString(),
+             QStringLiteral("words of rank 2"));
+
+    s.page.open(
+        {QStringLiteral("monitor"), run.id(), {{QStringLiteral("tab"), QStringLiteral("ranks")}}});
+    records[1]->ended("no more memory");
+    QTRY_COMPARE_WITH_TIMEOUT(text(1, "State"), QStringLiteral("failed"), 10'000);
+    QCOMPARE(table.item(1, 1)->toolTip(), QStringLiteral("no more memory"));
+    QVERIFY(labelWith(&s.page, QStringLiteral("failed or gone")));
   }
 
   /// Flow D: the spike is seen, clicked, and followed to experts and log.

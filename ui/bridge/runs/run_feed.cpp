@@ -21,6 +21,7 @@ struct RunFeed::State {
   std::shared_ptr<const RunSpec> spec;
   QString error;
   bool loaded = false;
+  bool ranksAsked = false;
   QHash<const QObject*, int> cadences;  ///< hertz, by who wants them
   int hertz = 10;                       ///< as the worker was told; it begins with this
 };
@@ -70,6 +71,17 @@ void RunFeed::requestExperts(std::int64_t step) {
 void RunFeed::requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toStep, int points) {
   tell(m_state->worker,
        [=, worker = m_state->worker] { worker->wantFan(layer, fromStep, toStep, points); });
+}
+
+void RunFeed::requestRanks() {
+  if (m_state->ranksAsked) return;
+  m_state->ranksAsked = true;
+  tell(m_state->worker, [worker = m_state->worker] { worker->readRanks(); });
+}
+
+void RunFeed::takeRanks(std::shared_ptr<const std::vector<RankCalls>> ranks) {
+  m_state->ranksAsked = false;
+  Q_EMIT ranksReady(std::move(ranks));
 }
 
 void RunFeed::setCadence(int hertz, QObject* viewer) {

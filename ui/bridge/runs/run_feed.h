@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/base/call_record.h"
 #include "core/history/run_history.h"
 #include "core/run/run_folder.h"
 
@@ -40,6 +41,10 @@ class RunFeed : public QObject {
   /// that is not answered yet.
   void requestBiasFan(int layer, std::int64_t fromStep, std::int64_t toStep, int points);
 
+  /// What each rank of a run of several is at, as its record in the folder says now; answered by
+  /// ranksReady(). Of many requests in a row one is answered.
+  void requestRanks();
+
   /// Slower when nobody looks: 0 pauses, 2 Hz unfocused, 10 Hz focused. A feed is shared: it goes
   /// as fast as the most eager of its viewers wants, and an object that is gone wants nothing.
   void setCadence(int hertz, QObject* viewer = nullptr);
@@ -50,6 +55,8 @@ class RunFeed : public QObject {
   void statusChanged();  ///< state, reason, liveness
   /// `step` as asked for; null: none was logged so early, or its place in the log is damaged.
   void expertsReady(std::int64_t step, std::shared_ptr<const ExpertsEvent> experts);
+  /// In the order of ranks; none: the run has one rank, or has left no records.
+  void ranksReady(std::shared_ptr<const std::vector<RankCalls>> ranks);
   void biasFanReady(int layer, std::shared_ptr<const std::vector<ExpertsEvent>> points);
   void failed(const QString& message);
 
@@ -58,6 +65,7 @@ class RunFeed : public QObject {
   struct State;
   struct Batch;
   void takeBatch(Batch& batch);
+  void takeRanks(std::shared_ptr<const std::vector<RankCalls>> ranks);
   void tellCadence();
   QString m_id;
   std::unique_ptr<State> m_state;

@@ -253,6 +253,16 @@ void RunFeed::Worker::send(Batch batch) {
   m_mailbox->post([feed = m_feed, shared] { feed->takeBatch(*shared); });
 }
 
+void RunFeed::Worker::readRanks() {
+  auto ranks = std::make_shared<std::vector<RankCalls>>();
+  try {
+    *ranks = read_all_calls(m_path / "ranks");
+  } catch (const std::exception& problem) {
+    fail(QString::fromUtf8(problem.what()));
+  }
+  m_mailbox->post([feed = m_feed, ranks] { feed->takeRanks(ranks); });
+}
+
 void RunFeed::Worker::wantExperts(std::int64_t step) {
   if (std::find(m_wanted.begin(), m_wanted.end(), step) == m_wanted.end()) {
     m_wanted.push_back(step);

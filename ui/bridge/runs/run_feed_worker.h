@@ -36,6 +36,7 @@ class RunFeed::Worker : public QObject {
   void start();
   void setCadence(int hertz);
   void acknowledge() { m_inFlight = false; }
+  void readRanks();
   void wantExperts(std::int64_t step);
   void wantFan(int layer, std::int64_t from, std::int64_t to, int points);
 

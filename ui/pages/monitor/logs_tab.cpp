@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/monitor/logs_tab.h"
 
+#include <QComboBox>
 #include <QDateTime>
 #include <QListView>
 #include <QTimeZone>
 #include <QVBoxLayout>
+#include <algorithm>
 
+#include "core/spec/batch_unit.h"
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/runs/log_tail.h"
 #include "ui/theme/theme.h"
@@ -25,12 +28,18 @@ LogsTab::LogsTab(Studio& studio, QWidget* parent)
     : QWidget(parent),
       m_view(new LogView(studio.preferences.logLines(), this)),
       m_tail(new LogTail(this)),
+      m_ranks(new QComboBox(this)),
       m_note(new TextLabel({}, theme::TextSize::Caption, this)),
       m_mostLines(studio.preferences.logLines()) {
   m_note->setTone(TextLabel::Tone::Secondary);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, theme::kGrid, 0, 0);
   column->setSpacing(theme::kHalf);
+  m_ranks->setAccessibleName(tr("Rank whose log is shown"));
+  m_ranks->addItem(tr("Rank %1").arg(0));
+  m_ranks->hide();
+  connect(m_ranks, &QComboBox::currentIndexChanged, this, [this] { follow(); });
+  column->addWidget(m_ranks, 0, Qt::AlignLeft);
   column->addWidget(m_view, 1);
   column->addWidget(m_note);
   connect(m_tail, &LogTail::restarted, m_view, &LogView::clear);
@@ -51,17 +60,39 @@ void LogsTab::setFeed(std::shared_ptr<RunFeed> feed) {
   m_wanted = -1;
   m_view->clear();
   m_tail->follow({}, m_mostLines);
+  m_ranks->setCurrentIndex(0);
   if (!m_feed) return;
   connect(m_feed.get(), &RunFeed::changed, this, [this] { follow(); });
   follow();
 }
 
+/// As many as the spec asks for, or as have told of themselves.
+void LogsTab::offerRanks() {
+  std::int64_t ranks = 1;
+  if (const RunSpec* spec = m_feed->spec()) ranks = mesh_of(spec->parallel).ranks();
+  if (const auto* told = m_feed->history().ranks_at(-1)) {
+    ranks = std::max(ranks, std::ssize(told->memory_bytes));
+  }
+  while (m_ranks->count() > ranks) m_ranks->removeItem(m_ranks->count() - 1);
+  while (m_ranks->count() < ranks) m_ranks->addItem(tr("Rank %1").arg(m_ranks->count()));
+  m_ranks->setVisible(ranks > 1);
+}
+
+void LogsTab::showRank(int rank) {
+  if (m_feed) offerRanks();
+  if (rank >= 0 && rank < m_ranks->count()) m_ranks->setCurrentIndex(rank);
+}
+
 /// Begins once the folder is known, and while somebody looks.
 void LogsTab::follow() {
   if (!m_feed || !m_feed->folder() || !isVisible()) return;
-  const QString path = QString::fromStdString(m_feed->folder()->log_path(0).string());
+  offerRanks();
+  const int rank = std::max(0, m_ranks->currentIndex());
+  const QString path = QString::fromStdString(m_feed->folder()->log_path(rank).string());
   if (m_tail->path() == path) return;
-  m_note->setText(tr("log/rank-0.log, this run's only rank"));
+  m_note->setText(m_ranks->count() == 1
+                      ? tr("log/rank-0.log, this run's only rank")
+                      : tr("log/rank-%1.log, one of %2 ranks").arg(rank).arg(m_ranks->count()));
   m_tail->follow(path, m_mostLines);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The log of rank 0 as it is written: searchable, and at the time of a picked step.
+// The log of a rank as it is written: searchable, and at the time of a picked step.
 #pragma once
 
 #include <QWidget>
@@ -8,6 +8,7 @@
 #include "ui/bridge/runs/run_feed.h"
 #include "ui/shell_context.h"
 
+class QComboBox;
 class QListView;
 
 namespace tessera::ui {
@@ -24,6 +25,7 @@ class LogsTab : public QWidget {
   void setFeed(std::shared_ptr<RunFeed> feed);
   /// Selects the last line written before the step ended; false where there is none.
   bool showStep(std::int64_t step);
+  void showRank(int rank);
   LogView& view() { return *m_view; }
 
  protected:
@@ -32,9 +34,11 @@ class LogsTab : public QWidget {
 
  private:
   void follow();
+  void offerRanks();
   std::shared_ptr<RunFeed> m_feed;
   LogView* m_view;
   LogTail* m_tail;
+  QComboBox* m_ranks;  ///< hidden where there is one
   TextLabel* m_note;
   int m_mostLines;
   std::int64_t m_wanted = -1;  ///< a step asked for before its lines were read

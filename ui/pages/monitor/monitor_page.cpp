@@ -77,6 +77,10 @@ void MonitorPage::build() {
   m_tabs->addTab(m_spec, tr("Spec as run"));
   m_tabs->addTab(m_machine, tr("Machine"));
   connect(m_tabs, &QTabWidget::currentChanged, this, [this] { Q_EMIT locationChanged(); });
+  connect(m_ranks, &RanksTab::logAsked, this, [this](int rank) {
+    m_logs->showRank(rank);
+    m_tabs->setCurrentWidget(m_logs);
+  });
   connect(m_checkpoints, &CheckpointsTab::chatRequested, m_header, &RunHeader::openChat);
   connect(m_checkpoints, &CheckpointsTab::forkRequested, m_header, &RunHeader::fork);
   auto* column = new QVBoxLayout(content);
