@@ -104,6 +104,21 @@ void print_recompute(const MemoryPlan& memory) {
                           .c_str());
 }
 
+/// What a rank sends to others in a step.
+void print_links(const LinkPlan& links) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const char* what, double sent, const std::string& more) {
+    if (sent > 0) rows.push_back({what, byte_count(sent), more});
+  };
+  add("to neighbours in the pipeline", links.pipeline_bytes, "");
+  add("gradients and weights", links.weight_bytes, "");
+  add("to experts and back", links.expert_bytes,
+      fmt::format("about: a token's experts are on {:.2f} of {} ranks", links.ranks_per_token,
+                  links.mesh.expert));
+  if (rows.empty()) return;
+  std::printf("\n%s", table({"sent by a rank in a step", "", ""}, rows).c_str());
+}
+
 void print_speed(const SpeedPlan& s) {
   std::printf("\n%.3g GFLOP per token (%s)\n", s.flops_per_token / 1e9,
               operations_formula().c_str());
@@ -191,6 +206,7 @@ void plan(const PlanCommand& options) {
           count(static_cast<double>(c.latent)).c_str(), 100 * c.share_of_multi_head(),
           count(static_cast<double>(c.multi_head)).c_str(), 100 * c.share_of_grouped(),
           count(static_cast<double>(c.grouped)).c_str());
+      if (result.links) print_links(*result.links);
       print_speed(result.speed);
       print_sources(result.sources);
     }

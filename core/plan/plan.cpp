@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/base/error.h"
+#include "core/spec/batch_unit.h"
 #include "core/spec/curriculum.h"
 
 namespace tessera {
@@ -80,6 +81,7 @@ void count(const RunSpec& spec, const PlanOptions& options, Plan& plan) {
   plan.parameters = plan_parameters(spec.model);
   plan.memory = plan_memory(spec);
   plan.cache = plan_cache(spec.model);
+  if (mesh_of(spec.parallel).ranks() > 1) plan.links = plan_links(spec);
   SpeedOptions speed = options.speed;
   speed.first_step = plan.steps_before;
   plan.speed = plan_speed(spec, speed);

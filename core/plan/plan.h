@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/plan/fixes.h"
+#include "core/plan/link_plan.h"
 #include "core/plan/memory_plan.h"
 #include "core/plan/speed_plan.h"
 #include "core/spec/spec.h"
@@ -60,6 +61,7 @@ struct Plan {
   MemoryPlan memory;
   std::optional<std::size_t> memory_available;
   CachePlan cache;
+  std::optional<LinkPlan> links;  ///< of runs of several ranks
   SpeedPlan speed;
   std::size_t checkpoint_bytes = 0;
   std::vector<SourceTokens> sources;  ///< those that are read; empty where only the shards tell

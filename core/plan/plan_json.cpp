@@ -82,6 +82,14 @@ nlohmann::json memory_json(const Plan& plan) {
       plan.memory_available ? nlohmann::json(*plan.memory_available) : nlohmann::json();
   return o;
 }
+
+nlohmann::json links_json(const LinkPlan& links) {
+  return {{"ranks", links.mesh.ranks()},
+          {"pipeline_bytes", links.pipeline_bytes},
+          {"weight_bytes", links.weight_bytes},
+          {"expert_bytes", links.expert_bytes},
+          {"ranks_per_token", links.ranks_per_token}};
+}
 }  // namespace
 
 nlohmann::json to_json(const Plan& plan) {
@@ -94,6 +102,7 @@ nlohmann::json to_json(const Plan& plan) {
   o["cache_values_per_token"] = {{"latent", plan.cache.latent},
                                  {"multi_head", plan.cache.multi_head},
                                  {"grouped_8", plan.cache.grouped}};
+  if (plan.links) o["sent_by_a_rank_in_a_step"] = links_json(*plan.links);
   o["checkpoint_bytes"] = plan.checkpoint_bytes;
   o["speed"] = speed_json(plan.speed);
   o["sources"] = nlohmann::json::array();

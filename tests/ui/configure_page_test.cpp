@@ -37,7 +37,9 @@
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/configure/bar_list.h"
 #include "ui/pages/configure/data_dialog.h"
+#include "ui/pages/configure/layout_view.h"
 #include "ui/pages/configure/plan_pane.h"
+#include "ui/pages/configure/rank_map.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
 #include "ui/theme/theme.h"
@@ -62,6 +64,7 @@ class ConfigurePageTest : public QObject, protected ConfigureScene {
   void reachesEveryKey();
   void formChangesTextAndBack();
   void choosesWhatIsMadeAgain();
+  void choosesRanksThatFit();
   void textChangesForm();
   void keepsTheCursorOfTheText();
   void undoesChangesOfBothSides();
@@ -157,6 +160,51 @@ void ConfigurePageTest::choosesWhatIsMadeAgain() {
   QVERIFY(click(norms));
   QVERIFY(
       waitUntil([&] { return draft().spec().parallel.recompute == Recompute{.blocks = true}; }));
+}
+
+/// Numbers of ranks are buttons, those that do not fit say why; a cell for each rank tells what it
+/// holds and sends.
+void ConfigurePageTest::choosesRanksThatFit() {
+  QVERIFY(load(QStringLiteral("demo")));
+  QVERIFY(section(QStringLiteral("Parallelism")));
+  LayoutView* view = nullptr;
+  QVERIFY(waitUntil([&] { return (view = m_page->findChild<LayoutView*>()) != nullptr; }));
+  const auto choice = [&](const char* name) {
+    return view->findChild<QToolButton*>(QLatin1String(name));
+  };
+  const auto says = [&](const QString& words) {
+    const auto labels = view->findChildren<QLabel*>();
+    return std::any_of(labels.begin(), labels.end(), [&](const QLabel* label) {
+      return label->isVisible() && label->text().contains(words);
+    });
+  };
+  QVERIFY(says(QStringLiteral("One rank")));
+  QVERIFY(!view->map()->isVisible());
+  QVERIFY(choice("parallel.pipeline=1")->isChecked());
+  QVERIFY(!choice("parallel.pipeline=64")->isEnabled());
+  QVERIFY(choice("parallel.pipeline=64")->toolTip().contains(QStringLiteral("layers")));
+
+  QVERIFY(click(choice("parallel.pipeline=2")));
+  QVERIFY(waitUntil([&] { return draft().spec().parallel.pipeline == 2; }));
+  QVERIFY(waitUntil([&] { return view->map()->isVisible(); }));
+  QVERIFY(says(QStringLiteral("2 ranks")));
+  QVERIFY(planned());
+  QVERIFY(waitUntil([&] { return says(QStringLiteral("a step")); }));  // bytes of the plan
+  QVERIFY(says(QStringLiteral("Rank 0 holds token table")));
+  for (QWidget* w = view->map()->parentWidget(); w; w = w->parentWidget()) {
+    if (auto* area = qobject_cast<QScrollArea*>(w)) area->ensureWidgetVisible(view->map(), 0, 0);
+  }
+  QTest::mouseClick(view->map(), Qt::LeftButton, {}, view->map()->placeOf(1));
+  QVERIFY(says(QStringLiteral("Rank 1 holds layer")));
+  QTest::keyClick(view->map(), Qt::Key_Left);
+  QCOMPARE(view->map()->selected(), 0);
+  QTest::keyClick(view->map(), Qt::Key_Down);  // there is none below
+  QCOMPARE(view->map()->selected(), 0);
+  QVERIFY(click(choice("parallel.pipeline=2")));  // chosen already
+  QVERIFY(choice("parallel.pipeline=2")->isChecked());
+  picture(*m_page, QStringLiteral("configure-ranks"));
+  draft().undoStack().undo();
+  QVERIFY(waitUntil([&] { return says(QStringLiteral("One rank")); }));
 }
 
 void ConfigurePageTest::textChangesForm() {

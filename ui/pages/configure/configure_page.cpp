@@ -147,6 +147,7 @@ void ConfigurePage::requestPlan() {
 
 void ConfigurePage::takePlan(const PlanPtr& plan) {
   m_form->setProblems(plan->problems);
+  m_form->setPlan(plan);
   m_text->setProblems(plan->problems);
   tellProblems(*plan);
   showOrigin();

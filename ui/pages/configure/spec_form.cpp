@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "ui/bridge/draft/draft_spec.h"
+#include "ui/pages/configure/layout_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/engine_words.h"
@@ -233,6 +234,7 @@ void SpecForm::rebuild() {
       const QString title = engineWord(key->help);
       if (key->type == KeyType::Table) {
         plan(*key->child, name + ".", title, 0);
+        if (name == "parallel" && m_words.isEmpty()) addLayoutView();
       } else {
         for (std::size_t e = 0; e < key->count(&m_draft.spec()); ++e) addElement(*key, name, e);
       }
@@ -319,6 +321,21 @@ void SpecForm::plan(const Schema& schema, const std::string& prefix, const QStri
       for (std::size_t i = 0; i < count; ++i) addElement(key, path, i);
     }
   }
+}
+
+/// The ranks behind the keys of their numbers.
+void SpecForm::addLayoutView() {
+  m_toBuild.push_back([this] {
+    m_layoutView = new LayoutView(m_draft, m_body);
+    m_layoutView->setPlan(m_plan);
+    connect(m_layoutView, &LayoutView::heightChanged, this, &SpecForm::makeRoom);
+    m_rowsLayout->insertWidget(m_rowsLayout->count() - 1, m_layoutView);
+  });
+}
+
+void SpecForm::setPlan(const PlanPtr& plan) {
+  m_plan = plan;
+  if (m_layoutView) m_layoutView->setPlan(plan);
 }
 
 void SpecForm::addElement(const Key& list, const std::string& path, std::size_t index) {
@@ -486,6 +503,7 @@ void SpecForm::refresh() {
     return;
   }
   for (const auto& [path, row] : m_rows) row->refresh();
+  if (m_layoutView) m_layoutView->refresh();
   for (const auto& [path, rate] : m_rates) {
     rate->refresh();
     showRateDot(path);

@@ -3,6 +3,7 @@
 // keys, so that a key that is added there is here too.
 #pragma once
 
+#include <QPointer>
 #include <QWidget>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "core/plan/plan.h"
 #include "core/spec/spec_table.h"
+#include "ui/bridge/draft/plan_service.h"
 
 class QListWidget;
 class QScrollArea;
@@ -22,6 +24,7 @@ namespace tessera::ui {
 class DifferenceDot;
 class DraftSpec;
 class FieldRow;
+class LayoutView;
 class ProblemLine;
 class RateEditor;
 class SearchField;
@@ -46,6 +49,7 @@ class SpecForm : public QWidget {
   /// Shows the field of a key, or what is nearest to it, and gives it the focus.
   void goTo(const std::string& path);
   void setProblems(const std::vector<PlanProblem>& problems);
+  void setPlan(const PlanPtr& plan);
   FieldRow* row(const std::string& path) const;
   /// Every path that a row stands for at present.
   std::vector<std::string> paths() const;
@@ -63,6 +67,7 @@ class SpecForm : public QWidget {
   void buildSome();
   void refresh();
   void plan(const spec::Schema& schema, const std::string& prefix, const QString& title, int level);
+  void addLayoutView();
   void addElement(const spec::Key& list, const std::string& path, std::size_t index);
   std::string shape() const;
   void addHeading(const QString& text, int level, QWidget* buttons = nullptr);
@@ -91,6 +96,8 @@ class SpecForm : public QWidget {
   std::vector<PlanProblem> m_problems;
   std::string m_shape;   ///< how many elements the lists of what is shown have, if any are known
   std::string m_wanted;  ///< to be shown once it is built
+  QPointer<LayoutView> m_layoutView;  ///< in the section of ranks alone
+  PlanPtr m_plan;
   QString m_words;
   int m_section = 0;
   bool m_all = false, m_everyKey = false;
