@@ -14,6 +14,7 @@
 #include "app/signals.h"
 #include "core/base/error.h"
 #include "core/launch/agent_protocol.h"
+#include "core/launch/host_book.h"
 #include "core/launch/host_checks.h"
 #include "core/launch/piped_process.h"
 
@@ -82,18 +83,25 @@ class Probe {
   bool told_ = false, done_ = false;
 };
 
-const char* level_name(HostCheck::Level level) {
-  if (level == HostCheck::Level::Good) return "good";
-  return level == HostCheck::Level::Warning ? "warning" : "bad";
-}
+/// What `tessera hosts check` is asked for beside the hosts.
+struct CheckOptions : HostOptions {
+  bool json = false;
+};
 
-/// One line for each check; how many are bad.
-int print_checks(const std::string& host, const std::vector<HostCheck>& checks) {
+/// One line for each check, or one of JSON for each host; how many are bad.
+int print_checks(const std::string& host, const std::vector<HostCheck>& checks, bool json) {
   int bad = 0;
+  if (json) {
+    for (const HostCheck& one : checks) bad += one.level == HostCheck::Level::Bad;
+    std::printf("{\"host\":%s,\"checks\":%s}\n", nlohmann::json(host).dump().c_str(),
+                to_json_text(checks).c_str());
+    std::fflush(stdout);
+    return bad;
+  }
   std::printf("%s\n", host.c_str());
   for (const HostCheck& one : checks) {
     bad += one.level == HostCheck::Level::Bad;
-    std::printf("  %-8s %-9s %s%s%s\n", level_name(one.level), one.name.c_str(), one.text.c_str(),
+    std::printf("  %-8s %-9s %s%s%s\n", name_of(one.level), one.name.c_str(), one.text.c_str(),
                 one.fix.empty() ? "" : "; ", one.fix.c_str());
   }
   std::fflush(stdout);
@@ -112,10 +120,10 @@ std::vector<HostCheck> checks_of(const Probe& probe) {
 
 /// Whether they reach each other, as the first of them is reached by all in a launch.
 int check_meeting(const Ssh& ssh, const std::vector<HostSlots>& hosts, const RemoteProgram& program,
-                  const std::string& folder) {
+                  const CheckOptions& options) {
   std::vector<HostCheck> checks;
   try {
-    const HostMeeting meeting = meet_hosts(ssh, hosts, program, folder);
+    const HostMeeting meeting = meet_hosts(ssh, hosts, program, options.folder);
     checks.push_back({HostCheck::Level::Good, "address",
                       fmt::format("the others reach {} at {} ({})", hosts.front().name(),
                                   meeting.address.address, meeting.address.interface),
@@ -125,12 +133,36 @@ int check_meeting(const Ssh& ssh, const std::vector<HostSlots>& hosts, const Rem
     checks.push_back({HostCheck::Level::Bad, "together",
                       fmt::format("[{}] {}", error.where(), error.what_failed()), error.hint()});
   }
-  return print_checks("together", checks);
+  return print_checks("together", checks, options.json);
 }
 
-void check_hosts(const HostOptions& options) {
+/// What was found stays with the hosts that are kept.
+void keep(const HostSlots& host, const std::vector<HostCheck>& checks) {
+  edit_host_book([&](HostBook& book) {
+    KnownHost* known = book.find(host.host);
+    if (!known) return;
+    known->checked = clock_now();
+    known->checks = checks;
+  });
+}
+
+/// Those that are named, else those that are kept.
+std::vector<HostSlots> hosts_to_check(const CheckOptions& options) {
+  if (!options.hosts.empty() || !options.host_file.empty() || options.local > 0) {
+    return options.list();
+  }
+  std::vector<HostSlots> hosts;
+  for (const KnownHost& known : read_host_book().hosts) hosts.push_back({known.host});
+  if (hosts.empty()) {
+    throw Error("hosts", "no host is named, and none is kept",
+                "name them, or keep them: tessera hosts add a,b");
+  }
+  return hosts;
+}
+
+void check_hosts(const CheckOptions& options) {
   stop_on_signals();
-  const std::vector<HostSlots> hosts = options.list();
+  const std::vector<HostSlots> hosts = hosts_to_check(options);
   const Ssh ssh(ssh_command(options));
   const RemoteProgram program = prepare_program(ssh, options, hosts);
   std::vector<std::string> words = {"agent", "probe"};
@@ -150,9 +182,52 @@ void check_hosts(const HostOptions& options) {
     wait_for_any(running, 50);
   }
   int bad = 0;
-  for (const auto& probe : probes) bad += print_checks(probe->host().name(), checks_of(*probe));
-  if (bad == 0 && hosts.size() > 1) bad += check_meeting(ssh, hosts, program, options.folder);
+  for (const auto& probe : probes) {
+    const std::vector<HostCheck> checks = checks_of(*probe);
+    bad += print_checks(probe->host().name(), checks, options.json);
+    keep(probe->host(), checks);
+  }
+  // Hosts that are merely kept need not know each other.
+  const bool named = !options.hosts.empty() || !options.host_file.empty();
+  if (bad == 0 && hosts.size() > 1 && named) bad += check_meeting(ssh, hosts, program, options);
   if (bad > 0) throw Exit{1};
+}
+
+void list_hosts(bool json) {
+  const HostBook book = read_host_book();
+  for (const KnownHost& known : book.hosts) {
+    if (json) {
+      std::printf("{\"host\":%s,\"checked\":%.0f,\"checks\":%s}\n",
+                  nlohmann::json(known.host).dump().c_str(), known.checked,
+                  to_json_text(known.checks).c_str());
+      continue;
+    }
+    const int bad = known.count(HostCheck::Level::Bad);
+    const int warnings = known.count(HostCheck::Level::Warning) - bad;
+    const std::string state = known.checked == 0 ? "not checked yet"
+                              : bad > 0          ? fmt::format("{} bad, {} warnings", bad, warnings)
+                              : warnings > 0     ? fmt::format("ready, {} warnings", warnings)
+                                                 : "ready";
+    const std::string when =
+        known.checked == 0 ? "" : ", checked " + duration(clock_now() - known.checked) + " ago";
+    std::printf("%-24s %s%s\n", known.host.c_str(), state.c_str(), when.c_str());
+  }
+  if (book.hosts.empty() && !json) std::printf("no host is kept: `tessera hosts add a,b`\n");
+}
+
+void add_to_book(const std::string& list) {
+  int added = 0;
+  edit_host_book([&](HostBook& book) { added = book.add(list); });
+  std::printf("%d added; `tessera hosts check` says what stands in the way of a launch\n", added);
+}
+
+void remove_from_book(const std::string& list) {
+  edit_host_book([&](HostBook& book) {
+    for (const HostSlots& host : parse_host_list(list)) {
+      if (book.remove(host.host)) continue;
+      throw Error("hosts", host.name() + " is not kept", "tessera hosts list says which are");
+    }
+  });
 }
 }  // namespace
 
@@ -186,10 +261,27 @@ void add_hosts(CLI::App& app) {
   auto* hosts = app.add_subcommand("hosts", "Hosts for launches");
   hosts->require_subcommand(1);
   auto* check = hosts->add_subcommand("check", "Say what stands in the way of a launch on hosts");
-  auto options = std::make_shared<HostOptions>();
-  check->add_option("names", options->hosts, "The same as --hosts")->type_name("a,b");
+  auto options = std::make_shared<CheckOptions>();
+  check->add_option("names", options->hosts, "The same as --hosts; those that are kept if none")
+      ->type_name("a,b");
   add_host_options(*check, *options);
+  check->add_flag("--json", options->json, "One JSON object for each host");
   check->callback([options] { check_hosts(*options); });
+
+  auto* list = hosts->add_subcommand("list", "Hosts that are kept, and what was found last");
+  auto json = std::make_shared<bool>(false);
+  list->add_flag("--json", *json, "One JSON object for each host");
+  list->callback([json] { list_hosts(*json); });
+
+  auto names = std::make_shared<std::string>();
+  auto* add = hosts->add_subcommand("add", "Keep hosts, for checks and for the studio");
+  add->add_option("names", *names, "Hosts as ssh knows them")->type_name("a,b")->required();
+  add->callback([names] { add_to_book(*names); });
+  auto* remove = hosts->add_subcommand("remove", "Forget hosts");
+  remove->add_option("names", *names, "Hosts as `tessera hosts list` has them")
+      ->type_name("a,b")
+      ->required();
+  remove->callback([names] { remove_from_book(*names); });
 }
 
 }  // namespace tessera::app

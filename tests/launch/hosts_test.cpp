@@ -15,6 +15,7 @@
 #include "core/base/files.h"
 #include "core/launch/agent_line.h"
 #include "core/launch/agent_protocol.h"
+#include "core/launch/host_book.h"
 #include "core/launch/host_checks.h"
 #include "core/launch/host_list.h"
 #include "core/launch/launch_record.h"
@@ -445,6 +446,64 @@ TEST(LaunchEnds, TheWorstStatusIsTheLaunchsAndTheFirstRankTheCause) {
   const LaunchEnd lost = judge_ends({end_of_rank(0, failed, 5)}, {"b"});
   EXPECT_EQ(lost.exit_status, 1);
   EXPECT_TRUE(has(lost.cause, "the agent on host b is gone")) << lost.cause;
+}
+
+TEST(HostBooks, KeepHostsAndWhatWasFound) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "deep" / "hosts.json";
+  EXPECT_TRUE(read_host_book(file).hosts.empty());
+  edit_host_book([](HostBook& book) { EXPECT_EQ(book.add("me@a,node[01-02]"), 3); }, file);
+  edit_host_book([](HostBook& book) { EXPECT_EQ(book.add("node02,b"), 1); }, file);
+  edit_host_book(
+      [](HostBook& book) {
+        KnownHost* known = book.find("node01");
+        ASSERT_TRUE(known);
+        known->checked = 5e9;
+        known->checks = {{HostCheck::Level::Good, "ssh", "host x \xff", ""},
+                         {HostCheck::Level::Warning, "disk", "9 GB", "make room"},
+                         {HostCheck::Level::Bad, "version", "another", "send it"}};
+        EXPECT_TRUE(book.remove("b"));
+        EXPECT_FALSE(book.remove("b"));
+      },
+      file);
+  HostBook book = read_host_book(file);
+  ASSERT_EQ(book.hosts.size(), 3u);
+  EXPECT_EQ(book.hosts[0].host, "me@a");
+  EXPECT_EQ(book.hosts[0].checked, 0);
+  const KnownHost& known = *book.find("node01");
+  EXPECT_EQ(known.checked, 5e9);
+  EXPECT_EQ(known.count(HostCheck::Level::Bad), 1);
+  EXPECT_EQ(known.count(HostCheck::Level::Warning), 2);
+  EXPECT_EQ(known.checks[2].fix, "send it");
+}
+
+/// What is wrong is told with the file, and nothing is written over.
+TEST(HostBooks, AreNotWrittenOverWhereTheyAreDamaged) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "hosts.json";
+  for (const char* text : {"{", "[]", "{\"hosts\":[{}]}", "{\"hosts\":7}",
+                           "{\"hosts\":[{\"host\":\"a\",\"checks\":[{\"level\":\"odd\","
+                           "\"name\":\"\",\"text\":\"\"}]}]}"}) {
+    write_file_atomically(file, text);
+    EXPECT_NE(error_of([&] { edit_host_book([](HostBook& b) { b.add("a"); }, file); }), "") << text;
+    EXPECT_EQ(read_file(file, 1 << 20), text);
+  }
+  write_file_atomically(file, "{\"hosts\":[]}");
+  EXPECT_TRUE(has(error_of([&] { edit_host_book([](HostBook& b) { b.add("a,a"); }, file); }), "a"));
+  EXPECT_TRUE(read_host_book(file).hosts.empty());
+}
+
+TEST(HostBooks, ChangesAtOnceAreAllKept) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "hosts.json";
+  std::vector<std::jthread> writers;
+  for (int i = 0; i < 8; ++i) {
+    writers.emplace_back([&, i] {
+      edit_host_book([i](HostBook& book) { book.add("n" + std::to_string(i)); }, file);
+    });
+  }
+  writers.clear();
+  EXPECT_EQ(read_host_book(file).hosts.size(), 8u);
 }
 
 TEST(LaunchRecords, AreFoundByLaunchAndByRun) {

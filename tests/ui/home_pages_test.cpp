@@ -8,6 +8,7 @@
 #include <QGraphicsScene>
 #include <QGraphicsTextItem>
 #include <QGraphicsView>
+#include <QInputDialog>
 #include <QLabel>
 #include <QLineSeries>
 #include <QPushButton>
@@ -18,6 +19,7 @@
 
 #include "core/config/paths.h"
 #include "core/history/time_left.h"
+#include "core/launch/host_book.h"
 #include "core/plan/measurements.h"
 #include "core/run/run_folder.h"
 #include "tests/build_paths.h"
@@ -306,6 +308,57 @@ class HomePagesTest : public QObject {
     page.open(page.location());
     QVERIFY(test::waitUntil(
         [&] { return test::labelWith(&page, QStringLiteral("157\u00a0GFLOP/s")); }));
+  }
+
+  /// Hosts are added, checked by the program and forgotten; what is wrong stands there with the
+  /// next step.
+  void hostsAreAddedCheckedAndForgotten() {
+    const auto studio = test::makeStudio();
+    const QString ssh = QString::fromStdString((home_folder() / "ssh").string());
+    std::filesystem::create_directories(home_folder());
+    std::ofstream(ssh.toStdString())
+        << "#!/bin/sh\n"
+           "echo 'ssh: Could not resolve hostname lost: Name or service not known' >&2\nexit 255\n";
+    std::filesystem::permissions(ssh.toStdString(), std::filesystem::perms::owner_all);
+    qputenv("TESSERA_SSH", ssh.toUtf8());
+    HostsPage page(*studio->studio);
+    QVERIFY(test::show(page, {936, 1100}));
+    QVERIFY(test::waitUntil([&] { return test::button(&page, "Add a host...") != nullptr; }));
+    QVERIFY(test::click(test::button(&page, "Add a host...")));
+    auto* dialog = page.findChild<QInputDialog*>();
+    QVERIFY(dialog);
+    dialog->setTextValue(QStringLiteral("lost,other"));
+    dialog->accept();
+    const auto state = [&](const char* host) {
+      auto* row = page.findChild<QWidget*>(QStringLiteral("host.") + QLatin1String(host));
+      auto* label = row ? row->findChild<QLabel*>(QStringLiteral("state")) : nullptr;
+      return label ? label->text() : QString();
+    };
+    QVERIFY(test::waitUntil([&] { return state("lost") == QLatin1String("Not checked yet"); }));
+    auto* row = page.findChild<QWidget*>(QStringLiteral("host.lost"));
+    QVERIFY(test::waitUntil([&] { return test::button(row, "Check") != nullptr; }));
+    QVERIFY(test::click(test::button(row, "Check")));
+    QVERIFY(
+        test::waitUntil([&] { return state("lost").contains(QLatin1String("problem")); }, 60'000));
+    QVERIFY(test::waitUntil([&] { return test::labelWith(&page, "lost") != nullptr; }));
+    QVERIFY(test::labelWith(&page, "checked just now"));
+    QCOMPARE(state("other"), QStringLiteral("Not checked yet"));
+    test::picture(page, "hosts/known");
+    // The terminal sees the same list.
+    QCOMPARE(read_host_book().hosts.size(), std::size_t(2));
+    QCOMPARE(read_host_book().hosts[0].count(HostCheck::Level::Bad), 1);
+    auto* forget = page.findChild<QWidget*>(QStringLiteral("host.lost"))->findChild<QToolButton*>();
+    QVERIFY(test::click(forget));
+    QVERIFY(test::waitUntil([&] { return state("lost").isEmpty(); }));
+    QCOMPARE(read_host_book().hosts.size(), std::size_t(1));
+    // A list that is none is told and changes nothing.
+    QVERIFY(test::click(test::button(&page, "Add a host...")));
+    page.findChild<QInputDialog*>()->setTextValue(QStringLiteral("x,x"));
+    page.findChild<QInputDialog*>()->accept();
+    QVERIFY(test::waitUntil([&] { return !studio->navigator.notices.empty(); }));
+    QVERIFY(studio->navigator.notices.back().text.contains(QLatin1String("x")));
+    QCOMPARE(read_host_book().hosts.size(), std::size_t(1));
+    qunsetenv("TESSERA_SSH");
   }
 
   void aMeasurementThatFailsIsSaid() {

@@ -14,8 +14,8 @@
 #include "ui/bridge/draft/machine_speed.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
+#include "ui/pages/hosts/known_hosts_view.h"
 #include "ui/widgets/controls.h"
-#include "ui/widgets/empty_state.h"
 #include "ui/widgets/file_dialog.h"
 #include "ui/widgets/gauge_history.h"
 #include "ui/widgets/glossary.h"
@@ -51,6 +51,8 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
       m_machine(MachineSpeed::of(studio.preferences)),
       m_measure(new QAction(tr("Measure this machine"), this)),
       m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
+      m_addHost(new QAction(tr("Add a host..."), this)),
+      m_checkAll(new QAction(tr("Check all hosts"), this)),
       m_measureButton(new QPushButton(tr("Measure"))),
       m_speed(new TextLabel({}, theme::TextSize::Title)),
       m_speedNote(new TextLabel) {
@@ -61,22 +63,15 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   box->addWidget(new TextLabel(tr("Hosts"), theme::TextSize::Title));
   box->addWidget(buildMachine());
   box->addWidget(buildSpeed());
-  auto* others = new Card;
-  auto* inside = cardBox(others, tr("Other machines"));
-  auto* empty = new EmptyState(
-      tr("None yet. Runs that another machine writes to a shared folder appear here like those of "
-         "this one."),
-      tr("Add a folder of runs..."), QStringLiteral("hosts"));
-  empty->setMinimumHeight(150);
-  inside->addWidget(empty);
-  box->addWidget(others);
+  box->addWidget(buildOthers());
   box->addStretch();
   setCentredBody(this, body, kMostWidth);
   connect(&m_host, &HostMonitor::changed, this, &HostsPage::showFacts);
   connect(m_measure, &QAction::triggered, this, &HostsPage::measure);
   connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);
   connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
-  connect(empty, &EmptyState::pressed, m_addFolder, &QAction::trigger);
+  connect(m_addHost, &QAction::triggered, m_known, &KnownHostsView::askForHosts);
+  connect(m_checkAll, &QAction::triggered, m_known, &KnownHostsView::checkAll);
   connect(&m_machine, &MachineSpeed::changed, this, &HostsPage::showSpeed);
   connect(&m_machine, &MachineSpeed::measuringChanged, this, &HostsPage::showSpeed);
   connect(&m_machine, &MachineSpeed::measured, this, &HostsPage::measured);
@@ -119,6 +114,29 @@ QWidget* HostsPage::buildSpeed() {
       tr("Times one large product, as `tessera bench product` does: some seconds"));
   row->addWidget(m_measureButton, 0, Qt::AlignBottom);
   box->addLayout(row);
+  return card;
+}
+
+QWidget* HostsPage::buildOthers() {
+  auto* card = new Card;
+  QVBoxLayout* box = cardBox(card, tr("Other machines"));
+  m_known = new KnownHostsView(studio(), card);
+  box->addWidget(m_known);
+  auto* note = new TextLabel(
+      tr("A run is spread over hosts in a terminal: `tessera launch SPEC --hosts a:4,b:4`. Runs "
+         "that another machine writes to a shared folder appear like those of this one once the "
+         "folder is added."),
+      theme::TextSize::Caption, card);
+  note->setTone(TextLabel::Tone::Secondary)->setWrapped();
+  auto* buttons = new QHBoxLayout;
+  for (QAction* action : {m_addHost, m_checkAll, m_addFolder}) {
+    auto* button = new QPushButton(action->text(), card);
+    connect(button, &QPushButton::clicked, action, &QAction::trigger);
+    buttons->addWidget(button);
+  }
+  buttons->addStretch(1);
+  box->addLayout(buttons);
+  box->addWidget(note);
   return card;
 }
 

@@ -13,8 +13,8 @@ class QPushButton;
 
 namespace tessera::ui {
 
-class EmptyState;
 class HostMonitor;
+class KnownHostsView;
 class MachineSpeed;
 class TextLabel;
 
@@ -26,13 +26,16 @@ class HostsPage : public Page {
 
   void open(const Location& location) override;
   Location location() const override;
-  std::vector<QAction*> commands() override { return {m_measure, m_addFolder}; }
+  std::vector<QAction*> commands() override {
+    return {m_measure, m_addHost, m_checkAll, m_addFolder};
+  }
   QString command() const override;
   void setActivity(bool visible, bool focused) override;
 
  private:
   QWidget* buildMachine();
   QWidget* buildSpeed();
+  QWidget* buildOthers();
   void showFacts();
   struct Line {
     QString name, text;
@@ -52,6 +55,8 @@ class HostsPage : public Page {
   MachineSpeed& m_machine;
   QAction* m_measure;
   QAction* m_addFolder;
+  QAction *m_addHost, *m_checkAll;
+  KnownHostsView* m_known = nullptr;
   QGridLayout* m_facts = nullptr;
   std::vector<Row> m_rows;
   QPushButton* m_measureButton;
