@@ -52,8 +52,10 @@ void check_data_places(const RunSpec& spec, std::int64_t ranks) {
                 fmt::format("{} ranks for each stage cannot be split into groups of {} that share "
                             "a sequence",
                             ranks / stages, context),
-                context == 1 ? "" : fmt::format("a multiple of parallel.pipeline * "
-                                                "parallel.context, {}", stages * context));
+                context == 1 ? ""
+                             : fmt::format("a multiple of parallel.pipeline * "
+                                           "parallel.context, {}",
+                                           stages * context));
   }
 }
 }  // namespace

@@ -12,8 +12,8 @@
 namespace tessera {
 
 /// How ranks are arranged: a pipeline of `pipeline` places, each of `data` x `context` ranks that
-/// hold the same stages. Those of data train on different sequences; each has `context` ranks, which
-/// share every sequence of theirs. `expert` of all that are neighbours share the experts.
+/// hold the same stages. Those of data train on different sequences; each has `context` ranks,
+/// which share every sequence of theirs. `expert` of all that are neighbours share the experts.
 struct Mesh {
   std::int64_t pipeline = 1, data = 1, expert = 1;
   PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;

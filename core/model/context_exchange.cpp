@@ -14,8 +14,7 @@ Communicator& ContextExchange::group() const {
 
 void ContextExchange::count(const Context& context, const ContextCut& cut, const Tensor& x) const {
   if (context.dry_run) return;
-  bytes_ += (ranks_ - 1) * cut.share * x.size(1) *
-            static_cast<std::int64_t>(size_of(x.dtype()));
+  bytes_ += (ranks_ - 1) * cut.share * x.size(1) * static_cast<std::int64_t>(size_of(x.dtype()));
 }
 
 /// NOTE: shares have one size on all ranks, as collective calls want it. Rows of a share that no

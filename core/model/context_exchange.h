@@ -29,8 +29,8 @@ class ContextExchange {
   /// Counts of this rank's tokens become those of whole sequences.
   void sum_counts(Context& context, const Tensor& counts) const;
 
-  /// What gather() and scatter_sum() sent to other ranks since reset_bytes(). A rank sends its share
-  /// to each of the others in the one, and each of the others its share in the other.
+  /// What gather() and scatter_sum() sent to other ranks since reset_bytes(). A rank sends its
+  /// share to each of the others in the one, and each of the others its share in the other.
   std::int64_t bytes() const { return bytes_; }
   void reset_bytes() { bytes_ = 0; }
 

@@ -143,8 +143,8 @@ Tensor Mla::kept_output(Pass& pass, std::int64_t tokens, MlaStash& s) const {
   const DType type = pass.precision.inner();
   // The gradient of o_proj's weights reads o itself, or a rounded copy.
   Arena& kept = type == pass.precision.operand ? pass.kept_operands() : pass.keep;
-  s.o = (pass.precision.packs_attention ? pass.scratch() : kept).take(type,
-                                                                     {tokens, heads_, value_});
+  s.o =
+      (pass.precision.packs_attention ? pass.scratch() : kept).take(type, {tokens, heads_, value_});
   s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
   return s.o;
 }
@@ -152,8 +152,7 @@ Tensor Mla::kept_output(Pass& pass, std::int64_t tokens, MlaStash& s) const {
 /// y += W_O o.
 void Mla::output_forward(Pass& pass, MlaStash& s, const Tensor& y) const {
   const Tensor o = s.o.reshape({y.size(0), heads_ * value_});
-  s.o_operand =
-      pass.precision.packs_attention ? packed_input(pass, o, s.o_packed) : pass.input(o);
+  s.o_operand = pass.precision.packs_attention ? packed_input(pass, o, s.o_packed) : pass.input(o);
   o_.forward(pass.context, s.o_operand, 1.f, y);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// MLA where sequences are cut over ranks: queries of this rank's tokens, keys and values of all that
-// they see. Keys and values are made of the gathered latents, and again in backward: kept, they
-// would take the memory that cutting the sequences is to save.
+// MLA where sequences are cut over ranks: queries of this rank's tokens, keys and values of all
+// that they see. Keys and values are made of the gathered latents, and again in backward: kept,
+// they would take the memory that cutting the sequences is to save.
 #include "core/base/error.h"
 #include "core/model/mla.h"
 #include "kernels/attention/attention_ranges.h"
@@ -60,11 +60,11 @@ void Mla::cut_backward(Pass& pass, const Tensor& d_o, const Operand& h, const Se
   const Tensor d_kv = by_heads(nope_ + value_), d_nope = d_kv.slice(2, 0, nope_);
   const bool in_parts = keys_in_parts(pass);
   const Tensor dk = by_heads(in_parts ? rope_ : nope_ + rope_);
-  kernels::attention_ranges_backward(
-      context, s.q, keys(seen), seen.kv.slice(2, nope_, nope_ + value_), cut.ranges, rotary.scale,
-      s.o, s.lse, d_o.split_last(heads_, value_), dq,
-      in_parts ? kernels::Keys(d_nope, dk) : kernels::Keys(dk),
-      d_kv.slice(2, nope_, nope_ + value_));
+  kernels::attention_ranges_backward(context, s.q, keys(seen),
+                                     seen.kv.slice(2, nope_, nope_ + value_), cut.ranges,
+                                     rotary.scale, s.o, s.lse, d_o.split_last(heads_, value_), dq,
+                                     in_parts ? kernels::Keys(d_nope, dk) : kernels::Keys(dk),
+                                     d_kv.slice(2, nope_, nope_ + value_));
   kernels::rope(context, rotary_part(dq), sequences.positions, rotary.cos, rotary.sin, true);
 
   const DType type = pass.precision.activation;

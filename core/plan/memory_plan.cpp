@@ -345,8 +345,8 @@ MemoryPlan plan_memory(const RunSpec& spec) {
   }
   require(tokens < 1e9, "plan", "a micro-batch of {:.3g} tokens is too large to be counted",
           tokens);
-  const bool alone = spec.parallel.pipeline == 1 && spec.parallel.expert == 1 &&
-                     spec.parallel.context == 1;
+  const bool alone =
+      spec.parallel.pipeline == 1 && spec.parallel.expert == 1 && spec.parallel.context == 1;
   MemoryPlan plan = alone ? plan_one_rank(spec) : plan_ranks(spec);
   bool fits = true;
   planned_precision(spec, &fits);
@@ -364,9 +364,8 @@ std::int64_t context_bytes(const RunSpec& spec, const CurriculumStage& stage) {
   const std::int64_t calls = spec.parallel.recompute.blocks ? 4 : 3;
   const std::int64_t mtp = m.num_nextn_predict_layers > 0 ? (stage.mtp_lambda > 0 ? calls : 1) : 0;
   const auto value = static_cast<std::int64_t>(size_of(planned_precision(spec).activation));
-  return (m.num_hidden_layers * calls + mtp) * (spec.parallel.context - 1) *
-         stage.batch_sequences * stage.sequence_length * (m.kv_lora_rank + m.qk_rope_head_dim) *
-         value;
+  return (m.num_hidden_layers * calls + mtp) * (spec.parallel.context - 1) * stage.batch_sequences *
+         stage.sequence_length * (m.kv_lora_rank + m.qk_rope_head_dim) * value;
 }
 
 std::size_t checkpoint_bytes(const RunSpec& spec) {

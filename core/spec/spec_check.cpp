@@ -316,11 +316,12 @@ class Checker {
             fmt::format("curriculum[{}].sequence_length as a multiple of {}", i, pieces));
     }
     if (spec_.parallel.sums == SumOrder::Canonical) {
-      error("parallel.sums",
-            fmt::format("\"canonical\" does not go with parallel.context = {}: sums over the tokens "
-                        "of a sequence that ranks share have another order than on one rank",
-                        context),
-            "\"quick\"");
+      error(
+          "parallel.sums",
+          fmt::format("\"canonical\" does not go with parallel.context = {}: sums over the tokens "
+                      "of a sequence that ranks share have another order than on one rank",
+                      context),
+          "\"quick\"");
     }
     if (spec_.host.device == Device::Cuda) {
       error("parallel.context",

@@ -26,8 +26,8 @@ class ContextPieces {
   std::int64_t tokens_, ranks_;
 };
 
-/// What a rank of context computes of a row, and which keys of the row its queries see. Columns keep
-/// their positions and targets. The row may have several documents, or no token at all.
+/// What a rank of context computes of a row, and which keys of the row its queries see. Columns
+/// keep their positions and targets. The row may have several documents, or no token at all.
 TokenColumns cut_row(const TokenColumns& row, const ContextPlace& place);
 
 }  // namespace tessera

@@ -19,20 +19,20 @@ Mesh mesh_of(const RunSpec& spec, const Communicator& ranks) {
   const std::int64_t replicas = ranks.size() / pipeline, expert = spec.parallel.expert;
   const std::int64_t context = spec.parallel.context;
   if (context < 1 || replicas % context != 0) {
-    throw Error("parallel.context",
-                fmt::format("{} does not divide the {} ranks that hold each stage", context,
-                            replicas),
-                fmt::format("start a multiple of {} ranks, or set parallel.context to a number "
-                            "that divides {}",
-                            context * pipeline, replicas));
+    throw Error(
+        "parallel.context",
+        fmt::format("{} does not divide the {} ranks that hold each stage", context, replicas),
+        fmt::format("start a multiple of {} ranks, or set parallel.context to a number "
+                    "that divides {}",
+                    context * pipeline, replicas));
   }
   if (expert < 1 || replicas % expert != 0) {
-    throw Error("parallel.expert",
-                fmt::format("{} does not divide the {} ranks that hold each stage", expert,
-                            replicas),
-                fmt::format("start a multiple of {} ranks, or set parallel.expert to a number that "
-                            "divides {}",
-                            expert * pipeline, replicas));
+    throw Error(
+        "parallel.expert",
+        fmt::format("{} does not divide the {} ranks that hold each stage", expert, replicas),
+        fmt::format("start a multiple of {} ranks, or set parallel.expert to a number that "
+                    "divides {}",
+                    expert * pipeline, replicas));
   }
   return {.pipeline = pipeline,
           .data = replicas / context,

@@ -21,7 +21,8 @@ SharingRanks sharing_ranks(const Mesh& mesh, const MeshPlace& place) {
     ranks.count[static_cast<std::size_t>(sharing)] = count;
     ranks.index[static_cast<std::size_t>(sharing)] = index;
   };
-  // Each stage is held by all ranks of data and context, and by those of the mirrored place too in DualPipe.
+  // Each stage is held by all ranks of data and context, and by those of the mirrored place too in
+  // DualPipe.
   const auto holders = static_cast<std::int64_t>(mesh.shape().routes().size()) * mesh.replicas();
   const std::int64_t index = mesh.shape().first_holder(place.pipeline) == place.pipeline
                                  ? place.replica

@@ -157,10 +157,11 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
   context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
   const bool fixed = spec.parallel.sums == SumOrder::Canonical;
-  require(!fixed || groups_.mesh().context == 1, "parallel.sums",
-          "\"canonical\" does not go with parallel.context = {}: sums over the tokens of a sequence "
-          "that ranks share have another order than on one rank",
-          groups_.mesh().context);
+  require(
+      !fixed || groups_.mesh().context == 1, "parallel.sums",
+      "\"canonical\" does not go with parallel.context = {}: sums over the tokens of a sequence "
+      "that ranks share have another order than on one rank",
+      groups_.mesh().context);
   model_->set_context(context_exchange_);
   if (fixed) fixed_ = std::make_unique<FixedSums>(*model_, groups_);
   if (groups_.mesh().expert > 1) {

@@ -33,10 +33,10 @@ namespace tessera {
 
 /// What experts on other ranks, and ranks of context, cost a step; all zero without them.
 struct ExchangeReport {
-  std::int64_t context_bytes = 0;        ///< latents between ranks of context, of all ranks together
-  std::int64_t bytes = 0;                ///< that ranks sent to other ranks, of all ranks together
-  std::int64_t tokens = 0;               ///< tokens of the step, once for every layer with experts
-  std::int64_t token_ranks = 0;          ///< copies of them that went to a rank, their own included
+  std::int64_t context_bytes = 0;  ///< latents between ranks of context, of all ranks together
+  std::int64_t bytes = 0;          ///< that ranks sent to other ranks, of all ranks together
+  std::int64_t tokens = 0;         ///< tokens of the step, once for every layer with experts
+  std::int64_t token_ranks = 0;    ///< copies of them that went to a rank, their own included
   std::vector<std::int64_t> received{};  ///< those by the place of the rank among the experts
 };
 

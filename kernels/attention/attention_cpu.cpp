@@ -14,6 +14,7 @@
 #include "core/base/threads.h"
 #include "kernels/arguments.h"
 #include "kernels/attention/attention_contract.h"
+#include "kernels/attention/attention_ranges_contract.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
 #include "kernels/vector_math.h"
@@ -75,8 +76,8 @@ struct Run {
   std::int64_t shift = 0;
 };
 
-/// A sequence: its keys, and those of its queries that are here. Whole sequences have one run, whose
-/// shift is 0.
+/// A sequence: its keys, and those of its queries that are here. Whole sequences have one run,
+/// whose shift is 0.
 struct SequenceRuns {
   Block keys;
   std::vector<Run> runs;
@@ -86,8 +87,8 @@ struct SequenceRuns {
     double sum = 0;
     for (const Run& run : runs) {
       const auto queries = static_cast<double>(run.queries.size());
-      sum += queries *
-             (queries + 2 * static_cast<double>(run.queries.from + run.shift - keys.from));
+      sum +=
+          queries * (queries + 2 * static_cast<double>(run.queries.from + run.shift - keys.from));
     }
     return sum;
   }
@@ -421,56 +422,17 @@ void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor
           "starts of sequences must rise from 0 to {} tokens", q.size(0));
 }
 
-/// x (rows, heads, d) beside q, of its type; d < 0: any.
-void expect_rows(const char* name, const Tensor& x, std::int64_t rows, const Tensor& q,
-                 std::int64_t heads, std::int64_t d) {
-  expect_shape(kWhere, name, x, {rows, heads, d});
-  expect_dtype(kWhere, name, x, q.dtype());
-}
-
-/// Keys or their gradients, whose tail has so many heads.
-void expect_range_keys(const char* name, const Keys& k, std::int64_t rows, const Tensor& q,
-                       std::int64_t heads) {
-  const std::int64_t r = k.tail ? k.tail.size(2) : 0;
-  expect_rows(name, k.rows, rows, q, q.size(1), q.size(2) - r);
-  if (k.tail) expect_rows(name, k.tail, rows, q, heads, r);
-}
-
-void expect_range_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& o,
-                         const Tensor& lse) {
-  expect_shape(kWhere, "q", q, {-1, -1, -1});
-  expect_shape(kWhere, "v", v, {-1, -1, -1});
-  const std::int64_t queries = q.size(0), heads = q.size(1), keys = v.size(0);
-  expect_range_keys("k", k, keys, q, k.is_shared() ? 1 : heads);
-  expect_rows("v", v, keys, q, heads, -1);
-  expect_rows("o", o, queries, q, heads, v.size(2));
-  expect_shape(kWhere, "lse", lse, {heads, queries});
-  expect_dtype(kWhere, "lse", lse, q.dtype());
-}
-
-void expect_range_gradients(const Tensor& q, const Keys& k, const Tensor& v, const Tensor& d_o,
-                            const Tensor& dq, const Keys& dk, const Tensor& dv) {
-  const std::int64_t queries = q.size(0), heads = q.size(1), keys = v.size(0);
-  expect_rows("d_o", d_o, queries, q, heads, v.size(2));
-  expect_rows("dq", dq, queries, q, heads, q.size(2));
-  require(dk.rows.size(2) == k.rows.size(2), kWhere, "dk is not in parts as k is");
-  expect_range_keys("dk", dk, keys, q, heads);
-  expect_rows("dv", dv, keys, q, heads, v.size(2));
-}
-
 /// Throws Error unless the ranges are as attention_ranges.h says.
 std::vector<SequenceRuns> cut_sequences(const Tensor& ranges, std::int64_t queries,
                                         std::int64_t keys) {
-  expect_shape(kWhere, "ranges", ranges, {-1, 4});
-  expect_contiguous(kWhere, "ranges", ranges);
   const std::int32_t* at = ranges.data<std::int32_t>();
   std::vector<SequenceRuns> all;
   std::int64_t covered = 0;
   for (std::int64_t i = 0; i < ranges.size(0); ++i, at += 4) {
     const std::int64_t from = at[0], to = at[1], first = at[2], own = at[3];
     const bool goes_on = !all.empty() && all.back().keys.from == first;
-    require(from == covered && to >= from && first >= 0 && own >= first && own + to - from <= keys &&
-                (goes_on || all.empty() || first >= all.back().keys.to),
+    require(from == covered && to >= from && first >= 0 && own >= first &&
+                own + to - from <= keys && (goes_on || all.empty() || first >= all.back().keys.to),
             kWhere, "range {} of queries [{}, {}) sees keys from {} to {} on, behind {} of {}", i,
             from, to, first, own, covered, keys);
     covered = to;
@@ -550,7 +512,7 @@ void attention_backward(Context&, const Tensor& q, const Keys& k, const Tensor& 
 void attention_ranges_forward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
                               const Tensor& ranges, float scale, const Tensor& o,
                               const Tensor& lse) {
-  expect_range_inputs(q, k, v, o, lse);
+  attention_contract::expect_range_inputs(q, k, v, ranges, o, lse);
   forward_all(q, k, v, cut_sequences(ranges, q.size(0), v.size(0)), scale, o, lse);
 }
 
@@ -558,8 +520,8 @@ void attention_ranges_backward(Context&, const Tensor& q, const Keys& k, const T
                                const Tensor& ranges, float scale, const Tensor& o,
                                const Tensor& lse, const Tensor& d_o, const Tensor& dq,
                                const Keys& dk, const Tensor& dv) {
-  expect_range_inputs(q, k, v, o, lse);
-  expect_range_gradients(q, k, v, d_o, dq, dk, dv);
+  attention_contract::expect_range_inputs(q, k, v, ranges, o, lse);
+  attention_contract::expect_range_gradients(q, k, v, d_o, dq, dk, dv);
   const auto sequences = cut_sequences(ranges, q.size(0), v.size(0));
   with_float(kWhere, "q", q, [&]<class T>(T) {
     Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};

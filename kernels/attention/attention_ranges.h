@@ -16,8 +16,8 @@
 namespace tessera::kernels {
 
 namespace cpu {
-/// o_i = sum_j softmax_j(scale q_i . k_j) v_j; lse_i = log sum_j exp(scale q_i . k_j). Bits are
-/// those of attention_forward() over whole sequences.
+/// o_i = sum_j softmax_j(scale q_i . k_j) v_j; lse_i = log sum_j exp(scale q_i . k_j): what
+/// attention_forward() has for whole sequences, but for the rounding of sums.
 void attention_ranges_forward(Context& context, const Tensor& q, const Keys& k, const Tensor& v,
                               const Tensor& ranges, float scale, const Tensor& o,
                               const Tensor& lse);

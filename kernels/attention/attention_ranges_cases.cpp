@@ -23,9 +23,7 @@ struct RangesSetting {
     const Tensor first = run.normal({keys, heads, d_qk - rope}, {.pad = pad});
     return rope > 0 ? Keys(first, run.normal({keys, 1, rope})) : Keys(first);
   }
-  Tensor range_rows(CaseRun& run) const {
-    return run.integers(DType::I32, {count(), 4}, ranges);
-  }
+  Tensor range_rows(CaseRun& run) const { return run.integers(DType::I32, {count(), 4}, ranges); }
 };
 
 Case ranges_forward_case(const RangesSetting& s, DType dtype) {

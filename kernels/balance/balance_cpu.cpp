@@ -7,6 +7,7 @@
 
 #include "core/base/threads.h"
 #include "kernels/balance/balance_contract.h"
+#include "kernels/balance/balance_parts_contract.h"
 #include "kernels/top_k.h"
 
 namespace tessera::kernels::cpu {
@@ -101,14 +102,9 @@ void sequence_balance(Context&, const Tensor& scores, const Tensor& starts, int 
 void sequence_picks(Context&, const Tensor& scores, const Tensor& starts, int top_k,
                     const Tensor& counts) {
   const char* where = "sequence_picks";
-  expect_shape(where, "scores", scores, {-1, -1});
-  expect_shape(where, "starts", starts, {-1});
-  require(starts.size(0) >= 1, where, "starts are empty");
+  contract::sequence_picks(where, scores, starts, top_k, counts);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
   const std::int64_t sequences = starts.size(0) - 1;
-  require(top_k >= 1 && top_k <= experts, where, "top {} of {} experts", top_k, experts);
-  expect_shape(where, "counts", counts, {sequences, experts});
-  expect_dtype(where, "counts", counts, DType::I64);
   const auto sequence = sequences_of(starts.data<std::int32_t>(), sequences, tokens);
   for (std::int64_t s = 0; s < sequences; ++s) {
     std::fill_n(row_of<std::int64_t>(counts, s), experts, std::int64_t{0});
@@ -127,12 +123,9 @@ void sequence_balance_part(Context&, const Tensor& scores, const Tensor& starts,
                            double gradient_scale, const Tensor& loss, const Tensor& d_scores) {
   const char* where = "sequence_balance_part";
   contract::sequence_balance(where, scores, starts, top_k, loss, d_scores);
+  contract::whole_sequences(where, scores, starts, lengths, counts);
   const std::int64_t tokens = scores.size(0), experts = scores.size(1);
   const std::int64_t sequences = starts.size(0) - 1;
-  expect_shape(where, "lengths", lengths, {sequences});
-  expect_dtype(where, "lengths", lengths, DType::I32);
-  expect_shape(where, "counts", counts, {sequences, experts});
-  expect_dtype(where, "counts", counts, DType::I64);
   const auto sequence = sequences_of(starts.data<std::int32_t>(), sequences, tokens);
   const std::int32_t* length = lengths.data<std::int32_t>();
   double filled = 0;

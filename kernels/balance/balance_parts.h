@@ -9,8 +9,8 @@
 namespace tessera::kernels {
 
 namespace cpu {
-/// counts (sequences, experts) I64, written: how many of a sequence's tokens here have the expert in
-/// the top-k of the scores alone. scores and starts as in sequence_balance().
+/// counts (sequences, experts) I64, written: how many of a sequence's tokens here have the expert
+/// in the top-k of the scores alone. scores and starts as in sequence_balance().
 void sequence_picks(Context& context, const Tensor& scores, const Tensor& starts, int top_k,
                     const Tensor& counts);
 
