@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/ranks.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 
@@ -48,14 +49,34 @@ void check_data_places(const RunSpec& spec, std::int64_t ranks) {
                 fmt::format("a multiple of parallel.pipeline, {}", stages));
   }
   if (ranks / stages % context != 0) {
+    throw Error(
+        "ranks",
+        fmt::format("{} ranks for each stage cannot be split into groups of {} that share "
+                    "a sequence",
+                    ranks / stages, context),
+        fmt::format("a multiple of parallel.pipeline * parallel.context, {}", stages * context));
+  }
+}
+}  // namespace
+
+namespace {
+bool share_batches(const RunSpec& spec, std::int64_t replicas, std::int64_t micro) {
+  return std::all_of(spec.curriculum.begin(), spec.curriculum.end(),
+                     [&](const CurriculumStage& stage) {
+                       return stage.batch_sequences % (replicas * micro) == 0;
+                     });
+}
+
+/// Throws Error where replicas could share the batches if only they took fewer sequences at a time.
+void check_micro_batches(const RunSpec& spec, std::int64_t replicas) {
+  const std::int64_t micro = spec.parallel.micro_batch_sequences;
+  for (std::int64_t smaller = micro; smaller > 0; --smaller) {
+    if (!share_batches(spec, replicas, smaller)) continue;
+    if (smaller == micro) return;
     throw Error("ranks",
-                fmt::format("{} ranks for each stage cannot be split into groups of {} that share "
-                            "a sequence",
-                            ranks / stages, context),
-                context == 1 ? ""
-                             : fmt::format("a multiple of parallel.pipeline * "
-                                           "parallel.context, {}",
-                                           stages * context));
+                fmt::format("{} replicas that take {} sequences at a time cannot share the batches",
+                            replicas, micro),
+                fmt::format("add --set parallel.micro_batch_sequences={}", smaller));
   }
 }
 }  // namespace
@@ -79,6 +100,7 @@ RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string
                 fmt::format("leave --ranks out, or add --set parallel.data={}", ranks / each));
   }
   check_experts(spec, ranks);
+  check_micro_batches(spec, ranks / each);
   return load({fmt::format("parallel.data={}", ranks / each)});
 }
 

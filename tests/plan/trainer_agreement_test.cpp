@@ -136,7 +136,7 @@ TEST_P(PlanAndTrainer, AgreeWhereSequencesAreShared) {
     EXPECT_EQ(plan.bytes_of("stash"), planned[0].keep_bytes);
     EXPECT_EQ(plan.bytes_of("again"), planned[0].again_bytes);
     EXPECT_EQ(plan.bytes_of("scratch"), planned[0].scratch_bytes);
-    EXPECT_LT(planned[1].scratch_bytes, planned[0].scratch_bytes);
+    EXPECT_LE(planned[1].scratch_bytes, planned[0].scratch_bytes);
     for (const std::size_t rank : {0, 1}) {
       EXPECT_EQ(planned[rank].keep_bytes, used[rank].keep_bytes) << rank;
       EXPECT_EQ(planned[rank].again_bytes, used[rank].again_bytes) << rank;
@@ -146,9 +146,9 @@ TEST_P(PlanAndTrainer, AgreeWhereSequencesAreShared) {
     EXPECT_GT(sent, 0);
     EXPECT_EQ(plan.context_bytes, sent);
     EXPECT_EQ(context_bytes(spec, spec.curriculum[1]), sent);
-    // Half the tokens, so about half of what one rank keeps, and no keys or values.
+    // Half the tokens, so about half of what one rank keeps, but for rows that pad experts' tokens.
     spec.parallel.context = 1;
-    EXPECT_LT(plan.bytes_of("stash"), plan_memory(spec).bytes_of("stash") * 6 / 10);
+    EXPECT_LT(plan.bytes_of("stash"), plan_memory(spec).bytes_of("stash") * 3 / 4);
     EXPECT_EQ(plan_memory(spec).context_bytes, 0);
   }
 }

@@ -255,13 +255,13 @@ TEST(SpecProblems, RanksThatCannotShareSequencesAreRefused) {
   EXPECT_TRUE(of("[parallel]\ncontext = 2", "parallel.context").empty());
   // The sequences of the demo are 256 tokens long.
   EXPECT_EQ(of("[parallel]\ncontext = 3", "parallel.context"),
-            Lines({"run.toml:2: parallel.context: 3 ranks cut a sequence into 6 pieces, which 256 "
+            Lines({"run.toml:3: parallel.context: 3 ranks cut a sequence into 6 pieces, which 256 "
                    "tokens cannot be split into; expected curriculum[0].sequence_length as a "
                    "multiple of 6"}));
   EXPECT_EQ(of("[parallel]\ncontext = 0", "parallel.context").size(), 1u);
   EXPECT_EQ(of("[parallel]\ncontext = 2\nsums = \"canonical\"", "parallel.sums").size(), 1u);
   EXPECT_EQ(of("[parallel]\ncontext = 2\n[host]\ndevice = \"cuda\"", "parallel.context"),
-            Lines({"run.toml:2: parallel.context: 2 ranks share a sequence, but attention on GPUs "
+            Lines({"run.toml:3: parallel.context: 2 ranks share a sequence, but attention on GPUs "
                    "takes whole sequences alone; expected 1, or host.device = \"cpu\""}));
   // Experts are spread over data x context.
   EXPECT_TRUE(of("[parallel]\ndata = 2\ncontext = 2\nexpert = 4", "parallel.expert").empty());

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/random.h"
 #include "core/base/transfer.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/train/fork.h"
@@ -201,14 +202,14 @@ Picked picked_by(const RunSpec& s, const Seen& seen, const StepRows& rows) {
 /// which is measured here. What of the assignments the weights of both would make otherwise is
 /// listed: each is a near tie.
 TEST_F(ContextRanks, StayWithinTwoOrdersOfSummationOverFiftySteps) {
-  RunSpec canonical = spec(50);
-  canonical.parallel.sums = SumOrder::Canonical;
-  const Seen one = train_on(spec(50))[0], ordered = train_on(canonical)[0];
-  RunSpec coarse = spec(50);
-  coarse.parallel.micro_batch_sequences = 8;
-  const Seen larger = train_on(coarse)[0];
-  const double orders =
-      std::max(apart(ordered.losses, one.losses, 50), apart(larger.losses, one.losses, 50));
+  const Seen one = train_on(spec(50))[0];
+  double orders = 0;
+  for (const std::int64_t micro_batch : {1, 2, 4, 8}) {
+    RunSpec other = spec(50);
+    other.parallel.micro_batch_sequences = micro_batch;
+    if (micro_batch == 2) other.parallel.sums = SumOrder::Canonical;
+    orders = std::max(orders, apart(train_on(other)[0].losses, one.losses, 50));
+  }
   EXPECT_GT(orders, 0);
   SingleProcess alone;
   const RunSpec s = spec(50);
@@ -222,7 +223,7 @@ TEST_F(ContextRanks, StayWithinTwoOrdersOfSummationOverFiftySteps) {
     std::printf("%s: losses of 50 steps %.2g apart, two orders on one rank %.2g, loads %.2g\n",
                 shape.name, here, orders, flipped_share(seen, one));
     EXPECT_LE(apart(seen.losses, one.losses, 10), 1e-5);
-    EXPECT_LE(here, std::max(2 * orders, 1e-5));
+    EXPECT_LE(here, 2 * orders);
     EXPECT_LE(flipped_share(seen, one), 1e-4);
     const Picked by_many = picked_by(s, seen, rows);
     ASSERT_EQ(by_many.picks.size(), by_one.picks.size());
@@ -232,9 +233,9 @@ TEST_F(ContextRanks, StayWithinTwoOrdersOfSummationOverFiftySteps) {
       ++flips;
       std::printf("%s: assignment %zu flipped, %.2g from a tie\n", shape.name, i,
                   by_one.margins[i]);
-      EXPECT_LE(by_one.margins[i], 1e-3);
+      EXPECT_LE(by_one.margins[i], 1e-5);
     }
-    EXPECT_LE(static_cast<double>(flips), std::max(1e-3 * double(by_one.picks.size()), 1.0));
+    EXPECT_LE(static_cast<double>(flips), std::max(1e-4 * double(by_one.picks.size()), 1.0));
   }
 }
 
@@ -253,6 +254,75 @@ TEST_F(ContextRanks, TakeOneDocumentASequence) {
     EXPECT_LE(apart(seen.losses, one.losses, 10), 1e-5);
     EXPECT_LE(apart(seen.mtp_losses, one.mtp_losses, 10), 1e-5);
     EXPECT_NEAR(seen.validation, one.validation, 1e-5 * one.validation);
+  }
+}
+
+/// Documents of a token and more, so that ranks are without a token in some micro-batches.
+class OddSource : public StepSource {
+ public:
+  OddSource(const RunSpec& spec, const Communicator& ranks)
+      : vocabulary_(spec.model.vocab_size),
+        replicas_(mesh_of(spec, ranks).data),
+        replica_(place_of(mesh_of(spec, ranks), ranks.rank()).data) {}
+
+  StepRows next(const CurriculumStep& at) override {
+    StepRows rows;
+    const std::int64_t each = at.batch_sequences / replicas_;
+    const std::int64_t first = steps_++ * at.batch_sequences + replica_ * each;
+    for (std::int64_t i = 0; i < each; ++i) rows.push_back(row(first + i, at.sequence_length));
+    return rows;
+  }
+  StepRows held_out(const std::string&, std::int64_t sequences,
+                    std::int64_t length) const override {
+    StepRows rows;
+    for (std::int64_t i = 0; i < sequences; ++i) rows.push_back(row(1000 + i, length));
+    return rows;
+  }
+  nlohmann::json state() const override { return {{"steps", steps_}}; }
+  void restore(const nlohmann::json& state, const CurriculumStep&) override {
+    steps_ = state.at("steps");
+  }
+  std::int64_t vocab_size() const override { return vocabulary_; }
+  std::vector<std::filesystem::path> files() const override { return {}; }
+
+ private:
+  TokenColumns row(std::int64_t number, std::int64_t length) const {
+    constexpr std::int64_t kTokens[] = {1, 2, 1, 1, 32, 3, 7, 31, 5, 1, 16};
+    const Random random(static_cast<std::uint64_t>(number), 3);
+    std::vector<std::int32_t> ids;
+    for (std::int64_t i = 0; i < length + 2; ++i) {
+      ids.push_back(static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), 50)));
+    }
+    return document_row(ids, length, 1, kTokens[number % std::ssize(kTokens)]);
+  }
+
+  std::int64_t vocabulary_, replicas_, replica_, steps_ = 0;
+};
+
+TEST_F(ContextRanks, TakeDocumentsThatLeaveRanksWithoutTokens) {
+  const auto losses_of = [](const Shape& shape) {
+    RunSpec s = spec(11, shape);
+    s.parallel.micro_batch_sequences = 1;
+    std::vector<double> all;
+    const auto errors = on_ranks(shape.ranks(), [&](Communicator& ranks) {
+      Trainer trainer(s, std::make_unique<OddSource>(s, ranks), {}, ranks);
+      std::vector<double> losses;
+      while (!trainer.finished()) {
+        const StepReport report = trainer.step();
+        losses.insert(losses.end(), {report.loss, report.mtp_loss, report.balance_loss,
+                                     report.optimiser.grad_norm});
+      }
+      losses.push_back(trainer.validate("any", 13));
+      if (ranks.rank() == 0) all = losses;
+    });
+    for (const std::string& error : errors) EXPECT_EQ(error, "");
+    return all;
+  };
+  const std::vector<double> one = losses_of(kAlone);
+  for (const Shape& shape : {kPair, Shape{"CP4", 4}, Shape{"CP2xDP2", 2, 2},
+                             Shape{"CP2xEP2", 2, 1, 1, 2}, Shape{"CP2xPP2", 2, 1, 2}}) {
+    SCOPED_TRACE(shape.name);
+    EXPECT_LE(apart(losses_of(shape), one, one.size()), 1e-5);
   }
 }
 
