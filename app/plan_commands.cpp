@@ -85,6 +85,10 @@ void print_memory(const Plan& plan) {
                   ? fmt::format("; {} available", bytes(*plan.memory_available)).c_str()
                   : "");
   for (const std::string& note : plan.memory.notes) std::printf("(%s)\n", note.c_str());
+  if (const std::int64_t sent = plan.memory.context_bytes; sent > 0) {
+    std::printf("(ranks that share sequences send each other %s of latents in a step)\n",
+                bytes(static_cast<std::size_t>(sent)).c_str());
+  }
   std::printf("a checkpoint: %s\n", bytes(plan.checkpoint_bytes).c_str());
 }
 

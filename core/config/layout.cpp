@@ -8,17 +8,21 @@
 namespace tessera {
 
 MeshPlace place_of(const Mesh& mesh, std::int64_t rank) {
-  require(mesh.pipeline > 0 && mesh.data > 0 && mesh.expert > 0, "layout",
-          "a mesh of pipeline {}, data {}, expert {} has no ranks", mesh.pipeline, mesh.data,
-          mesh.expert);
-  require(mesh.data % mesh.expert == 0, "layout",
-          "parallel.expert = {} does not divide parallel.data = {}: experts are shared among ranks "
-          "of one stage",
-          mesh.expert, mesh.data);
+  require(mesh.pipeline > 0 && mesh.data > 0 && mesh.expert > 0 && mesh.context > 0, "layout",
+          "a mesh of pipeline {}, data {}, context {}, expert {} has no ranks", mesh.pipeline,
+          mesh.data, mesh.context, mesh.expert);
+  require(mesh.replicas() % mesh.expert == 0, "layout",
+          "parallel.expert = {} does not divide parallel.data x parallel.context = {}: experts are "
+          "shared among ranks of one stage",
+          mesh.expert, mesh.replicas());
   require(rank >= 0 && rank < mesh.ranks(), "layout", "there is no rank {} among {}", rank,
           mesh.ranks());
-  const std::int64_t data = rank % mesh.data;
-  return {.pipeline = rank / mesh.data, .data = data, .expert = data % mesh.expert};
+  const std::int64_t replica = rank % mesh.replicas();
+  return {.pipeline = rank / mesh.replicas(),
+          .data = replica / mesh.context,
+          .expert = replica % mesh.expert,
+          .context = replica % mesh.context,
+          .replica = replica};
 }
 
 bool PipelineStage::has_token_table(const ModelConfig& config) const {

@@ -11,26 +11,37 @@
 
 namespace tessera {
 
-/// How ranks are arranged: a pipeline of `pipeline` places, each of `data` ranks, which train on
-/// different sequences and share the experts among `expert` of them that are neighbours.
+/// How ranks are arranged: a pipeline of `pipeline` places, each of `data` x `context` ranks that
+/// hold the same stages. Those of data train on different sequences; each has `context` ranks,
+/// which share every sequence of theirs. `expert` of all that are neighbours share the experts.
 struct Mesh {
   std::int64_t pipeline = 1, data = 1, expert = 1;
   PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
   std::int64_t stages_per_rank = 2;  ///< read by PipelineSchedule::Interleaved alone
+  std::int64_t context = 1;
 
-  std::int64_t ranks() const { return pipeline * data; }
+  /// Ranks of one place of the pipeline.
+  std::int64_t replicas() const { return data * context; }
+  std::int64_t ranks() const { return pipeline * replicas(); }
   PipelineShape shape() const {
     return {.schedule = schedule, .ranks = pipeline, .stages_per_rank = stages_per_rank};
   }
   bool operator==(const Mesh&) const = default;
 };
 
-/// A rank's place in the mesh. The pipeline is outermost: rank = pipeline place * data + data
-/// place.
+/// A rank's place in the mesh. The pipeline is outermost and context innermost: rank = (pipeline
+/// place * data + data place) * context + context place.
 struct MeshPlace {
   std::int64_t pipeline = 0, data = 0, expert = 0;
+  std::int64_t context = 0;
+  std::int64_t replica = 0;  ///< among the ranks of its place of the pipeline
 };
-/// Throws Error for a rank outside the mesh, and where `expert` does not divide `data`.
+/// One of the ranks that share sequences.
+struct ContextPlace {
+  std::int64_t ranks = 1, index = 0;
+};
+/// Throws Error for a rank outside the mesh, and where `expert` does not divide `data` x
+/// `context`.
 MeshPlace place_of(const Mesh& mesh, std::int64_t rank);
 
 /// Consecutive layers of a model, with what comes before the first and behind the last one.

@@ -46,6 +46,11 @@ class Block {
                       const Tensor& cache, BlockStash& stash, const Tensor& x) const;
 
   void set_exchange(const ExpertExchange& exchange) { moe_.set_exchange(exchange); }
+  /// For sequences that are cut over ranks; `exchange` must outlive the block's use.
+  void set_context(const ContextExchange& exchange) {
+    attention_.set_context(exchange);
+    moe_.set_context(exchange);
+  }
   bool is_moe() const { return is_moe_; }
   const Moe& moe() const { return moe_; }
 

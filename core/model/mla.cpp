@@ -75,15 +75,19 @@ void Mla::make_query_again(Pass& pass, const Tensor& positions, const Rotary& ro
   kernels::rope(pass.context, rotary_part(s.q), positions, rotary.cos, rotary.sin, false);
 }
 
+void Mla::project_kv_a(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
+                       MlaStash& s) const {
+  s.kv_a = pass.keep.take(pass.precision.activation, {positions.size(0), latent_ + rope_});
+  kv_a_.forward(pass.context, h, 0.f, s.kv_a);
+  kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
+}
+
 /// The latent and its norm, and the rotary key, rotated in place.
 void Mla::project_latent(Pass& pass, const Operand& h, const Tensor& positions,
                          const Rotary& rotary, MlaStash& s) const {
-  const std::int64_t tokens = positions.size(0);
-  s.kv_a = pass.keep.take(pass.precision.activation, {tokens, latent_ + rope_});
-  kv_a_.forward(pass.context, h, 0.f, s.kv_a);
+  project_kv_a(pass, h, positions, rotary, s);
   // The cache takes the plain latent.
   s.latent_normed = kv_norm_.input(pass, s.kv_a.slice(1, 0, latent_), s.latent_rstd, true);
-  kernels::rope(pass.context, rotary_key(s.kv_a), positions, rotary.cos, rotary.sin, false);
 }
 
 bool Mla::keys_in_parts(const Pass& pass) const {
@@ -134,30 +138,64 @@ Operand packed_saved(Pass& pass, const kernels::PackedE5m6& packed, const Tensor
 }
 }  // namespace
 
+/// Room for o, and for the logs of the softmaxes' sums.
+Tensor Mla::kept_output(Pass& pass, std::int64_t tokens, MlaStash& s) const {
+  const DType type = pass.precision.inner();
+  // The gradient of o_proj's weights reads o itself, or a rounded copy.
+  Arena& kept = type == pass.precision.operand ? pass.kept_operands() : pass.keep;
+  s.o =
+      (pass.precision.packs_attention ? pass.scratch() : kept).take(type, {tokens, heads_, value_});
+  s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
+  return s.o;
+}
+
+/// y += W_O o.
+void Mla::output_forward(Pass& pass, MlaStash& s, const Tensor& y) const {
+  const Tensor o = s.o.reshape({y.size(0), heads_ * value_});
+  s.o_operand = pass.precision.packs_attention ? packed_input(pass, o, s.o_packed) : pass.input(o);
+  o_.forward(pass.context, s.o_operand, 1.f, y);
+}
+
 void Mla::forward(Pass& pass, const Operand& h, const Sequences& sequences, const Rotary& rotary,
                   MlaStash& s, const Tensor& y) const {
   Context& context = pass.context;
   const std::int64_t tokens = y.size(0);
-  const DType type = pass.precision.inner();
-
   s.q = project_query(pass, h, tokens, s);
   kernels::rope(context, rotary_part(s.q), sequences.positions, rotary.cos, rotary.sin, false);
+  if (sequences.cut) {
+    project_kv_a(pass, h, sequences.positions, rotary, s);
+    kept_output(pass, tokens, s);
+    cut_forward(pass, sequences.cut, rotary, s);
+    return output_forward(pass, s, y);
+  }
   project_latent(pass, h, sequences.positions, rotary, s);
 
   // The report computes up-projections again in backward (section 3.2.3).
   const bool again = pass.precision.fp8_backward() || pass.recompute.up_projections;
   keys_and_values(pass, s.latent_normed, again ? pass.scratch() : pass.keep, s);
-
-  const bool packs = pass.precision.packs_attention;
-  // The gradient of o_proj's weights reads o itself, or a rounded copy.
-  Arena& kept = type == pass.precision.operand ? pass.kept_operands() : pass.keep;
-  s.o = (packs ? pass.scratch() : kept).take(type, {tokens, heads_, value_});
-  s.lse = pass.keep.take(pass.precision.activation, {heads_, tokens});
+  kept_output(pass, tokens, s);
   kernels::attention_forward(context, s.q, keys(s), s.kv.slice(2, nope_, nope_ + value_),
                              sequences.starts, sequences.max_length, rotary.scale, s.o, s.lse);
+  output_forward(pass, s, y);
+}
+
+/// The gradient of o (T, n v), scratch, and that of the weights of o_proj.
+Tensor Mla::output_backward(Pass& pass, const Tensor& dy, MlaStash& s) const {
+  Context& context = pass.context;
+  const std::int64_t tokens = dy.size(0);
+  const DType type = pass.precision.inner();
+  const bool packed = bool(s.o_packed.values);
+  if (packed) {
+    s.o = pass.scratch().take(type, {tokens, heads_ * value_}).split_last(heads_, value_);
+  }
   const Tensor o = s.o.reshape({tokens, heads_ * value_});
-  s.o_operand = packs ? packed_input(pass, o, s.o_packed) : pass.input(o);
-  o_.forward(context, s.o_operand, 1.f, y);
+  const Tensor d_o = pass.scratch().take(type, {tokens, heads_ * value_});
+  Arena::Frame of_o(pass.scratch());
+  const Operand dy_operand = pass.gradient(dy);
+  o_.input_grad(context, dy_operand, 0.f, d_o);
+  o_.weight_grad(pass, dy_operand,
+                 packed ? packed_saved(pass, s.o_packed, o) : pass.saved(s.o_operand, o));
+  return d_o;
 }
 
 void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequences& sequences,
@@ -166,26 +204,22 @@ void Mla::backward(Pass& pass, const Tensor& dy, const Operand& h, const Sequenc
   const std::int64_t tokens = dy.size(0);
   Arena::Frame frame(pass.scratch());
   MlaStash s = stash;
+  const auto scratch = [&](std::int64_t width) {
+    return pass.scratch().take(pass.precision.inner(), {tokens, width});
+  };
+  if (sequences.cut) {
+    if (makes_query_again(pass)) make_query_again(pass, sequences.positions, rotary, s);
+    const Tensor d_o = output_backward(pass, dy, s);
+    const Tensor dq = scratch(heads_ * (nope_ + rope_));
+    cut_backward(pass, d_o, h, sequences, rotary, s, dq.split_last(heads_, nope_ + rope_), dh);
+    return query_backward(pass, dq, h, s, dh);
+  }
   const bool again = pass.precision.fp8_backward() || pass.recompute.up_projections;
   const Operand latent = kv_norm_.saved(pass, s.latent_normed, s.kv_a.slice(1, 0, latent_),
                                         s.latent_rstd, false, again);
   if (again) keys_and_values(pass, latent, pass.scratch(), s);
   if (makes_query_again(pass)) make_query_again(pass, sequences.positions, rotary, s);
-  const auto scratch = [&](std::int64_t width) {
-    return pass.scratch().take(pass.precision.inner(), {tokens, width});
-  };
-  const bool packed = bool(s.o_packed.values);
-  if (packed) s.o = scratch(heads_ * value_).split_last(heads_, value_);
-  const Tensor o = s.o.reshape({tokens, heads_ * value_});
-
-  const Tensor d_o = scratch(heads_ * value_);
-  {
-    Arena::Frame of_o(pass.scratch());
-    const Operand dy_operand = pass.gradient(dy);
-    o_.input_grad(context, dy_operand, 0.f, d_o);
-    o_.weight_grad(pass, dy_operand,
-                   packed ? packed_saved(pass, s.o_packed, o) : pass.saved(s.o_operand, o));
-  }
+  const Tensor d_o = output_backward(pass, dy, s);
 
   const Tensor dq = scratch(heads_ * (nope_ + rope_)).split_last(heads_, nope_ + rope_);
   const Tensor d_kv = scratch(heads_ * (nope_ + value_)).split_last(heads_, nope_ + value_);
@@ -221,8 +255,14 @@ void Mla::latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, 
   kv_b_.input_grad(context, d_kv_operand, 0.f, d_normed);
   kv_b_.weight_grad(pass, d_kv_operand, normed);
   kv_norm_.backward(context, d_normed, latent, s.latent_rstd, false, d_kv_a.slice(1, 0, latent_));
+  kv_a_backward(pass, d_kv_a, h, dh);
+}
+
+/// dh, written.
+void Mla::kv_a_backward(Pass& pass, const Tensor& d_kv_a, const Operand& h,
+                        const Tensor& dh) const {
   const Operand d_kv_a_operand = pass.gradient(d_kv_a);
-  kv_a_.input_grad(context, d_kv_a_operand, 0.f, dh);
+  kv_a_.input_grad(pass.context, d_kv_a_operand, 0.f, dh);
   kv_a_.weight_grad(pass, d_kv_a_operand, h);
 }
 

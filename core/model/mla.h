@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/config/model_config.h"
+#include "core/model/context_exchange.h"
 #include "core/model/latent_cache.h"
 #include "core/model/layers.h"
 #include "core/model/sequences.h"
@@ -51,6 +52,9 @@ class Mla {
   void forward_cached(Pass& pass, const Operand& h, const CachedTokens& tokens,
                       const Rotary& rotary, const Tensor& cache, const Tensor& y) const;
 
+  /// The way to the latents of other ranks' tokens; `exchange` must outlive the layer's use.
+  void set_context(const ContextExchange& exchange) { context_ = &exchange; }
+
  private:
   /// Whether backward makes the queries again.
   bool makes_query_again(const Pass& pass) const {
@@ -59,8 +63,14 @@ class Mla {
   Tensor project_query(Pass& pass, const Operand& h, std::int64_t tokens, MlaStash& stash) const;
   void make_query_again(Pass& pass, const Tensor& positions, const Rotary& rotary,
                         MlaStash& stash) const;
+  /// The latent and the rotary key, rotated, before the latent's norm.
+  void project_kv_a(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
+                    MlaStash& stash) const;
   void project_latent(Pass& pass, const Operand& h, const Tensor& positions, const Rotary& rotary,
                       MlaStash& stash) const;
+  Tensor kept_output(Pass& pass, std::int64_t tokens, MlaStash& stash) const;
+  void output_forward(Pass& pass, MlaStash& stash, const Tensor& y) const;
+  Tensor output_backward(Pass& pass, const Tensor& dy, MlaStash& stash) const;
   /// Whether attention reads keys in parts: of kv, and the one rotary key.
   bool keys_in_parts(const Pass& pass) const;
   kernels::Keys keys(const MlaStash& stash) const;
@@ -71,6 +81,17 @@ class Mla {
                       const Tensor& dh) const;
   void latent_backward(Pass& pass, const Tensor& d_kv, const Tensor& d_kv_a, const Operand& h,
                        const Operand& latent, const MlaStash& stash, const Tensor& dh) const;
+  void kv_a_backward(Pass& pass, const Tensor& d_kv_a, const Operand& h, const Tensor& dh) const;
+
+  // Where sequences are cut (mla_context.cpp).
+  const ContextExchange& latent_exchange() const;
+  MlaStash seen_latents(Pass& pass, const ContextCut& cut, const Tensor& kv_a,
+                        Arena& operands) const;
+  void cut_forward(Pass& pass, const ContextCut& cut, const Rotary& rotary, MlaStash& stash) const;
+  void cut_backward(Pass& pass, const Tensor& d_o, const Operand& h, const Sequences& sequences,
+                    const Rotary& rotary, const MlaStash& stash, const Tensor& dq,
+                    const Tensor& dh) const;
+
   Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                             const Rotary& rotary, const Tensor& cache) const;
   Tensor rotary_part(const Tensor& q) const { return q.slice(2, nope_, nope_ + rope_); }
@@ -79,6 +100,7 @@ class Mla {
   std::int64_t heads_ = 0, nope_ = 0, rope_ = 0, value_ = 0, latent_ = 0, query_rank_ = 0;
   Linear q_, q_a_, q_b_, kv_a_, kv_b_, o_;
   Norm q_norm_, kv_norm_;
+  const ContextExchange* context_ = nullptr;
 };
 
 }  // namespace tessera

@@ -75,6 +75,12 @@ class Model {
     for (ModelPart& part : parts_) part.set_exchange(exchange);
   }
 
+  /// How the latents of other ranks' tokens are had, where sequences are cut over ranks; `exchange`
+  /// must outlive the model's use.
+  void set_context(const ContextExchange& exchange) {
+    for (ModelPart& part : parts_) part.set_context(exchange);
+  }
+
   /// Gives what the last part adds to the token table's gradient an array of its own, and returns
   /// the table with that; null where this rank does not hold both the first and the last part, or
   /// only the first reads the table. Until then both add to one gradient.

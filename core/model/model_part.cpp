@@ -40,6 +40,11 @@ void ModelPart::set_exchange(const ExpertExchange& exchange) {
   mtp_.set_exchange(exchange);
 }
 
+void ModelPart::set_context(const ContextExchange& exchange) {
+  for (Block& block : blocks_) block.set_context(exchange);
+  mtp_.set_context(exchange);
+}
+
 Tensor ModelPart::embed(Pass& pass, const Tensor& tokens) const {
   Tensor x = pass.keep.take(pass.precision.inner(), {tokens.size(0), hidden_});
   kernels::embedding_forward(pass.context, tokens, shared_.tokens->value, x);

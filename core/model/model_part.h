@@ -82,6 +82,8 @@ class ModelPart {
 
   /// For all layers with experts.
   void set_exchange(const ExpertExchange& exchange);
+  /// For all layers, where sequences are cut over ranks.
+  void set_context(const ContextExchange& exchange);
 
   const PipelineStage& stage() const { return stage_; }
   const Head& head() const { return head_; }

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/model/router_observer.h"
 #include "kernels/balance/balance.h"
+#include "kernels/balance/balance_parts.h"
 #include "kernels/convert/convert.h"
 #include "kernels/product/product.h"
 #include "kernels/router/router.h"
@@ -207,6 +208,27 @@ void Moe::experts_backward(Pass& pass, const Tensor& dy, const Operand& h, const
   exchange_->combine(pass, d_dispatched, s.routed, dh);
 }
 
+/// The gradient of the scores (T, experts), scratch. Where sequences are cut each rank has its
+/// tokens' part of the loss.
+Tensor Moe::balance_gradient(Pass& pass, const Sequences& sequences, const MoeStash& s,
+                             const BalanceTerm& balance) const {
+  Context& context = pass.context;
+  const Tensor d_scores = pass.scratch().take(s.scores.dtype(), {s.scores.size(0), experts_});
+  if (!sequences.cut) {
+    kernels::sequence_balance(context, s.scores, sequences.starts, router_.top_k, balance.alpha,
+                              balance.gradient_scale, balance.loss, d_scores);
+    return d_scores;
+  }
+  require(context_, "model", "the sequences are cut, and this layer knows no way to the rest");
+  const Tensor counts = context_->counts(context, sequences.starts.size(0) - 1, experts_);
+  kernels::sequence_picks(context, s.scores, sequences.starts, router_.top_k, counts);
+  context_->sum_counts(context, counts);
+  kernels::sequence_balance_part(context, s.scores, sequences.starts, sequences.cut.lengths, counts,
+                                 router_.top_k, balance.alpha, balance.gradient_scale, balance.loss,
+                                 d_scores);
+  return d_scores;
+}
+
 /// Adds to dh what comes back through the gate weights and the balance loss.
 void Moe::gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                         const Sequences& sequences, const MoeStash& s, const BalanceTerm& balance,
@@ -214,11 +236,7 @@ void Moe::gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
   Context& context = pass.context;
   const std::int64_t tokens = h.size(0);
   Tensor d_scores;
-  if (balance.alpha > 0.0) {
-    d_scores = pass.scratch().take(s.scores.dtype(), {tokens, experts_});
-    kernels::sequence_balance(context, s.scores, sequences.starts, router_.top_k, balance.alpha,
-                              balance.gradient_scale, balance.loss, d_scores);
-  }
+  if (balance.alpha > 0.0) d_scores = balance_gradient(pass, sequences, s, balance);
   const Tensor d_logits = pass.scratch().take(s.scores.dtype(), {tokens, experts_});
   kernels::router_backward(context, d_weights, d_scores, s.scores, s.routed.picks, router_,
                            d_logits);

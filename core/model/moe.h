@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/config/layout.h"
+#include "core/model/context_exchange.h"
 #include "core/model/expert_exchange.h"
 #include "core/model/feed_forward.h"
 #include "core/model/sequences.h"
@@ -50,6 +51,10 @@ class Moe {
   /// experts are held here.
   void set_exchange(const ExpertExchange& exchange) { exchange_ = &exchange; }
 
+  /// How the balance loss counts picks where sequences are cut over ranks; `exchange` must outlive
+  /// the layer's use.
+  void set_context(const ContextExchange& exchange) { context_ = &exchange; }
+
   /// The selection bias, (experts) F32.
   const Tensor& bias() const { return bias_->value; }
   std::int64_t experts() const { return experts_; }
@@ -64,6 +69,8 @@ class Moe {
   /// Adds to dh and to the gate's gradient.
   void gate_products_backward(Pass& pass, const Tensor& d_logits, const Tensor& h,
                               const Tensor& dh) const;
+  Tensor balance_gradient(Pass& pass, const Sequences& sequences, const MoeStash& stash,
+                          const BalanceTerm& balance) const;
   void gate_backward(Pass& pass, const Tensor& d_weights, const Tensor& h,
                      const Sequences& sequences, const MoeStash& stash, const BalanceTerm& balance,
                      const Tensor& dh) const;
@@ -74,6 +81,7 @@ class Moe {
 
   std::int64_t experts_ = 0, width_ = 0;
   const ExpertExchange* exchange_ = &local_exchange();
+  const ContextExchange* context_ = nullptr;
   kernels::RouterConfig router_;
   Parameter *gate_ = nullptr, *bias_ = nullptr;
   ExpertLinear gate_up_, down_;

@@ -41,6 +41,7 @@ class Mtp {
                 const BalanceTerm& balance, const Tensor& d_embedded, const Tensor& d_hidden) const;
 
   void set_exchange(const ExpertExchange& exchange) { block_.set_exchange(exchange); }
+  void set_context(const ContextExchange& exchange) { block_.set_context(exchange); }
   const Block& block() const { return block_; }
 
  private:

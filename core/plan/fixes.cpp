@@ -157,6 +157,7 @@ Settings stage_fix(const RunSpec& spec, const std::string& key, const std::strin
 Settings other_fix(const RunSpec& spec, const std::string& key) {
   if (key == "tokenizer.vocab_size") return {{key, text_of(spec.model.vocab_size)}};
   if (key == "parallel.schedule") return {{key, "\"1f1b\""}};
+  if (key == "parallel.sums") return {{key, "\"quick\""}};
   if (key == "parallel.recompute") return {};  // which of the words is meant, people know
   if (key.starts_with("parallel.")) return {{key, "1"}};
   if (key == "host.kind") return {{key, "\"local\""}};

@@ -67,7 +67,7 @@ LinkPlan plan_links(const RunSpec& spec) {
   const Precision precision = planned_precision(spec);
   const CurriculumStage& stage = largest_stage(spec);
   const double tokens = static_cast<double>(stage.batch_sequences * stage.sequence_length) /
-                        static_cast<double>(mesh.data);
+                        static_cast<double>(mesh.replicas());
   const double row =
       static_cast<double>(config.hidden_size) * static_cast<double>(size_of(precision.inner()));
   if (mesh.expert > 1) {
@@ -78,10 +78,10 @@ LinkPlan plan_links(const RunSpec& spec) {
                         static_cast<double>(mesh.expert);
   std::int64_t most_layers = 0;
   for (std::int64_t place = 0; place < mesh.pipeline; ++place) {
-    const Layout layout = layout_of(config, mesh, place * mesh.data);
+    const Layout layout = layout_of(config, mesh, place * mesh.replicas());
     const Model model(config, precision, layout, /*for_training=*/true, spec.host.device,
                       /*measuring=*/true);
-    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, place * mesh.data));
+    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, place * mesh.replicas()));
     plan.weight_bytes = std::max(plan.weight_bytes, weight_bytes_of(model, sharing));
     most_layers = std::max(most_layers, moe_layers_of(config, layout));
     plan.places.push_back(layout);
@@ -89,7 +89,8 @@ LinkPlan plan_links(const RunSpec& spec) {
   plan.expert_bytes = 4 * tokens * remote * row * static_cast<double>(most_layers);
   plan.pipeline_bytes = messages_of_rank(spec, stage) * row *
                         static_cast<double>(spec.parallel.micro_batch_sequences) *
-                        static_cast<double>(stage.sequence_length);
+                        static_cast<double>(stage.sequence_length) /
+                        static_cast<double>(mesh.context);
   return plan;
 }
 

@@ -131,10 +131,13 @@ Precision planned_precision(const RunSpec& spec, bool* fits) {
 }
 
 namespace {
+/// NOTE: of the ranks that share sequences the first one needs most, as it has their last tokens,
+/// which see all keys.
 StepMemory step_of(const Model& model, const RunSpec& spec, const CurriculumStage& stage) {
   return measure_step_memory(model, spec.parallel.micro_batch_sequences, stage.sequence_length,
                              stage.balance_alpha > 0,
-                             weight_gradients_of(pipeline_shape(spec.parallel)));
+                             weight_gradients_of(pipeline_shape(spec.parallel)),
+                             {.ranks = spec.parallel.context, .index = 0});
 }
 
 /// What a rank keeps of all micro-batches that its schedule has in flight. More of them than four
@@ -158,10 +161,13 @@ std::size_t kept_bytes(const Model& model, const StepMemory& step, const RunSpec
 /// The integers of a micro-batch, and the sums and loads of a step.
 std::size_t batch_bytes(const RunSpec& spec, const CurriculumStage& stage, const Model& model) {
   const std::int64_t micro = spec.parallel.micro_batch_sequences;
-  const std::int64_t tokens = micro * stage.sequence_length;
+  const std::int64_t tokens = micro * stage.sequence_length / spec.parallel.context;
   const std::int64_t columns = 3 + 2 * spec.model.num_nextn_predict_layers;
   const std::int64_t blocks = model.moe_blocks();
-  return static_cast<std::size_t>(columns * tokens + micro + 1) * sizeof(std::int32_t) +
+  // Where the keys of a sequence are, two ranges of queries, and its length.
+  const std::int64_t cut =
+      spec.parallel.context > 1 ? micro * (stage.sequence_length + 2 * 4 + 1) : 0;
+  return static_cast<std::size_t>(columns * tokens + micro + 1 + cut) * sizeof(std::int32_t) +
          static_cast<std::size_t>(3 + blocks) * sizeof(double) +
          static_cast<std::size_t>(blocks * std::max<std::int64_t>(1, spec.model.n_routed_experts)) *
              sizeof(std::int64_t);
@@ -274,8 +280,31 @@ MemoryPlan plan_one_rank(const RunSpec& spec) {
 /// NOTE: experts may be planned to be shared by more ranks than train; then it is that many.
 Mesh planned_mesh(const RunSpec& spec) {
   Mesh mesh = mesh_of(spec.parallel);
-  if (mesh.data % mesh.expert != 0) mesh.data = mesh.expert;
+  if (mesh.replicas() % mesh.expert != 0) mesh.data = mesh.expert;
   return mesh;
+}
+
+/// What is to be known of the plan of a rank among several.
+std::vector<std::string> rank_notes(const RunSpec& spec, int part) {
+  const auto& p = spec.parallel;
+  std::vector<std::string> notes;
+  if (p.pipeline > 1 || p.expert > 1) {
+    notes.push_back(fmt::format(
+        "rank {} of {} of the pipeline, which needs most; each rank keeps as many micro-batches as "
+        "the schedule {} has in flight; tokens are spread evenly over experts",
+        part + 1, p.pipeline, name_of(p.schedule)));
+  }
+  if (p.context > 1) {
+    notes.push_back(fmt::format(
+        "rank 1 of {} that share each sequence, which needs most: its tokens see all keys",
+        p.context));
+    notes.push_back("keys and values are made again in backward, as sequences are shared");
+  }
+  if (p.recompute.blocks && p.expert > 1) {
+    notes.push_back(
+        "a block that is made again sends its tokens to the experts of other ranks again");
+  }
+  return notes;
 }
 
 /// Several ranks: the one that needs most, by what its layout says that it holds.
@@ -284,23 +313,20 @@ MemoryPlan plan_ranks(const RunSpec& spec) {
   const ModelConfig config = run_model(spec);
   const Precision precision = planned_precision(spec);
   const Mesh mesh = planned_mesh(spec);
+  const ContextExchange context = ContextExchange::planned(mesh.context);
   for (int place = 0; place < mesh.pipeline; ++place) {
-    Model model(config, precision, layout_of(config, mesh, place * mesh.data),
-                /*for_training=*/true, spec.host.device, /*measuring=*/true);
-    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, place * mesh.data));
+    const std::int64_t rank = place * mesh.replicas();
+    Model model(config, precision, layout_of(config, mesh, rank), /*for_training=*/true,
+                spec.host.device, /*measuring=*/true);
+    model.set_context(context);
+    const SharingRanks sharing = sharing_ranks(mesh, place_of(mesh, rank));
     MemoryPlan plan = plan_rank({spec, config, model, sharing, place});
     plan.part = place;
     if (plan.total_bytes > best.total_bytes) best = std::move(plan);
   }
-  best.exact = false;
-  best.notes.push_back(fmt::format(
-      "rank {} of {} of the pipeline, which needs most; each rank keeps as many micro-batches as "
-      "the schedule {} has in flight; tokens are spread evenly over experts",
-      best.part + 1, spec.parallel.pipeline, name_of(spec.parallel.schedule)));
-  if (spec.parallel.recompute.blocks && spec.parallel.expert > 1) {
-    best.notes.push_back(
-        "a block that is made again sends its tokens to the experts of other ranks again");
-  }
+  best.exact = spec.parallel.pipeline == 1 && spec.parallel.expert == 1;
+  best.notes = rank_notes(spec, best.part);
+  best.context_bytes = context_bytes(spec, spec.curriculum[static_cast<std::size_t>(best.stage)]);
   return best;
 }
 }  // namespace
@@ -315,7 +341,8 @@ MemoryPlan plan_memory(const RunSpec& spec) {
   }
   require(tokens < 1e9, "plan", "a micro-batch of {:.3g} tokens is too large to be counted",
           tokens);
-  const bool alone = spec.parallel.pipeline == 1 && spec.parallel.expert == 1;
+  const bool alone =
+      spec.parallel.pipeline == 1 && spec.parallel.expert == 1 && spec.parallel.context == 1;
   MemoryPlan plan = alone ? plan_one_rank(spec) : plan_ranks(spec);
   bool fits = true;
   planned_precision(spec, &fits);
@@ -325,6 +352,16 @@ MemoryPlan plan_memory(const RunSpec& spec) {
                                      name_of(spec.precision.recipe)));
   }
   return plan;
+}
+
+std::int64_t context_bytes(const RunSpec& spec, const CurriculumStage& stage) {
+  const ModelConfig& m = spec.model;
+  // Forward and backward gather the latents, and backward sums their gradients.
+  const std::int64_t calls = spec.parallel.recompute.blocks ? 4 : 3;
+  const std::int64_t mtp = m.num_nextn_predict_layers > 0 ? (stage.mtp_lambda > 0 ? calls : 1) : 0;
+  const auto value = static_cast<std::int64_t>(size_of(planned_precision(spec).activation));
+  return (m.num_hidden_layers * calls + mtp) * (spec.parallel.context - 1) * stage.batch_sequences *
+         stage.sequence_length * (m.kv_lora_rank + m.qk_rope_head_dim) * value;
 }
 
 std::size_t checkpoint_bytes(const RunSpec& spec) {

@@ -40,6 +40,7 @@ struct MemoryPlan {
   int part = 0;   ///< the part of the pipeline that needs most
   bool exact = true;
   std::vector<std::string> notes;  ///< what was assumed
+  std::int64_t context_bytes = 0;  ///< context_bytes() of the stage
   /// Each choice of recomputation, by dry runs of the same step, in the order of recompute_words().
   std::vector<RecomputeChoice> recompute;
 
@@ -57,6 +58,11 @@ Precision planned_precision(const RunSpec& spec, bool* fits = nullptr);
 
 /// Throws Error where the spec has problems or is too large to be counted.
 MemoryPlan plan_memory(const RunSpec& spec);
+
+/// What ranks of context send each other in a step of the stage, all together: in each layer the
+/// latents and rotary keys of every token go to the N - 1 other ranks in forward and in backward,
+/// where blocks are made again twice, and their gradients come back. 0 where N is 1.
+std::int64_t context_bytes(const RunSpec& spec, const CurriculumStage& stage);
 
 /// Bytes of one checkpoint: weights, selection biases and moments.
 std::size_t checkpoint_bytes(const RunSpec& spec);

@@ -69,6 +69,7 @@ nlohmann::json memory_json(const Plan& plan) {
                       {"pipeline_part", plan.memory.part},
                       {"exact", plan.memory.exact},
                       {"notes", plan.memory.notes}};
+  if (plan.memory.context_bytes > 0) o["context_bytes_per_step"] = plan.memory.context_bytes;
   o["recompute"] = nlohmann::json::array();
   for (const RecomputeChoice& choice : plan.memory.recompute) {
     o["recompute"].push_back({{"id", choice.id},

@@ -196,7 +196,7 @@ double pipeline_idle_share(const PipelineShape& shape, std::int64_t micro_batche
 SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   const Curriculum curriculum(spec);
   SpeedPlan plan;
-  plan.ranks = spec.parallel.data * spec.parallel.pipeline;
+  plan.ranks = spec.parallel.data * spec.parallel.pipeline * spec.parallel.context;
   const Rate rate = rate_of(spec, options, plan.ranks);
   plan.basis = rate.basis;
   plan.source = rate.source;

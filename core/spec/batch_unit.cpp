@@ -16,7 +16,8 @@ Mesh mesh_of(const RunSpec::Parallel& parallel) {
           .data = parallel.data,
           .expert = parallel.expert,
           .schedule = parallel.schedule,
-          .stages_per_rank = parallel.stages_per_rank};
+          .stages_per_rank = parallel.stages_per_rank,
+          .context = parallel.context};
 }
 
 BatchUnit batch_unit(const RunSpec::Parallel& parallel) {

@@ -12,6 +12,7 @@ namespace {
 std::int64_t& ranks_of(RunSpec& spec, std::string_view key) {
   if (key == "parallel.pipeline") return spec.parallel.pipeline;
   if (key == "parallel.data") return spec.parallel.data;
+  if (key == "parallel.context") return spec.parallel.context;
   if (key == "parallel.expert") return spec.parallel.expert;
   throw Error("layout", fmt::format("{} is no number of ranks", key));
 }
@@ -35,11 +36,12 @@ std::optional<Problem> refusal_of(const RunSpec& spec, std::string_view key,
   }
   // A spec may leave parallel.data to the number of processes that are started; here it is that.
   const auto& p = spec.parallel;
-  if (!refusal && p.data % p.expert != 0) {
+  if (!refusal && p.data * p.context % p.expert != 0) {
     refusal = {.key = "parallel.expert",
                .message = fmt::format("{} does not divide the {} replicas that share experts",
-                                      p.expert, p.data),
-               .expected = "a divisor of parallel.data"};
+                                      p.expert, p.data * p.context),
+               .expected = p.context > 1 ? "a divisor of parallel.data * parallel.context"
+                                           : "a divisor of parallel.data"};
   }
   return refusal;
 }

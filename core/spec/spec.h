@@ -138,6 +138,7 @@ struct RunSpec {
     std::int64_t zero = 1;  ///< 1: ranks that share weights share out their moments
     PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
     std::int64_t stages_per_rank = 2;  ///< read by PipelineSchedule::Interleaved alone
+    std::int64_t context = 1;          ///< ranks that share each sequence
   } parallel;
 
   struct Checkpoint {

@@ -293,10 +293,42 @@ class Checker {
           "parallel.expert",
           fmt::format("{} does not divide the {} experts of a layer", p.expert, m.n_routed_experts),
           "a divisor of model.n_routed_experts");
-    } else if (p.data > 1 && p.data % p.expert != 0) {
+    } else if (p.data > 1 && p.data * p.context % p.expert != 0) {
       error("parallel.expert",
-            fmt::format("{} does not divide the {} replicas that share experts", p.expert, p.data),
-            "a divisor of parallel.data");
+            fmt::format("{} does not divide the {} replicas that share experts", p.expert,
+                        p.data * p.context),
+            p.context > 1 ? "a divisor of parallel.data * parallel.context"
+                          : "a divisor of parallel.data");
+    }
+    if (p.context > 1) check_context();
+  }
+
+  /// Sequences are cut into two pieces for each rank.
+  void check_context() {
+    const std::int64_t context = spec_.parallel.context, pieces = 2 * context;
+    for (std::size_t i = 0; i < spec_.curriculum.size(); ++i) {
+      const std::int64_t length = spec_.curriculum[i].sequence_length;
+      if (length % pieces == 0) continue;
+      error("parallel.context",
+            fmt::format("{} ranks cut a sequence into {} pieces, which {} tokens cannot be split "
+                        "into",
+                        context, pieces, length),
+            fmt::format("curriculum[{}].sequence_length as a multiple of {}", i, pieces));
+    }
+    if (spec_.parallel.sums == SumOrder::Canonical) {
+      error(
+          "parallel.sums",
+          fmt::format("\"canonical\" does not go with parallel.context = {}: sums over the tokens "
+                      "of a sequence that ranks share have another order than on one rank",
+                      context),
+          "\"quick\"");
+    }
+    if (spec_.host.device == Device::Cuda) {
+      error("parallel.context",
+            fmt::format("{} ranks share a sequence, but attention on GPUs takes whole sequences "
+                        "alone",
+                        context),
+            "1, or host.device = \"cpu\"");
     }
   }
 

@@ -566,6 +566,10 @@ const Schema& parallel_schema() {
           .in("ranks")
           .from(1)
           .about("expert-parallel"),
+      key("context", &T::context, "ranks that share each sequence")
+          .in("ranks")
+          .from(1)
+          .about("context-parallel"),
       key("micro_batch_sequences", &T::micro_batch_sequences,
           "sequences of one forward and backward")
           .in("sequences")

@@ -218,7 +218,7 @@ TargetWeights fixed_target_weights(const RankGroups& groups,
     all[at++] = row.mtp;
   }
   Context control;
-  groups.data().all_reduce(control, Tensor(all.data(), DType::F64, {std::ssize(all)}));
+  groups.replicas().all_reduce(control, Tensor(all.data(), DType::F64, {std::ssize(all)}));
   TargetWeights sum;
   for (std::size_t i = 0; i < all.size(); i += 2) {
     sum.next += all[i];

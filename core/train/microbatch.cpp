@@ -8,7 +8,24 @@
 
 namespace tessera {
 
+void ContextColumns::append(const ContextColumns& more, std::int64_t tokens) {
+  const auto keys = static_cast<std::int32_t>(key_rows.size());
+  for (std::size_t i = 0; i < more.key_rows.size(); ++i) {
+    const std::int32_t rank = more.key_ranks[i];
+    key_ranks.push_back(rank);
+    key_rows.push_back(more.key_rows[i] +
+                       static_cast<std::int32_t>(shares[static_cast<std::size_t>(rank)]));
+  }
+  for (std::size_t i = 0; i < more.ranges.size(); ++i) {
+    ranges.push_back(more.ranges[i] + (i % 4 < 2 ? static_cast<std::int32_t>(tokens) : keys));
+  }
+  lengths.insert(lengths.end(), more.lengths.begin(), more.lengths.end());
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) shares[rank] += more.shares[rank];
+  has_mtp = has_mtp || more.has_mtp;
+}
+
 void TokenColumns::append(const TokenColumns& more) {
+  if (context.is_cut()) context.append(more.context, std::ssize(tokens));
   const auto first = static_cast<std::int32_t>(tokens.size());
   const auto add = [](auto& to, const auto& from) {
     to.insert(to.end(), from.begin(), from.end());
@@ -107,9 +124,10 @@ namespace {
 /// Columns one after another in one block of memory.
 class ColumnBlock {
  public:
+  /// An empty column leaves the tensor absent, or where `always` without elements.
   template <class T>
-  void add(Tensor& tensor, DType type, const std::vector<T>& column) {
-    if (column.empty()) return;
+  void add(Tensor& tensor, DType type, const std::vector<T>& column, bool always = false) {
+    if (column.empty() && !always) return;
     placed_.push_back({&tensor, type, bytes_.size(), std::ssize(column)});
     const auto* from = reinterpret_cast<const std::byte*>(column.data());
     bytes_.insert(bytes_.end(), from, from + column.size() * sizeof(T));
@@ -140,21 +158,36 @@ MicrobatchBuffer::MicrobatchBuffer(const TokenColumns& c, Device device, Buffer 
     : memory_(std::move(memory)) {
   ColumnBlock block;
   Sequences& sequences = batch_.sequences;
-  block.add(sequences.tokens, DType::I32, c.tokens);
-  block.add(sequences.positions, DType::I32, c.positions);
-  block.add(batch_.targets, DType::I32, c.targets);
-  block.add(batch_.mtp_tokens, DType::I32, c.mtp_tokens);
-  block.add(batch_.mtp_targets, DType::I32, c.mtp_targets);
+  // A rank of context may have no token of a short sequence, and takes part all the same.
+  const bool cut = c.context.is_cut(), mtp = c.context.has_mtp;
   block.add(sequences.starts, DType::I32, c.starts);
+  block.add(sequences.tokens, DType::I32, c.tokens, cut);
+  block.add(sequences.positions, DType::I32, c.positions, cut);
+  block.add(batch_.targets, DType::I32, c.targets, cut);
+  block.add(batch_.mtp_tokens, DType::I32, c.mtp_tokens, mtp);
+  block.add(batch_.mtp_targets, DType::I32, c.mtp_targets, mtp);
   block.add(batch_.weights, DType::F32, c.weights);
   block.add(batch_.mtp_weights, DType::F32, c.mtp_weights);
+  ContextCut& to = sequences.cut;
+  std::vector<std::int32_t> keys;
+  if (cut) {
+    to.share = *std::max_element(c.context.shares.begin(), c.context.shares.end());
+    for (std::size_t i = 0; i < c.context.key_rows.size(); ++i) {
+      keys.push_back(static_cast<std::int32_t>(c.context.key_ranks[i] * to.share) +
+                     c.context.key_rows[i]);
+    }
+    block.add(to.keys, DType::I32, keys, true);
+    block.add(to.ranges, DType::I32, c.context.ranges, true);
+    block.add(to.lengths, DType::I32, c.context.lengths, true);
+  }
   block.move_to(memory_, device);
+  if (cut) to.ranges = to.ranges.reshape({std::ssize(c.context.ranges) / 4, 4});
   sequences.max_length = c.max_length;
 }
 
 MicrobatchBuffer MicrobatchBuffer::shapes(std::int64_t count, std::int64_t length, int extra,
-                                          Device device) {
-  const std::int64_t tokens = count * length;
+                                          Device device, const ContextPlace& place) {
+  const std::int64_t tokens = count * length / place.ranks;
   const Buffer memory = Buffer::measuring(
       static_cast<std::size_t>((3 + 2 * extra) * tokens + count + 1) * sizeof(std::int32_t),
       device);
@@ -165,6 +198,16 @@ MicrobatchBuffer MicrobatchBuffer::shapes(std::int64_t count, std::int64_t lengt
   shapes.batch_.sequences.max_length = length;
   shapes.batch_.targets = column;
   if (extra > 0) shapes.batch_.mtp_tokens = shapes.batch_.mtp_targets = column;
+  if (place.ranks == 1) return shapes;
+  // The last of a rank's pieces is the one that sees the most keys.
+  const std::int64_t pieces = 2 * place.ranks;
+  const std::int64_t keys = count * (length * (pieces - place.index) / pieces);
+  const Buffer cut = Buffer::measuring(
+      static_cast<std::size_t>(keys + 8 * count + count) * sizeof(std::int32_t), device);
+  shapes.batch_.sequences.cut = {.keys = cut.view(DType::I32, {keys}),
+                                 .ranges = cut.view(DType::I32, {2 * count, 4}),
+                                 .lengths = cut.view(DType::I32, {count}),
+                                 .share = tokens};
   return shapes;
 }
 

@@ -13,6 +13,21 @@
 
 namespace tessera {
 
+/// How the columns of rows that are cut over ranks of context lie in the whole rows
+/// (core/train/context_cut.h). Empty shares: rows are whole.
+struct ContextColumns {
+  std::vector<std::int64_t> shares;  ///< tokens of each rank
+  /// Of each key that a token here sees: its rank, and its row among the tokens of that rank.
+  std::vector<std::int32_t> key_ranks, key_rows;
+  std::vector<std::int32_t> ranges;   ///< four for each range, as kernels/attention_ranges.h
+  std::vector<std::int32_t> lengths;  ///< tokens of each whole sequence
+  bool has_mtp = false;               ///< the columns of MTP are there, if only without a token
+
+  bool is_cut() const { return !shares.empty(); }
+  /// Adds those of `more`, whose tokens come behind `tokens` tokens.
+  void append(const ContextColumns& more, std::int64_t tokens);
+};
+
 /// One or more sequences on the host: one entry for each token in every column, but for `starts`.
 struct TokenColumns {
   std::vector<std::int32_t> tokens, positions;
@@ -22,6 +37,7 @@ struct TokenColumns {
   std::vector<float> weights, mtp_weights;  ///< of the losses of targets; empty: 1
   std::vector<std::int32_t> starts{0};      ///< of each sequence, and the end of the last one
   std::int64_t max_length = 0;              ///< no sequence is longer than this
+  ContextColumns context{};                 ///< of rows that are cut
 
   /// What is there so far ends a sequence.
   void end_sequence() { starts.push_back(static_cast<std::int32_t>(tokens.size())); }
@@ -53,7 +69,8 @@ class MicrobatchBuffer {
   MicrobatchBuffer(const TokenColumns& columns, Device device, Buffer memory = {});
 
   /// Shapes without memory, for a dry run.
-  static MicrobatchBuffer shapes(std::int64_t count, std::int64_t length, int extra, Device device);
+  static MicrobatchBuffer shapes(std::int64_t count, std::int64_t length, int extra, Device device,
+                                 const ContextPlace& place = {});
 
   const Microbatch& batch() const { return batch_; }
   const void* address() const { return memory_.data(); }

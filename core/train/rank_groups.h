@@ -11,8 +11,8 @@
 
 namespace tessera {
 
-/// The mesh of a run: the pipeline as the spec has it, and as many ranks of data as the others
-/// make. Throws Error where the pipeline does not divide the ranks.
+/// The mesh of a run: pipeline and context as the spec has them, and as many ranks of data as the
+/// others make. Throws Error where these do not divide the ranks.
 Mesh mesh_of(const RunSpec& spec, const Communicator& ranks);
 
 class RankGroups {
@@ -23,12 +23,15 @@ class RankGroups {
   const Mesh& mesh() const { return mesh_; }
   const MeshPlace& place() const { return place_; }
   Communicator& world() const { return world_; }
-  /// All with this rank's place in the pipeline: they train on different sequences.
-  Communicator& data() const { return data_ ? *data_ : world_; }
-  /// All that hold this rank's stages, and so sum their gradients: those of data(), and with
+  /// All with this rank's place in the pipeline: those of data and of context.
+  Communicator& replicas() const { return replicas_ ? *replicas_ : world_; }
+  /// Those of replicas() that share this rank's sequences, in the order of their pieces.
+  Communicator& context() const { return *context_; }
+  ContextPlace context_place() const { return {mesh_.context, place_.context}; }
+  /// All that hold this rank's stages, and so sum their gradients: those of replicas(), and with
   /// DualPipe those of the mirrored place.
-  Communicator& holders() const { return holders_ ? *holders_ : data(); }
-  /// Those of data() that share this rank's experts among them, in the order of their experts.
+  Communicator& holders() const { return holders_ ? *holders_ : replicas(); }
+  /// Those of replicas() that share this rank's experts among them, in the order of their experts.
   Communicator& expert() const { return *expert_; }
   /// Those that hold the same parameters of a kind, and sum their gradients: of holders(), for
   /// experts those that hold the same ones.
@@ -47,11 +50,12 @@ class RankGroups {
   bool counts_ends() const { return place_.pipeline == 0; }
 
  private:
-  void split_experts();
+  void split_replicas();
   Communicator& world_;
   Mesh mesh_;
   MeshPlace place_;
-  std::unique_ptr<Communicator> data_, holders_, expert_, same_experts_, pipeline_, ends_;
+  std::unique_ptr<Communicator> replicas_, context_, holders_, expert_, same_experts_, pipeline_,
+      ends_;
 };
 
 }  // namespace tessera

@@ -407,7 +407,7 @@ void RunLoop::validate() {
 void RunLoop::write_samples() {
   const RankGroups& groups = trainer_->groups();
   const bool all = groups.mesh().expert > 1;
-  if (!all && groups.place().data > 0) return;
+  if (!all && groups.place().replica > 0) return;
   Communicator& who = all ? groups.world() : groups.pipeline();
   const Model& model = trainer_->model();
   EngineOptions engine_options{.cache_tokens = model.config().max_position_embeddings};

@@ -21,11 +21,12 @@ SharingRanks sharing_ranks(const Mesh& mesh, const MeshPlace& place) {
     ranks.count[static_cast<std::size_t>(sharing)] = count;
     ranks.index[static_cast<std::size_t>(sharing)] = index;
   };
-  // Each stage is held by all ranks of data, and by those of the mirrored place too in DualPipe.
-  const auto holders = static_cast<std::int64_t>(mesh.shape().routes().size()) * mesh.data;
+  // Each stage is held by all ranks of data and context, and by those of the mirrored place too in
+  // DualPipe.
+  const auto holders = static_cast<std::int64_t>(mesh.shape().routes().size()) * mesh.replicas();
   const std::int64_t index = mesh.shape().first_holder(place.pipeline) == place.pipeline
-                                 ? place.data
-                                 : mesh.data + place.data;
+                                 ? place.replica
+                                 : mesh.replicas() + place.replica;
   set(Sharing::Stage, holders, index);
   set(Sharing::Ends, holders, index);
   set(Sharing::Experts, holders / mesh.expert, index / mesh.expert);

@@ -26,14 +26,17 @@ WeightGradients weight_gradients_of(const PipelineShape& shape) {
 }
 
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
-                               bool with_balance_loss, WeightGradients weights) {
+                               bool with_balance_loss, WeightGradients weights,
+                               const ContextPlace& place) {
   if (weights == WeightGradients::Either) {
-    return most_of(
-        measure_step_memory(model, sequences, length, with_balance_loss, WeightGradients::AtOnce),
-        measure_step_memory(model, sequences, length, with_balance_loss, WeightGradients::Later));
+    const auto measured = [&](WeightGradients one) {
+      return measure_step_memory(model, sequences, length, with_balance_loss, one, place);
+    };
+    return most_of(measured(WeightGradients::AtOnce), measured(WeightGradients::Later));
   }
   const MicrobatchBuffer buffer = MicrobatchBuffer::shapes(
-      sequences, length, static_cast<int>(model.config().num_nextn_predict_layers), model.device());
+      sequences, length, static_cast<int>(model.config().num_nextn_predict_layers), model.device(),
+      place);
   const Microbatch& batch = buffer.batch();
   const Rotary rotary = model.rotary(batch.sequences);
   const Objective objective{.loss_scale = 1,

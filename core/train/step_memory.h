@@ -28,9 +28,11 @@ enum class WeightGradients : std::uint8_t {
 WeightGradients weight_gradients_of(const PipelineShape& shape);
 
 /// What one micro-batch of `sequences` sequences of `length` tokens takes, with gradients, as
-/// Model::recompute() says. Exact: the same code asks for the same memory in every step.
+/// Model::recompute() says. Exact: the same code asks for the same memory in every step. `place`:
+/// which part of the sequences the rank has, where ranks of context share them.
 StepMemory measure_step_memory(const Model& model, std::int64_t sequences, std::int64_t length,
                                bool with_balance_loss,
-                               WeightGradients weights = WeightGradients::AtOnce);
+                               WeightGradients weights = WeightGradients::AtOnce,
+                               const ContextPlace& place = {});
 
 }  // namespace tessera

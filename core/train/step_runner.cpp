@@ -146,7 +146,8 @@ StepRunner::Message& StepRunner::new_message(const PipelineAction& made_by,
     message.memory = std::move(message_memory_.back());
     message_memory_.pop_back();
   }
-  if (message.memory.bytes() < bytes) message.memory = Buffer(bytes, model_.device());
+  if (message.memory.bytes() < std::max<std::size_t>(bytes, 1))
+    message.memory = Buffer(std::max<std::size_t>(bytes, 1), model_.device());
   message.x = message.memory.view(type, {tokens, hidden});
   return message;
 }

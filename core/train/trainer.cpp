@@ -11,6 +11,7 @@
 #include "core/checkpoint/model_io.h"
 #include "core/config/paths.h"
 #include "core/events/events.h"
+#include "core/train/context_cut.h"
 #include "kernels/balance/balance.h"
 #include "kernels/convert/convert.h"
 #include "kernels/reduce/reduce.h"
@@ -46,7 +47,7 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   enter_stage(at);
   clear_sums();
 
-  const StepRows rows = source_->next(at);
+  const StepRows rows = own_parts(source_->next(at));
   const StepTargets targets = count_targets(rows);
   const std::int64_t micro = spec_.parallel.micro_batch_sequences;
   if (fixed_) {
@@ -60,7 +61,7 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
                   .micro_batch_sequences = micro,
                   .objective = objective_of(at, targets),
                   .patience = is_alone() ? &asked : nullptr,
-                  .together = groups_.mesh().expert > 1,
+                  .together = meets_inside(),
                   .before = {},
                   .any_rank = [this](bool given_up) { return any_rank(given_up); },
                   .timeline = timeline()};
@@ -94,6 +95,13 @@ std::optional<StepReport> Trainer::step_unless(const std::atomic<bool>* stop,
   ++next_step_;
   result.seconds = seconds_since(start);
   return result;
+}
+
+/// What this rank computes of the rows that it shares with the other ranks of context.
+StepRows Trainer::own_parts(StepRows rows) const {
+  if (groups_.mesh().context == 1) return rows;
+  for (TokenColumns& row : rows) row = cut_row(row, groups_.context_place());
+  return rows;
 }
 
 void Trainer::record_timeline(const TimelineRequest& request) {
@@ -131,6 +139,7 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
       curriculum_(spec),
       groups_(ranks, mesh_of(spec, ranks)),
       source_(std::move(source)),
+      context_exchange_(groups_.context()),
       model_(std::make_unique<Model>(run_model(spec), Precision::of(spec.precision.recipe),
                                      layout_of(spec.model, groups_.mesh(), ranks.rank()), true,
                                      spec.host.device)),
@@ -148,6 +157,12 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
   context_.stream = cuda_stream_.handle();
   context_.scratch = &scratch_;
   const bool fixed = spec.parallel.sums == SumOrder::Canonical;
+  require(
+      !fixed || groups_.mesh().context == 1, "parallel.sums",
+      "\"canonical\" does not go with parallel.context = {}: sums over the tokens of a sequence "
+      "that ranks share have another order than on one rank",
+      groups_.mesh().context);
+  model_->set_context(context_exchange_);
   if (fixed) fixed_ = std::make_unique<FixedSums>(*model_, groups_);
   if (groups_.mesh().expert > 1) {
     exchange_ =
@@ -157,7 +172,7 @@ Trainer::Trainer(const RunSpec& spec, std::unique_ptr<StepSource> source,
   }
   // What a recorded micro-batch asked the host for, it would not ask for again: counts of tokens,
   // and where its losses go.
-  runner_.enable_graphs(spec.host.cuda_graphs && !exchange_ && !fixed_);
+  runner_.enable_graphs(spec.host.cuda_graphs && !meets_inside() && !fixed_);
   config_.model = model_->config();
   config_.bos_token_id = specials.bos;
   add_ends({specials.eos});
@@ -219,7 +234,7 @@ void Trainer::enter_stage(const CurriculumStep& at) {
   const std::int64_t sequences = spec_.parallel.micro_batch_sequences;
   step_memory_ =
       measure_step_memory(*model_, sequences, stage.sequence_length, stage.balance_alpha > 0,
-                          weight_gradients_of(groups_.mesh().shape()));
+                          weight_gradients_of(groups_.mesh().shape()), groups_.context_place());
   runner_.reserve(step_memory_, stage.batch_sequences / (groups_.mesh().data * sequences));
   step_memory_.keep_bytes = runner_.keep_bytes();
   scratch_ = Arena(step_memory_.scratch_bytes + 4096, context_.device);
@@ -228,6 +243,7 @@ void Trainer::enter_stage(const CurriculumStep& at) {
 
 void Trainer::clear_sums() {
   if (exchange_) exchange_->reset_counts();
+  context_exchange_.reset_bytes();
   model_->parameters().zero_gradients(context_);
   kernels::fill(context_, 0.0, sums_);
   if (loads_.numel() > 0) kernels::fill(context_, 0.0, loads_);
@@ -250,7 +266,7 @@ Trainer::StepTargets Trainer::count_targets(const StepRows& rows) {
     weights[1] += row.mtp_target_weight();
   }
   Context control;
-  groups_.data().all_reduce(control, Tensor(weights, DType::F64, {2}));
+  groups_.replicas().all_reduce(control, Tensor(weights, DType::F64, {2}));
   return {some(weights[0]), some(weights[1])};
 }
 
@@ -292,18 +308,21 @@ OptimiserReport Trainer::measure_gradients() {
 }
 
 ExchangeReport Trainer::exchanged() {
-  if (!exchange_) return {};
-  const ExchangeCounts& c = exchange_->counts();
-  constexpr std::size_t kSums = 3;
-  std::vector<std::int64_t> all{c.bytes, c.tokens, c.token_ranks};
+  if (!meets_inside()) return {};
+  const ExchangeCounts c = exchange_ ? exchange_->counts() : ExchangeCounts{};
+  constexpr std::size_t kSums = 4;
+  std::vector<std::int64_t> all{context_exchange_.bytes(), c.bytes, c.tokens, c.token_ranks};
   all.resize(kSums + static_cast<std::size_t>(groups_.mesh().expert), 0);
   all[kSums + static_cast<std::size_t>(groups_.place().expert)] = c.received;
   Context control;
   groups_.world().all_reduce(control, Tensor(all.data(), DType::I64, {std::ssize(all)}));
-  return {.bytes = all[0],
-          .tokens = all[1],
-          .token_ranks = all[2],
-          .received = {all.begin() + kSums, all.end()}};
+  ExchangeReport report{.context_bytes = all[0]};
+  if (!exchange_) return report;
+  report.bytes = all[1];
+  report.tokens = all[2];
+  report.token_ranks = all[3];
+  report.received = {all.begin() + kSums, all.end()};
+  return report;
 }
 
 /// Once a step, from the load of the whole global batch.
@@ -372,20 +391,22 @@ double Trainer::validate(const std::string& source, std::int64_t sequences,
                          const std::atomic<bool>* stop) {
   const CurriculumStep at = last_stage();
   enter_stage(at);
-  const StepRows rows = source_->held_out(source, sequences, at.sequence_length);
+  StepRows rows = source_->held_out(source, sequences, at.sequence_length);
   const Buffer total_memory(sizeof(double), context_.device);
   const Tensor total = total_memory.view(DType::F64, {1});
   double targets = 0;
   for (const TokenColumns& row : rows) targets += row.target_weight();
+  rows = own_parts(std::move(rows));
   const Patience none(stop, std::chrono::milliseconds(0));
   const StepInput input{.rows = rows,
                         .micro_batch_sequences = spec_.parallel.micro_batch_sequences,
                         .objective = {},
                         .patience = is_alone() ? &none : nullptr,
-                        .together = groups_.mesh().expert > 1,
+                        .together = meets_inside(),
                         .before = {},
                         .any_rank = {}};
   runner_.validate(context_, input, total);
+  if (groups_.mesh().context > 1) groups_.context().all_reduce(context_, total);
   groups_.world().settle(context_);
   return host_values<double>(total)[0] / targets;
 }

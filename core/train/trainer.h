@@ -15,6 +15,7 @@
 #include "core/base/profile.h"
 #include "core/base/recording.h"
 #include "core/checkpoint/checkpoint.h"
+#include "core/model/context_exchange.h"
 #include "core/model/expert_exchange_ranks.h"
 #include "core/model/model.h"
 #include "core/spec/curriculum.h"
@@ -30,11 +31,12 @@
 
 namespace tessera {
 
-/// What experts on other ranks cost a step; all zero where every rank holds all experts.
+/// What experts on other ranks, and ranks of context, cost a step; all zero without them.
 struct ExchangeReport {
-  std::int64_t bytes = 0;                ///< that ranks sent to other ranks, of all ranks together
-  std::int64_t tokens = 0;               ///< tokens of the step, once for every layer with experts
-  std::int64_t token_ranks = 0;          ///< copies of them that went to a rank, their own included
+  std::int64_t context_bytes = 0;  ///< latents between ranks of context, of all ranks together
+  std::int64_t bytes = 0;          ///< that ranks sent to other ranks, of all ranks together
+  std::int64_t tokens = 0;         ///< tokens of the step, once for every layer with experts
+  std::int64_t token_ranks = 0;    ///< copies of them that went to a rank, their own included
   std::vector<std::int64_t> received{};  ///< those by the place of the rank among the experts
 };
 
@@ -145,7 +147,10 @@ class Trainer {
   StepReport report(const CurriculumStep& at, const StepTargets& targets,
                     const OptimiserReport& optimiser) const;
   /// Whether no rank waits for this one inside a micro-batch, so that it may be given up there.
-  bool is_alone() const { return groups_.mesh().pipeline == 1 && groups_.mesh().expert == 1; }
+  bool is_alone() const { return groups_.mesh().pipeline == 1 && !meets_inside(); }
+  /// Whether ranks meet inside a micro-batch, as they share experts or sequences.
+  bool meets_inside() const { return groups_.mesh().expert > 1 || groups_.mesh().context > 1; }
+  StepRows own_parts(StepRows rows) const;
   StepSums sums() const { return {sums_, balance_losses_, loads_, fixed_.get()}; }
 
   RunSpec spec_;
@@ -153,6 +158,7 @@ class Trainer {
   RankGroups groups_;
   std::unique_ptr<StepSource> source_;
   std::unique_ptr<RanksExchange> exchange_;  ///< where experts are on several ranks
+  ContextExchange context_exchange_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<FixedSums> fixed_;  ///< where sums keep their order on every layout
   WeightExchange weights_;

@@ -159,7 +159,11 @@ Setting many_sequences() {
 }
 }  // namespace
 
+/// Those of attention_ranges.h.
+void register_attention_ranges_cases(CaseList& cases);
+
 void register_attention_cases(CaseList& cases) {
+  register_attention_ranges_cases(cases);
   const Setting settings[] = {
       {{}, 2, 8, 8},
       {{1}, 1, 2, 1},

@@ -5,6 +5,7 @@
 // Names: S scores, P their softmax, D_i = sum of do_i * o_i, which turns dP into
 // dS = P (dP - D) (FlashAttention-2, arXiv:2307.08691, algorithm 2).
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_ranges.h"
 
 #include <algorithm>
 #include <span>
@@ -13,6 +14,7 @@
 #include "core/base/threads.h"
 #include "kernels/arguments.h"
 #include "kernels/attention/attention_contract.h"
+#include "kernels/attention/attention_ranges_contract.h"
 #include "kernels/product/gemm.h"
 #include "kernels/running_softmax.h"
 #include "kernels/vector_math.h"
@@ -68,51 +70,96 @@ Rows<const T> gather(const Keys& k, std::int64_t head, Block tokens, std::vector
   return {to.data(), d + r};
 }
 
+/// Queries of a sequence; query t is at the key t + shift.
+struct Run {
+  Block queries{0, 0};
+  std::int64_t shift = 0;
+};
+
+/// A sequence: its keys, and those of its queries that are here. Whole sequences have one run,
+/// whose shift is 0.
+struct SequenceRuns {
+  Block keys;
+  std::vector<Run> runs;
+
+  /// Twice the pairs of a query and a key that it sees, but for the diagonal.
+  double work() const {
+    double sum = 0;
+    for (const Run& run : runs) {
+      const auto queries = static_cast<double>(run.queries.size());
+      sum +=
+          queries * (queries + 2 * static_cast<double>(run.queries.from + run.shift - keys.from));
+    }
+    return sum;
+  }
+};
+
+std::vector<SequenceRuns> whole_sequences(const Tensor& starts) {
+  const std::span at{starts.data<std::int32_t>(), static_cast<std::size_t>(starts.size(0))};
+  std::vector<SequenceRuns> all;
+  for (std::size_t s = 0; s + 1 < at.size(); ++s) {
+    const Block tokens{at[s], at[s + 1]};
+    if (tokens.size() > 0) all.push_back({tokens, {{tokens, 0}}});
+  }
+  return all;
+}
+
 /// One head of one sequence.
 struct Unit {
   std::int64_t head;
-  Block tokens;
+  const SequenceRuns* sequence;
 };
 
-/// All heads of all sequences, the longest first.
-std::vector<Unit> make_units(const Tensor& starts, std::int64_t heads) {
-  const std::span at{starts.data<std::int32_t>(), static_cast<std::size_t>(starts.size(0))};
+/// All heads of all sequences, those with the most work first. `sequences` must outlive them.
+std::vector<Unit> make_units(const std::vector<SequenceRuns>& sequences, std::int64_t heads) {
   std::vector<Unit> units;
-  for (std::size_t s = 0; s + 1 < at.size(); ++s) {
-    for (std::int64_t h = 0; h < heads && at[s] < at[s + 1]; ++h) {
-      units.push_back({h, {at[s], at[s + 1]}});
-    }
+  for (const SequenceRuns& sequence : sequences) {
+    for (std::int64_t h = 0; h < heads; ++h) units.push_back({h, &sequence});
   }
-  std::stable_sort(units.begin(), units.end(),
-                   [](const Unit& a, const Unit& b) { return a.tokens.size() > b.tokens.size(); });
+  std::stable_sort(units.begin(), units.end(), [](const Unit& a, const Unit& b) {
+    return a.sequence->work() > b.sequence->work();
+  });
   return units;
 }
 
-/// A block of a unit: queries in forward.
+/// A block of a unit: of the queries of a run, or of keys, and then without a run.
 struct BlockTask {
   Unit unit;
+  Run run;
   Block block;
 };
 
-/// Blocks of at most `most` tokens of each unit, those with the most keys first when `from_end`.
-std::vector<BlockTask> make_blocks(const std::vector<Unit>& units, std::int64_t most) {
+void add_blocks(const Unit& unit, const Run& run, Block all, std::int64_t most,
+                std::vector<BlockTask>& tasks) {
+  for (std::int64_t at = all.from; at < all.to; at += most) {
+    tasks.push_back({unit, run, {at, std::min(at + most, all.to)}});
+  }
+}
+
+/// Blocks of at most `most` queries of each unit.
+std::vector<BlockTask> query_blocks(const std::vector<Unit>& units, std::int64_t most) {
   std::vector<BlockTask> tasks;
   for (const Unit& unit : units) {
-    for (std::int64_t at = unit.tokens.from; at < unit.tokens.to; at += most) {
-      tasks.push_back({unit, {at, std::min(at + most, unit.tokens.to)}});
-    }
+    for (const Run& run : unit.sequence->runs) add_blocks(unit, run, run.queries, most, tasks);
   }
   return tasks;
 }
 
-/// How many keys of a block a query sees.
-std::int64_t visible(Block keys, std::int64_t query) {
-  return std::clamp<std::int64_t>(query + 1 - keys.from, 0, keys.size());
+/// The same of keys.
+std::vector<BlockTask> key_blocks(const std::vector<Unit>& units, std::int64_t most) {
+  std::vector<BlockTask> tasks;
+  for (const Unit& unit : units) add_blocks(unit, {}, unit.sequence->keys, most, tasks);
+  return tasks;
 }
 
-/// The queries of a block that see any of the keys.
-Block that_see(Block queries, Block keys) {
-  return {std::clamp(keys.from, queries.from, queries.to), queries.to};
+/// How many keys of a block the query at a key sees.
+std::int64_t visible(Block keys, std::int64_t own_key) {
+  return std::clamp<std::int64_t>(own_key + 1 - keys.from, 0, keys.size());
+}
+
+/// The queries of a block of a run that see any of the keys.
+Block that_see(Block queries, Block keys, std::int64_t shift) {
+  return {std::clamp(keys.from - shift, queries.from, queries.to), queries.to};
 }
 
 // ---- forward
@@ -137,11 +184,12 @@ struct ForwardSpace {
   RunningSoftmax<T> softmax[kForwardQueries];
 };
 
-/// Adds a block of keys to the sums of a block of queries, whose rows are `q`.
+/// Adds a block of keys to the sums of a task's queries, whose rows are `q`.
 template <class T>
-void add_keys(const Forward<T>& f, std::int64_t head, Block all_queries, Block keys,
-              Rows<const T> q, ForwardSpace<T>& space) {
-  const Block queries = that_see(all_queries, keys);
+void add_keys(const Forward<T>& f, const BlockTask& task, Block keys, Rows<const T> q,
+              ForwardSpace<T>& space) {
+  const std::int64_t head = task.unit.head, shift = task.run.shift;
+  const Block all_queries = task.block, queries = that_see(all_queries, keys, shift);
   const std::int64_t skipped = queries.from - all_queries.from;
   const std::int64_t n_k = keys.size(), d_v = f.d_v();
   const bool first = space.softmax[skipped].sum == T(0);  // only ever for the whole block
@@ -151,7 +199,7 @@ void add_keys(const Forward<T>& f, std::int64_t head, Block all_queries, Block k
        {scores, n_k});
   for (std::int64_t i = 0; i < queries.size(); ++i) {
     T* row = scores + i * n_k;
-    const std::int64_t seen = visible(keys, queries.from + i);
+    const std::int64_t seen = visible(keys, queries.from + i + shift);
     const T factor = space.softmax[skipped + i].update(row, seen);
     std::fill(row + seen, row + n_k, T(0));
     if (!first && factor != T(1)) multiply_row(sums + i * d_v, d_v, factor);
@@ -168,8 +216,9 @@ void forward_block(const Forward<T>& f, const BlockTask& task) {
   space.sums.resize(static_cast<std::size_t>(kForwardQueries * d_v));
   std::fill_n(space.softmax, queries.size(), RunningSoftmax<T>{});
   const Rows<const T> q = gather(f.q, head, queries, space.q);
-  for (std::int64_t at = task.unit.tokens.from; at < queries.to; at += kForwardKeys) {
-    add_keys(f, head, queries, {at, std::min(at + kForwardKeys, queries.to)}, q, space);
+  const std::int64_t end = queries.to + task.run.shift;
+  for (std::int64_t at = task.unit.sequence->keys.from; at < end; at += kForwardKeys) {
+    add_keys(f, task, {at, std::min(at + kForwardKeys, end)}, q, space);
   }
   const Rows<T> o = head_rows<T>(f.o, head, queries.from);
   T* lse = f.lse.template data<T>() + head * f.lse.stride(0) + queries.from;
@@ -198,7 +247,7 @@ struct Backward {
 
   std::int64_t d_qk() const { return q.size(2); }
   std::int64_t d_v() const { return v.size(2); }
-  std::int64_t tokens() const { return q.size(0); }
+  std::int64_t queries() const { return q.size(0); }
 };
 
 /// Which gradients a pass over blocks adds to.
@@ -208,7 +257,7 @@ struct Wanted {
 
 template <class T>
 void compute_d_sums(Backward<T>& b) {
-  const std::int64_t heads = b.q.size(1), tokens = b.tokens(), d_v = b.d_v();
+  const std::int64_t heads = b.q.size(1), tokens = b.queries(), d_v = b.d_v();
   b.d_sums.resize(static_cast<std::size_t>(heads * tokens));
   parallel_for(tokens, rows_per_piece(heads * d_v), [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t t = from; t < to; ++t) {
@@ -233,13 +282,14 @@ struct BackwardSpace {
 
 /// P from scores and dS from dP, in place.
 template <class T>
-void softmax_gradient(const Backward<T>& b, std::int64_t head, Block queries, Block keys, T* p,
+void softmax_gradient(const Backward<T>& b, std::int64_t head, const Run& run, Block keys, T* p,
                       T* ds) {
+  const Block queries = run.queries;
   const T* lse = b.lse.template data<T>() + head * b.lse.stride(0);
-  const T* d_sums = b.d_sums.data() + head * b.tokens();
+  const T* d_sums = b.d_sums.data() + head * b.queries();
   const std::int64_t stride = keys.size();
   for (std::int64_t t = queries.from; t < queries.to; ++t, p += stride, ds += stride) {
-    const std::int64_t seen = visible(keys, t);
+    const std::int64_t seen = visible(keys, t + run.shift);
     const T log_sum = lse[t], d = d_sums[t], scale = b.scale;
 #pragma omp simd
     for (std::int64_t j = 0; j < seen; ++j) {
@@ -251,12 +301,12 @@ void softmax_gradient(const Backward<T>& b, std::int64_t head, Block queries, Bl
   }
 }
 
-/// Adds what a block of queries and a block of keys give to each other's gradients.
+/// Adds what queries, a block of a run, and a block of keys give to each other's gradients.
 template <class T>
-void add_gradients(const Backward<T>& b, std::int64_t head, Block all_queries, Block keys,
+void add_gradients(const Backward<T>& b, std::int64_t head, const Run& some, Block keys,
                    Wanted wanted) {
   static thread_local BackwardSpace<T> space;
-  const Block queries = that_see(all_queries, keys);
+  const Block queries = that_see(some.queries, keys, some.shift);
   const auto q = gather(b.q, head, queries, space.q), d_o = gather(b.d_o, head, queries, space.d_o);
   const auto k = gather(b.k, head, keys, space.k), v = gather(b.v, head, keys, space.v);
   const std::int64_t n_q = queries.size(), n_k = keys.size(), d_qk = b.d_qk(), d_v = b.d_v();
@@ -265,7 +315,7 @@ void add_gradients(const Backward<T>& b, std::int64_t head, Block all_queries, B
 
   gemm(Transpose::B, {n_q, n_k, d_qk}, b.scale, q, k, T(0), p);
   gemm(Transpose::B, {n_q, n_k, d_v}, T(1), d_o, v, T(0), ds);
-  softmax_gradient(b, head, queries, keys, p.data, ds.data);
+  softmax_gradient(b, head, {queries, some.shift}, keys, p.data, ds.data);
   if (wanted.key_value) {
     gemm(Transpose::A, {n_k, d_v, n_q}, T(1), p_in, d_o, T(1), head_rows<T>(b.dv, head, keys.from));
     const std::int64_t first = b.dk.rows.size(2);
@@ -298,18 +348,22 @@ void backward_keys(const Backward<T>& b, const Unit& unit, Block keys, Wanted wa
   clear_rows<T>(b.dk.rows, unit.head, keys);
   if (b.dk.tail) clear_rows<T>(b.dk.tail, unit.head, keys);
   clear_rows<T>(b.dv, unit.head, keys);
-  for (std::int64_t at = keys.from; at < unit.tokens.to; at += kBackwardQueries) {
-    const Block queries{at, std::min(at + kBackwardQueries, unit.tokens.to)};
-    add_gradients(b, unit.head, queries, keys, wanted);
+  for (const Run& run : unit.sequence->runs) {
+    const Block seeing = that_see(run.queries, keys, run.shift);
+    for (std::int64_t at = seeing.from; at < seeing.to; at += kBackwardQueries) {
+      const Block queries{at, std::min(at + kBackwardQueries, seeing.to)};
+      add_gradients(b, unit.head, {queries, run.shift}, keys, wanted);
+    }
   }
 }
 
 /// Gradients of a block of queries from all keys it sees.
 template <class T>
-void backward_queries(const Backward<T>& b, const Unit& unit, Block queries) {
-  clear_rows<T>(b.dq, unit.head, queries);
-  for (std::int64_t at = unit.tokens.from; at < queries.to; at += kBackwardKeys) {
-    const Block keys{at, std::min(at + kBackwardKeys, queries.to)};
+void backward_queries(const Backward<T>& b, const Unit& unit, const Run& queries) {
+  clear_rows<T>(b.dq, unit.head, queries.queries);
+  const std::int64_t end = queries.queries.to + queries.shift;
+  for (std::int64_t at = unit.sequence->keys.from; at < end; at += kBackwardKeys) {
+    const Block keys{at, std::min(at + kBackwardKeys, end)};
     add_gradients(b, unit.head, queries, keys, {.query = true, .key_value = false});
   }
 }
@@ -319,8 +373,8 @@ template <class T>
 void backward_by_units(const Backward<T>& b, const std::vector<Unit>& units) {
   parallel_tasks(static_cast<std::int64_t>(units.size()), [&](std::int64_t i) {
     const Unit& unit = units[static_cast<std::size_t>(i)];
-    clear_rows<T>(b.dq, unit.head, unit.tokens);
-    for (const BlockTask& task : make_blocks({unit}, kBackwardKeys)) {
+    for (const Run& run : unit.sequence->runs) clear_rows<T>(b.dq, unit.head, run.queries);
+    for (const BlockTask& task : key_blocks({unit}, kBackwardKeys)) {
       backward_keys(b, unit, task.block, {.query = true, .key_value = true});
     }
   });
@@ -330,8 +384,8 @@ void backward_by_units(const Backward<T>& b, const std::vector<Unit>& units) {
 /// for when there are too few units to keep all threads busy.
 template <class T>
 void backward_by_blocks(const Backward<T>& b, const std::vector<Unit>& units) {
-  const auto by_keys = make_blocks(units, kBackwardKeys);
-  const auto by_queries = make_blocks(units, kBackwardQueries);
+  const auto by_keys = key_blocks(units, kBackwardKeys);
+  const auto by_queries = query_blocks(units, kBackwardQueries);
   const auto count = static_cast<std::int64_t>(by_keys.size());
   parallel_tasks(count + static_cast<std::int64_t>(by_queries.size()), [&](std::int64_t i) {
     if (i < count) {
@@ -339,7 +393,7 @@ void backward_by_blocks(const Backward<T>& b, const std::vector<Unit>& units) {
       backward_keys(b, task.unit, task.block, {.query = false, .key_value = true});
     } else {
       const BlockTask& task = by_queries[static_cast<std::size_t>(i - count)];
-      backward_queries(b, task.unit, task.block);
+      backward_queries(b, task.unit, {task.block, task.run.shift});
     }
   });
 }
@@ -348,9 +402,9 @@ void backward_by_blocks(const Backward<T>& b, const std::vector<Unit>& units) {
 bool too_few_units(const std::vector<Unit>& units) {
   double total = 0, largest = 0;
   for (const Unit& unit : units) {
-    const auto length = static_cast<double>(unit.tokens.size());
-    total += length * length;
-    largest = std::max(largest, length * length);
+    const double work = unit.sequence->work();
+    total += work;
+    largest = std::max(largest, work);
   }
   const double threads = omp_get_max_threads();
   const double rounds = std::ceil(static_cast<double>(units.size()) / threads);
@@ -368,21 +422,79 @@ void expect_inputs(const Tensor& q, const Keys& k, const Tensor& v, const Tensor
           "starts of sequences must rise from 0 to {} tokens", q.size(0));
 }
 
-}  // namespace
+/// Throws Error unless the ranges are as attention_ranges.h says.
+std::vector<SequenceRuns> cut_sequences(const Tensor& ranges, std::int64_t queries,
+                                        std::int64_t keys) {
+  const std::int32_t* at = ranges.data<std::int32_t>();
+  std::vector<SequenceRuns> all;
+  std::int64_t covered = 0;
+  for (std::int64_t i = 0; i < ranges.size(0); ++i, at += 4) {
+    const std::int64_t from = at[0], to = at[1], first = at[2], own = at[3];
+    const bool goes_on = !all.empty() && all.back().keys.from == first;
+    require(from == covered && to >= from && first >= 0 && own >= first &&
+                own + to - from <= keys && (goes_on || all.empty() || first >= all.back().keys.to),
+            kWhere, "range {} of queries [{}, {}) sees keys from {} to {} on, behind {} of {}", i,
+            from, to, first, own, covered, keys);
+    covered = to;
+    if (!goes_on) all.push_back({{first, first}, {}});
+    all.back().runs.push_back({{from, to}, own - from});
+    all.back().keys.to = std::max(all.back().keys.to, own + to - from);
+  }
+  require(covered == queries, kWhere, "ranges end at query {} of {}", covered, queries);
+  return all;
+}
 
-void attention_forward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
-                       const Tensor& starts, std::int64_t, float scale, const Tensor& o,
-                       const Tensor& lse) {
-  expect_inputs(q, k, v, starts, o, lse);
+/// Zeroes the gradients of keys that no sequence has.
+template <class T>
+void clear_unseen(const Backward<T>& b, const std::vector<SequenceRuns>& sequences) {
+  std::vector<Block> gaps;
+  std::int64_t covered = 0;
+  for (const SequenceRuns& sequence : sequences) {
+    gaps.push_back({covered, sequence.keys.from});
+    covered = sequence.keys.to;
+  }
+  gaps.push_back({covered, b.dv.size(0)});
+  for (const Block& gap : gaps) {
+    for (std::int64_t head = 0; head < b.q.size(1); ++head) {
+      clear_rows<T>(b.dk.rows, head, gap);
+      if (b.dk.tail) clear_rows<T>(b.dk.tail, head, gap);
+      clear_rows<T>(b.dv, head, gap);
+    }
+  }
+}
+
+void forward_all(const Tensor& q, const Keys& k, const Tensor& v,
+                 const std::vector<SequenceRuns>& sequences, float scale, const Tensor& o,
+                 const Tensor& lse) {
   with_float(kWhere, "q", q, [&]<class T>(T) {
     const Forward<T> f{q, k, v, o, lse, scale};
-    const auto tasks = make_blocks(make_units(starts, q.size(1)), kForwardQueries);
+    const auto tasks = query_blocks(make_units(sequences, q.size(1)), kForwardQueries);
     const auto count = static_cast<std::int64_t>(tasks.size());
     // From the end, as late queries see the most keys.
     parallel_tasks(count, [&](std::int64_t i) {
       forward_block(f, tasks[static_cast<std::size_t>(count - 1 - i)]);
     });
   });
+}
+
+template <class T>
+void backward_all(Backward<T>& b, const std::vector<SequenceRuns>& sequences) {
+  compute_d_sums(b);
+  const auto units = make_units(sequences, b.q.size(1));
+  if (too_few_units(units)) {
+    backward_by_blocks(b, units);
+  } else {
+    backward_by_units(b, units);
+  }
+}
+
+}  // namespace
+
+void attention_forward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
+                       const Tensor& starts, std::int64_t, float scale, const Tensor& o,
+                       const Tensor& lse) {
+  expect_inputs(q, k, v, starts, o, lse);
+  forward_all(q, k, v, whole_sequences(starts), scale, o, lse);
 }
 
 void attention_backward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
@@ -393,13 +505,28 @@ void attention_backward(Context&, const Tensor& q, const Keys& k, const Tensor& 
   attention_contract::expect_gradients(q, k, v, d_o, dq, dk, dv);
   with_float(kWhere, "q", q, [&]<class T>(T) {
     Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};
-    compute_d_sums(b);
-    const auto units = make_units(starts, q.size(1));
-    if (too_few_units(units)) {
-      backward_by_blocks(b, units);
-    } else {
-      backward_by_units(b, units);
-    }
+    backward_all(b, whole_sequences(starts));
+  });
+}
+
+void attention_ranges_forward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
+                              const Tensor& ranges, float scale, const Tensor& o,
+                              const Tensor& lse) {
+  attention_contract::expect_range_inputs(q, k, v, ranges, o, lse);
+  forward_all(q, k, v, cut_sequences(ranges, q.size(0), v.size(0)), scale, o, lse);
+}
+
+void attention_ranges_backward(Context&, const Tensor& q, const Keys& k, const Tensor& v,
+                               const Tensor& ranges, float scale, const Tensor& o,
+                               const Tensor& lse, const Tensor& d_o, const Tensor& dq,
+                               const Keys& dk, const Tensor& dv) {
+  attention_contract::expect_range_inputs(q, k, v, ranges, o, lse);
+  attention_contract::expect_range_gradients(q, k, v, d_o, dq, dk, dv);
+  const auto sequences = cut_sequences(ranges, q.size(0), v.size(0));
+  with_float(kWhere, "q", q, [&]<class T>(T) {
+    Backward<T> b{q, k, v, o, lse, d_o, dq, dk, dv, scale, {}};
+    clear_unseen(b, sequences);
+    backward_all(b, sequences);
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/balance/balance.h"
+#include "kernels/balance/balance_parts.h"
 #include "kernels/cases.h"
 
 namespace tessera::kernels {
@@ -49,6 +50,59 @@ Case sequence_case(const Setting& s, DType dtype) {
           }};
 }
 
+Case picks_case(const Setting& s, DType dtype) {
+  return {.op = "sequence_picks",
+          .label = s.text(),
+          .dtype = dtype,
+          .on_cuda = false,
+          .same_for_any_threads = true,
+          .body = [=](CaseRun& run) {
+            const auto rows = static_cast<std::int64_t>(s.starts.size());
+            const Tensor scores = run.uniform({s.tokens(), s.experts}, 0.01, 1);
+            const Tensor starts = run.integers(DType::I32, {rows}, s.starts);
+            const Tensor counts =
+                run.output("counts", {rows - 1, s.experts}, {.dtype = DType::I64, .fixed = true});
+            run.execute([&](Context& c) { sequence_picks(c, scores, starts, s.top_k, counts); });
+          }};
+}
+
+/// Sequences of which these tokens are a third.
+Case part_case(const Setting& s, DType dtype) {
+  return {.op = "sequence_balance_part",
+          .label = s.text() + ", a part",
+          .dtype = dtype,
+          .tolerance = 1e-6,
+          .on_cuda = false,
+          .same_for_any_threads = true,
+          .body = [=](CaseRun& run) {
+            const auto rows = static_cast<std::int64_t>(s.starts.size());
+            std::vector<std::int64_t> whole;
+            for (std::size_t i = 1; i < s.starts.size(); ++i) {
+              whole.push_back(3 * (s.starts[i] - s.starts[i - 1]));
+            }
+            const double alpha = 0.01, gradient_scale = 3;
+            const Tensor scores = run.uniform({s.tokens(), s.experts}, 0.01, 1);
+            const Tensor starts = run.integers(DType::I32, {rows}, s.starts);
+            const Tensor lengths = run.integers(DType::I32, {rows - 1}, whole);
+            const Tensor counts = run.integers(DType::I64, {rows - 1, s.experts}, 0, 7);
+            const Tensor loss = run.output("loss", {1}, {.dtype = DType::F64, .fixed = true});
+            const Tensor d_scores = run.output("d_scores", {s.tokens(), s.experts});
+            run.execute([&](Context& c) {
+              sequence_balance_part(c, scores, starts, lengths, counts, s.top_k, alpha,
+                                    gradient_scale, loss, d_scores);
+            });
+            const Tensor cotangent = run.values({1}, {gradient_scale});
+            const Tensor again = run.temporary({1});
+            const Tensor unused = run.temporary({s.tokens(), s.experts});
+            run.check_gradient({{scores, d_scores}},
+                               [&](Context& c) {
+                                 sequence_balance_part(c, scores, starts, lengths, counts, s.top_k,
+                                                       alpha, 1, again, unused);
+                               },
+                               {{again, cotangent}});
+          }};
+}
+
 Case bias_case(const char* name, BiasUpdate rule, const std::vector<std::int64_t>& given) {
   return {.op = "bias_update",
           .label = fmt::format("{} experts, {}", given.size(), name),
@@ -83,6 +137,11 @@ void register_balance_cases(CaseList& cases) {
     cases.push_back(sequence_case(setting, DType::F32));
   }
   cases.push_back(sequence_case({13, 3, {0, 5, 5, 6, 30}}, DType::F64));
+  for (const Setting& setting : {Setting{4, 2, {0}}, Setting{4, 2, {0, 0, 0}},
+                                 Setting{1, 1, {0, 1}}, Setting{13, 3, {0, 5, 5, 6, 30}}}) {
+    cases.push_back(picks_case(setting, DType::F32));
+    cases.push_back(part_case(setting, DType::F32));
+  }
   for (BiasUpdate rule : {BiasUpdate::Sign, BiasUpdate::Utilisation}) {
     const char* name = rule == BiasUpdate::Sign ? "sign" : "utilisation";
     cases.push_back(bias_case(name, rule, {5, 0, 3, 4, 3}));

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/balance/balance.h"
+#include "kernels/balance/balance_parts.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "core/base/threads.h"
 #include "kernels/balance/balance_contract.h"
+#include "kernels/balance/balance_parts_contract.h"
 #include "kernels/top_k.h"
 
 namespace tessera::kernels::cpu {
@@ -93,6 +95,58 @@ void sequence_balance(Context&, const Tensor& scores, const Tensor& starts, int 
     });
     double total = 0;
     for (double share : share_of_loss) total += share;
+    *loss.data<double>() = total;
+  });
+}
+
+void sequence_picks(Context&, const Tensor& scores, const Tensor& starts, int top_k,
+                    const Tensor& counts) {
+  const char* where = "sequence_picks";
+  contract::sequence_picks(where, scores, starts, top_k, counts);
+  const std::int64_t tokens = scores.size(0), experts = scores.size(1);
+  const std::int64_t sequences = starts.size(0) - 1;
+  const auto sequence = sequences_of(starts.data<std::int32_t>(), sequences, tokens);
+  for (std::int64_t s = 0; s < sequences; ++s) {
+    std::fill_n(row_of<std::int64_t>(counts, s), experts, std::int64_t{0});
+  }
+  with_float(where, "scores", scores, [&]<class T>(T) {
+    const std::vector<std::int32_t> picks = favourites<T>(scores, top_k);
+    for (std::int64_t slot = 0; slot < tokens * top_k; ++slot) {
+      const std::int64_t s = sequence[static_cast<std::size_t>(slot / top_k)];
+      ++row_of<std::int64_t>(counts, s)[picks[static_cast<std::size_t>(slot)]];
+    }
+  });
+}
+
+void sequence_balance_part(Context&, const Tensor& scores, const Tensor& starts,
+                           const Tensor& lengths, const Tensor& counts, int top_k, double alpha,
+                           double gradient_scale, const Tensor& loss, const Tensor& d_scores) {
+  const char* where = "sequence_balance_part";
+  contract::sequence_balance(where, scores, starts, top_k, loss, d_scores);
+  contract::whole_sequences(where, scores, starts, lengths, counts);
+  const std::int64_t tokens = scores.size(0), experts = scores.size(1);
+  const std::int64_t sequences = starts.size(0) - 1;
+  const auto sequence = sequences_of(starts.data<std::int32_t>(), sequences, tokens);
+  const std::int32_t* length = lengths.data<std::int32_t>();
+  double filled = 0;
+  std::vector<double> f(static_cast<std::size_t>(sequences * experts));
+  for (std::int64_t s = 0; s < sequences; ++s) {
+    if (length[s] == 0) continue;
+    filled += 1;
+    const double share = static_cast<double>(experts) / (top_k * static_cast<double>(length[s]));
+    const std::int64_t* count = row_of<std::int64_t>(counts, s);
+    for (std::int64_t e = 0; e < experts; ++e) {
+      f[static_cast<std::size_t>(s * experts + e)] = share * static_cast<double>(count[e]);
+    }
+  }
+  with_float(where, "scores", scores, [&]<class T>(T) {
+    double total = 0;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const std::int64_t s = sequence[static_cast<std::size_t>(t)];
+      const double weight = alpha / (filled * length[s]);
+      total += weight * one_token(row_of<T>(scores, t), f.data() + s * experts, experts,
+                                  weight * gradient_scale, row_of<T>(d_scores, t));
+    }
     *loss.data<double>() = total;
   });
 }

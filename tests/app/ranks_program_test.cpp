@@ -4,6 +4,7 @@
 
 #include "distributed/threads/thread_ranks.h"
 #include "tests/app/rank_program.h"
+#include "tests/train/rank_runs.h"
 
 namespace tessera {
 namespace {
@@ -79,6 +80,39 @@ TEST_F(RanksProgram, TrainsUnderAnMpirunThatSomebodyElseTyped) {
   const auto at = shown.find("run " + folder().path().string());
   ASSERT_NE(at, std::string::npos) << shown;
   EXPECT_EQ(shown.find("run /", at + 1), std::string::npos) << shown;
+}
+
+/// Sequences that two processes share, and a run of one that goes on from them.
+TEST_F(RanksProgram, SharesSequencesBetweenProcesses) {
+  const auto program = start(
+      {TESSERA_PROGRAM, "train", file_of(spec()), "--ranks", "4", "--set", "parallel.context=2"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const RunFolder run = folder();
+  EXPECT_EQ(run.spec().parallel.data, 2);
+  EXPECT_EQ(run.spec().parallel.context, 2);
+  RunSpec s = spec();
+  s.parallel.context = 2;
+  s.parallel.data = 2;
+  const RunFolder threads = workspace_->run(s);
+  EXPECT_EQ(tiny_run::train_on_ranks(4, threads), RunState::Finished);
+  EXPECT_EQ(tiny_run::losses(run), tiny_run::losses(threads));
+  const auto odd = start(
+      {TESSERA_PROGRAM, "train", file_of(spec()), "--ranks", "3", "--set", "parallel.context=2"});
+  EXPECT_EQ(odd->wait(), 1);
+  EXPECT_NE(odd->output().find("3 ranks for each stage cannot be split into groups of 2"),
+            std::string::npos)
+      << odd->output();
+}
+
+/// What is told can be typed.
+TEST_F(RanksProgram, SaysWhichMicroBatchFits) {
+  RunSpec s = spec();
+  s.parallel.micro_batch_sequences = s.curriculum[0].batch_sequences;
+  const auto two = start({TESSERA_PROGRAM, "train", file_of(s), "--ranks", "2"});
+  EXPECT_EQ(two->wait(), 1);
+  const std::string wanted =
+      fmt::format("--set parallel.micro_batch_sequences={}", s.curriculum[0].batch_sequences / 2);
+  EXPECT_NE(two->output().find(wanted), std::string::npos) << two->output();
 }
 
 TEST_F(RanksProgram, RefusesNumbersThatDoNotFitNamingBoth) {

@@ -2,6 +2,7 @@
 // Attention against its definition, written as loops. The cases check gradients of the same
 // functions by finite differences.
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_ranges.h"
 
 #include "core/base/random.h"
 #include "kernels/attention_decode/attention_decode.h"
@@ -116,6 +117,89 @@ TEST(AttentionDecode, MatchesItsDefinition) {
       EXPECT_NEAR(o[h * d_latent + c], wanted, 1e-12);
     }
   }
+}
+
+/// Whole sequences, and the same queries in pieces as ranks of context have them.
+struct CutAttention {
+  static constexpr std::int64_t heads = 2, d_qk = 24, d_v = 16, tokens = 400, first_end = 300;
+  std::vector<float> q = floats(d_qk, 1), k = floats(d_qk, 2), v = floats(d_v, 3),
+                     d_o = floats(d_v, 4);
+  std::vector<float> o = std::vector<float>(v.size()), lse = std::vector<float>(heads * tokens);
+  std::vector<float> dq = std::vector<float>(q.size()), dk = dq, dv = o;
+  Context context;
+
+  static std::vector<float> floats(std::int64_t d, std::uint64_t stream) {
+    const Doubles from = normal(tokens * heads * d, stream);
+    return {from.begin(), from.end()};
+  }
+  static Tensor rows(std::vector<float>& x, std::int64_t d) { return view(x, {tokens, heads, d}); }
+
+  CutAttention() {
+    std::vector<std::int32_t> starts{0, first_end, tokens};
+    attention_forward(context, rows(q, d_qk), rows(k, d_qk), rows(v, d_v), view(starts), tokens,
+                      0.2f, rows(o, d_v), view(lse, {heads, tokens}));
+    attention_backward(context, rows(q, d_qk), rows(k, d_qk), rows(v, d_v), view(starts), tokens,
+                       0.2f, rows(o, d_v), view(lse, {heads, tokens}), rows(d_o, d_v),
+                       rows(dq, d_qk), rows(dk, d_qk), rows(dv, d_v));
+  }
+};
+
+/// A query's output and gradient do not depend on which others are there; what keys get from the
+/// pieces adds up to what they get from the whole.
+TEST(AttentionRanges, ArePartsOfWholeSequences) {
+  CutAttention whole;
+  const std::int64_t pieces[] = {0, 70, 131, 300, 333, 400};
+  std::vector<double> dk(whole.dk.size()), dv(whole.dv.size());
+  for (std::size_t i = 0; i + 1 < std::size(pieces); ++i) {
+    const std::int64_t from = pieces[i], to = pieces[i + 1], count = to - from;
+    const std::int64_t first = from < whole.first_end ? 0 : whole.first_end;
+    std::vector<std::int32_t> range{0, static_cast<int>(count), static_cast<int>(first),
+                                    static_cast<int>(from)};
+    const auto rows = [&](std::vector<float>& x, std::int64_t d) {
+      return whole.rows(x, d).slice(0, from, to);
+    };
+    const std::int64_t heads = whole.heads, d_qk = whole.d_qk, d_v = whole.d_v;
+    std::vector<float> o(static_cast<std::size_t>(count * heads * d_v)), dq_part;
+    std::vector<float> lse(static_cast<std::size_t>(heads * count));
+    dq_part.resize(static_cast<std::size_t>(count * heads * d_qk));
+    std::vector<float> dk_part(whole.dk.size(), 1.f), dv_part(whole.dv.size(), 1.f);
+    const Tensor ranges = view(range, {1, 4}), keys = whole.rows(whole.k, d_qk);
+    const Tensor values = whole.rows(whole.v, d_v), out = view(o, {count, heads, d_v});
+    attention_ranges_forward(whole.context, rows(whole.q, d_qk), keys, values, ranges, 0.2f, out,
+                             view(lse, {heads, count}));
+    attention_ranges_backward(whole.context, rows(whole.q, d_qk), keys, values, ranges, 0.2f, out,
+                              view(lse, {heads, count}), rows(whole.d_o, d_v),
+                              view(dq_part, {count, heads, d_qk}), whole.rows(dk_part, d_qk),
+                              whole.rows(dv_part, d_v));
+    const float* wanted = rows(whole.o, d_v).data<float>();
+    for (std::size_t j = 0; j < o.size(); ++j) EXPECT_NEAR(o[j], wanted[j], 1e-6);
+    wanted = rows(whole.dq, d_qk).data<float>();
+    for (std::size_t j = 0; j < dq_part.size(); ++j) EXPECT_NEAR(dq_part[j], wanted[j], 1e-5);
+    for (std::size_t j = 0; j < dk.size(); ++j) dk[j] += dk_part[j];
+    for (std::size_t j = 0; j < dv.size(); ++j) dv[j] += dv_part[j];
+  }
+  expect_near(whole.dk, dk, 2e-5);
+  expect_near(whole.dv, dv, 2e-5);
+}
+
+TEST(AttentionRanges, AreRefusedWhereTheyAreNotOnesOfSequences) {
+  CutAttention whole;
+  const auto refused = [&](std::vector<std::int32_t> ranges) {
+    const auto count = static_cast<std::int64_t>(ranges.size()) / 4;
+    expect_error(
+        [&] {
+          attention_ranges_forward(whole.context, whole.rows(whole.q, whole.d_qk),
+                                   whole.rows(whole.k, whole.d_qk), whole.rows(whole.v, whole.d_v),
+                                   view(ranges, {count, 4}), 0.2f, whole.rows(whole.o, whole.d_v),
+                                   view(whole.lse, {whole.heads, whole.tokens}));
+        },
+        "range");
+  };
+  refused({0, 399, 0, 0});                      // a query is left over
+  refused({0, 200, 0, 0, 201, 400, 0, 200});    // one is left out
+  refused({0, 400, 0, 1});                      // the last one sees a key that is not there
+  refused({0, 400, 1, 0});                      // queries before their sequence
+  refused({0, 200, 0, 0, 200, 400, 150, 200});  // sequences that share keys
 }
 
 TEST(AttentionDecode, ARowDoesNotDependOnTheOthers) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/balance/balance.h"
+#include "kernels/balance/balance_parts.h"
 
 #include "tests/kernels/kernel_fixture.h"
 
@@ -87,6 +88,48 @@ TEST(SequenceBalance, NoTokensCostNothing) {
 TEST(SequenceBalance, RefusesStartsThatDoNotCoverTheTokens) {
   expect_error([] { Balanced({0.5, 0.5, 0.5, 0.5}, 2, {0, 1}, 1, 1); }, "expected 0 to 2");
   expect_error([] { Balanced({0.5, 0.5, 0.5, 0.5}, 2, {0, 3, 2}, 1, 1); }, "starts fall");
+}
+
+/// Two sequences and an empty one, whose tokens two ranks have in turn.
+TEST(SequenceBalance, PartsAddUpToWholeSequences) {
+  constexpr std::int64_t kExperts = 3;
+  const std::vector<double> scores{0.6, 0.2, 0.4, 0.3, 0.9, 0.1, 0.5, 0.6, 0.2, 0.1, 0.2,
+                                   0.8, 0.7, 0.1, 0.3, 0.2, 0.4, 0.6, 0.9, 0.8, 0.1};
+  const Balanced whole(scores, kExperts, {0, 3, 3, 7}, 2, 0.01);
+  std::vector<std::int32_t> lengths{3, 0, 4}, starts[] = {{0, 2, 2, 4}, {0, 1, 1, 3}};
+  std::vector<double> parts[2], gradients;
+  for (std::int64_t t = 0; t < 7; ++t) {
+    parts[t % 2].insert(parts[t % 2].end(), scores.begin() + t * kExperts,
+                        scores.begin() + (t + 1) * kExperts);
+  }
+  Context context;
+  Counts counts[2] = {Counts(3 * kExperts, -1), Counts(3 * kExperts, -1)}, sum(3 * kExperts);
+  for (int rank = 0; rank < 2; ++rank) {
+    const auto rows = static_cast<std::int64_t>(parts[rank].size()) / kExperts;
+    sequence_picks(context, view(parts[rank], {rows, kExperts}), view(starts[rank]), 2,
+                   view(counts[rank], {3, kExperts}));
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += counts[rank][i];
+  }
+  EXPECT_EQ(sum[0] + sum[1] + sum[2], 2 * 3);
+  EXPECT_EQ(sum[6] + sum[7] + sum[8], 2 * 4);
+  double loss = 0;
+  std::vector<double> d_scores[2];
+  for (int rank = 0; rank < 2; ++rank) {
+    const auto rows = static_cast<std::int64_t>(parts[rank].size()) / kExperts;
+    std::vector<double> part(1, kNan);
+    d_scores[rank].assign(parts[rank].size(), kNan);
+    sequence_balance_part(context, view(parts[rank], {rows, kExperts}), view(starts[rank]),
+                          view(lengths), view(sum, {3, kExperts}), 2, 0.01, 1.0, view(part),
+                          view(d_scores[rank], {rows, kExperts}));
+    loss += part[0];
+  }
+  EXPECT_NEAR(loss, whole.loss[0], 1e-16);
+  for (std::int64_t t = 0; t < 7; ++t) {
+    for (std::int64_t e = 0; e < kExperts; ++e) {
+      gradients.push_back(d_scores[t % 2][static_cast<std::size_t>(t / 2 * kExperts + e)]);
+    }
+  }
+  expect_near(gradients, whole.d_scores, 1e-16);
 }
 
 }  // namespace

@@ -36,6 +36,25 @@ TEST(Layout, PlacesRanksWithThePipelineOutermost) {
             std::string::npos);
 }
 
+/// Ranks that share sequences are neighbours, and experts are spread over data x context.
+TEST(Layout, PlacesContextInnermost) {
+  const Mesh mesh{.pipeline = 2, .data = 2, .expert = 4, .context = 2};
+  EXPECT_EQ(mesh.ranks(), 8);
+  EXPECT_EQ(mesh.replicas(), 4);
+  for (std::int64_t rank = 0; rank < 8; ++rank) {
+    const MeshPlace place = place_of(mesh, rank);
+    EXPECT_EQ((place.pipeline * 2 + place.data) * 2 + place.context, rank);
+    EXPECT_EQ(place.replica, rank % 4);
+    EXPECT_EQ(place.expert, rank % 4);
+    EXPECT_EQ(layout_of(small_config(), mesh, rank).experts,
+              (ExpertRange{2 * place.expert, 2 * place.expert + 2}));
+  }
+  EXPECT_NE(error_of([] {
+              place_of({.data = 2, .expert = 3, .context = 2}, 0);
+            }).find("parallel.expert = 3 does not divide parallel.data x parallel.context = 4"),
+            std::string::npos);
+}
+
 TEST(Layout, StagesCoverEveryLayerOnce) {
   for (std::int64_t layers = 1; layers <= 61; ++layers) {
     ModelConfig config = small_config();

@@ -10,6 +10,7 @@
 #include "core/train/prepare.h"
 #include "core/train/trainer.h"
 #include "distributed/single/single_process.h"
+#include "tests/train/rank_runs.h"
 
 namespace tessera {
 namespace {
@@ -103,6 +104,53 @@ std::size_t PlanAndTrainer::expect_agreement(const RunSpec& spec) const {
                 plan.bytes_of("scratch"),
             trainer.memory_bytes());
   return plan.bytes_of("stash");
+}
+
+/// Ranks that share sequences: memory of the one that needs most, which is the first, and bytes.
+TEST_P(PlanAndTrainer, AgreeWhereSequencesAreShared) {
+  for (const std::vector<std::string>& recompute :
+       {std::vector<std::string>{}, {"up_projections"}, {"blocks"}}) {
+    SCOPED_TRACE(fmt::format("{}", fmt::join(recompute, " ")));
+    RunSpec spec = this->spec(GetParam(), recompute);
+    spec.parallel.context = 2;
+    EXPECT_TRUE(check_spec(spec).empty());
+    PrepareOptions options;
+    options.tokenizer_file = folder_ / "data" / "tokenizer.model";
+    options.shards = folder_ / "data";
+    const PreparedData data = prepare_data(spec, options);
+    const SpecialTokens specials = data.tokenizer->specials();
+    const MemoryPlan plan = plan_memory(spec);
+    std::vector<StepMemory> planned(2), used(2);
+    std::int64_t sent = 0;
+    const auto errors = tiny_run::on_ranks(2, [&](Communicator& ranks) {
+      Trainer trainer(spec, pretraining_source(spec, data.dataset, specials, ranks), specials,
+                      ranks);
+      std::int64_t bytes = 0;
+      while (!trainer.finished()) bytes = trainer.step().exchange.context_bytes;
+      const auto rank = static_cast<std::size_t>(ranks.rank());
+      planned[rank] = trainer.step_memory();
+      used[rank] = trainer.used_memory();
+      if (rank == 0) sent = bytes;
+    });
+    for (const std::string& error : errors) EXPECT_EQ(error, "");
+    EXPECT_EQ(plan.bytes_of("stash"), planned[0].keep_bytes);
+    EXPECT_EQ(plan.bytes_of("again"), planned[0].again_bytes);
+    EXPECT_EQ(plan.bytes_of("scratch"), planned[0].scratch_bytes);
+    EXPECT_LE(planned[1].scratch_bytes, planned[0].scratch_bytes);
+    for (const std::size_t rank : {0, 1}) {
+      EXPECT_EQ(planned[rank].keep_bytes, used[rank].keep_bytes) << rank;
+      EXPECT_EQ(planned[rank].again_bytes, used[rank].again_bytes) << rank;
+      EXPECT_LE(used[rank].scratch_bytes, planned[rank].scratch_bytes) << rank;
+    }
+    EXPECT_TRUE(plan.exact);
+    EXPECT_GT(sent, 0);
+    EXPECT_EQ(plan.context_bytes, sent);
+    EXPECT_EQ(context_bytes(spec, spec.curriculum[1]), sent);
+    // Half the tokens, so about half of what one rank keeps, but for rows that pad experts' tokens.
+    spec.parallel.context = 1;
+    EXPECT_LT(plan.bytes_of("stash"), plan_memory(spec).bytes_of("stash") * 3 / 4);
+    EXPECT_EQ(plan_memory(spec).context_bytes, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Recipes, PlanAndTrainer,

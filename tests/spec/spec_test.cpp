@@ -246,6 +246,28 @@ TEST(SpecProblems, RanksThatDoNotShareExpertsEvenlyAreRefused) {
                   "2 ranks cannot share experts: a dense model has none"));
 }
 
+TEST(SpecProblems, RanksThatCannotShareSequencesAreRefused) {
+  const auto of = [](const std::string& lines, const std::string& key) {
+    Lines found = problems_of(lines);
+    std::erase_if(found, [&](const auto& l) { return l.find(key + ":") == l.npos; });
+    return found;
+  };
+  EXPECT_TRUE(of("[parallel]\ncontext = 2", "parallel.context").empty());
+  // The sequences of the demo are 256 tokens long.
+  EXPECT_EQ(of("[parallel]\ncontext = 3", "parallel.context"),
+            Lines({"run.toml:3: parallel.context: 3 ranks cut a sequence into 6 pieces, which 256 "
+                   "tokens cannot be split into; expected curriculum[0].sequence_length as a "
+                   "multiple of 6"}));
+  EXPECT_EQ(of("[parallel]\ncontext = 0", "parallel.context").size(), 1u);
+  EXPECT_EQ(of("[parallel]\ncontext = 2\nsums = \"canonical\"", "parallel.sums").size(), 1u);
+  EXPECT_EQ(of("[parallel]\ncontext = 2\n[host]\ndevice = \"cuda\"", "parallel.context"),
+            Lines({"run.toml:3: parallel.context: 2 ranks share a sequence, but attention on GPUs "
+                   "takes whole sequences alone; expected 1, or host.device = \"cpu\""}));
+  // Experts are spread over data x context.
+  EXPECT_TRUE(of("[parallel]\ndata = 2\ncontext = 2\nexpert = 4", "parallel.expert").empty());
+  EXPECT_EQ(of("[parallel]\ndata = 3\ncontext = 2\nexpert = 4", "parallel.expert").size(), 1u);
+}
+
 TEST(SpecProblems, ASchedulesNumbersAreNamed) {
   const auto of_schedule = [](const std::string& lines, const std::string& key) {
     Lines found;

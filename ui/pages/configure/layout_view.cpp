@@ -38,6 +38,7 @@ LayoutView::LayoutView(DraftSpec& draft, QWidget* parent)
   column->addWidget(new TextLabel(tr("Ranks"), theme::TextSize::Heading, this));
   addChoices("parallel.pipeline", tr("Pipeline"), this);
   addChoices("parallel.data", tr("Data"), this);
+  addChoices("parallel.context", tr("Context"), this);
   addChoices("parallel.expert", tr("Experts over"), this);
   m_summary->setWrapped();
   column->addWidget(m_summary);
@@ -145,6 +146,9 @@ QString LayoutView::summary() const {
   if (mesh.data > 1) {
     parts << tr("%1 ranks share the sequences of a step (rows)").arg(mesh.data);
   }
+  if (mesh.context > 1) {
+    parts << tr("each sequence is cut over %1 ranks (rows)").arg(mesh.context);
+  }
   if (mesh.expert > 1) {
     parts << tr("the experts of a layer are spread over %1 neighbours").arg(mesh.expert);
   }
@@ -216,6 +220,8 @@ void LayoutView::showRank(int rank) {
       links ? links->weight_bytes : 0, 0);
   add(RankMap::Tie::Experts, tr("Tokens to other experts, and weights of all else: to ranks %1"),
       links ? links->expert_bytes : 0, 1);
+  add(RankMap::Tie::Context, tr("Latents of the sequences that they share, and weights: to ranks %1"),
+      links ? m_plan->memory.context_bytes : 0, 3);
   add(RankMap::Tie::Pipeline, tr("Activations and their gradients: to its neighbours, ranks %1"),
       links ? links->pipeline_bytes : 0, 2);
   const int hidden = int(mesh.ranks() / mesh.pipeline) - m_map->rows();

@@ -20,6 +20,8 @@ QColor colorOfTie(RankMap::Tie tie) {
       return theme::lineColor(0);
     case RankMap::Tie::Experts:
       return theme::lineColor(1);
+    case RankMap::Tie::Context:
+      return theme::lineColor(3);
     case RankMap::Tie::Pipeline:
       return theme::lineColor(2);
     case RankMap::Tie::None:
@@ -70,9 +72,9 @@ RankMap::Tie RankMap::tie(int a, int b) const {
   if (a == b) return Tie::None;
   const MeshPlace here = place_of(m_mesh, a), there = place_of(m_mesh, b);
   if (here.pipeline == there.pipeline) {
-    if (here.expert == there.expert) return Tie::Weights;
-    const bool shares = here.data / m_mesh.expert == there.data / m_mesh.expert;
-    return shares ? Tie::Experts : Tie::Weights;
+    if (here.data == there.data) return Tie::Context;
+    const bool shares = here.replica / m_mesh.expert == there.replica / m_mesh.expert;
+    return shares && here.expert != there.expert ? Tie::Experts : Tie::Weights;
   }
   const bool neighbours = std::abs(here.pipeline - there.pipeline) == 1;
   return neighbours && a % across() == b % across() ? Tie::Pipeline : Tie::None;

@@ -28,7 +28,7 @@ class RankMap : public QWidget {
   static QString layersText(const ModelConfig& config, const Layout& layout);
   static QString expertsText(const Layout& layout);
   /// How a rank and another one are linked.
-  enum class Tie { None, Weights, Experts, Pipeline };
+  enum class Tie { None, Weights, Experts, Context, Pipeline };
   Tie tie(int a, int b) const;
 
  Q_SIGNALS:
