@@ -302,8 +302,9 @@ void check_tensor_places(const Cursor& cursor, std::vector<TensorRow>& rows, std
 
 GgufContents parse_gguf(std::span<const std::byte> file, const std::string& where) {
   constexpr std::size_t kStart = 512;
-  refuse_mistaken_content(
-      where, {reinterpret_cast<const char*>(file.data()), std::min(file.size(), kStart)});
+  const std::string_view start{reinterpret_cast<const char*>(file.data()),
+                               std::min(file.size(), kStart)};
+  if (!start.starts_with(kMagic)) refuse_mistaken_content(where, start);
   Cursor cursor(file, where);
   const Counts counts = read_start(cursor);
   GgufContents contents;

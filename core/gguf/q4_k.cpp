@@ -49,14 +49,14 @@ bool fit_levels(const float* x, const std::array<float, kRun>& weights,
     wqx += weight * q * value;
   }
   const double determinant = w * wqq - wq * wq;
-  if (determinant <= 0.0) return false;
+  if (!(determinant > 0.0)) return false;  // NaN too, of numbers whose squares are too large
   double scale = (w * wqx - wq * wx) / determinant;
   double offset = (wq * wqx - wqq * wx) / determinant;
   if (offset < 0.0) {  // no offset below 0 can be stored
     offset = 0.0;
     scale = wqx / wqq;
   }
-  if (scale < 0.0) return false;
+  if (!(scale >= 0.0)) return false;
   fit = {static_cast<float>(scale), static_cast<float>(offset)};
   return true;
 }

@@ -152,7 +152,8 @@ SentencePieceContents read_sentencepiece_contents(std::string_view model,
   return contents;
 }
 
-std::string write_sentencepiece_model(const std::vector<SentencePieceEntry>& pieces,
+std::string write_sentencepiece_model(SentencePieceContents::Model kind,
+                                      const std::vector<SentencePieceEntry>& pieces,
                                       const SentencePieceRoles& roles, bool leading_space) {
   Message model, trainer, normaliser;
   for (const SentencePieceEntry& entry : pieces) {
@@ -162,9 +163,13 @@ std::string write_sentencepiece_model(const std::vector<SentencePieceEntry>& pie
     piece.number(3, static_cast<std::uint64_t>(entry.type));
     model.bytes(1, piece.text());
   }
-  trainer.number(3, static_cast<std::uint64_t>(SentencePieceContents::Model::Bpe));
+  bool has_bytes = false;
+  for (const SentencePieceEntry& entry : pieces) {
+    has_bytes = has_bytes || entry.type == SentencePieceFacts::Piece::Byte;
+  }
+  trainer.number(3, static_cast<std::uint64_t>(kind));
   trainer.number(4, pieces.size());
-  trainer.number(35, 1);  // characters without a piece are spelled in byte tokens
+  trainer.number(35, has_bytes ? 1 : 0);  // characters without a piece are spelled in byte tokens
   const struct {
     int id_field, piece_field;
     std::int32_t id;

@@ -47,11 +47,12 @@ struct SentencePieceContents {
 SentencePieceContents read_sentencepiece_contents(std::string_view model,
                                                   const std::string& where);
 
-/// A serialised model of byte pairs. `bos`, `eos` and `pad` are pieces of it, or -1.
+/// A serialised model. `bos`, `eos` and `pad` are pieces of it, or -1.
 struct SentencePieceRoles {
   std::int32_t unknown = -1, bos = -1, eos = -1, pad = -1;
 };
-std::string write_sentencepiece_model(const std::vector<SentencePieceEntry>& pieces,
+std::string write_sentencepiece_model(SentencePieceContents::Model kind,
+                                      const std::vector<SentencePieceEntry>& pieces,
                                       const SentencePieceRoles& roles, bool leading_space);
 
 /// The model with `leading_space` set to false. Everything else, ids included, stays.

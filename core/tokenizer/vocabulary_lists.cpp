@@ -33,12 +33,9 @@ std::string whole_file(const fs::path& path) {
 
 void check_sentencepiece(const fs::path& file, const SentencePieceContents& contents,
                          const SentencePieceFacts& facts) {
-  if (contents.model != SentencePieceContents::Model::Bpe) {
-    refuse_vocabulary(file,
-                      contents.model == SentencePieceContents::Model::Unigram
-                          ? "it is a unigram model, which llama.cpp reads in T5's form alone, "
-                            "without tokens of single bytes"
-                          : "it is a model of words or characters");
+  using Model = SentencePieceContents::Model;
+  if (contents.model != Model::Bpe && contents.model != Model::Unigram) {
+    refuse_vocabulary(file, "it is a model of words or characters");
   }
   if (!facts.rules.empty()) {
     refuse_vocabulary(file, fmt::format("it normalises characters ({})", facts.rules));
@@ -50,7 +47,7 @@ void check_sentencepiece(const fs::path& file, const SentencePieceContents& cont
   using Piece = SentencePieceFacts::Piece;
   const auto bytes = std::count_if(contents.pieces.begin(), contents.pieces.end(),
                                    [](const auto& entry) { return entry.type == Piece::Byte; });
-  if (bytes != 256 || !facts.byte_fallback) {
+  if (contents.model == Model::Bpe && (bytes != 256 || !facts.byte_fallback)) {
     refuse_vocabulary(file, "it has no token for each single byte, which llama.cpp needs for "
                             "characters without a piece");
   }
@@ -61,7 +58,9 @@ void list_sentencepiece(const fs::path& file, VocabularyLists& lists) {
   const SentencePieceFacts facts = read_sentencepiece_facts(model, file.string());
   const SentencePieceContents contents = read_sentencepiece_contents(model, file.string());
   check_sentencepiece(file, contents, facts);
-  lists.kind = VocabularyLists::Kind::SentencePiece;
+  lists.kind = contents.model == SentencePieceContents::Model::Unigram
+                   ? VocabularyLists::Kind::Unigram
+                   : VocabularyLists::Kind::SentencePiece;
   for (const SentencePieceEntry& entry : contents.pieces) {
     lists.tokens.push_back(entry.piece);
     lists.types.push_back(static_cast<std::int32_t>(entry.type));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A vocabulary as plain lists, as GGUF files hold it: SentencePiece models of byte pairs, and byte
-// pairs over bytes whose way to split a text has a name.
+// A vocabulary as plain lists, as GGUF files hold it: SentencePiece models of byte pairs or unigram,
+// and byte pairs over bytes whose way to split a text has a name.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ namespace tessera {
 struct VocabularyLists {
   enum class Kind : std::uint8_t {
     SentencePiece,  ///< pieces with scores; neighbours join by falling score of what they become
+    Unigram,        ///< SentencePiece too; the spelling whose scores have the largest sum counts
     BytePairs       ///< tokens spelled in GPT-2's alphabet of bytes, and merges
   };
   /// Numbered as in SentencePiece and in GGUF.
@@ -23,17 +24,18 @@ struct VocabularyLists {
   Kind kind = Kind::SentencePiece;
   std::vector<std::string> tokens;
   std::vector<std::int32_t> types;  ///< of each token
-  std::vector<float> scores;        ///< of each token; SentencePiece alone
+  std::vector<float> scores;        ///< of each token; none for BytePairs
   std::vector<std::string> merges;  ///< "left right", best first; BytePairs alone
   std::string splits;               ///< name of how a text is split; BytePairs alone
   std::int32_t bos = -1, eos = -1, unknown = -1, pad = -1;
   bool adds_bos = false;
-  bool adds_space = false;  ///< before every text; SentencePiece alone
+  bool adds_space = false;  ///< before every text; never for BytePairs
+  bool has_pieces() const { return kind != Kind::BytePairs; }
 };
 
 /// The vocabulary of a folder or file, as Tokenizer::load() finds it. Throws Error as that does, and
-/// where lists cannot say what the vocabulary does to a text: unigram models, normalisation, text
-/// before which a space is put, splits without a name, tokens that take white space along.
+/// where lists cannot say what the vocabulary does to a text: models of words, normalisation, byte
+/// pairs before which a space is put, splits without a name, tokens that take white space along.
 VocabularyLists read_vocabulary_lists(const std::filesystem::path& path);
 
 /// The files, by name, that Tokenizer::load() reads as this vocabulary: tokenizer.model, or

@@ -30,8 +30,7 @@ void check_lists(const VocabularyLists& lists, const std::string& where) {
     throw Error(where, fmt::format("the vocabulary has {} tokens and {} types", count,
                                    lists.types.size()));
   }
-  const bool pieces = lists.kind == VocabularyLists::Kind::SentencePiece;
-  if (pieces && lists.scores.size() != count) {
+  if (lists.has_pieces() && lists.scores.size() != count) {
     throw Error(where, fmt::format("the vocabulary has {} tokens and {} scores", count,
                                    lists.scores.size()));
   }
@@ -67,13 +66,10 @@ std::string sentencepiece_text(const VocabularyLists& lists, const std::string& 
     if (type == SentencePieceFacts::Piece::Unknown) roles.unknown = static_cast<std::int32_t>(id);
   }
   if (roles.unknown < 0) throw Error(where, "the vocabulary has no unknown token (type 2)");
-  for (const std::int32_t id : {roles.bos, roles.eos, roles.pad}) {
-    // SentencePiece gives these roles to control tokens alone.
-    if (id >= 0 && id != roles.unknown) {
-      pieces[static_cast<std::size_t>(id)].type = SentencePieceFacts::Piece::Control;
-    }
-  }
-  return write_sentencepiece_model(pieces, roles, lists.adds_space);
+  return write_sentencepiece_model(lists.kind == VocabularyLists::Kind::Unigram
+                                       ? SentencePieceContents::Model::Unigram
+                                       : SentencePieceContents::Model::Bpe,
+                                   pieces, roles, lists.adds_space);
 }
 
 Json byte_pairs_json(const VocabularyLists& lists, const std::string& where) {
@@ -129,9 +125,7 @@ Json byte_pairs_json(const VocabularyLists& lists, const std::string& where) {
 Json roles_json(const VocabularyLists& lists) {
   Json config = {{"add_bos_token", lists.adds_bos},
                  {"add_eos_token", false},
-                 {"tokenizer_class", lists.kind == VocabularyLists::Kind::SentencePiece
-                                         ? "LlamaTokenizer"
-                                         : "PreTrainedTokenizerFast"}};
+                 {"tokenizer_class", lists.has_pieces() ? "LlamaTokenizer" : "PreTrainedTokenizerFast"}};
   const std::pair<const char*, std::int32_t> roles[] = {{"bos_token", lists.bos},
                                                         {"eos_token", lists.eos},
                                                         {"pad_token", lists.pad},
@@ -147,7 +141,7 @@ std::map<std::string, std::string> vocabulary_files(const VocabularyLists& lists
                                                     const std::string& where) {
   check_lists(lists, where);
   std::map<std::string, std::string> files;
-  if (lists.kind == VocabularyLists::Kind::SentencePiece) {
+  if (lists.has_pieces()) {
     files["tokenizer.model"] = sentencepiece_text(lists, where);
   } else {
     files["tokenizer.json"] = byte_pairs_json(lists, where).dump(1) + "\n";

@@ -218,8 +218,9 @@ TEST(GgufExport, MtpLayersAreLeftOutAndTold) {
   c.num_nextn_predict_layers = 1;
   write_model(c, folder / "a");
   const GgufExport done = export_gguf(folder / "a", folder / "m.gguf", GgufType::F32);
-  ASSERT_EQ(done.notes.size(), 1u);
+  ASSERT_EQ(done.notes.size(), 2u);
   EXPECT_TRUE(contains(done.notes[0], "the MTP layer is left out"));
+  EXPECT_TRUE(contains(done.notes[1], "has no vocabulary"));
   const GgufFile file(folder / "m.gguf");
   EXPECT_EQ(file.find("blk.3.attn_norm.weight"), nullptr);
   EXPECT_FALSE(GgufValues(file).has("deepseek2.nextn_predict_layers"));

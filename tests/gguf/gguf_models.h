@@ -33,17 +33,18 @@ inline ModelConfig gguf_shape() {
 }
 
 inline HfConfig write_model(const ModelConfig& shape, const fs::path& folder,
-                            DType dtype = DType::F32) {
+                            DType dtype = DType::F32, std::int64_t bos = 0, std::int64_t eos = 1) {
   Model model(shape, Precision{}, false, Device::Cpu);
   model.initialise(11);
   HfConfig config;
   config.model = shape;
-  config.bos_token_id = 0;
-  config.eos_token_ids = {1};
+  config.bos_token_id = bos;
+  config.eos_token_ids = {eos};
   config.mtp_layers = shape.num_nextn_predict_layers;
   // Initial norms are ones and biases zeros: other numbers show where they go.
   for (const NamedTensor& weight : named_weights(model)) {
-    if (weight.data.rank() != 1) continue;
+    const bool bias = weight.name.ends_with("e_score_correction_bias");
+    if (weight.data.rank() != 1 || (bias && shape.group_score == kernels::GroupScore::Max)) continue;
     for (std::int64_t i = 0; i < weight.data.numel(); ++i) {
       weight.data.data<float>()[i] += 0.0625f * static_cast<float>(i % 7);
     }

@@ -47,11 +47,11 @@ void expect_same_ids(const Tokenizer& a, const Tokenizer& b) {
 }
 
 /// A model of `rows` rows with the vocabulary `files` copied in.
-void write_with_vocabulary(const fs::path& folder, std::int64_t rows,
+void write_with_vocabulary(const fs::path& folder, std::int64_t rows, std::int64_t end,
                            const std::vector<fs::path>& files) {
   ModelConfig c = gguf_shape();
   c.vocab_size = rows;
-  write_model(c, folder);
+  write_model(c, folder, DType::F32, /*bos=*/0, end);
   for (const fs::path& file : files) fs::copy_file(file, folder / file.filename());
 }
 
@@ -61,14 +61,18 @@ std::shared_ptr<const Tokenizer> trained(TokenizerAlgorithm algorithm = Tokenize
     texts.push_back("The river runs past the trees and the mill, and " + std::to_string(i * 37) +
                     " birds sit in the old tree; two of them sing.\n");
   }
-  return train_tokenizer(texts, {.algorithm = algorithm, .vocab_size = 420});
+  TokenizerTrainOptions options;
+  options.algorithm = algorithm;
+  options.vocab_size = 420;
+  return train_tokenizer(texts, options);
 }
 
 TEST(GgufVocabulary, SentencePieceComesBack) {
   const TemporaryFolder folder;
   const auto tokenizer = trained();
   tokenizer->save(folder.path());
-  write_with_vocabulary(folder / "a", tokenizer->vocab_size() + 5, {folder / "tokenizer.model"});
+  write_with_vocabulary(folder / "a", tokenizer->vocab_size() + 5, 7,
+                        {folder / "tokenizer.model"});
   write_file(folder / "a" / "chat_template.jinja", "{{ bos_token }}{% odd construct %}\n");
   export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
   const GgufFile file(folder / "m.gguf");
@@ -83,13 +87,32 @@ TEST(GgufVocabulary, SentencePieceComesBack) {
   EXPECT_EQ(Tokenizer::load(folder / "b")->vocab_size(), tokenizer->vocab_size());
   EXPECT_EQ(read_file(folder / "b" / "chat_template.jinja"),
             "{{ bos_token }}{% odd construct %}\n");
+  const HfConfig config = read_hf_config(folder / "b");
+  EXPECT_EQ(config.bos_token_id, tokenizer->specials().bos) << "before config.json's";
+  EXPECT_EQ(config.eos_token_ids, (std::vector<std::int64_t>{tokenizer->specials().eos, 7}));
+}
+
+TEST(GgufVocabulary, UnigramComesBackWithANote) {
+  const TemporaryFolder folder;
+  const auto tokenizer = trained(TokenizerAlgorithm::Unigram);
+  tokenizer->save(folder.path());
+  write_with_vocabulary(folder / "a", tokenizer->vocab_size(), tokenizer->specials().eos,
+                        {folder / "tokenizer.model"});
+  const GgufExport done = export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
+  ASSERT_EQ(done.notes.size(), 1u);
+  EXPECT_TRUE(contains(done.notes[0], "is the unknown token for llama.cpp"));
+  const GgufFile file(folder / "m.gguf");
+  EXPECT_EQ(GgufValues(file).text("tokenizer.ggml.model"), "t5");
+  EXPECT_EQ(GgufValues(file).flag("tokenizer.ggml.remove_extra_whitespaces"), false);
+  import_gguf(folder / "m.gguf", folder / "b");
+  expect_same_ids(*tokenizer, *Tokenizer::load(folder / "b"));
 }
 
 TEST(GgufVocabulary, BytePairsOfDeepSeekComeBack) {
   const TemporaryFolder folder;
   const fs::path from = golden_tokenizer("deepseek");
   const auto tokenizer = Tokenizer::load(from);
-  write_with_vocabulary(folder / "a", tokenizer->vocab_size(),
+  write_with_vocabulary(folder / "a", tokenizer->vocab_size(), tokenizer->specials().eos,
                         {from / "tokenizer.json", from / "tokenizer_config.json"});
   export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
   const GgufFile file(folder / "m.gguf");
@@ -160,11 +183,9 @@ TEST(GgufVocabulary, WhatListsCannotSayIsRefused) {
   EXPECT_TRUE(contains(error_of([] { read_vocabulary_lists(golden_tokenizer("sentence")); }),
                        "of characters, and not of bytes"));
   const TemporaryFolder folder;
-  trained(TokenizerAlgorithm::Unigram)->save(folder.path());
-  EXPECT_TRUE(contains(error_of([&] { read_vocabulary_lists(folder.path()); }), "unigram model"));
   const auto tokenizer = trained();
   tokenizer->save(folder.path());
-  write_with_vocabulary(folder / "a", 100, {folder / "tokenizer.model"});
+  write_with_vocabulary(folder / "a", 100, 1, {folder / "tokenizer.model"});
   EXPECT_TRUE(contains(error_of([&] {
                          export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
                        }),
