@@ -114,8 +114,7 @@ void convert(const ConvertArguments& a) {
   options.shard_bytes = a.shard_mb * 1'000'000;
   if (is_gguf(a.from)) {
     import_gguf(a.from, a.to, options);
-    std::printf("wrote %s from %s, weights in %s\n", a.to.c_str(), a.from.c_str(),
-                a.dtype.c_str());
+    std::printf("wrote %s from %s, weights in %s\n", a.to.c_str(), a.from.c_str(), a.dtype.c_str());
     return;
   }
   const fs::path from = checkpoint_of(a.from);

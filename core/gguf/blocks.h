@@ -21,9 +21,9 @@ namespace tessera {
 /// Whether encode_blocks() writes the type: F32, F16, BF16, Q8_0, Q4_0, Q5_0 and Q4_K.
 bool can_encode(GgufType type);
 
-/// Writes `count` numbers, whole blocks, to `to`. Returns the index of a number that the type cannot
-/// hold (too large for F16, or not finite where blocks share a scale), and -1 when there is none;
-/// what was written is then whole.
+/// Writes `count` numbers, whole blocks, to `to`. Returns the index of a number that the type
+/// cannot hold (too large for F16, or not finite where blocks share a scale), and -1 when there is
+/// none; what was written is then whole.
 std::int64_t encode_blocks(GgufType type, const float* from, std::int64_t count, std::byte* to);
 
 /// Reads `count` numbers, whole blocks. `from` may have any alignment.

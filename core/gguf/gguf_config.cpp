@@ -47,8 +47,9 @@ bool limits_groups(const ModelConfig& c) {
 void check_experts_for_llama(const ModelConfig& c, const std::string& where) {
   if (!has_experts(c)) return;
   if (c.n_shared_experts == 0) {
-    refuse_for_llama(where, "n_shared_experts is 0, and it loads no layer with experts and without "
-                            "a shared one");
+    refuse_for_llama(where,
+                     "n_shared_experts is 0, and it loads no layer with experts and without "
+                     "a shared one");
   }
   if (c.routed_scaling_factor == 0.0) {
     refuse_for_llama(where, "routed_scaling_factor is 0, and it takes 0 for 1");
@@ -59,16 +60,19 @@ void check_experts_for_llama(const ModelConfig& c, const std::string& where) {
   }
   if (!limits_groups(c)) return;
   if (c.n_group == c.n_routed_experts) {
-    refuse_for_llama(where, "every expert is a group of its own, and it wants groups of two and "
-                            "more");
+    refuse_for_llama(where,
+                     "every expert is a group of its own, and it wants groups of two and "
+                     "more");
   }
   if (c.group_score == GroupScore::Max) {
-    refuse_for_llama(where, "its gate judges groups by their best expert (topk_method "
-                            "group_limited_greedy), and llama.cpp by the sum of the best two");
+    refuse_for_llama(where,
+                     "its gate judges groups by their best expert (topk_method "
+                     "group_limited_greedy), and llama.cpp by the sum of the best two");
   }
   if (c.transformers_group_masking) {
-    refuse_for_llama(where, "its gate masks experts of dropped groups with 0, as transformers does, "
-                            "and llama.cpp with minus infinity");
+    refuse_for_llama(where,
+                     "its gate masks experts of dropped groups with 0, as transformers does, "
+                     "and llama.cpp with minus infinity");
   }
 }
 

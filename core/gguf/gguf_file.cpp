@@ -230,7 +230,8 @@ std::uint64_t bytes_of_row(const Cursor& cursor, const GgufTensor& tensor) {
     fits = !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(tensor.shape[dim]), &bytes);
   }
   if (!fits || bytes > (std::uint64_t{1} << 62)) {
-    cursor.damaged(fmt::format("the tensor \"{}\" is too large: {}", tensor.name, tensor.describe()));
+    cursor.damaged(
+        fmt::format("the tensor \"{}\" is too large: {}", tensor.name, tensor.describe()));
   }
   return bytes;
 }
@@ -255,9 +256,10 @@ TensorRow read_tensor(Cursor& cursor, std::uint64_t index) {
   const auto number = cursor.number<std::uint32_t>("the type of " + what);
   const GgufTypeInfo* info = find_gguf_type(number);
   if (!info) {
-    throw Error(cursor.where(),
-                fmt::format("{} is of the type {}, which is not read", what, gguf_type_name(number)),
-                "use the model's file in BF16, F16, Q8_0, Q6_K, Q5_K or Q4_K");
+    throw Error(
+        cursor.where(),
+        fmt::format("{} is of the type {}, which is not read", what, gguf_type_name(number)),
+        "use the model's file in BF16, F16, Q8_0, Q6_K, Q5_K or Q4_K");
   }
   tensor.type = info->type;
   row.offset = cursor.number<std::uint64_t>("the place of " + what);
@@ -286,14 +288,16 @@ void check_tensor_places(const Cursor& cursor, std::vector<TensorRow>& rows, std
   std::uint64_t reached = 0;
   for (const TensorRow& row : rows) {
     if (row.offset % alignment != 0) {
-      cursor.damaged(fmt::format("the tensor \"{}\" begins at byte {} of the data, which is no "
-                                 "multiple of {}",
-                                 row.tensor.name, row.offset, alignment));
+      cursor.damaged(
+          fmt::format("the tensor \"{}\" begins at byte {} of the data, which is no "
+                      "multiple of {}",
+                      row.tensor.name, row.offset, alignment));
     }
     if (row.offset < reached) {
-      cursor.damaged(fmt::format("the tensor \"{}\" begins at byte {} of the data, before the end "
-                                 "of the one before it, {}",
-                                 row.tensor.name, row.offset, reached));
+      cursor.damaged(
+          fmt::format("the tensor \"{}\" begins at byte {} of the data, before the end "
+                      "of the one before it, {}",
+                      row.tensor.name, row.offset, reached));
     }
     reached = row.offset + row.bytes;
   }

@@ -43,8 +43,8 @@ struct GgufList {
   std::vector<std::string_view> texts;
 };
 
-/// Whole numbers of every width are U64 where the file says unsigned, and I64 otherwise; F32 and F64
-/// are double. Texts and lists point into the file.
+/// Whole numbers of every width are U64 where the file says unsigned, and I64 otherwise; F32 and
+/// F64 are double. Texts and lists point into the file.
 using GgufValue =
     std::variant<std::uint64_t, std::int64_t, double, bool, std::string_view, GgufList>;
 
@@ -66,10 +66,11 @@ struct GgufContents {
   std::map<std::string, GgufTensor, std::less<>> tensors;
 };
 
-/// Reads a whole file's bytes. `where` names the file in errors, which also tell the byte. Everything
-/// is checked before it is believed: version, order of bytes, counts against the bytes that are
-/// left, kinds, texts, keys and names that come twice, types, shapes (with overflow), and that the
-/// tensors lie inside the file, aligned and apart. Types that are not read are refused by name.
+/// Reads a whole file's bytes. `where` names the file in errors, which also tell the byte.
+/// Everything is checked before it is believed: version, order of bytes, counts against the bytes
+/// that are left, kinds, texts, keys and names that come twice, types, shapes (with overflow), and
+/// that the tensors lie inside the file, aligned and apart. Types that are not read are refused by
+/// name.
 GgufContents parse_gguf(std::span<const std::byte> file, const std::string& where);
 
 /// A GGUF file, mapped into memory: opening reads all but the tensors.

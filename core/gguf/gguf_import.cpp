@@ -34,9 +34,9 @@ class GgufModel {
   explicit GgufModel(const GgufFile& file) : file_(file) {
     const GgufValues values(file);
     config = read_model_keys(values, has_any(".exp_probs_b.bias"), file.find("output.weight"));
-    has_bias_ = config.model.n_routed_experts > 0 &&
-                (has_any(".exp_probs_b.bias") ||
-                 config.model.group_score != kernels::GroupScore::Max);
+    has_bias_ =
+        config.model.n_routed_experts > 0 &&
+        (has_any(".exp_probs_b.bias") || config.model.group_score != kernels::GroupScore::Max);
     find_parts();
     refuse_the_rest();
   }
@@ -91,8 +91,7 @@ class GgufModel {
         parts[place.released[0]].values = &tensor;
         continue;
       }
-      const std::int64_t rows =
-          tensor.rows() / static_cast<std::int64_t>(place.released.size());
+      const std::int64_t rows = tensor.rows() / static_cast<std::int64_t>(place.released.size());
       for (std::size_t i = 0; i < place.released.size(); ++i) {
         StoredPart& part = parts[place.released[i]];
         part.tensor = &tensor;
@@ -101,14 +100,15 @@ class GgufModel {
     }
   }
 
-  /// What the model has no place for changes what llama.cpp computes, but for MTP layers and tables.
+  /// What the model has no place for changes what llama.cpp computes, but for MTP layers and
+  /// tables.
   void refuse_the_rest() {
     for (const auto& [name, tensor] : file_.contents().tensors) {
       if (used_.contains(name) || name.starts_with("rope_freqs.") || is_mtp(name)) continue;
-      throw Error(file_.path().string(),
-                  fmt::format("the tensor \"{}\" ({}) has no place in the model", name,
-                              tensor.describe()),
-                  "the keys and the tensors are of different models");
+      throw Error(
+          file_.path().string(),
+          fmt::format("the tensor \"{}\" ({}) has no place in the model", name, tensor.describe()),
+          "the keys and the tensors are of different models");
     }
   }
 

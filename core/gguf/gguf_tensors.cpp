@@ -21,8 +21,7 @@ class PlaceList {
       block_ = fmt::format("blk.{}.", layer);
       layer_ = fmt::format("model.layers.{}.", layer);
       add_attention();
-      add(block_ + "ffn_norm.weight", layer_ + "post_attention_layernorm.weight",
-          {c_.hidden_size});
+      add(block_ + "ffn_norm.weight", layer_ + "post_attention_layernorm.weight", {c_.hidden_size});
       if (c_.is_moe_layer(layer)) {
         add_experts();
       } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Element types of GGUF files (github.com/ggml-org/ggml, docs/gguf.md): plain numbers, and blocks of
-// 32 or 256 numbers that share scales.
+// Element types of GGUF files (github.com/ggml-org/ggml, docs/gguf.md): plain numbers, and blocks
+// of 32 or 256 numbers that share scales.
 #pragma once
 
 #include <cstddef>

@@ -20,9 +20,8 @@ using Lists = VocabularyLists;
 constexpr const char* kModelKey = "tokenizer.ggml.model";
 constexpr const char* kTemplateKey = "tokenizer.chat_template";
 constexpr const char* kTemplateFile = "chat_template.jinja";
-constexpr std::array<const char*, 3> kEndKeys{"tokenizer.ggml.eos_token_id",
-                                              "tokenizer.ggml.eot_token_id",
-                                              "tokenizer.ggml.eom_token_id"};
+constexpr std::array<const char*, 3> kEndKeys{
+    "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
 
 bool has_entry(const fs::path& path) {
   std::error_code error;
@@ -109,8 +108,8 @@ const char* model_name(Lists::Kind kind) {
 }
 
 void note_unknown_characters(const Lists& lists, std::vector<std::string>& notes) {
-  const bool bytes = std::find(lists.types.begin(), lists.types.end(), Lists::Byte) !=
-                     lists.types.end();
+  const bool bytes =
+      std::find(lists.types.begin(), lists.types.end(), Lists::Byte) != lists.types.end();
   if (lists.kind != Lists::Kind::Unigram || !bytes) return;
   notes.emplace_back(
       "a unigram vocabulary: a character without a token of its own is spelled in tokens of bytes "
@@ -248,9 +247,8 @@ std::map<std::string, std::string> read_vocabulary_keys(const GgufValues& values
   } else {
     Lists lists = read_lists(values, kind_named(values, model));
     if (static_cast<std::int64_t>(lists.tokens.size()) > config.model.vocab_size) {
-      throw Error(values.where(),
-                  fmt::format("the vocabulary has {} tokens, and the model {} rows",
-                              lists.tokens.size(), config.model.vocab_size));
+      throw Error(values.where(), fmt::format("the vocabulary has {} tokens, and the model {} rows",
+                                              lists.tokens.size(), config.model.vocab_size));
     }
     drop_padding(lists);
     files = vocabulary_files(lists, values.where());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Blocks of Q4_K. Each run of 32 numbers is x = s q - o with q from 0 to 15 and s, o at least 0. For
-// several widths of the grid, levels are rounded and then s and o fitted to them by weighted least
-// squares; the fit with the least error stays. Numbers that are large beside the run's mean square
-// weigh more, as they do in products. Then all s of the block become 6-bit multiples of d, all o of
-// dmin, and levels are rounded anew for what these have become.
+// Blocks of Q4_K. Each run of 32 numbers is x = s q - o with q from 0 to 15 and s, o at least 0.
+// For several widths of the grid, levels are rounded and then s and o fitted to them by weighted
+// least squares; the fit with the least error stays. Numbers that are large beside the run's mean
+// square weigh more, as they do in products. Then all s of the block become 6-bit multiples of d,
+// all o of dmin, and levels are rounded anew for what these have become.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -81,8 +81,8 @@ RunFit fit_run(const float* x) {
   double least = -1;
   constexpr int kSteps = 10;
   for (int step = -kSteps; step <= kSteps; ++step) {
-    const float inverse = (static_cast<float>(kLevels) + 0.1f * static_cast<float>(step)) /
-                          (high - low);
+    const float inverse =
+        (static_cast<float>(kLevels) + 0.1f * static_cast<float>(step)) / (high - low);
     std::array<int, kRun> levels{};
     for (std::size_t i = 0; i < kRun; ++i) levels[i] = level_of(inverse * (x[i] - low));
     RunFit fit;
@@ -110,8 +110,8 @@ float shared_step(const std::array<float, kRuns>& values, std::byte* to,
   return step;
 }
 
-/// Twelve bytes: 6 bits of the first four runs each in a byte of their own; of the last four, 4 bits
-/// side by side and the upper 2 in the first eight bytes.
+/// Twelve bytes: 6 bits of the first four runs each in a byte of their own; of the last four, 4
+/// bits side by side and the upper 2 in the first eight bytes.
 void pack_scales(const std::array<std::uint8_t, kRuns>& scales,
                  const std::array<std::uint8_t, kRuns>& offsets, std::uint8_t* packed) {
   for (std::size_t i = 0; i < 4; ++i) {

@@ -173,8 +173,8 @@ std::string write_sentencepiece_model(SentencePieceContents::Model kind,
   const struct {
     int id_field, piece_field;
     std::int32_t id;
-  } ends[] = {{40, 45, roles.unknown}, {41, 46, roles.bos}, {42, 47, roles.eos},
-              {43, 48, roles.pad}};
+  } ends[] = {
+      {40, 45, roles.unknown}, {41, 46, roles.bos}, {42, 47, roles.eos}, {43, 48, roles.pad}};
   for (const auto& end : ends) {
     // A number below 0 is written as 64 bits; the piece of no role must be one that is not there.
     trainer.number(end.id_field, static_cast<std::uint64_t>(static_cast<std::int64_t>(end.id)));

@@ -44,8 +44,7 @@ struct SentencePieceContents {
 };
 
 /// Throws as read_sentencepiece_facts().
-SentencePieceContents read_sentencepiece_contents(std::string_view model,
-                                                  const std::string& where);
+SentencePieceContents read_sentencepiece_contents(std::string_view model, const std::string& where);
 
 /// A serialised model. `bos`, `eos` and `pad` are pieces of it, or -1.
 struct SentencePieceRoles {

@@ -12,8 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 /// Chinese, and Korean syllables, as DeepSeek's first vocabularies have them.
-constexpr const char* kEastAsian =
-    "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+";
+constexpr const char* kEastAsian = "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+";
 /// Letters with case of every script, as DeepSeek-LLM and V2 have them.
 constexpr const char* kCasedLetters =
     "\\s?[A-Za-z\u00B5\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u01BA\u01BC-\u01BF\u01C4-"
@@ -30,10 +29,8 @@ constexpr const char* kCasedLetters =
     "\uFF21-\uFF3A\uFF41-\uFF5A\U00010400-\U0001044F\U000104B0-\U000104D3\U000104D8"
     "-\U000104FB\U00010C80-\U00010CB2\U00010CC0-\U00010CF2\U000118A0-\U000118DF"
     "\U0001E900-\U0001E943]+";
-constexpr const char* kMarks =
-    "\\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+";
-constexpr const char* kKana =
-    "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+";
+constexpr const char* kMarks = "\\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+";
+constexpr const char* kKana = "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+";
 constexpr const char* kV3Words =
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}"
     "]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
@@ -82,8 +79,7 @@ bool plain_patterns(const BpeFile& file, std::vector<std::string>& patterns) {
     if (step.kind == BpeSplit::Kind::ByteLevel) continue;
     if (!step.pattern.is_regex || step.invert) return false;
     // Neighbours that are one part: digits that are not split one by one.
-    const bool joined =
-        step.behaviour == Behaviour::Contiguous && step.pattern.text == "\\p{N}";
+    const bool joined = step.behaviour == Behaviour::Contiguous && step.pattern.text == "\\p{N}";
     if (!joined && step.behaviour != Behaviour::Isolated) return false;
     patterns.push_back(step.pattern.text + (joined ? "+" : ""));
   }
@@ -100,8 +96,7 @@ bool joins_digits(const BpeFile& file) {
   });
 }
 
-bool same_patterns(const SplitForm& form, std::vector<std::string> patterns,
-                   const BpeFile& file) {
+bool same_patterns(const SplitForm& form, std::vector<std::string> patterns, const BpeFile& file) {
   // Where no token has two digits, it does not matter whether they come one by one.
   if (form.digits_together && !patterns.empty() && patterns.back() == "\\p{N}" &&
       !joins_digits(file)) {

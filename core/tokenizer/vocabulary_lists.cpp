@@ -48,8 +48,9 @@ void check_sentencepiece(const fs::path& file, const SentencePieceContents& cont
   const auto bytes = std::count_if(contents.pieces.begin(), contents.pieces.end(),
                                    [](const auto& entry) { return entry.type == Piece::Byte; });
   if (contents.model == Model::Bpe && (bytes != 256 || !facts.byte_fallback)) {
-    refuse_vocabulary(file, "it has no token for each single byte, which llama.cpp needs for "
-                            "characters without a piece");
+    refuse_vocabulary(file,
+                      "it has no token for each single byte, which llama.cpp needs for "
+                      "characters without a piece");
   }
 }
 
@@ -84,8 +85,8 @@ void check_byte_pairs(const fs::path& path, const BpeFile& file) {
   }
 }
 
-void put_token(const fs::path& path, std::int32_t id, const std::string& token,
-               std::int32_t type, VocabularyLists& lists) {
+void put_token(const fs::path& path, std::int32_t id, const std::string& token, std::int32_t type,
+               VocabularyLists& lists) {
   const auto at = static_cast<std::size_t>(id);
   if (lists.tokens.size() <= at) {
     lists.tokens.resize(at + 1);

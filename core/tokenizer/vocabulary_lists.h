@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A vocabulary as plain lists, as GGUF files hold it: SentencePiece models of byte pairs or unigram,
-// and byte pairs over bytes whose way to split a text has a name.
+// A vocabulary as plain lists, as GGUF files hold it: SentencePiece models of byte pairs or
+// unigram, and byte pairs over bytes whose way to split a text has a name.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,10 @@ struct VocabularyLists {
   bool has_pieces() const { return kind != Kind::BytePairs; }
 };
 
-/// The vocabulary of a folder or file, as Tokenizer::load() finds it. Throws Error as that does, and
-/// where lists cannot say what the vocabulary does to a text: models of words, normalisation, byte
-/// pairs before which a space is put, splits without a name, tokens that take white space along.
+/// The vocabulary of a folder or file, as Tokenizer::load() finds it. Throws Error as that does,
+/// and where lists cannot say what the vocabulary does to a text: models of words, normalisation,
+/// byte pairs before which a space is put, splits without a name, tokens that take white space
+/// along.
 VocabularyLists read_vocabulary_lists(const std::filesystem::path& path);
 
 /// The files, by name, that Tokenizer::load() reads as this vocabulary: tokenizer.model, or

@@ -27,8 +27,8 @@ void check_lists(const VocabularyLists& lists, const std::string& where) {
   const std::size_t count = lists.tokens.size();
   if (count == 0) throw Error(where, "the vocabulary has no tokens");
   if (lists.types.size() != count) {
-    throw Error(where, fmt::format("the vocabulary has {} tokens and {} types", count,
-                                   lists.types.size()));
+    throw Error(
+        where, fmt::format("the vocabulary has {} tokens and {} types", count, lists.types.size()));
   }
   if (lists.has_pieces() && lists.scores.size() != count) {
     throw Error(where, fmt::format("the vocabulary has {} tokens and {} scores", count,
@@ -45,14 +45,14 @@ void check_lists(const VocabularyLists& lists, const std::string& where) {
       throw Error(where, fmt::format("token {} is empty, or no UTF-8", id));
     }
     if (!seen.insert(token).second) {
-      throw Error(where, fmt::format("the token \"{}\" comes twice, the second time as {}", token,
-                                     id));
+      throw Error(where,
+                  fmt::format("the token \"{}\" comes twice, the second time as {}", token, id));
     }
   }
   for (const std::int32_t id : {lists.bos, lists.eos, lists.unknown, lists.pad}) {
     if (id < -1 || id >= static_cast<std::int64_t>(count)) {
-      throw Error(where, fmt::format("the token {} has a role, and the vocabulary has {}", id,
-                                     count));
+      throw Error(where,
+                  fmt::format("the token {} has a role, and the vocabulary has {}", id, count));
     }
   }
 }
@@ -76,10 +76,10 @@ Json byte_pairs_json(const VocabularyLists& lists, const std::string& where) {
   bool ignore_merges = false;
   const Json splits = pre_tokenizer_named(lists.splits, ignore_merges);
   if (splits.is_null()) {
-    throw Error(where,
-                fmt::format("the vocabulary splits text as \"{}\" does, which is not known",
-                            lists.splits),
-                "known are " + known_split_names());
+    throw Error(
+        where,
+        fmt::format("the vocabulary splits text as \"{}\" does, which is not known", lists.splits),
+        "known are " + known_split_names());
   }
   Json vocab = Json::object(), added = Json::array();
   for (std::size_t id = 0; id < lists.tokens.size(); ++id) {
@@ -123,9 +123,10 @@ Json byte_pairs_json(const VocabularyLists& lists, const std::string& where) {
 }
 
 Json roles_json(const VocabularyLists& lists) {
-  Json config = {{"add_bos_token", lists.adds_bos},
-                 {"add_eos_token", false},
-                 {"tokenizer_class", lists.has_pieces() ? "LlamaTokenizer" : "PreTrainedTokenizerFast"}};
+  Json config = {
+      {"add_bos_token", lists.adds_bos},
+      {"add_eos_token", false},
+      {"tokenizer_class", lists.has_pieces() ? "LlamaTokenizer" : "PreTrainedTokenizerFast"}};
   const std::pair<const char*, std::int32_t> roles[] = {{"bos_token", lists.bos},
                                                         {"eos_token", lists.eos},
                                                         {"pad_token", lists.pad},

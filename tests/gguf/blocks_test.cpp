@@ -70,10 +70,10 @@ TEST(Blocks, BytesEqualThoseOfTheGgufPackage) {
           std::any_of(numbers.begin(), numbers.end(), [](float x) { return std::fabs(x) > 65519; });
       if (too_large) continue;  // the package writes infinity, and this program refuses
       const std::vector<std::byte> ours = encoded(type, numbers);
-      EXPECT_EQ(std::memcmp(ours.data(),
-                            theirs.bytes.data() + static_cast<std::size_t>(row) * row_bytes,
-                            row_bytes),
-                0)
+      EXPECT_EQ(
+          std::memcmp(ours.data(), theirs.bytes.data() + static_cast<std::size_t>(row) * row_bytes,
+                      row_bytes),
+          0)
           << info_of(type).name << ", row " << row;
       ++compared;
     }
@@ -106,15 +106,15 @@ TEST(Blocks, EveryHalfComesBack) {
 }
 
 TEST(Blocks, HalvesRoundToNearestEven) {
-  EXPECT_EQ(half_bits(1.f + 0x1p-11f), 0x3c00);            // a tie, down to even
-  EXPECT_EQ(half_bits(1.f + 3 * 0x1p-11f), 0x3c02);        // a tie, up to even
+  EXPECT_EQ(half_bits(1.f + 0x1p-11f), 0x3c00);      // a tie, down to even
+  EXPECT_EQ(half_bits(1.f + 3 * 0x1p-11f), 0x3c02);  // a tie, up to even
   EXPECT_EQ(half_bits(1.f + 0x1p-11f + 0x1p-20f), 0x3c01);
   EXPECT_EQ(half_bits(65519.f), 0x7bff);
-  EXPECT_EQ(half_bits(65520.f), 0x7c00);                   // infinite
-  EXPECT_EQ(half_bits(0x1p-25f), 0x0000);                  // a tie between 0 and the least
+  EXPECT_EQ(half_bits(65520.f), 0x7c00);   // infinite
+  EXPECT_EQ(half_bits(0x1p-25f), 0x0000);  // a tie between 0 and the least
   EXPECT_EQ(half_bits(0x1p-25f + 0x1p-40f), 0x0001);
   EXPECT_EQ(half_bits(-0x1p-24f), 0x8001);
-  EXPECT_EQ(half_bits(0x1p-14f - 0x1p-26f), 0x0400);       // small ones round up to normal
+  EXPECT_EQ(half_bits(0x1p-14f - 0x1p-26f), 0x0400);  // small ones round up to normal
 }
 
 TEST(Blocks, NumbersThatDoNotFitAreFound) {
@@ -127,8 +127,8 @@ TEST(Blocks, NumbersThatDoNotFitAreFound) {
   encoded(GgufType::Q4_0, numbers, 70);
   encoded(GgufType::F16, numbers);  // F16 has an infinity of its own
   numbers[70] = 1e30f;
-  for (const GgufType type : {GgufType::F16, GgufType::Q8_0, GgufType::Q4_0, GgufType::Q5_0,
-                              GgufType::Q4_K}) {
+  for (const GgufType type :
+       {GgufType::F16, GgufType::Q8_0, GgufType::Q4_0, GgufType::Q5_0, GgufType::Q4_K}) {
     encoded(type, numbers, 70);
   }
   numbers[70] = 3e38f;
@@ -140,9 +140,9 @@ TEST(Blocks, NumbersThatDoNotFitAreFound) {
 TEST(Blocks, RowsAreWholeBlocks) {
   std::vector<float> numbers(48, 1.f);
   std::vector<std::byte> bytes(256);
-  EXPECT_TRUE(contains(
-      error_of([&] { encode_blocks(GgufType::Q8_0, numbers.data(), 48, bytes.data()); }),
-      "no whole blocks of Q8_0"));
+  EXPECT_TRUE(
+      contains(error_of([&] { encode_blocks(GgufType::Q8_0, numbers.data(), 48, bytes.data()); }),
+               "no whole blocks of Q8_0"));
   EXPECT_TRUE(
       contains(error_of([&] { encode_blocks(GgufType::Q6_K, numbers.data(), 0, bytes.data()); }),
                "read and not written"));
@@ -154,7 +154,8 @@ double mean_square(const std::vector<float>& a, const std::vector<float>& b) {
   return sum / static_cast<double>(a.size());
 }
 
-/// Q4_K has 16 levels over the range of 32 numbers; Q4_0, whose levels lie around 0, is the measure.
+/// Q4_K has 16 levels over the range of 32 numbers; Q4_0, whose levels lie around 0, is the
+/// measure.
 TEST(Blocks, Q4KIsNearerThanQ40) {
   for (std::int64_t row = 0; row < recorded().at("x").rows(); ++row) {
     const std::vector<float> numbers = row_of("x", row);

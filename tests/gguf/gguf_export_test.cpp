@@ -204,9 +204,9 @@ TEST(GgufExport, RowsThatAreNoWholeBlocksFallBack) {
   EXPECT_EQ(file.at("token_embd.weight").type, GgufType::Q8_0);
   EXPECT_EQ(file.at("output.weight").type, GgufType::Q8_0);
   EXPECT_EQ(file.at("blk.1.ffn_gate_exps.weight").type, GgufType::Q4_K);
-  EXPECT_EQ(file.at("blk.1.ffn_down_exps.weight").type, GgufType::F16);   // rows of 20
-  EXPECT_EQ(file.at("blk.1.attn_v_b.weight").type, GgufType::Q5_0);       // rows of 32
-  EXPECT_EQ(file.at("blk.1.attn_k_b.weight").type, GgufType::F16);        // rows of 16
+  EXPECT_EQ(file.at("blk.1.ffn_down_exps.weight").type, GgufType::F16);  // rows of 20
+  EXPECT_EQ(file.at("blk.1.attn_v_b.weight").type, GgufType::Q5_0);      // rows of 32
+  EXPECT_EQ(file.at("blk.1.attn_k_b.weight").type, GgufType::F16);       // rows of 16
   EXPECT_EQ(k.tensors.at("Q8_0"), 2);
   EXPECT_EQ(k.bytes, fs::file_size(folder / "k.gguf"));
 }
@@ -269,8 +269,8 @@ TEST(GgufExport, ACheckpointOfARunIsVerifiedFirst) {
   const fs::path from = save_checkpoint(run.path(), contents);
   export_gguf(from, run / "a.gguf", GgufType::F32);
   flip_bit(from / "model.safetensors", fs::file_size(from / "model.safetensors") - 9, 3);
-  EXPECT_TRUE(contains(error_of([&] { export_gguf(from, run / "b.gguf", GgufType::F32); }),
-                       "damaged"));
+  EXPECT_TRUE(
+      contains(error_of([&] { export_gguf(from, run / "b.gguf", GgufType::F32); }), "damaged"));
   EXPECT_FALSE(fs::exists(run / "b.gguf"));
 }
 

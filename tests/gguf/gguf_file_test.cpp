@@ -60,7 +60,9 @@ Raw valid() {
   Raw raw(2, 4);
   raw.key("a", GgufKind::U32).put(std::uint32_t{7});
   raw.key("b", GgufKind::Text).text("words");
-  raw.key("c", GgufKind::List).put(static_cast<std::uint32_t>(GgufKind::Text)).put(std::uint64_t{2});
+  raw.key("c", GgufKind::List)
+      .put(static_cast<std::uint32_t>(GgufKind::Text))
+      .put(std::uint64_t{2});
   raw.text("x").text("yz");
   raw.key("d", GgufKind::List).put(static_cast<std::uint32_t>(GgufKind::I32)).put(std::uint64_t{2});
   raw.put(std::int32_t{-1}).put(std::int32_t{5});
@@ -80,7 +82,8 @@ TEST(GgufFile, ReadsValuesAndTensors) {
   EXPECT_EQ(Raw(valid()).bytes().size(), valid().bytes().size());
   EXPECT_TRUE(contains(error_of([&] { values.need_integer("none"); }), "has no key none"));
   EXPECT_TRUE(contains(error_of([&] { values.number("b"); }), "b is \"words\", expected"));
-  EXPECT_TRUE(contains(error_of([&] { values.integers("c"); }), "expected a list of whole numbers"));
+  EXPECT_TRUE(
+      contains(error_of([&] { values.integers("c"); }), "expected a list of whole numbers"));
 }
 
 TEST(GgufFile, EveryCutIsAnError) {
@@ -104,7 +107,8 @@ TEST(GgufFile, TheBeginIsChecked) {
 }
 
 TEST(GgufFile, AbsurdCountsAreRefused) {
-  for (const std::uint64_t count : {std::uint64_t{1000}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
+  for (const std::uint64_t count :
+       {std::uint64_t{1000}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
     EXPECT_TRUE(contains(Raw(count, 0).data(64).error(), "more than its"));
     EXPECT_TRUE(contains(Raw(0, count).data(64).error(), "more than its"));
     Raw list(0, 1);
@@ -140,8 +144,8 @@ TEST(GgufFile, KindsAndKeysAreChecked) {
   for (int i = 0; i < 2; ++i) twice.key("k", GgufKind::U8).put(std::uint8_t{1});
   EXPECT_TRUE(contains(twice.data(8).error(), "the key \"k\" comes twice"));
   Raw unnamed(0, 1);
-  EXPECT_TRUE(contains(unnamed.key("", GgufKind::U8).put(std::uint8_t{1}).data(8).error(),
-                       "has no name"));
+  EXPECT_TRUE(
+      contains(unnamed.key("", GgufKind::U8).put(std::uint8_t{1}).data(8).error(), "has no name"));
   for (const std::uint32_t alignment : {0u, 4u, 24u, 0x80000000u}) {
     Raw raw(0, 1);
     raw.key("general.alignment", GgufKind::U32).put(alignment);

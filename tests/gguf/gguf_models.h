@@ -44,7 +44,8 @@ inline HfConfig write_model(const ModelConfig& shape, const fs::path& folder,
   // Initial norms are ones and biases zeros: other numbers show where they go.
   for (const NamedTensor& weight : named_weights(model)) {
     const bool bias = weight.name.ends_with("e_score_correction_bias");
-    if (weight.data.rank() != 1 || (bias && shape.group_score == kernels::GroupScore::Max)) continue;
+    if (weight.data.rank() != 1 || (bias && shape.group_score == kernels::GroupScore::Max))
+      continue;
     for (std::int64_t i = 0; i < weight.data.numel(); ++i) {
       weight.data.data<float>()[i] += 0.0625f * static_cast<float>(i % 7);
     }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 // What tests/peers/gguf_llama_cpp.py compares with llama.cpp, of a folder in the released format:
 //
-//   gguf_peer FOLDER < {"prompts": [text, ...], "tokens": 64, "text": text, "window": 128} > answers
+//   gguf_peer FOLDER < {"prompts": [text, ...], "tokens": 64, "text": text, "window": 128} >
+//   answers
 //       answers: {"prompts": [{"ids": [...], "answer": [...], "written": text, "margin": x}, ...],
 //                 "text": [ids], "bos": id, "loss": nats a token, "counted": tokens}
-// Greedy and in F32. `margin` is the least distance of the best two logits of an answer. The loss is
-// that of windows of the text, each behind BOS where there is one.
+// Greedy and in F32. `margin` is the least distance of the best two logits of an answer. The loss
+// is that of windows of the text, each behind BOS where there is one.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <iterator>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/infer/engine.h"
@@ -52,17 +53,13 @@ Json greedy_answer(Engine& engine, const Tokenizer& tokenizer, const Ids& prompt
   Ids next = prompt;
   float margin = INFINITY;
   for (std::int64_t i = 0; i < tokens; ++i) {
-    const Best best =
-        best_of(logits_row(engine.append(sequence, next), 0), tokenizer.vocab_size());
+    const Best best = best_of(logits_row(engine.append(sequence, next), 0), tokenizer.vocab_size());
     margin = std::min(margin, best.margin);
     answer.push_back(best.id);
     next = {best.id};
   }
   const std::string text = tokenizer.decode(answer);
-  return {{"ids", prompt},
-          {"answer", answer},
-          {"written", text},
-          {"margin", margin}};
+  return {{"ids", prompt}, {"answer", answer}, {"written", text}, {"margin", margin}};
 }
 
 double loss_of(const std::vector<float>& logits, std::int32_t id) {
@@ -123,8 +120,8 @@ int main(int count, char** arguments) {
   }
   try {
     const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
-    const std::string text =
-        answers(arguments[1], Json::parse(input)).dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::string text = answers(arguments[1], Json::parse(input))
+                                 .dump(-1, ' ', false, Json::error_handler_t::replace);
     std::puts(text.c_str());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -63,7 +63,8 @@ TEST(GgufRefusals, WhatLlamaCppHasHardCoded) {
 }
 
 TEST(GgufRefusals, YarnWhoseScalesDiffer) {
-  for (const auto& [mscale, all] : {std::pair{1.0, 0.0}, std::pair{1.0, 0.5}, std::pair{0.0, 0.0}}) {
+  for (const auto& [mscale, all] :
+       {std::pair{1.0, 0.0}, std::pair{1.0, 0.5}, std::pair{0.0, 0.0}}) {
     const std::string error = changed_error([&](ModelConfig& c) {
       c.yarn.factor = 4;
       c.yarn.mscale = mscale;
@@ -103,15 +104,13 @@ TEST(GgufRefusals, NothingIsOverwritten) {
   EXPECT_TRUE(contains(error(folder / "m.gguf"), "is there already"));
   EXPECT_TRUE(contains(error(folder / "a"), "is there already"));
   EXPECT_EQ(read_file(folder / "m.gguf"), "mine");
-  EXPECT_TRUE(contains(error_of([&] {
-                         export_gguf(folder / "none", folder / "n.gguf", GgufType::F32);
-                       }),
-                       "there is no such folder"));
+  EXPECT_TRUE(
+      contains(error_of([&] { export_gguf(folder / "none", folder / "n.gguf", GgufType::F32); }),
+               "there is no such folder"));
   export_gguf(folder / "a", folder / "new" / "n.gguf", GgufType::F32);  // makes the folder
-  EXPECT_TRUE(contains(error_of([&] {
-                         export_gguf(folder / "new" / "n.gguf", folder / "o", GgufType::F32);
-                       }),
-                       "is a GGUF file already"));
+  EXPECT_TRUE(contains(
+      error_of([&] { export_gguf(folder / "new" / "n.gguf", folder / "o", GgufType::F32); }),
+      "is a GGUF file already"));
   fs::create_directory(folder / "full");
   write_file(folder / "full" / "x", "x");
   EXPECT_TRUE(contains(error_of([&] { import_gguf(folder / "new" / "n.gguf", folder / "full"); }),
@@ -136,8 +135,7 @@ class EditedFile : public ::testing::Test {
   };
   std::string error(const Change& change) {
     write(change);
-    const std::string message =
-        error_of([&] { import_gguf(folder_ / "n.gguf", folder_ / "out"); });
+    const std::string message = error_of([&] { import_gguf(folder_ / "n.gguf", folder_ / "out"); });
     EXPECT_EQ(names_in(folder_.path()), (Names{"a", "m.gguf", "n.gguf"}));
     return message;
   }
@@ -203,8 +201,8 @@ TEST_F(EditedFile, KeysAreChecked) {
   EXPECT_TRUE(contains(error({.key = "deepseek2.rope.scaling.type", .number = 1}),
                        "rope.scaling.type is 1, expected a text"));
   EXPECT_TRUE(contains(error({.key = "tokenizer.ggml.model", .number = 1}), "expected a text"));
-  EXPECT_TRUE(contains(error({.key = "deepseek2.block_count", .number = 4}),
-                       "holds no tensor \"blk.3."));
+  EXPECT_TRUE(
+      contains(error({.key = "deepseek2.block_count", .number = 4}), "holds no tensor \"blk.3."));
 }
 
 TEST_F(EditedFile, ABiasThatTheFileLacksIsZero) {

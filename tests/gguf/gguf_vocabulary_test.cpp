@@ -10,6 +10,7 @@ namespace tessera {
 namespace {
 
 using namespace testing;
+using Json = nlohmann::json;
 
 fs::path golden_tokenizer(const std::string& name) {
   return fs::path(TESSERA_SOURCE_DIR) / "tests" / "golden" / "tokenizer" / name;
@@ -71,8 +72,7 @@ TEST(GgufVocabulary, SentencePieceComesBack) {
   const TemporaryFolder folder;
   const auto tokenizer = trained();
   tokenizer->save(folder.path());
-  write_with_vocabulary(folder / "a", tokenizer->vocab_size() + 5, 7,
-                        {folder / "tokenizer.model"});
+  write_with_vocabulary(folder / "a", tokenizer->vocab_size() + 5, 7, {folder / "tokenizer.model"});
   write_file(folder / "a" / "chat_template.jinja", "{{ bos_token }}{% odd construct %}\n");
   export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
   const GgufFile file(folder / "m.gguf");
@@ -123,61 +123,59 @@ TEST(GgufVocabulary, BytePairsOfDeepSeekComeBack) {
 }
 
 /// The parts of a tokenizer.json that decide how a text is split.
-nlohmann::json edited(const nlohmann::json& steps, bool ignore_merges = false) {
-  nlohmann::json json =
-      nlohmann::json::parse(read_file(golden_tokenizer("deepseek") / "tokenizer.json"));
+Json edited(const Json& steps, bool ignore_merges = false) {
+  Json json = Json::parse(read_file(golden_tokenizer("deepseek") / "tokenizer.json"));
   json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", steps}};
   json["model"]["ignore_merges"] = ignore_merges;
   return json;
 }
 
-nlohmann::json split_step(const std::string& pattern) {
+Json split_step(const std::string& pattern) {
   return {{"type", "Split"},
           {"pattern", {{"Regex", pattern}}},
           {"behavior", "Isolated"},
           {"invert", false}};
 }
 
-nlohmann::json byte_step(bool as_gpt2, bool prefix = false) {
+Json byte_step(bool as_gpt2, bool prefix = false) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", prefix},
           {"trim_offsets", true},
           {"use_regex", as_gpt2}};
 }
 
-std::string name_of_splits(const nlohmann::json& json) {
+std::string name_of_splits(const Json& json) {
   const TemporaryFolder folder;
   write_file(folder / "tokenizer.json", json.dump());
   return read_vocabulary_lists(folder.path()).splits;
 }
 
 TEST(GgufVocabulary, SplitsAreNamed) {
-  EXPECT_EQ(name_of_splits(edited({byte_step(true)})), "gpt-2");
+  EXPECT_EQ(name_of_splits(edited(Json::array({byte_step(true)}))), "gpt-2");
   const std::string words =
       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
       "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
   EXPECT_EQ(name_of_splits(edited({split_step(words), byte_step(false)}, true)), "llama-bpe");
   EXPECT_EQ(name_of_splits(edited({split_step(words), byte_step(false)})), "chatglm-bpe");
-  const nlohmann::json digits = {{"type", "Digits"}, {"individual_digits", true}};
+  const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
   const std::string chinese = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+";
-  EXPECT_EQ(name_of_splits(edited({split_step("[\r\n]"), split_step("\\s?\\p{L}+"),
-                                   split_step("\\s?\\p{P}+"), split_step(chinese), digits,
-                                   byte_step(false)})),
+  EXPECT_EQ(name_of_splits(
+                edited({split_step("[\r\n]"), split_step("\\s?\\p{L}+"), split_step("\\s?\\p{P}+"),
+                        split_step(chinese), digits, byte_step(false)})),
             "deepseek-coder");
 }
 
 TEST(GgufVocabulary, WhatListsCannotSayIsRefused) {
-  const auto error = [](const nlohmann::json& json) {
-    return error_of([&] { name_of_splits(json); });
-  };
+  const auto error = [](const Json& json) { return error_of([&] { name_of_splits(json); }); };
   EXPECT_TRUE(contains(error(edited({split_step("[0-9]"), byte_step(false)})),
                        "splits text in a way without a name"));
-  EXPECT_TRUE(contains(error(edited({byte_step(true)}, true)), "without a name"));
-  EXPECT_TRUE(contains(error(edited({byte_step(true, true)})), "a space before every text"));
-  nlohmann::json json = edited({byte_step(true)});
+  EXPECT_TRUE(contains(error(edited(Json::array({byte_step(true)}), true)), "without a name"));
+  EXPECT_TRUE(
+      contains(error(edited(Json::array({byte_step(true, true)}))), "a space before every text"));
+  Json json = edited(Json::array({byte_step(true)}));
   json["normalizer"] = {{"type", "NFC"}};
   EXPECT_TRUE(contains(error(json), "it normalises text"));
-  json = edited({byte_step(true)});
+  json = edited(Json::array({byte_step(true)}));
   json["added_tokens"][0]["lstrip"] = true;
   EXPECT_TRUE(contains(error(json), "takes white space along"));
   EXPECT_TRUE(contains(error_of([] { read_vocabulary_lists(golden_tokenizer("sentence")); }),
@@ -186,10 +184,9 @@ TEST(GgufVocabulary, WhatListsCannotSayIsRefused) {
   const auto tokenizer = trained();
   tokenizer->save(folder.path());
   write_with_vocabulary(folder / "a", 100, 1, {folder / "tokenizer.model"});
-  EXPECT_TRUE(contains(error_of([&] {
-                         export_gguf(folder / "a", folder / "m.gguf", GgufType::F16);
-                       }),
-                       "tokens, and the model 100 rows"));
+  EXPECT_TRUE(
+      contains(error_of([&] { export_gguf(folder / "a", folder / "m.gguf", GgufType::F16); }),
+               "tokens, and the model 100 rows"));
   EXPECT_FALSE(fs::exists(folder / "m.gguf"));
 }
 

@@ -48,8 +48,7 @@ constexpr Area kAreas[] = {
     {"core/checkpoint/", "core/base/ core/config/ core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
     // Files for llama.cpp: weights, shape and vocabulary in one.
-    {"core/gguf/",
-     "core/base/ core/config/ core/model/model.h core/checkpoint/ core/tokenizer/"},
+    {"core/gguf/", "core/base/ core/config/ core/model/model.h core/checkpoint/ core/tokenizer/"},
     {"core/template/", "core/base/ core/tokenizer/"},
     {"core/data/", "core/base/ core/tokenizer/"},
     {"core/infer/",
