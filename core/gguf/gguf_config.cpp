@@ -113,15 +113,17 @@ void add_yarn_keys(const YarnConfig& yarn, GgufMetadata& metadata) {
 
 // ---- Reading ----
 
-std::int64_t count_in(const GgufValues& values, const char* name) {
+std::int64_t count_in(const GgufValues& values, const char* name,
+                      std::int64_t largest = std::int64_t{1} << 28) {
   const std::string key = key_of(name);
   const std::int64_t count = values.need_integer(key);
-  constexpr std::int64_t kLargest = 1 << 28;
-  if (count < 0 || count > kLargest) values.wrong(key, "a whole number from 0 to 2^28");
+  if (count < 0 || count > largest) {
+    values.wrong(key, fmt::format("a whole number from 0 to {}", largest));
+  }
   return count;
 }
 
-std::int64_t count_in(const GgufValues& values, const char* name, std::int64_t absent) {
+std::int64_t count_or(const GgufValues& values, const char* name, std::int64_t absent) {
   return values.has(key_of(name)) ? count_in(values, name) : absent;
 }
 
@@ -129,7 +131,7 @@ std::int64_t count_in(const GgufValues& values, const char* name, std::int64_t a
 void read_attention_keys(const GgufValues& values, ModelConfig& c) {
   c.num_attention_heads = count_in(values, "attention.head_count");
   c.kv_lora_rank = count_in(values, "attention.kv_lora_rank");
-  c.q_lora_rank = counts_as_lite(c) ? 0 : count_in(values, "attention.q_lora_rank", 0);
+  c.q_lora_rank = counts_as_lite(c) ? 0 : count_or(values, "attention.q_lora_rank", 0);
   c.qk_rope_head_dim = count_in(values, "rope.dimension_count");
   // Files from before the latents were absorbed have the lengths of whole heads in these keys.
   const char* key_length = values.has(key_of("attention.key_length_mla"))
@@ -153,7 +155,7 @@ void read_yarn_keys(const GgufValues& values, ModelConfig& c) {
   if (type != "yarn" || factor == 1.0) return;
   c.yarn.factor = shortest(factor);
   c.yarn.original_length =
-      count_in(values, "rope.scaling.original_context_length", c.max_position_embeddings);
+      count_or(values, "rope.scaling.original_context_length", c.max_position_embeddings);
   c.yarn.beta_fast = shortest(values.number(key_of("rope.scaling.yarn_beta_fast")).value_or(32.0));
   c.yarn.beta_slow = shortest(values.number(key_of("rope.scaling.yarn_beta_slow")).value_or(1.0));
   const auto multiplier = values.number(key_of("rope.scaling.yarn_log_multiplier"));
@@ -166,17 +168,20 @@ void read_yarn_keys(const GgufValues& values, ModelConfig& c) {
 }
 
 void read_expert_keys(const GgufValues& values, bool has_bias, ModelConfig& c) {
-  c.first_k_dense_replace = count_in(values, "leading_dense_block_count", 0);
-  c.n_routed_experts = count_in(values, "expert_count", 0);
+  c.first_k_dense_replace = count_or(values, "leading_dense_block_count", 0);
+  c.n_routed_experts = count_or(values, "expert_count", 0);
+  if (c.n_routed_experts > kMostExperts) {
+    values.wrong(key_of("expert_count"), fmt::format("at most {}", kMostExperts));
+  }
   if (c.first_k_dense_replace >= c.num_hidden_layers) c.n_routed_experts = 0;
-  c.intermediate_size = count_in(values, "feed_forward_length", c.intermediate_size);
+  c.intermediate_size = count_or(values, "feed_forward_length", c.intermediate_size);
   if (c.n_routed_experts == 0) {
     c.first_k_dense_replace = c.num_hidden_layers;
     c.n_shared_experts = 0;
     return;
   }
   c.moe_intermediate_size = count_in(values, "expert_feed_forward_length");
-  c.n_shared_experts = count_in(values, "expert_shared_count", 0);
+  c.n_shared_experts = count_or(values, "expert_shared_count", 0);
   c.num_experts_per_tok = count_in(values, "expert_used_count");
   const double scale = values.number(key_of("expert_weights_scale")).value_or(0.0);
   c.routed_scaling_factor = scale == 0.0 ? 1.0 : shortest(scale);  // llama.cpp takes 0 for 1
@@ -185,8 +190,8 @@ void read_expert_keys(const GgufValues& values, bool has_bias, ModelConfig& c) {
   const std::int64_t gate = values.integer(gate_key).value_or(kSoftmaxGate);
   if (gate != kSoftmaxGate && gate != kSigmoidGate) values.wrong(gate_key, "1 or 2");
   c.scoring_func = gate == kSoftmaxGate ? Scoring::Softmax : Scoring::Sigmoid;
-  c.n_group = std::max<std::int64_t>(count_in(values, "expert_group_count", 1), 1);
-  c.topk_group = std::max<std::int64_t>(count_in(values, "expert_group_used_count", 1), 1);
+  c.n_group = std::max<std::int64_t>(count_or(values, "expert_group_count", 1), 1);
+  c.topk_group = std::max<std::int64_t>(count_or(values, "expert_group_used_count", 1), 1);
   if (c.n_group == 1) c.topk_group = 1;
   // By groups llama.cpp knows the sum of the best two alone; without groups only a bias matters.
   const bool two = has_bias || c.n_group > 1 || c.scoring_func == Scoring::Sigmoid;
@@ -265,15 +270,15 @@ HfConfig read_model_keys(const GgufValues& values, bool has_bias, bool has_head)
   }
   HfConfig config;
   ModelConfig& c = config.model;
-  const std::int64_t mtp = count_in(values, "nextn_predict_layers", 0);
-  c.num_hidden_layers = count_in(values, "block_count") - mtp;
+  const std::int64_t mtp = count_or(values, "nextn_predict_layers", 0);
+  c.num_hidden_layers = count_in(values, "block_count", kMostLayers) - mtp;
   if (mtp > 0) {
     config.notes.push_back(fmt::format("passed over: {} MTP layer{}", mtp, mtp == 1 ? "" : "s"));
   }
   c.max_position_embeddings = count_in(values, "context_length");
   c.hidden_size = count_in(values, "embedding_length");
   const auto tokens = static_cast<std::int64_t>(values.texts("tokenizer.ggml.tokens").size());
-  c.vocab_size = count_in(values, "vocab_size", tokens);
+  c.vocab_size = count_or(values, "vocab_size", tokens);
   c.rms_norm_eps = shortest(values.need_number(key_of("attention.layer_norm_rms_epsilon")));
   c.tie_word_embeddings = !has_head;
   read_attention_keys(values, c);

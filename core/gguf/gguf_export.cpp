@@ -176,6 +176,25 @@ GgufMetadata metadata_of(const fs::path& from, const GgufOrder& order, GgufType 
   return metadata;
 }
 
+/// encode_blocks() of whole rows on all cores: the search of Q4_K takes much longer than reading.
+std::int64_t encode_rows(GgufType type, const std::vector<float>& numbers, std::int64_t rows,
+                         std::vector<std::byte>& bytes) {
+  const GgufTypeInfo& info = info_of(type);
+  const std::int64_t columns = std::ssize(numbers) / rows;
+  const std::int64_t row_bytes = columns / info.block * static_cast<std::int64_t>(info.bytes);
+  bytes.resize(static_cast<std::size_t>(rows * row_bytes));
+  std::int64_t first_bad = -1;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t bad = encode_blocks(type, numbers.data() + row * columns, columns,
+                                           bytes.data() + row * row_bytes);
+    if (bad < 0) continue;
+#pragma omp critical(tessera_gguf_encode)
+    if (first_bad < 0 || row * columns + bad < first_bad) first_bad = row * columns + bad;
+  }
+  return first_bad;
+}
+
 void write_gguf_tensor(WeightSource& source, const GgufOrder& order, const GgufPlace& place,
                        const GgufTensorPlan& plan, GgufWriter& writer) {
   PlacedRows rows(source, order.found, place, order.config.model);
@@ -186,9 +205,7 @@ void write_gguf_tensor(WeightSource& source, const GgufOrder& order, const GgufP
   for (std::int64_t row = 0; row < rows.rows();) {
     const std::int64_t count = rows.run_length(row);
     rows.read(row, count, numbers);
-    bytes.resize(static_cast<std::size_t>(count * columns / info.block) * info.bytes);
-    const std::int64_t bad =
-        encode_blocks(plan.type, numbers.data(), count * columns, bytes.data());
+    const std::int64_t bad = encode_rows(plan.type, numbers, count, bytes);
     if (bad >= 0) {
       throw Error(source.folder().path().string(),
                   fmt::format("the number {} in row {} of {} ({}) does not fit {}",

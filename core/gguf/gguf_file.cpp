@@ -115,7 +115,8 @@ GgufList read_list(Cursor& cursor, const std::string& key) {
   if (width > 0) {
     list.numbers = cursor.take(list.count * width, key);
   } else {
-    list.texts.reserve(list.count);
+    constexpr std::uint64_t kUsualTexts = 1 << 18;  // a count is not believed before it is seen
+    list.texts.reserve(std::min(list.count, kUsualTexts));
     for (std::uint64_t i = 0; i < list.count; ++i) {
       list.texts.push_back(cursor.text(fmt::format("element {} of {}", i, key)));
     }

@@ -49,6 +49,14 @@ void check_lists(const VocabularyLists& lists, const std::string& where) {
                   fmt::format("the token \"{}\" comes twice, the second time as {}", token, id));
     }
   }
+  for (const std::string& merge : lists.merges) {
+    const std::size_t space = merge.find(' ');
+    const bool two = space != std::string::npos && space > 0 && space + 1 < merge.size() &&
+                     merge.find(' ', space + 1) == std::string::npos;
+    if (!two || !is_utf8(merge)) {
+      throw Error(where, "a merge of the vocabulary is not two tokens with a space between");
+    }
+  }
   for (const std::int32_t id : {lists.bos, lists.eos, lists.unknown, lists.pad}) {
     if (id < -1 || id >= static_cast<std::int64_t>(count)) {
       throw Error(where,

@@ -196,7 +196,7 @@ TEST_F(EditedFile, KeysAreChecked) {
   EXPECT_TRUE(contains(error({.key = "deepseek2.expert_gating_func", .number = 4}),
                        "expert_gating_func is 4, expected 1 or 2"));
   EXPECT_TRUE(contains(error({.key = "deepseek2.block_count", .number = 0xffffffff}),
-                       "block_count is 4294967295, expected"));
+                       "block_count is 4294967295, expected a whole number from 0 to 512"));
   EXPECT_TRUE(contains(error({.key = "deepseek2.block_count", .number = 0}), "num_hidden_layers"));
   EXPECT_TRUE(contains(error({.key = "deepseek2.rope.scaling.type", .number = 1}),
                        "rope.scaling.type is 1, expected a text"));
@@ -211,6 +211,47 @@ TEST_F(EditedFile, ABiasThatTheFileLacksIsZero) {
   const SafetensorsFolder read(folder_ / "out");
   const StoredTensor& bias = read.at("model.layers.1.mlp.gate.e_score_correction_bias");
   for (const std::byte byte : bias.bytes) EXPECT_EQ(byte, std::byte{0});
+}
+
+TEST_F(EditedFile, FilesFromBeforeAttentionWasSplitAreRead) {
+  const GgufFile file(folder_ / "m.gguf");
+  const SafetensorsFolder released(folder_ / "a");
+  GgufMetadata metadata;
+  for (const auto& [key, value] : file.contents().values) {
+    if (key.ends_with("_mla")) continue;
+    if (key.ends_with("attention.key_length")) {
+      metadata.add(key, std::uint32_t{16 + 8});
+    } else if (key.ends_with("attention.value_length")) {
+      metadata.add(key, std::uint32_t{24});
+    } else if (const auto* number = std::get_if<std::uint64_t>(&value)) {
+      metadata.add(key, static_cast<std::uint32_t>(*number));
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      metadata.add(key, static_cast<float>(*real));
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+      metadata.add(key, *flag);
+    } else {
+      metadata.add(key, std::get<std::string_view>(value));
+    }
+  }
+  std::vector<GgufTensorPlan> plan;
+  std::vector<std::span<const std::byte>> bytes;
+  for (const auto& [name, tensor] : file.contents().tensors) {
+    if (name.ends_with("attn_v_b.weight")) continue;
+    if (name.ends_with("attn_k_b.weight")) {
+      const std::string layer = name.substr(4, 1);
+      const StoredTensor& up = released.at("model.layers." + layer + ".self_attn.kv_b_proj.weight");
+      plan.push_back({"blk." + layer + ".attn_kv_b.weight", GgufType::F32, up.shape});
+      bytes.push_back(up.bytes);
+    } else {
+      plan.push_back({name, tensor.type, tensor.shape});
+      bytes.push_back(tensor.bytes);
+    }
+  }
+  GgufWriter writer(folder_ / "n.gguf", metadata, plan);
+  for (const auto& part : bytes) writer.append(part);
+  writer.finish();
+  import_gguf(folder_ / "n.gguf", folder_ / "out", {.dtype = DType::F32});
+  expect_same_weights(folder_ / "a", folder_ / "out");
 }
 
 TEST_F(EditedFile, MtpTensorsArePassedOver) {

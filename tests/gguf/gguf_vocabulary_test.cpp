@@ -209,6 +209,9 @@ TEST(GgufVocabulary, ListsThatDoNotAgreeAreRefused) {
   EXPECT_TRUE(contains(error([](auto& l) { l.tokens[1] = "<unk>"; }), "comes twice"));
   EXPECT_TRUE(contains(error([](auto& l) { l.tokens[1] = "\xff"; }), "no UTF-8"));
   EXPECT_TRUE(contains(error([](auto& l) { l.bos = 2; }), "the token 2 has a role"));
+  for (const char* merge : {"ab", "a b c", " b", "a ", "a \xff"}) {
+    EXPECT_TRUE(contains(error([&](auto& l) { l.merges = {merge}; }), "is not two tokens"));
+  }
   EXPECT_TRUE(contains(error([](auto& l) {
                          l.types[0] = 1;
                          l.unknown = -1;
