@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/memory.h"
+#include "core/base/threads.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/model_io.h"
 #include "core/checkpoint/model_tensors.h"
@@ -56,6 +59,10 @@ class PlacedRows {
 
   std::int64_t rows() const { return rows_; }
 
+  const std::string& released_at(std::int64_t row) const {
+    return place_.released[static_cast<std::size_t>(row / rows_of_part())];
+  }
+
   /// How many rows from `row` on come together: those of one head, or as many of one released
   /// tensor as are convenient.
   std::int64_t run_length(std::int64_t row) const {
@@ -74,8 +81,7 @@ class PlacedRows {
         return read_released(place_.released[0],
                              row / c_.v_head_dim * head_rows() + c_.qk_nope_head_dim, count, to);
       case GgufPlace::Layout::Plain:
-        const auto part = static_cast<std::size_t>(row / rows_of_part());
-        return read_released(place_.released[part], row % rows_of_part(), count, to);
+        return read_released(released_at(row), row % rows_of_part(), count, to);
     }
   }
 
@@ -183,16 +189,20 @@ std::int64_t encode_rows(GgufType type, const std::vector<float>& numbers, std::
   const std::int64_t columns = std::ssize(numbers) / rows;
   const std::int64_t row_bytes = columns / info.block * static_cast<std::int64_t>(info.bytes);
   bytes.resize(static_cast<std::size_t>(rows * row_bytes));
-  std::int64_t first_bad = -1;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t bad = encode_blocks(type, numbers.data() + row * columns, columns,
-                                           bytes.data() + row * row_bytes);
-    if (bad < 0) continue;
-#pragma omp critical(tessera_gguf_encode)
-    if (first_bad < 0 || row * columns + bad < first_bad) first_bad = row * columns + bad;
-  }
-  return first_bad;
+  constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::max(), kGrain = 64 << 10;
+  std::atomic<std::int64_t> first_bad{kNone};
+  parallel_for(rows, std::max<std::int64_t>(kGrain / columns, 1),
+               [&](std::int64_t from, std::int64_t to) {
+                 const std::int64_t bad =
+                     encode_blocks(type, numbers.data() + from * columns, (to - from) * columns,
+                                   bytes.data() + from * row_bytes);
+                 if (bad < 0) return;
+                 const std::int64_t at = from * columns + bad;
+                 std::int64_t known = first_bad;
+                 while (at < known && !first_bad.compare_exchange_weak(known, at)) {
+                 }
+               });
+  return first_bad == kNone ? -1 : first_bad.load();
 }
 
 void write_gguf_tensor(WeightSource& source, const GgufOrder& order, const GgufPlace& place,
@@ -210,7 +220,7 @@ void write_gguf_tensor(WeightSource& source, const GgufOrder& order, const GgufP
       throw Error(source.folder().path().string(),
                   fmt::format("the number {} in row {} of {} ({}) does not fit {}",
                               numbers[static_cast<std::size_t>(bad)], row + bad / columns,
-                              place.name, place.released.front(), info.name),
+                              place.name, rows.released_at(row), info.name),
                   "BF16 and F32 hold every number: use --type bf16 or f32");
     }
     writer.append(bytes);
