@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What tests/peers/gguf_llama_cpp.py compares with llama.cpp, of a folder in the released format:
 //
-//   gguf_peer FOLDER < {"prompts": [text, ...], "tokens": 64, "text": text, "window": 128} >
-//   answers
+//   gguf_peer FOLDER < request > answers
+//       request: {"prompts": [text, ...], "tokens": 64, "text": text, "window": 128}
 //       answers: {"prompts": [{"ids": [...], "answer": [...], "written": text, "margin": x}, ...],
-//                 "text": [ids], "bos": id, "loss": nats a token, "counted": tokens}
+//                 "text": [ids], "vocabulary": tokens, "bos": id, "loss": nats a token,
+//                 "counted": tokens}
 // Greedy and in F32. `margin` is the least distance of the best two logits of an answer. The loss
 // is that of windows of the text, each behind BOS where there is one.
 #include <algorithm>
@@ -107,6 +108,7 @@ Json answers(const std::string& folder, const Json& request) {
   }
   return {{"prompts", prompts},
           {"text", text},
+          {"vocabulary", tokenizer.vocab_size()},
           {"bos", tokenizer.adds_bos() ? tokenizer.specials().bos : -1},
           {"loss", sum / static_cast<double>(std::max<std::int64_t>(counted, 1))},
           {"counted", counted}};
