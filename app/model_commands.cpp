@@ -14,6 +14,9 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/config/paths.h"
 #include "core/eval/verify.h"
+#include "core/gguf/gguf_export.h"
+#include "core/gguf/gguf_file.h"
+#include "core/gguf/gguf_import.h"
 #include "core/run/run_folder.h"
 #include "kernels/cases.h"
 
@@ -91,6 +94,7 @@ void run_verify(VerifyArguments arguments) {
 struct ConvertArguments {
   std::string from, to, dtype = "bf16";
   std::uint64_t shard_mb = kShardBytes / 1'000'000;
+  std::string gguf, type = "f16";  ///< of export: the one file instead of a folder
 };
 
 fs::path checkpoint_of(const std::string& from) {
@@ -108,15 +112,42 @@ void convert(const ConvertArguments& a) {
   ExportOptions options;
   options.dtype = a.dtype == "f32" ? DType::F32 : DType::BF16;
   options.shard_bytes = a.shard_mb * 1'000'000;
+  if (is_gguf(a.from)) {
+    import_gguf(a.from, a.to, options);
+    std::printf("wrote %s from %s, weights in %s\n", a.to.c_str(), a.from.c_str(), a.dtype.c_str());
+    return;
+  }
   const fs::path from = checkpoint_of(a.from);
   convert_folder(from, a.to, options);
   std::printf("wrote %s from %s, weights in %s\n", a.to.c_str(), from.c_str(), a.dtype.c_str());
 }
 
-std::shared_ptr<ConvertArguments> add_convert_options(CLI::App& command, const char* from) {
+void write_gguf(const ConvertArguments& a) {
+  const fs::path from = checkpoint_of(a.from);
+  const GgufExport done = export_gguf(from, a.gguf, gguf_type_from_option(a.type));
+  std::string types;
+  for (const auto& [name, count] : done.tensors) {
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, name);
+  }
+  std::printf("wrote %s from %s: %s, tensors: %s\n", a.gguf.c_str(), from.c_str(),
+              byte_count(static_cast<double>(done.bytes)).c_str(), types.c_str());
+}
+
+void export_model(const ConvertArguments& a) {
+  const bool folder = !a.to.empty(), file = !a.gguf.empty();
+  if (folder == file) {
+    throw Error("export",
+                folder ? "a new folder and --gguf are both named" : "nothing is named to write to",
+                "name a new folder, or --gguf and a new file");
+  }
+  return file ? write_gguf(a) : convert(a);
+}
+
+std::shared_ptr<ConvertArguments> add_convert_options(CLI::App& command, const char* from,
+                                                      bool to_is_required) {
   auto a = std::make_shared<ConvertArguments>();
   command.add_option("from", a->from, from)->required();
-  command.add_option("to", a->to, "New folder")->required();
+  command.add_option("to", a->to, "New folder")->required(to_is_required);
   command.add_option("--dtype", a->dtype, "bf16 or f32")
       ->check(CLI::IsMember({"bf16", "f32"}))
       ->capture_default_str();
@@ -165,15 +196,24 @@ void add_verify(CLI::App& app) {
 }
 
 void add_export(CLI::App& app) {
-  auto* command = app.add_subcommand("export", "Write a checkpoint as a released folder");
-  auto a = add_convert_options(*command, "A run or a checkpoint");
-  command->callback([a] { convert(*a); });
+  auto* command = app.add_subcommand(
+      "export", "Write a checkpoint as a released folder, or as one GGUF file for llama.cpp");
+  auto a = add_convert_options(*command, "A run, a checkpoint or a released folder", false);
+  auto* gguf = command->add_option("--gguf", a->gguf, "New GGUF file, instead of a folder");
+  command
+      ->add_option("--type", a->type,
+                   "Weights of the GGUF file: f32, f16, bf16, q8_0, q4_0 or q4_k")
+      ->needs(gguf)
+      ->check(CLI::IsMember(gguf_type_options()))
+      ->capture_default_str();
+  gguf->excludes(command->get_option("--dtype"))->excludes(command->get_option("--shard-mb"));
+  command->callback([a] { export_model(*a); });
 }
 
 void add_import(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "import", "Read a released folder (FP8 too) and write it with plain weights");
-  auto a = add_convert_options(*command, "Folder in the released format");
+      "import", "Read a released folder (FP8 too) or a GGUF file and write it with plain weights");
+  auto a = add_convert_options(*command, "Folder in the released format, or GGUF file", true);
   command->callback([a] { convert(*a); });
 }
 

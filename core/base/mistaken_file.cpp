@@ -53,7 +53,7 @@ std::optional<MistakenFile> mistaken_content(std::string_view first_bytes) {
     return MistakenFile{"is compressed with gzip", "unpack it with `gunzip`"};
   }
   if (first_bytes.starts_with("GGUF")) {
-    return MistakenFile{"is a GGUF file", "use the model's release in safetensors"};
+    return MistakenFile{"is a GGUF file", "tessera import makes a folder in safetensors of it"};
   }
   return std::nullopt;
 }

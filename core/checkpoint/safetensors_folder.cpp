@@ -111,7 +111,7 @@ constexpr std::array<OtherKind, 8> kOtherKinds{{
      "load it with transformers and save it with save_pretrained(), which writes safetensors"},
     {".ckpt",
      "load it with transformers and save it with save_pretrained(), which writes safetensors"},
-    {".gguf", "use the model's release in safetensors"},
+    {".gguf", "tessera import FILE NEW_FOLDER makes a folder in safetensors of it"},
     {".incomplete", "the download has not ended: run it again"},
     {".part", "the download has not ended: run it again"},
     {".safetensors", "name the file itself, or rename it to model.safetensors"},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/tokenizer/sentencepiece_file.h"
 
+#include <cstring>
+
 #include "core/base/error.h"
 
 namespace tessera {
@@ -21,13 +23,13 @@ class Fields {
         value_ = varint();
         break;
       case 1:
-        take(8);
+        bytes_ = take(8);
         break;
       case 2:
         bytes_ = take(varint());
         break;
       case 5:
-        take(4);
+        bytes_ = take(4);
         break;
       default:
         damaged();
@@ -66,6 +68,18 @@ class Fields {
   std::string_view bytes_;
 };
 
+SentencePieceEntry piece_entry(Fields fields) {
+  SentencePieceEntry entry;
+  while (fields.next()) {
+    if (fields.number() == 1) entry.piece = fields.bytes();
+    if (fields.number() == 2 && fields.bytes().size() == sizeof(float)) {
+      std::memcpy(&entry.score, fields.bytes().data(), sizeof(float));
+    }
+    if (fields.number() == 3) entry.type = static_cast<SentencePieceFacts::Piece>(fields.value());
+  }
+  return entry;
+}
+
 SentencePieceFacts::Piece piece_type(Fields piece) {
   std::uint64_t type = 1;
   while (piece.next()) {
@@ -93,7 +107,88 @@ void read_normaliser(Fields normaliser, SentencePieceFacts& facts) {
   }
   if (has_rules) facts.rules = name.empty() ? "rules of its own" : name;
 }
+/// Messages of protocol buffers, field by field.
+class Message {
+ public:
+  void number(int field, std::uint64_t value) {
+    varint(static_cast<std::uint64_t>(field) << 3);
+    varint(value);
+  }
+  void bytes(int field, std::string_view value) {
+    varint((static_cast<std::uint64_t>(field) << 3) | 2);
+    varint(value.size());
+    text_ += value;
+  }
+  void real(int field, float value) {
+    varint((static_cast<std::uint64_t>(field) << 3) | 5);
+    text_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  void varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) text_.push_back(static_cast<char>((value & 0x7F) | 0x80));
+    text_.push_back(static_cast<char>(value));
+  }
+  std::string text_;
+};
 }  // namespace
+
+SentencePieceContents read_sentencepiece_contents(std::string_view model,
+                                                  const std::string& where) {
+  SentencePieceContents contents;
+  Fields fields(model, where);
+  while (fields.next()) {
+    Fields inner(fields.bytes(), where);
+    if (fields.number() == 1) contents.pieces.push_back(piece_entry(inner));
+    if (fields.number() != 2) continue;
+    while (inner.next()) {
+      if (inner.number() == 3) {
+        contents.model = static_cast<SentencePieceContents::Model>(inner.value());
+      }
+      if (inner.number() == 40) contents.unknown = static_cast<std::int32_t>(inner.value());
+    }
+  }
+  return contents;
+}
+
+std::string write_sentencepiece_model(SentencePieceContents::Model kind,
+                                      const std::vector<SentencePieceEntry>& pieces,
+                                      const SentencePieceRoles& roles, bool leading_space) {
+  Message model, trainer, normaliser;
+  for (const SentencePieceEntry& entry : pieces) {
+    Message piece;
+    piece.bytes(1, entry.piece);
+    piece.real(2, entry.score);
+    piece.number(3, static_cast<std::uint64_t>(entry.type));
+    model.bytes(1, piece.text());
+  }
+  bool has_bytes = false;
+  for (const SentencePieceEntry& entry : pieces) {
+    has_bytes = has_bytes || entry.type == SentencePieceFacts::Piece::Byte;
+  }
+  trainer.number(3, static_cast<std::uint64_t>(kind));
+  trainer.number(4, pieces.size());
+  trainer.number(35, has_bytes ? 1 : 0);  // characters without a piece are spelled in byte tokens
+  const struct {
+    int id_field, piece_field;
+    std::int32_t id;
+  } ends[] = {
+      {40, 45, roles.unknown}, {41, 46, roles.bos}, {42, 47, roles.eos}, {43, 48, roles.pad}};
+  for (const auto& end : ends) {
+    // A number below 0 is written as 64 bits; the piece of no role must be one that is not there.
+    trainer.number(end.id_field, static_cast<std::uint64_t>(static_cast<std::int64_t>(end.id)));
+    trainer.bytes(end.piece_field,
+                  end.id >= 0 ? pieces[static_cast<std::size_t>(end.id)].piece : "<none>");
+  }
+  normaliser.bytes(1, "identity");
+  normaliser.number(3, leading_space ? 1 : 0);
+  normaliser.number(4, 0);
+  normaliser.number(5, 1);
+  model.bytes(2, trainer.text());
+  model.bytes(3, normaliser.text());
+  return model.text();
+}
 
 SentencePieceFacts read_sentencepiece_facts(std::string_view model, const std::string& where) {
   SentencePieceFacts facts;

@@ -28,6 +28,32 @@ struct SentencePieceFacts {
 /// over, as the format asks for. Throws Error naming `where` when the bytes are no such message.
 SentencePieceFacts read_sentencepiece_facts(std::string_view model, const std::string& where);
 
+/// A piece as the file lists it.
+struct SentencePieceEntry {
+  std::string piece;
+  float score = 0.f;
+  SentencePieceFacts::Piece type = SentencePieceFacts::Piece::Normal;
+};
+
+/// What a file says of its pieces and of how it was trained.
+struct SentencePieceContents {
+  enum class Model : std::uint8_t { Unigram = 1, Bpe, Word, Char };
+  std::vector<SentencePieceEntry> pieces;
+  Model model = Model::Unigram;
+  std::int32_t unknown = 0;  ///< -1: none
+};
+
+/// Throws as read_sentencepiece_facts().
+SentencePieceContents read_sentencepiece_contents(std::string_view model, const std::string& where);
+
+/// A serialised model. `bos`, `eos` and `pad` are pieces of it, or -1.
+struct SentencePieceRoles {
+  std::int32_t unknown = -1, bos = -1, eos = -1, pad = -1;
+};
+std::string write_sentencepiece_model(SentencePieceContents::Model kind,
+                                      const std::vector<SentencePieceEntry>& pieces,
+                                      const SentencePieceRoles& roles, bool leading_space);
+
 /// The model with `leading_space` set to false. Everything else, ids included, stays.
 std::string without_leading_space(std::string_view model);
 

@@ -137,6 +137,31 @@ TEST(FieldCommandLine, wrong_values_are_named_with_what_is_allowed) {
   }
 }
 
+TEST(CommandLine, export_and_import_take_gguf_files) {
+  std::string folder = (std::filesystem::temp_directory_path() / "tessera-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string model = TESSERA_SOURCE_DIR "/tests/golden/models/v3", file = folder + "/m.gguf";
+  const Outcome out = run(fmt::format("export {} --gguf {} --type q8_0", model, file));
+  EXPECT_EQ(out.status, 0) << out.output;
+  EXPECT_NE(out.output.find("wrote " + file), std::string::npos) << out.output;
+  const Outcome in = run(fmt::format("import {} {}/model --dtype f32", file, folder));
+  EXPECT_EQ(in.status, 0) << in.output;
+  EXPECT_TRUE(std::filesystem::exists(folder + "/model/config.json"));
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"export " + model, "nothing is named to write to"},
+      {"export " + model + " a --gguf b", "a new folder and --gguf are both named"},
+      {"export " + model + " --gguf " + file, "is there already"},
+      {"export " + model + " --gguf b --type q2_k", "--type"},
+      {"export " + model + " --gguf b --dtype f32", "--gguf"},
+      {"export " + model + " a --type f16", "--type"}};
+  for (const auto& [line, what] : wrong) {
+    const Outcome outcome = run(line);
+    EXPECT_NE(outcome.status, 0) << line;
+    EXPECT_NE(outcome.output.find(what), std::string::npos) << line << "\n" << outcome.output;
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST(FieldCommandLine, numbers_of_every_command_are_whole_and_finite) {
   for (const char* line :
        {"watch x --from -1", "plan demo --price nan", "plan demo --price 1x",

@@ -214,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, OtherFolders,
     ::testing::Values(OtherFolder{"pytorch_model.bin", "save_pretrained()"},
                       OtherFolder{"consolidated.00.pth", "save_pretrained()"},
-                      OtherFolder{"model.Q4_K_M.gguf", "release in safetensors"},
+                      OtherFolder{"model.Q4_K_M.gguf", "tessera import FILE NEW_FOLDER"},
                       OtherFolder{"model-00001-of-00002.safetensors.incomplete", "has not ended"},
                       OtherFolder{"weights.safetensors", "rename it to model.safetensors"}));
 

@@ -47,6 +47,8 @@ constexpr Area kAreas[] = {
     // Fills a model with weights, and knows no more of it.
     {"core/checkpoint/", "core/base/ core/config/ core/model/model.h"},
     {"core/tokenizer/", "core/base/"},
+    // Files for llama.cpp: weights, shape and vocabulary in one.
+    {"core/gguf/", "core/base/ core/config/ core/model/model.h core/checkpoint/ core/tokenizer/"},
     {"core/template/", "core/base/ core/tokenizer/"},
     {"core/data/", "core/base/ core/tokenizer/"},
     {"core/infer/",
