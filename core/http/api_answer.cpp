@@ -67,7 +67,7 @@ ApiAnswer::ApiAnswer(const ApiRequest& request, const ServedModel& model)
       created_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count()),
-      answers_(request.answers()),
+      answers_(request.answers(), One(request.thinking)),
       open_(answers_.size()) {
   if (request.form.logprobs < 0) return;
   for (One& one : answers_) one.logprobs = empty_logprobs();
@@ -148,16 +148,17 @@ json ApiAnswer::usage() const {
           {"prompt_tokens_details", {{"cached_tokens", cached}}}};
 }
 
-json ApiAnswer::chunk(std::size_t answer, const std::string& text, json logprobs,
+json ApiAnswer::chunk(std::size_t answer, const ReasoningSplit::Piece& piece, json logprobs,
                       const json& finish_reason) const {
   json made = frame(request_.chat ? "chat.completion.chunk" : "text_completion");
   json choice{
       {"index", answer}, {"logprobs", std::move(logprobs)}, {"finish_reason", finish_reason}};
   if (request_.chat) {
-    choice["delta"] = json::object();
-    if (!text.empty()) choice["delta"]["content"] = text;
+    json& delta = choice["delta"] = json::object();
+    if (!piece.reasoning.empty()) delta["reasoning_content"] = piece.reasoning;
+    if (!piece.content.empty()) delta["content"] = piece.content;
   } else {
-    choice["text"] = text;
+    choice["text"] = piece.content;
   }
   made["choices"] = json::array({std::move(choice)});
   if (request_.continuous_usage) {
@@ -166,6 +167,19 @@ json ApiAnswer::chunk(std::size_t answer, const std::string& text, json logprobs
     made["usage"] = nullptr;
   }
   return made;
+}
+
+/// Adds to the answer, and returns what a stream says of it.
+ReasoningSplit::Piece ApiAnswer::add_text(One& one, const std::string& text, bool is_end) const {
+  ReasoningSplit::Piece piece = one.split.push(text);
+  if (is_end) {
+    const ReasoningSplit::Piece rest = one.split.finish();
+    piece.reasoning += rest.reasoning;
+    piece.content += rest.content;
+  }
+  one.reasoning += piece.reasoning;
+  one.text += piece.content;
+  return piece;
 }
 
 std::vector<json> ApiAnswer::take(const AnswerEvent& event) {
@@ -181,7 +195,7 @@ std::vector<json> ApiAnswer::begin(std::size_t answer, const ScheduledPrompt& pr
   one.prompt_tokens = prompt.tokens;
   one.cached_tokens = prompt.reused;
   if (request_.chat) {
-    json first = chunk(answer, "", nullptr, nullptr);
+    json first = chunk(answer, {}, nullptr, nullptr);
     first["choices"][0]["delta"] = {{"role", "assistant"}, {"content", nullptr}};
     return {std::move(first)};
   }
@@ -199,19 +213,19 @@ std::vector<json> ApiAnswer::begin(std::size_t answer, const ScheduledPrompt& pr
     }
     is_first = false;
   }
-  return {chunk(answer, text, std::move(logprobs), nullptr)};
+  return {chunk(answer, {{}, text}, std::move(logprobs), nullptr)};
 }
 
 std::vector<json> ApiAnswer::go_on(std::size_t answer, const TokenEvent& token) {
   One& one = answers_[answer];
   ++one.tokens;
-  one.text += token.text;
+  const ReasoningSplit::Piece piece = add_text(one, token.text, false);
   json logprobs = empty_logprobs();
   if (token.logprobs) {
     add_logprobs(one, *token.logprobs, false, request_.stream ? logprobs : one.logprobs);
   }
-  if (token.text.empty() && !token.logprobs) return {};
-  return {chunk(answer, token.text, std::move(logprobs), nullptr)};
+  if (piece.reasoning.empty() && piece.content.empty() && !token.logprobs) return {};
+  return {chunk(answer, piece, std::move(logprobs), nullptr)};
 }
 
 std::vector<json> ApiAnswer::finish(std::size_t answer, const ScheduledEnd& end) {
@@ -221,11 +235,13 @@ std::vector<json> ApiAnswer::finish(std::size_t answer, const ScheduledEnd& end)
   }
   One& one = answers_[answer];
   --open_;
-  one.text += end.text;
+  const ReasoningSplit::Piece piece = add_text(one, end.text, true);
   one.finish_reason = finish_reason_of(end.reason);
   std::vector<json> chunks;
-  if (!end.text.empty()) chunks.push_back(chunk(answer, end.text, nullptr, nullptr));
-  chunks.push_back(chunk(answer, "", nullptr, one.finish_reason));
+  if (!piece.reasoning.empty() || !piece.content.empty()) {
+    chunks.push_back(chunk(answer, piece, nullptr, nullptr));
+  }
+  chunks.push_back(chunk(answer, {}, nullptr, one.finish_reason));
   return chunks;
 }
 
@@ -238,6 +254,7 @@ json ApiAnswer::whole() const {
         {"index", answer}, {"logprobs", one.logprobs}, {"finish_reason", one.finish_reason}};
     if (request_.chat) {
       choice["message"] = {{"role", "assistant"}, {"content", one.text}};
+      if (!one.reasoning.empty()) choice["message"]["reasoning_content"] = one.reasoning;
     } else {
       choice["text"] = one.text;
     }

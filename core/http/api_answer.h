@@ -8,6 +8,7 @@
 
 #include "core/http/api_request.h"
 #include "core/http/exchange.h"
+#include "core/http/reasoning_split.h"
 
 namespace tessera {
 
@@ -28,7 +29,9 @@ class ApiAnswer {
 
  private:
   struct One {
-    std::string text;
+    explicit One(Thinking thinking) : split(thinking) {}
+    std::string text, reasoning;
+    ReasoningSplit split;
     nlohmann::json logprobs;  ///< in the form of chat or of completions; null: none
     std::string finish_reason;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, tokens = 0;
@@ -37,8 +40,9 @@ class ApiAnswer {
 
   nlohmann::json usage() const;
   nlohmann::json frame(const char* object) const;
-  nlohmann::json chunk(std::size_t answer, const std::string& text, nlohmann::json logprobs,
-                       const nlohmann::json& finish_reason) const;
+  nlohmann::json chunk(std::size_t answer, const ReasoningSplit::Piece& piece,
+                       nlohmann::json logprobs, const nlohmann::json& finish_reason) const;
+  ReasoningSplit::Piece add_text(One& one, const std::string& text, bool is_end) const;
   nlohmann::json empty_logprobs() const;
   void add_logprobs(One& one, const TokenLogprobs& token, bool is_first,
                     nlohmann::json& list) const;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "core/http/api_error.h"
 #include "core/http/api_fields.h"
@@ -286,7 +287,9 @@ ApiRequest chat_request(const json& body, const ServedModel& model) {
     throw wrong_request("`top_logprobs` needs `logprobs` to be true", "top_logprobs");
   }
   if (logprobs) request.form.logprobs = best.value_or(0);
-  request.prompts.push_back(chat_prompt(body, *model.text).ids);
+  ChatPrompt prompt = chat_prompt(body, *model.text);
+  request.prompts.push_back(std::move(prompt.ids));
+  request.thinking = prompt.thinking;
   check_prompts(request, model);
   return request;
 }

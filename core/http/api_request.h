@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/http/reasoning_split.h"
 #include "core/infer/scheduler.h"
 #include "core/infer/text_model.h"
 
@@ -24,7 +25,8 @@ struct ServedModel {
 struct ApiRequest {
   bool chat = false;
   bool stream = false, include_usage = false, continuous_usage = false;
-  bool echo = false;  ///< the prompt comes before the answer
+  bool echo = false;                    ///< the prompt comes before the answer
+  Thinking thinking = Thinking::Never;  ///< of a chat
   std::int64_t choices = 1;
   std::vector<std::vector<std::int32_t>> prompts;
   /// What all have in common; the prompt and the seed are filled in for each.

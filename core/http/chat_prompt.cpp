@@ -170,6 +170,24 @@ void cut_behind(MarkedText& rendered, const std::string& content) {
   rendered.marks.resize(length);
 }
 
+/// Only a model whose template knows thoughts has any; others may say <think> as any other word.
+Thinking thinking_of(const ChatTemplate& own_template, const MarkedText& rendered,
+                     const Ordered& messages, const Ending& ending) {
+  constexpr std::string_view kBegin = "<think>", kEnd = "</think>";
+  if (own_template.source().find("think>") == std::string::npos) return Thinking::Never;
+  if (ending.continues_last) {
+    const std::string said = messages.back()["content"];
+    const std::size_t begin = said.rfind(kBegin), end = said.rfind(kEnd);
+    const bool inside = begin != std::string::npos && (end == std::string::npos || end < begin);
+    return inside ? Thinking::Inside : Thinking::Never;
+  }
+  const std::string_view text = rendered.text;
+  const std::string_view spoken = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  // A model that was told not to think, with an empty thought, answers at once.
+  if (spoken.ends_with(kEnd)) return Thinking::Never;
+  return spoken.ends_with(kBegin) ? Thinking::Inside : Thinking::May;
+}
+
 /// In the family's plain form, for a model without a template of its own.
 ChatPrompt in_plain_form(const LoadedText& text, const Ordered& messages, const Ending& ending) {
   std::vector<Message> turns;
@@ -209,8 +227,9 @@ ChatPrompt chat_prompt(const json& body, const LoadedText& text) {
   const Ending ending = ending_of(body, messages);
   if (!text.knows_chat || !text.chat_template) return in_plain_form(text, messages, ending);
   MarkedText rendered = by_template(body, text, messages, ending);
+  const Thinking thinking = thinking_of(*text.chat_template, rendered, messages, ending);
   if (ending.continues_last) cut_behind(rendered, messages.back()["content"]);
-  return {rendered.text, text.tokenizer->encode_marked(rendered)};
+  return {rendered.text, text.tokenizer->encode_marked(rendered), thinking};
 }
 
 }  // namespace tessera

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/http/reasoning_split.h"
 #include "core/infer/text_model.h"
 
 namespace tessera {
@@ -14,6 +15,7 @@ namespace tessera {
 struct ChatPrompt {
   std::string text;  ///< with special tokens spelled out
   std::vector<std::int32_t> ids;
+  Thinking thinking = Thinking::Never;  ///< how the answer begins
 };
 
 /// `messages`, `tools`, `add_generation_prompt`, `continue_final_message` and

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "core/http/http_server.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <httplib.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -40,14 +38,6 @@ constexpr const char* kEventStream = "text/event-stream";
 /// Valid UTF-8 whatever is in the texts.
 std::string dumped(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-/// A name that somebody else can give to an address, as 127.example.org, is none.
-bool is_loopback(const std::string& host) {
-  in_addr address{};
-  const bool is_ipv4 = ::inet_pton(AF_INET, host.c_str(), &address) == 1;
-  if (is_ipv4) return ntohl(address.s_addr) >> 24 == 127;
-  return host == "localhost" || host == "::1" || host == "[::1]";
 }
 
 /// "example.org" of "http://example.org:80/path" and of "example.org:80".
@@ -109,51 +99,6 @@ ApiError error_of_status(int status) {
   }
 }
 }  // namespace
-
-void set_address(HttpOptions& options, const std::string& text) {
-  const auto colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  const bool is_port = error == std::errc() && end == port.data() + port.size() &&
-                       options.port >= 0 && options.port <= 65535;
-  if (!is_port || colon == 0) {
-    throw Error("--http", fmt::format("\"{}\" is no address", text),
-                "give a port, as in 8080, or an address and a port, as in 0.0.0.0:8080");
-  }
-  if (colon == std::string::npos) return;
-  options.address = text.substr(0, colon);
-  if (options.address.starts_with("[") && options.address.ends_with("]")) {
-    options.address = options.address.substr(1, options.address.size() - 2);
-  }
-}
-
-std::string read_key(const std::string& path) {
-  constexpr std::size_t kLeastCharacters = 16;
-  std::ifstream file(path);
-  std::string key, more;
-  if (!file || !std::getline(file, key)) {
-    throw Error(path, "cannot read a key from this file",
-                "write one line into it, for example with `openssl rand -hex 32`");
-  }
-  while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back()))) key.pop_back();
-  const bool is_plain =
-      std::all_of(key.begin(), key.end(), [](unsigned char c) { return c > ' ' && c < 127; });
-  if (key.size() < kLeastCharacters || !is_plain || std::getline(file, more)) {
-    throw Error(path,
-                fmt::format("holds no key: expected one line of {} characters or more, without "
-                            "spaces",
-                            kLeastCharacters),
-                "make one with `openssl rand -hex 32`");
-  }
-  return key;
-}
-
-void check_access(const HttpOptions& options) {
-  if (!options.key.empty() || is_loopback(options.address)) return;
-  throw Error("--http",
-              fmt::format("at {} others could use the model without a key", options.address),
-              "name a file with a key (--key-file), or listen at 127.0.0.1");
-}
 
 struct HttpServer::Impl {
   Impl(const LoadedText& text_model, const EngineOptions& engine, const SchedulerOptions& plan,
@@ -372,6 +317,9 @@ struct HttpServer::Impl {
     if (request.is_multipart_form_data()) {
       throw wrong_request("the body is a form, expected JSON");
     }
+    // NOTE: without a length the library would read until the client closes the connection.
+    if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
+      return {};
     std::string body;
     bool too_large = false;
     const bool whole = reader([&](const char* data, std::size_t count) {

@@ -352,6 +352,28 @@ TEST(HttpAnswers, AnswersGoOnWithTheLastMessage) {
   }
 }
 
+TEST(HttpAnswers, ThoughtsAreApartFromTheAnswer) {
+  const RunningServer server({}, {}, served_text(true));
+  const std::string whole = text_of(post(server, kChat, chat(kWords)));
+  json request = chat(kWords);
+  request["chat_template_kwargs"] = {{"thinking", true}};
+  const json message = post(server, kChat, request).body.at("choices").at(0).at("message");
+  // The prompt ends with <think>, and this model does not end its thoughts.
+  EXPECT_EQ(message.at("content"), "");
+  const std::string thoughts = message.at("reasoning_content");
+  EXPECT_FALSE(thoughts.empty());
+  request["stream"] = true;
+  std::string streamed;
+  for (const json& event : events_of(post(server, kChat, request).text)) {
+    streamed += event["choices"][0]["delta"].value("reasoning_content", "");
+  }
+  EXPECT_EQ(streamed, thoughts);
+  // What people say is not the model's.
+  request = chat("<think>");
+  EXPECT_FALSE(
+      post(server, kChat, request).body["choices"][0]["message"].contains("reasoning_content"));
+}
+
 TEST(HttpAnswers, ModelsAndHealth) {
   const RunningServer server;
   EXPECT_EQ(get(server, "/health").body, json({{"status", "ok"}}));

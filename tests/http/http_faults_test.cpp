@@ -181,7 +181,9 @@ TEST(HttpFaults, BodiesThatAreTooLarge) {
         return true;
       },
       "application/json");
-  if (result) EXPECT_EQ(result->status, 413);
+  if (result) {
+    EXPECT_EQ(result->status, 413);
+  }
   EXPECT_EQ(post(server, kComplete, completion(kWords)).status, 200);
 }
 
@@ -363,6 +365,13 @@ TEST(HttpFaults, WhatIsNoHttpDisturbsNobody) {
     open.back().send(text);
   }
   EXPECT_EQ(text_of(post(server, kComplete, completion(kWords))), usual);
+}
+
+TEST(HttpFaults, ARequestWithoutALengthHasNoBody) {
+  RunningServer server;
+  const RawClient client(server.server().port());
+  client.send("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(client.receive().find("has no body"), std::string::npos);
 }
 
 TEST(HttpFaults, ManyConnectionsAtOnce) {
