@@ -137,7 +137,8 @@ TEST(HttpAnswers, CachedTokensAreCounted) {
   const auto longer = cached(kWords + " and rests");
   EXPECT_GT(longer.second, 0);
   EXPECT_LT(longer.second, longer.first);
-  EXPECT_LE(cached("Then it rests").second, 1);
+  const auto other = cached("Then it rests under the old tree");
+  EXPECT_LT(other.second, other.first / 2);
 }
 
 TEST(HttpAnswers, SeveralChoicesAndPrompts) {
@@ -335,11 +336,8 @@ TEST(HttpAnswers, ContentMayBeParts) {
 TEST(HttpAnswers, AnswersGoOnWithTheLastMessage) {
   for (const bool with_template : {false, true}) {
     const RunningServer server({}, {}, served_text(with_template));
-    const std::string whole = text_of(post(server, kChat, chat(kWords, 20)));
-    // The first characters that are a text of their own.
-    const std::string begin = whole.substr(0, whole.find_first_of(" .,", 2));
     json request = chat(kWords, 5);
-    request["messages"].push_back({{"role", "assistant"}, {"content", begin}});
+    request["messages"].push_back({{"role", "assistant"}, {"content", "The fox"}});
     request["continue_final_message"] = true;
     const Reply both = post(server, kChat, request);
     EXPECT_EQ(both.status, 200) << both.text;
@@ -354,7 +352,6 @@ TEST(HttpAnswers, AnswersGoOnWithTheLastMessage) {
 
 TEST(HttpAnswers, ThoughtsAreApartFromTheAnswer) {
   const RunningServer server({}, {}, served_text(true));
-  const std::string whole = text_of(post(server, kChat, chat(kWords)));
   json request = chat(kWords);
   request["chat_template_kwargs"] = {{"thinking", true}};
   const json message = post(server, kChat, request).body.at("choices").at(0).at("message");

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/http/running_server.h"
@@ -53,15 +54,17 @@ TEST(HttpFaults, MessagesThatAreNone) {
   refused(nullptr, "messages");
   refused("x", "a string");
   refused(json::array(), "empty");
-  refused({123}, "messages[0]");
-  refused({json::object()}, "role");
-  refused({{{"role", 1}, {"content", "x"}}}, "role");
-  refused({{{"role", "king"}, {"content", "x"}}}, "\"king\"");
-  refused({{{"role", "user"}}}, "content");
-  refused({{{"role", "user"}, {"content", 5}}}, "content");
-  refused({{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}, "text");
-  refused({{{"role", "user"}, {"content", {{{"type", "text"}, {"text", 1}}}}}}, "text");
-  refused({{{"role", "tool"}, {"content", "x"}}}, "tools");
+  const std::pair<const char*, const char*> lists[] = {
+      {R"([123])", "messages[0]"},
+      {R"([{}])", "role"},
+      {R"([{"role": 1, "content": "x"}])", "role"},
+      {R"([{"role": "king", "content": "x"}])", "\"king\""},
+      {R"([{"role": "user"}])", "content"},
+      {R"([{"role": "user", "content": 5}])", "content"},
+      {R"([{"role": "user", "content": [{"type": "image_url"}]}])", "text"},
+      {R"([{"role": "user", "content": [{"type": "text", "text": 1}]}])", "text"},
+      {R"([{"role": "user", "content": "x"}, {"role": "tool", "content": "x"}])", "tools"}};
+  for (const auto& [list, word] : lists) refused(json::parse(list), word);
   json none = chat(kWords);
   none.erase("messages");
   expect_refused(post(server, kChat, none), 400, "invalid_request_error", "not there");
@@ -173,8 +176,9 @@ TEST(HttpFaults, BodiesThatAreTooLarge) {
       kComplete,
       [&](std::size_t, httplib::DataSink& sink) {
         if (sent < large.size()) {
-          sink.write(large.data() + sent, 1000);
-          sent += 1000;
+          const std::size_t count = std::min<std::size_t>(1000, large.size() - sent);
+          sink.write(large.data() + sent, count);
+          sent += count;
         } else {
           sink.done();
         }

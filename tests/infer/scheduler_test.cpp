@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "core/base/threads.h"
 #include "tests/infer/tiny_model.h"
 
 namespace tessera {
@@ -199,10 +200,10 @@ TEST_P(SameText, AsASessionOfItsOwn) {
 INSTANTIATE_TEST_SUITE_P(All, SameText,
                          ::testing::Combine(::testing::Values(Recipe::Fp32, Recipe::Bf16),
                                             ::testing::Values(0.0, 1.2)),
-                         [](const auto& info) {
-                           return std::string(std::get<0>(info.param) == Recipe::Fp32 ? "F32"
+                         [](const auto& one) {
+                           return std::string(std::get<0>(one.param) == Recipe::Fp32 ? "F32"
                                                                                       : "BF16") +
-                                  (std::get<1>(info.param) == 0 ? "Greedy" : "Sampled");
+                                  (std::get<1>(one.param) == 0 ? "Greedy" : "Sampled");
                          });
 
 TEST(Scheduler, PagesComeBack) {
