@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "app/commands.h"
+#include "app/serve_http.h"
 #include "app/signals.h"
 #include "core/base/error.h"
 #include "core/serve/line_splitter.h"
@@ -69,11 +70,15 @@ FILE* take_standard_output() {
   return ::fdopen(copy, "w");
 }
 
-void serve(int nice) {
-  std::signal(SIGPIPE, SIG_IGN);  // a client that went away is seen when writing fails
+void be_nice(int nice) {
   if (nice > 0 && ::setpriority(PRIO_PROCESS, 0, nice) != 0) {
     throw Error("serve", fmt::format("cannot lower the priority: {}", std::strerror(errno)));
   }
+}
+
+void serve(int nice) {
+  std::signal(SIGPIPE, SIG_IGN);  // a client that went away is seen when writing fails
+  be_nice(nice);
   const std::atomic<bool>& stop = stop_on_signals();
   FILE* out = take_standard_output();
   std::atomic<bool> lost{false};
@@ -100,12 +105,19 @@ void serve(int nice) {
 
 void add_serve(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "serve", "Answer JSON requests on standard input: load, generate, cancel, ...");
+      "serve",
+      "Answer JSON requests on standard input, or with --http those of OpenAI's API over HTTP");
   auto nice = std::make_shared<int>(0);
   command->add_option("--nice", *nice, "Lower the priority, so that training goes first")
       ->check(CLI::Range(0, 19))
       ->capture_default_str();
-  command->callback([nice] { serve(*nice); });
+  auto http = std::make_shared<ServeHttp>();
+  add_http_options(*command, *http);
+  command->callback([nice, http] {
+    if (http->address.empty()) return serve(*nice);
+    be_nice(*nice);
+    serve_http(*http);
+  });
 }
 
 }  // namespace tessera::app

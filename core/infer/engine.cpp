@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "kernels/convert/convert.h"
+#include "kernels/product/rows_alone.h"
 
 namespace tessera {
 
@@ -46,7 +47,7 @@ void CachedSequence::truncate(std::int64_t length) {
 struct Engine::Piece {
   CachedSequence* sequence = nullptr;
   std::span<const std::int32_t> tokens;
-  std::int64_t logit_row = -1;  ///< where the last token's logits go; -1: more pieces follow
+  std::int64_t logits = 0;  ///< how many of its last tokens' logits are wanted
 };
 
 namespace {
@@ -105,7 +106,8 @@ Engine::Engine(const Model& model, const EngineOptions& options, Profile* profil
              cache_type(model, options.cache_dtype), model.device()),
       keep_(Arena::measuring(model.device())),
       scratch_(Arena::measuring(model.device())),
-      context_{.device = model.device(), .scratch = &scratch_, .profile = profile} {
+      context_{.device = model.device(), .scratch = &scratch_, .profile = profile},
+      rows_alone_(options.rows_alone && model.device() == Device::Cpu) {
   require(options.chunk_tokens > 0, "engine", "chunk_tokens is {}", options.chunk_tokens);
   const PassMemory memory(model, cache_, options.chunk_tokens, pages_for(options.cache_tokens));
   keep_ = pass_arena(model.device(), memory.keep);
@@ -116,18 +118,41 @@ CachedSequence Engine::open() {
   return CachedSequence(cache_);
 }
 
+CachedSequence Engine::fork(const CachedSequence& sequence, std::int64_t length) {
+  require(length >= 0 && length <= sequence.length_, "engine", "cannot share {} tokens of {}",
+          length, sequence.length_);
+  CachedSequence made = open();
+  made.length_ = length;
+  made.pages_.assign(sequence.pages_.begin(),
+                     sequence.pages_.begin() + static_cast<std::ptrdiff_t>(pages_for(length)));
+  for (const std::int32_t page : made.pages_) cache_.share(page);
+  return made;
+}
+
 /// New tokens that a sequence must have room for.
 struct Engine::Need {
   CachedSequence* sequence = nullptr;
   std::int64_t tokens = 0;
 
   std::int64_t length() const { return sequence->length_ + tokens; }
-  /// Pages that it lacks.
+  /// Pages that it lacks at its end.
   std::int64_t pages() const {
     const auto held = static_cast<std::int64_t>(sequence->pages_.size());
     return std::max<std::int64_t>(pages_for(length()) - held, 0);
   }
 };
+
+/// The page that the next token goes to has other holders: it is written to in a copy.
+bool Engine::writes_to_shared_page(const CachedSequence& sequence) const {
+  const auto at = static_cast<std::size_t>(sequence.length_ / kPage);
+  return at < sequence.pages_.size() && cache_.is_shared(sequence.pages_[at]);
+}
+
+std::int64_t Engine::pages_needed(const CachedSequence& sequence, std::int64_t tokens) const {
+  const auto held = static_cast<std::int64_t>(sequence.pages_.size());
+  return std::max<std::int64_t>(pages_for(sequence.length_ + tokens) - held, 0) +
+         (writes_to_shared_page(sequence) ? 1 : 0);
+}
 
 /// Gives every sequence the pages it will need, or none of them any.
 void Engine::reserve(std::span<const Need> needs) {
@@ -140,7 +165,7 @@ void Engine::reserve(std::span<const Need> needs) {
                               model_.config().max_position_embeddings),
                   "shorten the conversation");
     }
-    wanted += need.pages();
+    wanted += pages_needed(*need.sequence, need.tokens);
   }
   if (wanted > cache_.free_pages()) {
     throw Error("engine",
@@ -149,6 +174,13 @@ void Engine::reserve(std::span<const Need> needs) {
                 "shorten the conversation or give the cache more memory");
   }
   for (const Need& need : needs) {
+    if (writes_to_shared_page(*need.sequence)) {
+      std::int32_t& page =
+          need.sequence->pages_[static_cast<std::size_t>(need.sequence->length_ / kPage)];
+      const std::int32_t copy = cache_.take_page();
+      cache_.copy_page(context_, page, copy);
+      cache_.give_back({std::exchange(page, copy)});
+    }
     for (std::int64_t left = need.pages(); left > 0; --left) {
       need.sequence->pages_.push_back(cache_.take_page());
     }
@@ -172,27 +204,30 @@ const Tensor& Engine::append(std::span<const Append> work) {
   }
   reserve(needs);
   const DType type = model_.precision().activation;
-  const auto rows = static_cast<std::int64_t>(work.size());
+  std::int64_t rows = 0;
+  for (const Append& item : work) rows += std::min(item.logit_rows, std::ssize(item.tokens));
   const std::int64_t vocabulary = model_.config().vocab_size;
-  const std::size_t bytes = static_cast<std::size_t>(rows * vocabulary) * size_of(type);
+  const std::size_t bytes =
+      static_cast<std::size_t>(std::max<std::int64_t>(rows, 1) * vocabulary) * size_of(type);
   if (logits_memory_.bytes() < bytes) logits_memory_ = Buffer(bytes, model_.device());
   logits_ = logits_memory_.view(type, {rows, vocabulary});
 
   std::vector<Piece> chunk;
-  std::int64_t in_chunk = 0;
+  std::int64_t in_chunk = 0, row = 0;
   const auto flush = [&] {
-    if (!chunk.empty()) run_chunk(chunk);
+    if (!chunk.empty()) row += run_chunk(chunk, row);
     chunk.clear();
     in_chunk = 0;
   };
-  for (std::size_t row = 0; row < work.size(); ++row) {
-    std::span<const std::int32_t> left = work[row].tokens;
+  for (const Append& item : work) {
+    std::span<const std::int32_t> left = item.tokens;
     while (!left.empty()) {
       const auto room = static_cast<std::size_t>(options_.chunk_tokens - in_chunk);
       const std::size_t count = std::min(room, left.size());
-      const bool last = count == left.size();
-      chunk.push_back({work[row].sequence, left.first(count),
-                       last ? static_cast<std::int64_t>(row) : std::int64_t{-1}});
+      const auto behind = static_cast<std::int64_t>(left.size() - count);
+      chunk.push_back({item.sequence, left.first(count),
+                       std::clamp<std::int64_t>(item.logit_rows - behind, 0,
+                                                static_cast<std::int64_t>(count))});
       in_chunk += static_cast<std::int64_t>(count);
       left = left.subspan(count);
       if (in_chunk == options_.chunk_tokens) flush();
@@ -225,12 +260,12 @@ struct Inputs {
 };
 }  // namespace
 
-void Engine::run_chunk(std::span<const Piece> pieces) {
+std::int64_t Engine::run_chunk(std::span<const Piece> pieces, std::int64_t logit_row) {
   Inputs in;
   std::size_t most_pages = 0;
   bool fresh = true;
   std::int64_t longest = 0;
-  std::vector<std::int64_t> last_rows, logit_rows;
+  std::vector<std::int64_t> wanted;  // rows whose logits are
   for (const Piece& piece : pieces) {
     most_pages = std::max(most_pages, piece.sequence->pages_.size());
     fresh = fresh && piece.sequence->length_ == 0;
@@ -249,9 +284,8 @@ void Engine::run_chunk(std::span<const Piece> pieces) {
       in.pages.resize(in.tokens.size() * most_pages, 0);
     }
     in.starts.push_back(static_cast<std::int32_t>(in.tokens.size()));
-    if (piece.logit_row < 0) continue;
-    last_rows.push_back(static_cast<std::int64_t>(in.tokens.size()) - 1);
-    logit_rows.push_back(piece.logit_row);
+    const auto end = static_cast<std::int64_t>(in.tokens.size());
+    for (std::int64_t row = end - piece.logits; row < end; ++row) wanted.push_back(row);
   }
 
   Arena::Frame frame(keep_);
@@ -263,23 +297,24 @@ void Engine::run_chunk(std::span<const Piece> pieces) {
       .pages = in.upload(in.pages, keep_, {count, static_cast<std::int64_t>(most_pages)}),
       .lengths = in.upload(in.lengths, keep_, {count}),
       .slots = in.upload(in.slots, keep_, {count}),
-      .fresh = fresh};
-  run_model(tokens, last_rows, logit_rows);
+      .fresh = fresh && !rows_alone_};
+  run_model(tokens, wanted, logit_row);
+  return std::ssize(wanted);
 }
 
-void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& last_rows,
-                       const std::vector<std::int64_t>& logit_rows) {
+void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& wanted,
+                       std::int64_t logit_row) {
+  const kernels::RowsAlone alone(rows_alone_);
   Pass pass{context_, keep_, model_.precision(), observer_};
   const std::int64_t hidden = model_.config().hidden_size;
   const DType type = model_.precision().activation;
   const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});
   run_stages(pass, tokens, x);
-  if (last_rows.empty()) return;
-  // Rows of one pass are consecutive rows of the answer: work comes in order.
-  const Tensor logits = logits_.slice(0, logit_rows.front(), logit_rows.back() + 1);
+  if (wanted.empty()) return;
+  const Tensor logits = logits_.slice(0, logit_row, logit_row + std::ssize(wanted));
   Communicator* pipeline = options_.pipeline;
   const int last = pipeline ? options_.route.back() : 0;
-  if (!pipeline || pipeline->rank() == last) logits_of_rows(pass, x, last_rows, logits);
+  if (!pipeline || pipeline->rank() == last) logits_of_rows(pass, x, wanted, logits);
   if (pipeline) pipeline->broadcast(context_, logits, last);
 }
 
@@ -299,12 +334,12 @@ void Engine::run_stages(Pass& pass, const CachedTokens& tokens, const Tensor& x)
   }
 }
 
-void Engine::logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::int64_t>& last_rows,
+void Engine::logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::int64_t>& wanted,
                             const Tensor& logits) {
-  const auto rows = static_cast<std::int64_t>(last_rows.size());
+  const std::int64_t rows = std::ssize(wanted);
   const Tensor last = keep_.take(x.dtype(), {rows, x.size(1)});
   for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t from = last_rows[static_cast<std::size_t>(i)];
+    const std::int64_t from = wanted[static_cast<std::size_t>(i)];
     kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
   }
   model_.logits_of(pass, last, logits);

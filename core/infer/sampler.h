@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/random.h"
@@ -11,6 +12,7 @@
 namespace tessera {
 
 inline constexpr double kMostTemperature = 100, kLeastPenalty = 0.01, kMostPenalty = 100;
+inline constexpr double kMostBias = 100, kMostRepeatCost = 2;
 
 struct SamplingOptions {
   double temperature = 0.8;         ///< 0: the most likely token; at most kMostTemperature
@@ -18,6 +20,10 @@ struct SamplingOptions {
   double top_p = 0.95;              ///< only the smallest set with this probability; 1: all
   double min_p = 0.0;               ///< only those with this share of the best one's probability
   double repetition_penalty = 1.0;  ///< logits of tokens seen before: / if positive, * if negative
+  double presence_penalty = 0.0;    ///< taken from the logits of tokens that the answer has
+  double frequency_penalty = 0.0;   ///< the same, as often as the answer has them; -2 to 2 both
+  /// Added to the logits of these ids, -kMostBias to kMostBias; before the penalties.
+  std::vector<std::pair<std::int32_t, float>> logit_bias{};
   std::uint64_t seed = 0;
   /// Tokens of the vocabulary: ids from here on are padding rows and are never chosen. 0: no limit.
   std::int32_t vocabulary = 0;
@@ -37,9 +43,21 @@ struct Choice {
 };
 
 /// The token for `draw`, the number of the token in its answer: the same options, logits and draw
-/// give the same token. `seen` are the ids that the repetition penalty applies to. Throws Error
-/// when any of the logits is NaN or infinite.
+/// give the same token. `seen` are the ids that the repetition penalty applies to; the last `draw`
+/// of them are the answer's. Throws Error when any of the logits is NaN or infinite.
 Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
               std::span<const std::int32_t> seen = {}, std::size_t alternatives = 0);
+
+/// Natural logarithms of what the model itself gives tokens, whatever the sampling.
+struct TokenLogprobs {
+  std::int32_t id = -1;
+  float logprob = 0.f;
+  std::vector<std::pair<std::int32_t, float>> best;  ///< the likeliest first
+};
+
+/// Of one token and of the `best` likeliest. `vocabulary` as in SamplingOptions. Throws Error when
+/// any of the logits is NaN or infinite.
+TokenLogprobs logprobs_of(std::span<const float> logits, std::int32_t id, std::size_t best,
+                          std::int32_t vocabulary);
 
 }  // namespace tessera

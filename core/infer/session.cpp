@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/infer/stop_text.h"
+#include "core/infer/answer_text.h"
 
 namespace tessera {
 
@@ -50,33 +50,6 @@ GenerateOptions Session::options_of(const SessionRequest& request, bool with_exp
   return options;
 }
 
-namespace {
-/// Tokens of an answer as characters that may be shown.
-class AnswerText {
- public:
-  AnswerText(const std::shared_ptr<const Tokenizer>& tokenizer, const SessionRequest& request)
-      : decoder_(tokenizer, false,
-                 request.prompt.empty() || tokenizer->is_special(request.prompt.back())),
-        stops_(request.stop_texts) {}
-
-  std::string prefix(const std::vector<std::int32_t>& ids) {
-    std::string text;
-    for (const std::int32_t id : ids) text += decoder_.push(id);
-    return text;
-  }
-  std::string push(std::int32_t id) { return stops_.push(decoder_.push(id)); }
-  std::string finish() {
-    std::string text = stops_.push(decoder_.finish());
-    return text + stops_.finish();
-  }
-  bool stopped() const { return stops_.found(); }
-
- private:
-  StreamDecoder decoder_;
-  StopText stops_;
-};
-}  // namespace
-
 SessionAnswer Session::run(const SessionRequest& request, const SessionHooks& hooks) {
   std::vector<std::int32_t> ids = request.prompt;
   ids.insert(ids.end(), request.prefix.begin(), request.prefix.end());
@@ -88,7 +61,7 @@ SessionAnswer Session::run(const SessionRequest& request, const SessionHooks& ho
   }
   const bool with_experts = request.experts && record_.layers() > 0;
   GenerateOptions options = options_of(request, with_experts);
-  AnswerText text(tokenizer_, request);
+  AnswerText text(tokenizer_, request.prompt, request.stop_texts);
   const std::size_t kept = reuse(ids, with_experts);
   options.before = cached_;
 

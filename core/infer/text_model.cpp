@@ -111,31 +111,37 @@ std::int64_t context_of(std::int64_t wanted, std::int64_t positions) {
 }
 }  // namespace
 
-TextModel TextModel::load(const fs::path& path, const TextModelOptions& options) {
+LoadedText load_text(const fs::path& path, const TextModelOptions& options) {
   require_device(options.device);
   check_model_path(path);
-  TextModel text;
-  text.folder_ = weights_folder(path);
-  text.step_ = step_of(text.folder_);
-  text.tokenizer_ = Tokenizer::load(text.folder_);
+  LoadedText text;
+  text.folder = weights_folder(path);
+  text.step = step_of(text.folder);
+  text.tokenizer = Tokenizer::load(text.folder);
   // Checkpoints of runs are of models that read text only; released models know conversations.
-  const bool is_released = !fs::exists(text.folder_ / "state.json");
-  if (is_released) text.chat_template_ = template_of(text.folder_);
-  text.knows_chat_ =
-      is_released && (text.chat_template_ || text.tokenizer_->specials().assistant >= 0);
+  const bool is_released = !fs::exists(text.folder / "state.json");
+  if (is_released) text.chat_template = template_of(text.folder);
+  text.knows_chat =
+      is_released && (text.chat_template || text.tokenizer->specials().assistant >= 0);
   // Files that are no weights at all are told before a vocabulary that does not fit.
-  const SafetensorsFolder weights(text.folder_);
-  check_vocabulary(*text.tokenizer_, read_hf_config(text.folder_).model, text.folder_);
+  const SafetensorsFolder weights(text.folder);
+  check_vocabulary(*text.tokenizer, read_hf_config(text.folder).model, text.folder);
   Arena scratch(std::size_t{1} << 30, options.device);
   Context context{.device = options.device, .scratch = &scratch};
-  text.loaded_ = load_model(text.folder_, Precision::of(options.recipe), false, context);
-  const ModelConfig& config = text.loaded_.config.model;
-  text.session_ = std::make_unique<Session>(
-      *text.loaded_.model, text.tokenizer_,
-      EngineOptions{.cache_tokens = context_of(options.context, config.max_position_embeddings),
-                    .chunk_tokens = options.chunk_tokens},
-      end_tokens(text.folder_, text.loaded_.config));
+  text.loaded = load_model(text.folder, Precision::of(options.recipe), false, context);
+  text.context = context_of(options.context, text.loaded.config.model.max_position_embeddings);
+  text.ends = end_tokens(text.folder, text.loaded.config);
   return text;
+}
+
+TextModel TextModel::load(const fs::path& path, const TextModelOptions& options) {
+  TextModel model;
+  model.text_ = load_text(path, options);
+  const LoadedText& text = model.text_;
+  model.session_ = std::make_unique<Session>(
+      *text.loaded.model, text.tokenizer,
+      EngineOptions{.cache_tokens = text.context, .chunk_tokens = options.chunk_tokens}, text.ends);
+  return model;
 }
 
 Generated TextModel::run(std::vector<std::int32_t> ids, AnswerOptions options, const Print& print) {
@@ -157,23 +163,26 @@ Generated TextModel::run(std::vector<std::int32_t> ids, AnswerOptions options, c
 
 Generated TextModel::complete(const std::string& prompt, AnswerOptions options,
                               const Print& print) {
-  return run(encode_prompt(*tokenizer_, prompt), std::move(options), print);
+  return run(encode_prompt(*text_.tokenizer, prompt), std::move(options), print);
 }
 
 Generated TextModel::answer(const std::vector<Message>& conversation, AnswerOptions options,
                             const Print& print) {
-  return run(encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()),
-             std::move(options), print);
+  return run(ids_of(conversation), std::move(options), print);
+}
+
+std::vector<std::int32_t> TextModel::ids_of(const std::vector<Message>& conversation) const {
+  return encode_conversation(*text_.tokenizer, text_.knows_chat, conversation,
+                             text_.chat_template.get());
 }
 
 std::int64_t TextModel::length(const std::vector<Message>& conversation) const {
-  return static_cast<std::int64_t>(
-      encode_conversation(*tokenizer_, knows_chat_, conversation, chat_template_.get()).size());
+  return std::ssize(ids_of(conversation));
 }
 
 std::int64_t TextModel::unknown_tokens(const std::string& text) const {
-  const std::vector<std::int32_t> ids = tokenizer_->encode(text);
-  return std::count(ids.begin(), ids.end(), tokenizer_->specials().unknown);
+  const std::vector<std::int32_t> ids = text_.tokenizer->encode(text);
+  return std::count(ids.begin(), ids.end(), text_.tokenizer->specials().unknown);
 }
 
 std::vector<std::int32_t> encode_conversation(const Tokenizer& tokenizer, bool knows_chat,

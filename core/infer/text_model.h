@@ -39,12 +39,28 @@ struct TextModelOptions {
   std::int64_t chunk_tokens = 512;  ///< tokens of a prompt read between looks for a cancel
 };
 
+/// A model with all that turns text into its tokens and back.
+struct LoadedText {
+  std::filesystem::path folder;
+  std::int64_t step = -1;  ///< of a run's checkpoint; -1: a released folder
+  std::shared_ptr<const Tokenizer> tokenizer;
+  LoadedModel loaded;
+  bool knows_chat = false;
+  /// The model's own; nullptr: turns are written as chat.h says.
+  std::shared_ptr<const ChatTemplate> chat_template;
+  std::vector<std::int32_t> ends;  ///< tokens that end an answer, besides EOS
+  std::int64_t context = 0;        ///< most tokens of one conversation
+};
+
+/// `path`: a run folder (its newest checkpoint), a checkpoint, or a released folder with a
+/// tokenizer in it. Throws Error that says what is missing.
+LoadedText load_text(const std::filesystem::path& path, const TextModelOptions& options);
+
 class TextModel {
  public:
   using Print = std::function<void(const std::string&)>;
 
-  /// `path`: a run folder (its newest checkpoint), a checkpoint, or a released folder with a
-  /// tokenizer in it. Throws Error that says what is missing.
+  /// As load_text().
   static TextModel load(const std::filesystem::path& path, const TextModelOptions& options);
   static TextModel load(const std::filesystem::path& path, Recipe recipe) {
     return load(path, TextModelOptions{.recipe = recipe});
@@ -61,27 +77,23 @@ class TextModel {
   /// Tokens of a text that stand for characters which the vocabulary cannot spell.
   std::int64_t unknown_tokens(const std::string& text) const;
 
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return text_.folder; }
   /// Step of a run's checkpoint; -1 for a released folder.
-  std::int64_t step() const { return step_; }
-  const Model& model() const { return *loaded_.model; }
-  const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
+  std::int64_t step() const { return text_.step; }
+  const Model& model() const { return *text_.loaded.model; }
+  const std::shared_ptr<const Tokenizer>& tokenizer() const { return text_.tokenizer; }
   Session& session() { return *session_; }
-  bool knows_chat() const { return knows_chat_; }
+  bool knows_chat() const { return text_.knows_chat; }
   /// The model's own template; nullptr: turns are written as chat.h says.
-  const std::shared_ptr<const ChatTemplate>& chat_template() const { return chat_template_; }
+  const std::shared_ptr<const ChatTemplate>& chat_template() const { return text_.chat_template; }
 
  private:
   TextModel() = default;
   Generated run(std::vector<std::int32_t> ids, AnswerOptions options, const Print& print);
+  std::vector<std::int32_t> ids_of(const std::vector<Message>& conversation) const;
 
-  std::filesystem::path folder_;
-  std::int64_t step_ = -1;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  LoadedModel loaded_;
-  std::unique_ptr<Session> session_;  // after loaded_: it goes first
-  bool knows_chat_ = false;
-  std::shared_ptr<const ChatTemplate> chat_template_;
+  LoadedText text_;
+  std::unique_ptr<Session> session_;  // after the model: it goes first
 };
 
 /// Throws Error when there is nothing at `path`, or something that is no folder of a model: what a

@@ -2,6 +2,7 @@
 #include "core/model/latent_cache.h"
 
 #include "core/base/error.h"
+#include "kernels/convert/convert.h"
 
 namespace tessera {
 
@@ -12,6 +13,7 @@ LatentCache::LatentCache(const ModelConfig& config, std::int64_t pages, DType dt
   memory_ = Buffer(static_cast<std::size_t>(values) * size_of(dtype), device);
   layers_ = memory_.view(dtype, {config.num_hidden_layers, pages, kPageTokens, width});
   for (std::int64_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
+  holders_.resize(static_cast<std::size_t>(pages));
 }
 
 std::int32_t LatentCache::take_page() {
@@ -22,11 +24,24 @@ std::int32_t LatentCache::take_page() {
   }
   const std::int32_t page = free_.back();
   free_.pop_back();
+  holders_[static_cast<std::size_t>(page)] = 1;
   return page;
 }
 
+void LatentCache::share(std::int32_t page) {
+  ++holders_[static_cast<std::size_t>(page)];
+}
+
 void LatentCache::give_back(const std::vector<std::int32_t>& pages) {
-  free_.insert(free_.end(), pages.rbegin(), pages.rend());
+  for (auto page = pages.rbegin(); page != pages.rend(); ++page) {
+    if (--holders_[static_cast<std::size_t>(*page)] == 0) free_.push_back(*page);
+  }
+}
+
+void LatentCache::copy_page(Context& context, std::int32_t from, std::int32_t to) const {
+  for (std::int64_t i = 0; i < layers_.size(0); ++i) {
+    kernels::convert(context, layer(i)[from], layer(i)[to]);
+  }
 }
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/context.h"
 #include "core/base/memory.h"
 #include "core/config/model_config.h"
 #include "core/model/sequences.h"
@@ -23,6 +24,8 @@ struct CachedTokens {
 };
 
 /// Memory of all layers and the list of free pages. A sequence is a list of pages and a length.
+/// Sequences that begin alike hold the same pages, each of which counts its holders; a page with
+/// several is never written.
 class LatentCache {
  public:
   static constexpr std::int64_t kPageTokens = 64;
@@ -32,15 +35,23 @@ class LatentCache {
   /// (pages, page tokens, latent + rotary) of a layer.
   Tensor layer(std::int64_t layer) const { return layers_[layer]; }
   std::int64_t free_pages() const { return static_cast<std::int64_t>(free_.size()); }
-  /// Throws Error when the cache is full.
+  std::int64_t pages() const { return layers_.size(1); }
+  /// A page with one holder. Throws Error when the cache is full.
   std::int32_t take_page();
+  /// One more holder of a page that is in use.
+  void share(std::int32_t page);
+  bool is_shared(std::int32_t page) const { return holders_[static_cast<std::size_t>(page)] > 1; }
+  /// One holder less of each; a page without any is free.
   void give_back(const std::vector<std::int32_t>& pages);
+  /// What a page holds, in all layers.
+  void copy_page(Context& context, std::int32_t from, std::int32_t to) const;
   std::size_t bytes() const { return memory_.bytes(); }
 
  private:
   Buffer memory_;
   Tensor layers_;
   std::vector<std::int32_t> free_;
+  std::vector<std::int32_t> holders_;  ///< of each page
 };
 
 }  // namespace tessera

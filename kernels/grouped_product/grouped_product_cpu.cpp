@@ -12,6 +12,8 @@
 #include "core/base/threads.h"
 #include "kernels/grouped_product/grouped_product_contract.h"
 #include "kernels/product/gemm.h"
+#include "kernels/product/row_gemm.h"
+#include "kernels/product/rows_alone.h"
 
 namespace tessera::kernels::cpu {
 
@@ -71,11 +73,18 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
   for (std::size_t e = 0; e + 1 < at.size(); ++e) {
     append_tasks(tasks, static_cast<std::int64_t>(e), at[e], at[e + 1], most);
   }
+  const bool alone = RowsAlone::on();  // of this thread, and not of those that take the tasks
   parallel_tasks(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
     const Task& task = tasks[static_cast<std::size_t>(i)];
-    gemm(transpose, {task.to - task.from, y.size(1), x.size(1)}, Out(1),
-         rows_of<const In>(x, task.from), expert_rows<const In>(w, task.expert), Out(0),
-         rows_of<Out>(y, task.from));
+    const GemmShape shape{task.to - task.from, y.size(1), x.size(1)};
+    const auto in = rows_of<const In>(x, task.from);
+    const auto weights = expert_rows<const In>(w, task.expert);
+    const auto out = rows_of<Out>(y, task.from);
+    if (alone) {
+      row_gemm<Out, In>(transpose, shape, in, weights, false, out);
+    } else {
+      gemm(transpose, shape, Out(1), in, weights, Out(0), out);
+    }
   });
 }
 

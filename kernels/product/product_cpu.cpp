@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Products on the CPU: F32 by oneDNN's sgemm, BF16 by its matmul where the processor multiplies
-// bfloat16. The rest, BF16 elsewhere and F64, and what sgemm does slowly, is blocked_gemm.h.
+// bfloat16. The rest, BF16 elsewhere and F64, and what sgemm does slowly, is blocked_gemm.h. Where
+// rows must not depend on each other, all of them are row_gemm.h.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -16,6 +17,8 @@
 #include "core/base/transfer.h"
 #include "kernels/product/blocked_gemm.h"
 #include "kernels/product/matrices.h"
+#include "kernels/product/row_gemm.h"
+#include "kernels/product/rows_alone.h"
 
 namespace tessera::kernels {
 
@@ -230,12 +233,44 @@ Rows<T> matrix_at(const Matrices& x, T* data, std::int64_t index) {
   return {data + index * x.batch_stride, x.row_stride};
 }
 
+/// Every product in pieces of its columns and rows, each on one thread: where they are cut does not
+/// matter to what an element is.
+template <class In, class Out>
+void multiply_rows_alone(Transpose transpose, const GemmShape& s, const In* a, const Matrices& am,
+                         const In* b, const Matrices& bm, bool add, Out* c, const Matrices& cm) {
+  constexpr double kWorthAThread = 1 << 18;
+  constexpr std::int64_t kColumns = 64, kRowsOfPiece = 48;
+  const std::int64_t down = (s.m + kRowsOfPiece - 1) / kRowsOfPiece;
+  const std::int64_t across = (s.n + kColumns - 1) / kColumns;
+  const double piece = static_cast<double>(std::min(s.m, kRowsOfPiece) * std::min(s.n, kColumns)) *
+                       static_cast<double>(s.k);
+  const auto grain = static_cast<std::int64_t>(kWorthAThread / std::max(piece, 1.0)) + 1;
+  parallel_for(cm.count * down * across, grain, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) {
+      const std::int64_t index = i / (down * across);
+      const std::int64_t row = i / across % down * kRowsOfPiece, col = i % across * kColumns;
+      auto x = matrix_at(am, a, index), y = matrix_at(bm, b, index);
+      auto z = matrix_at(cm, c, index);
+      x.data += row * x.stride;
+      y.data += col * (transpose == Transpose::B ? y.stride : 1);
+      z.data += row * z.stride + col;
+      row_gemm<Out, In>(transpose,
+                        {std::min(kRowsOfPiece, s.m - row), std::min(kColumns, s.n - col), s.k}, x,
+                        y, add, z);
+    }
+  });
+}
+
 template <class In, class Out>
 void multiply_all(Transpose transpose, const GemmShape& shape, const Tensor& a, const Matrices& am,
                   const Tensor& b, const Matrices& bm, float beta, const Tensor& c,
                   const Matrices& cm) {
   const In *a_data = a.data<In>(), *b_data = b.data<In>();
   Out* c_data = c.data<Out>();
+  if (RowsAlone::on() && transpose != Transpose::A) {
+    return multiply_rows_alone<In, Out>(transpose, shape, a_data, am, b_data, bm, beta != 0, c_data,
+                                        cm);
+  }
   const auto multiply = [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {
       gemm(transpose, shape, Out(1), matrix_at(am, a_data, i), matrix_at(bm, b_data, i),

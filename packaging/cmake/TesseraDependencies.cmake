@@ -29,6 +29,22 @@ tessera_find_library(sentencepiece_train sentencepiece_trainer.h)
 tessera_find_library(zstd zstd.h)
 tessera_find_library(xxhash xxhash.h)
 
+# cpp-httplib where it is: `tessera serve --http`. Debian's library is compiled with all that it can
+# have, and its types differ with these definitions: whoever includes the header needs the same.
+set(TESSERA_HAVE_HTTP OFF)
+find_path(HTTPLIB_INCLUDE_DIR httplib.h)
+find_library(HTTPLIB_LIBRARY cpp-httplib)
+if(HTTPLIB_INCLUDE_DIR AND HTTPLIB_LIBRARY)
+  set(TESSERA_HAVE_HTTP ON)
+  add_library(tessera_httplib INTERFACE)
+  target_include_directories(tessera_httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
+  target_link_libraries(tessera_httplib INTERFACE ${HTTPLIB_LIBRARY})
+  target_compile_definitions(tessera_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT
+    CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
+else()
+  message(STATUS "cpp-httplib not found: building without a server that speaks HTTP")
+endif()
+
 # Open MPI where it is: ranks as processes (distributed/mpi).
 set(TESSERA_HAVE_MPI OFF)
 if(TESSERA_MPI)

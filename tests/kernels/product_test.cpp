@@ -5,7 +5,9 @@
 
 #include "core/base/random.h"
 #include "core/base/threads.h"
+#include "kernels/grouped_product/grouped_product.h"
 #include "kernels/product/gemm.h"
+#include "kernels/product/rows_alone.h"
 #include "tests/kernels/kernel_fixture.h"
 
 namespace tessera::kernels {
@@ -117,6 +119,76 @@ TEST(Product, HasTheSameValuesInsideAParallelRegion) {
   parallel_tasks(4, [&](std::int64_t i) { multiply(i + 1); });
   for (std::size_t i = 1; i < results.size(); ++i) {
     expect_near(results[i], {results[0].begin(), results[0].end()}, 1e-5);
+  }
+}
+
+TEST(Product, MatchesItsDefinitionWithRowsAlone) {
+  const RowsAlone alone;
+  expect_products<double, double>(1e-14);
+  expect_products<float, float>(1e-6);
+  expect_products<bf16, float>(1e-6);
+}
+
+/// Each row of a product over `rows` rows against a product of this row alone, to the last bit.
+template <class In, class Out>
+void expect_rows_alone(Transpose transpose, std::int64_t rows, std::int64_t cols,
+                       std::int64_t depth) {
+  const bool b_t = transpose == Transpose::B;
+  Matrix<In> a(rows, depth, 1, 0), b(b_t ? cols : depth, b_t ? depth : cols, 2, 0);
+  Matrix<Out> all(rows, cols, 3, 0), one(rows, cols, 3, 0);
+  Context context;
+  const RowsAlone alone;
+  product(context, a.tensor(), b.tensor(), transpose, 1, all.tensor());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const OneThread serial;
+    product(context, a.tensor().slice(0, row, row + 1), b.tensor(), transpose, 1,
+            one.tensor().slice(0, row, row + 1));
+  }
+  for (std::size_t i = 0; i < all.values.size(); ++i) {
+    ASSERT_EQ(all.values[i], one.values[i])
+        << rows << " x " << cols << " x " << depth << " at " << i;
+  }
+}
+
+TEST(Product, RowsAloneDoNotDependOnOtherRows) {
+  for (const Transpose transpose : {Transpose::B, Transpose::None}) {
+    for (const std::int64_t rows : {1, 2, 3, 4, 5, 47, 100}) {
+      for (const std::int64_t depth : {1, 8, 33, 264}) {
+        expect_rows_alone<float, float>(transpose, rows, 70, depth);
+        expect_rows_alone<bf16, float>(transpose, rows, 37, depth);
+        expect_rows_alone<double, double>(transpose, rows, 9, depth);
+      }
+    }
+  }
+}
+
+TEST(Product, RowsAloneEndsWithItsScope) {
+  EXPECT_FALSE(RowsAlone::on());
+  {
+    const RowsAlone alone;
+    const RowsAlone not_here(false);
+    EXPECT_FALSE(RowsAlone::on());
+  }
+  EXPECT_FALSE(RowsAlone::on());
+}
+
+TEST(Product, RowsAloneHoldsForGroups) {
+  constexpr std::int64_t kRows = 150, kExperts = 3, kWidth = 20, kDepth = 70;
+  Matrix<float> x(kRows, kDepth, 1, 0), w(kExperts * kWidth, kDepth, 2, 0);
+  Matrix<float> all(kRows, kWidth, 3, 0), one(1, kWidth, 3, 0);
+  const Tensor weights(w.values.data(), DType::F32, {kExperts, kWidth, kDepth});
+  std::vector<std::int32_t> offsets{0, 1, 1, 150};
+  Context context;
+  const RowsAlone alone;
+  grouped_product(context, x.tensor(), weights, Tensor(offsets.data(), DType::I32, {4}),
+                  all.tensor());
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    std::vector<std::int32_t> single{0, row < 1 ? 1 : 0, row < 1 ? 1 : 0, 1};
+    grouped_product(context, x.tensor().slice(0, row, row + 1), weights,
+                    Tensor(single.data(), DType::I32, {4}), one.tensor());
+    for (std::int64_t col = 0; col < kWidth; ++col) {
+      ASSERT_EQ(all.at(row, col), one.at(0, col)) << row << ", " << col;
+    }
   }
 }
 

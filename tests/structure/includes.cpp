@@ -55,6 +55,9 @@ constexpr Area kAreas[] = {
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
      "core/template/ core/spec/ core/run/"},
     {"core/serve/", "core/base/ core/config/ core/model/ core/infer/"},
+    {"core/http/",
+     "core/base/ core/config/ core/model/ core/checkpoint/ core/tokenizer/ core/template/ "
+     "core/infer/"},
     {"core/train/",
      "core/base/ core/config/ core/schedule/ kernels/ distributed/ core/model/ core/checkpoint/ "
      "core/tokenizer/ "

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Conversations as the API brings them, written out for a model.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/http/reasoning_split.h"
+#include "core/infer/text_model.h"
+
+namespace tessera {
+
+struct ChatPrompt {
+  std::string text;  ///< with special tokens spelled out
+  std::vector<std::int32_t> ids;
+  Thinking thinking = Thinking::Never;  ///< how the answer begins
+};
+
+/// `messages`, `tools`, `add_generation_prompt`, `continue_final_message` and
+/// `chat_template_kwargs` of a request. What people wrote never becomes special tokens. Throws
+/// ApiError naming the field that is wrong, and for what the model's template refuses.
+ChatPrompt chat_prompt(const nlohmann::json& body, const LoadedText& text);
+
+}  // namespace tessera
