@@ -14,6 +14,8 @@ void add_rank(CLI::App& app);
 void add_launch(CLI::App& app);
 void add_hosts(CLI::App& app);
 void add_agent(CLI::App& app);
+void add_mirror(CLI::App& app);
+void add_fetch(CLI::App& app);
 void add_runs(CLI::App& app);
 void add_watch(CLI::App& app);
 void add_stop(CLI::App& app);

@@ -272,7 +272,7 @@ TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
     Library library(file);
     FAIL() << "a newer library was opened";
   } catch (const Error& problem) {
-    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 4");
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 5");
   }
   EXPECT_TRUE(test::fs::exists(file));
 }
