@@ -16,6 +16,8 @@ void add_hosts(CLI::App& app);
 void add_agent(CLI::App& app);
 void add_mirror(CLI::App& app);
 void add_fetch(CLI::App& app);
+void add_queue(CLI::App& app);
+void add_sweep(CLI::App& app);
 void add_runs(CLI::App& app);
 void add_watch(CLI::App& app);
 void add_stop(CLI::App& app);

@@ -67,7 +67,8 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(1, 4096));
   command.add_option("--id-file", options.id_file, "Write the run's folder here once it is known")
       ->type_name("FILE");
-  command.add_option("--claim", options.claim, "For the queue: a file that makes this start unique")
+  command
+      .add_option("--claim", options.claim, "For the queue: a file that makes this start unique")
       ->group("");
 }
 

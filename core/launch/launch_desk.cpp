@@ -142,9 +142,10 @@ void LaunchDesk::look_around() {
 /// Starts the first entry that can be started, when no run is running on the host.
 void LaunchDesk::advance() {
   const RunQueue& queue = queue_.queue();
-  if (queue.paused || queue.entries.empty() || host_->watches()) return;
+  if (queue.paused || queue.entries.empty()) return;
   try {
     if (begin_holder_) return begin_holder_(queue_);
+    if (host_->watches()) return;
     if (!holds_queue() || !settle_old_starts() || host_->is_starting()) return;
   } catch (const Error& problem) {
     return tell_trouble(problem.what());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// LaunchDesk: what is started on a host, by hand or from the queue. The queue is a file that windows,
-// terminals and the one process that starts what waits share (queue_file.h). It starts its next run
-// when no run is running on the host, whoever started it; what is started by hand starts at once.
-// For one thread, which calls look() often while something that was started is watched, and
-// look_around() now and then.
+// LaunchDesk: what is started on a host, by hand or from the queue. The queue is a file that
+// windows, terminals and the one process that starts what waits share (queue_file.h). It starts its
+// next run when no run is running on the host, whoever started it; what is started by hand starts
+// at once. For one thread, which calls look() often while something that was started is watched,
+// and look_around() now and then.
 #pragma once
 
 #include <filesystem>

@@ -144,9 +144,9 @@ std::vector<fs::path> MirrorList::all() const {
   return mirrors;
 }
 
-void begin_keeper(const MirrorList& list, const std::string& program) {
-  if (list.all().empty() || LoneProcess::is_held(list.lock())) return;
-  start_detached(program, {"mirror", "--keep"}, list.log());
+std::optional<int> begin_keeper(const MirrorList& list, const std::string& program) {
+  if (list.all().empty() || LoneProcess::is_held(list.lock())) return {};
+  return start_detached(program, {"mirror", "--keep"}, list.log());
 }
 
 void keep_mirrors(const MirrorList& list, const std::atomic<bool>& stop,

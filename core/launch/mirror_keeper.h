@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,8 @@ class MirrorList {
 };
 
 /// Starts `program mirror --keep` detached, where there is something to follow and nobody does.
-/// Throws Error when it cannot be started.
-void begin_keeper(const MirrorList& list, const std::string& program);
+/// Returns its process, for whoever waits for children. Throws Error when it cannot be started.
+std::optional<int> begin_keeper(const MirrorList& list, const std::string& program);
 
 /// Follows all, also those that come later, until none is left. Returns at once where another
 /// process does. `tell` gets lines for people.

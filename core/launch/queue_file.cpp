@@ -33,7 +33,8 @@ class ChangeLock {
     while (fd_ >= 0 && (locked = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) {
     }
     // NOTE: a file system without locks leaves two changes at the same moment to luck.
-    if (fd_ < 0) throw Error(file.string(), fmt::format("cannot be made: {}", std::strerror(errno)));
+    if (fd_ < 0)
+      throw Error(file.string(), fmt::format("cannot be made: {}", std::strerror(errno)));
   }
   ~ChangeLock() { ::close(fd_); }
   ChangeLock(const ChangeLock&) = delete;
@@ -84,8 +85,7 @@ void QueueFile::change(const std::function<void(RunQueue&)>& change) {
 
 fs::path QueueFile::set_aside() {
   const ChangeLock lock(beside(file_, ".change"));
-  const fs::path aside =
-      beside(file_, fmt::format(".damaged-{}", std::time(nullptr)).c_str());
+  const fs::path aside = beside(file_, fmt::format(".damaged-{}", std::time(nullptr)).c_str());
   std::error_code error;
   fs::rename(file_, aside, error);
   if (error) throw Error(file_.string(), "cannot be set aside: " + error.message());

@@ -40,8 +40,8 @@ class QueueFile {
   RunQueue queue_;
 };
 
-/// Starts `program queue run` detached, where something waits and nobody looks after it. Returns its
-/// process, for whoever waits for children. Throws Error when it cannot be started.
+/// Starts `program queue run` detached, where something waits and nobody looks after it. Returns
+/// its process, for whoever waits for children. Throws Error when it cannot be started.
 std::optional<int> begin_queue_holder(const QueueFile& queue, const std::string& program);
 
 }  // namespace tessera

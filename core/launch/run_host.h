@@ -49,8 +49,8 @@ class RunHost {
   /// Whether the start with this ticket has led to a run, whoever made it.
   virtual bool has_begun(const std::string& ticket) const = 0;
 
-  /// Nothing comes of the start with this ticket from now on: true. False: its program is there, and
-  /// has_begun() tells soon. For starts of a process that was killed. Throws Error.
+  /// Nothing comes of the start with this ticket from now on: true. False: its program is there,
+  /// and has_begun() tells soon. For starts of a process that was killed. Throws Error.
   virtual bool give_up(const std::string& ticket) = 0;
   /// Which run a start has led to, its id; empty: none.
   virtual std::string run_of(const std::string& ticket) const = 0;

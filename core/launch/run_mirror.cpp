@@ -318,7 +318,7 @@ void RunMirror::take(const RunWord& word) {
       state_ = State::Over;
       return;
     case MirrorWord::Gone:
-      note_.gone = fmt::format("{} (on {})", word.text, note_.host);
+      note_.gone = fmt::format("the folder {} is not on {} any more", note_.run, note_.host);
       state_ = State::Over;
       return;
     case MirrorWord::Beat:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -53,6 +54,11 @@ RunQueue read(const json& o) {
 }
 }  // namespace
 
+std::string new_entry_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+}
+
 QueueEntry* RunQueue::find(const std::string& entry_id) {
   const auto at = place(entries, entry_id);
   return at == entries.end() ? nullptr : &*at;
@@ -102,10 +108,8 @@ void RunQueue::save(const std::filesystem::path& file) const {
   for (const QueueEntry& e : entries) list.push_back(to_json(e));
   json o{{"version", kVersion}, {"paused", paused}, {"entries", std::move(list)}};
   for (const QueueStart& start : begun) {
-    o["begun"].push_back({{"entry", start.entry},
-                          {"name", start.name},
-                          {"run", start.run},
-                          {"time", start.time}});
+    o["begun"].push_back(
+        {{"entry", start.entry}, {"name", start.name}, {"run", start.run}, {"time", start.time}});
   }
   // A name or a message that is not UTF-8 must not cost the others their places.
   write_file_atomically(file, o.dump(4, ' ', false, json::error_handler_t::replace) + '\n');

@@ -24,6 +24,9 @@ struct QueueEntry {
   bool operator==(const QueueEntry&) const = default;
 };
 
+/// 32 digits that no other entry has.
+std::string new_entry_id();
+
 /// An entry that has led to a run.
 struct QueueStart {
   std::string entry, name, run;  ///< ids of both, and the entry's name

@@ -55,9 +55,9 @@ bool is_claimed_by_living(const fs::path& claim) {
   try {
     const json o = json::parse(read_file(claim, 1 << 12), nullptr, false);
     if (!o.is_object()) return false;
-    const ProcessId process{o.value("pid", std::int64_t{0}), o.value("start_ticks", std::int64_t{0}),
-                            o.value("host", ""), o.value("boot_id", ""),
-                            o.value("pid_namespace", "")};
+    const ProcessId process{o.value("pid", std::int64_t{0}),
+                            o.value("start_ticks", std::int64_t{0}), o.value("host", ""),
+                            o.value("boot_id", ""), o.value("pid_namespace", "")};
     return liveness_of(process) != Liveness::Dead;
   } catch (const std::exception&) {
     return false;  // nobody has claimed it

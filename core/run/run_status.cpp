@@ -159,6 +159,17 @@ std::string age_text(double seconds) {
   return fmt::format("{:.0f} h", seconds / 3600);
 }
 
+std::string silence_text(const MirrorNote& note, double silent_s) {
+  if (note.last_contact <= 0) {
+    return note.trouble.empty() ? fmt::format("no word from {} yet", note.host)
+                                : fmt::format("no word from {} yet: {}", note.host, note.trouble);
+  }
+  const std::string age = age_text(silent_s);
+  return note.trouble.empty()
+             ? fmt::format("no word from {} for {}", note.host, age)
+             : fmt::format("no word from {} for {}: {}", note.host, age, note.trouble);
+}
+
 /// A copy of a run on another host: its process is not looked for here. What that host has said
 /// stands as long as there is word from it; after a minute of silence nobody knows.
 void judge_mirror(RunStatus& status, const LogEnd& end, const MirrorNote& note) {
@@ -183,10 +194,7 @@ void judge_mirror(RunStatus& status, const LogEnd& end, const MirrorNote& note) 
     status.reason = note.gone;
   } else if (silent_s > kSilentSeconds) {
     status.state = RunState::LostContact;
-    status.reason = note.last_contact > 0
-                        ? fmt::format("no word from {} for {}", note.host, age_text(silent_s))
-                        : fmt::format("no word from {} yet", note.host);
-    if (!note.trouble.empty()) status.reason += fmt::format(" ({})", note.trouble);
+    status.reason = silence_text(note, silent_s);
   }
 }
 

@@ -214,15 +214,14 @@ TEST_F(MirrorTest, FollowsARunThroughACutAndTellsTheAge) {
   ASSERT_TRUE(look_until(mirror, [&] { return !mirror.note().trouble.empty(); }));
   EXPECT_EQ(mirror.state(), RunMirror::State::Broken);
   EXPECT_TRUE(holds(mirror.note().trouble, "signal 9")) << mirror.note().trouble;
-  ASSERT_TRUE(look_until(
-      mirror, [&] { return holds(mirror.note().trouble, "does not answer"); }));
+  ASSERT_TRUE(look_until(mirror, [&] { return holds(mirror.note().trouble, "does not answer"); }));
   EXPECT_EQ(status_of(copy).state, RunState::Running) << "a moment of silence says nothing";
   MirrorNote late = *MirrorNote::load(copy.path());
   late.last_contact -= 7300;
   late.save(copy.path());
   const RunStatus lost = status_of(copy);
   EXPECT_EQ(lost.state, RunState::LostContact);
-  EXPECT_TRUE(holds(lost.reason, "no word from h1 for 2 h (does not answer")) << lost.reason;
+  EXPECT_TRUE(holds(lost.reason, "no word from h1 for 2 h: does not answer")) << lost.reason;
   EXPECT_EQ(lines(), before);
   cut(false);
   append_steps(log, 100, 200);
@@ -334,10 +333,10 @@ TEST_F(MirrorTest, TellsOfARunThatWasRemovedThere) {
     ASSERT_TRUE(look_until(mirror, [&] { return mirror.caught_up(); }));
     fs::rename(run.path(), there() / "elsewhere");
     ASSERT_TRUE(look_to_end(mirror));
-    EXPECT_TRUE(holds(mirror.note().gone, "is not there any more")) << mirror.note().gone;
+    EXPECT_TRUE(holds(mirror.note().gone, "is not on h1 any more")) << mirror.note().gone;
     const RunStatus status = status_of(RunFolder::open(mirror.folder()));
     EXPECT_EQ(status.state, RunState::LostContact);
-    EXPECT_TRUE(holds(status.reason, "is not there any more")) << status.reason;
+    EXPECT_TRUE(holds(status.reason, "is not on h1 any more")) << status.reason;
   }
   // Removed while nobody listened: the same is told by the next line.
   MirrorNote note = *MirrorNote::load(here() / run.id());
