@@ -287,6 +287,8 @@ void RunMirror::take(const RunWord& word) {
     note_.trouble.clear();
     note_.trouble_since = 0;
   }
+  const bool needs_folder = word.kind != MirrorWord::Run && word.kind != MirrorWord::Beat;
+  require(events_.has_value() || !needs_folder, "mirror", "the host has not named the run yet");
   switch (word.kind) {
     case MirrorWord::Run:
       return take_run(word);
@@ -356,7 +358,6 @@ void RunMirror::take_run(const RunWord& word) {
 }
 
 void RunMirror::take_event(const RunWord& word) {
-  require(events_.has_value(), "mirror", "the host tells events before it has named the run");
   if (word.number <= events_->last_sequence()) return;
   if (events_->last_sequence() == 0) first_ = word.data;
   events_->append_raw({word.number, word.data});

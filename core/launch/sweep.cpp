@@ -200,6 +200,14 @@ SweepRecord record_of(const json& o) {
   return r;
 }
 
+/// Steps that as many others have made as a comparison needs.
+std::int64_t common_steps(const std::vector<LossCurve>& others) {
+  std::vector<std::int64_t> steps;
+  for (const LossCurve& curve : others) steps.push_back(std::ssize(curve));
+  std::sort(steps.rbegin(), steps.rend());
+  return steps.at(kLeastOthers - 1);
+}
+
 /// Losses of those that have come to a step; a loss that is no number counts as the worst.
 std::vector<double> losses_at(const std::vector<LossCurve>& curves, std::int64_t step) {
   std::vector<double> losses;
@@ -316,8 +324,9 @@ double settled_loss(const LossCurve& curve, std::int64_t step) {
 
 std::string why_behind(StopRule rule, std::int64_t after, const LossCurve& own,
                        const std::vector<LossCurve>& others) {
-  const std::int64_t done = std::ssize(own);
-  if (rule == StopRule::None || done < std::max<std::int64_t>(1, after)) return {};
+  if (rule == StopRule::None || others.size() < kLeastOthers) return {};
+  const std::int64_t done = std::min<std::int64_t>(std::ssize(own), common_steps(others));
+  if (done < std::max<std::int64_t>(1, after)) return {};
   std::int64_t step = done - 1;
   if (rule == StopRule::Halving) {
     std::int64_t rung = std::max<std::int64_t>(1, after);

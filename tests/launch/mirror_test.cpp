@@ -399,6 +399,9 @@ TEST_F(MirrorTest, WritesNothingOutsideItsFolderWhateverTheHostSays) {
   EXPECT_FALSE(fs::exists(folder_.path() / "escaped"));
   EXPECT_TRUE(fs::is_empty(here() / "far" / "log"));
   EXPECT_EQ(MirrorNote::load(here() / "far")->host, "h1");
+  write_bytes(folder_.path() / "said", to_line(RunWord{.kind = RunWord::Kind::State}));
+  RunMirror nameless(ssh(), pulses_, source_of("far"), here(), quick(false));
+  EXPECT_TRUE(holds(mirror_error([&] { look_to_end(nameless); }), "has not named the run"));
   for (const char* name : {"../far", "/far", ".far", ""}) {
     write_bytes(folder_.path() / "said",
                 to_line(RunWord{.kind = RunWord::Kind::Run, .name = name, .text = "/x"}));
