@@ -36,10 +36,6 @@ struct MirrorOptions {
   fs::path root() const { return runs.empty() ? runs_folder() : fs::absolute(runs); }
 };
 
-std::string own_program() {
-  return fs::read_symlink("/proc/self/exe").string();
-}
-
 MirrorNote source_of(const MirrorOptions& asked, const RemoteRun& remote) {
   MirrorNote source;
   source.host = remote.host;
@@ -47,7 +43,7 @@ MirrorNote source_of(const MirrorOptions& asked, const RemoteRun& remote) {
   source.runs = asked.hosts.folder;
   source.ssh = ssh_to_note(ssh_command(asked.hosts));
   if (!asked.hosts.program.empty()) source.program.push_back(asked.hosts.program);
-  source.program.push_back(own_program());
+  source.program.push_back(running_program());
   return source;
 }
 
@@ -86,7 +82,7 @@ fs::path catch_up(const MirrorOptions& asked, const MirrorNote& source) {
   return mirror.folder();
 }
 
-void show(const fs::path& folder) {
+void show_mirror(const fs::path& folder) {
   const RunFolder run = RunFolder::open(folder);
   const RunStatus status = status_of(run);
   std::printf("%s on %s: %s, step %lld of %lld\n", run.id().c_str(), status.host.c_str(),
@@ -100,7 +96,7 @@ void end_following(const fs::path& folder) {
   std::printf("%s is followed no more; what has come of it stays\n", folder.c_str());
 }
 
-void keep() {
+void keep_all() {
   const MirrorList list = mirror_list();
   keep_mirrors(list, stop_on_signals(), [](const std::string& line) {
     std::printf("%s %s\n", fmt::format("{:%F %T}", fmt::localtime(std::time(nullptr))).c_str(),
@@ -109,8 +105,8 @@ void keep() {
   });
 }
 
-void mirror(const MirrorOptions& asked) {
-  if (asked.keep) return keep();
+void mirror_run(const MirrorOptions& asked) {
+  if (asked.keep) return keep_all();
   if (asked.run.empty()) {
     throw Error("mirror", "no run is named",
                 "tessera mirror HOST:RUN; `tessera runs` lists those "
@@ -122,15 +118,15 @@ void mirror(const MirrorOptions& asked) {
     if (!here) throw Error(asked.run, "is not mirrored here");
     return end_following(*here);
   }
-  if (here && is_followed(*here)) return show(*here);
+  if (here && is_followed(*here)) return show_mirror(*here);
   const MirrorNote source =
       remote ? source_of(asked, *remote) : MirrorNote::load(*here).value_or(MirrorNote());
   const fs::path folder = catch_up(asked, source);
-  show(folder);
+  show_mirror(folder);
   if (asked.once || is_final(status_of(RunFolder::open(folder)).state)) return;
   const MirrorList list = mirror_list();
   list.add(folder);
-  begin_keeper(list, own_program());
+  begin_keeper(list, running_program());
   std::printf("it is kept up to date; show it:  tessera watch %s\n", folder.c_str());
 }
 
@@ -159,7 +155,7 @@ class FetchView {
   int shown_ = -100;
 };
 
-void fetch(const MirrorOptions& asked) {
+void fetch_one(const MirrorOptions& asked) {
   const auto remote = remote_run_of(asked.run);
   auto folder = mirror_here(asked, remote);
   const bool fresh = !folder || (remote && !is_followed(*folder));
@@ -188,13 +184,17 @@ void add_remote_options(CLI::App& command, MirrorOptions& options) {
 }
 }  // namespace
 
+std::string running_program() {
+  return fs::read_symlink("/proc/self/exe").string();
+}
+
 MirrorList mirror_list() {
   return MirrorList(home_folder() / "mirrors");
 }
 
 void keep_mirrors_going() {
   try {
-    begin_keeper(mirror_list(), own_program());
+    begin_keeper(mirror_list(), running_program());
   } catch (const Error& error) {
     std::fprintf(stderr, "tessera: %s\n", error.what());
   }
@@ -222,7 +222,7 @@ std::string mirror_launched_run(const std::string& host, const std::string& run,
     const MirrorList list = mirror_list();
     fs::create_directories(runs_folder());
     list.add(make_mirror(source, there.filename().string(), runs_folder()));
-    begin_keeper(list, own_program());
+    begin_keeper(list, running_program());
     return {};
   } catch (const std::exception& problem) {
     return problem.what();
@@ -238,7 +238,7 @@ void add_mirror(CLI::App& app) {
   command->add_flag("--once", options->once, "Get what is there now, and do not follow it");
   command->add_flag("--end", options->ends, "Follow it no more");
   command->add_flag("--keep", options->keep, "Be the process that follows all of them")->group("");
-  command->callback([options] { mirror(*options); });
+  command->callback([options] { mirror_run(*options); });
 }
 
 void add_fetch(CLI::App& app) {
@@ -250,7 +250,7 @@ void add_fetch(CLI::App& app) {
   command->add_option("--checkpoint", options->checkpoint, "Its number, or newest")
       ->type_name("STEP|newest");
   add_remote_options(*command, *options);
-  command->callback([options] { fetch(*options); });
+  command->callback([options] { fetch_one(*options); });
 }
 
 }  // namespace tessera::app

@@ -4,11 +4,15 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/launch/mirror_keeper.h"
 #include "core/run/mirror_note.h"
 
 namespace tessera::app {
+
+/// The file of this program, for processes that go on without this one.
+std::string running_program();
 
 /// Mirrors of this user that are to be followed.
 MirrorList mirror_list();

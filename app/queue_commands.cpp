@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "app/commands.h"
+#include "app/mirrors.h"
 #include "app/queue.h"
 #include "app/signals.h"
 #include "app/sweep_stops.h"
@@ -37,10 +38,6 @@ struct QueueOptions {
   bool first = false, json = false;
 };
 
-std::string this_program() {
-  return fs::read_symlink("/proc/self/exe").string();
-}
-
 bool something_waits(const RunQueue& queue) {
   return !queue.paused && std::any_of(queue.entries.begin(), queue.entries.end(),
                                       [](const QueueEntry& e) { return e.problem.empty(); });
@@ -49,7 +46,7 @@ bool something_waits(const RunQueue& queue) {
 std::unique_ptr<LocalHost> this_machine() {
   return std::make_unique<LocalHost>(LocalHost::Paths{
       .launches = home_folder() / "launches",
-      .program = this_program,
+      .program = running_program,
       .folder_of =
           [](const std::string& run) {
             if (const auto row = Library().run(run)) return row->folder;
@@ -234,7 +231,7 @@ QueueFile queue_file() {
 }
 
 void begin_holder(const QueueFile& queue) {
-  begin_queue_holder(queue, this_program());
+  begin_queue_holder(queue, running_program());
 }
 
 RunSpec spec_for_queue(const std::string& file_or_preset,

@@ -69,7 +69,7 @@ CheckpointOffer offer_of(const std::string& line) {
   }
 }
 
-void write_all(int to, std::string_view bytes) {
+void write_whole(int to, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(to, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -101,7 +101,7 @@ void send_file(const fs::path& path, std::uint64_t from, std::uint64_t to, int o
       const ssize_t count = ::pread(file, part.data(), most, static_cast<off_t>(from));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) throw Error(path.string(), "has become shorter while it was sent");
-      write_all(out, std::string_view(part).substr(0, static_cast<std::size_t>(count)));
+      write_whole(out, std::string_view(part).substr(0, static_cast<std::size_t>(count)));
       from += static_cast<std::uint64_t>(count);
     }
   } catch (...) {
@@ -374,7 +374,7 @@ void send_checkpoint(const fs::path& checkpoints, const std::vector<std::string>
   }
   std::sort(offer.files.begin(), offer.files.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
-  write_all(out, offer_line(offer));
+  write_whole(out, offer_line(offer));
   const json have = json::parse(read_line_from(in), nullptr, false);
   if (!have.is_object() || !have.contains("have") || have["have"].size() != offer.files.size()) {
     throw Error("fetch", "what the desk says that it has is not understood");

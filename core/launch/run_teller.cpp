@@ -22,7 +22,7 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
-using Word = RunWord::Kind;
+using ToldWord = RunWord::Kind;
 using TellClock = std::chrono::steady_clock;
 
 /// A desk pings every few seconds; whoever is silent for so long is not there any more.
@@ -47,7 +47,7 @@ class Teller {
       : folder_(folder), ask_(ask), options_(options), reader_(folder.events_path()) {}
 
   void run() {
-    say({.kind = Word::Run,
+    say({.kind = ToldWord::Run,
          .name = folder_.id(),
          .text = folder_.path().string(),
          .source = host_name()});
@@ -105,7 +105,7 @@ class Teller {
   }
 
   void begin_anew(const std::string& why) {
-    say({.kind = Word::Anew, .text = why});
+    say({.kind = ToldWord::Anew, .text = why});
     told_ = 0;
     reader_ = EventReader(folder_.events_path());
   }
@@ -117,7 +117,7 @@ class Teller {
         begin_anew("the log there was replaced");
         return true;
       }
-      say({.kind = Word::Event, .number = frame.sequence, .data = frame.payload});
+      say({.kind = ToldWord::Event, .number = frame.sequence, .data = frame.payload});
       told_ = frame.sequence;
       fresh_events_ = true;
     }
@@ -145,7 +145,7 @@ class Teller {
     try {
       std::string bytes = read_file(path, kMostOfFile);
       files_[name] = written;
-      say({.kind = Word::File, .name = name, .data = std::move(bytes)});
+      say({.kind = ToldWord::File, .name = name, .data = std::move(bytes)});
     } catch (const Error&) {
       // It is being replaced; the next look has it.
     }
@@ -167,7 +167,7 @@ class Teller {
     ::close(file);
     if (count <= 0) return false;
     part.resize(static_cast<std::size_t>(count));
-    say({.kind = Word::Log,
+    say({.kind = ToldWord::Log,
          .number = told,
          .name = name,
          .text = anew ? "anew" : "",
@@ -179,7 +179,7 @@ class Teller {
   void tell_state(const RunStatus& status) {
     judged_ = TellClock::now();
     fresh_events_ = false;
-    RunWord word{.kind = Word::State,
+    RunWord word{.kind = ToldWord::State,
                  .number = told_,
                  .rank = status.rank,
                  .state = status.state,
@@ -195,7 +195,7 @@ class Teller {
   bool finish_turn(const std::optional<RunStatus>& status) {
     if (!told_all_) {
       told_all_ = true;
-      say({.kind = Word::CaughtUp});
+      say({.kind = ToldWord::CaughtUp});
       if (!ask_.follow) return true;
     }
     if (!status) return false;
@@ -205,7 +205,7 @@ class Teller {
     }
     if (!ended_) ended_ = TellClock::now();
     if (since_s(*ended_) < options_.linger_s) return false;
-    say({.kind = Word::Ended});
+    say({.kind = ToldWord::Ended});
     return true;
   }
 
@@ -216,7 +216,7 @@ class Teller {
       list_parent(folder_.path());
       if (RunFolder::is_run(folder_.path())) break;
       if (since_s(*missing_) > options_.gone_after_s) {
-        say({.kind = Word::Gone,
+        say({.kind = ToldWord::Gone,
              .text = fmt::format("{} is not there any more", folder_.path().string())});
         return false;
       }
@@ -228,7 +228,7 @@ class Teller {
   }
 
   void beat() {
-    if (since_s(said_) >= options_.beat_s) say({.kind = Word::Beat});
+    if (since_s(said_) >= options_.beat_s) say({.kind = ToldWord::Beat});
   }
 
   void say(RunWord word) {
@@ -266,7 +266,7 @@ class Teller {
 
   /// A request's name is that of its file at the desk: "TIME-PROCESS-NUMBER.save".
   void carry_out(const std::string& name) {
-    RunWord answer{.kind = Word::Answer, .name = name};
+    RunWord answer{.kind = ToldWord::Answer, .name = name};
     try {
       const auto control = control_named(name.substr(name.rfind('.') + 1));
       if (!control) throw Error("mirror", fmt::format("\"{}\" is no request", name));

@@ -30,7 +30,7 @@ std::string bytes_of(const json& o, const char* key) {
   return *bytes;
 }
 
-std::string line_of(const json& o) {
+std::string line_of_object(const json& o) {
   return o.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -46,14 +46,14 @@ auto read_line(const std::string& line, const Read& read) {
 }  // namespace
 
 std::string to_line(const RunAsk& ask) {
-  return line_of({{"protocol", kMirrorProtocol},
-                  {"run", ask.run},
-                  {"runs", ask.runs},
-                  {"have", ask.have},
-                  {"first", to_base64(ask.first)},
-                  {"last", to_base64(ask.last)},
-                  {"logs", ask.logs},
-                  {"follow", ask.follow}});
+  return line_of_object({{"protocol", kMirrorProtocol},
+                         {"run", ask.run},
+                         {"runs", ask.runs},
+                         {"have", ask.have},
+                         {"first", to_base64(ask.first)},
+                         {"last", to_base64(ask.last)},
+                         {"logs", ask.logs},
+                         {"follow", ask.follow}});
 }
 
 RunAsk ask_of_line(const std::string& line) {
@@ -87,7 +87,7 @@ std::string to_line(const RunWord& word) {
   if (!word.hint.empty()) o["hint"] = word.hint;
   if (!word.source.empty()) o["source"] = word.source;
   if (!word.data.empty()) o["data"] = to_base64(word.data);
-  return line_of(o);
+  return line_of_object(o);
 }
 
 RunWord run_word_of_line(const std::string& line) {

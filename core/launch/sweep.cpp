@@ -186,7 +186,7 @@ fs::path record_file(const fs::path& folder, const std::string& tag) {
   return folder / (tag + ".json");
 }
 
-SweepRecord record_of(const json& o) {
+SweepRecord sweep_record_of(const json& o) {
   SweepRecord r;
   r.tag = o.at("tag");
   r.keys = o.at("keys").get<std::vector<std::string>>();
@@ -288,7 +288,7 @@ std::optional<SweepRecord> SweepRecord::load(const fs::path& folder, const std::
   const fs::path file = record_file(folder, tag);
   if (!fs::exists(file)) return {};
   try {
-    return record_of(json::parse(read_file(file, 16u << 20)));
+    return sweep_record_of(json::parse(read_file(file, 16u << 20)));
   } catch (const json::exception& problem) {
     throw Error(file.string(), fmt::format("cannot be read: {}", problem.what()));
   }
@@ -300,7 +300,7 @@ std::vector<SweepRecord> SweepRecord::all(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (entry.path().extension() != ".json") continue;
     try {
-      records.push_back(record_of(json::parse(read_file(entry.path(), 16u << 20))));
+      records.push_back(sweep_record_of(json::parse(read_file(entry.path(), 16u << 20))));
     } catch (const std::exception&) {
       // A damaged one is told when it is asked for by its tag.
     }

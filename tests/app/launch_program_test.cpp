@@ -419,6 +419,16 @@ TEST_F(DeskProgram, KeepsACopyOfARunThatItLaunchedElsewhere) {
   EXPECT_TRUE(holds(resume->output(), "is the copy of a run on a")) << resume->output();
 }
 
+TEST_F(DeskProgram, KeepsACopyOfARunThatItLeftAtOnce) {
+  const auto program = launch(long_spec(), {"--hosts", "a", "--detach"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const RunFolder run = run_after(2);
+  ASSERT_TRUE(wait_until([&] { return RunFolder::is_run(copy()); })) << program->output();
+  const auto stop = tessera({"stop", run.id()});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_TRUE(all_gone(run));
+}
+
 TEST_F(DeskProgram, MirrorsARunByItsName) {
   const auto program = launch(short_spec("far", 6), {"--hosts", "a"});
   ASSERT_EQ(program->wait(), 0) << program->output();

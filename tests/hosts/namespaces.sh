@@ -196,7 +196,7 @@ losses_of() { "$program" watch "$1" --once --json | grep -o '"loss":[^,}]*'; }
 # The copy of the run that the desk keeps.
 copy_of_run() { echo "$work/desk/runs/$(basename "$(the_run)")"; }
 copy_is_whole() { cmp -s "$(the_run)/events.log" "$(copy_of_run)/events.log"; }
-state_of_copy() { "$program" runs --json | grep -A4 "\"id\": \"$(basename "$(the_run)")\"" | grep -o '"state": "[^"]*"'; }
+state_of_copy() { "$program" runs --json | grep -A7 "\"id\": \"$(basename "$(the_run)")\"" | grep -o '"state": "[^"]*"'; }
 # process_of_rank RANK: its number, from its record of calls.
 process_of_rank() {
   local name
