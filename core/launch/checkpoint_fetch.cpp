@@ -178,7 +178,7 @@ class Fetch {
       if (offered && is_complete()) return {};
       if (ended) {
         answer.wait_status = *ended;
-        return trouble_of(answer);
+        return trouble_of(answer, offered);
       }
       if (seconds_since_heard() > options_.silence_s) return "it is silent";
       wait_for_any({&line}, 100);
@@ -186,16 +186,18 @@ class Fetch {
     return "stopped";
   }
 
-  /// A refusal of the host is thrown, a line that fails is told.
-  std::string trouble_of(const HostAnswer& answer) const {
+  /// A refusal of the host is thrown, a line that fails is told. What fails behind the offer is
+  /// tried again: the host offers something else then where its checkpoint has changed.
+  std::string trouble_of(const HostAnswer& answer, bool offered) const {
     if (answer.wait_status == 0) return "it has ended too early";
     try {
       require_answer(source_.host, answer);
     } catch (const Error& error) {
-      const bool said_by_tessera =
-          answer.errors.find("tessera: [") != std::string::npos ||
-          answer.errors.find(RemoteProgram::kMissingText) != std::string::npos;
-      if (said_by_tessera || (received_ == 0 && !offer_)) throw;
+      const auto says = [&](const char* text) {
+        return answer.errors.find(text) != std::string::npos;
+      };
+      const bool refuses = says("tessera: [") || says(RemoteProgram::kMissingText);
+      if (!offered && (refuses || !offer_)) throw;
       return error.what_failed();
     }
     return "it has ended too early";
