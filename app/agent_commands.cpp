@@ -15,10 +15,13 @@
 #include "app/threads.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
+#include "core/checkpoint/checkpoint.h"
 #include "core/config/paths.h"
 #include "core/launch/agent.h"
+#include "core/launch/checkpoint_fetch.h"
 #include "core/launch/host_checks.h"
 #include "core/launch/reach.h"
+#include "core/launch/run_teller.h"
 
 namespace tessera::app {
 
@@ -26,7 +29,7 @@ namespace fs = std::filesystem;
 
 namespace {
 struct AgentOptions {
-  std::string name, folder, build, token;
+  std::string name, folder, build, token, checkpoint;
   std::vector<std::string> to;
   std::int64_t from = 0, port = 0;
   bool listen = false;
@@ -86,6 +89,57 @@ void hold(const AgentOptions& options) {
   hold_ranks({options.folder}, hold_options);
 }
 
+/// Where a run is looked for again that a desk has seen: network file systems show folders late.
+constexpr double kSeenRunPatience_s = 45, kNewRunPatience_s = 3;
+/// A run that has ended may begin again soon, as by its own restart.
+constexpr double kLingerAfterEnd_s = 30;
+
+[[noreturn]] void refuse_to_tell(const Error& error, const std::string& kind) {
+  print_line(to_line(RunWord{.kind = RunWord::Kind::Refused,
+                             .time = clock_now(),
+                             .name = kind,
+                             .text = fmt::format("[{}] {}", error.where(), error.what_failed()),
+                             .hint = error.hint()}));
+  throw Exit{1};
+}
+
+RunFolder told_run(const RunAsk& ask) {
+  try {
+    return find_told_run(ask.run, ask.runs.empty() ? runs_folder() : fs::path(ask.runs),
+                         ask.have > 0 ? kSeenRunPatience_s : kNewRunPatience_s);
+  } catch (const Error& error) {
+    refuse_to_tell(error, kMissingRun);
+  }
+}
+
+/// The far end of a mirror.
+void tell() {
+  signal(SIGPIPE, SIG_IGN);
+  try {
+    std::string line;
+    std::getline(std::cin, line);
+    const RunAsk ask = ask_of_line(line);
+    tell_run(
+        told_run(ask), ask,
+        {.in = STDIN_FILENO, .out = STDOUT_FILENO, .linger_s = ask.follow ? kLingerAfterEnd_s : 0});
+  } catch (const Error& error) {
+    refuse_to_tell(error, "");
+  }
+}
+
+/// The far end of `tessera fetch`.
+void send(const AgentOptions& options) {
+  signal(SIGPIPE, SIG_IGN);
+  const RunFolder folder = RunFolder::find(
+      options.name, options.folder.empty() ? runs_folder() : fs::path(options.folder));
+  std::vector<std::string> names;
+  for (const CheckpointInfo& one : list_checkpoints(folder.path(), Verify::Sizes)) {
+    if (one.damage.empty()) names.push_back(one.path.filename().string());
+  }
+  send_checkpoint(folder.checkpoints_path(), names, options.checkpoint, STDIN_FILENO,
+                  STDOUT_FILENO);
+}
+
 fs::path runs_of(const AgentOptions& options) {
   return options.folder.empty() ? runs_folder() : resolve_path(options.folder, fs::current_path());
 }
@@ -132,6 +186,13 @@ void add_agent(CLI::App& app) {
   auto* holds = agent->add_subcommand("hold", "Be the agent of a folder");
   holds->add_option("folder", options->folder, "The agent's folder")->required();
   holds->callback([options] { hold(*options); });
+  auto* tells = agent->add_subcommand("tell", "Tell what happens in a run, by the order on input");
+  tells->callback([] { tell(); });
+  auto* sends = agent->add_subcommand("send", "Send a checkpoint of a run");
+  sends->add_option("run", options->name, "The run")->required();
+  sends->add_option("--checkpoint", options->checkpoint, "Its step, or newest")->required();
+  sends->add_option("--folder", options->folder, "Folder of the runs");
+  sends->callback([options] { send(*options); });
   auto* reaches = agent->add_subcommand("reach", "Try how hosts reach each other");
   reaches->add_flag("--listen", options->listen, "Be the one that is reached");
   reaches->add_option("--to", options->to, "An address to try");

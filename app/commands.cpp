@@ -13,6 +13,10 @@ void add_commands(CLI::App& app) {
   add_launch(app);    // train on several hosts, over ssh
   add_hosts(app);     // what stands in the way of that
   add_agent(app);     // what launch starts on each host
+  add_mirror(app);    // a copy of a run on another host
+  add_fetch(app);     // a checkpoint of such a run
+  add_queue(app);     // runs that wait for this machine
+  add_sweep(app);     // many runs that differ in a few keys
   add_runs(app);      // list runs
   add_watch(app);     // follow the events of a run
   add_stop(app);      // save and stop a run

@@ -17,6 +17,7 @@
 #include "app/commands.h"
 #include "app/host_meeting.h"
 #include "app/host_options.h"
+#include "app/mirrors.h"
 #include "app/ranks.h"
 #include "app/signals.h"
 #include "core/base/error.h"
@@ -180,12 +181,15 @@ std::vector<std::unique_ptr<AgentLine>> start_all(Ssh& ssh, const LaunchRecord& 
 /// Follows a launch to its end; nothing where it only began, as was asked for.
 std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_ptr<AgentLine>> lines,
                                 LaunchView view, const std::atomic<bool>& stop,
-                                LaunchWatch::Options options) {
+                                LaunchWatch::Options options, const std::string& ssh) {
   options.tell = [&](const HostWord& word) { view.tell(word); };
   options.note = LaunchView::note;
   options.run_known = [&](const std::string& run) {
     record.run = run;
     record.save(launches_folder());
+    const std::string trouble =
+        mirror_launched_run(record.hosts.front().host, run, ssh, record.program);
+    if (!trouble.empty()) LaunchView::note("no copy of the run is kept here: " + trouble);
   };
   options.stop = &stop;
   LaunchWatch watch(std::move(lines), options);
@@ -227,7 +231,8 @@ void attach_to(const LaunchArguments& asked) {
     lines.back()->attach();
   }
   const auto end = follow(record, std::move(lines), LaunchView(/*all=*/false),
-                          stops && !asked.now ? at_once : signalled, {.ends_all = asked.now});
+                          stops && !asked.now ? at_once : signalled, {.ends_all = asked.now},
+                          ssh_command(asked.hosts));
   if (!asked.now) return end_as(record, *end);
   std::printf("%s: all ranks have ended, unsaved\n", record.name.c_str());
 }
@@ -283,7 +288,7 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
               record.hosts.size(), order.master_address.c_str());
   std::fflush(stdout);
   return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
-                {.only_until_begun = asked.detach});
+                {.only_until_begun = asked.detach}, ssh_command(asked.hosts));
 }
 
 void launch(LaunchArguments asked) {

@@ -2,20 +2,24 @@
 // runs, watch, stop, control.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "app/commands.h"
+#include "app/mirrors.h"
 #include "app/signals.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/history/library.h"
 #include "core/history/time_left.h"
+#include "core/launch/run_teller.h"
 #include "core/spec/curriculum.h"
 
 namespace tessera::app {
@@ -25,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 struct Options {
   std::string run, runs, action;
-  bool json = false, all = false, now = false, follow = true, once = false;
+  bool json = false, all = false, now = false, follow = false, once = false, raw = false;
   std::uint64_t from = 0;
 
   fs::path runs_path() const { return runs.empty() ? runs_folder() : fs::path(runs); }
@@ -61,6 +65,8 @@ double time_left(const fs::path& folder, const RunStatus& status) {
 nlohmann::json status_json(const RunRow& row, const RunStatus& status, double left) {
   return {{"id", row.id},
           {"folder", row.folder.string()},
+          {"host", status.host},
+          {"last_contact", status.last_contact},
           {"state", name_of(status.state)},
           {"reason", status.reason},
           {"phase", phase_json(status)},
@@ -77,11 +83,13 @@ nlohmann::json status_json(const RunRow& row, const RunStatus& status, double le
 }
 
 void list_runs(const Options& options) {
+  keep_mirrors_going();
   Library library;
   if (!library.recovery().empty())
     std::fprintf(stderr, "tessera: %s\n", library.recovery().c_str());
   if (!options.runs.empty()) library.add_root(fs::absolute(options.runs));
   library.refresh();
+  bool any_remote = false;
   std::vector<std::vector<std::string>> rows;
   nlohmann::json list = nlohmann::json::array();
   for (const RunRow& row : library.runs(options.all)) {
@@ -89,28 +97,43 @@ void list_runs(const Options& options) {
     const RunStatus status = status_of(RunFolder::open(row.folder));
     const double left = time_left(row.folder, status);
     list.push_back(status_json(row, status, left));
-    rows.push_back(
-        {row.id, state_text(status), fmt::format("{}/{}", status.step + 1, status.total_steps),
-         std::isnan(left) ? "-" : duration(left), count(static_cast<double>(status.tokens)),
-         loss_text(status.loss), loss_text(status.validation_loss),
-         duration(status.age_seconds()) + " ago", status.reason});
+    any_remote = any_remote || !status.host.empty();
+    rows.push_back({row.id, status.host.empty() ? "here" : status.host, state_text(status),
+                    fmt::format("{}/{}", status.step + 1, status.total_steps),
+                    std::isnan(left) ? "-" : duration(left),
+                    count(static_cast<double>(status.tokens)), loss_text(status.loss),
+                    loss_text(status.validation_loss), duration(status.age_seconds()) + " ago",
+                    status.reason});
   }
   if (options.json) {
     std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else if (rows.empty()) {
     std::printf("No runs yet. Start one:  tessera demo\n");
   } else {
-    std::fputs(table({"run", "state", "steps", "left", "tokens", "loss", "validation", "last word",
-                      "reason"},
-                     rows)
-                   .c_str(),
-               stdout);
+    std::vector<std::string> head = {"run",    "host", "state",      "steps",     "left",
+                                     "tokens", "loss", "validation", "last word", "reason"};
+    if (!any_remote) {
+      head.erase(head.begin() + 1);
+      for (auto& row : rows) row.erase(row.begin() + 1);
+    }
+    std::fputs(table(head, rows).c_str(), stdout);
   }
+}
+
+/// The events as they stand in the log, for programs: a word a line (core/launch/run_words.h).
+void watch_raw(const RunFolder& folder, const Options& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  RunAsk ask;
+  ask.run = folder.path().string();
+  ask.follow = !options.once;
+  tell_run(folder, ask, {.out = STDOUT_FILENO, .from = options.from, .stop = &stop_on_signals()});
 }
 
 /// Prints what is in the log from a sequence number on, and what comes until the run has ended.
 void watch(const Options& options) {
   const RunFolder folder = options.folder();
+  if (options.raw) return watch_raw(folder, options);
+  if (is_mirror(folder.path())) keep_mirrors_going();
   const std::atomic<bool>& stop = stop_on_signals();
   EventReader reader(folder.events_path());
   if (options.from > 0) reader.seek_sequence(options.from);
@@ -141,6 +164,7 @@ void watch(const Options& options) {
 /// and a large checkpoint takes its time. Ctrl+C ends the waiting, not the request.
 void stop_run(const Options& options) {
   const RunFolder folder = options.folder();
+  if (is_mirror(folder.path())) keep_mirrors_going();
   request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
   std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
   std::fflush(stdout);
@@ -164,6 +188,7 @@ void stop_run(const Options& options) {
 
 void control(const Options& options) {
   const RunFolder folder = options.folder();
+  if (is_mirror(folder.path())) keep_mirrors_going();
   const Control request = options.action == "pause"     ? Control::Pause
                           : options.action == "unpause" ? Control::Resume
                                                         : Control::Save;
@@ -194,7 +219,12 @@ void add_watch(CLI::App& app) {
   auto options = add_options(*command, true);
   command->add_flag("--json", options->json, "One JSON object per event and line");
   command->add_option("--from", options->from, "First sequence number to show");
-  command->add_flag("--once", options->once, "Show what is there and end");
+  auto* once = command->add_flag("--once", options->once, "Show what is there and end");
+  command->add_flag("--follow", options->follow, "Until the run has ended: what it does anyway")
+      ->excludes(once);
+  auto* raw = command->add_flag("--raw", options->raw,
+                                "For programs: events as they stand in the log, logs, and beats");
+  raw->excludes(command->get_option("--json"));
   command->callback([options] { watch(*options); });
 }
 

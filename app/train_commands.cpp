@@ -22,6 +22,7 @@
 #include "core/config/paths.h"
 #include "core/history/library.h"
 #include "core/infer/text_model.h"
+#include "core/launch/start_claim.h"
 #include "core/plan/plan.h"
 #include "core/spec/curriculum.h"
 #include "core/train/data_cache.h"
@@ -35,7 +36,7 @@ namespace fs = std::filesystem;
 
 namespace {
 struct RunOptions {
-  std::string spec, runs, id_file, timeline;
+  std::string spec, runs, id_file, claim, timeline;
   std::vector<std::string> settings;
   bool json = false;
   std::int64_t most_steps = 0, ranks = 0;
@@ -66,6 +67,14 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(1, 4096));
   command.add_option("--id-file", options.id_file, "Write the run's folder here once it is known")
       ->type_name("FILE");
+  command
+      .add_option("--claim", options.claim, "For the queue: a file that makes this start unique")
+      ->group("");
+}
+
+/// Before anything is made: a start that was given up must lead to no run.
+void claim(const RunOptions& options) {
+  if (!options.claim.empty()) claim_start(options.claim);
 }
 
 /// Tells people and programs which run this is. Printed at once, also where the output is a file.
@@ -194,6 +203,7 @@ std::optional<RankEnvironment> one_of_several() {
 }
 
 void train(const RunOptions& options) {
+  claim(options);
   if (const auto place = one_of_several()) {
     const RunSpec spec = spec_of(options, place->size);
     return be_rank(*place, options, spec, [&] { return create_run(options, spec); });
@@ -249,6 +259,7 @@ RunFolder fork(const RunFolder& parent, const RunOptions& options) {
 }
 
 void resume(const RunOptions& options) {
+  claim(options);
   const RunFolder folder = RunFolder::find(options.spec, options.runs_path());
   const bool changes =
       !options.settings.empty() || !options.fork_spec.empty() || options.fork_step >= 0;

@@ -66,6 +66,9 @@ constexpr const char* kMigrations[] = {
     R"(ALTER TABLE runs ADD COLUMN metrics TEXT NOT NULL DEFAULT '';
        ALTER TABLE runs ADD COLUMN settings TEXT NOT NULL DEFAULT '';
        UPDATE runs SET signature = '';)",
+    // Where a run is whose folder is a mirror.
+    R"(ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';
+       UPDATE runs SET signature = '';)",
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 
@@ -104,7 +107,8 @@ void check_integrity(Database& database, const fs::path& file) {
 /// Size and time of what a row is made from: while it is the same, the row is up to date.
 std::string signature_of(const RunFolder& folder) {
   std::string signature;
-  for (const char* name : {"events.log", "run.toml", "about.json", "process.json", "exit.json"}) {
+  for (const char* name :
+       {"events.log", "run.toml", "about.json", "process.json", "exit.json", "mirror.json"}) {
     struct stat info {};
     if (::stat((folder.path() / name).c_str(), &info) != 0) info = {};
     signature += fmt::format("{}:{}.{};", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
@@ -192,7 +196,7 @@ fs::path with_suffix(fs::path path, const std::string& suffix) {
 constexpr const char* kColumns =
     "SELECT id, folder, name, state, reason, step, total_steps, tokens, loss, validation_loss, "
     "created, last_word, tags, notes, archived, missing, parent, parent_step, sparkline, "
-    "tokens_per_second";
+    "tokens_per_second, host";
 constexpr const char* kFrom = " FROM runs ";
 
 /// Facts are read only where a column asks for them: they are most of a row.
@@ -222,8 +226,9 @@ RunRow read_row(const Statement& s, const std::shared_ptr<const RunColumns>& col
   row.parent_step = s.integer(17);
   row.sparkline = floats_of(s.blob(18));
   row.tokens_per_second = s.number(19);
+  row.host = s.text(20);
   row.columns = columns;
-  if (columns) row.cells = library::cells_of(*columns, s.blob(20), s.blob(21));
+  if (columns) row.cells = library::cells_of(*columns, s.blob(21), s.blob(22));
   return row;
 }
 
@@ -373,12 +378,13 @@ struct Library::State {
               "UPDATE runs SET name = ?, state = ?, reason = ?, step = ?, total_steps = ?, "
               "tokens = ?, loss = ?, validation_loss = ?, created = ?, last_word = ?, tags = ?, "
               "notes = ?, archived = ?, missing = 0, parent = ?, parent_step = ?, signature = ?, "
-              "tokens_per_second = ?, settings = ? WHERE number = ?")
+              "tokens_per_second = ?, settings = ?, host = ? WHERE number = ?")
         .bind(about.name, std::string(name_of(status.state)), status.reason, status.step,
               status.total_steps, status.tokens, status.loss, status.validation_loss,
               status.created, status.last_word, tags_text(about.tags), about.notes, about.archived,
               lineage ? lineage->parent : std::string(), lineage ? lineage->step : std::int64_t{-1},
-              signature, status.tokens_per_second, library::settings_text(about.spec), number)
+              signature, status.tokens_per_second, library::settings_text(about.spec), status.host,
+              number)
         .run();
     transaction.commit();
   }

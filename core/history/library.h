@@ -40,6 +40,7 @@ struct RunRow {
   double loss = kNotMeasured, validation_loss = kNotMeasured;
   double tokens_per_second = kNotMeasured;  ///< in the last step
   double created = 0, last_word = 0;        ///< seconds since 1970
+  std::string host;  ///< where it is, if the folder is a mirror; empty: the run is here
   std::vector<std::string> tags;
   std::string notes;
   bool archived = false;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/launch/launch_desk.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <ctime>
+#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/launch/agent_protocol.h"
 #include "core/spec/spec.h"
 
 namespace tessera {
@@ -29,41 +26,61 @@ std::string problems_of(const std::string& spec) {
 }
 }  // namespace
 
-LaunchDesk::LaunchDesk(std::unique_ptr<RunHost> host, fs::path queue_file, LaunchListener& listener)
-    : host_(std::move(host)), queue_file_(std::move(queue_file)), listener_(listener) {}
+LaunchDesk::LaunchDesk(std::unique_ptr<RunHost> host, fs::path queue_file, LaunchListener& listener,
+                       std::function<void(const QueueFile&)> begin_holder)
+    : host_(std::move(host)),
+      queue_(std::move(queue_file)),
+      listener_(listener),
+      begin_holder_(std::move(begin_holder)) {}
 
-LaunchDesk::~LaunchDesk() {
-  if (queue_lock_ >= 0) ::close(queue_lock_);
-}
+LaunchDesk::~LaunchDesk() = default;
 
 void LaunchDesk::open() {
-  try {
-    queue_ = RunQueue::load(queue_file_);
-  } catch (const Error& problem) {
-    fs::path aside = queue_file_;
-    aside += fmt::format(".damaged-{}", std::time(nullptr));
-    std::error_code error;
-    fs::rename(queue_file_, aside, error);
-    if (error) {
-      tell_trouble(problem.what());
-    } else {
-      listener_.queue_set_aside(problem.what(), aside.string());
-    }
-  }
+  read_queue();
+  known_starts_ = queue_.queue().begun;
+  edit_queue([](RunQueue&) {});  // so that there is a file, and that it can be written
   publish_queue();
 }
 
-void LaunchDesk::save_queue() {
+/// Takes what others have changed. A damaged file is set aside.
+void LaunchDesk::read_queue() {
   try {
-    queue_.save(queue_file_);
+    if (!queue_.refresh()) return;
+    publish_queue();
+  } catch (const Error& problem) {
+    try {
+      const fs::path aside = queue_.set_aside();
+      listener_.queue_set_aside(problem.what(), aside.string());
+      publish_queue();
+    } catch (const Error&) {
+      tell_trouble(problem.what());
+    }
+  }
+}
+
+void LaunchDesk::edit_queue(const std::function<void(RunQueue&)>& change) {
+  try {
+    queue_.change(change);
   } catch (const Error& problem) {
     tell_trouble(problem.what());
   }
 }
 
 void LaunchDesk::publish_queue() {
-  save_queue();
-  listener_.queue_changed(queue_);
+  tell_begun_elsewhere();
+  listener_.queue_changed(queue_.queue());
+}
+
+/// Entries that another process has started: their runs are told as if they had been begun here.
+void LaunchDesk::tell_begun_elsewhere() {
+  const std::vector<QueueStart> before = std::exchange(known_starts_, queue_.queue().begun);
+  if (!begin_holder_) return;
+  for (const QueueStart& start : known_starts_) {
+    if (std::find(before.begin(), before.end(), start) != before.end()) continue;
+    LaunchOrder order;
+    order.tag = order.queued = start.entry;
+    listener_.begun(order, start.run);
+  }
 }
 
 void LaunchDesk::tell_trouble(const std::string& message) {
@@ -73,41 +90,44 @@ void LaunchDesk::tell_trouble(const std::string& message) {
 
 void LaunchDesk::change_queue(const std::function<void(RunQueue&)>& change) {
   told_.clear();
-  change(queue_);
+  edit_queue(change);
   publish_queue();
   advance();
 }
 
-/// Where two studios share one home, only the first starts what waits.
 bool LaunchDesk::holds_queue() {
-  if (queue_lock_ >= 0) return true;
-  fs::path path = queue_file_;
-  path += ".lock";
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0) return false;
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-    ::close(file);
+  if (lock_ && lock_->held()) return true;
+  try {
+    lock_.emplace(queue_.lock());
+  } catch (const Error& problem) {
+    tell_trouble(problem.what());
     return false;
   }
-  queue_lock_ = file;
-  forget_begun_entries();
+  return lock_->held();
+}
+
+/// A holder that was killed in the middle of a start left the ticket of that start. What has led to
+/// a run goes off the queue, what never will waits again. False: its program is about to begin.
+bool LaunchDesk::settle_old_starts() {
+  for (const QueueEntry& entry : std::vector<QueueEntry>(queue_.queue().entries)) {
+    if (entry.announced.empty()) continue;
+    const bool given_up = !host_->has_begun(entry.announced) && host_->give_up(entry.announced);
+    // Looked at again: it may have begun before it was given up.
+    const bool begun = host_->has_begun(entry.announced);
+    if (!begun && !given_up) return false;
+    const std::string run = begun ? host_->run_of(entry.announced) : std::string();
+    edit_queue([&](RunQueue& queue) {
+      QueueEntry* const now = queue.find(entry.id);
+      if (!now || now->announced != entry.announced) return;
+      begun ? queue.note_begun(entry.id, run, clock_now()) : now->announced.clear();
+    });
+    publish_queue();
+  }
   return true;
 }
 
-/// A studio that was killed in the middle of a start left the ticket of that start.
-void LaunchDesk::forget_begun_entries() {
-  std::vector<QueueEntry> waiting;
-  for (const QueueEntry& entry : queue_.entries) {
-    if (!entry.announced.empty() && host_->has_begun(entry.announced)) continue;
-    waiting.push_back(entry);
-    waiting.back().announced.clear();
-  }
-  if (waiting == queue_.entries) return;
-  queue_.entries = std::move(waiting);
-  publish_queue();
-}
-
 void LaunchDesk::look_around() {
+  read_queue();
   std::string running;
   try {
     running = host_->running();
@@ -121,9 +141,17 @@ void LaunchDesk::look_around() {
 
 /// Starts the first entry that can be started, when no run is running on the host.
 void LaunchDesk::advance() {
-  if (queue_.paused || queue_.entries.empty() || host_->watches() || !holds_queue()) return;
+  const RunQueue& queue = queue_.queue();
+  if (queue.paused || queue.entries.empty()) return;
+  try {
+    if (begin_holder_) return begin_holder_(queue_);
+    if (host_->watches()) return;
+    if (!holds_queue() || !settle_old_starts() || host_->is_starting()) return;
+  } catch (const Error& problem) {
+    return tell_trouble(problem.what());
+  }
   if (!running_.empty()) return;
-  for (const QueueEntry& entry : queue_.entries) {
+  for (const QueueEntry& entry : std::vector<QueueEntry>(queue.entries)) {
     if (!entry.problem.empty()) continue;
     const bool fork = !entry.fork_from.empty();
     launch({.tag = entry.id,
@@ -136,6 +164,18 @@ void LaunchDesk::advance() {
   }
 }
 
+/// Written down first: a holder that is killed now must not start the run a second time. False: the
+/// entry is not on the queue any more.
+bool LaunchDesk::announce(const LaunchOrder& order, const std::string& ticket) {
+  bool is_there = false;
+  queue_.change([&](RunQueue& queue) {
+    QueueEntry* const entry = queue.find(order.queued);
+    is_there = entry != nullptr;
+    if (entry) entry->announced = ticket;
+  });
+  return is_there;
+}
+
 void LaunchDesk::launch(const LaunchOrder& order) {
   try {
     if (!order.spec.empty() || order.parent.empty()) {
@@ -143,11 +183,7 @@ void LaunchDesk::launch(const LaunchOrder& order) {
       if (!problems.empty()) return start_failed(order, problems, 0);
     }
     const std::string ticket = host_->prepare(order);
-    if (QueueEntry* entry = queue_.find(order.queued)) {
-      // Written down first: a studio that is killed now must not start the run a second time.
-      entry->announced = ticket;
-      save_queue();
-    }
+    if (!order.queued.empty() && !announce(order, ticket)) return publish_queue();
     host_->start(ticket, order);
   } catch (const std::exception& problem) {
     start_failed(order, problem.what(), 0);
@@ -177,18 +213,25 @@ bool LaunchDesk::look() {
 }
 
 void LaunchDesk::start_failed(const LaunchOrder& order, const std::string& message, int exit_code) {
-  if (QueueEntry* entry = queue_.find(order.queued)) {
-    entry->problem =
-        message.empty() ? fmt::format("the program ended with exit status {}", exit_code) : message;
-    entry->announced.clear();
+  if (!order.queued.empty()) {
+    edit_queue([&](RunQueue& queue) {
+      QueueEntry* const entry = queue.find(order.queued);
+      if (!entry) return;
+      entry->problem = message.empty()
+                           ? fmt::format("the program ended with exit status {}", exit_code)
+                           : message;
+      entry->announced.clear();
+    });
     publish_queue();
   }
   listener_.start_failed(order, message, exit_code);
 }
 
 void LaunchDesk::begun(const LaunchOrder& order, const std::string& run) {
-  if (queue_.find(order.queued)) {
-    queue_.remove(order.queued);
+  if (!order.queued.empty()) {
+    edit_queue([&](RunQueue& queue) {
+      if (queue.find(order.queued)) queue.note_begun(order.queued, run, clock_now());
+    });
     publish_queue();
   }
   listener_.begun(order, run);

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
-// LaunchDesk: what is started on a host, by hand or from the queue. It owns the queue and its file.
-// The queue starts its next run when no run is running on the host, whoever started it; what is
-// started by hand starts at once. For one thread, which calls look() often while something that was
-// started is watched, and look_around() now and then.
+// LaunchDesk: what is started on a host, by hand or from the queue. The queue is a file that
+// windows, terminals and the one process that starts what waits share (queue_file.h). It starts its
+// next run when no run is running on the host, whoever started it; what is started by hand starts
+// at once. For one thread, which calls look() often while something that was started is watched,
+// and look_around() now and then.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "core/launch/lone_process.h"
+#include "core/launch/queue_file.h"
 #include "core/launch/run_host.h"
-#include "core/launch/run_queue.h"
 
 namespace tessera {
 
@@ -34,8 +38,10 @@ class LaunchListener {
 
 class LaunchDesk {
  public:
+  /// Where `begin_holder` is given, the desk starts nothing from the queue: it calls it where
+  /// something waits and nobody looks after it, and another process does the rest.
   LaunchDesk(std::unique_ptr<RunHost> host, std::filesystem::path queue_file,
-             LaunchListener& listener);
+             LaunchListener& listener, std::function<void(const QueueFile&)> begin_holder = {});
   ~LaunchDesk();
   LaunchDesk(const LaunchDesk&) = delete;
   LaunchDesk& operator=(const LaunchDesk&) = delete;
@@ -50,24 +56,30 @@ class LaunchDesk {
   /// Looks who has the host, and starts what waits when nobody has.
   void look_around();
   RunHost& host() { return *host_; }
+  const RunQueue& queue() const { return queue_.queue(); }
+  /// This process starts what waits.
+  bool holds_queue();
 
  private:
-  void save_queue();
+  void read_queue();
+  void edit_queue(const std::function<void(RunQueue&)>& change);
   void publish_queue();
+  void tell_begun_elsewhere();
   void tell_trouble(const std::string& message);
-  bool holds_queue();
-  void forget_begun_entries();
+  bool settle_old_starts();
+  bool announce(const LaunchOrder& order, const std::string& ticket);
   void advance();
   void begun(const LaunchOrder& order, const std::string& run);
   void start_failed(const LaunchOrder& order, const std::string& message, int exit_code);
 
   std::unique_ptr<RunHost> host_;
-  std::filesystem::path queue_file_;
+  QueueFile queue_;
   LaunchListener& listener_;
-  RunQueue queue_;
-  std::string told_;  ///< the trouble that was told last
+  std::function<void(const QueueFile&)> begin_holder_;
+  std::optional<LoneProcess> lock_;  ///< while this process starts what waits
+  std::string told_;                 ///< the trouble that was told last
   std::string running_;
-  int queue_lock_ = -1;
+  std::vector<QueueStart> known_starts_;  ///< that were told
 };
 
 }  // namespace tessera

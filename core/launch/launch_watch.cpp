@@ -19,6 +19,7 @@ namespace {
 /// Ranks hear of a lost one from each other within seconds; the desk ends what does not.
 constexpr double kOthersEndWithin_s = 15;
 constexpr double kEndWithin_s = 10;
+constexpr double kRunKnownWithin_s = 15;
 
 double now_on_steady_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -83,6 +84,13 @@ bool LaunchWatch::all_begun() const {
   return true;
 }
 
+/// Whoever leaves at the begin wants to find the run again, so its name is waited for a little.
+bool LaunchWatch::has_begun() {
+  if (!all_begun()) return false;
+  if (all_begun_at_s_ == 0) all_begun_at_s_ = now_on_steady_s();
+  return run_is_known_ || now_on_steady_s() - all_begun_at_s_ > kRunKnownWithin_s;
+}
+
 std::optional<LaunchEnd> LaunchWatch::run() {
   while (!is_over()) {
     wait();
@@ -96,7 +104,7 @@ std::optional<LaunchEnd> LaunchWatch::run() {
       }
     }
     pass_on();
-    if (options_.only_until_begun && all_begun()) return {};
+    if (options_.only_until_begun && has_begun()) return {};
   }
   for (std::size_t i = 0; i < ends_.size(); ++i) {
     ends_[i].time -= lines_[at_[i]]->clock_ahead_s().value_or(0);
@@ -128,6 +136,7 @@ void LaunchWatch::take(std::size_t at, const AgentWord& word) {
       ++told.ranks_begun;
       break;
     case Word::Run:
+      run_is_known_ = true;
       if (options_.run_known) options_.run_known(word.text);
       break;
     case Word::Ended:

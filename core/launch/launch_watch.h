@@ -48,7 +48,8 @@ class LaunchWatch {
     std::function<void(const std::string&)> note{};
     std::function<void(const std::string& run)> run_known{};
     const std::atomic<bool>* stop = nullptr;  ///< once set, the run is asked to save and stop
-    bool only_until_begun = false;            ///< comes back once all ranks were started
+    bool only_until_begun = false;            ///< comes back once all ranks were started, and
+                                              ///< the run is known or 15 s have passed
     bool ends_all = false;                    ///< all ranks are told to end at once
   };
 
@@ -74,11 +75,14 @@ class LaunchWatch {
   void ask_all(const std::string& what, std::size_t but);
   bool is_over() const;
   bool all_begun() const;
+  bool has_begun();
   [[noreturn]] void give_up(std::size_t at);
   void wait() const;
 
   std::vector<std::unique_ptr<AgentLine>> lines_;
   Options options_;
+  bool run_is_known_ = false;
+  double all_begun_at_s_ = 0;
   std::vector<Told> told_;
   std::vector<RankEnd> ends_;    ///< by the clocks of their hosts
   std::vector<std::size_t> at_;  ///< the line that each of them came over

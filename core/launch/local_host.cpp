@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/launch/detached_process.h"
+#include "core/launch/start_claim.h"
 
 namespace tessera {
 
@@ -47,7 +48,9 @@ std::string output_of(const fs::path& files) {
 
 void remove_files(const fs::path& files) {
   std::error_code error;
-  for (const char* suffix : {".toml", ".id", ".log"}) fs::remove(with(files, suffix), error);
+  for (const char* suffix : {".toml", ".id", ".log", ".claim"}) {
+    fs::remove(with(files, suffix), error);
+  }
 }
 
 std::string new_name() {
@@ -86,7 +89,8 @@ std::vector<std::string> LocalHost::arguments_of(const LaunchOrder& order, const
     if (order.fork) arguments.insert(arguments.end(), {"--fork", "--spec", spec});
     if (order.step >= 0) arguments.insert(arguments.end(), {"--step", std::to_string(order.step)});
   }
-  arguments.insert(arguments.end(), {"--id-file", with(files, ".id").string()});
+  arguments.insert(arguments.end(), {"--id-file", with(files, ".id").string(), "--claim",
+                                     with(files, ".claim").string()});
   return arguments;
 }
 
@@ -101,6 +105,18 @@ void LocalHost::start(const std::string& ticket, const LaunchOrder& order) {
 
 bool LocalHost::has_begun(const std::string& ticket) const {
   return fs::exists(ticket);
+}
+
+bool LocalHost::give_up(const std::string& ticket) {
+  return give_up_start(with(files_of(ticket), ".claim")) == StartState::GivenUp;
+}
+
+std::string LocalHost::run_of(const std::string& ticket) const {
+  try {
+    return fs::path(trimmed(read_file(ticket, 1 << 16))).filename().string();
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 std::vector<LaunchNews> LocalHost::look() {
@@ -151,11 +167,26 @@ void LocalHost::finish(Child& child, int wait_status, std::vector<LaunchNews>& n
     if (process && process->pid == child.pid) record_exit(*child.run, *process, wait_status);
     std::error_code error;
     fs::rename(with(child.files, ".log"), child.run->path() / "log" / "console.log", error);
-    remove_files(child.files);
+    // What says that it has begun stays, for a queue whose holder is killed just now.
+    const bool queued = !child.order.queued.empty();
+    for (const char* suffix : {".toml", ".log", queued ? "" : ".id", queued ? "" : ".claim"}) {
+      if (*suffix) fs::remove(with(child.files, suffix), error);
+    }
   } catch (const Error& problem) {
     end.trouble = problem.what();
   }
   news.push_back(std::move(end));
+}
+
+/// Also one that another process of this user makes: its claim is there, and no run yet.
+bool LocalHost::is_starting() const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(paths_.launches, error)) {
+    if (entry.path().extension() != ".claim") continue;
+    fs::path id = entry.path();
+    if (!fs::exists(id.replace_extension(".id")) && is_claimed_by_living(entry.path())) return true;
+  }
+  return false;
 }
 
 std::string LocalHost::running() {

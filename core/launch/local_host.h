@@ -31,8 +31,11 @@ class LocalHost : public RunHost {
   std::string prepare(const LaunchOrder& order) override;
   void start(const std::string& ticket, const LaunchOrder& order) override;
   bool has_begun(const std::string& ticket) const override;
+  bool give_up(const std::string& ticket) override;
+  std::string run_of(const std::string& ticket) const override;
   std::vector<LaunchNews> look() override;
   bool watches() const override { return !children_.empty(); }
+  bool is_starting() const override;
   std::string running() override;
   void control(const std::string& run, Control control) override;
 

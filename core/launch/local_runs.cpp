@@ -2,6 +2,7 @@
 #include "core/launch/local_runs.h"
 
 #include "core/base/error.h"
+#include "core/run/mirror_note.h"
 
 namespace tessera {
 
@@ -14,6 +15,8 @@ bool LocalRuns::is_running(const fs::path& folder) {
   Seen& seen = seen_[folder.string()];
   if (seen.written != written) {
     if (!RunFolder::is_run(folder)) return false;
+    // The copy of a run on another host: a process of that number here would be another one.
+    if (is_mirror(folder)) return false;
     seen = {written, process_of(RunFolder::open(folder))};
   }
   if (!seen.process) return false;

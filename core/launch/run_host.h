@@ -49,10 +49,18 @@ class RunHost {
   /// Whether the start with this ticket has led to a run, whoever made it.
   virtual bool has_begun(const std::string& ticket) const = 0;
 
+  /// Nothing comes of the start with this ticket from now on: true. False: its program is there,
+  /// and has_begun() tells soon. For starts of a process that was killed. Throws Error.
+  virtual bool give_up(const std::string& ticket) = 0;
+  /// Which run a start has led to, its id; empty: none.
+  virtual std::string run_of(const std::string& ticket) const = 0;
+
   /// What has happened since the last look to what was started here.
   virtual std::vector<LaunchNews> look() = 0;
   /// Whether something that was started here has not ended.
   virtual bool watches() const = 0;
+  /// Whether a run is about to begin here, whoever has started it.
+  virtual bool is_starting() const { return false; }
   /// The id of a run that is running on this host now, by evidence, whoever started it; empty:
   /// none. Throws Error.
   virtual std::string running() = 0;

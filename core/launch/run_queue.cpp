@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -45,9 +46,18 @@ RunQueue read(const json& o) {
   RunQueue queue;
   queue.paused = o.value("paused", false);
   for (const json& entry : o.value("entries", json::array())) queue.add(from_json(entry));
+  for (const json& begun : o.value("begun", json::array())) {
+    queue.begun.push_back({begun.value("entry", ""), begun.value("name", ""),
+                           begun.value("run", ""), begun.value("time", 0.0)});
+  }
   return queue;
 }
 }  // namespace
+
+std::string new_entry_id() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
+}
 
 QueueEntry* RunQueue::find(const std::string& entry_id) {
   const auto at = place(entries, entry_id);
@@ -70,6 +80,13 @@ void RunQueue::remove(const std::string& entry_id) {
   if (at != entries.end()) entries.erase(at);
 }
 
+void RunQueue::note_begun(const std::string& entry_id, const std::string& run, double time) {
+  const QueueEntry* const entry = find(entry_id);
+  begun.push_back({entry_id, entry ? entry->name : std::string(), run, time});
+  if (begun.size() > kMostBegun) begun.erase(begun.begin());
+  remove(entry_id);
+}
+
 RunQueue RunQueue::load(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return {};
   const std::string text = read_file(file);
@@ -89,7 +106,11 @@ RunQueue RunQueue::load(const std::filesystem::path& file) {
 void RunQueue::save(const std::filesystem::path& file) const {
   json list = json::array();
   for (const QueueEntry& e : entries) list.push_back(to_json(e));
-  const json o{{"version", kVersion}, {"paused", paused}, {"entries", std::move(list)}};
+  json o{{"version", kVersion}, {"paused", paused}, {"entries", std::move(list)}};
+  for (const QueueStart& start : begun) {
+    o["begun"].push_back(
+        {{"entry", start.entry}, {"name", start.name}, {"run", start.run}, {"time", start.time}});
+  }
   // A name or a message that is not UTF-8 must not cost the others their places.
   write_file_atomically(file, o.dump(4, ' ', false, json::error_handler_t::replace) + '\n');
 }

@@ -24,9 +24,21 @@ struct QueueEntry {
   bool operator==(const QueueEntry&) const = default;
 };
 
+/// 32 digits that no other entry has.
+std::string new_entry_id();
+
+/// An entry that has led to a run.
+struct QueueStart {
+  std::string entry, name, run;  ///< ids of both, and the entry's name
+  double time = 0;               ///< seconds since 1970
+  bool operator==(const QueueStart&) const = default;
+};
+
 struct RunQueue {
   std::vector<QueueEntry> entries;
   bool paused = false;
+  std::vector<QueueStart> begun;  ///< the newest last; at most kMostBegun
+  static constexpr std::size_t kMostBegun = 100;
 
   bool operator==(const RunQueue&) const = default;
   QueueEntry* find(const std::string& entry_id);
@@ -34,6 +46,8 @@ struct RunQueue {
   /// `to` is where it stands afterwards.
   void move(const std::string& entry_id, int to);
   void remove(const std::string& entry_id);
+  /// Takes the entry off the queue and notes the run that it has led to.
+  void note_begun(const std::string& entry_id, const std::string& run, double time);
 
   /// An empty one where there is no file. Throws Error for a file that is no queue.
   static RunQueue load(const std::filesystem::path& file);

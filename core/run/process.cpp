@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
+#include "core/run/mirror_note.h"
 #include "core/run/run_folder_internal.h"
 
 namespace tessera {
@@ -129,6 +130,13 @@ namespace {
 }  // namespace
 
 RunLock::RunLock(const RunFolder& folder) {
+  if (const auto mirror = MirrorNote::load(folder.path())) {
+    throw Error(folder.id(),
+                fmt::format("is the copy of a run on {}, and cannot go on here", mirror->host),
+                fmt::format("`tessera launch --resume {} --hosts {}` goes on with it there; "
+                            "`tessera resume {} --fork` goes on here, as a new run",
+                            mirror->run, mirror->host, folder.id()));
+  }
   const fs::path path = folder.path() / "lock";
   file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) throw Error(path.string(), fmt::format("cannot be made: {}", strerror(errno)));

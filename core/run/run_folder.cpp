@@ -205,6 +205,14 @@ void request_control(const RunFolder& folder, Control control) {
   write_file_atomically(folder.control_path() / name, "");
 }
 
+std::vector<PendingRequest> pending_requests(const RunFolder& folder) {
+  std::vector<PendingRequest> pending;
+  for (const fs::path& path : request_files(folder)) {
+    if (const auto control = control_of(path)) pending.push_back({path, *control});
+  }
+  return pending;
+}
+
 std::vector<Control> take_requests(const RunFolder& folder) {
   std::vector<Control> controls;
   std::error_code error;

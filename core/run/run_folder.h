@@ -106,6 +106,8 @@ struct RunStatus {
   double last_word = 0;              ///< time of the last event; 0: none
   std::optional<ProcessId> process;  ///< that runs or ran it
   std::optional<PhaseEvent> phase;   ///< what it does before its first step; nothing afterwards
+  std::string host{};       ///< set where the folder is a mirror: the host on which the run is
+  double last_contact = 0;  ///< with it: seconds since 1970 by this machine's clock; 0: none yet
   /// It is not running, and has a checkpoint to go on from or was stopped before its first step.
   bool can_resume = false;
 
@@ -114,7 +116,8 @@ struct RunStatus {
 
 /// From evidence alone: the last events, and whether their process is alive on this host. A dead
 /// process makes an unfinished run Failed; a process of another host that has said nothing for a
-/// minute makes it LostContact.
+/// minute makes it LostContact. A mirror (mirror_note.h) stands as its host says, and is
+/// LostContact once that has been silent for a minute.
 RunStatus status_of(const RunFolder& folder);
 
 // ---- Requests -----------------------------------------------------------------------------------
@@ -127,6 +130,14 @@ std::string_view name_of(Control control);
 
 /// Throws Error when the run has no live process that would answer (one of another host counts).
 void request_control(const RunFolder& folder, Control control);
+
+/// A request that nobody has taken yet; its file's name is its own.
+struct PendingRequest {
+  std::filesystem::path file;
+  Control control = Control::Save;
+};
+/// Oldest first. For a mirror, whose requests are handed on to the run's host.
+std::vector<PendingRequest> pending_requests(const RunFolder& folder);
 
 /// The trainer's side: takes the requests, oldest first, and removes them.
 std::vector<Control> take_requests(const RunFolder& folder);

@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/events/events_frames.h"
+#include "core/run/mirror_note.h"
 #include "core/run/run_folder_internal.h"
 #include "core/spec/curriculum.h"
 
@@ -27,8 +29,10 @@ double now_seconds() {
 struct LogEnd {
   RunStatus status;
   bool has_state = false, has_step = false, has_validation = false;
+  std::uint64_t last_sequence = 0;
 
   void take(const Event& event) {
+    last_sequence = event.sequence;
     if (std::isfinite(event.time)) status.last_word = event.time;
     std::visit([this](const auto& body) { take_body(body); }, event.body);
   }
@@ -155,6 +159,45 @@ std::string age_text(double seconds) {
   return fmt::format("{:.0f} h", seconds / 3600);
 }
 
+std::string silence_text(const MirrorNote& note, double silent_s) {
+  if (note.last_contact <= 0) {
+    return note.trouble.empty() ? fmt::format("no word from {} yet", note.host)
+                                : fmt::format("no word from {} yet: {}", note.host, note.trouble);
+  }
+  const std::string age = age_text(silent_s);
+  return note.trouble.empty()
+             ? fmt::format("no word from {} for {}", note.host, age)
+             : fmt::format("no word from {} for {}: {}", note.host, age, note.trouble);
+}
+
+/// A copy of a run on another host: its process is not looked for here. What that host has said
+/// stands as long as there is word from it; after a minute of silence nobody knows.
+void judge_mirror(RunStatus& status, const LogEnd& end, const MirrorNote& note) {
+  status.host = note.host;
+  status.last_contact = note.last_contact;
+  if (end.has_state && is_final(status.state)) return;
+  // A log that has grown since says more than the verdict does.
+  const bool judged = note.judged_at > 0 && note.judged_at >= end.last_sequence;
+  if (judged) {
+    status.state = note.state;
+    status.reason = note.reason;
+    status.rank = note.rank;
+  } else if (!end.has_state) {
+    status.state = RunState::Starting;
+  }
+  if (judged && is_final(note.state)) return;
+  status.last_word = note.last_contact;
+  const double silent_s = note.last_contact > 0 ? now_seconds() - note.last_contact
+                                                : std::numeric_limits<double>::infinity();
+  if (!note.gone.empty()) {
+    status.state = RunState::LostContact;
+    status.reason = note.gone;
+  } else if (silent_s > kSilentSeconds) {
+    status.state = RunState::LostContact;
+    status.reason = silence_text(note, silent_s);
+  }
+}
+
 /// Holds what the log says against what is known of the process.
 void judge(RunStatus& status, bool has_state, const fs::path& folder) {
   if (has_state && is_final(status.state)) return;
@@ -194,11 +237,22 @@ double RunStatus::age_seconds() const {
 }
 
 RunStatus status_of(const RunFolder& folder) {
-  LogEnd end = read_end(folder.events_path());
-  RunStatus status = std::move(end.status);
+  const LogEnd end = read_end(folder.events_path());
+  RunStatus status = end.status;
   if (!(status.created > 0)) status.created = file_time(folder.spec_path());
   status.total_steps = total_steps_of(folder);
   status.process = run_folder::read_process(folder.path() / "process.json", nullptr);
+  if (is_mirror(folder.path())) {
+    try {
+      const MirrorNote note = MirrorNote::load(folder.path()).value_or(MirrorNote());
+      judge_mirror(status, end, note);
+      if (status.reason.empty()) status.reason = note.told;
+    } catch (const Error& problem) {
+      status.state = RunState::LostContact;
+      status.reason = problem.what();
+    }
+    return status;  // it goes on over there, not in this folder
+  }
   judge(status, end.has_state, folder.path());
   const bool stands = is_final(status.state) || status.state == RunState::LostContact;
   const bool has_start = has_checkpoint(folder) || status.state == RunState::Stopped;

@@ -5265,6 +5265,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>%1 hört auf</translation>
     </message>
     <message>
+        <source>on %1</source>
+        <translation>auf %1</translation>
+    </message>
+    <message>
         <source>last word %1</source>
         <translation>letztes Wort %1</translation>
     </message>
@@ -5763,6 +5767,10 @@ Loss %3, Validierung %4</translation>
 </context>
 <context>
     <name>tessera::ui::RunsModel</name>
+    <message>
+        <source>%1 from %2</source>
+        <translation>%1 von %2</translation>
+    </message>
     <message>
         <source>%1 trained</source>
         <translation>%1 trainiert</translation>

@@ -5,8 +5,13 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <sstream>
 
 #include "core/base/error.h"
+#include "core/launch/run_queue.h"
+#include "core/launch/run_words.h"
 #include "tests/app/rank_program.h"
 
 namespace tessera {
@@ -318,6 +323,258 @@ TEST_F(LaunchProgram, ChecksHosts) {
   const auto none =
       tessera({"hosts", "check", "a", "--ssh", "env PATH=/usr/bin:/bin " + ssh().string()});
   EXPECT_EQ(none->wait(), 0) << none->output();  // it is where this one is
+}
+
+// ---- Copies of remote runs, the queue, sweeps ---------------------------------------------------
+
+nlohmann::json json_said_by(Started& program) {
+  EXPECT_EQ(program.wait(), 0) << program.output();
+  return nlohmann::json::parse(program.output());
+}
+
+bool same_bytes(const fs::path& a, const fs::path& b) {
+  return read_file(a) == read_file(b);
+}
+
+class DeskProgram : public LaunchProgram {
+ protected:
+  void SetUp() override {
+    LaunchProgram::SetUp();
+    ::unsetenv("TESSERA_RUNS");
+    fs::remove_all(home() / "runs");
+    fs::remove_all(home() / "queue.json");
+    fs::remove_all(home() / "sweeps");
+  }
+  /// The copy that the desk keeps of the run.
+  static fs::path copy() { return home() / "runs" / the_run().id(); }
+  static std::vector<RunFolder> own_runs() {
+    std::vector<RunFolder> all;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(home() / "runs", error)) {
+      if (RunFolder::is_run(entry.path())) all.push_back(RunFolder::open(entry.path()));
+    }
+    return all;
+  }
+  static nlohmann::json row_of(const std::string& run) {
+    for (const auto& row : json_said_by(*tessera({"runs", "--json"}))) {
+      if (row.at("id") == run) return row;
+    }
+    return {};
+  }
+  static RunSpec short_spec(const std::string& name, std::int64_t steps) {
+    RunSpec s = spec();
+    s.run.name = name;
+    s.curriculum[0].steps = steps;
+    return s;
+  }
+  static std::string spec_file(const RunSpec& s) {
+    const auto path = workspace_->path / (s.run.name + ".toml");
+    std::ofstream(path) << write_spec(s);
+    return path.string();
+  }
+  static RunQueue queue() { return RunQueue::load(home() / "queue.json"); }
+  static std::optional<int> holder() {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      std::ifstream words(entry.path() / "cmdline");
+      const std::string text{std::istreambuf_iterator<char>(words), {}};
+      if (text != std::string(TESSERA_PROGRAM) + '\0' + "queue" + '\0' + "run" + '\0') continue;
+      std::ifstream variables(entry.path() / "environ");
+      const std::string all{std::istreambuf_iterator<char>(variables), {}};
+      if (holds(all, "TESSERA_HOME=" + home().string() + '\0')) {
+        return std::stoi(entry.path().filename().string());
+      }
+    }
+    return {};
+  }
+};
+
+TEST_F(DeskProgram, KeepsACopyOfARunThatItLaunchedElsewhere) {
+  const auto program = launch(long_spec(), {"--hosts", "a"});
+  const RunFolder run = run_after(3);
+  ASSERT_TRUE(wait_until([&] { return RunFolder::is_run(copy()); })) << program->output();
+  ASSERT_TRUE(wait_until([&] { return row_of(run.id()).value("state", "") == "running"; }));
+  EXPECT_EQ(row_of(run.id()).at("host"), "a");
+  // The desk is killed, lines and all, and the run goes on.
+  ::kill(program->pid(), SIGKILL);
+  cut_lines();
+  run_after(std::ssize(tiny_run::losses(run)) + 3);
+  mend_lines();
+  const auto stop = tessera({"stop", run.id()});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  EXPECT_EQ(status_of(RunFolder::open(copy())).reason, "stopped on request, saved");
+  EXPECT_TRUE(wait_until([&] { return same_bytes(run.events_path(), copy() / "events.log"); }));
+  EXPECT_TRUE(all_gone(run));
+  // A checkpoint of it, and a chat with that.
+  const auto fetch = tessera({"fetch", "a:" + run.path().string(), "--checkpoint", "newest"});
+  ASSERT_EQ(fetch->wait(), 0) << fetch->output();
+  const auto newest = find_latest_checkpoint(copy(), Verify::Hashes);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(newest->step, find_latest_checkpoint(run.path())->step);
+  const auto chat = tessera({"generate", copy().string(), "--prompt", "the", "--max-tokens", "4"});
+  EXPECT_EQ(chat->wait(), 0) << chat->output();
+  // It cannot go on here.
+  const auto resume = tessera({"resume", run.id()});
+  EXPECT_EQ(resume->wait(), 1);
+  EXPECT_TRUE(holds(resume->output(), "is the copy of a run on a")) << resume->output();
+}
+
+TEST_F(DeskProgram, KeepsACopyOfARunThatItLeftAtOnce) {
+  const auto program = launch(long_spec(), {"--hosts", "a", "--detach"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const RunFolder run = run_after(2);
+  ASSERT_TRUE(wait_until([&] { return RunFolder::is_run(copy()); })) << program->output();
+  const auto stop = tessera({"stop", run.id()});
+  EXPECT_EQ(stop->wait(), 0) << stop->output();
+  EXPECT_TRUE(all_gone(run));
+}
+
+TEST_F(DeskProgram, MirrorsARunByItsName) {
+  const auto program = launch(short_spec("far", 6), {"--hosts", "a"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  fs::remove_all(home() / "runs");
+  const auto wrong = tessera({"mirror", "a:nobody", "--folder", runs().string()});
+  EXPECT_EQ(wrong->wait(), 1);
+  EXPECT_TRUE(holds(wrong->output(), "there is no run \"nobody\"")) << wrong->output();
+  const auto lost = tessera({"mirror", "lost:far"});
+  EXPECT_EQ(lost->wait(), 1);
+  EXPECT_TRUE(holds(lost->output(), "nothing knows")) << lost->output();
+  const auto once = tessera({"mirror", "a:far", "--folder", runs().string(), "--once"});
+  ASSERT_EQ(once->wait(), 0) << once->output();
+  EXPECT_TRUE(holds(once->output(), "on a: finished, step 6 of 6")) << once->output();
+  EXPECT_TRUE(same_bytes(the_run().events_path(), copy() / "events.log"));
+}
+
+TEST_F(DeskProgram, TellsAProgramTheEventsAsTheyStandInTheLog) {
+  const auto program = launch(short_spec("raw", 5), {"--local", "1"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const auto raw = tessera({"watch", the_run().path().string(), "--raw", "--from", "3"});
+  ASSERT_EQ(raw->wait(), 0) << raw->output();
+  std::istringstream lines(raw->output());
+  std::vector<RunWord> words;
+  for (std::string line; std::getline(lines, line);) words.push_back(run_word_of_line(line));
+  EXPECT_EQ(words.back().kind, RunWord::Kind::Ended);
+  EventReader reader(the_run().events_path());
+  reader.seek_sequence(3);
+  for (const RunWord& word : words) {
+    if (word.kind != RunWord::Kind::Event) continue;
+    const auto frame = reader.poll_raw(1);
+    ASSERT_EQ(frame.size(), 1u);
+    EXPECT_EQ(word.number, frame[0].sequence);
+    EXPECT_EQ(word.data, frame[0].payload);
+  }
+  EXPECT_TRUE(reader.poll_raw().empty()) << "some were not told";
+}
+
+TEST_F(DeskProgram, TheQueueGoesOnWithoutAWindowAndThroughKills) {
+  const auto pause = tessera({"queue", "pause"});
+  ASSERT_EQ(pause->wait(), 0) << pause->output();
+  for (const char* name : {"one", "two", "three", "four"}) {
+    const auto add = tessera({"queue", "add", spec_file(short_spec(name, 40))});
+    ASSERT_EQ(add->wait(), 0) << add->output();
+  }
+  EXPECT_EQ(tessera({"queue", "move", "three", "1"})->wait(), 0);
+  EXPECT_EQ(tessera({"queue", "remove", "4"})->wait(), 0);
+  EXPECT_EQ(tessera({"queue", "remove", "nobody"})->wait(), 1);
+  const auto list = json_said_by(*tessera({"queue", "list", "--json"}));
+  ASSERT_EQ(list.at("entries").size(), 3u);
+  EXPECT_EQ(list.at("entries")[0].at("name"), "three");
+  EXPECT_FALSE(holder());
+  EXPECT_EQ(tessera({"queue", "unpause"})->wait(), 0);
+  // Whoever starts what waits is killed again and again; the next look begins another one.
+  int kills = 0;
+  ASSERT_TRUE(wait_until([&] {
+    if (const auto process = holder(); process && kills < 6) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(37 * kills));
+      ::kill(*process, SIGKILL);
+      ++kills;
+    }
+    tessera({"queue", "list"})->wait();
+    const auto all = own_runs();
+    return all.size() == 3 && std::all_of(all.begin(), all.end(), [](const RunFolder& run) {
+             return status_of(run).state == RunState::Finished;
+           });
+  }));
+  EXPECT_GE(kills, 1);
+  ASSERT_TRUE(wait_until([&] { return queue().entries.empty(); }));
+  EXPECT_EQ(queue().begun.size(), 3u);
+  EXPECT_EQ(own_runs().size(), 3u) << "nothing was started twice";
+  std::vector<std::pair<double, double>> times;
+  for (const RunFolder& run : own_runs()) {
+    times.emplace_back(status_of(run).created, status_of(run).last_word);
+  }
+  std::sort(times.begin(), times.end());
+  for (std::size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i].first, times[i - 1].second);
+  EXPECT_TRUE(wait_until([&] { return !holder(); })) << "nothing waits, so nobody is needed";
+}
+
+TEST_F(DeskProgram, ASweepQueuesItsRunsAndShowsTheBestFirst) {
+  const std::string file = spec_file(short_spec("base", 8));
+  const auto dry = tessera(
+      {"sweep", file, "--tag", "clip", "--set", "optimiser.clip=0.1,1.0", "--seeds", "2", "--dry"});
+  EXPECT_EQ(dry->wait(), 0) << dry->output();
+  EXPECT_TRUE(holds(dry->output(), "base-4")) << dry->output();
+  EXPECT_FALSE(fs::exists(home() / "queue.json"));
+  const auto wrong = tessera({"sweep", file, "--tag", "x", "--set", "optimiser.clipp=1,2"});
+  EXPECT_EQ(wrong->wait(), 1);
+  EXPECT_TRUE(holds(wrong->output(), "clipp")) << wrong->output();
+  const auto sweep =
+      tessera({"sweep", file, "--tag", "clip", "--set", "optimiser.clip=0.1,1.0", "--seeds", "2"});
+  ASSERT_EQ(sweep->wait(), 0) << sweep->output();
+  ASSERT_TRUE(wait_until([&] {
+    const auto all = own_runs();
+    return all.size() == 4 && std::all_of(all.begin(), all.end(), [](const RunFolder& run) {
+             return status_of(run).state == RunState::Finished;
+           });
+  }));
+  const auto shown = json_said_by(*tessera({"sweep", "show", "clip", "--json"}));
+  ASSERT_EQ(shown.at("runs").size(), 4u);
+  std::set<std::string> values;
+  double before = -1;
+  for (const auto& run : shown.at("runs")) {
+    const auto& validation = run.at("validation_loss");
+    const double loss = (validation.is_null() ? run.at("loss") : validation).get<double>();
+    EXPECT_GE(loss, before) << "the best first";
+    before = loss;
+    values.insert(run.at("values").at("optimiser.clip").get<std::string>() + " " +
+                  run.at("values").at("run.seed").get<std::string>());
+  }
+  EXPECT_EQ(values.size(), 4u);
+  const auto table = tessera({"sweep", "show", "clip"});
+  EXPECT_EQ(table->wait(), 0);
+  EXPECT_TRUE(holds(table->output(), "mean loss")) << table->output();
+  EXPECT_EQ(tessera({"sweep", "show", "none"})->wait(), 1);
+}
+
+TEST_F(DeskProgram, ASweepStopsWhatFallsBehindWhereItIsAskedTo) {
+  RunSpec s = short_spec("race", 60);
+  const auto good = tessera({"sweep", spec_file(s), "--tag", "race", "--seeds", "3"});
+  ASSERT_EQ(good->wait(), 0) << good->output();
+  ASSERT_TRUE(wait_until([&] { return own_runs().size() == 3 && queue().entries.empty(); }));
+  // One that learns nothing is behind all of them.
+  s.run.name = "late";
+  s.curriculum[0].steps = 100'000;
+  s.optimiser.clip = 1e-12;
+  const auto late = tessera({"sweep", spec_file(s), "--tag", "race", "--seeds", "2",
+                             "--stop-behind", "median", "--stop-after", "20"});
+  ASSERT_EQ(late->wait(), 0) << late->output();
+  const bool all_ended = wait_until([&] {
+    const auto all = own_runs();
+    return all.size() == 5 && std::all_of(all.begin(), all.end(), [](const RunFolder& run) {
+             return is_final(status_of(run).state);
+           });
+  });
+  EXPECT_TRUE(all_ended) << read_file(home() / "queue.json.log");
+  const auto shown = json_said_by(*tessera({"sweep", "show", "race", "--json"}));
+  int stopped = 0;
+  for (const auto& run : shown.at("runs")) {
+    const std::string why = run.at("stopped");
+    if (why.empty()) continue;
+    ++stopped;
+    EXPECT_TRUE(run.at("id").get<std::string>().starts_with("late"));
+    EXPECT_TRUE(holds(why, "the median of")) << why;
+  }
+  EXPECT_EQ(stopped, 2);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/history/recent_steps.h"
+#include "core/run/mirror_note.h"
 #include "tests/run/run_test_helpers.h"
 
 namespace tessera {
@@ -159,7 +160,7 @@ TEST_F(Libraries, OneOfBeforeHasCellsToo) {
   }
   // As the version before left it.
   sql("ALTER TABLE runs DROP COLUMN metrics; ALTER TABLE runs DROP COLUMN settings; "
-      "PRAGMA user_version = 3");
+      "ALTER TABLE runs DROP COLUMN host; PRAGMA user_version = 3");
   Library library(file);
   library.set_columns({"metric/loss", "setting/run.name"});
   library.refresh();
@@ -272,7 +273,7 @@ TEST_F(Libraries, ANewerVersionIsRefusedAndLeftAlone) {
     Library library(file);
     FAIL() << "a newer library was opened";
   } catch (const Error& problem) {
-    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 4");
+    EXPECT_EQ(problem.what_failed(), "is a library of version 99, this program knows up to 5");
   }
   EXPECT_TRUE(test::fs::exists(file));
 }
@@ -289,13 +290,28 @@ TEST_F(Libraries, AnOlderVersionIsBroughtUpToDate) {
   { Library().refresh(); }
   sql("ALTER TABLE runs DROP COLUMN tokens_per_second; ALTER TABLE runs DROP COLUMN last_step; "
       "ALTER TABLE runs DROP COLUMN metrics; ALTER TABLE runs DROP COLUMN settings; "
-      "PRAGMA user_version = 1;");
+      "ALTER TABLE runs DROP COLUMN host; PRAGMA user_version = 1;");
   Library library;
   EXPECT_TRUE(library.recovery().empty());
   ASSERT_EQ(library.runs().size(), 1u);
   EXPECT_TRUE(std::isnan(library.runs()[0].tokens_per_second));
   library.refresh();
   EXPECT_EQ(library.runs()[0].tokens_per_second, 1234);
+}
+
+TEST_F(Libraries, SaysOnWhichHostACopiedRunIs) {
+  const RunFolder own = make_run("own", 5), copied = make_run("copied", 5);
+  MirrorNote note;
+  note.host = "h1";
+  note.run = "/runs/copied";
+  note.state = RunState::Failed;
+  note.reason = "killed over there";
+  note.judged_at = 1'000'000;
+  note.save(copied.path());
+  Library library;
+  library.refresh();
+  EXPECT_EQ(library.run(own.id())->host, "");
+  EXPECT_EQ(library.run(copied.id())->host, "h1");
 }
 
 TEST_F(Libraries, MissingAndMovedRuns) {

@@ -8,7 +8,9 @@
 #   check     what `tessera hosts check` says of hosts that are well, strange, changed and absent
 #   losses    two and four hosts train as one machine does, to the last bit
 #   kill      a rank that is killed is named with its host, and all end
-#   line      the line to a host is cut for 20 s: the run goes on, and nothing of it is lost
+#   line      the line to a host is cut for 20 s: the run goes on, and nothing of it is lost,
+#             nor of the copy that the desk keeps
+#   fetch     a checkpoint comes to the desk through a cut line, and is talked to
 #   desk      the desk dies: the run goes on, another desk finds it and stops it
 #   agent     an agent dies: its ranks end with it
 #   apart     a host loses all its links: the run ends, with the rank that is lost named
@@ -27,10 +29,10 @@ skip() {
 program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
-((${#parts[@]})) || parts=(check losses kill line desk agent apart copy)
+((${#parts[@]})) || parts=(check losses kill line fetch desk agent apart copy)
 for part in "${parts[@]}"; do
   case $part in
-    check | losses | kill | line | desk | agent | apart | copy) ;;
+    check | losses | kill | line | fetch | desk | agent | apart | copy) ;;
     *) echo "there is no part $part" && exit 2 ;;
   esac
 done
@@ -191,6 +193,10 @@ steps() { "$program" watch "$(the_run)" --once --json 2>/dev/null | grep -c '"lo
 has_steps() { [[ -n $(the_run) ]] && (($(steps) >= $1)); }
 state() { "$program" runs --runs "$runs" --json | grep -o '"state": "[^"]*"' | head -1; }
 losses_of() { "$program" watch "$1" --once --json | grep -o '"loss":[^,}]*'; }
+# The copy of the run that the desk keeps.
+copy_of_run() { echo "$work/desk/runs/$(basename "$(the_run)")"; }
+copy_is_whole() { cmp -s "$(the_run)/events.log" "$(copy_of_run)/events.log"; }
+state_of_copy() { "$program" runs --json | grep -A7 "\"id\": \"$(basename "$(the_run)")\"" | grep -o '"state": "[^"]*"'; }
 # process_of_rank RANK: its number, from its record of calls.
 process_of_rank() {
   local name
@@ -327,6 +333,8 @@ part_line() {
   local log=$work/line.log before
   launch "$log" --hosts h1,h2
   until_true 120 has_steps 3
+  until_true 30 test -s "$(copy_of_run)/events.log"
+  check "the desk keeps a copy of the run" $? "$work/desk/mirrors/keeper.log"
   before=$(steps)
   # The host reaches the others, and nothing of what it says reaches the desk.
   ip -n tessera-h2 route add blackhole "$net.1/32"
@@ -348,6 +356,38 @@ part_line() {
   grep -o '[0-9]*/100000 ' "$log" | cut -d/ -f1 >"$work/shown"
   [[ -s $work/shown ]] && sort -nuc "$work/shown"
   check "nothing that was said came twice" $? "$log"
+  until_true 60 copy_is_whole
+  check "the copy has every byte of the log, through the cut" $? "$work/desk/mirrors/keeper.log"
+  [[ $(state_of_copy) == *stopped* ]]
+  check "and the state of the run" $? "$work/desk/mirrors/keeper.log"
+}
+
+part_fetch() {
+  local log=$work/fetch.log run staged
+  launch "$log" --hosts h1 --most-steps 3
+  ended
+  check "a run on one host" $? "$log"
+  run=$(the_run)
+  # Something that takes a moment to send.
+  truncate -s 600M "$(ls -d "$run"/checkpoints/step-* | tail -1)/zz-filling"
+  until_true 30 copy_is_whole
+  staged=$(copy_of_run)/checkpoints/.fetch-$(basename "$(ls -d "$run"/checkpoints/step-* | tail -1)")
+  "$program" fetch "h1:$run" --checkpoint newest >"$log" 2>&1 &
+  desk=$!
+  until_true 30 test -s "$staged/zz-filling"
+  ip -n tessera-h1 route add blackhole "$net.1/32"
+  until_true 60 says "$log" "is broken"
+  check "the line is cut while a checkpoint comes" $? "$log"
+  [[ ! -e $(dirname "$staged")/$(basename "${staged/.fetch-/}") ]]
+  check "a part of it is not taken for it" $?
+  ip -n tessera-h1 route delete blackhole "$net.1/32"
+  ended
+  check "it goes on and comes whole" $? "$log"
+  diff -r "$run/checkpoints" "$(copy_of_run)/checkpoints" >"$work/fetch-diff" \
+    --exclude=.fetch.lock
+  check "it is the same" $? "$work/fetch-diff"
+  echo "the river" | "$program" chat "$(copy_of_run)" >"$log" 2>&1
+  check "a chat with it" $? "$log"
 }
 
 part_desk() {

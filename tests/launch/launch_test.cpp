@@ -13,6 +13,7 @@
 #include "core/base/files.h"
 #include "core/launch/launch_desk.h"
 #include "core/launch/local_host.h"
+#include "core/launch/start_claim.h"
 #include "core/spec/spec.h"
 #include "tests/run/run_test_helpers.h"
 
@@ -66,12 +67,25 @@ TEST(RunQueue, ComesBackFromItsFile) {
   e.announced = "/a/b.id";
   queue.add(e);
   queue.add(entry("plain"));
+  queue.begun.push_back({"entry", "name", "run-1", 12.5});
   queue.save(file);
   EXPECT_EQ(RunQueue::load(file), queue);
   // A message that was cut within a character is kept as far as it can be.
   queue.entries[1].problem = "caf\xC3";
   queue.save(file);
   EXPECT_EQ(RunQueue::load(file).entries.size(), 2u);
+}
+
+TEST(RunQueue, RemembersTheNewestStarts) {
+  RunQueue queue;
+  for (int i = 0; i < 150; ++i) {
+    const std::string id = std::to_string(i);
+    queue.add(entry(id));
+    queue.note_begun(id, "run-" + id, i);
+  }
+  EXPECT_TRUE(queue.entries.empty());
+  ASSERT_EQ(queue.begun.size(), RunQueue::kMostBegun);
+  EXPECT_EQ(queue.begun.back(), (QueueStart{"149", "149", "run-149", 149}));
 }
 
 TEST(RunQueue, RefusesWhatIsNone) {
@@ -97,7 +111,9 @@ TEST(RunQueue, RefusesWhatIsNone) {
 struct FakeMachine {
   std::vector<LaunchOrder> started;
   std::deque<LaunchNews> news;
-  std::map<std::string, bool> begun;  ///< by ticket
+  std::map<std::string, bool> begun, alive;  ///< by ticket
+  std::vector<std::string> given_up;
+  bool is_starting = false;
   std::string running, refusal;
   int watched = 0;
 };
@@ -112,6 +128,12 @@ class FakeHost : public RunHost {
     ++machine_.watched;
   }
   bool has_begun(const std::string& ticket) const override { return machine_.begun[ticket]; }
+  bool give_up(const std::string& ticket) override {
+    machine_.given_up.push_back(ticket);
+    return !machine_.alive[ticket];
+  }
+  std::string run_of(const std::string& ticket) const override { return "run of " + ticket; }
+  bool is_starting() const override { return machine_.is_starting; }
   std::vector<LaunchNews> look() override {
     std::vector<LaunchNews> all(machine_.news.begin(), machine_.news.end());
     machine_.news.clear();
@@ -223,17 +245,37 @@ TEST(LaunchDesk, OneThatCannotStartSaysWhyAndHoldsNobodyUp) {
 TEST(LaunchDesk, StartsNothingTwiceAfterItWasKilled) {
   Desk d;
   RunQueue left;
-  left.add(entry("begun", good_spec("a")));
-  left.add(entry("not begun", good_spec("b")));
-  left.entries[0].announced = "ticket-begun";
-  left.entries[1].announced = "ticket-not";
+  for (const char* name : {"begun", "alive", "lost"}) {
+    left.add(entry(name, good_spec(name)));
+    left.entries.back().announced = std::string("ticket-of-") + name;
+  }
   left.save(d.file);
-  d.machine.begun["ticket-begun"] = true;
+  d.machine.begun["ticket-of-begun"] = true;
+  d.machine.alive["ticket-of-alive"] = true;
   d.desk.open();
   d.desk.look_around();
+  EXPECT_TRUE(d.machine.started.empty()) << "one is about to begin";
+  EXPECT_EQ(order_of(d.heard.queue), "alivelost");
+  ASSERT_EQ(d.heard.queue.begun.size(), 1u);
+  EXPECT_EQ(d.heard.queue.begun[0].run, "run of ticket-of-begun");
+  EXPECT_EQ(d.machine.given_up, std::vector<std::string>{"ticket-of-alive"});
+  d.machine.begun["ticket-of-alive"] = true;
+  d.desk.look_around();
   ASSERT_EQ(d.machine.started.size(), 1u);
-  EXPECT_EQ(d.machine.started[0].queued, "not begun");
-  EXPECT_EQ(order_of(d.heard.queue), "not begun");
+  EXPECT_EQ(d.machine.started[0].queued, "lost");
+  EXPECT_EQ(order_of(d.heard.queue), "lost");
+  EXPECT_EQ(d.machine.given_up.back(), "ticket-of-lost");
+}
+
+TEST(LaunchDesk, WaitsForAStartOfSomebodyElse) {
+  Desk d;
+  d.desk.open();
+  d.machine.is_starting = true;
+  d.add(entry("one", good_spec("a")));
+  EXPECT_TRUE(d.machine.started.empty());
+  d.machine.is_starting = false;
+  d.desk.look_around();
+  EXPECT_EQ(d.machine.started.size(), 1u);
 }
 
 TEST(LaunchDesk, OnlyOneOfTwoStartsWhatWaits) {
@@ -247,6 +289,119 @@ TEST(LaunchDesk, OnlyOneOfTwoStartsWhatWaits) {
   other.change_queue([](RunQueue& queue) { queue.add(entry("two", good_spec("b"))); });
   EXPECT_TRUE(other_machine.started.empty());
   EXPECT_EQ(d.machine.started.size(), 1u);
+  EXPECT_EQ(order_of(RunQueue::load(d.file)), "onetwo") << "neither undoes what the other did";
+  d.desk.look_around();
+  EXPECT_EQ(order_of(d.heard.queue), "onetwo");
+}
+
+TEST(LaunchDesk, OneThatWasTakenOffMeanwhileIsNotStarted) {
+  Desk d;
+  d.desk.open();
+  d.machine.running = "elsewhere";
+  d.desk.look_around();
+  d.add(entry("one", good_spec("a")));
+  d.add(entry("two", good_spec("b")));
+  QueueFile terminal(d.file);
+  terminal.change([](RunQueue& queue) { queue.remove("one"); });
+  d.machine.running.clear();
+  d.desk.launch({.tag = "one", .spec = good_spec("a"), .parent = {}, .queued = "one"});
+  EXPECT_TRUE(d.machine.started.empty());
+  d.desk.look_around();
+  ASSERT_EQ(d.machine.started.size(), 1u);
+  EXPECT_EQ(d.machine.started[0].queued, "two");
+}
+
+TEST(LaunchDesk, AWindowLeavesTheStartsToTheHolder) {
+  Desk holder;
+  FakeMachine machine;
+  Heard heard;
+  int asked = 0;
+  LaunchDesk window(std::make_unique<FakeHost>(machine), holder.file, heard,
+                    [&](const QueueFile&) { ++asked; });
+  window.open();
+  EXPECT_EQ(asked, 0) << "nothing waits";
+  window.change_queue([](RunQueue& queue) { queue.add(entry("one", good_spec("a"))); });
+  EXPECT_EQ(asked, 1);
+  EXPECT_TRUE(machine.started.empty());
+  holder.desk.open();
+  holder.desk.look_around();
+  ASSERT_EQ(holder.machine.started.size(), 1u);
+  holder.tell(LaunchNews::Kind::Begun, holder.machine.started[0], "run-1");
+  window.look_around();
+  EXPECT_EQ(order_of(heard.queue), "");
+  EXPECT_EQ(heard.words, std::vector<std::string>{"begun one run-1"});
+  window.look_around();
+  EXPECT_EQ(heard.words.size(), 1u) << "told once";
+  EXPECT_EQ(asked, 1);
+}
+
+TEST(QueueFile, ChangesOfManyAtOnceAreAllKept) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "queue.json";
+  constexpr int kProcesses = 4, kEach = 25;
+  std::vector<pid_t> children;
+  for (int p = 0; p < kProcesses; ++p) {
+    children.push_back(test::start_child([&] {
+      QueueFile queue(file);
+      for (int i = 0; i < kEach; ++i) {
+        queue.change([&](RunQueue& all) { all.add(entry(fmt::format("{}-{} ", p, i))); });
+      }
+    }));
+  }
+  for (const pid_t child : children) EXPECT_EQ(test::wait_for(child), 0);
+  QueueFile queue(file);
+  EXPECT_TRUE(queue.refresh());
+  EXPECT_FALSE(queue.refresh());
+  EXPECT_EQ(queue.queue().entries.size(), static_cast<std::size_t>(kProcesses * kEach));
+}
+
+TEST(QueueFile, IsHeldOnlyWhereSomethingWaits) {
+  const test::TemporaryFolder folder;
+  QueueFile queue(folder.path() / "queue.json");
+  const std::string program = (folder.path() / "program").string();
+  const auto said = folder.path() / "said";
+  test::write_bytes(program, fmt::format("#!/bin/sh\necho \"$*\" >> '{}'\n", said.string()));
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  EXPECT_FALSE(begin_queue_holder(queue, program));
+  queue.change([](RunQueue& all) {
+    all.paused = true;
+    all.add(entry("one"));
+  });
+  EXPECT_FALSE(begin_queue_holder(queue, program)) << "it is paused";
+  queue.change([](RunQueue& all) {
+    all.paused = false;
+    all.entries[0].problem = "no";
+  });
+  EXPECT_FALSE(begin_queue_holder(queue, program)) << "it cannot be started";
+  queue.change([](RunQueue& all) { all.entries[0].problem.clear(); });
+  {
+    const LoneProcess lock(queue.lock());
+    EXPECT_FALSE(begin_queue_holder(queue, program)) << "somebody looks after it";
+  }
+  const auto child = begin_queue_holder(queue, program);
+  ASSERT_TRUE(child);
+  EXPECT_EQ(test::wait_for(*child), 0);
+  EXPECT_EQ(test::read_bytes(said), "queue run\n");
+}
+
+TEST(StartClaim, OnlyOneOfTwoGetsAStart) {
+  const test::TemporaryFolder folder;
+  const auto claim = folder.path() / "a.claim";
+  EXPECT_FALSE(is_claimed_by_living(claim));
+  claim_start(claim);
+  EXPECT_TRUE(is_claimed_by_living(claim));
+  EXPECT_EQ(give_up_start(claim), StartState::Alive);
+  EXPECT_THROW(claim_start(claim), Error);
+  const auto given_up = folder.path() / "b.claim";
+  EXPECT_EQ(give_up_start(given_up), StartState::GivenUp);
+  EXPECT_EQ(give_up_start(given_up), StartState::GivenUp);
+  EXPECT_THROW(claim_start(given_up), Error);
+  const auto dead = folder.path() / "c.claim";
+  EXPECT_EQ(test::wait_for(test::start_child([&] { claim_start(dead); })), 0);
+  EXPECT_FALSE(is_claimed_by_living(dead));
+  EXPECT_EQ(give_up_start(dead), StartState::GivenUp);
+  // Nothing but the claims is left behind.
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 3);
 }
 
 TEST(LaunchDesk, SetsADamagedQueueAside) {
@@ -293,8 +448,10 @@ TEST(LocalHost, QuotesAProgramThatEndsWithoutARun) {
   EXPECT_EQ(news[0].kind, LaunchNews::Kind::Failed);
   EXPECT_EQ(news[0].order.tag, "t");
   EXPECT_EQ(news[0].exit_code, 7);
-  EXPECT_EQ(news[0].message, fmt::format("resume {} --step 4 --id-file {}\ntoo bad",
-                                         (s.folder.path() / "mine").string(), ticket));
+  EXPECT_EQ(news[0].message,
+            fmt::format("resume {} --step 4 --id-file {} --claim {}\ntoo bad",
+                        (s.folder.path() / "mine").string(), ticket,
+                        std::filesystem::path(ticket).replace_extension(".claim").string()));
   EXPECT_FALSE(s.host.has_begun(ticket));
   EXPECT_TRUE(std::filesystem::is_empty(s.folder.path() / "launches"));
 }

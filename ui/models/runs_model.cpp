@@ -53,7 +53,7 @@ bool same(double a, double b) {
 
 bool sameWords(const RunRow& a, const RunRow& b) {
   return a.name == b.name && a.tags == b.tags && a.notes == b.notes && a.state == b.state &&
-         a.reason == b.reason && a.parent == b.parent && a.missing == b.missing &&
+         a.reason == b.reason && a.host == b.host && a.parent == b.parent && a.missing == b.missing &&
          a.archived == b.archived && a.parent_step == b.parent_step;
 }
 
@@ -76,7 +76,8 @@ RunsModel::Texts RunsModel::textsOf(const RunRow& row) {
   t.tags = tags.join(", ");
   t.notes = text(row.notes);
   const QString state = QString::fromUtf8(name_of(row.state).data());
-  t.haystack = QStringList{t.name, t.id, t.tags, t.notes, state, text(row.reason), text(row.parent)}
+  t.haystack = QStringList{t.name, t.id, t.tags, t.notes, state, text(row.reason), text(row.parent),
+                           text(row.host)}
                    .join('\n')
                    .toLower();
   return t;
@@ -389,7 +390,8 @@ QString RunsModel::display(int r, int column) const {
     case Created:
       return shortDate(run.created);
     case LastWord:
-      return numbers::ageOf(run.last_word);
+      return run.host.empty() ? numbers::ageOf(run.last_word)
+                              : tr("%1 from %2").arg(numbers::ageOf(run.last_word), text(run.host));
     case Tags:
       return t.tags;
     case Notes:

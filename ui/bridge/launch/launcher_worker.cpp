@@ -8,7 +8,9 @@
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/history/library.h"
+#include "core/launch/detached_process.h"
 #include "core/launch/local_host.h"
+#include "core/launch/mirror_keeper.h"
 
 namespace tessera::ui {
 
@@ -54,7 +56,8 @@ void Launcher::Worker::start() {
   });
   connect(m_aroundTimer, &QTimer::timeout, this, [this] { lookAround(); });
   try {
-    m_desk = std::make_unique<LaunchDesk>(makeHost(), home_folder() / "queue.json", *this);
+    m_desk = std::make_unique<LaunchDesk>(makeHost(), home_folder() / "queue.json", *this,
+                                          [this](const QueueFile& queue) { beginHolder(queue); });
   } catch (const std::exception& problem) {  // there is no folder for the user's own
     m_broken = problem.what();
     trouble(m_broken);
@@ -65,7 +68,26 @@ void Launcher::Worker::start() {
   lookAround();
 }
 
+/// What waits is started by a process of its own, so that it goes on when the studio is closed.
+void Launcher::Worker::beginHolder(const QueueFile& queue) {
+  if (m_holder && !end_of(*m_holder)) return;
+  m_holder = begin_queue_holder(queue, Launcher::program().toStdString());
+}
+
+/// Copies of runs on other hosts are kept by a process of their own too.
+void Launcher::Worker::beginKeeper() {
+  if (m_keeper && !end_of(*m_keeper)) return;
+  try {
+    m_keeper =
+        begin_keeper(MirrorList(home_folder() / "mirrors"), Launcher::program().toStdString());
+  } catch (const std::exception& problem) {
+    trouble(problem.what());
+  }
+}
+
 void Launcher::Worker::lookAround() {
+  if (m_holder && end_of(*m_holder)) m_holder.reset();
+  beginKeeper();
   QElapsedTimer took;
   took.start();
   m_desk->look_around();

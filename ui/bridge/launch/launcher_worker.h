@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/launch/launch_desk.h"
@@ -35,6 +36,8 @@ class Launcher::Worker : public QObject, public LaunchListener {
   Library& library();
   std::filesystem::path folderOf(const std::string& run);
   void lookAround();
+  void beginHolder(const QueueFile& queue);
+  void beginKeeper();
 
   void begun(const LaunchOrder& order, const std::string& run) override;
   void start_failed(const LaunchOrder& order, const std::string& message, int exitCode) override;
@@ -47,8 +50,9 @@ class Launcher::Worker : public QObject, public LaunchListener {
   std::shared_ptr<Mailbox> m_mailbox;
   Launcher* m_launcher;
   std::unique_ptr<Library> m_library;
-  std::unique_ptr<LaunchDesk> m_desk;  ///< null where it could not be made
-  std::string m_broken;                ///< why it could not be made
+  std::unique_ptr<LaunchDesk> m_desk;     ///< null where it could not be made
+  std::string m_broken;                   ///< why it could not be made
+  std::optional<int> m_holder, m_keeper;  ///< processes that were begun here and run
   QTimer* m_childTimer = nullptr;
   QTimer* m_aroundTimer = nullptr;
   quint64 m_changes = 0;

@@ -226,7 +226,7 @@ void RunFeed::Worker::index(const Event& event) {
 /// Sizes and times of what a status is judged from.
 std::string RunFeed::Worker::evidence() const {
   std::string text;
-  for (const char* name : {"events.log", "process.json", "exit.json"}) {
+  for (const char* name : {"events.log", "process.json", "exit.json", "mirror.json"}) {
     struct stat info {};
     if (::stat((m_path / name).c_str(), &info) != 0) info = {};
     text += fmt::format("{}:{}.{};", info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);

@@ -146,6 +146,7 @@ void RunCard::showRow(const RunRow& row) {
   QString detail = live ? tr("last word %1").arg(age) : tr("ended %1").arg(age);
   if (row.last_word <= 0) detail = tr("made %1").arg(numbers::ageOf(row.created));
   const QString dot = QStringLiteral(" \u00b7 ");
+  if (!row.host.empty()) detail = tr("on %1").arg(QString::fromStdString(row.host)) + dot + detail;
   if (!reason.isEmpty()) {
     detail = reason + dot + detail;
   } else if (!name.isEmpty()) {
