@@ -498,6 +498,22 @@ TEST(LocalHost, SeesARunOfAnotherProcess) {
   EXPECT_EQ(s.host.running(), run.id());
 }
 
+TEST(LocalHost, IsTakenFromAClaimOn) {
+  ScriptHost s("");
+  const auto launches = s.folder.path() / "launches";
+  std::filesystem::create_directories(launches);
+  EXPECT_FALSE(s.host.is_starting());
+  test::write_bytes(launches / "spoilt.claim", "given up");
+  EXPECT_EQ(test::wait_for(test::start_child([&] { claim_start(launches / "dead.claim"); })), 0);
+  EXPECT_FALSE(s.host.is_starting());
+  claim_start(launches / "own.claim");
+  EXPECT_TRUE(s.host.is_starting());
+  test::write_bytes(launches / "own.id", "somewhere");
+  EXPECT_TRUE(s.host.is_starting()) << "until the program ends, whatever its run's files say";
+  EXPECT_FALSE(s.host.give_up((launches / "own.id").string()));
+  EXPECT_TRUE(s.host.give_up((launches / "dead.id").string()));
+}
+
 TEST(LocalHost, RemovesFilesThatNobodyCameBackFor) {
   ScriptHost s("");
   s.host.remove_old_files();
