@@ -333,6 +333,12 @@ TEST(LaunchDesk, AWindowLeavesTheStartsToTheHolder) {
   window.look_around();
   EXPECT_EQ(heard.words.size(), 1u) << "told once";
   EXPECT_EQ(asked, 1);
+  Heard late_heard;
+  LaunchDesk late(std::make_unique<FakeHost>(machine), holder.file, late_heard,
+                  [](const QueueFile&) {});
+  late.open();
+  late.look_around();
+  EXPECT_TRUE(late_heard.words.empty()) << "what was begun before is no news";
 }
 
 TEST(QueueFile, ChangesOfManyAtOnceAreAllKept) {
