@@ -63,9 +63,10 @@ void check_model_path(const fs::path& path) {
                 "check the spelling; `tessera runs` lists the runs there are");
   }
   const fs::path near = folder_near(path);
-  const std::string hint = near.empty()
-                               ? "name a run, one of its checkpoints, or a folder with config.json"
-                               : fmt::format("did you mean {}?", near.string());
+  std::string hint = near.empty()
+                         ? "name a run, one of its checkpoints, or a folder with config.json"
+                         : fmt::format("did you mean {}?", near.string());
+  if (path.extension() == ".gguf") hint = "tessera import FILE NEW_FOLDER makes a folder of it";
   if (!fs::is_directory(path, ignored)) {
     throw Error(path.string(), "is a file, expected the folder of a model", hint);
   }

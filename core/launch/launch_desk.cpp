@@ -37,9 +37,9 @@ LaunchDesk::~LaunchDesk() = default;
 
 void LaunchDesk::open() {
   read_queue();
-  known_starts_ = queue_.queue().begun;
   edit_queue([](RunQueue&) {});  // so that there is a file, and that it can be written
   publish_queue();
+  is_open_ = true;
 }
 
 /// Takes what others have changed. A damaged file is set aside.
@@ -74,7 +74,7 @@ void LaunchDesk::publish_queue() {
 /// Entries that another process has started: their runs are told as if they had been begun here.
 void LaunchDesk::tell_begun_elsewhere() {
   const std::vector<QueueStart> before = std::exchange(known_starts_, queue_.queue().begun);
-  if (!begin_holder_) return;
+  if (!begin_holder_ || !is_open_) return;  // what was begun before is no news
   for (const QueueStart& start : known_starts_) {
     if (std::find(before.begin(), before.end(), start) != before.end()) continue;
     LaunchOrder order;

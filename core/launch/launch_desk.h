@@ -80,6 +80,7 @@ class LaunchDesk {
   std::string told_;                 ///< the trouble that was told last
   std::string running_;
   std::vector<QueueStart> known_starts_;  ///< that were told
+  bool is_open_ = false;
 };
 
 }  // namespace tessera

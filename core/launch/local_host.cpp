@@ -178,13 +178,11 @@ void LocalHost::finish(Child& child, int wait_status, std::vector<LaunchNews>& n
   news.push_back(std::move(end));
 }
 
-/// Also one that another process of this user makes: its claim is there, and no run yet.
+/// From its claim on, before there is a run whose files could say so.
 bool LocalHost::is_starting() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(paths_.launches, error)) {
-    if (entry.path().extension() != ".claim") continue;
-    fs::path id = entry.path();
-    if (!fs::exists(id.replace_extension(".id")) && is_claimed_by_living(entry.path())) return true;
+    if (entry.path().extension() == ".claim" && is_claimed_by_living(entry.path())) return true;
   }
   return false;
 }

@@ -59,7 +59,8 @@ class RunHost {
   virtual std::vector<LaunchNews> look() = 0;
   /// Whether something that was started here has not ended.
   virtual bool watches() const = 0;
-  /// Whether a run is about to begin here, whoever has started it.
+  /// Whether a program that was started here is there, whoever has started it: also one whose run
+  /// running() does not find yet.
   virtual bool is_starting() const { return false; }
   /// The id of a run that is running on this host now, by evidence, whoever started it; empty:
   /// none. Throws Error.

@@ -44,6 +44,18 @@ std::string claim_text() {
 }
 
 constexpr const char* kGivenUpText = "given up";
+
+/// Dead also where nobody has claimed it.
+Liveness liveness_of_claim(const fs::path& claim) {
+  try {
+    const json o = json::parse(read_file(claim, 1 << 12), nullptr, false);
+    if (!o.is_object()) return Liveness::Dead;
+    return liveness_of({o.value("pid", std::int64_t{0}), o.value("start_ticks", std::int64_t{0}),
+                        o.value("host", ""), o.value("boot_id", ""), o.value("pid_namespace", "")});
+  } catch (const std::exception&) {
+    return Liveness::Dead;
+  }
+}
 }  // namespace
 
 void claim_start(const fs::path& claim) {
@@ -52,21 +64,13 @@ void claim_start(const fs::path& claim) {
 }
 
 bool is_claimed_by_living(const fs::path& claim) {
-  try {
-    const json o = json::parse(read_file(claim, 1 << 12), nullptr, false);
-    if (!o.is_object()) return false;
-    const ProcessId process{o.value("pid", std::int64_t{0}),
-                            o.value("start_ticks", std::int64_t{0}), o.value("host", ""),
-                            o.value("boot_id", ""), o.value("pid_namespace", "")};
-    return liveness_of(process) != Liveness::Dead;
-  } catch (const std::exception&) {
-    return false;  // nobody has claimed it
-  }
+  return liveness_of_claim(claim) == Liveness::Alive;
 }
 
 StartState give_up_start(const fs::path& claim) {
   if (make_once(claim, kGivenUpText)) return StartState::GivenUp;
-  return is_claimed_by_living(claim) ? StartState::Alive : StartState::GivenUp;
+  // A process of another host, where the folder is shared, cannot be looked at from here.
+  return liveness_of_claim(claim) == Liveness::Dead ? StartState::GivenUp : StartState::Alive;
 }
 
 }  // namespace tessera

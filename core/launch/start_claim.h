@@ -19,7 +19,7 @@ enum class StartState : std::uint8_t {
 /// there. Throws Error where that cannot be written down.
 StartState give_up_start(const std::filesystem::path& claim);
 
-/// Whether the program that has claimed it is there.
+/// Whether the program that has claimed it is there, on this machine.
 bool is_claimed_by_living(const std::filesystem::path& claim);
 
 }  // namespace tessera

@@ -151,6 +151,7 @@ TEST(CommandLine, export_and_import_take_gguf_files) {
       {"export " + model, "nothing is named to write to"},
       {"export " + model + " a --gguf b", "a new folder and --gguf are both named"},
       {"export " + model + " --gguf " + file, "is there already"},
+      {"generate " + file + " --prompt a", "tessera import FILE NEW_FOLDER makes a folder of it"},
       {"export " + model + " --gguf b --type q2_k", "--type"},
       {"export " + model + " --gguf b --dtype f32", "--gguf"},
       {"export " + model + " a --type f16", "--type"}};

@@ -333,6 +333,12 @@ TEST(LaunchDesk, AWindowLeavesTheStartsToTheHolder) {
   window.look_around();
   EXPECT_EQ(heard.words.size(), 1u) << "told once";
   EXPECT_EQ(asked, 1);
+  Heard late_heard;
+  LaunchDesk late(std::make_unique<FakeHost>(machine), holder.file, late_heard,
+                  [](const QueueFile&) {});
+  late.open();
+  late.look_around();
+  EXPECT_TRUE(late_heard.words.empty()) << "what was begun before is no news";
 }
 
 TEST(QueueFile, ChangesOfManyAtOnceAreAllKept) {
@@ -496,6 +502,22 @@ TEST(LocalHost, SeesARunOfAnotherProcess) {
   const RunFolder run = RunFolder::create(s.folder.path(), test::small_spec());
   const RunLock lock(run);
   EXPECT_EQ(s.host.running(), run.id());
+}
+
+TEST(LocalHost, IsTakenFromAClaimOn) {
+  ScriptHost s("");
+  const auto launches = s.folder.path() / "launches";
+  std::filesystem::create_directories(launches);
+  EXPECT_FALSE(s.host.is_starting());
+  test::write_bytes(launches / "spoilt.claim", "given up");
+  EXPECT_EQ(test::wait_for(test::start_child([&] { claim_start(launches / "dead.claim"); })), 0);
+  EXPECT_FALSE(s.host.is_starting());
+  claim_start(launches / "own.claim");
+  EXPECT_TRUE(s.host.is_starting());
+  test::write_bytes(launches / "own.id", "somewhere");
+  EXPECT_TRUE(s.host.is_starting()) << "until the program ends, whatever its run's files say";
+  EXPECT_FALSE(s.host.give_up((launches / "own.id").string()));
+  EXPECT_TRUE(s.host.give_up((launches / "dead.id").string()));
 }
 
 TEST(LocalHost, RemovesFilesThatNobodyCameBackFor) {

@@ -6,9 +6,11 @@ Trains small models of eight shapes for a short while, exports each, and compare
 does with the file with what this program does with the folder. Needs llama-cpp-python 0.3.36 (built
 from its source) and numpy, which the product never does.
 
-  python3 tests/peers/gguf_llama_cpp.py --program build/app/tessera \\
-      --peer build/tests/gguf/gguf_peer --work /tmp/gguf --steps 150
-  # last run: see docs/released-models.md
+  build/tests/tokenizer/tokenizer_ids --text web 14000 resources/grammar \\
+      | python3 -c 'import json,sys; print("\\n\\n".join(json.loads(l)["text"] for l in sys.stdin))' > text
+  TESSERA_SAMPLE=none python3 tests/peers/gguf_llama_cpp.py --program build/app/tessera \\
+      --peer build/tests/gguf/gguf_peer --work /tmp/gguf --text text --steps 150
+  # last run: 2026-11-30; its table is in docs/released-models.md
 
 Asserts: of F32 files all answers to 20 prompts have the same 64 tokens, but for those that differ
 first where the best two logits are nearly equal (they are listed); the tokens of a text are the
@@ -204,7 +206,7 @@ def main():
     parser.add_argument("--preset", default="demo")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--text", type=pathlib.Path, default=root / "docs" / "architecture.md")
+    parser.add_argument("--text", type=pathlib.Path, required=True)
     parser.add_argument("--bytes", type=int, default=20_000)
     parser.add_argument("--only", type=int, nargs="*")
     args = parser.parse_args()
