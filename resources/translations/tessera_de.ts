@@ -3472,10 +3472,6 @@
         <translation>Andere Rechner</translation>
     </message>
     <message>
-        <source>None yet. Runs that another machine writes to a shared folder appear here like those of this one.</source>
-        <translation>Noch keine. Läufe, die ein anderer Rechner in einen gemeinsamen Ordner schreibt, erscheinen hier wie die eigenen.</translation>
-    </message>
-    <message>
         <source>This machine</source>
         <translation>Dieser Rechner</translation>
     </message>
@@ -3590,6 +3586,118 @@
         <source>A product of order 1024 in FP32, and %1 in BF16, measured on %2. Plans use both.</source>
         <translation>Ein Produkt der Ordnung 1024 in FP32, und %1 in BF16, gemessen am %2. Pläne nutzen beides.</translation>
     </message>
+    <message>
+        <source>Add a host...</source>
+        <translation>Host hinzufügen...</translation>
+    </message>
+    <message>
+        <source>Check all hosts</source>
+        <translation>Alle Hosts prüfen</translation>
+    </message>
+    <message>
+        <source>A run is spread over hosts in a terminal: `tessera launch SPEC --hosts a:4,b:4`. Runs that another machine writes to a shared folder appear like those of this one once the folder is added.</source>
+        <translation>Ein Lauf wird im Terminal auf Hosts verteilt: `tessera launch SPEC --hosts a:4,b:4`. Läufe, die eine andere Maschine in einen gemeinsamen Ordner schreibt, erscheinen wie die von dieser, sobald der Ordner hinzugefügt ist.</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::KnownHosts</name>
+    <message>
+        <source>%1 could not be checked: %2</source>
+        <translation>%1 konnte nicht geprüft werden: %2</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::KnownHostsView</name>
+    <message>
+        <source>good</source>
+        <translation>gut</translation>
+    </message>
+    <message>
+        <source>warning</source>
+        <translation>Warnung</translation>
+    </message>
+    <message>
+        <source>bad</source>
+        <translation>schlecht</translation>
+    </message>
+    <message>
+        <source>None yet. A machine that you reach with ssh can be checked from here: whether it is ready for a run, and what to do where it is not.</source>
+        <translation>Noch keine. Eine Maschine, die Sie mit ssh erreichen, lässt sich von hier aus prüfen: ob sie für einen Lauf bereit ist und was sonst zu tun ist.</translation>
+    </message>
+    <message>
+        <source>Add a host...</source>
+        <translation>Host hinzufügen...</translation>
+    </message>
+    <message>
+        <source>Add hosts</source>
+        <translation>Hosts hinzufügen</translation>
+    </message>
+    <message>
+        <source>Names that ssh knows, such as node1, me@box or node[01-04]</source>
+        <translation>Namen, die ssh kennt, etwa node1, me@box oder node[01-04]</translation>
+    </message>
+    <message>
+        <source>Add</source>
+        <translation>Hinzufügen</translation>
+    </message>
+    <message>
+        <source>%1 is not kept any more</source>
+        <translation>%1 wird nicht mehr geführt</translation>
+    </message>
+    <message>
+        <source>Checking...</source>
+        <translation>Wird geprüft...</translation>
+    </message>
+    <message>
+        <source>Not checked yet</source>
+        <translation>Noch nicht geprüft</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n problem(s)</source>
+        <translation>
+            <numerusform>%n Problem</numerusform>
+            <numerusform>%n Probleme</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Ready, %n warning(s)</source>
+        <translation>
+            <numerusform>Bereit, %n Warnung</numerusform>
+            <numerusform>Bereit, %n Warnungen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Ready</source>
+        <translation>Bereit</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <translation>Prüfen</translation>
+    </message>
+    <message>
+        <source>Check %1</source>
+        <translation>%1 prüfen</translation>
+    </message>
+    <message>
+        <source>It is being checked</source>
+        <translation>Wird gerade geprüft</translation>
+    </message>
+    <message>
+        <source>Forget %1</source>
+        <translation>%1 vergessen</translation>
+    </message>
+    <message>
+        <source>Show what is wrong alone</source>
+        <translation>Nur zeigen, was nicht stimmt</translation>
+    </message>
+    <message>
+        <source>Show all %1 checks</source>
+        <translation>Alle %1 Prüfungen zeigen</translation>
+    </message>
+    <message>
+        <source>checked %1</source>
+        <translation>geprüft %1</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::Launcher</name>
@@ -3610,6 +3718,88 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>The program ended with exit status %1.</source>
         <translation>Das Programm endete mit Status %1.</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::LayoutView</name>
+    <message>
+        <source>Ranks</source>
+        <translation>Ränge</translation>
+    </message>
+    <message>
+        <source>Pipeline</source>
+        <translation>Pipeline</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Daten</translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>Kontext</translation>
+    </message>
+    <message>
+        <source>Experts over</source>
+        <translation>Experten über</translation>
+    </message>
+    <message>
+        <source>One rank: a single process holds and trains all of the model.</source>
+        <translation>Ein Rang: ein einziger Prozess hält und trainiert das ganze Modell.</translation>
+    </message>
+    <message>
+        <source>the layers are cut over %1 places of a pipeline (columns)</source>
+        <translation>die Schichten sind auf %1 Plätze einer Pipeline verteilt (Spalten)</translation>
+    </message>
+    <message>
+        <source>%1 ranks share the sequences of a step (rows)</source>
+        <translation>%1 Ränge teilen sich die Sequenzen eines Schritts (Zeilen)</translation>
+    </message>
+    <message>
+        <source>each sequence is cut over %1 ranks (rows)</source>
+        <translation>jede Sequenz ist auf %1 Ränge verteilt (Zeilen)</translation>
+    </message>
+    <message>
+        <source>the experts of a layer are spread over %1 neighbours</source>
+        <translation>die Experten einer Schicht sind auf %1 Nachbarn verteilt</translation>
+    </message>
+    <message>
+        <source>%1 ranks: %2.</source>
+        <translation>%1 Ränge: %2.</translation>
+    </message>
+    <message>
+        <source>Rank %1 holds %2.</source>
+        <translation>Rang %1 hält %2.</translation>
+    </message>
+    <message>
+        <source>, %1 a step</source>
+        <translation>, %1 je Schritt</translation>
+    </message>
+    <message>
+        <source>and %1 more</source>
+        <translation>und %1 weitere</translation>
+    </message>
+    <message>
+        <source>Gradients and weights: to the ranks with the same layers, %1</source>
+        <translation>Gradienten und Gewichte: an die Ränge mit denselben Schichten, %1</translation>
+    </message>
+    <message>
+        <source>Tokens to other experts, and weights of all else: to ranks %1</source>
+        <translation>Tokens zu anderen Experten und Gewichte von allem Übrigen: an die Ränge %1</translation>
+    </message>
+    <message>
+        <source>Latents of the sequences that they share, and weights: to ranks %1</source>
+        <translation>Latente der gemeinsamen Sequenzen und Gewichte: an die Ränge %1</translation>
+    </message>
+    <message>
+        <source>Activations and their gradients: to its neighbours, ranks %1</source>
+        <translation>Aktivierungen und ihre Gradienten: an die Nachbarn, Ränge %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n more row(s) below hold the same layers.</source>
+        <translation>
+            <numerusform>%n weitere Zeile darunter hält dieselben Schichten.</numerusform>
+            <numerusform>%n weitere Zeilen darunter halten dieselben Schichten.</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -3716,6 +3906,18 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>At step %1 (%2): the last line written before it ended.</source>
         <translation>Bei Schritt %1 (%2): die letzte Zeile, bevor er endete.</translation>
+    </message>
+    <message>
+        <source>Rank whose log is shown</source>
+        <translation>Rang, dessen Log gezeigt wird</translation>
+    </message>
+    <message>
+        <source>Rank %1</source>
+        <translation>Rang %1</translation>
+    </message>
+    <message>
+        <source>log/rank-%1.log, one of %2 ranks</source>
+        <translation>log/rank-%1.log, einer von %2 Rängen</translation>
     </message>
 </context>
 <context>
@@ -4885,6 +5087,56 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
 </context>
 <context>
+    <name>tessera::ui::RankGrid</name>
+    <message>
+        <source>Ranks by colour; the table below has the same numbers</source>
+        <translation>Ränge nach Farbe; die Tabelle darunter hat dieselben Zahlen</translation>
+    </message>
+    <message>
+        <source>Not measured</source>
+        <translation>Nicht gemessen</translation>
+    </message>
+    <message>
+        <source>All: %1</source>
+        <translation>Alle: %1</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::RankMap</name>
+    <message>
+        <source>Ranks and what they hold; the text below tells of the one that is chosen</source>
+        <translation>Ränge und was sie halten; der Text darunter beschreibt den gewählten</translation>
+    </message>
+    <message>
+        <source>token table</source>
+        <translation>Token-Tabelle</translation>
+    </message>
+    <message>
+        <source>layer %1</source>
+        <translation>Schicht %1</translation>
+    </message>
+    <message>
+        <source>layers %1-%2</source>
+        <translation>Schichten %1-%2</translation>
+    </message>
+    <message>
+        <source>head, MTP</source>
+        <translation>Kopf, MTP</translation>
+    </message>
+    <message>
+        <source>head</source>
+        <translation>Kopf</translation>
+    </message>
+    <message>
+        <source>experts %1-%2</source>
+        <translation>Experten %1-%2</translation>
+    </message>
+    <message>
+        <source>rank %1</source>
+        <translation>Rang %1</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::RanksTab</name>
     <message>
         <source>This run has a single rank: one process trains all of the model. Nothing waits for another rank.</source>
@@ -4911,10 +5163,6 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Schritt</translation>
     </message>
     <message>
-        <source>Seconds a step</source>
-        <translation>Sekunden je Schritt</translation>
-    </message>
-    <message>
         <source>Memory</source>
         <translation>Speicher</translation>
     </message>
@@ -4929,6 +5177,106 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>At step %1. %2</source>
         <translation>Bei Schritt %1. %2</translation>
+    </message>
+    <message>
+        <source>Show its log</source>
+        <translation>Sein Log zeigen</translation>
+    </message>
+    <message>
+        <source>Choose a rank first</source>
+        <translation>Wählen Sie zuerst einen Rang</translation>
+    </message>
+    <message>
+        <source>Own work</source>
+        <translation>Eigene Arbeit</translation>
+    </message>
+    <message>
+        <source>What the colours show</source>
+        <translation>Was die Farben zeigen</translation>
+    </message>
+    <message>
+        <source>Own work a step</source>
+        <translation>Eigene Arbeit je Schritt</translation>
+    </message>
+    <message>
+        <source>In calls</source>
+        <translation>In Aufrufen</translation>
+    </message>
+    <message>
+        <source>Seconds a step outside of calls to other ranks: the rank with most of it comes last to every call, and the others wait for it</source>
+        <translation>Sekunden je Schritt außerhalb von Aufrufen an andere Ränge: Der Rang mit den meisten kommt zu jedem Aufruf als Letzter, und die anderen warten auf ihn</translation>
+    </message>
+    <message>
+        <source>The share of a step that the rank spends in calls to other ranks, waiting or sending</source>
+        <translation>Der Anteil eines Schritts, den der Rang wartend oder sendend in Aufrufen an andere Ränge verbringt</translation>
+    </message>
+    <message>
+        <source>Colours show</source>
+        <translation>Die Farben zeigen</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>ended</source>
+        <translation>beendet</translation>
+    </message>
+    <message>
+        <source>gone</source>
+        <translation>verschwunden</translation>
+    </message>
+    <message>
+        <source>Its process is not there any more, and left no word</source>
+        <translation>Sein Prozess ist nicht mehr da und hat kein Wort hinterlassen</translation>
+    </message>
+    <message>
+        <source>in %1 for %2</source>
+        <translation>in %1 seit %2</translation>
+    </message>
+    <message>
+        <source>in %1</source>
+        <translation>in %1</translation>
+    </message>
+    <message>
+        <source>computes</source>
+        <translation>rechnet</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n rank(s) failed or gone.</source>
+        <translation>
+            <numerusform>%n Rang ist fehlgeschlagen oder verschwunden.</numerusform>
+            <numerusform>%n Ränge sind fehlgeschlagen oder verschwunden.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks. What each of them does is told about once a second while it trains.</source>
+        <translation>
+            <numerusform>%n Rang. Was er tut, wird beim Training etwa einmal je Sekunde gesagt.</numerusform>
+            <numerusform>%n Ränge. Was jeder von ihnen tut, wird beim Training etwa einmal je Sekunde gesagt.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks. On GPUs a call to other ranks returns before it is done, so that own work is not known here; a timeline shows it (tessera train --timeline FILE).</source>
+        <translation>
+            <numerusform>%n Rang. Auf GPUs kehrt ein Aufruf an andere Ränge zurück, bevor er getan ist, so dass die eigene Arbeit hier nicht bekannt ist; eine Zeitlinie zeigt sie (tessera train --timeline FILE).</numerusform>
+            <numerusform>%n Ränge. Auf GPUs kehrt ein Aufruf an andere Ränge zurück, bevor er getan ist, so dass die eigene Arbeit hier nicht bekannt ist; eine Zeitlinie zeigt sie (tessera train --timeline FILE).</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks work about as long as each other: %1 of a step of %2.</source>
+        <translation>
+            <numerusform>%n Rang arbeitet %1 eines Schritts von %2.</numerusform>
+            <numerusform>%n Ränge arbeiten etwa gleich lange: %1 eines Schritts von %2.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Rank %1 on %2 is the slowest of %3: its own work lasts %4 a step, %5 longer than the mean. The others wait for it.</source>
+        <translation>Rang %1 auf %2 ist der langsamste von %3: Seine eigene Arbeit dauert %4 je Schritt, %5 länger als das Mittel. Die anderen warten auf ihn.</translation>
+    </message>
+    <message>
+        <source>Rank %1</source>
+        <translation>Rang %1</translation>
     </message>
 </context>
 <context>

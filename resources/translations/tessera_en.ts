@@ -63,6 +63,33 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::KnownHostsView</name>
+    <message numerus="yes">
+        <source>%n problem(s)</source>
+        <translation>
+            <numerusform>%n problem</numerusform>
+            <numerusform>%n problems</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Ready, %n warning(s)</source>
+        <translation>
+            <numerusform>Ready, %n warning</numerusform>
+            <numerusform>Ready, %n warnings</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::LayoutView</name>
+    <message numerus="yes">
+        <source>%n more row(s) below hold the same layers.</source>
+        <translation>
+            <numerusform>%n more row below holds the same layers.</numerusform>
+            <numerusform>%n more rows below hold the same layers.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::LogView</name>
     <message numerus="yes">
         <source>%1 of %2 line(s)</source>
@@ -86,6 +113,37 @@
         <translation>
             <numerusform>Exporting %n run</numerusform>
             <numerusform>Exporting %n runs</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::RanksTab</name>
+    <message numerus="yes">
+        <source>%n rank(s) failed or gone.</source>
+        <translation>
+            <numerusform>%n rank failed or gone.</numerusform>
+            <numerusform>%n ranks failed or gone.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks. What each of them does is told about once a second while it trains.</source>
+        <translation>
+            <numerusform>%n rank. What each of them does is told about once a second while it trains.</numerusform>
+            <numerusform>%n ranks. What each of them does is told about once a second while it trains.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks. On GPUs a call to other ranks returns before it is done, so that own work is not known here; a timeline shows it (tessera train --timeline FILE).</source>
+        <translation>
+            <numerusform>%n rank. On GPUs a call to other ranks returns before it is done, so that own work is not known here; a timeline shows it (tessera train --timeline FILE).</numerusform>
+            <numerusform>%n ranks. On GPUs a call to other ranks returns before it is done, so that own work is not known here; a timeline shows it (tessera train --timeline FILE).</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n ranks work about as long as each other: %1 of a step of %2.</source>
+        <translation>
+            <numerusform>%n rank work about as long as each other: %1 of a step of %2.</numerusform>
+            <numerusform>%n ranks work about as long as each other: %1 of a step of %2.</numerusform>
         </translation>
     </message>
 </context>
