@@ -50,7 +50,7 @@ Case sequence_case(const Setting& s, DType dtype) {
           }};
 }
 
-Case picks_case(const Setting& s, DType dtype) {
+Case sequence_picks_case(const Setting& s, DType dtype) {
   return {.op = "sequence_picks",
           .label = s.text(),
           .dtype = dtype,
@@ -67,7 +67,7 @@ Case picks_case(const Setting& s, DType dtype) {
 }
 
 /// Sequences of which these tokens are a third.
-Case part_case(const Setting& s, DType dtype) {
+Case balance_part_case(const Setting& s, DType dtype) {
   return {.op = "sequence_balance_part",
           .label = s.text() + ", a part",
           .dtype = dtype,
@@ -139,8 +139,8 @@ void register_balance_cases(CaseList& cases) {
   cases.push_back(sequence_case({13, 3, {0, 5, 5, 6, 30}}, DType::F64));
   for (const Setting& setting : {Setting{4, 2, {0}}, Setting{4, 2, {0, 0, 0}},
                                  Setting{1, 1, {0, 1}}, Setting{13, 3, {0, 5, 5, 6, 30}}}) {
-    cases.push_back(picks_case(setting, DType::F32));
-    cases.push_back(part_case(setting, DType::F32));
+    cases.push_back(sequence_picks_case(setting, DType::F32));
+    cases.push_back(balance_part_case(setting, DType::F32));
   }
   for (BiasUpdate rule : {BiasUpdate::Sign, BiasUpdate::Utilisation}) {
     const char* name = rule == BiasUpdate::Sign ? "sign" : "utilisation";
