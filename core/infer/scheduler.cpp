@@ -11,7 +11,7 @@ namespace tessera {
 namespace {
 /// A request waits for another one that is just reading what both begin with, where that is as much
 /// as this.
-constexpr std::int64_t kWorthWaiting = 32;
+constexpr std::int64_t kWorthWaiting = 8;
 /// Logits of a prompt that exist at a time.
 constexpr std::int64_t kLogprobRows = 64;
 
@@ -65,8 +65,10 @@ struct Scheduler::Kept {
 
 /// What one task brings to a step.
 struct Scheduler::Part {
-  Task* task = nullptr;
-  std::int64_t tokens = 0;
+  Part(Task* whose, std::int64_t count)
+      : task(whose), tokens(count), from(whose->sequence->length()) {}
+  Task* task;
+  std::int64_t tokens, from;  ///< `from`: length of the sequence before the step
 
   bool is_last() const { return tokens == task->left(); }
   std::int64_t logit_rows() const {
@@ -191,17 +193,7 @@ bool Scheduler::step() {
   admit();
   std::vector<Part> parts = parts_of_step();
   make_room(parts);
-  if (!parts.empty()) {
-    try {
-      run_parts(parts);
-    } catch (...) {
-      // The pass itself failed: nobody knows what the sequences hold.
-      for (const Part& part : parts) {
-        part.task->sequence.reset();
-        end(*part.task, StopReason::Cancelled, std::current_exception());
-      }
-    }
-  }
+  if (!parts.empty()) run_parts(parts);
   sweep();
   publish();
   return !running_.empty() || !queued_.empty();
@@ -329,14 +321,14 @@ std::vector<Scheduler::Part> Scheduler::parts_of_step() {
   std::int64_t room = options_.step_tokens;
   for (const auto& task : running_) {
     if (task->left() > 1) continue;
-    parts.push_back({task.get(), 1});
+    parts.emplace_back(task.get(), 1);
     --room;
   }
   for (const auto& task : running_) {
     const std::int64_t left = task->left();
     if (left <= 1 || room == 0) continue;
     const std::int64_t most = task->wants_prompt_logprobs() ? std::min(room, kLogprobRows) : room;
-    parts.push_back({task.get(), std::min(left, most)});
+    parts.emplace_back(task.get(), std::min(left, most));
     room -= parts.back().tokens;
   }
   return parts;
@@ -371,6 +363,18 @@ void Scheduler::put_back_youngest() {
   ++stats_.preemptions;
 }
 
+/// A pass that fails says nothing about who brought the fault: each part is run alone then, and
+/// only those that fail again end with it.
+void Scheduler::run_apart(const std::vector<Part>& parts) {
+  if (parts.size() == 1) {
+    Task& task = *parts.front().task;
+    task.sequence.reset();  // nobody knows what it holds
+    return end(task, StopReason::Cancelled, std::current_exception());
+  }
+  for (const Part& part : parts) part.task->sequence->truncate(part.from);
+  for (const Part& part : parts) run_parts({part});
+}
+
 void Scheduler::run_parts(const std::vector<Part>& parts) {
   std::vector<Append> work;
   std::vector<std::int64_t> rows{0};
@@ -381,7 +385,13 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
     work.push_back({&*part.task->sequence, tokens, part.logit_rows()});
     rows.push_back(rows.back() + part.logit_rows());
   }
-  const Tensor& logits = engine_.append(work);
+  const Tensor* read = nullptr;
+  try {
+    read = &engine_.append(work);
+  } catch (...) {
+    return run_apart(parts);
+  }
+  const Tensor& logits = *read;
   std::vector<Outcome> outcomes(parts.size());
   parallel_for(std::ssize(parts), 1, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {

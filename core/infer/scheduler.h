@@ -153,6 +153,7 @@ class Scheduler {
   bool drop_oldest_kept();
   void put_back_youngest();
   void run_parts(const std::vector<Part>& parts);
+  void run_apart(const std::vector<Part>& parts);
   Outcome sample_part(const Part& part, const Tensor& logits, std::int64_t row) const;
   void tell(Task& task, Outcome outcome);
   std::optional<StopReason> write(Task& task, const Outcome& outcome);
