@@ -12,7 +12,7 @@
 #include <QProcess>
 #include <fstream>
 
-#include "core/launch/run_queue.h"
+#include "core/launch/queue_file.h"
 #include "tests/build_paths.h"
 #include "tests/ui/harness.h"
 #include "tests/ui/real_runs.h"
@@ -266,6 +266,9 @@ class LauncherTest : public QObject {
     QCOMPARE(f.launcher.queue().size(), 1u);
     QVERIFY(f.launcher.queue()[0].problem.find("hidden_sise") != std::string::npos);
     QCOMPARE(f.queueFailed.size(), 0);
+    // Nothing waits that could be started, so nobody is needed.
+    const QueueFile file((f.home.home() + "/queue.json").toStdString());
+    QVERIFY(waitUntil([&] { return !file.has_holder(); }, kLong));
   }
 
   void theQueueSurvivesARestartAndStartsNothingTwice() {
