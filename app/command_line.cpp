@@ -25,8 +25,17 @@ constexpr Example kExamples[] = {
     {"demo", "tessera demo"},
     {"train", "tessera train demo --set run.seed=2\ntessera train my-run.toml"},
     {"resume", "tessera resume demo-1\ntessera resume demo-1 --fork --set optimiser.clip=0.5"},
-    {"launch", "tessera launch my-run.toml --hosts a:4,b:4\ntessera launch --attach my-run"},
+    {"launch",
+     "tessera launch my-run.toml --hosts a:4,b:4\ntessera launch my-run.toml --slurm gpu --show\n"
+     "tessera launch --attach my-run"},
     {"hosts check", "tessera hosts check a,b"},
+    {"slurm profile list", "tessera slurm profile list"},
+    {"slurm profile show", "tessera slurm profile show gpu"},
+    {"slurm profile add",
+     "tessera slurm profile add gpu --partition gpu --nodes 2 --ranks-per-node 8 --gpus-per-node "
+     "8"},
+    {"slurm profile remove", "tessera slurm profile remove gpu"},
+    {"slurm jobs", "tessera slurm jobs"},
     {"runs", "tessera runs --json"},
     {"watch", "tessera watch demo-1\ntessera watch demo-1 --json --once"},
     {"stop", "tessera stop demo-1"},

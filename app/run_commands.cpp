@@ -11,11 +11,13 @@
 
 #include "app/commands.h"
 #include "app/signals.h"
+#include "app/slurm_launch.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/history/library.h"
 #include "core/history/time_left.h"
+#include "core/launch/agent_protocol.h"
 #include "core/spec/curriculum.h"
 
 namespace tessera::app {
@@ -45,6 +47,19 @@ std::string state_text(const RunStatus& status) {
   return text;
 }
 
+/// Why it stands as it does: the run's own word, and what Slurm said last where it has a job there.
+std::string reason_text(const fs::path& folder, const RunStatus& status) {
+  std::string text = status.reason;
+  try {
+    const auto record = slurm_record_of(folder);
+    if (!record || record->job.empty() || status.state == RunState::Finished) return text;
+    if (!text.empty()) text += "; ";
+    return text + record->text(clock_now());
+  } catch (const Error& error) {
+    return text.empty() ? error.what() : text;
+  }
+}
+
 nlohmann::json phase_json(const RunStatus& status) {
   if (!status.phase || is_final(status.state)) return {};
   const PhaseEvent& p = *status.phase;
@@ -62,7 +77,7 @@ nlohmann::json status_json(const RunRow& row, const RunStatus& status, double le
   return {{"id", row.id},
           {"folder", row.folder.string()},
           {"state", name_of(status.state)},
-          {"reason", status.reason},
+          {"reason", reason_text(row.folder, status)},
           {"phase", phase_json(status)},
           {"step", status.step},
           {"total_steps", status.total_steps},
@@ -93,7 +108,7 @@ void list_runs(const Options& options) {
         {row.id, state_text(status), fmt::format("{}/{}", status.step + 1, status.total_steps),
          std::isnan(left) ? "-" : duration(left), count(static_cast<double>(status.tokens)),
          loss_text(status.loss), loss_text(status.validation_loss),
-         duration(status.age_seconds()) + " ago", status.reason});
+         duration(status.age_seconds()) + " ago", reason_text(row.folder, status)});
   }
   if (options.json) {
     std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
@@ -141,9 +156,13 @@ void watch(const Options& options) {
 /// and a large checkpoint takes its time. Ctrl+C ends the waiting, not the request.
 void stop_run(const Options& options) {
   const RunFolder folder = options.folder();
-  request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
-  std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
-  std::fflush(stdout);
+  if (has_slurm_job(folder)) {
+    if (!stop_slurm_run(folder, options.now)) return;
+  } else {
+    request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
+    std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
+    std::fflush(stdout);
+  }
   std::string told;
   for (int i = 0;; ++i) {
     const RunStatus status = status_of(folder);
