@@ -109,7 +109,7 @@ std::string rank_of(const Profile& profile, const SlurmRun& run) {
 /// NOTE: `wait` ends when a signal comes, before the ranks do. srun and mpirun pass SIGUSR1 on to
 /// all ranks; SIGTERM would make either of them end the ranks at once. What a container's program
 /// passes on is its own.
-constexpr const char* kSignals = R"(
+constexpr const char* kSignals = R"sh(
 # Slurm sends USR1 before the time limit and TERM when it takes the nodes away: the ranks save and
 # stop, and the job goes back into the queue. USR2 (tessera stop) lets them save and stop for good.
 why=
@@ -117,9 +117,9 @@ ask() { why=$1; asked=yes; kill -USR1 "$ranks" 2>/dev/null; }
 trap 'ask "its time is nearly over"' USR1
 trap 'ask "Slurm takes its nodes away"' TERM
 trap 'ask stop' USR2
-)";
+)sh";
 
-constexpr const char* kWaiting = R"(ranks=$!
+constexpr const char* kWaiting = R"sh(ranks=$!
 status=127
 while true; do
   asked=
@@ -128,9 +128,9 @@ while true; do
   [ "$code" -eq 127 ] || status=$code
   [ -n "$asked" ] || break
 done
-)";
+)sh";
 
-constexpr const char* kEnding = R"(
+constexpr const char* kEnding = R"sh(
 if [ "$status" -eq {status} ] && [ "$why" != stop ]; then
   # A job that somebody has cancelled is not RUNNING any more, and stays out of the queue.
   if [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
@@ -141,7 +141,7 @@ fi
 [ "$why" = stop ] && [ "$status" -eq {status} ] && status=0
 echo "$status" > "slurm/job-$SLURM_JOB_ID.end"
 exit "$status"
-)";
+)sh";
 
 std::string replaced(std::string text, const std::string& mark, const std::string& by) {
   for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark, at + by.size())) {
