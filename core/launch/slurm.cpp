@@ -26,19 +26,25 @@ Texts own_environment() {
   return all;
 }
 
-/// Lines that say something, without what each of Slurm's commands puts before them.
+/// Lines that say something, each once and without what Slurm's commands put before them; the last
+/// ones, which say what all came to.
 std::string told_by_slurm(const std::string& text) {
+  constexpr std::size_t kMostLines = 3;
   std::istringstream lines(text);
-  std::string line, all;
+  std::string line;
+  Texts told;
   while (std::getline(lines, line)) {
     for (const std::string_view head :
          {"sbatch: ", "squeue: ", "scancel: ", "scontrol: ", "sacct: ", "error: ", "fatal: "}) {
       if (line.starts_with(head)) line.erase(0, head.size());
     }
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
-    if (!line.empty()) all += (all.empty() ? "" : "; ") + line;
+    if (!line.empty() && std::find(told.begin(), told.end(), line) == told.end()) {
+      told.push_back(line);
+    }
   }
-  return all;
+  if (told.size() > kMostLines) told.erase(told.begin(), told.end() - kMostLines);
+  return fmt::format("{}", fmt::join(told, "; "));
 }
 
 bool says(const std::string& text, std::string_view part) {
@@ -125,7 +131,8 @@ constexpr Refusal kRefusals[] = {
      "`sinfo -o \"%P %D\"` lists how many each partition has; set `nodes` in the profile"},
     {"more processors requested than permitted", "nodes", 'N',
      "the script asks for more processors than are allowed",
-     "set `nodes`, `ranks_per_node` or `cpus_per_rank` in the profile to less"},
+     "`sinfo -o \"%P %D %c\"` lists nodes and their processors; set `nodes`, `ranks_per_node` or "
+     "`cpus_per_rank` in the profile to less"},
     {"invalid generic resource", "gres", '\0', "the GPUs{} are not known to this cluster",
      "`sinfo -o \"%P %G\"` lists the GPUs of each partition; set `gpus_per_node` and `gpu_type` in "
      "the profile"},

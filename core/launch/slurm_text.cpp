@@ -213,6 +213,8 @@ constexpr Words kReasons[] = {
     {"JobHeldUser", "held by its owner; `scontrol release JOB` lets it go"},
     {"JobHeldAdmin", "held by the cluster's staff; ask them"},
     {"PartitionDown", "its partition is down"},
+    {"PartitionConfig",
+     "its partition cannot give what it asks for; change `nodes`, or what each node is to have"},
     {"PartitionInactive", "its partition takes no jobs now"},
     {"PartitionNodeLimit", "it asks for more nodes than its partition allows; change `nodes`"},
     {"PartitionTimeLimit", "it asks for more time than its partition allows; change `time`"},

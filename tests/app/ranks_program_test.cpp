@@ -100,8 +100,9 @@ TEST_F(RanksProgram, RefusesNumbersThatDoNotFitNamingBoth) {
 TEST_F(RanksProgram, ASignalToOneRankStopsAllOfThem) {
   RunSpec s = spec();
   s.curriculum[0].steps = 100'000;
+  std::vector<std::string> line;
   std::istringstream words(mpirun(2));
-  std::vector<std::string> line{std::istream_iterator<std::string>(words), {}};
+  for (std::string word; words >> word;) line.push_back(word);
   line.insert(line.end(), {TESSERA_PROGRAM, "train", file_of(s), "--stopped-status", "85"});
   const auto program = start(line);
   const RunFolder run = folder_after(3);

@@ -51,14 +51,18 @@ if [[ -z ${TESSERA_SLURM_INSIDE:-} ]]; then
     skip "this system gives out no namespaces"
   work=$(mktemp -d /tmp/tessera-slurm-XXXXXX)
   take_down() {
+    [[ -n ${inside:-} ]] && kill -9 "$inside" 2>/dev/null && wait "$inside" 2>/dev/null
     if [[ -n ${KEEP:-} ]]; then echo "kept: $work"; else rm -rf "$work"; fi
   }
   trap take_down EXIT
   trap 'exit 130' INT TERM
   TESSERA_SLURM_INSIDE=$work unshare --mount --uts --net --pid --fork --mount-proc --kill-child \
     "$0" "$program" "${parts[@]}" &
-  wait $!
-  exit $?
+  inside=$!
+  wait "$inside"
+  status=$?
+  inside=
+  exit "$status"
 fi
 work=$TESSERA_SLURM_INSIDE
 unset TESSERA_SLURM_INSIDE
@@ -86,6 +90,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,sched_min_interval=100000,bf_interval=2
+EnforcePartLimits=ALL
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobAcctGatherType=jobacct_gather/none
@@ -123,8 +128,9 @@ start_cluster() {
   mkdir -p "$work"/{state,spool,log,tmp-n1,tmp-n2,tmp-n3,tmp-n4}
   chmod 755 "$work" "$work/log"
   hostname tessera-slurm
-  # NOTE: slurmctld looks its own address up as one that is not 127.0.0.1, whatever it needs it for.
-  ip link set lo up && ip addr add 10.231.78.1/24 dev lo
+  # NOTE: slurmctld and mpirun do not begin where there is no interface but the loopback.
+  ip link set lo up && ip link add eth0 type veth peer name eth1 &&
+    ip addr add 10.231.78.1/24 dev eth0 && ip link set eth0 up && ip link set eth1 up || return 1
   { echo "127.0.0.1 localhost tessera-slurm n1 n2 n3 n4"; } >"$work/hosts"
   mount --bind "$work/hosts" /etc/hosts
   write_conf
@@ -160,21 +166,23 @@ until_true() {
   done
   return 1
 }
-profile() { "$program" slurm profile add "$@" >/dev/null; }
+# Nothing here takes a minute.
+tessera() { timeout -k 5 60 "$program" "$@"; }
+profile() { tessera slurm profile add "$@" >/dev/null; }
 # submit LOG PROFILE [OPTIONS]: a job that nobody follows. Sets $run and $job.
 submit() {
   local log=$1 name=$2
   shift 2
-  "$program" launch "$work/tiny.toml" --slurm "$name" --detach "$@" >"$log" 2>&1 || return 1
+  tessera launch "$work/tiny.toml" --slurm "$name" --detach "$@" >"$log" 2>&1 || return 1
   run=$(sed -n 's/^run //p' "$log")
   job=$(sed -n 's/^job \([0-9]*\):.*/\1/p' "$log")
 }
-steps() { "$program" watch "$run" --once --json 2>/dev/null | grep -c '"loss"'; }
+steps() { tessera watch "$run" --once --json 2>/dev/null | grep -c '"loss"'; }
 has_steps() { (($(steps) >= $1)); }
 state_of_job() { scontrol show job "$1" -o 2>/dev/null | grep -o 'JobState=[A-Z_]*' | cut -d= -f2; }
 job_is() { [[ $(state_of_job "$1") == "$2" ]]; }
 has_restarts() { scontrol show job "$1" -o | grep -q "Restarts=$2 "; }
-losses_of() { "$program" watch "$1" --once --json | grep -o '"loss":[^,}]*'; }
+losses_of() { tessera watch "$1" --once --json | grep -o '"loss":[^,}]*'; }
 same_losses() { # RUN STEPS: the first STEPS of a run are those of one that nothing happened to
   losses_of "$1" | head -"$2" >"$work/losses-there"
   head -"$2" "$work/losses-here" >"$work/losses-wanted"
@@ -250,29 +258,29 @@ END
 
 part_bad() {
   local log=$work/bad.log
-  "$program" train "$work/tiny.toml" >"$log" 2>&1
+  tessera train "$work/tiny.toml" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "tessera launch SPEC --slurm PROFILE"
   check "train refuses a spec for Slurm, and names the command" $? "$log"
-  "$program" launch "$work/tiny.toml" --slurm tow >"$log" 2>&1
+  tessera launch "$work/tiny.toml" --slurm tow >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "did you mean two"
   check "an unknown profile: the nearest one is named" $? "$log"
   profile wrong --partition hihg
-  "$program" launch "$work/tiny.toml" --slurm wrong >"$log" 2>&1
+  tessera launch "$work/tiny.toml" --slurm wrong >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" 'no partition "hihg" (line [0-9]* of the script)' &&
     says "$log" "did you mean high"
   check "an unknown partition: its line and the nearest one" $? "$log"
   [[ -z $(ls "$runs") ]]
   check "and no run is left of it" $?
   profile big --nodes 9
-  "$program" launch "$work/tiny.toml" --slurm big --set parallel.data=1 --set curriculum[0].batch_sequences=18 >"$log" 2>&1
+  tessera launch "$work/tiny.toml" --slurm big --set parallel.data=1 --set curriculum[0].batch_sequences=18 >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "nodes" && says "$log" "sinfo"
   check "more nodes than there are: what to look at" $? "$log"
-  "$program" launch "$work/tiny.toml" --slurm two --show >"$work/shown.sh" 2>"$log"
+  tessera launch "$work/tiny.toml" --slurm two --show >"$work/shown.sh" 2>"$log"
   [[ $? -eq 0 && -z $(ls "$runs") ]] && bash -n "$work/shown.sh" &&
     says "$work/shown.sh" "#SBATCH --nodes=2"
   check "the script is shown, and nothing is made" $? "$log"
   sed 's/^while true; do/while true; dooo/' "$work/shown.sh" >"$work/odd.sh"
-  "$program" launch "$work/tiny.toml" --slurm two --script "$work/odd.sh" >"$log" 2>&1
+  tessera launch "$work/tiny.toml" --slurm two --script "$work/odd.sh" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "line [0-9]*: syntax error" && says "$log" "the script is kept in"
   check "a script that is nonsense: its line, and it is kept" $? "$log"
   rm -rf "${runs:?}"/*
@@ -285,7 +293,7 @@ part_losses() {
   local log=$work/losses.log start
   for start in srun pmix mpirun; do
     profile "two-$start" --nodes 2 --start "$start"
-    "$program" launch "$work/tiny.toml" --slurm "two-$start" --most-steps 12 >"$log" 2>&1
+    tessera launch "$work/tiny.toml" --slurm "two-$start" --most-steps 12 >"$log" 2>&1
     check "two ranks on two nodes, started by $start" $? "$log"
     run=$(sed -n 's/^run //p' "$log")
     (($(steps) == 12)) && same_losses "$run" 12
@@ -318,7 +326,7 @@ part_requeue() {
   until_true 40 has_steps $((before + 4))
   same_losses "$run" $((before + 4))
   check "with the losses it would have had" $?
-  "$program" stop "$run" >"$log" 2>&1
+  tessera stop "$run" >"$log" 2>&1
   check "stop ends it" $? "$log"
   until_true 20 job_is "$job" COMPLETED
   check "for good: the job is not put back" $? "$log"
@@ -334,7 +342,7 @@ part_preempt() {
   check "a job of higher rank gets the nodes" $? "$run/slurm/job-$low.out"
   says "$run/slurm/job-$low.out" "saved, as Slurm takes its nodes away"
   check "the run has saved before" $? "$run/slurm/job-$low.out"
-  "$program" slurm jobs >"$log" 2>&1
+  tessera slurm jobs >"$log" 2>&1
   says "$log" "$low .*waits in the queue"
   check "slurm jobs tells that it waits" $? "$log"
   local before
@@ -346,7 +354,7 @@ part_preempt() {
   scancel "$low"
   until_true 30 job_is "$low" CANCELLED
   check "scancel: the run is cancelled, and not put back" $? "$run/slurm/job-$low.out"
-  "$program" runs --runs "$runs" >"$log" 2>&1
+  tessera runs --runs "$runs" >"$log" 2>&1
   says "$log" "stopped.*stopped on request, saved"
   check "and has saved" $? "$log"
 }
@@ -360,7 +368,7 @@ part_stop() {
   until_true 40 has_steps 4
   submit "$work/waits.log" four
   waits=$run
-  "$program" stop "$waits" >"$work/waits.log" 2>&1
+  tessera stop "$waits" >"$work/waits.log" 2>&1
   [[ $? -eq 0 ]] && says "$work/waits.log" "it waited in the queue"
   check "a job that waits is cancelled" $? "$work/waits.log"
   run=$(sed -n 's/^run //p' "$log")
@@ -372,16 +380,16 @@ part_stop() {
   profile four --replace --time 30
   sed -i 's/^why=$/why=  # mine/' "$run/slurm/job.sh"
   before=$(steps)
-  "$program" launch --resume "$run" --slurm four --show 2>"$log" >/dev/null
+  tessera launch --resume "$run" --slurm four --show 2>"$log" >/dev/null
   says "$log" "was edited by hand: it differs from the profile in line"
   check "an edited script is marked" $? "$log"
-  "$program" launch --resume "$run" --slurm four --most-steps 5 >"$log" 2>&1
+  tessera launch --resume "$run" --slurm four --most-steps 5 >"$log" 2>&1
   check "and kept: the run is resumed with it" $? "$log"
   says "$run/slurm/job.sh" "# mine"
   check "as it was edited" $? "$run/slurm/job.sh"
   (($(steps) > before)) && same_losses "$run" $((before + 3))
   check "with the losses it would have had" $?
-  "$program" launch --stop "$run" >"$log" 2>&1
+  tessera launch --stop "$run" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "is not running"
   check "a run that is over is not stopped again" $? "$log"
 }
@@ -398,10 +406,10 @@ part_limit() {
   check "Slurm warns: the run saves, and the job is put back" $? "$run/slurm/job-$job.out"
   says "$run/slurm/job-$job.out" "saved, as its time is nearly over"
   check "and says so" $? "$run/slurm/job-$job.out"
-  "$program" stop "$run" >"$log" 2>&1
+  tessera stop "$run" >"$log" 2>&1
   check "it is stopped" $? "$log"
   run=$limited_run
-  "$program" launch --attach "$run" >"$log" 2>&1
+  timeout -k 5 150 "$program" launch --attach "$run" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "was ended at its time limit" && says "$log" "warn_s"
   check "the other one is ended at its limit, which is told" $? "$log"
 }
@@ -412,12 +420,12 @@ part_down() {
   until_true 40 has_steps 4
   kill -9 "$(cat "$work/slurmctld.pid")"
   before=$(steps)
-  "$program" slurm jobs >"$log" 2>&1
+  tessera slurm jobs >"$log" 2>&1
   says "$log" "Slurm does not answer"
   check "the controller is gone: that is told" $? "$log"
   until_true 30 has_steps $((before + 4))
   check "the run goes on" $? "$log"
-  "$program" stop "$run" >"$log" 2>&1
+  tessera stop "$run" >"$log" 2>&1
   [[ $? -eq 0 ]] && says "$log" "stopped on request, saved"
   check "and is stopped by its folder" $? "$log"
   slurmctld >>"$work/log/start" 2>&1
@@ -433,7 +441,7 @@ start_cluster || {
 }
 profile two --nodes 2
 profile four --nodes 4
-"$program" train "$work/tiny.toml" --set 'host.kind="local"' --runs "$work/here" --ranks 2 \
+tessera train "$work/tiny.toml" --set 'host.kind="local"' --runs "$work/here" --ranks 2 \
   --most-steps 400 >"$work/here.log" 2>&1 || { cat "$work/here.log"; exit 1; }
 losses_of "$(ls -d "$work"/here/tiny-*)" >"$work/losses-here"
 for part in "${parts[@]}"; do

@@ -414,7 +414,7 @@ TEST(SlurmCommands, AJobIsLookedForInQueueControllerAndAccounts) {
   using Kind = SlurmSight::Kind;
   const FakeSlurm fake;
   const std::string none = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1";
-  fake.add("squeue", "echo \"$4|RUNNING|0:01|1:00|N/A|n1|None\"");
+  fake.add("squeue", "echo \"$3|RUNNING|0:01|1:00|N/A|n1|None\"");
   SlurmSight sight = kSlurm.look("12");
   EXPECT_EQ(sight.kind, Kind::Seen);
   EXPECT_EQ(sight.job.state, "RUNNING");
