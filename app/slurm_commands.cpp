@@ -134,7 +134,9 @@ void list_jobs(const std::string& asked_runs) {
       const auto kept = slurm_record_of(entry.path());
       if (!kept || kept->job.empty()) continue;
       const RunFolder folder = RunFolder::open(entry.path());
-      const SlurmRecord record = look_at_slurm_job(folder, *kept, &trouble);
+      // Once Slurm does not answer, what it said last is all there is, for every job.
+      const SlurmRecord record =
+          trouble.empty() ? look_at_slurm_job(folder, *kept, &trouble) : *kept;
       rows.push_back({record.submitted,
                       {folder.id(), record.job, record.profile,
                        std::string(name_of(status_of(folder).state)), record.text(clock_now())}});

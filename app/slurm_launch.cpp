@@ -152,6 +152,13 @@ void prepare_script(const SlurmLaunch& asked, const SlurmFiles& files,
   if (asked.edit) run_editor(files.script());
   const SlurmScript script = look_at_slurm_script(files, from_profile);
   tell_difference(files.script().string(), script);
+  const bool more = asked.most_steps > 0 || !asked.variables.empty();
+  if (more && script.edited && !script.difference.empty()) {
+    std::fprintf(
+        stderr,
+        "tessera: --most-steps and --env would stand in the script, which is kept as it was "
+        "edited: write them there\n");
+  }
   check_edited_script(files.script(), script.text);
 }
 
@@ -325,6 +332,10 @@ void tell_end(const RunFolder& folder, const SlurmRecord& record) {
     if (status.state == RunState::Stopped) {
       std::printf("go on with it:  tessera launch --resume %s --slurm %s\n", folder.path().c_str(),
                   record.profile.empty() ? "PROFILE" : record.profile.c_str());
+    }
+    if (record.last.state == "TIMEOUT") {
+      std::printf(
+          "it was not put back into the queue: with a larger `warn_s` in its profile it is\n");
     }
     return;
   }

@@ -134,7 +134,7 @@ constexpr const char* kEnding = R"sh(
 if [ "$status" -eq {status} ] && [ "$why" != stop ]; then
   # A job that somebody has cancelled is not RUNNING any more, and stays out of the queue.
   if [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
-    echo "tessera: saved, as ${why:-a rank was asked to stop}; the job goes back into the queue"
+    echo "tessera: saved, as ${why:-its ranks were told to stop}; the job goes back into the queue"
     scontrol requeue "$SLURM_JOB_ID" && exit 0
   fi
 fi

@@ -10,10 +10,10 @@
 namespace tessera {
 
 namespace {
-using Texts = std::vector<std::string_view>;
+using Fields = std::vector<std::string_view>;
 
-Texts split_at(std::string_view text, char mark, std::size_t most) {
-  Texts parts;
+Fields split_at(std::string_view text, char mark, std::size_t most) {
+  Fields parts;
   while (parts.size() + 1 < most) {
     const std::size_t at = text.find(mark);
     if (at == text.npos) break;
@@ -154,7 +154,7 @@ const SlurmJob* SlurmListing::find(std::string_view id) const {
 
 SlurmListing listing_of_squeue(std::string_view text) {
   return each_line(text, [](std::string_view line, SlurmJob& job) {
-    const Texts fields = split_at(line, '|', 7);  // a reason may hold anything
+    const Fields fields = split_at(line, '|', 7);  // a reason may hold anything
     if (fields.size() != 7 || !is_job_id(fields[0]) || !is_state_word(fields[1])) return false;
     job.id = fields[0];
     job.state = state_of(fields[1]);
@@ -169,7 +169,7 @@ SlurmListing listing_of_squeue(std::string_view text) {
 
 SlurmListing listing_of_sacct(std::string_view text) {
   return each_line(text, [](std::string_view line, SlurmJob& job) {
-    const Texts fields = split_at(line, '|', 6);
+    const Fields fields = split_at(line, '|', 6);
     if (fields.size() != 6 || !is_job_id(fields[0])) return false;
     job.id = fields[0];
     job.state = state_of(fields[1]);

@@ -28,7 +28,7 @@ skip() {
 program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
-((${#parts[@]})) || parts=(bad losses requeue preempt stop limit down)
+((${#parts[@]})) || parts=(bad losses requeue preempt stop down limit)
 for part in "${parts[@]}"; do
   case $part in
     bad | losses | requeue | preempt | stop | limit | down) ;;
@@ -106,8 +106,9 @@ SlurmdParameters=config_overrides
 TmpFS=$work/tmp-%n
 ReturnToService=2
 KillWait=20
-NodeName=n[1-4] NodeHostname=tessera-slurm NodeAddr=127.0.0.1 Port=[17001-17004] CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=4000 State=UNKNOWN
+NodeName=n[1-5] NodeHostname=tessera-slurm NodeAddr=127.0.0.1 Port=[17001-17005] CPUs=2 Boards=1 SocketsPerBoard=1 CoresPerSocket=2 ThreadsPerCore=1 RealMemory=4000 State=UNKNOWN
 PartitionName=low Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=30
+PartitionName=aside Nodes=n5 MaxTime=INFINITE State=UP
 PartitionName=high Nodes=n[1-4] MaxTime=INFINITE State=UP PriorityTier=9 PreemptMode=OFF
 END
 }
@@ -125,19 +126,19 @@ start_munge() {
 }
 
 start_cluster() {
-  mkdir -p "$work"/{state,spool,log,tmp-n1,tmp-n2,tmp-n3,tmp-n4}
+  mkdir -p "$work"/{state,spool,log,tmp-n1,tmp-n2,tmp-n3,tmp-n4,tmp-n5}
   chmod 755 "$work" "$work/log"
   hostname tessera-slurm
   # NOTE: slurmctld and mpirun do not begin where there is no interface but the loopback.
   ip link set lo up && ip link add eth0 type veth peer name eth1 &&
     ip addr add 10.231.78.1/24 dev eth0 && ip link set eth0 up && ip link set eth1 up || return 1
-  { echo "127.0.0.1 localhost tessera-slurm n1 n2 n3 n4"; } >"$work/hosts"
+  { echo "127.0.0.1 localhost tessera-slurm n1 n2 n3 n4 n5"; } >"$work/hosts"
   mount --bind "$work/hosts" /etc/hosts
   write_conf
   start_munge || return 1
   slurmctld -c >"$work/log/start" 2>&1 || return 1
   local node
-  for node in n1 n2 n3 n4; do
+  for node in n1 n2 n3 n4 n5; do
     slurmd -N "$node" >>"$work/log/start" 2>&1 || return 1
   done
   until_true 5 all_idle
@@ -184,8 +185,10 @@ job_is() { [[ $(state_of_job "$1") == "$2" ]]; }
 has_restarts() { scontrol show job "$1" -o | grep -q "Restarts=$2 "; }
 losses_of() { tessera watch "$1" --once --json | grep -o '"loss":[^,}]*'; }
 same_losses() { # RUN STEPS: the first STEPS of a run are those of one that nothing happened to
-  losses_of "$1" | head -"$2" >"$work/losses-there"
-  head -"$2" "$work/losses-here" >"$work/losses-wanted"
+  local most=$2
+  ((most <= here_steps)) || most=$here_steps
+  losses_of "$1" | head -"$most" >"$work/losses-there"
+  head -"$most" "$work/losses-here" >"$work/losses-wanted"
   [[ -s $work/losses-there ]] && cmp "$work/losses-wanted" "$work/losses-there"
 }
 # process_of_rank RANK RUN: its number.
@@ -244,6 +247,7 @@ batch_sequences = 8
 learning_rate = [ { kind = "warmup", steps = 4, to = 3e-3 }, { kind = "constant", to = 3e-3 } ]
 [parallel]
 micro_batch_sequences = 2
+sums = "canonical"
 [host]
 threads = 1
 kind = "slurm"
@@ -257,7 +261,9 @@ END
 # ---- Parts ---------------------------------------------------------------------------------------
 
 part_bad() {
-  local log=$work/bad.log
+  local log=$work/bad.log runs=$work/bad-runs
+  local -x TESSERA_RUNS=$runs
+  mkdir -p "$runs"
   tessera train "$work/tiny.toml" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "tessera launch SPEC --slurm PROFILE"
   check "train refuses a spec for Slurm, and names the command" $? "$log"
@@ -320,7 +326,7 @@ part_requeue() {
   kill -USR1 "$rank"
   until_true 30 has_restarts "$job" 2
   check "one rank alone gets a signal: all save, and the job is put back" $? "$run/slurm/job-$job.out"
-  says "$run/slurm/job-$job.out" "saved, as a rank was asked to stop"
+  says "$run/slurm/job-$job.out" "saved, as its ranks were told to stop"
   check "and says so" $? "$run/slurm/job-$job.out"
   before=$(steps)
   until_true 40 has_steps $((before + 4))
@@ -340,7 +346,7 @@ part_preempt() {
   other=$(sbatch --parsable -p high -N4 --exclusive -o /dev/null --wrap "sleep 4")
   until_true 40 job_is "$other" RUNNING
   check "a job of higher rank gets the nodes" $? "$run/slurm/job-$low.out"
-  says "$run/slurm/job-$low.out" "saved, as Slurm takes its nodes away"
+  says "$run/slurm/job-$low.out" "saved, as its ranks were told to stop"
   check "the run has saved before" $? "$run/slurm/job-$low.out"
   tessera slurm jobs >"$log" 2>&1
   says "$log" "$low .*waits in the queue"
@@ -378,28 +384,34 @@ part_stop() {
   says "$log" "stopped on request, saved"
   check "the run has saved and stopped" $? "$log"
   profile four --replace --time 30
-  sed -i 's/^why=$/why=  # mine/' "$run/slurm/job.sh"
+  sed -i 's/--stopped-status 85/& --most-steps 5/' "$run/slurm/job.sh"
   before=$(steps)
   tessera launch --resume "$run" --slurm four --show 2>"$log" >/dev/null
   says "$log" "was edited by hand: it differs from the profile in line"
   check "an edited script is marked" $? "$log"
-  tessera launch --resume "$run" --slurm four --most-steps 5 >"$log" 2>&1
+  tessera launch --resume "$run" --slurm four >"$log" 2>&1
   check "and kept: the run is resumed with it" $? "$log"
-  says "$run/slurm/job.sh" "# mine"
-  check "as it was edited" $? "$run/slurm/job.sh"
-  (($(steps) > before)) && same_losses "$run" $((before + 3))
+  (($(steps) == before + 5))
+  check "and does what was written into it" $? "$log"
+  same_losses "$run" $((before + 5))
   check "with the losses it would have had" $?
   tessera launch --stop "$run" >"$log" 2>&1
   [[ $? -eq 1 ]] && says "$log" "is not running"
   check "a run that is over is not stopped again" $? "$log"
 }
 
+# Beside the others, as Slurm counts limits in minutes.
+begin_limit() {
+  profile deaf --partition aside --time 1 --warn-s 0
+  submit "$work/deaf.log" deaf
+  check "a job with a limit of a minute and no warning" $? "$work/deaf.log"
+  limited=$run
+  until_true 40 has_steps 2
+  tessera control pause "$limited" >/dev/null # it would keep the others waiting
+}
+
 part_limit() {
-  local log=$work/limit.log limited limited_run
-  profile deaf --time 1 --warn-s 0
-  submit "$log" deaf
-  check "a job with a limit of a minute and no warning" $? "$log"
-  limited=$job limited_run=$run
+  local log=$work/limit.log
   profile warned --time 2 --warn-s 110
   submit "$log" warned
   until_true 60 has_restarts "$job" 1
@@ -408,31 +420,35 @@ part_limit() {
   check "and says so" $? "$run/slurm/job-$job.out"
   tessera stop "$run" >"$log" 2>&1
   check "it is stopped" $? "$log"
-  run=$limited_run
+  run=$limited
   timeout -k 5 150 "$program" launch --attach "$run" >"$log" 2>&1
-  [[ $? -eq 1 ]] && says "$log" "was ended at its time limit" && says "$log" "warn_s"
-  check "the other one is ended at its limit, which is told" $? "$log"
+  says "$log" "was ended at its time limit" && says "$log" "stopped on request, saved" &&
+    says "$log" "warn_s"
+  check "the one without is ended at its limit, which is told with the next step" $? "$log"
 }
 
 part_down() {
-  local log=$work/down.log before
+  local log=$work/down.log before jobs
   submit "$log" two
   until_true 40 has_steps 4
-  kill -9 "$(cat "$work/slurmctld.pid")"
+  kill "$(cat "$work/slurmctld.pid")" # it keeps what it knows for its next start
   before=$(steps)
-  tessera slurm jobs >"$log" 2>&1
-  says "$log" "Slurm does not answer"
-  check "the controller is gone: that is told" $? "$log"
+  tessera slurm jobs >"$work/jobs.log" 2>&1 & # Slurm's commands take 20 s to give up
+  jobs=$!
   until_true 30 has_steps $((before + 4))
-  check "the run goes on" $? "$log"
+  check "the controller is gone: the run goes on" $? "$log"
   tessera stop "$run" >"$log" 2>&1
-  [[ $? -eq 0 ]] && says "$log" "stopped on request, saved"
+  [[ $? -eq 0 ]] && says "$log" "Slurm does not answer" && says "$log" "stopped on request, saved"
   check "and is stopped by its folder" $? "$log"
+  wait "$jobs"
+  says "$work/jobs.log" "Slurm does not answer" && says "$work/jobs.log" "job $job was submitted"
+  check "slurm jobs tells so, and what is known" $? "$work/jobs.log"
   slurmctld >>"$work/log/start" 2>&1
   until_true 40 job_is "$job" COMPLETED
-  check "the controller is back, and knows how it ended" $? "$log"
+  check "the controller is back, and knows how the job ended" $? "$log"
 }
 
+here_steps=300
 write_spec
 start_cluster || {
   cat "$work"/log/* | tail -40
@@ -442,8 +458,9 @@ start_cluster || {
 profile two --nodes 2
 profile four --nodes 4
 tessera train "$work/tiny.toml" --set 'host.kind="local"' --runs "$work/here" --ranks 2 \
-  --most-steps 400 >"$work/here.log" 2>&1 || { cat "$work/here.log"; exit 1; }
+  --most-steps $here_steps >"$work/here.log" 2>&1 || { cat "$work/here.log"; exit 1; }
 losses_of "$(ls -d "$work"/here/tiny-*)" >"$work/losses-here"
+[[ " ${parts[*]} " != *" limit "* ]] || begin_limit
 for part in "${parts[@]}"; do
   echo "-- $part ($SECONDS s)"
   "part_$part"
