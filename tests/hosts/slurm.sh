@@ -456,7 +456,7 @@ start_cluster || {
   exit 1
 }
 profile two --nodes 2
-profile four --nodes 4
+profile four --nodes 4 --sbatch=--exclusive
 tessera train "$work/tiny.toml" --set 'host.kind="local"' --runs "$work/here" --ranks 2 \
   --most-steps $here_steps >"$work/here.log" 2>&1 || { cat "$work/here.log"; exit 1; }
 losses_of "$(ls -d "$work"/here/tiny-*)" >"$work/losses-here"
