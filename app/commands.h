@@ -13,6 +13,7 @@ void add_resume(CLI::App& app);
 void add_rank(CLI::App& app);
 void add_launch(CLI::App& app);
 void add_hosts(CLI::App& app);
+void add_slurm(CLI::App& app);
 void add_agent(CLI::App& app);
 void add_mirror(CLI::App& app);
 void add_fetch(CLI::App& app);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// launch: a run on several hosts, over ssh.
+// launch: a run on several hosts, over ssh, or as a job of Slurm.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -20,6 +20,7 @@
 #include "app/mirrors.h"
 #include "app/ranks.h"
 #include "app/signals.h"
+#include "app/slurm_launch.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/launch/launch_record.h"
@@ -42,6 +43,8 @@ struct LaunchArguments {
   std::vector<std::string> settings, variables;
   std::int64_t most_steps = 0;
   bool detach = false, now = false;
+  std::string slurm, script;
+  bool show = false, edit = false;
 };
 
 fs::path launches_folder() {
@@ -262,6 +265,8 @@ LaunchedSpec spec_to_launch(const LaunchArguments& asked, int ranks) {
       [&](const std::vector<std::string>& more) {
         std::vector<std::string> settings = asked.settings;
         settings.insert(settings.end(), more.begin(), more.end());
+        // On its hosts a run trains where it is.
+        settings.insert(settings.end(), {"host.kind=\"local\"", "host.address=\"\""});
         return load_spec(asked.spec, settings);
       },
       ranks);
@@ -291,8 +296,61 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
                 {.only_until_begun = asked.detach}, ssh_command(asked.hosts));
 }
 
+// ---- Slurm --------------------------------------------------------------------------------------
+
+void check_slurm_arguments(const LaunchArguments& asked) {
+  const bool slurm = !asked.slurm.empty();
+  const HostOptions& hosts = asked.hosts;
+  for (const auto& [given, option] :
+       {std::pair(asked.show, "--show"), std::pair(asked.edit, "--edit"),
+        std::pair(!asked.script.empty(), "--script")}) {
+    if (given && !slurm) {
+      throw Error(option, "belongs to --slurm", "tessera launch SPEC --slurm PROFILE --show");
+    }
+  }
+  if (!slurm) return;
+  for (const auto& [given, option] :
+       {std::pair(!hosts.hosts.empty(), "--hosts"),
+        std::pair(!hosts.host_file.empty(), "--hostfile"), std::pair(hosts.local > 0, "--local"),
+        std::pair(hosts.copy, "--copy"), std::pair(!hosts.program.empty(), "--program"),
+        std::pair(!asked.master_address.empty(), "--master-address"),
+        std::pair(!asked.attach.empty(), "--attach"), std::pair(!asked.stop.empty(), "--stop")}) {
+    if (!given) continue;
+    throw Error(option, "does not go with --slurm",
+                "what a job asks for is in its profile: tessera slurm profile show " + asked.slurm);
+  }
+}
+
+SlurmLaunch slurm_launch_of(const LaunchArguments& asked) {
+  return {.profile = asked.slurm,
+          .spec = asked.spec,
+          .resume = asked.resume,
+          .script = asked.script,
+          .runs = asked.hosts.folder,
+          .settings = asked.settings,
+          .variables = variables_of(asked.variables),
+          .most_steps = asked.most_steps,
+          .show = asked.show,
+          .edit = asked.edit,
+          .detach = asked.detach};
+}
+
+/// Whether what is named is a run with a job in Slurm; it is followed or stopped then.
+bool attached_to_slurm(const LaunchArguments& asked) {
+  const bool stops = !asked.stop.empty();
+  const auto folder = run_on_slurm(stops ? asked.stop : asked.attach, asked.hosts.folder);
+  if (!folder) return false;
+  if (!stops || stop_slurm_run(*folder, asked.now)) follow_slurm_run(*folder);
+  return true;
+}
+
 void launch(LaunchArguments asked) {
   check_arguments(asked);
+  check_slurm_arguments(asked);
+  if (!asked.slurm.empty()) return launch_on_slurm(slurm_launch_of(asked));
+  if (!asked.attach.empty() || !asked.stop.empty()) {
+    if (attached_to_slurm(asked)) return;
+  }
   if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
   LaunchRecord record;
   record.hosts = asked.hosts.list();
@@ -317,7 +375,7 @@ void launch(LaunchArguments asked) {
 }  // namespace
 
 void add_launch(CLI::App& app) {
-  auto* command = app.add_subcommand("launch", "Train on several hosts, over ssh");
+  auto* command = app.add_subcommand("launch", "Train on several hosts, over ssh or Slurm");
   auto asked = std::make_shared<LaunchArguments>();
   command->add_option("spec", asked->spec, "A TOML file, or the name of a preset");
   add_host_options(*command, asked->hosts);
@@ -329,6 +387,13 @@ void add_launch(CLI::App& app) {
       ->type_name("LAUNCH");
   command->add_flag("--now", asked->now, "With --stop: end all ranks at once, without saving");
   command->add_flag("--detach", asked->detach, "Come back once all ranks were started");
+  command->add_option("--slurm", asked->slurm, "Train as a job of Slurm, by this profile")
+      ->type_name("PROFILE");
+  command->add_flag("--show", asked->show, "With --slurm: show the script, and submit nothing");
+  command->add_flag("--edit", asked->edit, "With --slurm: edit the script before it is submitted");
+  command->add_option("--script", asked->script, "With --slurm: submit this script instead")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE");
   command->add_option("--set", asked->settings, "Override a key: --set optimiser.clip=0.5")
       ->type_name("KEY=VALUE");
   command->add_option("--most-steps", asked->most_steps, "Save and stop after this many steps");

@@ -148,9 +148,11 @@ std::unique_ptr<Communicator> connect_gpu_ranks(const RunSpec& spec, const RankE
 
 std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place) {
   if (spec.host.device == Device::Cuda) return connect_gpu_ranks(spec, place);
-  // Whoever sets these alone has started no MPI.
+  // Whoever sets these alone has started no MPI, nor has srun without --mpi.
+  using Starter = RankEnvironment::Starter;
   const bool no_mpi =
-      place.starter == RankEnvironment::Starter::Variables && !std::getenv("OMPI_COMM_WORLD_RANK");
+      (place.starter == Starter::Variables && !std::getenv("OMPI_COMM_WORLD_RANK")) ||
+      (place.starter == Starter::Slurm && !std::getenv("PMIX_RANK") && !std::getenv("PMI_RANK"));
   if (no_mpi && !place.master_address.empty() && place.master_port > 0) {
     return make_store_ranks({place.rank, place.size, place.master_address,
                              store_port(place.master_port), hang_limit_of(spec)});
@@ -180,8 +182,8 @@ RunFolder folder_of_all(Communicator& ranks, const std::function<RunFolder()>& m
   return made ? *made : RunFolder::open(path);
 }
 
-RunState train_as_rank(const RunFolder& folder, Communicator& ranks,
-                       const TrainRunOptions& options) {
+RankEnding train_as_rank(const RunFolder& folder, Communicator& ranks,
+                         const TrainRunOptions& options) {
   const RunSpec spec = folder.spec();
   const fs::path records = folder.path() / "ranks";
   const auto record =
@@ -193,11 +195,14 @@ RunState train_as_rank(const RunFolder& folder, Communicator& ranks,
       {.records = records, .hang_limit_s = spec.host.hang_limit_s, .asked_to_end = options.stop});
   try {
     if (ranks.rank() != 0) log::set_file(folder.log_path(ranks.rank()));
-    const RunState state = train_run(folder, ranks, options);
+    RankEnding ending{.state = train_run(folder, ranks, options)};
+    // All wait for all here, while somebody watches.
     Context context;
-    ranks.barrier(context);  // while somebody watches
+    std::int64_t signals = options.stop && *options.stop ? 1 : 0;
+    ranks.all_reduce(context, Tensor(&signals, DType::I64, {1}));
+    ending.by_signal = signals > 0;
     record->ended({});
-    return state;
+    return ending;
   } catch (const std::exception& error) {
     ranks.abort(error.what());  // where train_run() has not said it
     throw;

@@ -33,8 +33,12 @@ std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvir
 /// ends all ranks.
 RunFolder folder_of_all(Communicator& ranks, const std::function<RunFolder()>& make);
 
+struct RankEnding {
+  RunState state = RunState::Draft;
+  bool by_signal = false;  ///< a signal came to some rank; the same on all
+};
 /// Trains as one of several ranks, with its record, its log, and a watch over the others.
-RunState train_as_rank(const RunFolder& folder, Communicator& ranks,
-                       const TrainRunOptions& options);
+RankEnding train_as_rank(const RunFolder& folder, Communicator& ranks,
+                         const TrainRunOptions& options);
 
 }  // namespace tessera::app

@@ -14,11 +14,13 @@
 #include "app/commands.h"
 #include "app/mirrors.h"
 #include "app/signals.h"
+#include "app/slurm_launch.h"
 #include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/history/library.h"
 #include "core/history/time_left.h"
+#include "core/launch/agent_protocol.h"
 #include "core/launch/run_teller.h"
 #include "core/spec/curriculum.h"
 
@@ -49,6 +51,19 @@ std::string state_text(const RunStatus& status) {
   return text;
 }
 
+/// Why it stands as it does: the run's own word, and what Slurm said last where it has a job there.
+std::string reason_text(const fs::path& folder, const RunStatus& status) {
+  std::string text = status.reason;
+  try {
+    const auto record = slurm_record_of(folder);
+    if (!record || record->job.empty() || status.state == RunState::Finished) return text;
+    if (!text.empty()) text += "; ";
+    return text + record->text(clock_now());
+  } catch (const Error& error) {
+    return text.empty() ? error.what() : text;
+  }
+}
+
 nlohmann::json phase_json(const RunStatus& status) {
   if (!status.phase || is_final(status.state)) return {};
   const PhaseEvent& p = *status.phase;
@@ -68,7 +83,7 @@ nlohmann::json status_json(const RunRow& row, const RunStatus& status, double le
           {"host", status.host},
           {"last_contact", status.last_contact},
           {"state", name_of(status.state)},
-          {"reason", status.reason},
+          {"reason", reason_text(row.folder, status)},
           {"phase", phase_json(status)},
           {"step", status.step},
           {"total_steps", status.total_steps},
@@ -103,7 +118,7 @@ void list_runs(const Options& options) {
                     std::isnan(left) ? "-" : duration(left),
                     count(static_cast<double>(status.tokens)), loss_text(status.loss),
                     loss_text(status.validation_loss), duration(status.age_seconds()) + " ago",
-                    status.reason});
+                    reason_text(row.folder, status)});
   }
   if (options.json) {
     std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
@@ -165,9 +180,13 @@ void watch(const Options& options) {
 void stop_run(const Options& options) {
   const RunFolder folder = options.folder();
   if (is_mirror(folder.path())) keep_mirrors_going();
-  request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
-  std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
-  std::fflush(stdout);
+  if (has_slurm_job(folder)) {
+    if (!stop_slurm_run(folder, options.now)) return;
+  } else {
+    request_control(folder, options.now ? Control::StopNow : Control::StopSaving);
+    std::printf("asked %s to stop%s\n", folder.id().c_str(), options.now ? " without saving" : "");
+    std::fflush(stdout);
+  }
   std::string told;
   for (int i = 0;; ++i) {
     const RunStatus status = status_of(folder);

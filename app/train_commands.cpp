@@ -40,6 +40,7 @@ struct RunOptions {
   std::vector<std::string> settings;
   bool json = false;
   std::int64_t most_steps = 0, ranks = 0;
+  int stopped_status = 0;
   bool fork = false;
   std::string fork_spec;
   std::int64_t fork_step = -1;
@@ -65,6 +66,11 @@ void add_run_options(CLI::App& command, RunOptions& options) {
                   "Train with this many processes on this machine; as many as the spec asks for "
                   "if left out")
       ->check(CLI::Range(1, 4096));
+  command
+      .add_option("--stopped-status", options.stopped_status,
+                  "Exit with this status where a signal stopped the run before its end")
+      ->check(CLI::Range(0, 255))
+      ->type_name("N");
   command.add_option("--id-file", options.id_file, "Write the run's folder here once it is known")
       ->type_name("FILE");
   command
@@ -167,6 +173,21 @@ void tell_next(const RunFolder& folder, RunState state) {
   }
 }
 
+/// A cluster that takes the processors away can tell a run that is to go on from one that is done.
+/// A stop by a request in the folder is meant to last.
+void end_as_stopped(const RunOptions& options, RunState state, bool by_signal) {
+  if (state == RunState::Stopped && by_signal && options.stopped_status != 0) {
+    throw Exit{options.stopped_status};
+  }
+}
+
+/// Shows what comes next, and ends as the run did.
+void end_here(const RunFolder& folder, const RunOptions& options, RunState state) {
+  tell_next(folder, state);
+  std::fflush(stdout);
+  end_as_stopped(options, state, stop_on_signals());
+}
+
 /// One of several ranks that somebody else has started, as with `mpirun -n 4 tessera train SPEC`.
 /// Rank 0 makes or finds the folder, and shows the run.
 void be_rank(const RankEnvironment& place, const RunOptions& options, const RunSpec& spec,
@@ -180,19 +201,22 @@ void be_rank(const RankEnvironment& place, const RunOptions& options, const RunS
   const auto ranks = connect_ranks(spec, place);
   const RunFolder folder = folder_of_all(*ranks, make);
   if (place.rank != 0) {
+    RankEnding ending;
     try {
-      train_as_rank(folder, *ranks, train);
-      return;
+      ending = train_as_rank(folder, *ranks, train);
     } catch (const std::exception&) {
       throw Exit{1};  // it stands in this rank's log, and rank 0 tells it
     }
+    return end_as_stopped(options, ending.state, ending.by_signal);
   }
   announce(folder, options);
   RunView view = view_of(folder);
   train.on_event = shown_in(view);
-  const RunState state = train_as_rank(folder, *ranks, train);
+  const RankEnding ending = train_as_rank(folder, *ranks, train);
   view.finish_line();
-  tell_next(folder, state);
+  tell_next(folder, ending.state);
+  std::fflush(stdout);
+  end_as_stopped(options, ending.state, ending.by_signal);
 }
 
 /// Where this process was started as one of several.
@@ -212,7 +236,7 @@ void train(const RunOptions& options) {
   const RunFolder folder = create_run(options, spec);
   announce(folder, options);
   RunView view = view_of(folder);
-  tell_next(folder, run_here(folder, view, options, ranks_of(spec)));
+  end_here(folder, options, run_here(folder, view, options, ranks_of(spec)));
 }
 
 CheckpointInfo checkpoint_to_fork(const RunFolder& parent, std::int64_t step) {
@@ -277,7 +301,7 @@ void resume(const RunOptions& options) {
   announce(run, options);
   RunView view = view_of(run);
   const std::int64_t ranks = options.ranks > 0 ? options.ranks : ranks_of(run.spec());
-  tell_next(run, run_here(run, view, options, ranks));
+  end_here(run, options, run_here(run, view, options, ranks));
 }
 
 /// A rank of launch_ranks(), which shows the run and holds its folder: it ends with whoever started
@@ -339,7 +363,7 @@ void demo(RunOptions options) {
   announce(folder, options);
   RunView view = view_of(folder);
   const RunState state = run_here(folder, view, options, ranks_of(spec));
-  state == RunState::Finished ? show_demo(folder, view) : tell_next(folder, state);
+  state == RunState::Finished ? show_demo(folder, view) : end_here(folder, options, state);
 }
 }  // namespace
 

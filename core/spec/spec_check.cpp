@@ -335,10 +335,13 @@ class Checker {
   /// Settings with a meaning that no code stands behind yet are refused, not passed over.
   void check_what_this_build_does() {
     if (spec_.host.kind != HostKind::Local) {
-      error("host.kind",
-            fmt::format("\"{}\" can be planned, but this version trains on this machine alone",
-                        spec_.host.kind == HostKind::Ssh ? "ssh" : "slurm"),
-            "\"local\" for a run");
+      error(
+          "host.kind",
+          fmt::format("\"{}\" can be planned, and a run of its own trains on this machine alone; "
+                      "`tessera launch SPEC {}` trains there",
+                      spec_.host.kind == HostKind::Ssh ? "ssh" : "slurm",
+                      spec_.host.kind == HostKind::Ssh ? "--hosts HOST:RANKS" : "--slurm PROFILE"),
+          "\"local\" for a run");
     }
     if (spec_.host.kind == HostKind::Local && !spec_.host.address.empty()) {
       warn("host.address", "is not used: host.kind is local");

@@ -48,6 +48,12 @@ RunOrder RunDesk::next(const Trainer& trainer) {
   return order;
 }
 
+void RunDesk::stop_for_rank() {
+  rank_asked_ = true;
+  stop_.tell();
+  orders_.clear();
+}
+
 void RunDesk::decide(const Trainer& trainer) {
   if (std::exchange(stepped_, false)) add_due(trainer);
   if (!orders_.empty()) return;
@@ -219,7 +225,7 @@ std::vector<Control> RunDesk::requests() {
 /// Comes back at once, or while the run is paused when there is something to do.
 RunDesk::Wish RunDesk::look_for_requests(const Trainer& trainer) {
   while (true) {
-    if (is_set(options_.stop)) return Wish::StopSaving;
+    if (is_set(options_.stop) || rank_asked_) return Wish::StopSaving;
     for (const Control request : requests()) {
       if (request == Control::StopSaving) return Wish::StopSaving;
       if (request == Control::StopNow) return Wish::StopNow;

@@ -47,6 +47,9 @@ class RunDesk {
   /// Set when somebody asked to stop, by a signal or in the folder.
   const std::atomic<bool>& stop_flag() const { return stop_.flag(); }
 
+  /// Another rank was asked to stop: what was decided and does not save is given up.
+  void stop_for_rank();
+
   /// Training in this process begins: `saved` where it goes on from a checkpoint.
   void begin(const Trainer& trainer, bool saved);
   /// The next order. Throws Error where the run cannot go on.
@@ -105,6 +108,7 @@ class RunDesk {
   std::filesystem::path rolled_back_to_;
   std::int64_t rollbacks_ = 0;  ///< to the checkpoint `rolled_back_to_`
   bool told_no_checkpoint_ = false, told_stop_ = false;
+  bool rank_asked_ = false;        ///< a rank without a desk was asked to stop
   std::vector<Control> requests_;  ///< taken from the folder, and not answered yet
 };
 

@@ -27,11 +27,17 @@ using Action = RunOrder::Action;
 
 namespace {
 constexpr std::size_t kMostManifestBytes = 1u << 30;
+
+/// What would take long and need not be, once a rank was asked to stop.
+bool gives_way_to_stop(Action action) {
+  return action == Action::Step || action == Action::Validate || action == Action::Sample;
 }
+}  // namespace
 
 RunLoop::RunLoop(const RunFolder& folder, const RunSpec& spec, Communicator& ranks,
                  const TrainRunOptions& options, RunDesk* desk)
     : folder_(folder), spec_(spec), options_(options), ranks_(ranks), desk_(desk) {
+  if (!desk_) relay_.emplace(folder_, options_.stop);
   if (spec_.host.threads > 0) omp_set_num_threads(static_cast<int>(spec_.host.threads));
 }
 
@@ -50,8 +56,19 @@ RunState RunLoop::train() {
   return order.action == Action::Finish ? RunState::Finished : RunState::Stopped;
 }
 
-/// Rank 0 decides, and the others follow. What its desk throws ends the run on every rank.
+/// Rank 0 decides, and the others follow. Where a signal came to another rank alone, that rank says
+/// so with the order, and rank 0 decides anew: so the run stops at this boundary of steps.
 RunOrder RunLoop::next_order() {
+  bool asked = false;
+  RunOrder order = share_order(asked);
+  if (!asked || !gives_way_to_stop(order.action)) return order;
+  if (desk_) desk_->stop_for_rank();
+  return share_order(asked);
+}
+
+/// One sum over all ranks: rank 0 puts in the order, the others whether they were asked to stop.
+/// What rank 0's desk throws ends the run on every rank.
+RunOrder RunLoop::share_order(bool& asked) {
   RunOrder order;
   std::exception_ptr problem;
   if (desk_) {
@@ -62,8 +79,17 @@ RunOrder RunLoop::next_order() {
       order.action = Action::Fail;
     }
   }
+  std::int64_t words[3] = {};
+  if (desk_) {
+    words[0] = static_cast<std::int64_t>(order.action);
+    words[1] = order.step;
+  } else {
+    words[2] = is_set(options_.stop) ? 1 : 0;
+  }
   const Communicator::LongWait wait(ranks_);  // it may save, be paused, or write samples meanwhile
-  ranks_.broadcast(control_, Tensor(&order, DType::I64, {sizeof order / sizeof(std::int64_t)}), 0);
+  ranks_.all_reduce(control_, Tensor(words, DType::I64, {std::ssize(words)}));
+  order = {static_cast<Action>(words[0]), words[1]};
+  asked = words[2] > 0;
   if (problem) std::rethrow_exception(problem);
   if (order.action == Action::Fail) throw Error("training", "rank 0 ended the run");
   return order;

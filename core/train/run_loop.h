@@ -4,11 +4,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "core/base/communicator.h"
 #include "core/run/run_folder.h"
 #include "core/train/prepare.h"
 #include "core/train/run_desk.h"
+#include "core/train/stop_watch.h"
 #include "core/train/trainer.h"
 
 namespace tessera {
@@ -34,6 +36,7 @@ class RunLoop {
   RunState stop_before_first_step();
 
   RunOrder next_order();
+  RunOrder share_order(bool& asked);
   /// False where the order ends the run.
   bool carry_out(const RunOrder& order);
   void step(bool tell_ranks);
@@ -65,6 +68,7 @@ class RunLoop {
   Communicator& ranks_;
   Context control_;  ///< of what ranks tell each other from the host
   RunDesk* desk_;
+  std::optional<StopRelay> relay_;  ///< on ranks without a desk
   PreparedData data_;
   std::unique_ptr<Trainer> trainer_;
   double peak_flops_ = 0;  ///< rank 0 only

@@ -130,6 +130,38 @@ TEST_F(FieldTrain, EverySignalThatAsksToStopSavesFirst) {
   }
 }
 
+/// A cluster that takes the processors away puts the job back; one that somebody stops is done.
+TEST_F(FieldTrain, StoppedStatusTellsASignalFromARequest) {
+  for (const bool by_signal : {true, false}) {
+    fs::remove(path_ / "id");
+    std::vector<std::string> line = train(100'000);
+    line.insert(line.end(), {"--stopped-status", "85"});
+    Program program(line, path_ / "out");
+    const RunFolder run = folder();
+    ASSERT_TRUE(wait_until([&] { return has_stepped(run); })) << text_of(path_ / "out");
+    if (by_signal) {
+      program.send(SIGUSR1);
+    } else {
+      request_control(run, Control::StopSaving);
+    }
+    EXPECT_EQ(program.wait(), by_signal ? 85 : 0);
+    EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+    Program wrong({"resume", run.path(), "--stopped-status", "256"}, path_ / "said");
+    EXPECT_EQ(wrong.wait(), 2);
+  }
+}
+
+/// A run that comes to its end is done, whatever is asked of it.
+TEST_F(FieldTrain, StoppedStatusIsForRunsThatAreToGoOn) {
+  std::vector<std::string> line = train(5);
+  line.insert(line.end(), {"--stopped-status", "85"});
+  Program program(line, path_ / "out");
+  EXPECT_EQ(program.wait(), 0);
+  line.insert(line.end(), {"--most-steps", "2"});
+  Program part(line, path_ / "out");
+  EXPECT_EQ(part.wait(), 0);
+}
+
 /// `nohup tessera train` and `tessera train &` in a script that is interrupted.
 TEST_F(FieldTrain, WhatIsIgnoredAtTheStartStaysIgnored) {
   ::signal(SIGHUP, SIG_IGN);

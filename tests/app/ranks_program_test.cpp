@@ -130,6 +130,24 @@ TEST_F(RanksProgram, RefusesNumbersThatDoNotFitNamingBoth) {
   EXPECT_EQ(none->wait(), 2);  // not with these options, nor by hand
 }
 
+/// All ranks save, and all end with the status that was asked for.
+TEST_F(RanksProgram, ASignalToOneRankStopsAllOfThem) {
+  RunSpec s = spec();
+  s.curriculum[0].steps = 100'000;
+  std::vector<std::string> line;
+  std::istringstream words(mpirun(2));
+  for (std::string word; words >> word;) line.push_back(word);
+  line.insert(line.end(), {TESSERA_PROGRAM, "train", file_of(s), "--stopped-status", "85"});
+  const auto program = start(line);
+  const RunFolder run = folder_after(3);
+  const auto ranks = records(run);
+  ASSERT_EQ(ranks.size(), 2u);
+  ::kill(static_cast<pid_t>(ranks[1].pid), SIGUSR1);
+  EXPECT_EQ(program->wait(), 85) << program->output();
+  EXPECT_EQ(status_of(run).reason, "stopped on request, saved");
+  EXPECT_TRUE(find_latest_checkpoint(run.path()));
+}
+
 TEST_F(RanksProgram, SavesAndStopsOnASignal) {
   RunSpec s = spec();
   s.curriculum[0].steps = 100'000;

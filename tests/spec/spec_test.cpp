@@ -226,8 +226,14 @@ TEST(SpecProblems, SettingsThatContradictEachOther) {
 
 TEST(SpecProblems, WhatThisVersionDoesNotDoIsRefused) {
   EXPECT_EQ(problems_of("[host]\nkind = \"ssh\"\naddress = \"box\""),
-            Lines({"run.toml:3: host.kind: \"ssh\" can be planned, but this version trains on this "
-                   "machine alone; expected \"local\" for a run"}));
+            Lines({"run.toml:3: host.kind: \"ssh\" can be planned, and a run of its own trains on "
+                   "this machine alone; `tessera launch SPEC --hosts HOST:RANKS` trains there; "
+                   "expected \"local\" for a run"}));
+  EXPECT_EQ(
+      problems_of("[host]\nkind = \"slurm\""),
+      Lines({"run.toml:3: host.kind: \"slurm\" can be planned, and a run of its own trains on "
+             "this machine alone; `tessera launch SPEC --slurm PROFILE` trains there; "
+             "expected \"local\" for a run"}));
   EXPECT_EQ(problems_of("[tokenizer]\nbyte_fallback = false").size(), 1u);
   EXPECT_THROW(load_spec("demo", {"host.kind=slurm"}), Error);
 }

@@ -24,8 +24,9 @@ struct Ending {
   std::string error;
 };
 
+/// `stopped` >= 0: a signal reaches this rank alone.
 std::vector<Ending> train_on(int count, const RunFolder& folder, std::int64_t most_steps = 0,
-                             const TrainRunOptions& base = {}) {
+                             const TrainRunOptions& base = {}, int stopped = -1) {
   ThreadRanks ranks(count);
   std::vector<Ending> endings(static_cast<std::size_t>(count));
   std::vector<std::jthread> threads;
@@ -34,6 +35,7 @@ std::vector<Ending> train_on(int count, const RunFolder& folder, std::int64_t mo
       omp_set_num_threads(1);
       TrainRunOptions options = base;
       options.most_steps = most_steps;
+      if (stopped >= 0 && i != stopped) options.stop = nullptr;
       Ending& ending = endings[static_cast<std::size_t>(i)];
       try {
         ending.state = train_run(folder, ranks.rank(i), options);
@@ -154,6 +156,49 @@ TEST_F(Ranks, StopTogetherWhenOneIsAsked) {
   expect_all(train_on(2, folder, 0, options), RunState::Stopped);
   EXPECT_TRUE(find_latest_checkpoint(folder.path()));
   EXPECT_EQ(status_of(folder).reason, "stopped on request, saved");
+}
+
+/// The run stops within two steps, as a rank may have put in its part of the next order already,
+/// and goes on with the losses it would have had.
+TEST_F(Ranks, StopTogetherWhenASignalReachesOneOfThem) {
+  for (const int count : {2, 4}) {
+    RunSpec s = workspace_->spec();
+    s.parallel.micro_batch_sequences = 8 / count;
+    s.validation.every_steps = 1;  // what is due then gives way
+    const RunFolder whole = workspace_->run(s), parts = workspace_->run(s);
+    expect_all(train_on(count, whole), RunState::Finished);
+    std::atomic<bool> stop = false;
+    TrainRunOptions options;
+    options.stop = &stop;
+    options.on_event = [&](const EventBody& body) {
+      if (const auto* step = std::get_if<StepEvent>(&body); step && step->step == 3) stop = true;
+    };
+    expect_all(train_on(count, parts, 0, options, count - 1), RunState::Stopped);
+    EXPECT_EQ(status_of(parts).reason, "stopped on request, saved");
+    EXPECT_LE(status_of(parts).step, 5);
+    expect_all(train_on(count, parts), RunState::Finished);
+    EXPECT_EQ(losses(parts), losses(whole));
+  }
+}
+
+/// A desk that is paused gives no orders; the signal comes to it by the folder.
+TEST_F(Ranks, ASignalToOneOfThemEndsAPause) {
+  RunSpec s = workspace_->spec();
+  s.curriculum[0].steps = 100000;
+  const RunFolder folder = workspace_->run(s);
+  std::atomic<bool> stop = false;
+  TrainRunOptions options;
+  options.stop = &stop;
+  options.on_event = [&](const EventBody& body) {
+    if (const auto* step = std::get_if<StepEvent>(&body); step && step->step == 3) {
+      request_control(folder, Control::Pause);
+    }
+    const auto* state = std::get_if<StateEvent>(&body);
+    if (state && state->state == RunState::Paused) stop = true;
+  };
+  expect_all(train_on(2, folder, 0, options, 1), RunState::Stopped);
+  EXPECT_EQ(status_of(folder).reason, "stopped on request, saved");
+  EXPECT_LE(status_of(folder).step, 5);
 }
 
 /// Weights that leave the range of floats within some steps.
