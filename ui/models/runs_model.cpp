@@ -53,8 +53,8 @@ bool same(double a, double b) {
 
 bool sameWords(const RunRow& a, const RunRow& b) {
   return a.name == b.name && a.tags == b.tags && a.notes == b.notes && a.state == b.state &&
-         a.reason == b.reason && a.host == b.host && a.parent == b.parent && a.missing == b.missing &&
-         a.archived == b.archived && a.parent_step == b.parent_step;
+         a.reason == b.reason && a.host == b.host && a.parent == b.parent &&
+         a.missing == b.missing && a.archived == b.archived && a.parent_step == b.parent_step;
 }
 
 bool sameRow(const RunRow& a, const RunRow& b) {
@@ -76,10 +76,11 @@ RunsModel::Texts RunsModel::textsOf(const RunRow& row) {
   t.tags = tags.join(", ");
   t.notes = text(row.notes);
   const QString state = QString::fromUtf8(name_of(row.state).data());
-  t.haystack = QStringList{t.name, t.id, t.tags, t.notes, state, text(row.reason), text(row.parent),
-                           text(row.host)}
-                   .join('\n')
-                   .toLower();
+  t.haystack =
+      QStringList{t.name,           t.id,          t.tags, t.notes, state, text(row.reason),
+                  text(row.parent), text(row.host)}
+          .join('\n')
+          .toLower();
   return t;
 }
 
