@@ -6,8 +6,7 @@
     tests/peers/clients.py build/app/tessera MODEL
 
 Starts a server on a free port with a key, lets each client do what it is used for, checks what comes back against plain HTTP, and prints a
-line for each with the client's version. A client that is not installed is named and left out. Run by hand; docs/guide/server.md says what it
-showed last.
+line for each with the client's version. A client that is not installed is named and left out. Run by hand.
 """
 import argparse
 import importlib.metadata
