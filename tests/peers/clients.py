@@ -141,13 +141,13 @@ def with_lm_eval(server):
     from lm_eval.models.openai_completions import LocalCompletionsAPI
 
     os.environ["OPENAI_API_KEY"] = KEY
-    model = LocalCompletionsAPI(base_url=server.url + "/completions", model="served", tokenizer_backend="remote", num_concurrent=1, max_length=512)
+    model = LocalCompletionsAPI(base_url=server.url + "/completions", model="served", tokenizer_backend="remote", auth_token=KEY, num_concurrent=1, max_length=256)
     pairs = [(WORDS, " and then it rests"), ("Then it rests under", " the old tree")]
     requests = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
     results = model.loglikelihood(requests)
     for (context, continuation), (logprob, greedy) in zip(pairs, results):
-        ids = server.post("/tokenize", {"prompt": context})["tokens"]
-        whole = server.post("/tokenize", {"prompt": context + continuation})["tokens"]
+        ids = server.post("/tokenize", {"prompt": context, "add_special_tokens": False})["tokens"]  # as it asks
+        whole = server.post("/tokenize", {"prompt": context + continuation, "add_special_tokens": False})["tokens"]
         same("the context begins the whole", whole[:len(ids)], ids)
         echoed = server.post("/completions", {"prompt": whole, "max_tokens": 1, "echo": True, "logprobs": 1})
         wanted = sum(echoed["choices"][0]["logprobs"]["token_logprobs"][len(ids):len(whole)])
