@@ -261,6 +261,7 @@ struct LaunchedSpec {
 /// spec lies on the hosts.
 LaunchedSpec spec_to_launch(const LaunchArguments& asked, int ranks) {
   if (!asked.resume.empty()) return {"", fs::path(asked.resume).filename().string(), 0};
+  tell_of_other_hosts(asked.spec, asked.settings);
   RunSpec spec = spec_for_ranks(
       [&](const std::vector<std::string>& more) {
         std::vector<std::string> settings = asked.settings;

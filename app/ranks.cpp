@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 
 #include "core/base/agreement.h"
@@ -102,6 +103,18 @@ RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string
   check_experts(spec, ranks);
   check_micro_batches(spec, ranks / each);
   return load({fmt::format("parallel.data={}", ranks / each)});
+}
+
+void tell_of_other_hosts(const std::string& file_or_preset,
+                         const std::vector<std::string>& settings) {
+  fs::path file = file_or_preset;
+  if (fs::is_directory(file)) file /= "run.toml";
+  const SpecReading reading =
+      fs::exists(file) ? read_spec(file, settings) : read_preset(file_or_preset, settings);
+  const RunSpec::Host& host = reading.spec.host;
+  if (host.address.empty()) return;
+  std::fprintf(stderr, "tessera: host.address = \"%s\" is not used: this command names the hosts\n",
+               host.address.c_str());
 }
 
 void check_ranks(const RunSpec& spec, std::int64_t ranks) {

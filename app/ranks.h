@@ -23,6 +23,10 @@ std::int64_t ranks_of(const RunSpec& spec);
 RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string>& more)>& load,
                        std::int64_t ranks);
 
+/// Says that hosts which a spec names are not used, as the command names them.
+void tell_of_other_hosts(const std::string& file_or_preset,
+                         const std::vector<std::string>& settings);
+
 /// Throws Error with both numbers where a run of this spec cannot go on with `ranks` ranks.
 void check_ranks(const RunSpec& spec, std::int64_t ranks);
 

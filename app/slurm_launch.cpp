@@ -52,6 +52,7 @@ fs::path runs_of(const std::string& asked, const SlurmProfile& profile) {
 
 /// The spec for as many ranks as the profile has, with its paths in full.
 RunSpec spec_for_slurm(const SlurmLaunch& asked, const SlurmProfile& profile) {
+  tell_of_other_hosts(asked.spec, asked.settings);
   RunSpec spec = spec_for_ranks(
       [&](const std::vector<std::string>& more) {
         std::vector<std::string> settings = asked.settings;

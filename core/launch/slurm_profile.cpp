@@ -208,7 +208,7 @@ const std::vector<SlurmProfileKey>& slurm_profile_keys() {
       {"start", &Profile::start,
        "what starts the ranks: srun; pmix (srun --mpi=pmix, for ranks on CPUs); mpirun"},
       {"modules", &Profile::modules, "modules to load"},
-      {"program", &Profile::program, "tessera on the nodes; empty: where it is on this machine"},
+      {"program", &Profile::program, "the program on the nodes; empty: where it is on this machine"},
       {"container", &Profile::container, "an image that holds tessera; empty: none"},
       {"container_with", &Profile::container_with,
        "the command that runs a program in the image; empty: apptainer exec, with --nv for GPUs"},

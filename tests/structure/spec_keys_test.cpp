@@ -50,12 +50,13 @@ const std::set<std::string> kForPeople = {"run.preset", "curriculum[].name"};
 /// Keys that can be planned with and are refused for a run; the value is one that must be refused.
 const std::map<std::string, std::string> kRefused = {
     {"tokenizer.byte_fallback", "false"},
-    {"host.address", "\"a-partition\""},  // belongs to kinds of hosts that are refused
 };
 
 /// Keys that have a reader and are refused for a run still, as a part of what they ask for is not
-/// there. None at present.
-const std::map<std::string, std::string> kRefusedWithReader = {};
+/// there. host.address belongs to kinds of hosts that `tessera train` refuses.
+const std::map<std::string, std::string> kRefusedWithReader = {
+    {"host.address", "\"a-partition\""},
+};
 
 std::string without_comments(const std::string& text) {
   static const std::regex line("//[^\n]*"), block("/\\*[^*]*\\*+(?:[^/*][^*]*\\*+)*/");

@@ -30,7 +30,7 @@ TEST(Shares, CoverEveryElementOnce) {
       std::map<std::string, std::vector<std::int64_t>> times;
       std::int64_t rests = 0;
       for (std::int64_t rank = 0; rank < count; ++rank) {
-        const SharingRanks ranks = sharing_ranks({.data = count}, {.data = rank});
+        const SharingRanks ranks = sharing_ranks({.data = count}, place_of({.data = count}, rank));
         const std::vector<Bucket> buckets = buckets_of(set, ranks, most);
         for (const Bucket& bucket : buckets) {
           EXPECT_EQ(bucket.share % 16, 0);
