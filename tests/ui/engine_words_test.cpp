@@ -106,10 +106,18 @@ class EngineWordsTest : public QObject {
     QFETCH(const QString, file);
     QFETCH(const QString, before);
     QFETCH(const int, least);
-    // Parts of a text that Problem::text() puts together for the terminal, and amounts.
-    const QStringList others{
-        "; expected ", "; did you mean \"{}\"?", "warning: ", "{:.3g} GB", ": ", "{}: {}", "{} {}",
-        ", ",          "data.filters.on = true"};
+    // Parts of a text that Problem::text() puts together for the terminal, amounts, and options.
+    const QStringList others{"; expected ",
+                             "; did you mean \"{}\"?",
+                             "warning: ",
+                             "{:.3g} GB",
+                             ": ",
+                             "{}: {}",
+                             "{} {}",
+                             ", ",
+                             "data.filters.on = true",
+                             "--hosts HOST:RANKS",
+                             "--slurm PROFILE"};
     int found = 0;
     for (const QString& text : literals(source(file), before)) {
       if (!text.contains(u' ') || others.contains(text)) continue;

@@ -89,7 +89,7 @@ class FlowLookTest : public QObject {
     QTableWidget* ranks = monitor->ranks().table();
     QVERIFY(waitUntil([&] { return ranks->isVisible(); }));
     QCOMPARE(ranks->item(0, 4)->text(), "60");
-    QVERIFY2(ranks->item(0, 6)->text().startsWith("3"), qPrintable(ranks->item(0, 6)->text()));
+    QVERIFY2(ranks->item(0, 7)->text().startsWith("3"), qPrintable(ranks->item(0, 7)->text()));
     test::picture(studio.window(), "flow-d/ranks");
 
     QVERIFY(studio.press("Log here"));
