@@ -139,9 +139,9 @@ void fields(V& v, RanksEvent& e) {
 template <class V>
 void fields(V&, UnknownEvent&) {}
 
-constexpr const char* kKinds[] = {"state",  "step",       "experts", "validation",
-                                  "sample", "checkpoint", "spike",   "rollback",
-                                  "resume", "heartbeat",  "message", "phase", "ranks"};
+constexpr const char* kKinds[] = {"state",      "step",  "experts",  "validation", "sample",
+                                  "checkpoint", "spike", "rollback", "resume",     "heartbeat",
+                                  "message",    "phase", "ranks"};
 static_assert(std::size(kKinds) + 1 == std::variant_size_v<EventBody>, "one name for each event");
 
 /// Puts fields into an object. Arrays become byte strings (CBOR) or lists (JSON).

@@ -41,7 +41,7 @@ std::optional<Problem> refusal_of(const RunSpec& spec, std::string_view key,
                .message = fmt::format("{} does not divide the {} replicas that share experts",
                                       p.expert, p.data * p.context),
                .expected = p.context > 1 ? "a divisor of parallel.data * parallel.context"
-                                           : "a divisor of parallel.data"};
+                                         : "a divisor of parallel.data"};
   }
   return refusal;
 }

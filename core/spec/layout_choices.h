@@ -16,8 +16,8 @@ struct LayoutChoice {
 };
 
 /// The powers of two up to `most` and the value that is set, in their order, for a key of a number
-/// of ranks: "parallel.pipeline", "parallel.data", "parallel.context", "parallel.expert". All else stays as it is. A
-/// problem that is there already refuses nothing. Throws Error for another key.
+/// of ranks: "parallel.pipeline", "parallel.data", "parallel.context", "parallel.expert". All else
+/// stays as it is. A problem that is there already refuses nothing. Throws Error for another key.
 std::vector<LayoutChoice> layout_choices(const RunSpec& spec, std::string_view key,
                                          std::int64_t most = 64);
 

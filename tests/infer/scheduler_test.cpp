@@ -202,7 +202,7 @@ INSTANTIATE_TEST_SUITE_P(All, SameText,
                                             ::testing::Values(0.0, 1.2)),
                          [](const auto& one) {
                            return std::string(std::get<0>(one.param) == Recipe::Fp32 ? "F32"
-                                                                                      : "BF16") +
+                                                                                     : "BF16") +
                                   (std::get<1>(one.param) == 0 ? "Greedy" : "Sampled");
                          });
 

@@ -64,7 +64,8 @@ constexpr Area kAreas[] = {
      "core/data/ core/spec/ core/events/ core/run/ core/infer/"},
     // A plan is a dry run of the trainer's own step.
     {"core/plan/",
-     "core/base/ core/config/ core/schedule/ core/placement/ core/model/ core/checkpoint/ core/tokenizer/ "
+     "core/base/ core/config/ core/schedule/ core/placement/ core/model/ core/checkpoint/ "
+     "core/tokenizer/ "
      "core/data/ core/spec/ core/run/ core/history/ core/train/step_memory.h "
      "core/train/optimiser.h core/train/shards.h"},
     {"core/eval/",

@@ -14,10 +14,10 @@
 #include <QPlainTextEdit>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <QTabWidget>
 #include <QTableView>
 #include <QTableWidget>
-#include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
 #include <fstream>

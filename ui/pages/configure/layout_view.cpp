@@ -220,7 +220,8 @@ void LayoutView::showRank(int rank) {
       links ? links->weight_bytes : 0, 0);
   add(RankMap::Tie::Experts, tr("Tokens to other experts, and weights of all else: to ranks %1"),
       links ? links->expert_bytes : 0, 1);
-  add(RankMap::Tie::Context, tr("Latents of the sequences that they share, and weights: to ranks %1"),
+  add(RankMap::Tie::Context,
+      tr("Latents of the sequences that they share, and weights: to ranks %1"),
       links ? m_plan->memory.context_bytes : 0, 3);
   add(RankMap::Tie::Pipeline, tr("Activations and their gradients: to its neighbours, ranks %1"),
       links ? links->pipeline_bytes : 0, 2);

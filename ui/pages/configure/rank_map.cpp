@@ -60,8 +60,8 @@ QSize RankMap::sizeHint() const {
 }
 
 QRect RankMap::cellOf(int rank) const {
-  return {rank / across() * (kCellWide + kCellGap), rank % across() * (kCellHigh + kRowGap), kCellWide,
-          kCellHigh};
+  return {rank / across() * (kCellWide + kCellGap), rank % across() * (kCellHigh + kRowGap),
+          kCellWide, kCellHigh};
 }
 
 QPoint RankMap::placeOf(int rank) const {
@@ -113,8 +113,8 @@ void RankMap::paintEvent(QPaintEvent*) {
     const Tie tied = tie(m_selected, rank);
     painter.setBrush(colors.raised);
     painter.setPen(QPen(chosen ? colors.accent : colorOfTie(tied), chosen              ? 3
-                                                                : tied == Tie::None ? 1
-                                                                                    : 2));
+                                                                   : tied == Tie::None ? 1
+                                                                                       : 2));
     painter.drawRoundedRect(QRectF(box).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4);
     if (chosen && hasFocus()) {
       painter.setPen(QPen(colors.text, 1, Qt::DotLine));
