@@ -149,11 +149,12 @@ struct PhaseEvent {
 /// What each rank of a run of several did in the steps since the last such event, about once a
 /// second. Arrays hold one value for each rank.
 struct RanksEvent {
-  std::int64_t step = 0;                     ///< the last of these steps
-  std::int64_t steps = 0;                    ///< how many they are
-  double seconds = kNotMeasured;             ///< a step lasted, mean, on rank 0
-  std::vector<float> work{};                 ///< of them outside of calls to other ranks, mean;
-                                             ///< empty on GPUs, whose calls the host sees begin
+  std::int64_t step = 0;          ///< the last of these steps
+  std::int64_t steps = 0;         ///< how many they are
+  double seconds = kNotMeasured;  ///< a step lasted, mean, on rank 0
+  /// Seconds of a step outside of calls to other ranks, mean. Empty on GPUs: a call returns before
+  /// it is done.
+  std::vector<float> work{};
   std::vector<std::int64_t> memory_bytes{};  ///< that the rank computes in
 };
 

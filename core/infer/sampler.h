@@ -55,8 +55,8 @@ struct TokenLogprobs {
   std::vector<std::pair<std::int32_t, float>> best;  ///< the likeliest first
 };
 
-/// Of one token and of the `best` likeliest. `vocabulary` as in SamplingOptions. Throws Error when
-/// any of the logits is NaN or infinite.
+/// The logarithms for one token and for the `best` likeliest. `vocabulary` as in SamplingOptions.
+/// Throws Error when any of the logits is NaN or infinite.
 TokenLogprobs logprobs_of(std::span<const float> logits, std::int32_t id, std::size_t best,
                           std::int32_t vocabulary);
 

@@ -37,7 +37,7 @@ SlurmListing listing_of_squeue(std::string_view text);
 /// The fields that listing_of_sacct() reads; for `sacct -n -P -X -o`.
 inline constexpr const char* kSacctFields = "JobID,State,ExitCode,Elapsed,Start,NodeList";
 SlurmListing listing_of_sacct(std::string_view text);
-/// Of `scontrol show job -o`: one job a line, with key=value words.
+/// Reads what `scontrol show job -o` prints: one job a line, with key=value words.
 SlurmListing listing_of_scontrol(std::string_view text);
 
 /// It has ended, and does not go on by itself.
