@@ -94,7 +94,7 @@ void run_verify(VerifyArguments arguments) {
 struct ConvertArguments {
   std::string from, to, dtype = "bf16";
   std::uint64_t shard_mb = kShardBytes / 1'000'000;
-  std::string gguf, type = "f16";  ///< of export: the one file instead of a folder
+  std::string gguf, type = "f16";  ///< export writes this one file instead of a folder
 };
 
 fs::path checkpoint_of(const std::string& from) {

@@ -21,7 +21,7 @@
 namespace tessera::app {
 
 namespace {
-constexpr double kAfterPart = 0.25;  // of a run's steps, before one is stopped
+constexpr double kAfterPart = 0.25;  // share of a run's steps before it may be stopped
 
 struct SweepOptions {
   std::string spec, tag, rule = "none", shown;

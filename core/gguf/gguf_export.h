@@ -13,7 +13,7 @@
 namespace tessera {
 
 struct GgufExport {
-  std::uint64_t bytes = 0;             ///< of the file
+  std::uint64_t bytes = 0;             ///< length of the file
   std::map<std::string, int> tensors;  ///< how many there are of each type
   std::vector<std::string> notes;      ///< one sentence each; in the log already
 };

@@ -25,7 +25,7 @@ constexpr std::int64_t kRowsNumbers = 4 << 20;
 /// Where a GGUF file holds one released tensor.
 struct StoredPart {
   const GgufTensor* tensor = nullptr;  ///< Plain; of kv_b_proj the keys' half; null: zeros
-  const GgufTensor* values = nullptr;  ///< of kv_b_proj the values' half
+  const GgufTensor* values = nullptr;  ///< the values' half of kv_b_proj
   std::int64_t first_row = 0;
 };
 

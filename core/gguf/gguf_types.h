@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Element types of GGUF files (github.com/ggml-org/ggml, docs/gguf.md): plain numbers, and blocks
-// of 32 or 256 numbers that share scales.
+// Element types of GGUF files (github.com/ggml-org/ggml, docs/gguf.md): plain numbers, and
+// blocks in which 32 or 256 numbers share scales.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct GgufTypeInfo {
   GgufType type;
   const char* name;    ///< as llama.cpp prints it: "Q4_K"
   std::int64_t block;  ///< numbers of a block; rows are whole blocks
-  std::size_t bytes;   ///< of a block
+  std::size_t bytes;   ///< bytes that a block takes
 };
 
 /// Null: the number stands for no type, or for one that this program does not read.

@@ -18,7 +18,7 @@ namespace tessera {
 using nlohmann::json;
 
 namespace {
-constexpr std::int64_t kMostChoices = 128;  ///< of one request, over all prompts
+constexpr std::int64_t kMostChoices = 128;  ///< in one request, over all prompts
 constexpr std::int64_t kMostLogprobs = 20, kMostStops = 64;
 constexpr std::int64_t kMostWhole = std::numeric_limits<std::int64_t>::max();
 
@@ -295,7 +295,7 @@ ApiRequest chat_request(const json& body, const ServedModel& model) {
 }
 
 ApiRequest completion_request(const json& body, const ServedModel& model) {
-  constexpr std::int64_t kUsualTokens = 16;  // of this API
+  constexpr std::int64_t kUsualTokens = 16;  // the default of this API
   ApiRequest request = common_request(body, model);
   const ApiFields fields(body);
   request.echo = fields.boolean("echo", false);

@@ -26,7 +26,7 @@ struct ApiRequest {
   bool chat = false;
   bool stream = false, include_usage = false, continuous_usage = false;
   bool echo = false;                    ///< the prompt comes before the answer
-  Thinking thinking = Thinking::Never;  ///< of a chat
+  Thinking thinking = Thinking::Never;  ///< what a chat asks for
   std::int64_t choices = 1;
   std::vector<std::vector<std::int32_t>> prompts;
   /// What all have in common; the prompt and the seed are filled in for each.

@@ -12,7 +12,7 @@ struct HttpOptions {
   std::string address = "127.0.0.1";
   int port = 8080;   ///< 0: any that is free
   std::string key;   ///< what clients must show; empty: none, and then only for this machine
-  std::string name;  ///< of the model, as clients call it
+  std::string name;  ///< the model's name for clients
   std::size_t most_body_bytes = std::size_t{16} << 20;
   std::size_t most_connections = 512;
   std::chrono::seconds most_time{600};  ///< for one request, with its time in the queue

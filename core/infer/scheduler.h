@@ -60,7 +60,7 @@ struct ScheduledToken {
 struct ScheduledEnd {
   StopReason reason = StopReason::Length;
   std::string text;            ///< what was held back
-  std::int64_t tokens = 0;     ///< of the answer
+  std::int64_t tokens = 0;     ///< in the answer
   std::exception_ptr failure;  ///< set: the request failed, and `reason` means nothing
 };
 
@@ -89,7 +89,7 @@ struct SecondsHistogram {
 struct SchedulerStats {
   std::int64_t running = 0, waiting = 0;
   std::int64_t pages = 0, free_pages = 0, kept = 0;   ///< `kept`: sequences that have ended
-  std::int64_t prompt_tokens = 0, reused_tokens = 0;  ///< of prompts that were read
+  std::int64_t prompt_tokens = 0, reused_tokens = 0;  ///< in prompts that were read
   std::int64_t written_tokens = 0, steps = 0;
   std::int64_t preemptions = 0;          ///< requests that were put back for want of pages
   std::array<std::int64_t, 4> ended{};   ///< requests by StopReason

@@ -42,7 +42,7 @@ struct TextModelOptions {
 /// A model with all that turns text into its tokens and back.
 struct LoadedText {
   std::filesystem::path folder;
-  std::int64_t step = -1;  ///< of a run's checkpoint; -1: a released folder
+  std::int64_t step = -1;  ///< step of a run's checkpoint; -1: a released folder
   std::shared_ptr<const Tokenizer> tokenizer;
   LoadedModel loaded;
   bool knows_chat = false;

@@ -23,7 +23,7 @@ struct CheckpointOffer {
     std::uint64_t bytes = 0;
     bool operator==(const File&) const = default;
   };
-  std::string name;      ///< of the checkpoint's folder: "step-12"
+  std::string name;      ///< the checkpoint's folder: "step-12"
   std::string manifest;  ///< says sizes and hashes; another one is another checkpoint
   std::vector<File> files;
   bool operator==(const CheckpointOffer&) const = default;

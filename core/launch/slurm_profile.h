@@ -20,10 +20,10 @@ struct SlurmProfile {
   std::int64_t gpus_per_node = 0;
   std::string gpu_type{};
   std::int64_t cpus_per_rank = 0;  ///< 0: what the cluster gives by itself
-  std::string memory{};            ///< of a node: "64G"; empty: what the cluster gives by itself
-  std::string time{};              ///< as Slurm writes it: "24:00:00"; empty: the partition's own
-  std::int64_t warn_s = 120;       ///< the run saves this long before its time is over; 0: never
-  std::string start = "srun";      ///< what starts the ranks: srun, pmix or mpirun
+  std::string memory{};        ///< memory of a node: "64G"; empty: what the cluster gives by itself
+  std::string time{};          ///< as Slurm writes it: "24:00:00"; empty: the partition's own
+  std::int64_t warn_s = 120;   ///< the run saves this long before its time is over; 0: never
+  std::string start = "srun";  ///< what starts the ranks: srun, pmix or mpirun
   std::vector<std::string> modules{};
   std::string program{};              ///< tessera on the nodes; empty: where it is on this machine
   std::string container{};            ///< an image that holds it; empty: none
@@ -44,7 +44,7 @@ struct SlurmProfileKey {
   const char* name;
   Member member;
   const char* help;
-  std::int64_t least = 0, most = 0;  ///< of a number
+  std::int64_t least = 0, most = 0;  ///< bounds of a number
 };
 const std::vector<SlurmProfileKey>& slurm_profile_keys();
 

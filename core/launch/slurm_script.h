@@ -34,7 +34,7 @@ std::string slurm_script(const SlurmProfile& profile, const SlurmRun& run);
 
 /// In which lines an edited script differs from the one that its profile gives.
 struct ScriptDifference {
-  std::vector<int> lines;    ///< of the edited script, from 1: what the profile does not give
+  std::vector<int> lines;    ///< lines of the edited script, from 1, that the profile does not give
   std::vector<int> missing;  ///< what the profile gives and is not there, before these lines
 
   bool empty() const { return lines.empty() && missing.empty(); }

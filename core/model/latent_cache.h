@@ -51,7 +51,7 @@ class LatentCache {
   Buffer memory_;
   Tensor layers_;
   std::vector<std::int32_t> free_;
-  std::vector<std::int32_t> holders_;  ///< of each page
+  std::vector<std::int32_t> holders_;  ///< by page
 };
 
 }  // namespace tessera

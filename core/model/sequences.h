@@ -23,7 +23,7 @@ struct Sequences {
   Tensor positions;  ///< (T) I32, for the rotary embedding
   Tensor starts;     ///< (n + 1) I32, see kernels/attention
   std::int64_t max_length = 0;
-  ContextCut cut{};  ///< of sequences that are not whole; starts are then of the tokens here
+  ContextCut cut{};  ///< where sequences are cut; starts then count the tokens here
 
   std::int64_t count() const { return tokens.size(0); }
 };

@@ -14,8 +14,7 @@ namespace tessera {
 /// sends to itself is left out.
 struct LinkPlan {
   Mesh mesh;
-  std::vector<Layout>
-      places;  ///< of each place of the pipeline, with the experts of its first rank
+  std::vector<Layout> places;  ///< by place of the pipeline, with the experts of its first rank
 
   /// To the neighbours in the pipeline: what layers pass on, and its gradients.
   double pipeline_bytes = 0;
