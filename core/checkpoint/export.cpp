@@ -34,19 +34,11 @@ DType exported_dtype(const std::string& name, DType dtype, DType wanted) {
 fs::path check_target(const fs::path& folder, const ExportOptions& options) {
   require(options.dtype == DType::F32 || options.dtype == DType::BF16, "export",
           "weights are written as F32 or BF16, not as {}", name_of(options.dtype));
-  fs::path target = fs::absolute(folder).lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();
-  if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
-    throw Error(target.string(), "is there already, and not an empty folder",
-                "name a new folder, or empty this one first");
-  }
-  return target;
+  return name_of_new_folder(folder);
 }
 
 void check_space(const fs::path& target, const ShardPlan& plan) {
-  fs::path parent = target.parent_path();
-  while (!fs::exists(parent)) parent = parent.parent_path();
-  require_free_space(parent, plan.total_bytes + (1u << 20));
+  require_space_for(target, plan.total_bytes + (1u << 20));
 }
 
 void add_config_and_files(StagedFolder& folder, HfConfig config, const ExportOptions& options) {

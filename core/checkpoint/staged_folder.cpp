@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
+#include "core/checkpoint/file_writer.h"
 
 namespace tessera {
 
@@ -46,6 +47,22 @@ std::vector<fs::path> names_with(const fs::path& parent, const char* prefix) {
   return found;
 }
 }  // namespace
+
+fs::path name_of_new_folder(const fs::path& folder) {
+  fs::path target = fs::absolute(folder).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();
+  if (fs::exists(target) && (!fs::is_directory(target) || !fs::is_empty(target))) {
+    throw Error(target.string(), "is there already, and not an empty folder",
+                "name a new folder, or empty this one first");
+  }
+  return target;
+}
+
+void require_space_for(const fs::path& target, std::uint64_t bytes) {
+  fs::path parent = target.parent_path();
+  while (!fs::exists(parent)) parent = parent.parent_path();
+  require_free_space(parent, bytes);
+}
 
 std::string replaced_name(const std::string& file_name) {
   const std::string prefix = kReplacedPrefix;

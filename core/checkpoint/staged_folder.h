@@ -10,6 +10,12 @@
 
 namespace tessera {
 
+/// `folder` in full, as a name beside which a temporary one can stand. Throws Error where something
+/// is there that is no empty folder.
+std::filesystem::path name_of_new_folder(const std::filesystem::path& folder);
+/// Throws Error where the file system that the target will be on has no room for so many bytes.
+void require_space_for(const std::filesystem::path& target, std::uint64_t bytes);
+
 /// Every failure throws Error, and the destructor removes what was not published.
 class StagedFolder {
  public:
