@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/base/profile.h"
 #include "core/base/tensor.h"
@@ -23,6 +24,7 @@ struct ShapeBench {
   bool deterministic = true;    ///< sums in an order that does not differ from run to run
   bool graphs = true;           ///< forward and backward as one launch, a CUDA graph
   bool forced_routing = false;  ///< experts in turn instead of by the router's scores
+  std::vector<std::string> settings{};  ///< "key=value"; they win over all of the above
 };
 
 /// Whole optimiser steps on random tokens with natural routing: forward, backward, norm, clip,

@@ -126,9 +126,9 @@ void bench_train(const TrainBench& options) {
                         .steps = options.steps,
                         .deterministic = !options.fast,
                         .graphs = !options.no_graphs,
-                        .forced_routing = options.routing == "forced"});
+                        .forced_routing = options.routing == "forced",
+                        .settings = options.settings});
   }
-  require(options.routing == "natural", "bench", "--routing {} needs --shape", options.routing);
   log::set_console_level(log::Level::Warning);
   std::vector<std::string> settings = options.settings;
   if (!options.precision.empty()) settings.push_back("precision.recipe=" + options.precision);
@@ -188,21 +188,30 @@ void add_bench(CLI::App& app) {
   command->require_subcommand(1);
   auto options = std::make_shared<TrainBench>();
   auto* train = command->add_subcommand("train", "Steps of a preset: tokens/s and where time goes");
-  train->add_option("--preset", options->preset, "Preset or TOML file")->capture_default_str();
+  auto* preset = train->add_option("--preset", options->preset, "Preset or TOML file");
+  preset->capture_default_str();
   train->add_option("--precision", options->precision, "Another recipe than the preset's");
-  train->add_option("--shape", options->shape, "A shape on random tokens instead of a preset")
-      ->check(CLI::IsMember({"small", "medium"}));
+  auto* shape =
+      train->add_option("--shape", options->shape, "A shape on random tokens instead of a preset");
+  shape->check(CLI::IsMember({"small", "medium"}))->excludes(preset);
   train->add_option("--sequences", options->sequences, "With --shape: sequences of a step")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs(shape);
   train->add_option("--length", options->length, "With --shape: tokens of a sequence")
-      ->capture_default_str();
-  train->add_flag("--not-deterministic", options->fast,
-                  "With --shape: sums in whatever order is quickest");
-  train->add_flag("--no-graphs", options->no_graphs,
-                  "With --shape: every operation launched by itself");
+      ->capture_default_str()
+      ->needs(shape);
+  train
+      ->add_flag("--not-deterministic", options->fast,
+                 "With --shape: sums in whatever order is quickest")
+      ->needs(shape);
+  train
+      ->add_flag("--no-graphs", options->no_graphs,
+                 "With --shape: every operation launched by itself")
+      ->needs(shape);
   train->add_option("--routing", options->routing, "With --shape: natural or forced")
       ->check(CLI::IsMember({"natural", "forced"}))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs(shape);
   const auto on_device = [&](CLI::App& one) {
     one.add_option("--device", options->device, "cpu or cuda")
         ->check(CLI::IsMember({"cpu", "cuda"}))

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/rank_environment.h"
 #include "core/spec/spec.h"
+#include "core/spec/spec_edit.h"
 #include "core/train/trainer.h"
 #include "distributed/single/single_process.h"
 #include "kernels/product/product.h"
@@ -35,7 +37,6 @@ double free_mebibytes(Device device) {
 /// of.
 RunSpec spec_of(const ShapeBench& options, std::int64_t ranks) {
   RunSpec spec = load_spec("numbers-" + options.shape, {});
-  spec.model.experts_in_turn = options.forced_routing;
   spec.model.max_position_embeddings = std::max(spec.model.max_position_embeddings, options.length);
   spec.run.seed = 1;
   spec.precision.recipe = recipe_from_name(options.precision);
@@ -52,6 +53,10 @@ RunSpec spec_of(const ShapeBench& options, std::int64_t ranks) {
   stage.balance_alpha = 1e-4;
   stage.bias_speed = 1e-3;
   spec.curriculum.resize(1);
+  if (!options.settings.empty()) {
+    spec = spec::with_settings(spec, options.settings, "shape " + options.shape);
+  }
+  spec.model.experts_in_turn = options.forced_routing;  // no key of a spec
   return spec;
 }
 
@@ -59,9 +64,8 @@ RunSpec spec_of(const ShapeBench& options, std::int64_t ranks) {
 class Bench {
  public:
   Bench(const ShapeBench& options, const RunSpec& spec, Communicator& ranks)
-      : options_(options),
-        free_before_(free_mebibytes(options.device)),
-        spec_(spec),
+      : spec_(spec),
+        free_before_(free_mebibytes(spec_.host.device)),
         ranks_(ranks),
         trainer_(spec_, random_source(spec_, ranks_), SpecialTokens{}, ranks_) {
     trainer_.set_deterministic(options.deterministic);
@@ -70,6 +74,7 @@ class Bench {
   StepReport step() { return trainer_.step(); }
   void set_profile(Profile* profile) { trainer_.set_profile(profile); }
   const Model& model() { return trainer_.model(); }
+  const RunSpec& spec() const { return spec_; }
   std::int64_t replayed() const { return trainer_.replayed(); }
   /// How many share the work.
   int ranks() const { return ranks_.size(); }
@@ -84,16 +89,15 @@ class Bench {
         static_cast<double>(all - kept - arenas.scratch_bytes) / kMiB,
         static_cast<double>(kept) / kMiB, static_cast<double>(arenas.scratch_bytes) / kMiB,
         static_cast<double>(all) / kMiB);
-    if (options_.device == Device::Cpu) return;
+    if (spec_.host.device == Device::Cpu) return;
     std::printf("used: %.0f MiB of the GPU, %.0f MiB of it workspaces of operations\n",
-                free_before_ - free_mebibytes(options_.device),
+                free_before_ - free_mebibytes(spec_.host.device),
                 static_cast<double>(cuda_backend()->workspace_bytes()) / kMiB);
   }
 
  private:
-  ShapeBench options_;
-  double free_before_;
   RunSpec spec_;
+  double free_before_;
   Communicator& ranks_;
   Trainer trainer_;
 };
@@ -114,7 +118,8 @@ struct Measured {
 Measured measure(Bench& bench, const ShapeBench& options) {
   Measured measured;
   std::optional<GpuMeter> meter;
-  if (options.device == Device::Cuda) meter.emplace(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
+  if (bench.spec().host.device == Device::Cuda)
+    meter.emplace(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
   for (std::int64_t i = 0; i < options.steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
     measured.loss = bench.step().loss;
@@ -129,14 +134,18 @@ Measured measure(Bench& bench, const ShapeBench& options) {
 /// one rank, as batches grow with the ranks.
 void report(Bench& bench, const ShapeBench& options, const Measured& m, double peak) {
   const char* routing = options.forced_routing ? "forced" : "natural";
-  const auto tokens = static_cast<double>(options.sequences * options.length);
-  const double flops = tokens * training_flops_per_token(bench.model().config(), options.length);
+  const std::string recipe(name_of(bench.spec().precision.recipe));
+  const CurriculumStage& stage = bench.spec().curriculum.front();
+  const std::int64_t length = stage.sequence_length;
+  const std::int64_t sequences = stage.batch_sequences / bench.ranks();
+  const auto tokens = static_cast<double>(sequences * length);
+  const double flops = tokens * training_flops_per_token(bench.model().config(), length);
   const double step = m.median();
   std::printf(
       "%s, %s, %lld x %lld random tokens, %s routing, FP32 master weights and "
       "gradients, BF16 moments\n",
-      options.shape.c_str(), options.precision.c_str(), static_cast<long long>(options.sequences),
-      static_cast<long long>(options.length), routing);
+      options.shape.c_str(), recipe.c_str(), static_cast<long long>(sequences),
+      static_cast<long long>(length), routing);
   std::printf("%.0f tokens/s (median of %zu steps, %.1f ms; %.1f to %.1f); last loss %.4f\n",
               tokens / step, m.seconds.size(), 1e3 * step, 1e3 * m.seconds.front(),
               1e3 * m.seconds.back(), m.loss);
@@ -153,13 +162,14 @@ void report(Bench& bench, const ShapeBench& options, const Measured& m, double p
               static_cast<long long>(options.warmup + options.steps));
   nlohmann::json result{{"bench", "train"},
                         {"shape", options.shape},
-                        {"recipe", options.precision},
-                        {"sequences", options.sequences},
-                        {"length", options.length},
+                        {"recipe", recipe},
+                        {"sequences", sequences},
+                        {"length", length},
                         {"tokens_per_step", tokens},
                         {"routing", routing},
                         {"deterministic", options.deterministic},
-                        {"graphs", options.graphs},
+                        {"graphs", bench.spec().host.cuda_graphs},
+                        {"settings", options.settings},
                         {"ranks", bench.ranks()},
                         {"tokens_per_s", tokens / step},
                         {"step_seconds", step},
@@ -168,18 +178,18 @@ void report(Bench& bench, const ShapeBench& options, const Measured& m, double p
     result["clock_mhz"] = m.gpu->clock_mhz;
     result["power_w"] = m.gpu->power_w;
   }
-  store_result(result, options.device);
+  store_result(result, bench.spec().host.device);
 }
 }  // namespace
 
 namespace {
 /// What one rank does; the first one tells.
 void bench_rank(const ShapeBench& options, const RunSpec& spec, Communicator& ranks) {
-  require_device(options.device);
+  require_device(spec.host.device);
   Bench bench(options, spec, ranks);
   const bool tells = ranks.rank() == 0;
   const DType operand = bench.model().precision().operand;
-  const double peak = kernels::measure_product_flops(operand, options.device);
+  const double peak = kernels::measure_product_flops(operand, spec.host.device);
   for (std::int64_t i = 0; i < options.warmup; ++i) {
     const StepReport warm = bench.step();
     if (!tells) continue;

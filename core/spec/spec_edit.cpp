@@ -378,4 +378,15 @@ std::string short_text(const RunSpec& spec, const std::string& preset) {
   return text;
 }
 
+RunSpec with_settings(const RunSpec& spec, const std::vector<std::string>& settings,
+                      const std::string& name) {
+  SpecReading reading = read_spec_text(write_spec(spec), name, settings);
+  std::string text;
+  for (const Problem& problem : reading.problems) {
+    if (problem.severity == Severity::Error) text += "\n  " + problem.text();
+  }
+  if (!text.empty()) throw Error("spec", "cannot be used:" + text);
+  return std::move(reading.spec);
+}
+
 }  // namespace tessera::spec

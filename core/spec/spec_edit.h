@@ -29,4 +29,9 @@ std::string short_text(const RunSpec& spec, const std::string& preset);
 /// The paths that short_text() sets, lists as a whole: "curriculum" rather than its elements.
 std::vector<std::string> changed_paths(const RunSpec& ours, const RunSpec& theirs);
 
+/// The spec with settings of a command line on top ("model.hidden_size=512", as for read_spec()).
+/// `name` stands in messages. Throws Error with every problem of severity Error in its text.
+RunSpec with_settings(const RunSpec& spec, const std::vector<std::string>& settings,
+                      const std::string& name);
+
 }  // namespace tessera::spec

@@ -2,7 +2,9 @@
 #include "ui/pages/settings/settings_page.h"
 
 #include <QHBoxLayout>
+#include <QTimer>
 #include <QVBoxLayout>
+#include <utility>
 
 #include "ui/bridge/desktop/preferences.h"
 #include "ui/bridge/runs/alert_rules.h"
@@ -32,6 +34,9 @@ SettingsPage::SettingsPage(Studio& studio, QWidget* parent)
   m_search->setFixedWidth(kControlWidth);
   head->addWidget(m_search);
   m_body->addLayout(head);
+  m_parts = new QVBoxLayout;
+  m_parts->setSpacing(m_body->spacing());
+  m_body->addLayout(m_parts);
   build();
   m_nothing->hide();
   m_nothing->setMinimumHeight(200);
@@ -47,6 +52,11 @@ void SettingsPage::build() {
   addLook();
   addData();
   addNotices();
+  QTimer::singleShot(0, this, &SettingsPage::buildRest);
+}
+
+void SettingsPage::buildRest() {
+  if (std::exchange(m_whole, true)) return;
   addAlerts();
   addShortcuts();
 }
@@ -61,7 +71,7 @@ void SettingsPage::section(const QString& title) {
   m_card->setContentsMargins(2 * theme::kGrid, theme::kGrid, 2 * theme::kGrid, theme::kGrid);
   m_card->setSpacing(theme::kGrid + theme::kHalf);
   box->addWidget(card);
-  m_body->addWidget(part);
+  m_parts->addWidget(part);
   m_sections.push_back(part);
 }
 
@@ -91,6 +101,7 @@ void SettingsPage::add(const QString& title, const QString& help, QWidget* contr
 }
 
 void SettingsPage::filter(const QString& text) {
+  buildRest();
   std::vector<bool> any(m_sections.size(), false);
   for (const Setting& setting : m_settings) {
     bool has = true;

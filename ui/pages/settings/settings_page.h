@@ -49,7 +49,10 @@ class SettingsPage : public Page {
   void section(const QString& title);
   /// One setting: name, what it does, its control. `words` are searched as well.
   void add(const QString& title, const QString& help, QWidget* control, const QString& words = {});
+  /// What the page shows first, and what it makes in a later turn of the event loop: many rows below
+  /// what is seen at first. A search makes them at once.
   void build();
+  void buildRest();
   void filter(const QString& text);
   void resetAll();
   /// `show` runs now and whenever the preference at `key` changes.
@@ -62,6 +65,8 @@ class SettingsPage : public Page {
   std::vector<Setting> m_settings;
   std::vector<QWidget*> m_sections;
   QVBoxLayout* m_card = nullptr;
+  QVBoxLayout* m_parts = nullptr;  ///< sections
+  bool m_whole = false;
 };
 
 }  // namespace tessera::ui
