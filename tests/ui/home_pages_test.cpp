@@ -192,6 +192,10 @@ class HomePagesTest : public QObject {
           all.begin(), all.end(), [&](const QWidget* w) { return w->accessibleName() == name; });
       return found == all.end() ? nullptr : *found;
     };
+    QVERIFY(test::waitUntil([&] {
+      const QWidget* box = control(static_cast<QComboBox*>(nullptr), "A run makes no progress");
+      return box && box->isVisible();
+    }));
     auto* action = control(static_cast<QComboBox*>(nullptr), "A run makes no progress");
     auto* limit = control(static_cast<QDoubleSpinBox*>(nullptr), "Limit: A run makes no progress");
     QVERIFY(action && limit);

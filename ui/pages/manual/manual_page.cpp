@@ -16,6 +16,7 @@
 #include <QTextTable>
 #include <QThreadPool>
 #include <QToolButton>
+#include <utility>
 
 #include "ui/bridge/desktop/worker_thread.h"
 #include "ui/theme/theme.h"
@@ -73,7 +74,6 @@ ManualPage::ManualPage(Studio& studio, QWidget* parent, const QString& folder)
   m_text->setFrameShape(QFrame::NoFrame);
   m_text->setOpenLinks(false);
   m_text->setAccessibleName(tr("Text of the manual"));
-  m_text->document()->setDocumentMargin(kTextMargin);
   auto* across = new QHBoxLayout(m_body);
   across->setContentsMargins(0, 0, 0, 0);
   across->setSpacing(0);
@@ -200,17 +200,26 @@ void ManualPage::list() {
   m_listing = false;
 }
 
+/// The chapter as a document that nothing shows yet: one that is shown is laid out anew with every
+/// piece of text that is read into it.
+QTextDocument* ManualPage::documentOf(const ManualChapter& chapter) const {
+  auto* document = new QTextDocument(m_text);
+  document->setDefaultFont(m_text->font());
+  document->setDocumentMargin(kTextMargin);
+  document->setBaseUrl(QUrl::fromLocalFile(m_folder + u'/'));
+  document->setMarkdown(chapter.markdown, QTextDocument::MarkdownDialectGitHub);
+  spaceBlocks(*document);
+  spaceTables(*document);
+  return document;
+}
+
 void ManualPage::show(const QString& id, const QString& heading) {
   const ManualChapter* wanted = chapter(id);
   if (!wanted) return;
   if (id != m_shown) {
-    m_text->document()->setBaseUrl(QUrl::fromLocalFile(m_folder + u'/'));
-    m_text->document()->setMarkdown(wanted->markdown, QTextDocument::MarkdownDialectGitHub);
-    QTextCursor edit(m_text->document());
-    edit.beginEditBlock();  // laid out once
-    spaceBlocks(*m_text->document());
-    spaceTables(*m_text->document());
-    edit.endEditBlock();
+    QTextDocument* before = std::exchange(m_document, documentOf(*wanted));
+    m_text->setDocument(m_document);
+    delete before;
     m_text->verticalScrollBar()->setValue(0);
   }
   m_shown = id;

@@ -10,6 +10,7 @@
 
 class QListWidget;
 class QTextBrowser;
+class QTextDocument;
 class QUrl;
 
 namespace tessera::ui {
@@ -38,6 +39,7 @@ class ManualPage : public Page {
   QWidget* makeSide();
   void take(const QString& folder, std::vector<ManualChapter> chapters);
   void list();
+  QTextDocument* documentOf(const ManualChapter& chapter) const;
   void show(const QString& chapter, const QString& heading);
   void scrollTo(const QString& heading);
   void follow(const QUrl& link);
@@ -50,6 +52,7 @@ class ManualPage : public Page {
   SearchField* m_search = nullptr;
   QListWidget* m_list = nullptr;
   QTextBrowser* m_text = nullptr;
+  QTextDocument* m_document = nullptr;  ///< the chapter that is shown
   QWidget* m_body = nullptr;
   EmptyState* m_empty = nullptr;
   QString m_folder, m_shown, m_heading;

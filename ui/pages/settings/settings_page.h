@@ -49,8 +49,8 @@ class SettingsPage : public Page {
   void section(const QString& title);
   /// One setting: name, what it does, its control. `words` are searched as well.
   void add(const QString& title, const QString& help, QWidget* control, const QString& words = {});
-  /// What the page shows first, and what it makes in a later turn of the event loop: many rows below
-  /// what is seen at first. A search makes them at once.
+  /// What the page shows first, and what it makes in a later turn of the event loop: many rows
+  /// below what is seen at first. A search makes them at once.
   void build();
   void buildRest();
   void filter(const QString& text);
