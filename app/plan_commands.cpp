@@ -130,8 +130,9 @@ void print_speed(const SpeedPlan& s) {
     std::printf("tokens/s: %s\n", s.source.c_str());
     return;
   }
-  std::printf("%s tokens/s on %lld rank%s, %s (%s)\n", count(s.tokens_per_second).c_str(),
-              static_cast<long long>(s.ranks), s.ranks == 1 ? "" : "s",
+  const char* share = s.devices < s.ranks ? " that share this machine's cores" : "";
+  std::printf("%s tokens/s on %lld rank%s%s, %s (%s)\n", count(s.tokens_per_second).c_str(),
+              static_cast<long long>(s.ranks), s.ranks == 1 ? "" : "s", share,
               std::string(name_of(s.basis)).c_str(), s.source.c_str());
   std::vector<std::vector<std::string>> rows;
   for (const StagePlan& stage : s.stages) {

@@ -13,6 +13,7 @@
 #include "core/base/files.h"
 #include "core/config/paths.h"
 #include "core/history/recent_steps.h"
+#include "core/spec/batch_unit.h"
 #include "core/spec/spec_table.h"
 
 namespace tessera {
@@ -34,6 +35,7 @@ nlohmann::json to_json(const Measurement& m) {
           {"model", m.model},
           {"recipe", m.recipe},
           {"sequence_length", m.sequence_length},
+          {"ranks", m.ranks},
           {"tokens_per_second", m.tokens_per_second},
           {"flops_per_token", m.flops_per_token},
           {"product_flops", m.product_flops}};
@@ -52,6 +54,7 @@ Measurement from_json(const nlohmann::json& o) {
   m.sequence_length = o.value("sequence_length", std::int64_t{0});
   m.tokens_per_second = o.value("tokens_per_second", 0.0);
   m.flops_per_token = o.value("flops_per_token", 0.0);
+  m.ranks = std::max<std::int64_t>(1, o.value("ranks", std::int64_t{1}));
   m.product_flops = o.value("product_flops", 0.0);
   return m;
 }
@@ -142,7 +145,12 @@ std::optional<Measurement> speed_of(const RunRow& row, const RunFolder& folder,
   m.tokens_per_second = last(&StepEvent::tokens_per_second);
   m.flops_per_token = training_flops_per_token(spec.model, m.sequence_length);
   const double mfu = last(&StepEvent::mfu);
-  if (mfu > 0) m.product_flops = m.tokens_per_second * m.flops_per_token / mfu;
+  m.ranks = mesh_of(spec.parallel).ranks();
+  // A run tells which share of its own part of the machine a rank makes use of.
+  if (mfu > 0) {
+    m.product_flops =
+        m.tokens_per_second * m.flops_per_token / mfu / static_cast<double>(m.devices());
+  }
   if (!(m.tokens_per_second > 0)) return {};
   return m;
 }
@@ -151,7 +159,7 @@ std::optional<Measurement> speed_of(const RunRow& row, const RunFolder& folder,
 std::optional<Measurement> measured_run(const RunSpec& spec, Library& library, int most_runs) {
   const std::string wanted = model_fingerprint(spec.model);
   for (const RunRow& row : library.runs(/*with_archived=*/true)) {
-    if (row.missing || row.step < 2) continue;
+    if (row.missing || row.step < 2 || !row.host.empty()) continue;  // a mirror: another machine
     if (most_runs-- <= 0) break;
     try {
       const RunFolder folder = RunFolder::open(row.folder);

@@ -26,10 +26,16 @@ struct Measurement {
   std::string model{};  ///< model_fingerprint()
   std::string recipe{};
   std::int64_t sequence_length = 0;
-  double tokens_per_second = 0;
-  double flops_per_token = 0;  ///< training_flops_per_token() at that length
+  std::int64_t ranks = 1;        ///< that shared the work
+  double tokens_per_second = 0;  ///< of all ranks together
+  double flops_per_token = 0;    ///< training_flops_per_token() at that length
 
-  double product_flops = 0;  ///< rate of a large product at the time, in operations per second
+  /// Rate of a large product at the time, in operations per second: of one GPU, or of all cores of
+  /// the machine.
+  double product_flops = 0;
+
+  /// GPUs that were at work, or 1: ranks on processors of one machine share its cores.
+  std::int64_t devices() const { return device == Device::Cuda ? ranks : 1; }
 };
 
 /// Equal for models that compute the same shapes.

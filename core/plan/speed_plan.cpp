@@ -37,7 +37,7 @@ namespace {
 struct Rate {
   SpeedBasis basis = SpeedBasis::None;
   std::string source;
-  double flops = 0;  ///< per second: of one rank, in stage_plan() of all
+  double flops = 0;  ///< per second: of one device, in stage_plan() of all
   /// The speed was measured in a pipeline, so waiting in it is counted already.
   bool of_whole_runs = false;
   /// The speed was that of a whole step of this model, so what backward makes again is in it.
@@ -57,10 +57,11 @@ Rate measured_rate(const RunSpec& spec, const std::vector<Measurement>& all) {
   for (auto m = all.rbegin(); m != all.rend(); ++m) {
     if (m->kind != "train" || m->model != model || !of_this_machine(*m, spec)) continue;
     if (m->recipe != name_of(spec.precision.recipe)) continue;
+    const std::string ranks = m->ranks == 1 ? "" : fmt::format(" on {} ranks", m->ranks);
     return {SpeedBasis::Measured,
-            fmt::format("{:.0f} tokens/s measured with {} on {}, {}", m->tokens_per_second, m->name,
-                        m->host, m->date),
-            m->tokens_per_second * m->flops_per_token};
+            fmt::format("{:.0f} tokens/s measured with {}{} on {}, {}", m->tokens_per_second,
+                        m->name, ranks, m->host, m->date),
+            m->tokens_per_second * m->flops_per_token / static_cast<double>(m->devices())};
   }
   return {};
 }
@@ -106,8 +107,8 @@ Rate estimated_rate(const RunSpec& spec, const std::vector<Measurement>& all) {
                         product->product_flops / 1e9, product->host, product->date),
             kAim * product->product_flops};
   }
-  const double share =
-      similar->tokens_per_second * similar->flops_per_token / similar->product_flops;
+  const double share = similar->tokens_per_second * similar->flops_per_token /
+                       static_cast<double>(similar->devices()) / similar->product_flops;
   return {SpeedBasis::Estimate,
           fmt::format("{:.0f} % of the {:.1f} GFLOP/s of a large product, as {} reached on {}, {}",
                       100 * share, product->product_flops / 1e9, similar->name, similar->host,
@@ -130,12 +131,12 @@ Rate published_rate(const RunSpec& spec) {
           "PyTorch, compiled, BF16, 3.7 B parameters on one H100: 260 TFLOP/s", 260e12, false};
 }
 
-Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t ranks) {
+Rate rate_of(const RunSpec& spec, const SpeedOptions& options, std::int64_t devices) {
   if (options.tokens_per_second > 0) {
     const double per_token =
         training_flops_per_token(spec.model, spec.curriculum.front().sequence_length);
     return {SpeedBasis::Given, fmt::format("{:.0f} tokens/s given", options.tokens_per_second),
-            options.tokens_per_second * per_token / static_cast<double>(ranks), true};
+            options.tokens_per_second * per_token / static_cast<double>(devices), true};
   }
   for (const Rate& rate : {measured_rate(spec, options.measurements),
                            estimated_rate(spec, options.measurements), published_rate(spec)}) {
@@ -196,18 +197,19 @@ double pipeline_idle_share(const PipelineShape& shape, std::int64_t micro_batche
 SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   const Curriculum curriculum(spec);
   SpeedPlan plan;
-  plan.ranks = spec.parallel.data * spec.parallel.pipeline * spec.parallel.context;
-  const Rate rate = rate_of(spec, options, plan.ranks);
+  plan.ranks = mesh_of(spec.parallel).ranks();
+  plan.devices = spec.host.device == Device::Cuda ? plan.ranks : 1;
+  const Rate rate = rate_of(spec, options, plan.devices);
   plan.basis = rate.basis;
   plan.source = rate.source;
-  plan.flops_per_rank = rate.flops;
+  plan.flops_per_device = rate.flops;
   plan.price_per_hour = options.price_per_hour;
   // A fork behind the end of its curriculum has its own problem; the numbers are the curriculum's.
   const std::int64_t from = options.first_step < curriculum.total_steps() ? options.first_step : 0;
   plan.steps = curriculum.total_steps() - from;
   plan.tokens = curriculum.total_tokens() - curriculum.at_step(from).tokens;
   Rate of_all = rate;
-  of_all.flops *= static_cast<double>(plan.ranks);
+  of_all.flops *= static_cast<double>(plan.devices);
   for (int i = 0; i < curriculum.stages(); ++i) {
     if (curriculum.first_step(i + 1) <= from) continue;
     plan.stages.push_back(stage_plan(spec, curriculum, i, of_all, from));
@@ -216,7 +218,7 @@ SpeedPlan plan_speed(const RunSpec& spec, const SpeedOptions& options) {
   plan.flops_per_token = plan.stages.front().flops_per_token;
   plan.tokens_per_second = plan.stages.front().tokens_per_second;
   plan.step_seconds = plan.stages.front().step_seconds;
-  plan.device_hours = plan.seconds / 3600 * static_cast<double>(plan.ranks);
+  plan.device_hours = plan.seconds / 3600 * static_cast<double>(plan.devices);
   plan.cost = plan.device_hours * options.price_per_hour;
   return plan;
 }

@@ -32,16 +32,20 @@ struct StagePlan {
 
 struct SpeedPlan {
   SpeedBasis basis = SpeedBasis::None;
-  std::string source;         ///< where the rate is from, for people
-  double flops_per_rank = 0;  ///< operations per second of one rank that are counted on
+  std::string source;  ///< where the rate is from, for people
+  /// Operations per second that are counted on: of a GPU, or of this machine's processors.
+  double flops_per_device = 0;
   std::int64_t ranks = 1;
+  /// GPUs, one for each rank, or 1 for ranks on processors: they share the cores of a machine, and
+  /// are no quicker for being many. Ranks on the processors of several machines are not planned.
+  std::int64_t devices = 1;
   double flops_per_token = 0;    ///< in the first stage
   double tokens_per_second = 0;  ///< in the first stage, all ranks together
   double step_seconds = 0;       ///< in the first stage, at its full batch
   std::vector<StagePlan> stages;
   std::int64_t steps = 0, tokens = 0;  ///< from the first step that is still to be made
   double seconds = 0;       ///< what these steps take, without validation and checkpoints
-  double device_hours = 0;  ///< ranks times hours
+  double device_hours = 0;  ///< devices times hours
   double cost = 0;          ///< device hours times the price
   double price_per_hour = 0;
 };
@@ -55,7 +59,7 @@ double pipeline_idle_share(const PipelineShape& shape, std::int64_t micro_batche
 std::string operations_formula();
 
 struct SpeedOptions {
-  double price_per_hour = 2;     ///< for one rank
+  double price_per_hour = 2;     ///< for one device
   double tokens_per_second = 0;  ///< the user's own figure for the first stage, all ranks; 0: none
   /// Where a fork goes on: steps before it are made already and cost nothing.
   std::int64_t first_step = 0;

@@ -4803,12 +4803,12 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>Zeit nach Stufe</translation>
     </message>
     <message>
-        <source>price of a rank</source>
-        <translation>Preis eines Rangs</translation>
+        <source>price of a device</source>
+        <translation>Preis eines Geräts</translation>
     </message>
     <message>
-        <source>Price of one rank for an hour, in dollars</source>
-        <translation>Preis eines Rangs für eine Stunde, in Dollar</translation>
+        <source>Price of one GPU, or of this machine, for an hour, in dollars</source>
+        <translation>Preis einer GPU oder dieses Rechners für eine Stunde, in Dollar</translation>
     </message>
     <message>
         <source>$ </source>
@@ -4895,8 +4895,8 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <translation>$ %1</translation>
     </message>
     <message>
-        <source>cost of %1 rank hours</source>
-        <translation>Kosten von %1 Rangstunden</translation>
+        <source>cost of %1 device hours</source>
+        <translation>Kosten von %1 Gerätestunden</translation>
     </message>
     <message>
         <source>%1: %2 steps, %3, %4 per token</source>

@@ -215,12 +215,45 @@ TEST(PlanSpeed, OfAMeasuredModelIsTheMeasurement) {
   EXPECT_NEAR(plan.speed.cost, plan.speed.seconds / 3600 * 2, 1e-9);
 }
 
+/// Ranks on processors share the cores: what was measured on four of them is the machine's speed,
+/// for one rank and for two.
+TEST(PlanSpeed, OfRanksOnProcessorsIsTheMachines) {
+  PlanOptions options;
+  options.speed.measurements = {demo_measurement()};
+  options.speed.measurements[0].ranks = 4;
+  for (const char* ranks : {"1", "2"}) {
+    const Plan plan =
+        plan_of(read_preset("demo", {std::string("parallel.data=") + ranks}), options);
+    EXPECT_NEAR(plan.speed.tokens_per_second, 10'000, 1e-6);
+    EXPECT_EQ(plan.speed.devices, 1);
+    EXPECT_NEAR(plan.speed.device_hours, plan.speed.seconds / 3600, 1e-12);
+    EXPECT_NE(plan.speed.source.find("on 4 ranks"), std::string::npos) << plan.speed.source;
+  }
+}
+
+/// GPUs are added up, and a speed that was measured on two of them is twice that of one.
+TEST(PlanSpeed, OfRanksOnGpusIsThatOfAllGpus) {
+  PlanOptions options;
+  options.speed.measurements = {demo_measurement()};
+  options.speed.measurements[0].device = Device::Cuda;
+  options.speed.measurements[0].ranks = 2;
+  for (const std::int64_t ranks : {1, 2, 4}) {
+    const Plan plan =
+        plan_of(read_preset("demo", {"host.device=cuda", "parallel.data=" + std::to_string(ranks),
+                                     "parallel.micro_batch_sequences=2"}),
+                options);
+    EXPECT_NEAR(plan.speed.tokens_per_second, 5'000.0 * static_cast<double>(ranks), 1e-6);
+    EXPECT_NEAR(plan.speed.device_hours, plan.speed.seconds / 3600 * static_cast<double>(ranks),
+                1e-9);
+  }
+}
+
 TEST(PlanSpeed, OfAnotherModelIsAnEstimateAtTheSameShareOfProducts) {
   PlanOptions options;
   options.speed.measurements = {demo_measurement()};
   const Plan plan = plan_of(read_preset("small-20m"), options);
   EXPECT_EQ(plan.speed.basis, SpeedBasis::Estimate);
-  EXPECT_NEAR(plan.speed.flops_per_rank, 0.4 * demo_measurement().product_flops, 1);
+  EXPECT_NEAR(plan.speed.flops_per_device, 0.4 * demo_measurement().product_flops, 1);
   EXPECT_NE(plan.speed.source.find("40 %"), std::string::npos) << plan.speed.source;
 }
 

@@ -151,8 +151,8 @@ void PlanPane::buildCost() {
   m_stages = new BarList(tr("Time by stage"), m_numbers);
   time->addWidget(m_stages);
   auto* price = new QHBoxLayout;
-  price->addWidget(new TextLabel(tr("price of a rank"), theme::TextSize::Body, m_numbers), 1);
-  m_price = spinBox(tr("Price of one rank for an hour, in dollars"), 1e4, 2, m_numbers);
+  price->addWidget(new TextLabel(tr("price of a device"), theme::TextSize::Body, m_numbers), 1);
+  m_price = spinBox(tr("Price of one GPU, or of this machine, for an hour, in dollars"), 1e4, 2, m_numbers);
   m_price->setPrefix(tr("$ "));
   m_price->setSuffix(tr(" / h"));
   m_price->setValue(2);
@@ -346,7 +346,7 @@ void PlanPane::showSpeed(const Plan& plan) {
   m_cost.value->setText(
       known ? tr("$ %1").arg(s.cost < 100 ? numbers::fixed(s.cost, 2) : numbers::count(s.cost))
             : numbers::notMeasured());
-  m_cost.note->setText(known ? tr("cost of %1 rank hours").arg(numbers::number(s.device_hours, 3))
+  m_cost.note->setText(known ? tr("cost of %1 device hours").arg(numbers::number(s.device_hours, 3))
                              : tr("cost"));
   m_chart->setVisible(m_chart->setPlan(s));
   showStages(s);
