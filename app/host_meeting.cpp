@@ -36,8 +36,7 @@ std::string object_line(std::string text) {
   return "";
 }
 
-std::string first_offer(PipedProcess& first, const HostSlots& host,
-                        const std::atomic<bool>* stop) {
+std::string first_offer(PipedProcess& first, const HostSlots& host, const std::atomic<bool>* stop) {
   HostAnswer answer;
   const auto until = std::chrono::steady_clock::now() + kFirstAnswersWithin;
   while (std::chrono::steady_clock::now() < until) {

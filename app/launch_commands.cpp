@@ -492,12 +492,13 @@ void add_launch(CLI::App& app) {
   command->add_option("--resume", asked->resume, "Go on with this run of the hosts instead")
       ->type_name("RUN");
   command
-      ->add_option("--fork", asked->fork,
-                   "A new run from a checkpoint of this run of the hosts, with its spec if no other "
-                   "is named")
+      ->add_option(
+          "--fork", asked->fork,
+          "A new run from a checkpoint of this run of the hosts, with its spec if no other "
+          "is named")
       ->type_name("RUN");
-  command->add_option("--step", asked->fork_step,
-                      "With --fork: from the checkpoint after this step")
+  command
+      ->add_option("--step", asked->fork_step, "With --fork: from the checkpoint after this step")
       ->type_name("STEP");
   command->add_option("--attach", asked->attach, "Follow a launch, or its run, that goes on")
       ->type_name("LAUNCH");

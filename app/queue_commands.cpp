@@ -118,8 +118,8 @@ void list_queue(const QueueOptions& options) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < queue.entries.size(); ++i) {
     const QueueEntry& e = queue.entries[i];
-    rows.push_back({std::to_string(i + 1), e.name, e.id.substr(0, 8), e.place.text(),
-                    standing_of(queue, i)});
+    rows.push_back(
+        {std::to_string(i + 1), e.name, e.id.substr(0, 8), e.place.text(), standing_of(queue, i)});
   }
   std::fputs(table({"", "name", "id", "place", "standing"}, rows).c_str(), stdout);
 }
@@ -157,8 +157,10 @@ LaunchPlace place_for(const QueueOptions& options) {
 
 /// The spec for as many ranks as there are at its place.
 RunSpec spec_for_place(const QueueOptions& options, const LaunchPlace& place) {
-  RunSpec spec = spec_for_queue(options.spec, options.settings);
-  if (place.is_here()) return spec;
+  if (place.is_here()) return spec_for_queue(options.spec, options.settings);
+  std::vector<std::string> settings = options.settings;
+  settings.insert(settings.end(), {"host.kind=\"local\"", "host.address=\"\""});
+  RunSpec spec = spec_for_queue(options.spec, settings);
   SlurmProfile profile;
   const bool slurm = place.kind == LaunchPlace::Kind::Slurm;
   if (slurm) profile = load_slurm_profile(slurm_profiles_folder(), place.profile);
@@ -311,7 +313,8 @@ QueueEntry entry_to_resume(const std::string& run) {
 }
 
 void add_queue(CLI::App& app) {
-  auto* queue = app.add_subcommand("queue", "Runs that wait for this machine, for hosts or for a cluster");
+  auto* queue =
+      app.add_subcommand("queue", "Runs that wait for this machine, for hosts or for a cluster");
   queue->require_subcommand(0, 1);
   auto options = std::make_shared<QueueOptions>();
   auto* lists = queue->add_subcommand("list", "Show what waits");

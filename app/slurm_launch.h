@@ -15,11 +15,11 @@
 namespace tessera::app {
 
 struct SlurmLaunch {
-  std::string profile;       ///< its name
+  std::string profile;        ///< its name
   std::string start_files{};  ///< as StartReport takes it
-  std::string spec, resume;  ///< one of them
-  std::string script;        ///< a file to submit instead of what the profile gives; may be empty
-  std::string runs;          ///< folder of runs; empty: the profile's, else the usual one
+  std::string spec, resume;   ///< one of them
+  std::string script;         ///< a file to submit instead of what the profile gives; may be empty
+  std::string runs;           ///< folder of runs; empty: the profile's, else the usual one
   std::vector<std::string> settings;
   std::map<std::string, std::string> variables;
   std::int64_t most_steps = 0;

@@ -167,17 +167,16 @@ void LaunchDesk::advance() {
   start_what_is_free(here, std::move(taken));
 }
 
-/// `here`: this machine is free; `taken`: hosts that are not. Whoever waits longer for a machine has
-/// it first.
+/// `here`: this machine is free; `taken`: hosts that are not. Whoever waits longer for a machine
+/// has it first.
 void LaunchDesk::start_what_is_free(bool here, std::vector<std::string> taken) {
   for (const QueueEntry& entry : std::vector<QueueEntry>(queue_.queue().entries)) {
     if (!entry.problem.empty()) continue;
     const std::vector<std::string> hosts = entry.place.host_names();
-    const bool free =
-        entry.announced.empty() && (here || !entry.place.needs_here()) &&
-        std::none_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
-          return std::find(taken.begin(), taken.end(), host) != taken.end();
-        });
+    const bool free = entry.announced.empty() && (here || !entry.place.needs_here()) &&
+                      std::none_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
+                        return std::find(taken.begin(), taken.end(), host) != taken.end();
+                      });
     if (free) {
       const bool fork = !entry.fork_from.empty();
       launch({.tag = entry.id,

@@ -3,8 +3,8 @@
 // windows, terminals and the one process that starts what waits share (queue_file.h). It starts its
 // next run when nobody has what that run needs: this machine, where a run of whoever started it may
 // be running, or other hosts, as far as their runs are known here. A cluster decides for itself who
-// has its nodes. What is started by hand starts at once. For one thread, which calls look() often while something that was started is watched,
-// and look_around() now and then.
+// has its nodes. What is started by hand starts at once. For one thread, which calls look() often
+// while something that was started is watched, and look_around() now and then.
 #pragma once
 
 #include <filesystem>

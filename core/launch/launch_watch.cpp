@@ -200,8 +200,8 @@ void LaunchWatch::pass_on() {
     }
   }
   const bool late = failed_at_s_ > 0 && now_on_steady_s() - failed_at_s_ > kOthersEndWithin_s;
-  const bool no_run = asked_stop_ && !run_is_known_ &&
-                      now_on_steady_s() - asked_stop_at_s_ > kStopsWithoutRun_s;
+  const bool no_run =
+      asked_stop_ && !run_is_known_ && now_on_steady_s() - asked_stop_at_s_ > kStopsWithoutRun_s;
   if ((late || no_run || options_.ends_all) && !asked_end_) {
     asked_end_ = true;
     ask_all("end", lines_.size());

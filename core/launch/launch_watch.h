@@ -50,9 +50,9 @@ class LaunchWatch {
     /// Once set, the run is asked to save and stop. Where there is no run yet a few seconds later,
     /// all ranks are told to end.
     const std::atomic<bool>* stop = nullptr;
-    bool only_until_begun = false;            ///< comes back once all ranks were started, and
-                                              ///< the run is known or 15 s have passed
-    bool ends_all = false;                    ///< all ranks are told to end at once
+    bool only_until_begun = false;  ///< comes back once all ranks were started, and
+                                    ///< the run is known or 15 s have passed
+    bool ends_all = false;          ///< all ranks are told to end at once
   };
 
   LaunchWatch(std::vector<std::unique_ptr<AgentLine>> lines, Options options);

@@ -137,8 +137,8 @@ std::vector<std::string> LocalHost::arguments_elsewhere(const LaunchOrder& order
   std::vector<std::string> arguments = {"launch"};
   if (!order.spec.empty()) arguments.push_back(files.spec().string());
   if (!order.parent.empty()) {
-    arguments.insert(arguments.end(), {order.fork ? "--fork" : "--resume",
-                                       paths_.folder_of(order.parent).string()});
+    arguments.insert(arguments.end(),
+                     {order.fork ? "--fork" : "--resume", paths_.folder_of(order.parent).string()});
     if (order.step >= 0) arguments.insert(arguments.end(), {"--step", std::to_string(order.step)});
   }
   const LaunchPlace place = place_of(order);
@@ -252,8 +252,7 @@ void LocalHost::look_at(Child& child, std::vector<LaunchNews>& news) {
     }
     if (!has_begun(child.files.ticket())) return;
     child.told = true;
-    news.push_back(
-        {LaunchNews::Kind::Begun, child.order, run_of(child.files.ticket()), {}, 0, {}});
+    news.push_back({LaunchNews::Kind::Begun, child.order, run_of(child.files.ticket()), {}, 0, {}});
     return;
   }
   if (!look_for_run(child)) return;

@@ -4,8 +4,8 @@
 // process of its own.
 #pragma once
 
-#include <filesystem>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -25,8 +25,8 @@ class LocalHost : public RunHost {
     /// The folder of a run by its id. Throws Error.
     std::function<std::filesystem::path(const std::string& run)> folder_of;
     std::function<std::vector<std::filesystem::path>()> roots;  ///< that hold folders of runs
-    std::filesystem::path launched{};  ///< records of launches on hosts
-    std::filesystem::path mirrors{};   ///< list of the copies of runs on other hosts
+    std::filesystem::path launched{};                           ///< records of launches on hosts
+    std::filesystem::path mirrors{};  ///< list of the copies of runs on other hosts
   };
   explicit LocalHost(Paths paths) : paths_(std::move(paths)) {}
 

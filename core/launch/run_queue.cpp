@@ -111,7 +111,9 @@ void RunQueue::save(const std::filesystem::path& file) const {
   for (const QueueEntry& e : entries) list.push_back(to_json(e));
   const bool all_here = std::all_of(entries.begin(), entries.end(),
                                     [](const QueueEntry& e) { return e.place.is_here(); });
-  json o{{"version", all_here ? kVersionOfHere : kVersion}, {"paused", paused}, {"entries", std::move(list)}};
+  json o{{"version", all_here ? kVersionOfHere : kVersion},
+         {"paused", paused},
+         {"entries", std::move(list)}};
   for (const QueueStart& start : begun) {
     o["begun"].push_back(
         {{"entry", start.entry}, {"name", start.name}, {"run", start.run}, {"time", start.time}});

@@ -23,7 +23,7 @@ struct StartFiles {
   std::filesystem::path spec() const { return with(".toml"); }
   std::filesystem::path script() const { return with(".sh"); }
   std::filesystem::path log() const { return with(".log"); }
-  std::filesystem::path id() const { return with(".id"); }        ///< folder of the run, here
+  std::filesystem::path id() const { return with(".id"); }          ///< folder of the run, here
   std::filesystem::path launch() const { return with(".launch"); }  ///< its name, or a run's folder
   std::filesystem::path phase() const { return with(".phase"); }
   /// A start here has a claim of another ending: its program takes this machine.
