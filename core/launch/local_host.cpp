@@ -152,7 +152,9 @@ std::vector<std::string> LocalHost::arguments_elsewhere(const LaunchOrder& order
 }
 
 void LocalHost::start(const std::string& ticket, const LaunchOrder& order) {
-  Child child{.order = order, .files = StartFiles::of_ticket(ticket)};
+  Child child;
+  child.order = order;
+  child.files = StartFiles::of_ticket(ticket);
   const auto arguments = arguments_of(order, child.files);
   child.pid = start_detached(paths_.program(), arguments, child.files.log());
   children_.push_back(std::move(child));

@@ -213,7 +213,11 @@ void RunStore::Worker::refreshLive() {
 
 /// Adds what Slurm says of it, and remembers that there is a job to be asked for.
 void RunStore::Worker::noteJob(RunRow& row) {
-  addWordOfSlurm(row) ? void(m_withJobs.insert(row.id)) : void(m_withJobs.erase(row.id));
+  if (addWordOfSlurm(row)) {
+    m_withJobs.insert(row.id);
+  } else {
+    m_withJobs.erase(row.id);
+  }
 }
 
 std::vector<RunRow> RunStore::Worker::readRows() {
