@@ -233,6 +233,16 @@ void ConfigurePage::showOrigin() {
   m_launch->setText(origin.kind == DraftOrigin::Kind::Fork ? tr("Launch fork") : tr("Launch"));
 }
 
+/// Elsewhere the place says where the run trains, and not host.kind.
+bool ConfigurePage::planAllows(const Plan& plan) const {
+  const bool elsewhere = !m_place->place().is_here();
+  return plan.ok() ||
+         std::all_of(plan.problems.begin(), plan.problems.end(), [&](const PlanProblem& p) {
+           return p.problem.severity != Severity::Error ||
+                  (elsewhere && p.problem.key == "host.kind");
+         });
+}
+
 void ConfigurePage::showButtons() {
   showUndo();
   QString why;
@@ -243,7 +253,7 @@ void ConfigurePage::showButtons() {
     why = tr("It is being started");
   } else if (!m_planIsOfDraft || m_plans.pending() || !plan) {
     why = tr("The plan is being made");
-  } else if (!plan->ok()) {
+  } else if (!planAllows(*plan)) {
     why = tr("There are problems; the plan at the right names them");
   } else if (!m_place->problem().isEmpty()) {
     why = m_place->problem();

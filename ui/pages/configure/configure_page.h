@@ -56,6 +56,7 @@ class ConfigurePage : public DraftPage {
   void showCommand();
   void showOrigin();
   void showButtons();
+  bool planAllows(const Plan& plan) const;
   void fix(const PlanProblem& problem);
   void goTo(const QString& key, int line = 0);
   void launch();
