@@ -22,6 +22,7 @@
 #include "app/signals.h"
 #include "app/slurm_launch.h"
 #include "app/start_report.h"
+#include "app/test_launch.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/launch/launch_record.h"
@@ -49,6 +50,8 @@ struct LaunchArguments {
   bool show = false, edit = false;
   std::string fork, start_files;
   std::int64_t fork_step = -1;
+  bool hello = false;
+  double probe_s = 0;
 };
 
 fs::path launches_folder() {
@@ -93,7 +96,8 @@ std::map<std::string, std::string> variables_of(const std::vector<std::string>& 
 class LaunchView {
  public:
   /// `all`: also what was said before this desk came.
-  explicit LaunchView(bool all) : all_(all) {}
+  explicit LaunchView(bool all, std::function<void(const std::string&)> line = {})
+      : all_(all), line_(std::move(line)) {}
 
   void tell(const HostWord& said) {
     const AgentWord& word = said.word;
@@ -114,10 +118,12 @@ class LaunchView {
     kept_.clear();
     std::fflush(stdout);
   }
-  static void show(const HostWord& said) {
+  void show(const HostWord& said) const {
     const AgentWord& word = said.word;
     const std::string host = said.host.name();
-    if (word.kind == Word::Output) {
+    if (line_ && word.kind == Word::Output && word.rank == 0 && !word.is_error) {
+      line_(word.text);
+    } else if (word.kind == Word::Output) {
       std::FILE* const out = word.is_error ? stderr : stdout;
       if (word.rank == 0) {
         std::fprintf(out, "%s\n", word.text.c_str());
@@ -137,8 +143,16 @@ class LaunchView {
   }
 
   bool all_;
+  std::function<void(const std::string&)> line_;  ///< gets what rank 0 prints, in its place
   std::deque<std::string> kept_;
 };
+
+/// The name of the host of each rank, for a test launch.
+std::string names_for_ranks(const std::vector<HostSlots>& hosts) {
+  std::vector<std::string> names;
+  for (const HostSlots& one : hosts) names.insert(names.end(), std::size_t(one.ranks), one.name());
+  return fmt::format("{}", fmt::join(names, ","));
+}
 
 std::vector<std::string> arguments_of_ranks(const LaunchArguments& asked) {
   if (!asked.resume.empty()) return {"resume", asked.resume};
@@ -150,7 +164,9 @@ std::vector<std::string> arguments_of_ranks(const LaunchArguments& asked) {
   return words;
 }
 
-AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting, int world) {
+AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting,
+                    const std::vector<HostSlots>& hosts) {
+  const int world = count_ranks(hosts);
   AgentOrder order;
   order.world = world;
   order.build = own_build();
@@ -158,6 +174,12 @@ AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting, in
       asked.master_address.empty() ? meeting.address.address : asked.master_address;
   order.master_port = meeting.port;
   order.environment = variables_of(asked.variables);
+  if (asked.hello) {
+    order.arguments = {"hello",           "{spec}",
+                       "--names",         names_for_ranks(hosts),
+                       "--probe-seconds", fmt::format("{}", asked.probe_s)};
+    return order;
+  }
   order.arguments = arguments_of_ranks(asked);
   order.arguments.insert(order.arguments.end(),
                          {"--runs", meeting.folder, "--id-file", "{run-file}"});
@@ -292,6 +314,10 @@ void attach_to(const LaunchArguments& asked) {
 }
 
 void check_arguments(const LaunchArguments& asked) {
+  if (asked.hello && (asked.spec.empty() || asked.detach || !asked.fork.empty())) {
+    throw Error("--hello", "goes with a spec and hosts alone",
+                "tessera launch SPEC --hello --hosts a:4,b:4");
+  }
   const bool is_new = !asked.spec.empty() || !asked.fork.empty();
   const int named = is_new + !asked.resume.empty() + !asked.attach.empty() + !asked.stop.empty();
   if (asked.fork_step >= 0 && asked.fork.empty()) {
@@ -358,7 +384,7 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
       meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder, &stop);
   check_not_stopped(&stop);
   const int world = count_ranks(record.hosts);
-  AgentOrder order = order_of(asked, meeting, world);
+  AgentOrder order = order_of(asked, meeting, record.hosts);
   if (asked.resume.empty()) order.spec = spec.text;
   record.name = launch_name(spec.name);
   record.started = clock_now();
@@ -401,7 +427,8 @@ void check_slurm_arguments(const LaunchArguments& asked) {
         std::pair(!hosts.host_file.empty(), "--hostfile"), std::pair(hosts.local > 0, "--local"),
         std::pair(hosts.copy, "--copy"), std::pair(!hosts.program.empty(), "--program"),
         std::pair(!asked.master_address.empty(), "--master-address"),
-        std::pair(!asked.attach.empty(), "--attach"), std::pair(!asked.stop.empty(), "--stop")}) {
+        std::pair(asked.hello, "--hello"), std::pair(!asked.attach.empty(), "--attach"),
+        std::pair(!asked.stop.empty(), "--stop")}) {
     if (!given) continue;
     throw Error(option, "does not go with --slurm",
                 "what a job asks for is in its profile: tessera slurm profile show " + asked.slurm);
@@ -450,6 +477,34 @@ std::vector<std::string> programs_for(const Ssh& ssh, const LaunchArguments& ask
   return prepare_program(ssh, asked.hosts, hosts, watch).files;
 }
 
+/// A launch with ranks that only say hello; how it ended.
+LaunchEnd launch_ranks_that_greet(const LaunchArguments& asked, const LaunchedSpec& spec,
+                                  const std::function<void(const std::string&)>& line) {
+  const StartReport nobody("");
+  LaunchRecord record;
+  record.hosts = asked.hosts.list();
+  leave_on_hangup(kToldOnInterrupt);
+  const std::atomic<bool>& stop = stop_on_signals();
+  Ssh ssh(ssh_command(asked.hosts));
+  record.program = programs_for(ssh, asked, record.hosts, stop, nobody);
+  const HostMeeting meeting =
+      meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder, &stop);
+  check_not_stopped(&stop);
+  AgentOrder order = order_of(asked, meeting, record.hosts);
+  order.spec = spec.text;
+  record.name = launch_name("hello-" + spec.name);
+  record.started = clock_now();
+  record.save(launches_folder());
+  try {
+    return *follow(record, start_all(ssh, record, order, meeting), LaunchView(true, line), stop, {},
+                   ssh_command(asked.hosts), nobody);
+  } catch (const Error& error) {
+    record.end = error.what();
+    record.save(launches_folder());
+    throw;
+  }
+}
+
 void launch(LaunchArguments asked) {
   check_arguments(asked);
   check_slurm_arguments(asked);
@@ -458,6 +513,10 @@ void launch(LaunchArguments asked) {
     if (attached_to_slurm(asked)) return;
   }
   if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
+  if (asked.hello) {
+    return launch_hello(asked.hosts, asked.spec, asked.probe_s,
+                        [](const std::string& line) { std::printf("%s\n", line.c_str()); });
+  }
   const StartReport report(asked.start_files);
   LaunchRecord record;
   record.hosts = asked.hosts.list();
@@ -484,6 +543,19 @@ void launch(LaunchArguments asked) {
 }
 }  // namespace
 
+void launch_hello(const HostOptions& hosts, const std::string& spec, double probe_s,
+                  const std::function<void(const std::string&)>& line) {
+  LaunchArguments asked;
+  asked.hosts = hosts;
+  asked.spec = spec.empty() ? "demo" : spec;
+  asked.hello = true;
+  asked.probe_s = probe_s;
+  const LaunchedSpec launched = spec_to_launch(asked, spec.empty() ? 0 : count_ranks(hosts.list()));
+  const LaunchEnd end = launch_ranks_that_greet(asked, launched, line);
+  if (end.exit_status == 0) return;
+  throw Error("test launch", end.cause, "what that rank said stands above");
+}
+
 void add_launch(CLI::App& app) {
   auto* command = app.add_subcommand("launch", "Train on several hosts, over ssh or Slurm");
   auto asked = std::make_shared<LaunchArguments>();
@@ -505,6 +577,8 @@ void add_launch(CLI::App& app) {
   command->add_option("--stop", asked->stop, "Let a launch, or its run, save and stop")
       ->type_name("LAUNCH");
   command->add_flag("--now", asked->now, "With --stop: end all ranks at once, without saving");
+  command->add_flag("--hello", asked->hello,
+                    "A test: every rank says hello to the others, and nothing is trained");
   command->add_flag("--detach", asked->detach, "Come back once all ranks were started");
   command->add_option("--slurm", asked->slurm, "Train as a job of Slurm, by this profile")
       ->type_name("PROFILE");

@@ -325,6 +325,37 @@ TEST_F(LaunchProgram, ChecksHosts) {
   EXPECT_EQ(none->wait(), 0) << none->output();  // it is where this one is
 }
 
+TEST_F(LaunchProgram, EveryRankSaysHelloAndNothingIsTrained) {
+  fs::remove_all(runs());
+  const auto hello = launch(spec(), {"--hello", "--hosts", "a:2,b:2"});
+  ASSERT_EQ(hello->wait(), 0) << hello->output();
+  for (const char* words : {"hello from rank 0 on a:", "hello from rank 1 on a:",
+                            "hello from rank 2 on b:", "hello from rank 3 on b:"}) {
+    EXPECT_TRUE(holds(hello->output(), words)) << hello->output();
+  }
+  EXPECT_TRUE(fs::is_empty(runs()));
+  const auto unfit = launch(spec(), {"--hello", "--hosts", "a:3"});
+  EXPECT_EQ(unfit->wait(), 1) << unfit->output();
+  const auto lost = launch(spec(), {"--hello", "--hosts", "a,lost"});
+  EXPECT_EQ(lost->wait(), 1);
+  EXPECT_TRUE(holds(lost->output(), "is a name that nothing knows")) << lost->output();
+}
+
+TEST_F(LaunchProgram, MeasuresHowFastHostsSendToEachOther) {
+  ASSERT_EQ(tessera({"hosts", "add", "a,b"})->wait(), 0);
+  const auto probe = tessera({"hosts", "probe", "--seconds", "0.2"});
+  ASSERT_EQ(probe->wait(), 0) << probe->output();
+  EXPECT_TRUE(holds(probe->output(), "hello from rank 1 on b:")) << probe->output();
+  const auto list = tessera({"hosts", "list"});
+  EXPECT_EQ(list->wait(), 0);
+  EXPECT_TRUE(holds(list->output(), "/s to b, measured ")) << list->output();
+  EXPECT_TRUE(holds(list->output(), "/s to a, measured ")) << list->output();
+  const auto alone = tessera({"hosts", "probe", "a"});
+  EXPECT_EQ(alone->wait(), 1);
+  EXPECT_TRUE(holds(alone->output(), "needs two hosts")) << alone->output();
+  EXPECT_EQ(tessera({"hosts", "remove", "a,b"})->wait(), 0);
+}
+
 // ---- Copies of remote runs, the queue, sweeps ---------------------------------------------------
 
 nlohmann::json json_said_by(Started& program) {

@@ -54,6 +54,7 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
       m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
       m_addHost(new QAction(tr("Add a host..."), this)),
       m_checkAll(new QAction(tr("Check all hosts"), this)),
+      m_testLaunch(new QAction(tr("Test launch"), this)),
       m_addProfile(new QAction(tr("New profile for Slurm..."), this)),
       m_measureButton(new QPushButton(tr("Measure"))),
       m_speed(new TextLabel({}, theme::TextSize::Title)),
@@ -75,6 +76,10 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
   connect(m_addHost, &QAction::triggered, m_known, &KnownHostsView::askForHosts);
   connect(m_addProfile, &QAction::triggered, m_profiles, &SlurmProfilesView::addProfile);
+  m_testLaunch->setToolTip(
+      tr("A rank on each kept host says hello to the others, and they measure how fast they send "
+         "to each other; nothing is trained"));
+  connect(m_testLaunch, &QAction::triggered, m_known, &KnownHostsView::testLaunch);
   connect(m_checkAll, &QAction::triggered, m_known, &KnownHostsView::checkAll);
   connect(&m_machine, &MachineSpeed::changed, this, &HostsPage::showSpeed);
   connect(&m_machine, &MachineSpeed::measuringChanged, this, &HostsPage::showSpeed);
@@ -133,8 +138,9 @@ QWidget* HostsPage::buildOthers() {
       theme::TextSize::Caption, card);
   note->setTone(TextLabel::Tone::Secondary)->setWrapped();
   auto* buttons = new QHBoxLayout;
-  for (QAction* action : {m_addHost, m_checkAll, m_addFolder}) {
+  for (QAction* action : {m_addHost, m_checkAll, m_testLaunch, m_addFolder}) {
     auto* button = new QPushButton(action->text(), card);
+    button->setToolTip(action->toolTip());
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     buttons->addWidget(button);
   }

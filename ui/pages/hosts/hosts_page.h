@@ -28,7 +28,7 @@ class HostsPage : public Page {
   void open(const Location& location) override;
   Location location() const override;
   std::vector<QAction*> commands() override {
-    return {m_measure, m_addHost, m_checkAll, m_addProfile, m_addFolder};
+    return {m_measure, m_addHost, m_checkAll, m_testLaunch, m_addProfile, m_addFolder};
   }
   QString command() const override;
   void setActivity(bool visible, bool focused) override;
@@ -57,7 +57,7 @@ class HostsPage : public Page {
   MachineSpeed& m_machine;
   QAction* m_measure;
   QAction* m_addFolder;
-  QAction *m_addHost, *m_checkAll, *m_addProfile;
+  QAction *m_addHost, *m_checkAll, *m_testLaunch, *m_addProfile;
   KnownHostsView* m_known = nullptr;
   SlurmProfilesView* m_profiles = nullptr;
   QGridLayout* m_facts = nullptr;
