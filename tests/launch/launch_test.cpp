@@ -799,6 +799,7 @@ TEST(LocalHost, GoesOnWithARunWhereItWas) {
   SlurmRecord kept;
   kept.profile = "gpu";
   kept.job = "12";
+  std::filesystem::create_directories(SlurmFiles{job.path()}.folder());
   kept.save({job.path()});
   EXPECT_TRUE(said(job.id()).starts_with(
       fmt::format("launch --resume {} --slurm gpu --start-files", job.path().string())))
