@@ -216,23 +216,6 @@ std::vector<std::unique_ptr<AgentLine>> start_all(Ssh& ssh, const LaunchRecord& 
   return lines;
 }
 
-/// How many of a launch's ranks are there, for whoever has started it.
-class RankCount {
- public:
-  RankCount(const StartReport& report, int world) : report_(report), world_(world) {
-    report_.phase(StartPhase::Kind::Starting, 0, world_);
-  }
-  void hear(const AgentWord& word) {
-    if (word.kind != Word::Rank || begun_ == world_) return;
-    const bool all = ++begun_ == world_;
-    report_.phase(all ? StartPhase::Kind::Greeting : StartPhase::Kind::Starting, begun_, world_);
-  }
-
- private:
-  const StartReport& report_;
-  int world_, begun_ = 0;
-};
-
 /// The run's folder on this machine: its copy, or itself where it is begun in the usual folder.
 std::string folder_here(const LaunchRecord& record) {
   const fs::path there = record.run, copy = runs_folder() / there.filename();
@@ -248,7 +231,7 @@ std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_pt
                                 const StartReport& report) {
   RankCount ranks(report, count_ranks(record.hosts));
   options.tell = [&](const HostWord& word) {
-    ranks.hear(word.word);
+    if (word.word.kind == Word::Rank) ranks.one_more();
     view.tell(word);
   };
   options.note = LaunchView::note;

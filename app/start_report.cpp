@@ -24,4 +24,14 @@ void StartReport::begun(const std::string& folder) const {
   if (files_) write_file_atomically(files_->id(), folder + "\n");
 }
 
+RankCount::RankCount(const StartReport& report, int world) : report_(report), world_(world) {
+  report_.phase(StartPhase::Kind::Starting, 0, world_);
+}
+
+void RankCount::one_more() {
+  if (begun_ == world_) return;
+  const bool all = ++begun_ == world_;
+  report_.phase(all ? StartPhase::Kind::Greeting : StartPhase::Kind::Starting, begun_, world_);
+}
+
 }  // namespace tessera::app

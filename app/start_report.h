@@ -26,4 +26,16 @@ class StartReport {
   std::optional<StartFiles> files_;
 };
 
+/// How many of a launch's ranks are there.
+class RankCount {
+ public:
+  RankCount(const StartReport& report, int world);
+  /// A rank was started.
+  void one_more();
+
+ private:
+  const StartReport& report_;
+  int world_, begun_ = 0;
+};
+
 }  // namespace tessera::app
