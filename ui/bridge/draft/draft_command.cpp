@@ -112,12 +112,12 @@ std::string commandAt(const std::string& command, const LaunchPlace& place) {
   if (place.is_here() || command.empty()) return command;
   std::string line = command;
   if (line.starts_with(train)) {
-    line.replace(0, train.size(), "tessera launch ");
+    line = "tessera launch " + line.substr(train.size());
   } else if (const std::size_t at = line.find(fork); line.starts_with(resume) && at != line.npos) {
     const std::string run = line.substr(resume.size(), at - resume.size());
     std::string rest = line.substr(at + fork.size());
     if (const std::size_t named = rest.find(spec); named != rest.npos) {
-      rest.replace(named, spec.size(), " ");
+      rest = rest.substr(0, named) + ' ' + rest.substr(named + spec.size());
     }
     line = "tessera launch --fork " + run + rest;
   }
