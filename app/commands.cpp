@@ -10,6 +10,7 @@ void add_commands(CLI::App& app) {
   add_train(app);     // train what a spec or preset says
   add_resume(app);    // go on with a run, or with a copy of it under other settings
   add_rank(app);      // what train, resume and demo start for each rank
+  add_hello(app);     // what a test launch starts for each rank
   add_launch(app);    // train on several hosts, over ssh or Slurm
   add_hosts(app);     // what stands in the way of that
   add_slurm(app);     // what runs ask a cluster for, and their jobs there

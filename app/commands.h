@@ -11,6 +11,7 @@ void add_demo(CLI::App& app);
 void add_train(CLI::App& app);
 void add_resume(CLI::App& app);
 void add_rank(CLI::App& app);
+void add_hello(CLI::App& app);
 void add_launch(CLI::App& app);
 void add_hosts(CLI::App& app);
 void add_slurm(CLI::App& app);

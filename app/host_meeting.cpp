@@ -36,7 +36,7 @@ std::string object_line(std::string text) {
   return "";
 }
 
-std::string first_offer(PipedProcess& first, const HostSlots& host) {
+std::string first_offer(PipedProcess& first, const HostSlots& host, const std::atomic<bool>* stop) {
   HostAnswer answer;
   const auto until = std::chrono::steady_clock::now() + kFirstAnswersWithin;
   while (std::chrono::steady_clock::now() < until) {
@@ -49,6 +49,7 @@ std::string first_offer(PipedProcess& first, const HostSlots& host) {
       require_answer(host.host, answer);
       throw Error("host " + host.name(), "says nothing");
     }
+    check_not_stopped(stop);
     wait_for_any({&first}, 50);
   }
   answer.timed_out = true;
@@ -78,7 +79,7 @@ class Listener {
 
 std::vector<HostFinding> ask_others(const Ssh& ssh, const std::vector<HostSlots>& hosts,
                                     const RemoteProgram& program, const ReachOffer& offer,
-                                    const std::string& token) {
+                                    const std::string& token, const std::atomic<bool>* stop) {
   std::vector<std::string> words = {
       "agent", "reach",    "--build",    own_build(), "--token",
       token,   "--folder", offer.folder, "--port",    std::to_string(offer.port)};
@@ -90,7 +91,7 @@ std::vector<HostFinding> ask_others(const Ssh& ssh, const std::vector<HostSlots>
   for (std::size_t i = 1; i < hosts.size(); ++i) {
     lines.push_back(ssh.line(hosts[i].host, program.command(words)));
   }
-  const std::vector<HostAnswer> answers = run_all(lines, "", kOthersAnswerWithin);
+  const std::vector<HostAnswer> answers = run_all(lines, "", kOthersAnswerWithin, stop);
   std::vector<HostFinding> findings;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     require_answer(hosts[i + 1].host, answers[i]);
@@ -121,7 +122,7 @@ std::vector<HostSlots> HostOptions::list() const {
 }
 
 RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
-                              const std::vector<HostSlots>& hosts) {
+                              const std::vector<HostSlots>& hosts, const CopyWatch& watch) {
   const fs::path own = fs::read_symlink("/proc/self/exe");
   RemoteProgram program;
   if (options.copy) {
@@ -136,8 +137,9 @@ RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
     for (const HostSlots& host : hosts) {
       if (!host.host.empty()) names.push_back(host.host);
     }
-    copy_program(ssh, names, bundle,
-                 [](const std::string& line) { std::printf("%s\n", line.c_str()); });
+    CopyWatch told = watch;
+    if (!told.tell) told.tell = [](const std::string& line) { std::printf("%s\n", line.c_str()); };
+    copy_program(ssh, names, bundle, told);
     program.files.push_back(bundle.remote_file());
   }
   if (!options.program.empty()) program.files.push_back(options.program);
@@ -146,17 +148,18 @@ RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
 }
 
 HostMeeting meet_hosts(const Ssh& ssh, const std::vector<HostSlots>& hosts,
-                       const RemoteProgram& program, const std::string& folder) {
+                       const RemoteProgram& program, const std::string& folder,
+                       const std::atomic<bool>* stop) {
   const std::string token =
       fmt::format("{:08x}{:08x}", std::random_device{}(), std::random_device{}());
   std::vector<std::string> words = {"agent",     "reach",   "--listen", "--build",
                                     own_build(), "--token", token};
   if (!folder.empty()) words.insert(words.end(), {"--folder", folder});
   Listener first(ssh.line(hosts.front().host, program.command(words)));
-  const ReachOffer offer = offer_of_line(first_offer(first.process(), hosts.front()));
+  const ReachOffer offer = offer_of_line(first_offer(first.process(), hosts.front(), stop));
   HostMeeting meeting{{"127.0.0.1", ""}, offer.free_port, offer.folder, {""}};
   if (hosts.size() == 1) return meeting;
-  const auto findings = ask_others(ssh, hosts, program, offer, token);
+  const auto findings = ask_others(ssh, hosts, program, offer, token, stop);
   meeting.address = choose_address(hosts.front().name(), offer, findings);
   meeting.interfaces = {meeting.address.interface};
   for (const HostFinding& one : findings) {

@@ -30,7 +30,7 @@ struct HostOptions {
 
 /// Where the program is looked for on hosts; sends it there first where that is asked for.
 RemoteProgram prepare_program(const Ssh& ssh, const HostOptions& options,
-                              const std::vector<HostSlots>& hosts);
+                              const std::vector<HostSlots>& hosts, const CopyWatch& watch = {});
 
 struct HostMeeting {
   HostAddress address;                  ///< where the others reach the first host
@@ -38,8 +38,10 @@ struct HostMeeting {
   std::string folder;                   ///< holds the runs; in full
   std::vector<std::string> interfaces;  ///< by host: it reaches the first one there; may be empty
 };
-/// Lets the hosts try. `folder` empty: each has its own default. Throws Error naming the host.
+/// Lets the hosts try. `folder` empty: each has its own default. Throws Error naming the host, and
+/// once `stop` is set.
 HostMeeting meet_hosts(const Ssh& ssh, const std::vector<HostSlots>& hosts,
-                       const RemoteProgram& program, const std::string& folder);
+                       const RemoteProgram& program, const std::string& folder,
+                       const std::atomic<bool>* stop = nullptr);
 
 }  // namespace tessera::app

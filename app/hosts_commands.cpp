@@ -13,6 +13,7 @@
 #include "app/options.h"
 #include "app/signals.h"
 #include "app/terminal.h"
+#include "app/test_launch.h"
 #include "core/base/error.h"
 #include "core/launch/agent_protocol.h"
 #include "core/launch/host_book.h"
@@ -212,8 +213,46 @@ void list_hosts(bool json) {
     const std::string when =
         known.checked == 0 ? "" : ", checked " + duration(clock_now() - known.checked) + " ago";
     std::printf("%-24s %s%s\n", known.host.c_str(), state.c_str(), when.c_str());
+    for (const HostSpeed& speed : known.speeds) {
+      std::printf("%-24s %s/s to %s, measured %s ago\n", "", byte_count(speed.bytes_per_s).c_str(),
+                  speed.to.c_str(), duration(clock_now() - speed.measured).c_str());
+    }
   }
   if (book.hosts.empty() && !json) std::printf("no host is kept: `tessera hosts add a,b`\n");
+}
+
+/// Every rank says hello, then each direction between two hosts is measured.
+void probe_hosts(const CheckOptions& options, double seconds) {
+  HostOptions asked = options;
+  if (asked.hosts.empty() && asked.host_file.empty() && asked.local == 0) {
+    std::vector<std::string> names;
+    for (const KnownHost& known : read_host_book().hosts) names.push_back(known.host);
+    asked.hosts = fmt::format("{}", fmt::join(names, ","));
+  }
+  if (asked.hosts.empty() || asked.list().size() < 2) {
+    throw Error("hosts probe", "needs two hosts or more", "name them: tessera hosts probe a,b");
+  }
+  std::vector<LinkSpeed> links;
+  launch_hello(asked, "", seconds, [&](const std::string& line) {
+    const auto link = link_of_line(line);
+    if (link) links.push_back(*link);
+    if (options.json) {
+      if (link) std::printf("%s\n", line.c_str());
+    } else if (link) {
+      std::printf("%-24s to %-24s %s/s\n", link->from.c_str(), link->to.c_str(),
+                  byte_count(link->bytes_per_s).c_str());
+    } else {
+      std::printf("%s\n", line.c_str());
+    }
+    std::fflush(stdout);
+  });
+  edit_host_book([&](HostBook& book) {
+    for (const LinkSpeed& link : links) {
+      if (KnownHost* known = book.find(link.from)) {
+        known->keep_speed({link.to, link.bytes_per_s, clock_now()});
+      }
+    }
+  });
 }
 
 void add_to_book(const std::string& list) {
@@ -268,6 +307,18 @@ void add_hosts(CLI::App& app) {
   add_host_options(*check, *options);
   check->add_flag("--json", options->json, "One JSON object for each host");
   check->callback([options] { check_hosts(*options); });
+
+  auto* probe = hosts->add_subcommand(
+      "probe", "Let a rank on each host say hello, and measure how fast they send to each other");
+  auto probed = std::make_shared<CheckOptions>();
+  auto seconds = std::make_shared<double>(1);
+  probe->add_option("names", probed->hosts, "The same as --hosts; those that are kept if none")
+      ->type_name("a,b");
+  add_host_options(*probe, *probed);
+  probe->add_option("--seconds", *seconds, "For each direction between two hosts; 1 if left out")
+      ->check(CLI::Range(0.1, 60.0));
+  probe->add_flag("--json", probed->json, "One JSON object for each direction");
+  probe->callback([probed, seconds] { probe_hosts(*probed, *seconds); });
 
   auto* list = hosts->add_subcommand("list", "Hosts that are kept, and what was found last");
   auto json = std::make_shared<bool>(false);

@@ -21,10 +21,13 @@
 #include "app/ranks.h"
 #include "app/signals.h"
 #include "app/slurm_launch.h"
+#include "app/start_report.h"
+#include "app/test_launch.h"
 #include "core/base/error.h"
 #include "core/config/paths.h"
 #include "core/launch/launch_record.h"
 #include "core/launch/launch_watch.h"
+#include "core/run/mirror_note.h"
 #include "core/spec/spec.h"
 
 namespace tessera::app {
@@ -45,6 +48,10 @@ struct LaunchArguments {
   bool detach = false, now = false;
   std::string slurm, script;
   bool show = false, edit = false;
+  std::string fork, start_files;
+  std::int64_t fork_step = -1;
+  bool hello = false;
+  double probe_s = 0;
 };
 
 fs::path launches_folder() {
@@ -89,7 +96,8 @@ std::map<std::string, std::string> variables_of(const std::vector<std::string>& 
 class LaunchView {
  public:
   /// `all`: also what was said before this desk came.
-  explicit LaunchView(bool all) : all_(all) {}
+  explicit LaunchView(bool all, std::function<void(const std::string&)> line = {})
+      : all_(all), line_(std::move(line)) {}
 
   void tell(const HostWord& said) {
     const AgentWord& word = said.word;
@@ -110,10 +118,12 @@ class LaunchView {
     kept_.clear();
     std::fflush(stdout);
   }
-  static void show(const HostWord& said) {
+  void show(const HostWord& said) const {
     const AgentWord& word = said.word;
     const std::string host = said.host.name();
-    if (word.kind == Word::Output) {
+    if (line_ && word.kind == Word::Output && word.rank == 0 && !word.is_error) {
+      line_(word.text);
+    } else if (word.kind == Word::Output) {
       std::FILE* const out = word.is_error ? stderr : stdout;
       if (word.rank == 0) {
         std::fprintf(out, "%s\n", word.text.c_str());
@@ -133,10 +143,30 @@ class LaunchView {
   }
 
   bool all_;
+  std::function<void(const std::string&)> line_;  ///< gets what rank 0 prints, in its place
   std::deque<std::string> kept_;
 };
 
-AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting, int world) {
+/// The name of the host of each rank, for a test launch.
+std::string names_for_ranks(const std::vector<HostSlots>& hosts) {
+  std::vector<std::string> names;
+  for (const HostSlots& one : hosts) names.insert(names.end(), std::size_t(one.ranks), one.name());
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::vector<std::string> arguments_of_ranks(const LaunchArguments& asked) {
+  if (!asked.resume.empty()) return {"resume", asked.resume};
+  if (asked.fork.empty()) return {"train", "{spec}"};
+  std::vector<std::string> words = {"resume", asked.fork, "--fork", "--spec", "{spec}"};
+  if (asked.fork_step >= 0) {
+    words.insert(words.end(), {"--step", std::to_string(asked.fork_step)});
+  }
+  return words;
+}
+
+AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting,
+                    const std::vector<HostSlots>& hosts) {
+  const int world = count_ranks(hosts);
   AgentOrder order;
   order.world = world;
   order.build = own_build();
@@ -144,8 +174,13 @@ AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting, in
       asked.master_address.empty() ? meeting.address.address : asked.master_address;
   order.master_port = meeting.port;
   order.environment = variables_of(asked.variables);
-  order.arguments = asked.resume.empty() ? std::vector<std::string>{"train", "{spec}"}
-                                         : std::vector<std::string>{"resume", asked.resume};
+  if (asked.hello) {
+    order.arguments = {"hello",           "{spec}",
+                       "--names",         names_for_ranks(hosts),
+                       "--probe-seconds", fmt::format("{}", asked.probe_s)};
+    return order;
+  }
+  order.arguments = arguments_of_ranks(asked);
   order.arguments.insert(order.arguments.end(),
                          {"--runs", meeting.folder, "--id-file", "{run-file}"});
   if (asked.most_steps > 0) {
@@ -181,11 +216,24 @@ std::vector<std::unique_ptr<AgentLine>> start_all(Ssh& ssh, const LaunchRecord& 
   return lines;
 }
 
+/// The run's folder on this machine: its copy, or itself where it is begun in the usual folder.
+std::string folder_here(const LaunchRecord& record) {
+  const fs::path there = record.run, copy = runs_folder() / there.filename();
+  if (record.hosts.front().host.empty()) return there.string();
+  std::error_code none;
+  return fs::exists(copy, none) || !fs::exists(there, none) ? copy.string() : there.string();
+}
+
 /// Follows a launch to its end; nothing where it only began, as was asked for.
 std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_ptr<AgentLine>> lines,
                                 LaunchView view, const std::atomic<bool>& stop,
-                                LaunchWatch::Options options, const std::string& ssh) {
-  options.tell = [&](const HostWord& word) { view.tell(word); };
+                                LaunchWatch::Options options, const std::string& ssh,
+                                const StartReport& report) {
+  RankCount ranks(report, count_ranks(record.hosts));
+  options.tell = [&](const HostWord& word) {
+    if (word.word.kind == Word::Rank) ranks.one_more();
+    view.tell(word);
+  };
   options.note = LaunchView::note;
   options.run_known = [&](const std::string& run) {
     record.run = run;
@@ -193,6 +241,7 @@ std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_pt
     const std::string trouble =
         mirror_launched_run(record.hosts.front().host, run, ssh, record.program);
     if (!trouble.empty()) LaunchView::note("no copy of the run is kept here: " + trouble);
+    report.begun(folder_here(record));
   };
   options.stop = &stop;
   LaunchWatch watch(std::move(lines), options);
@@ -220,11 +269,15 @@ void end_as(const LaunchRecord& record, const LaunchEnd& end) {
 void attach_to(const LaunchArguments& asked) {
   static const std::atomic<bool> at_once{true};
   const bool stops = !asked.stop.empty();
+  const StartReport report(asked.start_files);
   LaunchRecord record = find_launch(launches_folder(), stops ? asked.stop : asked.attach);
   if (!record.end.empty()) {
     std::printf("%s: %s\n", record.name.c_str(), record.end.c_str());
+    if (report.is_wanted() && record.run.empty()) throw Exit{kNothingWasStarted};
+    if (!record.run.empty()) report.begun(folder_here(record));
     return;
   }
+  report.phase(StartPhase::Kind::Asking);
   leave_on_hangup(kToldOnInterrupt);
   const std::atomic<bool>& signalled = stop_on_signals();
   Ssh ssh(ssh_command(asked.hosts));
@@ -234,15 +287,25 @@ void attach_to(const LaunchArguments& asked) {
     lines.back()->attach();
   }
   const auto end = follow(record, std::move(lines), LaunchView(/*all=*/false),
-                          stops && !asked.now ? at_once : signalled, {.ends_all = asked.now},
-                          ssh_command(asked.hosts));
+                          stops && !asked.now ? at_once : signalled,
+                          {.only_until_begun = asked.detach, .ends_all = asked.now},
+                          ssh_command(asked.hosts), report);
+  if (!end) return;  // it goes on by itself
+  if (report.is_wanted() && record.run.empty()) throw Exit{kNothingWasStarted};
   if (!asked.now) return end_as(record, *end);
   std::printf("%s: all ranks have ended, unsaved\n", record.name.c_str());
 }
 
 void check_arguments(const LaunchArguments& asked) {
-  const int named =
-      !asked.spec.empty() + !asked.resume.empty() + !asked.attach.empty() + !asked.stop.empty();
+  if (asked.hello && (asked.spec.empty() || asked.detach || !asked.fork.empty())) {
+    throw Error("--hello", "goes with a spec and hosts alone",
+                "tessera launch SPEC --hello --hosts a:4,b:4");
+  }
+  const bool is_new = !asked.spec.empty() || !asked.fork.empty();
+  const int named = is_new + !asked.resume.empty() + !asked.attach.empty() + !asked.stop.empty();
+  if (asked.fork_step >= 0 && asked.fork.empty()) {
+    throw Error("--step", "belongs to --fork", "tessera launch --fork RUN --step 100 --hosts ...");
+  }
   if (asked.now && asked.stop.empty()) {
     throw Error("--now", "belongs to --stop", "tessera launch --stop LAUNCH --now");
   }
@@ -256,6 +319,25 @@ struct LaunchedSpec {
   std::string text, name;
   std::int64_t restarts = 0;
 };
+
+/// Runs are named as they are here. What is a copy of a run on a host is named as it is there.
+std::string run_on_hosts(const std::string& name) {
+  fs::path folder = name;
+  std::error_code none;
+  if (!fs::is_directory(folder, none)) folder = runs_folder() / name;
+  const auto note = MirrorNote::load(folder);
+  return note ? note->run : name;
+}
+
+/// A run is named by the user, and the hosts look for it. A fork without a spec of its own begins
+/// with its parent's.
+void take_runs(LaunchArguments& asked) {
+  if (!asked.fork.empty() && asked.spec.empty()) {
+    asked.spec = RunFolder::find(asked.fork, runs_folder()).spec_path().string();
+  }
+  if (!asked.resume.empty()) asked.resume = run_on_hosts(asked.resume);
+  if (!asked.fork.empty()) asked.fork = run_on_hosts(asked.fork);
+}
 
 /// The spec as a whole, so that no host reads a file of this one. For a run that goes on its own
 /// spec lies on the hosts.
@@ -279,22 +361,30 @@ LaunchedSpec spec_to_launch(const LaunchArguments& asked, int ranks) {
 /// One start of all ranks, to their end.
 std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
                                      const LaunchedSpec& spec, LaunchRecord& record,
-                                     const std::atomic<bool>& stop) {
+                                     const std::atomic<bool>& stop, const StartReport& report) {
+  report.phase(StartPhase::Kind::Meeting, 0, std::ssize(record.hosts));
   const HostMeeting meeting =
-      meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder);
-  if (stop) throw Error("launch", "was stopped before anything was started");
+      meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder, &stop);
+  check_not_stopped(&stop);
   const int world = count_ranks(record.hosts);
-  AgentOrder order = order_of(asked, meeting, world);
+  AgentOrder order = order_of(asked, meeting, record.hosts);
   if (asked.resume.empty()) order.spec = spec.text;
   record.name = launch_name(spec.name);
   record.started = clock_now();
   record.end.clear();
+  if (record.run.empty()) report.begin(record.name);
   record.save(launches_folder());
   std::printf("launch %s: %d ranks on %zu hosts, rank 0 at %s\n", record.name.c_str(), world,
               record.hosts.size(), order.master_address.c_str());
   std::fflush(stdout);
-  return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
-                {.only_until_begun = asked.detach}, ssh_command(asked.hosts));
+  try {
+    return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
+                  {.only_until_begun = asked.detach}, ssh_command(asked.hosts), report);
+  } catch (const Error& error) {
+    record.end = error.what();  // what was begun of it was told to end
+    record.save(launches_folder());
+    throw;
+  }
 }
 
 // ---- Slurm --------------------------------------------------------------------------------------
@@ -310,12 +400,18 @@ void check_slurm_arguments(const LaunchArguments& asked) {
     }
   }
   if (!slurm) return;
+  if (!asked.fork.empty()) {
+    throw Error("--fork", "does not go with --slurm",
+                "fork on this machine or on hosts; `tessera launch --resume RUN --slurm " +
+                    asked.slurm + "` then goes on with the new run as a job");
+  }
   for (const auto& [given, option] :
        {std::pair(!hosts.hosts.empty(), "--hosts"),
         std::pair(!hosts.host_file.empty(), "--hostfile"), std::pair(hosts.local > 0, "--local"),
         std::pair(hosts.copy, "--copy"), std::pair(!hosts.program.empty(), "--program"),
         std::pair(!asked.master_address.empty(), "--master-address"),
-        std::pair(!asked.attach.empty(), "--attach"), std::pair(!asked.stop.empty(), "--stop")}) {
+        std::pair(asked.hello, "--hello"), std::pair(!asked.attach.empty(), "--attach"),
+        std::pair(!asked.stop.empty(), "--stop")}) {
     if (!given) continue;
     throw Error(option, "does not go with --slurm",
                 "what a job asks for is in its profile: tessera slurm profile show " + asked.slurm);
@@ -324,6 +420,7 @@ void check_slurm_arguments(const LaunchArguments& asked) {
 
 SlurmLaunch slurm_launch_of(const LaunchArguments& asked) {
   return {.profile = asked.slurm,
+          .start_files = asked.start_files,
           .spec = asked.spec,
           .resume = asked.resume,
           .script = asked.script,
@@ -341,8 +438,54 @@ bool attached_to_slurm(const LaunchArguments& asked) {
   const bool stops = !asked.stop.empty();
   const auto folder = run_on_slurm(stops ? asked.stop : asked.attach, asked.hosts.folder);
   if (!folder) return false;
+  if (!asked.start_files.empty()) {
+    find_slurm_start(*folder, StartReport(asked.start_files));
+    return true;
+  }
   if (!stops || stop_slurm_run(*folder, asked.now)) follow_slurm_run(*folder);
   return true;
+}
+
+/// Looks for the hosts, and sends them the program where that is asked for.
+std::vector<std::string> programs_for(const Ssh& ssh, const LaunchArguments& asked,
+                                      const std::vector<HostSlots>& hosts,
+                                      const std::atomic<bool>& stop, const StartReport& report) {
+  report.phase(StartPhase::Kind::Reaching, 0, std::ssize(hosts));
+  CopyWatch watch;
+  watch.stop = &stop;
+  watch.progress = [&](std::size_t done, std::size_t total) {
+    report.phase(StartPhase::Kind::Copying, static_cast<std::int64_t>(done),
+                 static_cast<std::int64_t>(total));
+  };
+  return prepare_program(ssh, asked.hosts, hosts, watch).files;
+}
+
+/// A launch with ranks that only say hello; how it ended.
+LaunchEnd launch_ranks_that_greet(const LaunchArguments& asked, const LaunchedSpec& spec,
+                                  const std::function<void(const std::string&)>& line) {
+  const StartReport nobody("");
+  LaunchRecord record;
+  record.hosts = asked.hosts.list();
+  leave_on_hangup(kToldOnInterrupt);
+  const std::atomic<bool>& stop = stop_on_signals();
+  Ssh ssh(ssh_command(asked.hosts));
+  record.program = programs_for(ssh, asked, record.hosts, stop, nobody);
+  const HostMeeting meeting =
+      meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder, &stop);
+  check_not_stopped(&stop);
+  AgentOrder order = order_of(asked, meeting, record.hosts);
+  order.spec = spec.text;
+  record.name = launch_name("hello-" + spec.name);
+  record.started = clock_now();
+  record.save(launches_folder());
+  try {
+    return *follow(record, start_all(ssh, record, order, meeting), LaunchView(true, line), stop, {},
+                   ssh_command(asked.hosts), nobody);
+  } catch (const Error& error) {
+    record.end = error.what();
+    record.save(launches_folder());
+    throw;
+  }
 }
 
 void launch(LaunchArguments asked) {
@@ -353,15 +496,23 @@ void launch(LaunchArguments asked) {
     if (attached_to_slurm(asked)) return;
   }
   if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
+  if (asked.hello) {
+    return launch_hello(asked.hosts, asked.spec, asked.probe_s,
+                        [](const std::string& line) { std::printf("%s\n", line.c_str()); });
+  }
+  const StartReport report(asked.start_files);
   LaunchRecord record;
   record.hosts = asked.hosts.list();
+  take_runs(asked);
   const LaunchedSpec spec = spec_to_launch(asked, count_ranks(record.hosts));
+  // Whoever started it as a program does not look on; restarts need somebody who does.
+  if (report.is_wanted() && spec.restarts == 0) asked.detach = true;
   leave_on_hangup(kToldOnInterrupt);
   const std::atomic<bool>& stop = stop_on_signals();
   Ssh ssh(ssh_command(asked.hosts));
-  record.program = prepare_program(ssh, asked.hosts, record.hosts).files;
+  record.program = programs_for(ssh, asked, record.hosts, stop, report);
   for (std::int64_t restarts = 0;; ++restarts) {
-    const auto end = launch_once(ssh, asked, spec, record, stop);
+    const auto end = launch_once(ssh, asked, spec, record, stop, report);
     if (!end) {
       std::printf("it goes on by itself; follow it:  tessera launch --attach %s\n",
                   record.name.c_str());
@@ -375,6 +526,19 @@ void launch(LaunchArguments asked) {
 }
 }  // namespace
 
+void launch_hello(const HostOptions& hosts, const std::string& spec, double probe_s,
+                  const std::function<void(const std::string&)>& line) {
+  LaunchArguments asked;
+  asked.hosts = hosts;
+  asked.spec = spec.empty() ? "demo" : spec;
+  asked.hello = true;
+  asked.probe_s = probe_s;
+  const LaunchedSpec launched = spec_to_launch(asked, spec.empty() ? 0 : count_ranks(hosts.list()));
+  const LaunchEnd end = launch_ranks_that_greet(asked, launched, line);
+  if (end.exit_status == 0) return;
+  throw Error("test launch", end.cause, "what that rank said stands above");
+}
+
 void add_launch(CLI::App& app) {
   auto* command = app.add_subcommand("launch", "Train on several hosts, over ssh or Slurm");
   auto asked = std::make_shared<LaunchArguments>();
@@ -382,11 +546,22 @@ void add_launch(CLI::App& app) {
   add_host_options(*command, asked->hosts);
   command->add_option("--resume", asked->resume, "Go on with this run of the hosts instead")
       ->type_name("RUN");
+  command
+      ->add_option(
+          "--fork", asked->fork,
+          "A new run from a checkpoint of this run of the hosts, with its spec if no other "
+          "is named")
+      ->type_name("RUN");
+  command
+      ->add_option("--step", asked->fork_step, "With --fork: from the checkpoint after this step")
+      ->type_name("STEP");
   command->add_option("--attach", asked->attach, "Follow a launch, or its run, that goes on")
       ->type_name("LAUNCH");
   command->add_option("--stop", asked->stop, "Let a launch, or its run, save and stop")
       ->type_name("LAUNCH");
   command->add_flag("--now", asked->now, "With --stop: end all ranks at once, without saving");
+  command->add_flag("--hello", asked->hello,
+                    "A test: every rank says hello to the others, and nothing is trained");
   command->add_flag("--detach", asked->detach, "Come back once all ranks were started");
   command->add_option("--slurm", asked->slurm, "Train as a job of Slurm, by this profile")
       ->type_name("PROFILE");
@@ -400,6 +575,10 @@ void add_launch(CLI::App& app) {
   command->add_option("--most-steps", asked->most_steps, "Save and stop after this many steps");
   command->add_option("--env", asked->variables, "A variable for the ranks, or the one set here")
       ->type_name("NAME[=VALUE]");
+  command
+      ->add_option("--start-files", asked->start_files,
+                   "For the studio and the queue: where this start is told of")
+      ->group("");
   command
       ->add_option("--master-address", asked->master_address,
                    "Where the others reach the first host; found out if left out")

@@ -188,8 +188,12 @@ std::string running_program() {
   return fs::read_symlink("/proc/self/exe").string();
 }
 
+fs::path mirror_list_folder() {
+  return home_folder() / "mirrors";
+}
+
 MirrorList mirror_list() {
-  return MirrorList(home_folder() / "mirrors");
+  return MirrorList(mirror_list_folder());
 }
 
 void keep_mirrors_going() {

@@ -14,6 +14,9 @@ namespace tessera::app {
 /// The file of this program, for processes that go on without this one.
 std::string running_program();
 
+/// Where the list of mirrors lies.
+std::filesystem::path mirror_list_folder();
+
 /// Mirrors of this user that are to be followed.
 MirrorList mirror_list();
 

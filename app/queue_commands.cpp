@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// queue: runs that wait for this machine, and the process that starts them.
+// queue: runs that wait for a machine, and the process that starts them.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "app/commands.h"
+#include "app/host_options.h"
 #include "app/mirrors.h"
 #include "app/queue.h"
+#include "app/ranks.h"
 #include "app/signals.h"
 #include "app/sweep_stops.h"
 #include "app/terminal.h"
@@ -36,6 +38,8 @@ struct QueueOptions {
   std::vector<std::string> settings, entries;
   std::int64_t to = 1;
   bool first = false, json = false;
+  HostOptions hosts;
+  std::string slurm;
 };
 
 bool something_waits(const RunQueue& queue) {
@@ -53,6 +57,8 @@ std::unique_ptr<LocalHost> this_machine() {
             return RunFolder::find(run, runs_folder()).path();
           },
       .roots = [] { return Library().roots(); },
+      .launched = home_folder() / "launched",
+      .mirrors = mirror_list_folder(),
   });
 }
 
@@ -94,6 +100,7 @@ void list_queue(const QueueOptions& options) {
                          {"name", e.name},
                          {"resume", e.resume},
                          {"fork_from", e.fork_from},
+                         {"place", e.place.text()},
                          {"standing", standing_of(queue, i)}});
     }
     nlohmann::json begun = nlohmann::json::array();
@@ -111,9 +118,54 @@ void list_queue(const QueueOptions& options) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < queue.entries.size(); ++i) {
     const QueueEntry& e = queue.entries[i];
-    rows.push_back({std::to_string(i + 1), e.name, e.id.substr(0, 8), standing_of(queue, i)});
+    rows.push_back(
+        {std::to_string(i + 1), e.name, e.id.substr(0, 8), e.place.text(), standing_of(queue, i)});
   }
-  std::fputs(table({"", "name", "id", "standing"}, rows).c_str(), stdout);
+  std::fputs(table({"", "name", "id", "place", "standing"}, rows).c_str(), stdout);
+}
+
+/// Where an entry is to be started. What it names is looked at now: nobody looks on later.
+LaunchPlace place_for(const QueueOptions& options) {
+  const HostOptions& hosts = options.hosts;
+  LaunchPlace place;
+  const bool far = !hosts.hosts.empty() || !hosts.host_file.empty() || hosts.local > 0;
+  if (!options.slurm.empty() && far) {
+    throw Error("queue add", "--slurm and hosts are two places", "leave one of the two out");
+  }
+  if (!options.slurm.empty()) {
+    place.kind = LaunchPlace::Kind::Slurm;
+    place.profile = load_slurm_profile(slurm_profiles_folder(), options.slurm).name;
+  } else if (far) {
+    place.kind = LaunchPlace::Kind::Hosts;
+    place.local = hosts.local;
+    std::vector<std::string> names;
+    for (const HostSlots& one : hosts.list()) {
+      if (!one.host.empty()) names.push_back(fmt::format("{}:{}", one.host, one.ranks));
+    }
+    place.hosts = fmt::format("{}", fmt::join(names, ","));
+    place.program = hosts.program;
+    const std::string ssh = ssh_command(hosts);
+    if (ssh != "ssh") place.ssh = ssh;
+    place.copy = hosts.copy;
+  } else if (!hosts.folder.empty() || hosts.copy || !hosts.program.empty()) {
+    throw Error("queue add", "--folder, --copy and --program are for other hosts",
+                "name them: --hosts a:4,b:4");
+  }
+  place.folder = hosts.folder;
+  return place;
+}
+
+/// The spec for as many ranks as there are at its place.
+RunSpec spec_for_place(const QueueOptions& options, const LaunchPlace& place) {
+  if (place.is_here()) return spec_for_queue(options.spec, options.settings);
+  std::vector<std::string> settings = options.settings;
+  settings.insert(settings.end(), {"host.kind=\"local\"", "host.address=\"\""});
+  RunSpec spec = spec_for_queue(options.spec, settings);
+  SlurmProfile profile;
+  const bool slurm = place.kind == LaunchPlace::Kind::Slurm;
+  if (slurm) profile = load_slurm_profile(slurm_profiles_folder(), place.profile);
+  ranks_at_place(place, spec, slurm ? &profile : nullptr);
+  return spec;
 }
 
 void add_entry(const QueueOptions& options) {
@@ -122,12 +174,14 @@ void add_entry(const QueueOptions& options) {
                 "a spec or preset, or --resume RUN");
   }
   QueueEntry entry;
+  const LaunchPlace place = place_for(options);
   if (!options.resume.empty()) {
     const RunFolder run = RunFolder::find(options.resume, runs_folder());
     entry = entry_to_resume(run.id());
   } else {
-    entry = entry_of_spec(spec_for_queue(options.spec, options.settings));
+    entry = entry_of_spec(spec_for_place(options, place));
   }
+  entry.place = place;
   QueueFile file = queue_file();
   file.change([&](RunQueue& queue) {
     queue.add(entry);
@@ -259,7 +313,8 @@ QueueEntry entry_to_resume(const std::string& run) {
 }
 
 void add_queue(CLI::App& app) {
-  auto* queue = app.add_subcommand("queue", "Runs that wait for this machine");
+  auto* queue =
+      app.add_subcommand("queue", "Runs that wait for this machine, for hosts or for a cluster");
   queue->require_subcommand(0, 1);
   auto options = std::make_shared<QueueOptions>();
   auto* lists = queue->add_subcommand("list", "Show what waits");
@@ -274,6 +329,9 @@ void add_queue(CLI::App& app) {
   adds->add_option("--set", options->settings, "Override a key: --set optimiser.clip=0.5")
       ->type_name("KEY=VALUE");
   adds->add_flag("--first", options->first, "Before all others");
+  add_host_options(*adds, options->hosts);
+  adds->add_option("--slurm", options->slurm, "As a job of Slurm, by this profile")
+      ->type_name("PROFILE");
   adds->callback([options] { add_entry(*options); });
   const char* const which = "Its number, its name, its id, or how that begins";
   auto* moves = queue->add_subcommand("move", "Put an entry to another place");

@@ -19,90 +19,12 @@ namespace tessera::app {
 
 namespace fs = std::filesystem;
 
-namespace {
-/// Ranks that work on the same sequences.
-std::int64_t ranks_of_data_place(const RunSpec& spec) {
-  return spec.parallel.pipeline * spec.parallel.context;
-}
-}  // namespace
-
-std::int64_t ranks_of(const RunSpec& spec) {
-  return spec.parallel.data * ranks_of_data_place(spec);
-}
-
-namespace {
-void check_experts(const RunSpec& spec, std::int64_t ranks) {
-  const std::int64_t replicas = ranks / spec.parallel.pipeline;
-  if (replicas % spec.parallel.expert == 0) return;
-  throw Error("parallel.expert",
-              fmt::format("{} does not divide the number of replicas that share experts, {}",
-                          spec.parallel.expert, replicas),
-              fmt::format("parallel.data, or ranks for each stage, as a multiple of {}",
-                          spec.parallel.expert));
-}
-
-/// Throws Error unless the ranks make pipelines, and these share sequences.
-void check_data_places(const RunSpec& spec, std::int64_t ranks) {
-  const std::int64_t stages = spec.parallel.pipeline, context = spec.parallel.context;
-  if (ranks % stages != 0) {
-    throw Error("ranks",
-                fmt::format("{} ranks cannot be split into pipelines of {} stages", ranks, stages),
-                fmt::format("a multiple of parallel.pipeline, {}", stages));
-  }
-  if (ranks / stages % context != 0) {
-    throw Error(
-        "ranks",
-        fmt::format("{} ranks for each stage cannot be split into groups of {} that share "
-                    "a sequence",
-                    ranks / stages, context),
-        fmt::format("a multiple of parallel.pipeline * parallel.context, {}", stages * context));
-  }
-}
-}  // namespace
-
-namespace {
-bool share_batches(const RunSpec& spec, std::int64_t replicas, std::int64_t micro) {
-  return std::all_of(spec.curriculum.begin(), spec.curriculum.end(),
-                     [&](const CurriculumStage& stage) {
-                       return stage.batch_sequences % (replicas * micro) == 0;
-                     });
-}
-
-/// Throws Error where replicas could share the batches if only they took fewer sequences at a time.
-void check_micro_batches(const RunSpec& spec, std::int64_t replicas) {
-  const std::int64_t micro = spec.parallel.micro_batch_sequences;
-  for (std::int64_t smaller = micro; smaller > 0; --smaller) {
-    if (!share_batches(spec, replicas, smaller)) continue;
-    if (smaller == micro) return;
-    throw Error("ranks",
-                fmt::format("{} replicas that take {} sequences at a time cannot share the batches",
-                            replicas, micro),
-                fmt::format("add --set parallel.micro_batch_sequences={}", smaller));
-  }
-}
-}  // namespace
-
 RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string>& more)>& load,
                        std::int64_t ranks) {
   RunSpec spec = load({});
-  if (ranks == 0 || ranks == ranks_of(spec)) {
-    check_experts(spec, ranks_of(spec));
-    return spec;
-  }
-  check_data_places(spec, ranks);
-  const std::int64_t each = ranks_of_data_place(spec);
-  if (spec.parallel.data != 1) {
-    throw Error("ranks",
-                fmt::format("{} ranks are not the {} that parallel.data = {} and {} ask for", ranks,
-                            ranks_of(spec), spec.parallel.data,
-                            spec.parallel.context > 1
-                                ? fmt::format("parallel.pipeline * parallel.context = {}", each)
-                                : fmt::format("parallel.pipeline = {}", each)),
-                fmt::format("leave --ranks out, or add --set parallel.data={}", ranks / each));
-  }
-  check_experts(spec, ranks);
-  check_micro_batches(spec, ranks / each);
-  return load({fmt::format("parallel.data={}", ranks / each)});
+  const std::int64_t data = data_for_ranks(spec, ranks);
+  if (data == spec.parallel.data) return spec;
+  return load({fmt::format("parallel.data={}", data)});
 }
 
 void tell_of_other_hosts(const std::string& file_or_preset,
@@ -115,26 +37,6 @@ void tell_of_other_hosts(const std::string& file_or_preset,
   if (host.address.empty()) return;
   std::fprintf(stderr, "tessera: host.address = \"%s\" is not used: this command names the hosts\n",
                host.address.c_str());
-}
-
-void check_ranks(const RunSpec& spec, std::int64_t ranks) {
-  check_data_places(spec, ranks);
-  const std::int64_t each = ranks_of_data_place(spec), micro = spec.parallel.micro_batch_sequences;
-  check_experts(spec, ranks);
-  const std::int64_t unit = ranks / each * micro, before = spec.parallel.data * micro;
-  for (const CurriculumStage& stage : spec.curriculum) {
-    // A growing batch takes steps of what the run began with.
-    const std::int64_t batch = stage.batch_ramp_from > 0 ? before : stage.batch_sequences;
-    if (batch % unit == 0) continue;
-    throw Error(
-        "ranks",
-        fmt::format("batches of {} sequences cannot be shared by {} replicas that take {} at "
-                    "a time",
-                    batch, ranks / each, micro),
-        fmt::format("as many replicas as {} has divisors: it is the batch by "
-                    "parallel.micro_batch_sequences, {}",
-                    batch / micro, micro));
-  }
 }
 
 namespace {

@@ -8,14 +8,12 @@
 
 #include "core/base/communicator.h"
 #include "core/base/rank_environment.h"
+#include "core/launch/rank_counts.h"
 #include "core/run/run_folder.h"
 #include "core/spec/spec.h"
 #include "core/train/train_run.h"
 
 namespace tessera::app {
-
-/// As many as the spec's mesh has.
-std::int64_t ranks_of(const RunSpec& spec);
 
 /// The spec that `load` gives, for `ranks` ranks: parallel.data is what is left of them where the
 /// spec leaves it at 1. 0 ranks: as many as the spec says. `load` gets settings to add. Throws
@@ -26,9 +24,6 @@ RunSpec spec_for_ranks(const std::function<RunSpec(const std::vector<std::string
 /// Says that hosts which a spec names are not used, as the command names them.
 void tell_of_other_hosts(const std::string& file_or_preset,
                          const std::vector<std::string>& settings);
-
-/// Throws Error with both numbers where a run of this spec cannot go on with `ranks` ranks.
-void check_ranks(const RunSpec& spec, std::int64_t ranks);
 
 /// The group of all ranks of a run on this spec's device.
 std::unique_ptr<Communicator> connect_ranks(const RunSpec& spec, const RankEnvironment& place);

@@ -24,6 +24,7 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/config/paths.h"
+#include "core/history/library.h"
 #include "core/launch/agent_protocol.h"
 #include "core/launch/ssh.h"
 #include "core/spec/curriculum.h"
@@ -198,6 +199,24 @@ SlurmRecord keep_job(const RunFolder& folder, const std::string& profile, const 
   record.submitted = clock_now();
   record.save({folder.path()});
   return record;
+}
+
+/// Before it is submitted, so that a job is found again whose number nobody had time to write down.
+void keep_that_it_is_submitted(const RunFolder& folder, const std::string& profile) {
+  SlurmRecord record;
+  if (const auto before = slurm_record_of(folder.path())) {
+    record.earlier = before->earlier;
+    if (!before->job.empty()) record.earlier.push_back(before->job);
+  }
+  record.profile = profile;
+  record.save({folder.path()});
+}
+
+/// The run is listed here, also where its folder is not the usual one.
+void list_run_here(const RunFolder& folder) {
+  std::error_code none;
+  if (fs::equivalent(folder.path().parent_path(), runs_folder(), none)) return;
+  Library().add_root(folder.path().parent_path());
 }
 
 /// Throws Error where the run has a job that has not ended.
@@ -399,7 +418,8 @@ void follow_job(const RunFolder& folder, const SlurmRecord& record, bool from_no
 /// A folder that was made for a job that Slurm has refused, and in which nobody has written, goes.
 void remove_unless_edited(const SlurmLaunch& asked, const RunFolder& folder) {
   if (!asked.resume.empty()) return;
-  if (asked.edit || !asked.script.empty()) {
+  // The window has the script still.
+  if (asked.start_files.empty() && (asked.edit || !asked.script.empty())) {
     std::fprintf(stderr,
                  "tessera: the script is kept in %s; once it is mended: tessera launch --resume %s "
                  "--slurm %s\n",
@@ -432,22 +452,36 @@ void launch_on_slurm(const SlurmLaunch& asked) {
   const SlurmProfile profile = load_slurm_profile(slurm_profiles_folder(), asked.profile);
   if (asked.show) return show_script(asked, profile);
   slurm().require_here();
+  const StartReport report(asked.start_files);
+  // Whoever started this as a program may end it; a job that was just submitted goes with it.
+  const std::atomic<bool>* const stop = report.is_wanted() ? &stop_on_signals() : nullptr;
+  report.phase(StartPhase::Kind::Submitting);
   const RunFolder folder = folder_to_submit(asked, profile);
   const bool has_events = fs::exists(folder.events_path());
+  const auto before = slurm_record_of(folder.path());
   std::string job;
   try {
     prepare_script(asked, {folder.path()},
                    slurm_script(profile, run_for_script(asked, folder.spec().run.name)));
+    check_not_stopped(stop);
+    report.begin(folder.path().string());
+    if (report.is_wanted()) keep_that_it_is_submitted(folder, profile.name);
     job = slurm().submit(folder.path());
+    if (stop && *stop) slurm().cancel(job);
+    check_not_stopped(stop);
   } catch (...) {
+    if (before) before->save({folder.path()});
     remove_unless_edited(asked, folder);
     throw;
   }
   const SlurmRecord record = keep_job(folder, profile.name, job);
+  if (report.is_wanted()) list_run_here(folder);
+  report.begun(folder.path().string());
   std::printf("run %s\njob %s: %lld ranks on %lld nodes, by the profile %s\n",
               folder.path().c_str(), record.job.c_str(), static_cast<long long>(profile.ranks()),
               static_cast<long long>(profile.nodes), profile.name.c_str());
   std::fflush(stdout);
+  if (report.is_wanted()) return;
   if (!asked.detach) return follow_job(folder, record, has_events);
   std::printf("follow it:  tessera launch --attach %s\n", folder.path().c_str());
 }
@@ -461,6 +495,25 @@ std::optional<RunFolder> run_on_slurm(const std::string& name, const std::string
     // It is the name of something else, or of nothing: whoever asks says so.
   }
   return {};
+}
+
+void find_slurm_start(const RunFolder& folder, const StartReport& report) {
+  report.phase(StartPhase::Kind::Asking);
+  const auto record = slurm_record_of(folder.path());
+  if (!record) throw Exit{kNothingWasStarted};
+  if (record->job.empty()) {
+    const std::string job = slurm().job_of_folder(folder.path());
+    const bool has_run = process_of(folder).has_value() && record->earlier.empty();
+    if (job.empty() && !has_run) {
+      // Nothing ever ran in it, and the same start makes another one.
+      std::error_code none;
+      if (record->earlier.empty()) fs::remove_all(folder.path(), none);
+      throw Exit{kNothingWasStarted};
+    }
+    if (!job.empty()) keep_job(folder, record->profile, job);
+  }
+  list_run_here(folder);
+  report.begun(folder.path().string());
 }
 
 bool has_slurm_job(const RunFolder& folder) {

@@ -8,16 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "app/start_report.h"
 #include "core/launch/slurm_record.h"
 #include "core/run/run_folder.h"
 
 namespace tessera::app {
 
 struct SlurmLaunch {
-  std::string profile;       ///< its name
-  std::string spec, resume;  ///< one of them
-  std::string script;        ///< a file to submit instead of what the profile gives; may be empty
-  std::string runs;          ///< folder of runs; empty: the profile's, else the usual one
+  std::string profile;        ///< its name
+  std::string start_files{};  ///< as StartReport takes it
+  std::string spec, resume;   ///< one of them
+  std::string script;         ///< a file to submit instead of what the profile gives; may be empty
+  std::string runs;           ///< folder of runs; empty: the profile's, else the usual one
   std::vector<std::string> settings;
   std::map<std::string, std::string> variables;
   std::int64_t most_steps = 0;
@@ -28,6 +30,9 @@ void launch_on_slurm(const SlurmLaunch& asked);
 
 /// The folder of this run where it has a job in Slurm. `runs` empty: the usual folder of runs.
 std::optional<RunFolder> run_on_slurm(const std::string& name, const std::string& runs);
+/// For a start of a program that was killed: finds the job that it has submitted, if it had come to
+/// that. Throws Exit{kNothingWasStarted} where it had not, and Error where Slurm does not say.
+void find_slurm_start(const RunFolder& folder, const StartReport& report);
 /// Its job in Slurm has not ended, as far as is known, and the run is not one of this machine's
 /// own.
 bool has_slurm_job(const RunFolder& folder);

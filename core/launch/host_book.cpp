@@ -42,8 +42,13 @@ BookJson json_of(const std::vector<HostCheck>& checks) {
 BookJson json_of(const HostBook& book) {
   BookJson hosts = BookJson::array();
   for (const KnownHost& known : book.hosts) {
-    hosts.push_back(
-        {{"host", known.host}, {"checked", known.checked}, {"checks", json_of(known.checks)}});
+    BookJson entry{
+        {"host", known.host}, {"checked", known.checked}, {"checks", json_of(known.checks)}};
+    for (const HostSpeed& speed : known.speeds) {
+      entry["speeds"].push_back(
+          {{"to", speed.to}, {"bytes_per_s", speed.bytes_per_s}, {"measured", speed.measured}});
+    }
+    hosts.push_back(std::move(entry));
   }
   return {{"version", kBookVersion}, {"hosts", hosts}};
 }
@@ -51,11 +56,15 @@ BookJson json_of(const HostBook& book) {
 HostBook book_from(const BookJson& o) {
   HostBook book;
   for (const BookJson& entry : o.at("hosts")) {
-    KnownHost known{entry.at("host").get<std::string>(), entry.value("checked", 0.0), {}};
+    KnownHost known{entry.at("host").get<std::string>(), entry.value("checked", 0.0), {}, {}};
     for (const BookJson& check : entry.value("checks", BookJson::array())) {
       known.checks.push_back({level_from(check.at("level").get<std::string>()),
                               check.at("name").get<std::string>(),
                               check.at("text").get<std::string>(), check.value("fix", "")});
+    }
+    for (const BookJson& speed : entry.value("speeds", BookJson::array())) {
+      known.speeds.push_back({speed.at("to").get<std::string>(),
+                              speed.at("bytes_per_s").get<double>(), speed.value("measured", 0.0)});
     }
     if (!book.find(known.host)) book.hosts.push_back(std::move(known));
   }
@@ -93,6 +102,11 @@ std::string to_json_text(const std::vector<HostCheck>& checks) {
 int KnownHost::count(HostCheck::Level level) const {
   return static_cast<int>(std::count_if(checks.begin(), checks.end(),
                                         [&](const HostCheck& c) { return c.level >= level; }));
+}
+
+void KnownHost::keep_speed(const HostSpeed& speed) {
+  std::erase_if(speeds, [&](const HostSpeed& old) { return old.to == speed.to; });
+  speeds.push_back(speed);
 }
 
 KnownHost* HostBook::find(std::string_view host) {

@@ -13,10 +13,23 @@
 
 namespace tessera {
 
+/// How fast ranks on one host sent bytes to a rank on another one.
+struct HostSpeed {
+  std::string to{};
+  double bytes_per_s = 0;
+  double measured = 0;  ///< seconds since 1970
+
+  bool operator==(const HostSpeed&) const = default;
+};
+
 struct KnownHost {
   std::string host{};  ///< as ssh knows it
   double checked = 0;  ///< seconds since 1970; 0: never
   std::vector<HostCheck> checks{};
+  std::vector<HostSpeed> speeds{};  ///< the last one to each host
+
+  /// In place of the one to the same host.
+  void keep_speed(const HostSpeed& speed);
 
   /// How many checks are of this level or worse.
   int count(HostCheck::Level level) const;

@@ -13,12 +13,14 @@ namespace tessera {
 namespace fs = std::filesystem;
 
 namespace {
-/// Every problem of a spec, as the checker words them; empty: none.
-std::string problems_of(const std::string& spec) {
+/// Every problem of a spec, as the checker words them; empty: none. On hosts and clusters a run
+/// trains where it is, whatever host.kind says.
+std::string problems_of(const std::string& spec, const LaunchPlace& place) {
   const SpecReading reading = read_spec_text(spec, "spec");
   std::string lines;
   for (const Problem& problem : reading.problems) {
     if (problem.severity != Severity::Error) continue;
+    if (!place.is_here() && problem.key == "host.kind") continue;
     if (!lines.empty()) lines += '\n';
     lines += problem.text();
   }
@@ -108,22 +110,33 @@ bool LaunchDesk::holds_queue() {
 
 /// A holder that was killed in the middle of a start left the ticket of that start. What has led to
 /// a run goes off the queue, what never will waits again. False: its program is about to begin.
+bool LaunchDesk::settle(const QueueEntry& entry) {
+  const bool given_up = !host_->has_begun(entry.announced) && host_->give_up(entry.announced);
+  // Looked at again: it may have begun before it was given up.
+  const bool begun = host_->has_begun(entry.announced);
+  if (!begun && !given_up) return false;
+  const std::string run = begun ? host_->run_of(entry.announced) : std::string();
+  edit_queue([&](RunQueue& queue) {
+    QueueEntry* const now = queue.find(entry.id);
+    if (!now || now->announced != entry.announced) return;
+    begun ? queue.note_begun(entry.id, run, clock_now()) : now->announced.clear();
+  });
+  publish_queue();
+  return true;
+}
+
+/// True: none of them is about to take this machine. Those that go elsewhere wait for each other's
+/// hosts alone.
 bool LaunchDesk::settle_old_starts() {
+  bool here = !host_->watches_here();
   for (const QueueEntry& entry : std::vector<QueueEntry>(queue_.queue().entries)) {
     if (entry.announced.empty()) continue;
-    const bool given_up = !host_->has_begun(entry.announced) && host_->give_up(entry.announced);
-    // Looked at again: it may have begun before it was given up.
-    const bool begun = host_->has_begun(entry.announced);
-    if (!begun && !given_up) return false;
-    const std::string run = begun ? host_->run_of(entry.announced) : std::string();
-    edit_queue([&](RunQueue& queue) {
-      QueueEntry* const now = queue.find(entry.id);
-      if (!now || now->announced != entry.announced) return;
-      begun ? queue.note_begun(entry.id, run, clock_now()) : now->announced.clear();
-    });
-    publish_queue();
+    const bool is_far = StartFiles::of_ticket(entry.announced).is_elsewhere();
+    if (is_far && host_->watches_start(entry.announced)) continue;
+    if (!is_far && !here) continue;
+    if (!settle(entry) && !is_far) here = false;
   }
-  return true;
+  return here;
 }
 
 void LaunchDesk::look_around() {
@@ -139,28 +152,49 @@ void LaunchDesk::look_around() {
   advance();
 }
 
-/// Starts the first entry that can be started, when no run is running on the host.
+/// Starts what waits for nobody any more.
 void LaunchDesk::advance() {
   const RunQueue& queue = queue_.queue();
   if (queue.paused || queue.entries.empty()) return;
+  bool here = false;
+  std::vector<std::string> taken;
   try {
     if (begin_holder_) return begin_holder_(queue_);
-    if (host_->watches()) return;
-    if (!holds_queue() || !settle_old_starts() || host_->is_starting()) return;
+    if (!holds_queue()) return;
+    here = settle_old_starts() && !host_->is_starting() && running_.empty();
+    taken = host_->taken_hosts();
   } catch (const Error& problem) {
     return tell_trouble(problem.what());
   }
-  if (!running_.empty()) return;
-  for (const QueueEntry& entry : std::vector<QueueEntry>(queue.entries)) {
+  start_what_is_free(here, std::move(taken));
+}
+
+/// `here`: this machine is free; `taken`: hosts that are not. Whoever waits longer for a machine
+/// has it first.
+void LaunchDesk::start_what_is_free(bool here, std::vector<std::string> taken) {
+  for (const QueueEntry& entry : std::vector<QueueEntry>(queue_.queue().entries)) {
     if (!entry.problem.empty()) continue;
-    const bool fork = !entry.fork_from.empty();
-    launch({.tag = entry.id,
-            .spec = entry.spec,
-            .parent = fork ? entry.fork_from : entry.resume,
-            .fork = fork,
-            .step = entry.fork_step,
-            .queued = entry.id});
-    return;
+    const std::vector<std::string> hosts = entry.place.host_names();
+    const bool free = entry.announced.empty() && (here || !entry.place.needs_here()) &&
+                      std::none_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
+                        return std::find(taken.begin(), taken.end(), host) != taken.end();
+                      });
+    if (free) {
+      const bool fork = !entry.fork_from.empty();
+      launch({.tag = entry.id,
+              .spec = entry.spec,
+              .parent = fork ? entry.fork_from : entry.resume,
+              .fork = fork,
+              .step = entry.fork_step,
+              .queued = entry.id,
+              .place = entry.place});
+      const RunQueue now = queue_.queue();
+      const auto at = std::find_if(now.entries.begin(), now.entries.end(),
+                                   [&](const QueueEntry& e) { return e.id == entry.id; });
+      if (at == now.entries.end() || !at->problem.empty()) continue;  // it takes nothing
+    }
+    if (entry.place.needs_here()) here = false;
+    taken.insert(taken.end(), hosts.begin(), hosts.end());
   }
 }
 
@@ -179,7 +213,7 @@ bool LaunchDesk::announce(const LaunchOrder& order, const std::string& ticket) {
 void LaunchDesk::launch(const LaunchOrder& order) {
   try {
     if (!order.spec.empty() || order.parent.empty()) {
-      const std::string problems = problems_of(order.spec);
+      const std::string problems = problems_of(order.spec, order.place);
       if (!problems.empty()) return start_failed(order, problems, 0);
     }
     const std::string ticket = host_->prepare(order);
@@ -199,6 +233,13 @@ bool LaunchDesk::look() {
         break;
       case LaunchNews::Kind::Failed:
         start_failed(news.order, news.message, news.exit_code);
+        ended = true;
+        break;
+      case LaunchNews::Kind::Phase:
+        listener_.start_came_to(news.order, news.phase);
+        break;
+      case LaunchNews::Kind::Cancelled:
+        cancelled(news.order);
         ended = true;
         break;
       case LaunchNews::Kind::Ended:
@@ -225,6 +266,12 @@ void LaunchDesk::start_failed(const LaunchOrder& order, const std::string& messa
     publish_queue();
   }
   listener_.start_failed(order, message, exit_code);
+}
+
+/// An entry of the queue waits for somebody to try it again.
+void LaunchDesk::cancelled(const LaunchOrder& order) {
+  if (!order.queued.empty()) return start_failed(order, "was cancelled", 0);
+  listener_.start_cancelled(order);
 }
 
 void LaunchDesk::begun(const LaunchOrder& order, const std::string& run) {

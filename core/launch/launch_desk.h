@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // LaunchDesk: what is started on a host, by hand or from the queue. The queue is a file that
 // windows, terminals and the one process that starts what waits share (queue_file.h). It starts its
-// next run when no run is running on the host, whoever started it; what is started by hand starts
-// at once. For one thread, which calls look() often while something that was started is watched,
-// and look_around() now and then.
+// next run when nobody has what that run needs: this machine, where a run of whoever started it may
+// be running, or other hosts, as far as their runs are known here. A cluster decides for itself who
+// has its nodes. What is started by hand starts at once. For one thread, which calls look() often
+// while something that was started is watched, and look_around() now and then.
 #pragma once
 
 #include <filesystem>
@@ -28,6 +29,9 @@ class LaunchListener {
   virtual void start_failed(const LaunchOrder& order, const std::string& message,
                             int exit_code) = 0;
   virtual void ended(const std::string& run, int exit_code) = 0;
+  /// A start elsewhere has come further.
+  virtual void start_came_to(const LaunchOrder& /*order*/, const StartPhase& /*phase*/) {}
+  virtual void start_cancelled(const LaunchOrder& /*order*/) {}
   virtual void queue_changed(const RunQueue& queue) = 0;
   virtual void running_changed(const std::string& run) = 0;
   /// Something could not be read or written. The same words are not said twice in a row.
@@ -51,6 +55,8 @@ class LaunchDesk {
   /// Checks the spec and starts.
   void launch(const LaunchOrder& order);
   void change_queue(const std::function<void(RunQueue&)>& change);
+  /// Ends a start elsewhere, by its tag, that has not led to a run yet.
+  void cancel(const std::string& tag) { host_->cancel(tag); }
   /// Hears of what was started; true: something is still watched.
   bool look();
   /// Looks who has the host, and starts what waits when nobody has.
@@ -66,10 +72,13 @@ class LaunchDesk {
   void publish_queue();
   void tell_begun_elsewhere();
   void tell_trouble(const std::string& message);
+  bool settle(const QueueEntry& entry);
   bool settle_old_starts();
+  void start_what_is_free(bool here, std::vector<std::string> taken);
   bool announce(const LaunchOrder& order, const std::string& ticket);
   void advance();
   void begun(const LaunchOrder& order, const std::string& run);
+  void cancelled(const LaunchOrder& order);
   void start_failed(const LaunchOrder& order, const std::string& message, int exit_code);
 
   std::unique_ptr<RunHost> host_;

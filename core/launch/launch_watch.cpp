@@ -19,6 +19,8 @@ namespace {
 /// Ranks hear of a lost one from each other within seconds; the desk ends what does not.
 constexpr double kOthersEndWithin_s = 15;
 constexpr double kEndWithin_s = 10;
+/// Ranks that still look for each other have nothing to save, and hear of no request.
+constexpr double kStopsWithoutRun_s = 5;
 constexpr double kRunKnownWithin_s = 15;
 
 double now_on_steady_s() {
@@ -104,7 +106,7 @@ std::optional<LaunchEnd> LaunchWatch::run() {
       }
     }
     pass_on();
-    if (options_.only_until_begun && has_begun()) return {};
+    if (options_.only_until_begun && !asked_stop_ && has_begun()) return {};
   }
   for (std::size_t i = 0; i < ends_.size(); ++i) {
     ends_[i].time -= lines_[at_[i]]->clock_ahead_s().value_or(0);
@@ -190,6 +192,7 @@ void LaunchWatch::ask_all(const std::string& what, std::size_t but) {
 void LaunchWatch::pass_on() {
   if (is_set(options_.stop) && !asked_stop_) {
     asked_stop_ = true;
+    asked_stop_at_s_ = now_on_steady_s();
     lines_.front()->ask("stop");  // rank 0 is there, and decides for all
     if (lines_.front()->state() == State::Broken && options_.note) {
       options_.note(fmt::format("the run is asked to stop as soon as the line to {} is back",
@@ -197,7 +200,9 @@ void LaunchWatch::pass_on() {
     }
   }
   const bool late = failed_at_s_ > 0 && now_on_steady_s() - failed_at_s_ > kOthersEndWithin_s;
-  if ((late || options_.ends_all) && !asked_end_) {
+  const bool no_run =
+      asked_stop_ && !run_is_known_ && now_on_steady_s() - asked_stop_at_s_ > kStopsWithoutRun_s;
+  if ((late || no_run || options_.ends_all) && !asked_end_) {
     asked_end_ = true;
     ask_all("end", lines_.size());
   }

@@ -47,10 +47,12 @@ class LaunchWatch {
     /// What a person should know: a line that breaks, one that is back.
     std::function<void(const std::string&)> note{};
     std::function<void(const std::string& run)> run_known{};
-    const std::atomic<bool>* stop = nullptr;  ///< once set, the run is asked to save and stop
-    bool only_until_begun = false;            ///< comes back once all ranks were started, and
-                                              ///< the run is known or 15 s have passed
-    bool ends_all = false;                    ///< all ranks are told to end at once
+    /// Once set, the run is asked to save and stop. Where there is no run yet a few seconds later,
+    /// all ranks are told to end.
+    const std::atomic<bool>* stop = nullptr;
+    bool only_until_begun = false;  ///< comes back once all ranks were started, and
+                                    ///< the run is known or 15 s have passed
+    bool ends_all = false;          ///< all ranks are told to end at once
   };
 
   LaunchWatch(std::vector<std::unique_ptr<AgentLine>> lines, Options options);
@@ -89,6 +91,7 @@ class LaunchWatch {
   std::vector<std::string> lost_;
   double failed_at_s_ = 0;
   bool asked_stop_ = false, asked_end_ = false;
+  double asked_stop_at_s_ = 0;
 };
 
 }  // namespace tessera

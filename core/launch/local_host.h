@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // This machine as a host of runs: each is a process in a session of its own, which outlives the one
-// that started it.
+// that started it. A run that is to be elsewhere is brought there by `tessera launch`, likewise a
+// process of its own.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +25,8 @@ class LocalHost : public RunHost {
     /// The folder of a run by its id. Throws Error.
     std::function<std::filesystem::path(const std::string& run)> folder_of;
     std::function<std::vector<std::filesystem::path>()> roots;  ///< that hold folders of runs
+    std::filesystem::path launched{};                           ///< records of launches on hosts
+    std::filesystem::path mirrors{};  ///< list of the copies of runs on other hosts
   };
   explicit LocalHost(Paths paths) : paths_(std::move(paths)) {}
 
@@ -35,6 +40,10 @@ class LocalHost : public RunHost {
   std::string run_of(const std::string& ticket) const override;
   std::vector<LaunchNews> look() override;
   bool watches() const override { return !children_.empty(); }
+  bool watches_here() const override;
+  bool watches_start(const std::string& ticket) const override;
+  std::vector<std::string> taken_hosts() override;
+  void cancel(const std::string& tag) override;
   bool is_starting() const override;
   std::string running() override;
   void control(const std::string& run, Control control) override;
@@ -43,17 +52,32 @@ class LocalHost : public RunHost {
   struct Child {
     pid_t pid = -1;
     LaunchOrder order;
-    std::filesystem::path files;  ///< without the suffix: .toml, .log, .id
+    StartFiles files;
     std::optional<RunFolder> run;
     bool told = false;  ///< that it has begun
+    bool cancelled = false;
+    std::optional<StartPhase> phase;  ///< that was told last
+
+    bool is_elsewhere() const { return files.is_elsewhere(); }
   };
-  std::vector<std::string> arguments_of(const LaunchOrder& order,
-                                        const std::filesystem::path& files);
-  static bool look_for_run(Child& child);
-  static void finish(Child& child, int wait_status, std::vector<LaunchNews>& news);
+  /// Looks for what became of a start elsewhere whose program was killed.
+  struct Recovery {
+    pid_t pid = -1;
+    std::chrono::steady_clock::time_point again{};
+  };
+  std::vector<std::string> arguments_of(const LaunchOrder& order, const StartFiles& files);
+  std::vector<std::string> arguments_elsewhere(const LaunchOrder& order, const StartFiles& files);
+  LaunchPlace place_of(const LaunchOrder& order);
+  bool recover(const StartFiles& files);
+  void look_at(Child& child, std::vector<LaunchNews>& news);
+  bool look_for_run(Child& child);
+  void finish(Child& child, int wait_status, std::vector<LaunchNews>& news);
+  void finish_elsewhere(Child& child, int code, std::vector<LaunchNews>& news);
+  bool has_ended(const std::string& run);
 
   Paths paths_;
   std::vector<Child> children_;
+  std::map<std::string, Recovery> recoveries_;  ///< by ticket
   LocalRuns local_runs_;
 };
 

@@ -108,7 +108,8 @@ PipedProcess::PipedProcess(PipedProcess&& other) noexcept
 PipedProcess::~PipedProcess() {
   close_all();
   if (pid_ <= 0 || poll()) return;
-  kill(SIGKILL);
+  // With all that it has started: a shell's pipeline would go on without it.
+  if (::kill(-pid_, SIGKILL) != 0) kill(SIGKILL);
   ::waitpid(pid_, nullptr, 0);
 }
 

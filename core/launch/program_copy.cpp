@@ -120,15 +120,17 @@ std::string ProgramBundle::remote_file() const {
 }
 
 void copy_program(const Ssh& ssh, const std::vector<std::string>& hosts,
-                  const ProgramBundle& bundle,
-                  const std::function<void(const std::string&)>& tell) {
+                  const ProgramBundle& bundle, const CopyWatch& watch) {
+  const auto tell = [&](const std::string& line) {
+    if (watch.tell) watch.tell(line);
+  };
   const std::string place = "$HOME/.local/share/tessera/copies/" + bundle.hash();
   std::vector<std::vector<std::string>> looks;
   for (const std::string& host : hosts) {
     looks.push_back(ssh.line(
         host, by_sh(fmt::format("if [ -x \"{}/bin/tessera\" ]; then echo here; fi", place))));
   }
-  const std::vector<HostAnswer> seen = run_all(looks, "", kLookWithin);
+  const std::vector<HostAnswer> seen = run_all(looks, "", kLookWithin, watch.stop);
   std::vector<std::string> missing;
   std::vector<std::vector<std::string>> copies;
   // Under another name first, so that a copy is whole or not there.
@@ -146,7 +148,12 @@ void copy_program(const Ssh& ssh, const std::vector<std::string>& hosts,
     const std::string pack = fmt::format("tar -C {} -chzf - .", shell_word(bundle.folder()));
     copies.push_back({"sh", "-c", pack + " | " + shell_line(ssh.line(hosts[i], by_sh(unpack)))});
   }
-  const std::vector<HostAnswer> answers = run_all(copies, "", kCopyWithin);
+  const auto looked = [&](std::size_t done) {
+    if (watch.progress) watch.progress(done, copies.size());
+  };
+  const std::vector<HostAnswer> answers =
+      copies.empty() ? std::vector<HostAnswer>()
+                     : run_all(copies, "", kCopyWithin, watch.stop, looked);
   for (std::size_t i = 0; i < missing.size(); ++i) {
     require_answer(missing[i], answers[i]);
     tell(fmt::format("{}: this tessera was copied there", missing[i]));

@@ -36,9 +36,17 @@ class ProgramBundle {
   std::string hash_;
 };
 
-/// Sends the bundle to those hosts that have no copy of it, all at the same time. `tell` gets a
-/// line for each. Throws Error where a host has no room, or cannot be reached.
+/// What hears how a copy comes along, and may end it.
+struct CopyWatch {
+  std::function<void(const std::string&)> tell{};  ///< a line for each host
+  /// How many of the hosts that had no copy have one now.
+  std::function<void(std::size_t done, std::size_t total)> progress{};
+  const std::atomic<bool>* stop = nullptr;
+};
+/// Sends the bundle to those hosts that have no copy of it, all at the same time. Throws Error
+/// where a host has no room, or cannot be reached, and once it is stopped: nothing of a copy that
+/// is not whole stays.
 void copy_program(const Ssh& ssh, const std::vector<std::string>& hosts,
-                  const ProgramBundle& bundle, const std::function<void(const std::string&)>& tell);
+                  const ProgramBundle& bundle, const CopyWatch& watch);
 
 }  // namespace tessera

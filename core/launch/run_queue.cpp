@@ -12,7 +12,8 @@ namespace tessera {
 
 namespace {
 using nlohmann::json;
-constexpr int kVersion = 1;
+/// 2 where an entry names a place: an older program would start it on this machine.
+constexpr int kVersion = 2, kVersionOfHere = 1;
 
 json to_json(const QueueEntry& e) {
   json o{{"id", e.id}, {"name", e.name}, {"spec", e.spec}};
@@ -21,6 +22,7 @@ json to_json(const QueueEntry& e) {
   if (e.fork_step >= 0) o["fork_step"] = e.fork_step;
   if (!e.problem.empty()) o["problem"] = e.problem;
   if (!e.announced.empty()) o["announced"] = e.announced;
+  if (!e.place.is_here()) o["place"] = to_json(e.place);
   return o;
 }
 
@@ -34,6 +36,7 @@ QueueEntry from_json(const json& o) {
   e.fork_step = o.value("fork_step", std::int64_t{-1});
   e.problem = o.value("problem", "");
   e.announced = o.value("announced", "");
+  if (o.contains("place")) e.place = place_of_json(o.at("place"));
   return e;
 }
 
@@ -106,7 +109,11 @@ RunQueue RunQueue::load(const std::filesystem::path& file) {
 void RunQueue::save(const std::filesystem::path& file) const {
   json list = json::array();
   for (const QueueEntry& e : entries) list.push_back(to_json(e));
-  json o{{"version", kVersion}, {"paused", paused}, {"entries", std::move(list)}};
+  const bool all_here = std::all_of(entries.begin(), entries.end(),
+                                    [](const QueueEntry& e) { return e.place.is_here(); });
+  json o{{"version", all_here ? kVersionOfHere : kVersion},
+         {"paused", paused},
+         {"entries", std::move(list)}};
   for (const QueueStart& start : begun) {
     o["begun"].push_back(
         {{"entry", start.entry}, {"name", start.name}, {"run", start.run}, {"time", start.time}});

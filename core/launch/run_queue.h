@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/launch/launch_place.h"
+
 namespace tessera {
 
 /// A run that waits.
@@ -20,6 +22,7 @@ struct QueueEntry {
   std::int64_t fork_step = -1;  ///< which checkpoint of the parent; -1: the newest
   std::string problem;          ///< why it could not be started; empty: none
   std::string announced;        ///< ticket of the start that was tried; empty: none was
+  LaunchPlace place{};          ///< where it is to be started
 
   bool operator==(const QueueEntry&) const = default;
 };

@@ -324,6 +324,20 @@ SlurmSight Slurm::look(const std::string& job) const {
   }
 }
 
+std::string Slurm::job_of_folder(const fs::path& run) const {
+  const Answer answer = ask({"squeue", "-h", "--me", "-o", "%i|%Z"});
+  if (!answer.is_good) throw Error("squeue", answer.trouble, kUnreachable);
+  std::istringstream lines(answer.output);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t bar = line.find('|');
+    if (bar == line.npos) continue;
+    std::error_code none;
+    const fs::path folder = line.substr(bar + 1);
+    if (folder == run || fs::equivalent(folder, run, none)) return line.substr(0, bar);
+  }
+  return "";
+}
+
 void Slurm::cancel(const std::string& job, bool at_once) const {
   if (at_once) tell({"scancel", "--signal=KILL", job});
   tell({"scancel", job});

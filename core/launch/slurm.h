@@ -43,6 +43,9 @@ class Slurm {
   /// How a job stands: from squeue, else from sacct, else from scontrol where the cluster keeps no
   /// accounts. Throws nothing.
   SlurmSight look(const std::string& job) const;
+  /// The job of this user's that was submitted in a folder and has not ended; empty: none. Throws
+  /// Error where Slurm does not say.
+  std::string job_of_folder(const std::filesystem::path& run) const;
   /// Ends a job, which stays out of the queue. Ranks have the cluster's time (KillWait) to save;
   /// with `at_once` they have none. Throws Error where Slurm does not take it.
   void cancel(const std::string& job, bool at_once = false) const;

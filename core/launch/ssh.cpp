@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include "core/base/progress.h"
 #include "core/launch/piped_process.h"
 
 namespace tessera {
@@ -174,8 +175,14 @@ Error explain_ssh(const std::string& host, const std::string& said) {
                by_hand);
 }
 
+void check_not_stopped(const std::atomic<bool>* stop) {
+  if (is_set(stop)) throw Error("launch", "was stopped before anything was started");
+}
+
 std::vector<HostAnswer> run_all(const std::vector<std::vector<std::string>>& lines,
-                                const std::string& input, std::chrono::milliseconds time) {
+                                const std::string& input, std::chrono::milliseconds time,
+                                const std::atomic<bool>* stop,
+                                const std::function<void(std::size_t ended)>& looked) {
   std::vector<HostAnswer> answers(lines.size());
   std::vector<PipedProcess> processes;
   processes.reserve(lines.size());
@@ -201,7 +208,9 @@ std::vector<HostAnswer> run_all(const std::vector<std::vector<std::string>>& lin
         running.push_back(&processes[i]);
       }
     }
+    if (looked) looked(lines.size() - running.size());
     if (running.empty()) break;
+    check_not_stopped(stop);
     if (std::chrono::steady_clock::now() >= until) {
       for (std::size_t i = 0; i < processes.size(); ++i) answers[i].timed_out = !done[i];
       break;  // the processes end with this function

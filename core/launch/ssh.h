@@ -4,8 +4,10 @@
 // each host serves all commands (ControlMaster, in a folder of this process alone).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,10 +69,16 @@ struct HostAnswer {
   bool is_good() const { return !timed_out && wait_status == 0; }
 };
 
+/// Throws Error where whoever waits for hosts has asked for the end of it.
+void check_not_stopped(const std::atomic<bool>* stop);
+
 /// Runs one command line for each entry at the same time, and waits until all have ended or the
-/// time is over. `input` goes to each of them.
+/// time is over. `input` goes to each of them. `looked`, where it is given, hears how many have
+/// ended. Throws Error once `stop` is set; the commands end then.
 std::vector<HostAnswer> run_all(const std::vector<std::vector<std::string>>& lines,
-                                const std::string& input, std::chrono::milliseconds time);
+                                const std::string& input, std::chrono::milliseconds time,
+                                const std::atomic<bool>* stop = nullptr,
+                                const std::function<void(std::size_t ended)>& looked = {});
 
 /// Throws Error where the answer is none: ssh failed, there is no program, or it said why not.
 void require_answer(const std::string& host, const HostAnswer& answer);

@@ -2083,10 +2083,6 @@
         <translation>Als Spec sichern</translation>
     </message>
     <message>
-        <source>Starts when the runs before it have ended</source>
-        <translation>Startet, wenn die Läufe davor zu Ende sind</translation>
-    </message>
-    <message>
         <source>Basic</source>
         <translation>Einfach</translation>
     </message>
@@ -2213,6 +2209,18 @@
     <message>
         <source>fork of %1 after step %2</source>
         <translation>Abzweig von %1 nach Schritt %2</translation>
+    </message>
+    <message>
+        <source>The start was cancelled; nothing of it is left</source>
+        <translation>Der Start wurde abgebrochen; nichts von ihm ist übrig</translation>
+    </message>
+    <message>
+        <source>Starting %1 on %2</source>
+        <translation>%1 wird gestartet: %2</translation>
+    </message>
+    <message>
+        <source>Starts when its place is free and the runs before it have ended</source>
+        <translation>Startet, wenn sein Ort frei ist und die Läufe davor beendet sind</translation>
     </message>
 </context>
 <context>
@@ -3595,8 +3603,16 @@
         <translation>Alle Hosts prüfen</translation>
     </message>
     <message>
-        <source>A run is spread over hosts in a terminal: `tessera launch SPEC --hosts a:4,b:4`. Runs that another machine writes to a shared folder appear like those of this one once the folder is added.</source>
-        <translation>Ein Lauf wird im Terminal auf Hosts verteilt: `tessera launch SPEC --hosts a:4,b:4`. Läufe, die eine andere Maschine in einen gemeinsamen Ordner schreibt, erscheinen wie die von dieser, sobald der Ordner hinzugefügt ist.</translation>
+        <source>New profile for Slurm...</source>
+        <translation>Neues Profil für Slurm...</translation>
+    </message>
+    <message>
+        <source>Configure starts runs on hosts, and so does a terminal: `tessera launch SPEC --hosts a:4,b:4`. Runs that another machine writes to a shared folder appear like those of this one once the folder is added.</source>
+        <translation>Konfigurieren startet Läufe auf Rechnern, ebenso ein Terminal: `tessera launch SPEC --hosts a:4,b:4`. Läufe, die ein anderer Rechner in einen gemeinsamen Ordner schreibt, erscheinen wie die von diesem, sobald der Ordner hinzugefügt ist.</translation>
+    </message>
+    <message>
+        <source>Profiles for Slurm</source>
+        <translation>Profile für Slurm</translation>
     </message>
 </context>
 <context>
@@ -3702,10 +3718,6 @@
 <context>
     <name>tessera::ui::Launcher</name>
     <message>
-        <source>The queue starts its next run when no run is running on this machine.</source>
-        <translation>Die Warteschlange startet ihren nächsten Lauf, wenn auf diesem Rechner kein Lauf läuft.</translation>
-    </message>
-    <message>
         <source>While a run trains on this machine, chat uses half of the cores at a low priority.</source>
         <translation>Während auf diesem Rechner ein Lauf trainiert, nutzt das Gespräch die Hälfte der Kerne mit niedriger Priorität.</translation>
     </message>
@@ -3718,6 +3730,38 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>The program ended with exit status %1.</source>
         <translation>Das Programm endete mit Status %1.</translation>
+    </message>
+    <message>
+        <source>Looking for the hosts</source>
+        <translation>Die Rechner werden gesucht</translation>
+    </message>
+    <message>
+        <source>Sending the program: %1 of %2 hosts have it</source>
+        <translation>Das Programm wird gesendet: %1 von %2 Rechnern haben es</translation>
+    </message>
+    <message>
+        <source>The hosts try how they reach each other</source>
+        <translation>Die Rechner probieren, wie sie einander erreichen</translation>
+    </message>
+    <message>
+        <source>Starting ranks: %1 of %2</source>
+        <translation>Ränge werden gestartet: %1 von %2</translation>
+    </message>
+    <message>
+        <source>All ranks are there and say hello to each other</source>
+        <translation>Alle Ränge sind da und begrüßen einander</translation>
+    </message>
+    <message>
+        <source>Giving the job to Slurm</source>
+        <translation>Der Auftrag wird an Slurm gegeben</translation>
+    </message>
+    <message>
+        <source>Looking for what was started before</source>
+        <translation>Was zuvor gestartet wurde, wird gesucht</translation>
+    </message>
+    <message>
+        <source>The queue starts its next run when no run is running on the machine that it is for.</source>
+        <translation>Die Warteschlange startet ihren nächsten Lauf, wenn auf dem Rechner, für den er ist, kein Lauf läuft.</translation>
     </message>
 </context>
 <context>
@@ -4669,6 +4713,115 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
 </context>
 <context>
+    <name>tessera::ui::PlaceBar</name>
+    <message>
+        <source>Where the run starts</source>
+        <translation>Wo der Lauf startet</translation>
+    </message>
+    <message>
+        <source>a:4,b:4 or node[01-04]:8</source>
+        <translation>a:4,b:4 oder node[01-04]:8</translation>
+    </message>
+    <message>
+        <source>Hosts, each with its ranks</source>
+        <translation>Rechner, jeder mit seinen Rängen</translation>
+    </message>
+    <message>
+        <source>Names that ssh knows, each with its number of ranks. The first host has rank 0.</source>
+        <translation>Namen, die ssh kennt, jeder mit seiner Zahl von Rängen. Der erste Rechner hat Rang 0.</translation>
+    </message>
+    <message>
+        <source>Kept hosts</source>
+        <translation>Gemerkte Rechner</translation>
+    </message>
+    <message>
+        <source>Send the program</source>
+        <translation>Programm senden</translation>
+    </message>
+    <message>
+        <source>Sends this program to those of the hosts that do not have it</source>
+        <translation>Sendet dieses Programm an die Rechner, die es nicht haben</translation>
+    </message>
+    <message>
+        <source>Folder of runs there</source>
+        <translation>Ordner der Läufe dort</translation>
+    </message>
+    <message>
+        <source>A folder that all of them see. Left empty, it is the usual one.</source>
+        <translation>Ein Ordner, den alle sehen. Leer gelassen, ist es der übliche.</translation>
+    </message>
+    <message>
+        <source>Script...</source>
+        <translation>Skript...</translation>
+    </message>
+    <message>
+        <source>What Slurm is given; it can be edited</source>
+        <translation>Was Slurm bekommt; es kann bearbeitet werden</translation>
+    </message>
+    <message>
+        <source>Progress of the start</source>
+        <translation>Fortschritt des Starts</translation>
+    </message>
+    <message>
+        <source>Cancel the start</source>
+        <translation>Start abbrechen</translation>
+    </message>
+    <message>
+        <source>It is being cancelled</source>
+        <translation>Er wird abgebrochen</translation>
+    </message>
+    <message>
+        <source>Cancelling: what was begun there is taken back</source>
+        <translation>Wird abgebrochen: was dort begonnen wurde, wird zurückgenommen</translation>
+    </message>
+    <message>
+        <source>This machine</source>
+        <translation>Dieser Rechner</translation>
+    </message>
+    <message>
+        <source>Hosts</source>
+        <translation>Rechner</translation>
+    </message>
+    <message>
+        <source>Slurm: %1</source>
+        <translation>Slurm: %1</translation>
+    </message>
+    <message numerus="yes">
+        <source>%1 (%n problem(s))</source>
+        <translation>
+            <numerusform>%1 (%n Problem)</numerusform>
+            <numerusform>%1 (%n Probleme)</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>All of them</source>
+        <translation>Alle</translation>
+    </message>
+    <message>
+        <source>Add and check hosts...</source>
+        <translation>Rechner hinzufügen und prüfen...</translation>
+    </message>
+    <message>
+        <source>A fork starts on this machine or on hosts, not as a job.</source>
+        <translation>Ein Abzweig startet auf diesem Rechner oder auf anderen, nicht als Auftrag von Slurm.</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n rank(s), parallel.data = %1</source>
+        <translation>
+            <numerusform>%n Rang, parallel.data = %1</numerusform>
+            <numerusform>%n Ränge, parallel.data = %1</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The profile cannot give one</source>
+        <translation>Das Profil kann keines ergeben</translation>
+    </message>
+    <message>
+        <source>Starting</source>
+        <translation>Wird gestartet</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::PlanPane</name>
     <message>
         <source>measured</source>
@@ -4946,6 +5099,41 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     </message>
 </context>
 <context>
+    <name>tessera::ui::ProfileDialog</name>
+    <message>
+        <source>New profile for Slurm</source>
+        <translation>Neues Profil für Slurm</translation>
+    </message>
+    <message>
+        <source>Profile %1</source>
+        <translation>Profil %1</translation>
+    </message>
+    <message>
+        <source>gpu</source>
+        <translation>gpu</translation>
+    </message>
+    <message>
+        <source>By it the profile is chosen: letters, digits, - and _</source>
+        <translation>Unter ihm wird das Profil gewählt: Buchstaben, Ziffern, - und _</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Speichern</translation>
+    </message>
+    <message>
+        <source>Give it a name first</source>
+        <translation>Ihm erst einen Namen geben</translation>
+    </message>
+    <message>
+        <source>It is being saved</source>
+        <translation>Es wird gespeichert</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::QueueModel</name>
     <message>
         <source>Cannot start: %1</source>
@@ -4994,6 +5182,18 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Standing</source>
         <translation>Stand</translation>
+    </message>
+    <message>
+        <source>Starts when its hosts are free</source>
+        <translation>Startet, wenn seine Rechner frei sind</translation>
+    </message>
+    <message>
+        <source>This machine</source>
+        <translation>Dieser Rechner</translation>
+    </message>
+    <message>
+        <source>Where</source>
+        <translation>Wo</translation>
     </message>
 </context>
 <context>
@@ -6300,6 +6500,37 @@ Loss %3, Validierung %4</translation>
     </message>
 </context>
 <context>
+    <name>tessera::ui::ScriptDialog</name>
+    <message>
+        <source>Line %1: %2</source>
+        <translation>Zeile %1: %2</translation>
+    </message>
+    <message>
+        <source>Edited by hand: it %1</source>
+        <translation>Von Hand bearbeitet: es %1</translation>
+    </message>
+    <message>
+        <source>Script for Slurm, profile %1</source>
+        <translation>Skript für Slurm, Profil %1</translation>
+    </message>
+    <message>
+        <source>Script</source>
+        <translation>Skript</translation>
+    </message>
+    <message>
+        <source>Take the profile&apos;s own</source>
+        <translation>Das des Profils nehmen</translation>
+    </message>
+    <message>
+        <source>It follows the profile. What you change here stays.</source>
+        <translation>Es folgt dem Profil. Was hier geändert wird, bleibt.</translation>
+    </message>
+    <message>
+        <source>It is the profile&apos;s own</source>
+        <translation>Es ist das des Profils</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::SettingsPage</name>
     <message>
         <source>Search settings</source>
@@ -6504,6 +6735,70 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>The window, its help and its numbers; names of settings, logs, the manual and rare messages of the engine are English</source>
         <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und seltene Meldungen der Maschine sind englisch</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SlurmProfilesView</name>
+    <message numerus="yes">
+        <source>%n node(s)</source>
+        <translation>
+            <numerusform>%n Knoten</numerusform>
+            <numerusform>%n Knoten</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>with %n rank(s) each</source>
+        <translation>
+            <numerusform>mit je %n Rang</numerusform>
+            <numerusform>mit je %n Rängen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n GPU(s) a node</source>
+        <translation>
+            <numerusform>%n GPU je Knoten</numerusform>
+            <numerusform>%n GPUs je Knoten</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>partition %1</source>
+        <translation>Partition %1</translation>
+    </message>
+    <message>
+        <source>account %1</source>
+        <translation>Konto %1</translation>
+    </message>
+    <message>
+        <source>at most %1</source>
+        <translation>höchstens %1</translation>
+    </message>
+    <message>
+        <source>None yet. A profile says what runs ask a cluster with Slurm for: partition, nodes, GPUs, time. Configure then starts runs as jobs by it.</source>
+        <translation>Noch keines. Ein Profil sagt, was Läufe von einem Cluster mit Slurm verlangen: Partition, Knoten, GPUs, Zeit. Konfigurieren startet Läufe dann danach als Aufträge.</translation>
+    </message>
+    <message>
+        <source>New profile...</source>
+        <translation>Neues Profil...</translation>
+    </message>
+    <message>
+        <source>The profile %1 was removed</source>
+        <translation>Das Profil %1 wurde entfernt</translation>
+    </message>
+    <message>
+        <source>Edit...</source>
+        <translation>Bearbeiten...</translation>
+    </message>
+    <message>
+        <source>Edit the profile %1</source>
+        <translation>Das Profil %1 bearbeiten</translation>
+    </message>
+    <message>
+        <source>Mend its file first: %1</source>
+        <translation>Erst seine Datei richten: %1</translation>
+    </message>
+    <message>
+        <source>Remove the profile %1</source>
+        <translation>Das Profil %1 entfernen</translation>
     </message>
 </context>
 <context>

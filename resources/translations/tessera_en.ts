@@ -117,6 +117,23 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::PlaceBar</name>
+    <message numerus="yes">
+        <source>%1 (%n problem(s))</source>
+        <translation>
+            <numerusform>%1 (%n problem)</numerusform>
+            <numerusform>%1 (%n problems)</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n rank(s), parallel.data = %1</source>
+        <translation>
+            <numerusform>%n rank, parallel.data = %1</numerusform>
+            <numerusform>%n ranks, parallel.data = %1</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::RanksTab</name>
     <message numerus="yes">
         <source>%n rank(s) failed or gone.</source>
@@ -188,6 +205,30 @@
         <translation>
             <numerusform>%1: %2 (%n run)</numerusform>
             <numerusform>%1: %2 (%n runs)</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SlurmProfilesView</name>
+    <message numerus="yes">
+        <source>%n node(s)</source>
+        <translation>
+            <numerusform>%n node</numerusform>
+            <numerusform>%n nodes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>with %n rank(s) each</source>
+        <translation>
+            <numerusform>with %n rank each</numerusform>
+            <numerusform>with %n ranks each</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n GPU(s) a node</source>
+        <translation>
+            <numerusform>%n GPU a node</numerusform>
+            <numerusform>%n GPUs a node</numerusform>
         </translation>
     </message>
 </context>

@@ -325,6 +325,37 @@ TEST_F(LaunchProgram, ChecksHosts) {
   EXPECT_EQ(none->wait(), 0) << none->output();  // it is where this one is
 }
 
+TEST_F(LaunchProgram, EveryRankSaysHelloAndNothingIsTrained) {
+  fs::remove_all(runs());
+  const auto hello = launch(spec(), {"--hello", "--hosts", "a:2,b:2"});
+  ASSERT_EQ(hello->wait(), 0) << hello->output();
+  for (const char* words : {"hello from rank 0 on a:", "hello from rank 1 on a:",
+                            "hello from rank 2 on b:", "hello from rank 3 on b:"}) {
+    EXPECT_TRUE(holds(hello->output(), words)) << hello->output();
+  }
+  EXPECT_TRUE(fs::is_empty(runs()));
+  const auto unfit = launch(spec(), {"--hello", "--hosts", "a:3"});
+  EXPECT_EQ(unfit->wait(), 1) << unfit->output();
+  const auto lost = launch(spec(), {"--hello", "--hosts", "a,lost"});
+  EXPECT_EQ(lost->wait(), 1);
+  EXPECT_TRUE(holds(lost->output(), "is a name that nothing knows")) << lost->output();
+}
+
+TEST_F(LaunchProgram, MeasuresHowFastHostsSendToEachOther) {
+  ASSERT_EQ(tessera({"hosts", "add", "a,b"})->wait(), 0);
+  const auto probe = tessera({"hosts", "probe", "--seconds", "0.2"});
+  ASSERT_EQ(probe->wait(), 0) << probe->output();
+  EXPECT_TRUE(holds(probe->output(), "hello from rank 1 on b:")) << probe->output();
+  const auto list = tessera({"hosts", "list"});
+  EXPECT_EQ(list->wait(), 0);
+  EXPECT_TRUE(holds(list->output(), "/s to b, measured ")) << list->output();
+  EXPECT_TRUE(holds(list->output(), "/s to a, measured ")) << list->output();
+  const auto alone = tessera({"hosts", "probe", "a"});
+  EXPECT_EQ(alone->wait(), 1);
+  EXPECT_TRUE(holds(alone->output(), "needs two hosts")) << alone->output();
+  EXPECT_EQ(tessera({"hosts", "remove", "a,b"})->wait(), 0);
+}
+
 // ---- Copies of remote runs, the queue, sweeps ---------------------------------------------------
 
 nlohmann::json json_said_by(Started& program) {
@@ -506,6 +537,111 @@ TEST_F(DeskProgram, TheQueueGoesOnWithoutAWindowAndThroughKills) {
   std::sort(times.begin(), times.end());
   for (std::size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i].first, times[i - 1].second);
   EXPECT_TRUE(wait_until([&] { return !holder(); })) << "nothing waits, so nobody is needed";
+}
+
+TEST_F(DeskProgram, TheQueueStartsOnHostsAndNothingTwiceThroughKills) {
+  fs::remove_all(runs());
+  fs::remove_all(home() / "launched");
+  EXPECT_EQ(tessera({"queue", "pause"})->wait(), 0);
+  const std::vector<std::string> place = {"--hosts", "a:2", "--folder", runs().string()};
+  for (const char* name : {"far-one", "far-two"}) {
+    std::vector<std::string> words = {"queue", "add", spec_file(short_spec(name, 40))};
+    words.insert(words.end(), place.begin(), place.end());
+    const auto add = tessera(words);
+    ASSERT_EQ(add->wait(), 0) << add->output();
+  }
+  // What does not fit is refused at once: nobody looks on when its turn comes.
+  const auto unfit = tessera({"queue", "add", spec_file(short_spec("x", 4)), "--hosts", "a:3"});
+  EXPECT_EQ(unfit->wait(), 1);
+  const auto twice = tessera({"queue", "add", spec_file(short_spec("x", 4)), "--hosts", "a,a"});
+  EXPECT_EQ(twice->wait(), 1);
+  const auto both =
+      tessera({"queue", "add", spec_file(short_spec("x", 4)), "--hosts", "a", "--slurm", "gpu"});
+  EXPECT_EQ(both->wait(), 1);
+  const auto list = json_said_by(*tessera({"queue", "list", "--json"}));
+  ASSERT_EQ(list.at("entries").size(), 2u);
+  EXPECT_EQ(list.at("entries")[0].at("place"), "a:2");
+  EXPECT_EQ(tessera({"queue", "unpause"})->wait(), 0);
+  int kills = 0;
+  const auto far_runs = [] {
+    std::vector<RunFolder> all;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(runs(), error)) {
+      if (RunFolder::is_run(entry.path())) all.push_back(RunFolder::open(entry.path()));
+    }
+    return all;
+  };
+  ASSERT_TRUE(wait_until([&] {
+    if (const auto process = holder(); process && kills < 5) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(211 * kills));
+      ::kill(*process, SIGKILL);
+      ++kills;
+    }
+    tessera({"queue", "list"})->wait();
+    const auto all = far_runs();
+    return queue().entries.empty() && all.size() >= 2 &&
+           std::all_of(all.begin(), all.end(), [](const RunFolder& run) {
+             return status_of(run).state == RunState::Finished;
+           });
+  })) << read_file(home() / "queue.json");
+  EXPECT_GE(kills, 1);
+  EXPECT_EQ(far_runs().size(), 2u) << "nothing was started twice";
+  std::vector<std::pair<double, double>> times;
+  for (const RunFolder& run : far_runs()) {
+    EXPECT_EQ(run.spec().parallel.data, 2);
+    times.emplace_back(status_of(run).created, status_of(run).last_word);
+  }
+  std::sort(times.begin(), times.end());
+  EXPECT_GE(times[1].first, times[0].second) << "one after the other on the same host";
+  // Copies of both are here.
+  EXPECT_TRUE(wait_until([] { return own_runs().size() == 2; }));
+}
+
+TEST_F(DeskProgram, AStartThatWasKilledIsFoundAgainOnItsHosts) {
+  fs::remove_all(runs());
+  const fs::path base = home() / "launches" / "far-test";
+  fs::create_directories(base.parent_path());
+  for (const auto& entry : fs::directory_iterator(base.parent_path())) fs::remove(entry.path());
+  const auto file = [&](const char* ending) { return fs::path(base.string() + ending); };
+  const auto program = launch(long_spec(), {"--hosts", "a,b", "--start-files", base.string()});
+  ASSERT_TRUE(wait_until([&] { return fs::exists(file(".launch")); })) << program->output();
+  ::kill(program->pid(), SIGKILL);
+  std::string name = read_file(file(".launch"));
+  name.pop_back();
+  const auto found =
+      tessera({"launch", "--attach", name, "--detach", "--start-files", base.string()});
+  const int status = found->wait();
+  if (status == 0) {  // it had begun on both hosts
+    ASSERT_TRUE(fs::exists(file(".id"))) << found->output();
+    const RunFolder run = run_after(2);
+    EXPECT_TRUE(holds(read_file(file(".id")), run.id()));
+    EXPECT_EQ(tessera({"launch", "--stop", name})->wait(), 0);
+    EXPECT_TRUE(all_gone(run));
+  } else {
+    EXPECT_EQ(status, 3) << found->output();
+    EXPECT_FALSE(fs::exists(file(".id")));
+  }
+}
+
+TEST_F(DeskProgram, ForksOnHostsFromACopyOfTheRunThere) {
+  const auto program = launch(long_spec(), {"--hosts", "a", "--most-steps", "6"});
+  ASSERT_EQ(program->wait(), 0) << program->output();
+  const RunFolder parent = the_run();
+  ASSERT_TRUE(wait_until([&] { return RunFolder::is_run(copy()); }));
+  const auto fork = tessera({"launch", "--fork", parent.id(), "--hosts", "a:1", "--folder",
+                             runs().string(), "--set", "run.name=\"child\"", "--most-steps", "3"});
+  ASSERT_EQ(fork->wait(), 0) << fork->output();
+  std::optional<RunFolder> child;
+  for (const auto& entry : fs::directory_iterator(runs())) {
+    if (entry.path().filename().string().starts_with("child-")) {
+      child = RunFolder::open(entry.path());
+    }
+  }
+  ASSERT_TRUE(child) << fork->output();
+  ASSERT_TRUE(child->lineage());
+  EXPECT_EQ(child->lineage()->parent, parent.id());
+  EXPECT_EQ(tessera({"launch", file_of(spec()), "--step", "3", "--hosts", "a"})->wait(), 1);
+  EXPECT_EQ(tessera({"launch", "--fork", parent.id(), "--slurm", "gpu"})->wait(), 1);
 }
 
 TEST_F(DeskProgram, ASweepQueuesItsRunsAndShowsTheBestFirst) {

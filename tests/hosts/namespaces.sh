@@ -15,11 +15,13 @@
 #   agent     an agent dies: its ranks end with it
 #   apart     a host loses all its links: the run ends, with the rank that is lost named
 #   copy      the program is sent to hosts that have none
+#   window    the studio's own way to start, follow, cancel and stop runs on hosts
 #
 # Without parts: all. Needs root and packages.txt beside this file; ends with status 77 and the
 # reason where it cannot run, 1 where something failed. What it sets up is taken down in any case.
 set -uo pipefail
 here=$(dirname "$(realpath "$0")")
+source "$here/tiny_spec.sh"
 
 skip() {
   echo "skipped: $1"
@@ -29,10 +31,10 @@ skip() {
 program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
-((${#parts[@]})) || parts=(check losses kill line fetch desk agent apart copy)
+((${#parts[@]})) || parts=(check losses kill line fetch desk agent apart copy window)
 for part in "${parts[@]}"; do
   case $part in
-    check | losses | kill | line | fetch | desk | agent | apart | copy) ;;
+    check | losses | kill | line | fetch | desk | agent | apart | copy | window) ;;
     *) echo "there is no part $part" && exit 2 ;;
   esac
 done
@@ -209,59 +211,6 @@ process_of_rank() {
 }
 none_left() { [[ -z $(process_of_rank 0)$(process_of_rank 1)$(process_of_rank 2)$(process_of_rank 3) ]]; }
 
-write_spec() {
-  awk 'BEGIN {
-    split("river stone light under morning walks a the silent green and over house field bright cold", w, " ")
-    srand(1)
-    for (d = 0; d < 200; ++d) {
-      printf "{\"text\": \""
-      for (i = 0; i < 120; ++i) printf "%s%s", w[int(rand() * 16) + 1], i % 12 == 11 ? ". " : " "
-      print "\"}"
-    }
-  }' >"$work/text.jsonl"
-  cat >"$work/tiny.toml" <<END
-[run]
-name = "tiny"
-seed = 5
-[model]
-vocab_size = 512
-hidden_size = 32
-num_hidden_layers = 2
-max_position_embeddings = 64
-num_attention_heads = 2
-kv_lora_rank = 16
-qk_nope_head_dim = 16
-qk_rope_head_dim = 8
-v_head_dim = 16
-intermediate_size = 64
-moe_intermediate_size = 16
-n_routed_experts = 8
-num_experts_per_tok = 2
-[tokenizer]
-vocab_size = 512
-[data]
-held_out_fraction = 0.1
-[data.filters]
-deduplicate_near = false
-[[data.sources]]
-name = "words"
-domain = "web"
-paths = ["$work/text.jsonl"]
-[[curriculum]]
-steps = ${STEPS:-100000}
-sequence_length = 32
-batch_sequences = 8
-learning_rate = [ { kind = "warmup", steps = 4, to = 3e-3 }, { kind = "constant", to = 3e-3 } ]
-[parallel]
-micro_batch_sequences = 2
-[host]
-threads = 1
-[checkpoint]
-every_steps = 0
-[validation]
-every_steps = 0
-END
-}
 
 # ---- Parts ---------------------------------------------------------------------------------------
 
@@ -462,6 +411,38 @@ part_copy() {
   check "and trains" $? "$log"
   [[ $(grep -c "this tessera is there" "$log") -eq 2 ]]
   check "it is sent once" $? "$log"
+}
+
+# bridge LOG WORDS...: the studio's launcher without a window.
+bridge() {
+  local log=$1
+  shift
+  PATH=$(dirname "$program"):$PATH timeout 100 "$bridge_program" "$@" >"$log" 2>&1
+}
+
+part_window() {
+  local log=$work/window.log
+  bridge_program=$(dirname "$program")/../tests/ui/launch_by_bridge
+  [[ -x $bridge_program ]] || { echo "there is no launch_by_bridge: this part is left out"; return; }
+  rm -rf "$runs"
+  bridge "$log" "$work/tiny.toml" --hosts h1,h2 --folder "$runs" --steps 3
+  check "a run of the window on two hosts, stopped by it" $? "$log"
+  says "$log" "phase Looking for the hosts" && says "$log" "phase The hosts try how they reach"
+  check "it tells how far the start has come" $? "$log"
+  [[ $(state) == *stopped* ]] && [[ -e $(copy_of_run)/mirror.json ]]
+  check "the run has stopped there, and its copy is here" $? "$log"
+  rm -rf "$runs"
+  bridge "$log" "$work/tiny.toml" --hosts h1,absent --folder "$runs" --steps 3
+  [[ $? -eq 1 ]] && says "$log" "does not answer"
+  check "a host that does not answer is told" $? "$log"
+  [[ -z $(the_run) ]] && none_left
+  check "and nothing is left" $? "$log"
+  ip -n tessera-h2 route add blackhole "$net.1/32"
+  bridge "$log" "$work/tiny.toml" --hosts h1,h2 --folder "$runs" --cancel-after 2
+  check "a start is cancelled while the second host does not hear" $? "$log"
+  ip -n tessera-h2 route delete blackhole "$net.1/32"
+  [[ -z $(the_run) ]] && none_left
+  check "and nothing is left either" $? "$log"
 }
 
 write_spec

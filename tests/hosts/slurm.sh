@@ -13,12 +13,14 @@
 #   stop      a run that waits, and one that trains, is stopped; it is resumed with an edited script
 #   limit     Slurm warns of the time limit, and ends a job that does not hear
 #   down      the controller is gone for a while: the run goes on
+#   window    the studio's own way to submit, follow and stop jobs
 #
 # Without parts: all. Needs root and packages.txt beside this file; ends with status 77 and the
 # reason where it cannot run, 1 where something failed. All of it lives in namespaces of its own,
 # which end with this script.
 set -uo pipefail
 here=$(dirname "$(realpath "$0")")
+source "$here/tiny_spec.sh"
 
 skip() {
   echo "skipped: $1"
@@ -28,10 +30,10 @@ skip() {
 program=$(realpath "$1") || exit 2
 shift
 parts=("$@")
-((${#parts[@]})) || parts=(bad losses requeue preempt stop down limit)
+((${#parts[@]})) || parts=(bad losses requeue preempt stop window down limit)
 for part in "${parts[@]}"; do
   case $part in
-    bad | losses | requeue | preempt | stop | limit | down) ;;
+    bad | losses | requeue | preempt | stop | limit | down | window) ;;
     *) echo "there is no part $part" && exit 2 ;;
   esac
 done
@@ -200,62 +202,6 @@ process_of_rank() {
       echo "${name#/proc/}"
     fi
   done | head -1
-}
-
-write_spec() {
-  awk 'BEGIN {
-    split("river stone light under morning walks a the silent green and over house field bright cold", w, " ")
-    srand(1)
-    for (d = 0; d < 200; ++d) {
-      printf "{\"text\": \""
-      for (i = 0; i < 120; ++i) printf "%s%s", w[int(rand() * 16) + 1], i % 12 == 11 ? ". " : " "
-      print "\"}"
-    }
-  }' >"$work/text.jsonl"
-  cat >"$work/tiny.toml" <<END
-[run]
-name = "tiny"
-seed = 5
-[model]
-vocab_size = 512
-hidden_size = 32
-num_hidden_layers = 2
-max_position_embeddings = 64
-num_attention_heads = 2
-kv_lora_rank = 16
-qk_nope_head_dim = 16
-qk_rope_head_dim = 8
-v_head_dim = 16
-intermediate_size = 64
-moe_intermediate_size = 16
-n_routed_experts = 8
-num_experts_per_tok = 2
-[tokenizer]
-vocab_size = 512
-[data]
-held_out_fraction = 0.1
-[data.filters]
-deduplicate_near = false
-[[data.sources]]
-name = "words"
-domain = "web"
-paths = ["$work/text.jsonl"]
-[[curriculum]]
-steps = 100000
-sequence_length = 32
-batch_sequences = 8
-learning_rate = [ { kind = "warmup", steps = 4, to = 3e-3 }, { kind = "constant", to = 3e-3 } ]
-[parallel]
-micro_batch_sequences = 2
-sums = "canonical"
-[host]
-threads = 1
-kind = "slurm"
-[checkpoint]
-every_steps = 0
-[validation]
-every_steps = 0
-END
 }
 
 # ---- Parts ---------------------------------------------------------------------------------------
@@ -450,8 +396,31 @@ part_down() {
   check "the controller is back, and is asked again" $? "$work/jobs.log"
 }
 
+# bridge LOG WORDS...: the studio's launcher without a window.
+bridge() {
+  local log=$1
+  shift
+  PATH=$(dirname "$program"):$PATH timeout 60 "$bridge_program" "$@" >"$log" 2>&1
+}
+
+part_window() {
+  local log=$work/window.log
+  bridge_program=$(dirname "$program")/../tests/ui/launch_by_bridge
+  [[ -x $bridge_program ]] || { echo "there is no launch_by_bridge: this part is left out"; return; }
+  bridge "$log" "$work/tiny.toml" --slurm two --folder "$work/window-runs" --steps 3
+  check "a job of the window trains, and is stopped by it" $? "$log"
+  says "$log" "reason .*job .*runs on"
+  check "it tells what Slurm says of the job" $? "$log"
+  profile nowhere --partition no-such-partition
+  bridge "$log" "$work/tiny.toml" --slurm nowhere --folder "$work/window-runs" --steps 3
+  [[ $? -eq 1 ]] && says "$log" "no partition"
+  check "an unknown partition is told" $? "$log"
+  [[ $(ls -d "$work"/window-runs/tiny-* | wc -l) -eq 1 ]]
+  check "and leaves no run" $? "$log"
+}
+
 here_steps=300
-write_spec
+PARALLEL='sums = "canonical"' HOST='kind = "slurm"' write_spec
 start_cluster || {
   cat "$work"/log/* | tail -40
   echo "the cluster cannot be set up"

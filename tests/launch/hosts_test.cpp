@@ -478,6 +478,22 @@ TEST(HostBooks, KeepHostsAndWhatWasFound) {
 }
 
 /// What is wrong is told with the file, and nothing is written over.
+TEST(HostBooks, KeepTheLastSpeedToEachHost) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "hosts.json";
+  edit_host_book(
+      [](HostBook& book) {
+        book.add("a,b");
+        book.find("a")->keep_speed({"b", 1e9, 100});
+        book.find("a")->keep_speed({"c", 2e9, 110});
+        book.find("a")->keep_speed({"b", 3e9, 120});
+      },
+      file);
+  HostBook book = read_host_book(file);
+  EXPECT_EQ(book.find("a")->speeds, (std::vector<HostSpeed>{{"c", 2e9, 110}, {"b", 3e9, 120}}));
+  EXPECT_TRUE(book.find("b")->speeds.empty());
+}
+
 TEST(HostBooks, AreNotWrittenOverWhereTheyAreDamaged) {
   const test::TemporaryFolder folder;
   const auto file = folder.path() / "hosts.json";

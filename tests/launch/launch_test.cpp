@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -11,9 +12,13 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/launch/agent_protocol.h"
 #include "core/launch/launch_desk.h"
+#include "core/launch/launch_record.h"
 #include "core/launch/local_host.h"
+#include "core/launch/slurm_record.h"
 #include "core/launch/start_claim.h"
+#include "core/run/mirror_note.h"
 #include "core/spec/spec.h"
 #include "tests/run/run_test_helpers.h"
 
@@ -70,6 +75,15 @@ TEST(RunQueue, ComesBackFromItsFile) {
   queue.begun.push_back({"entry", "name", "run-1", 12.5});
   queue.save(file);
   EXPECT_EQ(RunQueue::load(file), queue);
+  EXPECT_NE(test::read_bytes(file).find("\"version\": 1"), std::string::npos);
+  // An older program must not start on this machine what is for another one.
+  queue.entries[1].place.kind = LaunchPlace::Kind::Hosts;
+  queue.entries[1].place.hosts = "a:4,b";
+  queue.entries[1].place.folder = "/shared runs";
+  queue.entries[1].place.copy = true;
+  queue.save(file);
+  EXPECT_EQ(RunQueue::load(file), queue);
+  EXPECT_NE(test::read_bytes(file).find("\"version\": 2"), std::string::npos);
   // A message that was cut within a character is kept as far as it can be.
   queue.entries[1].problem = "caf\xC3";
   queue.save(file);
@@ -93,7 +107,8 @@ TEST(RunQueue, RefusesWhatIsNone) {
   const auto file = folder.path() / "queue.json";
   for (const char* text : {"", "{ not json", "[]", "{}", "7", R"({"version": "one"})",
                            R"({"version": 1, "entries": [3]})", R"({"version": 1, "paused": 3})",
-                           R"({"version": 1, "entries": [{"name": 3}]})"}) {
+                           R"({"version": 1, "entries": [{"name": 3}]})",
+                           R"({"version": 2, "entries": [{"place": {"hosts": "a"}}]})"}) {
     test::write_bytes(file, text);
     try {
       RunQueue::load(file);
@@ -115,15 +130,20 @@ struct FakeMachine {
   std::vector<std::string> given_up;
   bool is_starting = false;
   std::string running, refusal;
+  std::vector<std::string> taken;    ///< other hosts
+  std::vector<std::string> watches;  ///< tickets
   int watched = 0;
 };
 
 class FakeHost : public RunHost {
  public:
   explicit FakeHost(FakeMachine& machine) : machine_(machine) {}
-  std::string prepare(const LaunchOrder& order) override { return "ticket-" + order.tag; }
-  void start(const std::string&, const LaunchOrder& order) override {
+  std::string prepare(const LaunchOrder& order) override {
+    return (order.place.is_here() ? "ticket-" : "far-") + order.tag;
+  }
+  void start(const std::string& ticket, const LaunchOrder& order) override {
     if (!machine_.refusal.empty()) throw Error("host", machine_.refusal);
+    if (ticket.starts_with("far-")) machine_.watches.push_back(ticket);
     machine_.started.push_back(order);
     ++machine_.watched;
   }
@@ -141,6 +161,16 @@ class FakeHost : public RunHost {
     return all;
   }
   bool watches() const override { return machine_.watched > 0; }
+  bool watches_here() const override {
+    const auto elsewhere = [](const std::string& one) { return one.starts_with("far-"); };
+    return machine_.watched >
+           std::count_if(machine_.watches.begin(), machine_.watches.end(), elsewhere);
+  }
+  bool watches_start(const std::string& ticket) const override {
+    return std::find(machine_.watches.begin(), machine_.watches.end(), ticket) !=
+           machine_.watches.end();
+  }
+  std::vector<std::string> taken_hosts() override { return machine_.taken; }
   std::string running() override { return machine_.running; }
   void control(const std::string&, Control) override {}
 
@@ -265,6 +295,106 @@ TEST(LaunchDesk, StartsNothingTwiceAfterItWasKilled) {
   EXPECT_EQ(d.machine.started[0].queued, "lost");
   EXPECT_EQ(order_of(d.heard.queue), "lost");
   EXPECT_EQ(d.machine.given_up.back(), "ticket-of-lost");
+}
+
+QueueEntry entry_at(const std::string& id, const std::string& hosts) {
+  QueueEntry e = entry(id, good_spec(id));
+  e.place.kind = LaunchPlace::Kind::Hosts;
+  e.place.hosts = hosts;
+  return e;
+}
+
+std::string started_by(const FakeMachine& machine) {
+  std::string all;
+  for (const LaunchOrder& order : machine.started) all += order.tag;
+  return all;
+}
+
+TEST(LaunchDesk, WhatIsForOtherHostsDoesNotWaitForThisMachine) {
+  Desk d;
+  d.desk.open();
+  d.machine.running = "elsewhere";
+  d.desk.look_around();
+  d.add(entry("x", good_spec("x")));
+  d.add(entry_at("a", "me@a:2,b"));
+  EXPECT_EQ(started_by(d.machine), "a") << "the first waits for this machine";
+  EXPECT_EQ(d.machine.started[0].place.hosts, "me@a:2,b");
+  d.add(entry_at("b", "b"));
+  d.add(entry_at("c", "c"));
+  EXPECT_EQ(started_by(d.machine), "ac") << "b is taken by what was started just now";
+  d.machine.running.clear();
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "acx");
+  // The run on a and b is known to have ended.
+  d.tell(LaunchNews::Kind::Begun, d.machine.started[0], "run-a");
+  d.machine.watches.erase(d.machine.watches.begin());
+  d.machine.taken = {"a", "b"};
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "acx");
+  d.machine.taken.clear();
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "acxb");
+}
+
+TEST(LaunchDesk, WhoWaitsLongerForAHostHasItFirst) {
+  Desk d;
+  d.desk.open();
+  d.machine.taken = {"b"};
+  d.add(entry_at("1", "a,b"));
+  d.add(entry_at("2", "a"));
+  QueueEntry with_us = entry_at("3", "d");
+  with_us.place.local = 1;
+  d.machine.running = "ours";
+  d.desk.look_around();
+  d.add(with_us);
+  d.add(entry_at("4", "d"));
+  d.add(entry("5", good_spec("five")));
+  EXPECT_EQ(started_by(d.machine), "");
+  d.machine.taken.clear();
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "1");
+  d.machine.running.clear();
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "13") << "this machine is a part of the third one's place";
+}
+
+TEST(LaunchDesk, AJobOfSlurmWaitsForNobodyHere) {
+  Desk d;
+  d.desk.open();
+  d.machine.running = "ours";
+  d.desk.look_around();
+  for (const char* id : {"1", "2"}) {
+    QueueEntry e = entry(id, good_spec("job"));
+    e.place.kind = LaunchPlace::Kind::Slurm;
+    e.place.profile = "gpu";
+    d.add(e);
+  }
+  EXPECT_EQ(started_by(d.machine), "12");
+}
+
+TEST(LaunchDesk, AStartElsewhereThatNobodyLooksAfterHoldsNothingHereUp) {
+  Desk d;
+  RunQueue left;
+  left.add(entry_at("far", "a"));
+  left.entries.back().announced = "far-old";
+  left.add(entry("here", good_spec("here")));
+  left.save(d.file);
+  d.machine.alive["far-old"] = true;  // it is being looked for
+  d.desk.open();
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "here");
+  d.machine.alive["far-old"] = false;
+  d.desk.look_around();
+  EXPECT_EQ(started_by(d.machine), "herefar") << "it came to nothing, and is made anew";
+}
+
+TEST(LaunchDesk, AnEntryWhoseStartIsCancelledSaysSo) {
+  Desk d;
+  d.desk.open();
+  d.add(entry_at("a", "a"));
+  d.tell(LaunchNews::Kind::Cancelled, d.machine.started[0], "");
+  EXPECT_EQ(d.heard.queue.entries.at(0).problem, "was cancelled");
+  EXPECT_EQ(started_by(d.machine), "a");
 }
 
 TEST(LaunchDesk, WaitsForAStartOfSomebodyElse) {
@@ -427,7 +557,9 @@ struct ScriptHost {
   LocalHost host{{.launches = folder.path() / "launches",
                   .program = [this] { return program.string(); },
                   .folder_of = [this](const std::string& run) { return folder.path() / run; },
-                  .roots = [this] { return std::vector{folder.path()}; }}};
+                  .roots = [this] { return std::vector{folder.path()}; },
+                  .launched = folder.path() / "launched",
+                  .mirrors = folder.path() / "mirrors"}};
 
   explicit ScriptHost(const std::string& script) {
     test::write_bytes(program, "#!/bin/sh\n" + script);
@@ -496,12 +628,182 @@ TEST(LocalHost, SaysThatThereIsNoProgram) {
   EXPECT_FALSE(s.host.watches());
 }
 
+/// A start on hosts, by a script in the place of `tessera launch`.
+struct FarStart {
+  ScriptHost s;
+  LaunchOrder order{.tag = "t", .spec = "hidden", .parent = {}, .queued = {}};
+  std::string ticket;
+  StartFiles files{};
+
+  explicit FarStart(const std::string& script, const std::string& queued = {})
+      : s("base=\"${@: -1}\"\n" + script) {
+    test::write_bytes(s.program, "#!/bin/bash\nbase=\"${@: -1}\"\n" + script);
+    order.queued = queued;
+    order.place.kind = LaunchPlace::Kind::Hosts;
+    order.place.hosts = "a:2,b";
+    order.place.folder = "/shared runs";
+    ticket = s.host.prepare(order);
+    files = StartFiles::of_ticket(ticket);
+  }
+  std::vector<LaunchNews> run() {
+    s.host.start(ticket, order);
+    return s.wait_for_end();
+  }
+};
+
+TEST(LocalHost, BringsARunElsewhereByTheCommandOfATerminal) {
+  FarStart f(
+      "echo \"$*\" > \"$base.said\"; grep -q hidden \"$2\" || exit 9\n"
+      "echo '{\"phase\":\"starting\",\"done\":1,\"total\":3}' > \"$base.phase\"; sleep 0.3\n"
+      "echo /there/run-7 > \"$base.id\"; sleep 0.2\n");
+  EXPECT_TRUE(f.files.is_elsewhere());
+  f.s.host.start(f.ticket, f.order);
+  EXPECT_TRUE(f.s.host.watches() && !f.s.host.watches_here());
+  EXPECT_TRUE(f.s.host.watches_start(f.ticket));
+  const auto news = f.s.wait_for_end();
+  ASSERT_EQ(news.size(), 2u);
+  EXPECT_EQ(news[0].kind, LaunchNews::Kind::Phase);
+  EXPECT_EQ(news[0].phase, (StartPhase{StartPhase::Kind::Starting, 1, 3}));
+  EXPECT_EQ(news[1].kind, LaunchNews::Kind::Begun);
+  EXPECT_EQ(news[1].run, "run-7");
+  EXPECT_EQ(test::read_bytes(f.files.base.string() + ".said"),
+            fmt::format("launch {} --hosts a:2,b --folder /shared runs --start-files {}\n",
+                        f.files.spec().string(), f.files.base.string()));
+  std::filesystem::remove(f.files.base.string() + ".said");
+  EXPECT_TRUE(std::filesystem::is_empty(f.s.folder.path() / "launches"));
+}
+
+TEST(LocalHost, TellsWhatStandsInTheWayElsewhereAlone) {
+  FarStart f(
+      "echo 'host a: this tessera was copied there'\n"
+      "echo 'tessera: a note' >&2\n"
+      "echo 'tessera: [host b] does not answer; hint: try again' >&2; exit 1\n");
+  const auto news = f.run();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].kind, LaunchNews::Kind::Failed);
+  EXPECT_EQ(news[0].message, "[host b] does not answer; hint: try again");
+  EXPECT_TRUE(std::filesystem::is_empty(f.s.folder.path() / "launches"));
+}
+
+TEST(LocalHost, EndsAStartElsewhereThatIsNotWantedAnyMore) {
+  FarStart f(
+      "trap 'echo tessera: stopped; exit 1' TERM\ntouch \"$base.phase\"\n"
+      "for i in $(seq 1000); do sleep 0.05; done\n");
+  f.s.host.start(f.ticket, f.order);
+  while (!std::filesystem::exists(f.files.phase())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  f.s.host.cancel("another");
+  f.s.host.cancel("t");
+  const auto news = f.s.wait_for_end();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].kind, LaunchNews::Kind::Cancelled);
+  EXPECT_TRUE(std::filesystem::is_empty(f.s.folder.path() / "launches"));
+}
+
+/// Asks as the queue does, until something is known.
+bool given_up_in_the_end(LocalHost& host, const std::string& ticket) {
+  while (!host.give_up(ticket)) {
+    if (host.has_begun(ticket)) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+TEST(LocalHost, LooksForWhatAStartElsewhereHasBecome) {
+  // Its program was killed after it had begun something: another one finds that, or finds nothing.
+  const auto killed = [](const FarStart& f) {
+    EXPECT_EQ(test::wait_for(test::start_child([&] { claim_start(f.files.claim()); })), 0);
+    test::write_bytes(f.files.launch(), "mine-1234\n");
+  };
+  FarStart begun(
+      "[ \"$*\" = \"launch --attach mine-1234 --detach --start-files $base\" ] || exit 9\n"
+      "echo /there/run-7 > \"$base.id\"\n",
+      "queued");
+  killed(begun);
+  EXPECT_FALSE(given_up_in_the_end(begun.s.host, begun.ticket));
+  EXPECT_EQ(begun.s.host.run_of(begun.ticket), "run-7");
+  FarStart nothing(fmt::format("exit {}\n", kNothingWasStarted), "queued");
+  killed(nothing);
+  EXPECT_TRUE(given_up_in_the_end(nothing.s.host, nothing.ticket));
+  // One that was killed before it had begun anything needs nobody to look.
+  FarStart early("exit 9\n", "queued");
+  EXPECT_TRUE(early.s.host.give_up(early.ticket));
+  EXPECT_THROW(claim_start(early.files.claim()), Error) << "it begins nothing any more";
+  // One whose program is there is left alone.
+  FarStart alive("exit 9\n", "queued");
+  claim_start(alive.files.claim());
+  test::write_bytes(alive.files.launch(), "mine-1234\n");
+  EXPECT_FALSE(alive.s.host.give_up(alive.ticket));
+  EXPECT_FALSE(alive.s.host.is_starting()) << "it does not take this machine";
+}
+
 TEST(LocalHost, SeesARunOfAnotherProcess) {
   ScriptHost s("");
   EXPECT_EQ(s.host.running(), "");
   const RunFolder run = RunFolder::create(s.folder.path(), test::small_spec());
   const RunLock lock(run);
   EXPECT_EQ(s.host.running(), run.id());
+}
+
+TEST(LocalHost, KnowsWhichHostsHaveARun) {
+  ScriptHost s("");
+  EXPECT_TRUE(s.host.taken_hosts().empty());
+  const RunFolder run = RunFolder::create(s.folder.path(), test::small_spec());
+  LaunchRecord record;
+  record.hosts = {{"", 1}, {"me@a", 2}, {"b", 2}};
+  record.name = "one";
+  record.started = clock_now();
+  std::filesystem::create_directories(s.folder.path() / "launched");
+  record.save(s.folder.path() / "launched");
+  const std::vector<std::string> both = {"a", "b"};
+  EXPECT_EQ(s.host.taken_hosts(), both) << "it is being started";
+  record.started -= 3600;
+  record.save(s.folder.path() / "launched");
+  EXPECT_TRUE(s.host.taken_hosts().empty()) << "no run came of it";
+  record.run = "/there/" + run.id();
+  record.save(s.folder.path() / "launched");
+  EXPECT_EQ(s.host.taken_hosts(), both);
+  EventWriter(run.events_path()).append(StateEvent{.state = RunState::Finished});
+  EXPECT_TRUE(s.host.taken_hosts().empty());
+  record.run = "/there/unknown";
+  record.save(s.folder.path() / "launched");
+  EXPECT_TRUE(s.host.taken_hosts().empty()) << "nothing here says that it goes on";
+}
+
+TEST(LocalHost, GoesOnWithARunWhereItWas) {
+  ScriptHost s("echo \"$*\"; exit 1\n");
+  const auto said = [&](const std::string& run) {
+    const LaunchOrder order{.tag = "t", .spec = {}, .parent = run, .queued = {}};
+    s.host.start(s.host.prepare(order), order);
+    return s.wait_for_end().at(0).message;
+  };
+  const RunFolder here = RunFolder::create(s.folder.path(), test::small_spec("here"));
+  EXPECT_TRUE(said(here.id()).starts_with("resume ")) << said(here.id());
+  const RunFolder far = RunFolder::create(s.folder.path(), test::small_spec("far"));
+  MirrorNote note;
+  note.host = "a";
+  note.run = "/shared/" + far.id();
+  note.save(far.path());
+  EXPECT_TRUE(said(far.id()).starts_with(fmt::format(
+      "launch --resume {} --hosts a:1 --folder /shared --start-files", far.path().string())))
+      << said(far.id());
+  LaunchRecord record;
+  record.name = "one";
+  record.hosts = {{"a", 2}, {"b", 3}};
+  record.run = note.run;
+  std::filesystem::create_directories(s.folder.path() / "launched");
+  record.save(s.folder.path() / "launched");
+  EXPECT_NE(said(far.id()).find("--hosts a:2,b:3 "), std::string::npos) << said(far.id());
+  const RunFolder job = RunFolder::create(s.folder.path(), test::small_spec("job"));
+  SlurmRecord kept;
+  kept.profile = "gpu";
+  kept.job = "12";
+  std::filesystem::create_directories(SlurmFiles{job.path()}.folder());
+  kept.save({job.path()});
+  EXPECT_TRUE(said(job.id()).starts_with(
+      fmt::format("launch --resume {} --slurm gpu --start-files", job.path().string())))
+      << said(job.id());
 }
 
 TEST(LocalHost, IsTakenFromAClaimOn) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/train/hello.h"
+#include "core/train/link_probe.h"
 
 #include <gtest/gtest.h>
 
@@ -90,6 +91,26 @@ std::vector<std::string> on_all(int size, const Work& work) {
   }
   threads.clear();
   return errors;
+}
+
+TEST(LinkProbe, MeasuresEachDirectionBetweenHostsAndTellsAllRanks) {
+  const std::vector<std::string> hosts = {"a", "a", "b", "c"};
+  const auto errors = on_all(4, [&](Communicator& ranks) {
+    const auto links = probe_links(ranks, hosts, 0.05);
+    require(links.size() == 6, "test", "{} links", links.size());
+    double sum = 0;
+    for (const LinkSpeed& link : links) {
+      require(link.from != link.to, "test", "{} to itself", link.from);
+      require(link.bytes_per_s > 1e6, "test", "{} B/s", link.bytes_per_s);
+      sum += link.bytes_per_s;
+    }
+    Context context;
+    double total = sum;
+    ranks.all_reduce(context, Tensor(&total, DType::F64, {1}));
+    require(std::abs(total / 4 - sum) < 1e-6 * sum, "test", "ranks differ");
+    require(probe_links(ranks, {"a", "a", "a", "a"}, 1).empty(), "test", "one host has links");
+  });
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
 }
 
 TEST(Hello, EveryRankLearnsTheFactsOfAll) {

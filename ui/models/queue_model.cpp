@@ -23,7 +23,7 @@ QueueModel::QueueModel(Launcher& launcher, QObject* parent)
     : QAbstractTableModel(parent), m_launcher(launcher), m_entries(launcher.queue()) {
   connect(&launcher, &Launcher::queueChanged, this, [this] { take(); });
   connect(&launcher, &Launcher::localRunChanged, this, [this] {
-    if (!m_entries.empty()) Q_EMIT dataChanged(index(0, Standing), index(0, Standing));
+    if (!m_entries.empty()) Q_EMIT dataChanged(index(0, Standing), index(rowCount() - 1, Standing));
   });
 }
 
@@ -104,8 +104,13 @@ QString QueueModel::standing(int row) const {
   if (!e.problem.empty()) return tr("Cannot start: %1").arg(words(e.problem).section('\n', 0, 0));
   if (!e.announced.empty()) return tr("Starting");
   if (m_launcher.queuePaused()) return tr("The queue is paused");
-  const auto ahead = std::find_if(m_entries.begin(), m_entries.begin() + row,
-                                  [](const QueueEntry& other) { return other.problem.empty(); });
+  if (!e.place.is_here()) {
+    return e.place.kind == LaunchPlace::Kind::Slurm ? tr("Starts now")
+                                                    : tr("Starts when its hosts are free");
+  }
+  const auto ahead = std::find_if(
+      m_entries.begin(), m_entries.begin() + row,
+      [](const QueueEntry& other) { return other.problem.empty() && other.place.needs_here(); });
   if (ahead != m_entries.begin() + row) return tr("Waits for its turn");
   const QString running = m_launcher.localRun();
   return running.isEmpty() ? tr("Starts now") : tr("Starts when %1 has ended").arg(running);
@@ -126,6 +131,8 @@ QVariant QueueModel::data(const QModelIndex& index, int role) const {
     case Kind:
       if (!e.fork_from.empty()) return tr("Fork of %1").arg(words(e.fork_from));
       return e.resume.empty() ? tr("New run") : tr("Goes on with %1").arg(words(e.resume));
+    case Place:
+      return e.place.is_here() ? tr("This machine") : words(e.place.text());
     default:
       return standing(index.row());
   }
@@ -134,7 +141,7 @@ QVariant QueueModel::data(const QModelIndex& index, int role) const {
 QVariant QueueModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (role != Qt::DisplayRole) return {};
   if (orientation == Qt::Vertical) return section + 1;
-  const QString titles[] = {tr("Run"), tr("What"), tr("Standing")};
+  const QString titles[] = {tr("Run"), tr("What"), tr("Where"), tr("Standing")};
   static_assert(std::size(titles) == ColumnCount);
   return section >= 0 && section < ColumnCount ? titles[section] : QVariant();
 }

@@ -13,7 +13,7 @@ class QueueModel : public QAbstractTableModel {
   Q_OBJECT
  public:
   /// Places are in the vertical header: they change with every move.
-  enum Column { Name, Kind, Standing, ColumnCount };
+  enum Column { Name, Kind, Place, Standing, ColumnCount };
   enum Role { IdRole = Qt::UserRole, ProblemRole };
 
   explicit QueueModel(Launcher& launcher, QObject* parent = nullptr);

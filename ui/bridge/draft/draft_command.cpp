@@ -106,6 +106,32 @@ std::string runWord(const fs::path& run) {
 }
 }  // namespace
 
+std::string commandAt(const std::string& command, const LaunchPlace& place) {
+  const std::string train = "tessera train ", resume = "tessera resume ", fork = " --fork";
+  const std::string spec = " --spec ";
+  if (place.is_here() || command.empty()) return command;
+  std::string line = command;
+  if (line.starts_with(train)) {
+    line = "tessera launch " + line.substr(train.size());
+  } else if (const std::size_t at = line.find(fork); line.starts_with(resume) && at != line.npos) {
+    const std::string run = line.substr(resume.size(), at - resume.size());
+    std::string rest = line.substr(at + fork.size());
+    if (const std::size_t named = rest.find(spec); named != rest.npos) {
+      rest = rest.substr(0, named) + ' ' + rest.substr(named + spec.size());
+    }
+    line = "tessera launch --fork " + run + rest;
+  }
+  for (const std::string& word : options_of_place(place)) line += ' ' + shellWord(word);
+  if (!place.script.empty()) {
+    const fs::path file =
+        home_folder() / "drafts" / fmt::format("job-{:08x}.sh", hashOf(place.script) & 0xffffffff);
+    fs::create_directories(file.parent_path());
+    if (!fs::exists(file)) write_file_atomically(file, place.script);
+    line += " --script " + shellWord(file.string());
+  }
+  return line;
+}
+
 std::string DraftCommand::text() const {
   const std::string from = !run.empty() ? run + "/run.toml" : file;
   const auto read = [&](const std::vector<std::string>& settings) {

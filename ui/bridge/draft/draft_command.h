@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/launch/launch_place.h"
 #include "core/spec/spec.h"
 
 namespace tessera::ui {
@@ -26,5 +27,9 @@ struct DraftCommand {
   /// when the file cannot be written.
   std::string text() const;
 };
+
+/// The same at another place: `command` is a text() that starts the run on this machine. Throws
+/// Error where the edited script of a place cannot be written into a file.
+std::string commandAt(const std::string& command, const LaunchPlace& place);
 
 }  // namespace tessera::ui

@@ -2,6 +2,7 @@
 #include "ui/bridge/launch/known_hosts.h"
 
 #include <QProcess>
+#include <utility>
 
 #include "core/base/error.h"
 #include "ui/bridge/desktop/last_words.h"
@@ -19,7 +20,9 @@ KnownHosts::KnownHosts(QObject* parent)
 
 KnownHosts::~KnownHosts() {
   m_mailbox->close();
-  for (QProcess* process : std::as_const(m_checks)) {
+  QList<QProcess*> processes = m_checks.values();
+  if (m_probe) processes << m_probe;
+  for (QProcess* process : std::as_const(processes)) {
     process->disconnect(this);
     process->setParent(nullptr);
     connect(process, &QProcess::finished, process, &QObject::deleteLater);
@@ -81,6 +84,32 @@ void KnownHosts::check(const QString& program, const QString& host) {
   process->start(program, checkArguments(host));
   process->closeWriteChannel();
   Q_EMIT changed();
+}
+
+void KnownHosts::probe(const QString& program) {
+  if (m_probe) return;
+  m_probe = new QProcess(this);
+  const auto done = [this](const QString& problem) {
+    std::exchange(m_probe, nullptr)->deleteLater();
+    Q_EMIT probed(problem);
+    refresh();
+  };
+  connect(m_probe, &QProcess::finished, this, [this, done](int code, QProcess::ExitStatus status) {
+    const bool good = status == QProcess::NormalExit && code == 0;
+    const QString said = lastWords(m_probe->readAllStandardError());
+    done(good ? QString() : said.isEmpty() ? tr("it was ended") : said);
+  });
+  connect(m_probe, &QProcess::errorOccurred, this, [this, done](QProcess::ProcessError error) {
+    if (error == QProcess::FailedToStart) done(m_probe->errorString());
+  });
+  m_probe->start(program,
+                 {QStringLiteral("hosts"), QStringLiteral("probe"), QStringLiteral("--json")});
+  m_probe->closeWriteChannel();
+  Q_EMIT changed();
+}
+
+void KnownHosts::cancelProbe() {
+  if (m_probe) m_probe->terminate();
 }
 
 void KnownHosts::ended(const QString& host, const QString& problem) {

@@ -39,9 +39,15 @@ class KnownHosts : public QObject {
   /// Runs `tessera hosts check`; several hosts at once, one check of each.
   void check(const QString& program, const QString& host);
   static QStringList checkArguments(const QString& host);
+  /// Runs `tessera hosts probe` over all that are kept: a rank on each says hello, and how fast
+  /// they send to each other is kept. Answered by probed().
+  void probe(const QString& program);
+  void cancelProbe();
+  bool isProbing() const { return m_probe != nullptr; }
 
  Q_SIGNALS:
-  void changed();  ///< hosts, or what is being checked
+  void changed();                       ///< hosts, or what is being checked
+  void probed(const QString& problem);  ///< empty: all have said hello
   void failed(const QString& message);
 
  private:
@@ -53,6 +59,7 @@ class KnownHosts : public QObject {
   std::unique_ptr<WorkerThread> m_thread;
   std::vector<KnownHost> m_hosts;
   QHash<QString, QProcess*> m_checks;  ///< by host
+  QProcess* m_probe = nullptr;
   bool m_loaded = false;
 };
 

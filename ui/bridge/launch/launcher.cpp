@@ -52,22 +52,74 @@ void Launcher::launch(const LaunchOrder& order) {
   tell(m_state->worker, [worker = m_state->worker, order] { worker->launch(order); });
 }
 
-void Launcher::start(const QString& specToml, const QString& tag) {
-  launch({.tag = tag.toStdString(), .spec = specToml.toStdString(), .parent = {}, .queued = {}});
+void Launcher::start(const QString& specToml, const QString& tag, const LaunchPlace& place) {
+  launch({.tag = tag.toStdString(),
+          .spec = specToml.toStdString(),
+          .parent = {},
+          .queued = {},
+          .place = place});
 }
 
-void Launcher::resume(const QString& runId, const QString& tag) {
-  launch({.tag = tag.toStdString(), .spec = {}, .parent = runId.toStdString(), .queued = {}});
+void Launcher::resume(const QString& runId, const QString& tag, const LaunchPlace& place) {
+  launch({.tag = tag.toStdString(),
+          .spec = {},
+          .parent = runId.toStdString(),
+          .queued = {},
+          .place = place});
+}
+
+void Launcher::cancel(const QString& tag) {
+  tell(m_state->worker, [worker = m_state->worker, tag] { worker->cancel(tag.toStdString()); });
+}
+
+QString Launcher::phaseText(const StartPhase& phase) {
+  const auto of = [&](const QString& words) { return words.arg(phase.done).arg(phase.total); };
+  switch (phase.kind) {
+    case StartPhase::Kind::Reaching:
+      return tr("Looking for the hosts");
+    case StartPhase::Kind::Copying:
+      return of(tr("Sending the program: %1 of %2 hosts have it"));
+    case StartPhase::Kind::Meeting:
+      return tr("The hosts try how they reach each other");
+    case StartPhase::Kind::Starting:
+      return of(tr("Starting ranks: %1 of %2"));
+    case StartPhase::Kind::Greeting:
+      return tr("All ranks are there and say hello to each other");
+    case StartPhase::Kind::Submitting:
+      return tr("Giving the job to Slurm");
+    case StartPhase::Kind::Asking:
+      return tr("Looking for what was started before");
+  }
+  return {};
+}
+
+double Launcher::phaseShare(const StartPhase& phase) {
+  const double part = phase.total > 0 ? static_cast<double>(phase.done) / double(phase.total) : 0;
+  switch (phase.kind) {
+    case StartPhase::Kind::Copying:
+      return 0.1 + 0.4 * part;
+    case StartPhase::Kind::Meeting:
+      return 0.5;
+    case StartPhase::Kind::Starting:
+      return 0.6 + 0.3 * part;
+    case StartPhase::Kind::Greeting:
+      return 0.9;
+    case StartPhase::Kind::Submitting:
+      return 0.5;
+    default:
+      return 0.1 * part;
+  }
 }
 
 void Launcher::fork(const QString& runId, std::int64_t step, const QString& specToml,
-                    const QString& tag) {
+                    const QString& tag, const LaunchPlace& place) {
   launch({.tag = tag.toStdString(),
           .spec = specToml.toStdString(),
           .parent = runId.toStdString(),
           .fork = true,
           .step = step,
-          .queued = {}});
+          .queued = {},
+          .place = place});
 }
 
 void Launcher::control(const QString& runId, Control control) {
@@ -132,7 +184,7 @@ QString Launcher::localRun() const {
 }
 
 QString Launcher::queueRule() {
-  return tr("The queue starts its next run when no run is running on this machine.");
+  return tr("The queue starts its next run when no run is running on the machine that it is for.");
 }
 
 QString Launcher::sharingRule() {

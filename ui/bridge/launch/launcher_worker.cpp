@@ -11,6 +11,8 @@
 #include "core/launch/detached_process.h"
 #include "core/launch/local_host.h"
 #include "core/launch/mirror_keeper.h"
+#include "core/launch/slurm_record.h"
+#include "ui/bridge/launch/slurm_jobs.h"
 
 namespace tessera::ui {
 
@@ -39,6 +41,8 @@ std::unique_ptr<RunHost> Launcher::Worker::makeHost() {
       .program = [] { return Launcher::program().toStdString(); },
       .folder_of = [this](const std::string& run) { return folderOf(run); },
       .roots = [this] { return library().roots(); },
+      .launched = home_folder() / "launched",
+      .mirrors = home_folder() / "mirrors",
   });
   try {
     host->remove_old_files();
@@ -51,6 +55,10 @@ std::unique_ptr<RunHost> Launcher::Worker::makeHost() {
 void Launcher::Worker::start() {
   m_childTimer = new QTimer(this);
   m_aroundTimer = new QTimer(this);
+  m_jobs = new SlurmJobs([] { return Launcher::program(); }, this);
+  connect(m_jobs, &SlurmJobs::failed, this, [this](const QString& run, const QString& message) {
+    m_mailbox->post([l = m_launcher, run, message] { Q_EMIT l->controlFailed(run, message); });
+  });
   connect(m_childTimer, &QTimer::timeout, this, [this] {
     if (!m_desk->look()) m_childTimer->stop();
   });
@@ -91,6 +99,7 @@ void Launcher::Worker::lookAround() {
   QElapsedTimer took;
   took.start();
   m_desk->look_around();
+  followJobs();
   // With thousands of runs a look takes longer, and comes the less often: one part in a hundred.
   m_aroundTimer->start(
       static_cast<int>(std::clamp<qint64>(100 * took.elapsed(), kAroundMs, kCalmAroundMs)));
@@ -103,6 +112,43 @@ void Launcher::Worker::launch(const LaunchOrder& order) {
   if (m_desk->host().watches()) m_childTimer->start(kChildMs);
 }
 
+void Launcher::Worker::cancel(const std::string& tag) {
+  if (m_desk) m_desk->cancel(tag);
+}
+
+/// Folders in which some run has a job that has not ended.
+void Launcher::Worker::followJobs() {
+  QStringList folders;
+  try {
+    for (const auto& root : library().roots()) {
+      std::error_code none;
+      for (const auto& entry : std::filesystem::directory_iterator(root, none)) {
+        if (!std::filesystem::exists(SlurmFiles{entry.path()}.record(), none)) continue;
+        const auto record = slurm_record_of(entry.path());
+        if (!record || record->job.empty() || record->gone || is_over(record->last)) continue;
+        folders << QString::fromStdString(root.string());
+        break;
+      }
+    }
+  } catch (const std::exception& problem) {
+    return trouble(problem.what());
+  }
+  m_jobs->follow(folders);
+}
+
+/// A run with a job in Slurm is asked as a terminal asks it: one that waits has nobody who would
+/// read a request in its folder. False: it has none.
+bool Launcher::Worker::controlJob(const QString& runId, Control control) {
+  if (control != Control::StopSaving && control != Control::StopNow) return false;
+  const std::filesystem::path folder = folderOf(runId.toStdString());
+  const auto record = slurm_record_of(folder);
+  if (!record || record->job.empty() || record->gone || is_over(record->last)) return false;
+  QStringList words{QStringLiteral("stop"), QString::fromStdString(folder.string())};
+  if (control == Control::StopNow) words << QStringLiteral("--now");
+  m_jobs->run(runId, words);
+  return true;
+}
+
 void Launcher::Worker::changeQueue(const std::function<void(RunQueue&)>& change) {
   ++m_changes;
   if (!m_desk) return trouble(m_broken);
@@ -113,6 +159,7 @@ void Launcher::Worker::changeQueue(const std::function<void(RunQueue&)>& change)
 void Launcher::Worker::control(const QString& runId, Control control) {
   try {
     if (!m_desk) throw std::runtime_error(m_broken);
+    if (controlJob(runId, control)) return;
     m_desk->host().control(runId.toStdString(), control);
   } catch (const std::exception& problem) {
     m_mailbox->post([l = m_launcher, runId, text = QString::fromUtf8(problem.what())] {
@@ -134,6 +181,17 @@ void Launcher::Worker::start_failed(const LaunchOrder& order, const std::string&
   m_mailbox->post([l = m_launcher, tag = QString::fromStdString(order.tag), said] {
     Q_EMIT l->startFailed(tag, said);
   });
+}
+
+void Launcher::Worker::start_came_to(const LaunchOrder& order, const StartPhase& phase) {
+  m_mailbox->post([l = m_launcher, tag = QString::fromStdString(order.tag), phase] {
+    Q_EMIT l->startCameTo(tag, phase);
+  });
+}
+
+void Launcher::Worker::start_cancelled(const LaunchOrder& order) {
+  m_mailbox->post(
+      [l = m_launcher, tag = QString::fromStdString(order.tag)] { Q_EMIT l->startCancelled(tag); });
 }
 
 void Launcher::Worker::ended(const std::string& run, int exitCode) {

@@ -18,6 +18,9 @@
 namespace tessera {
 class Library;
 }
+namespace tessera::ui {
+class SlurmJobs;
+}
 
 namespace tessera::ui {
 
@@ -28,6 +31,7 @@ class Launcher::Worker : public QObject, public LaunchListener {
 
   void start();
   void launch(const LaunchOrder& order);
+  void cancel(const std::string& tag);
   void control(const QString& runId, Control control);
   void changeQueue(const std::function<void(RunQueue&)>& change);
 
@@ -38,10 +42,14 @@ class Launcher::Worker : public QObject, public LaunchListener {
   void lookAround();
   void beginHolder(const QueueFile& queue);
   void beginKeeper();
+  void followJobs();
+  bool controlJob(const QString& runId, Control control);
 
   void begun(const LaunchOrder& order, const std::string& run) override;
   void start_failed(const LaunchOrder& order, const std::string& message, int exitCode) override;
   void ended(const std::string& run, int exitCode) override;
+  void start_came_to(const LaunchOrder& order, const StartPhase& phase) override;
+  void start_cancelled(const LaunchOrder& order) override;
   void queue_changed(const RunQueue& queue) override;
   void running_changed(const std::string& run) override;
   void trouble(const std::string& message) override;
@@ -56,6 +64,7 @@ class Launcher::Worker : public QObject, public LaunchListener {
   QTimer* m_childTimer = nullptr;
   QTimer* m_aroundTimer = nullptr;
   quint64 m_changes = 0;
+  SlurmJobs* m_jobs = nullptr;
 };
 
 }  // namespace tessera::ui

@@ -15,6 +15,8 @@
 
 #include "core/base/error.h"
 #include "core/config/paths.h"
+#include "core/launch/agent_protocol.h"
+#include "core/launch/slurm_record.h"
 
 namespace tessera::ui {
 
@@ -67,6 +69,23 @@ fs::path movedToTrash(const fs::path& folder) {
   return at.toStdString();
 }
 
+/// What Slurm said last of the run's job stands beside what the run says itself: a job that waits
+/// has not begun to say anything. True: it has one that has not ended.
+bool addWordOfSlurm(RunRow& row) {
+  std::error_code none;
+  if (is_final(row.state) || !fs::exists(SlurmFiles{row.folder}.record(), none)) return false;
+  try {
+    const auto record = slurm_record_of(row.folder);
+    if (!record || record->job.empty()) return false;
+    if (!row.reason.empty()) row.reason += "; ";
+    row.reason += record->text(clock_now());
+    return !record->gone && !is_over(record->last);
+  } catch (const Error& problem) {
+    row.reason = problem.what();
+    return false;
+  }
+}
+
 bool sameRows(const std::vector<RunRow>& a, const std::vector<RunRow>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), sameRow);
 }
@@ -102,7 +121,7 @@ void RunStore::Worker::open() {
 /// anew; then what is new in the folders.
 void RunStore::Worker::firstLook() {
   open();
-  m_rows = std::make_shared<const std::vector<RunRow>>(m_library->runs(true));
+  m_rows = std::make_shared<const std::vector<RunRow>>(readRows());
   refreshLive();
   if (!m_published) publish(true);
   readTrash();
@@ -176,12 +195,15 @@ void RunStore::Worker::refreshLive() {
   std::shared_ptr<std::vector<RunRow>> rows;
   for (std::size_t i = 0; i < m_rows->size(); ++i) {
     const RunRow& row = (*m_rows)[i];
-    const bool staysDraft = row.state == RunState::Draft && now - row.created > kDraftSeconds;
+    const bool staysDraft = row.state == RunState::Draft && now - row.created > kDraftSeconds &&
+                            m_withJobs.count(row.id) == 0;
     if (is_final(row.state) || staysDraft || row.missing) continue;
     guarded([&] {
       m_library->refresh(RunFolder::open(row.folder));
       auto fresh = m_library->run(row.id);
-      if (!fresh || sameRow(*fresh, row)) return;
+      if (!fresh) return;
+      noteJob(*fresh);
+      if (sameRow(*fresh, row)) return;
       if (!rows) rows = std::make_shared<std::vector<RunRow>>(*m_rows);
       (*rows)[i] = std::move(*fresh);
     });
@@ -189,8 +211,23 @@ void RunStore::Worker::refreshLive() {
   if (rows) hand(std::move(rows));
 }
 
+/// Adds what Slurm says of it, and remembers that there is a job to be asked for.
+void RunStore::Worker::noteJob(RunRow& row) {
+  if (addWordOfSlurm(row)) {
+    m_withJobs.insert(row.id);
+  } else {
+    m_withJobs.erase(row.id);
+  }
+}
+
+std::vector<RunRow> RunStore::Worker::readRows() {
+  std::vector<RunRow> rows = m_library->runs(true);
+  for (RunRow& row : rows) noteJob(row);
+  return rows;
+}
+
 void RunStore::Worker::publish(bool always) {
-  auto rows = std::make_shared<const std::vector<RunRow>>(m_library->runs(true));
+  auto rows = std::make_shared<const std::vector<RunRow>>(readRows());
   if (always || !m_rows || !sameRows(*rows, *m_rows)) hand(std::move(rows));
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "ui/bridge/desktop/worker_thread.h"
 #include "ui/bridge/runs/run_store.h"
@@ -43,6 +44,8 @@ class RunStore::Worker : public QObject {
   void tick();
   void refreshAll();
   void refreshLive();
+  void noteJob(RunRow& row);
+  std::vector<RunRow> readRows();
   void watchRoots();
   void publish(bool always = false);
   void hand(RunRows rows);
@@ -62,7 +65,8 @@ class RunStore::Worker : public QObject {
   QFileSystemWatcher* m_watcher = nullptr;
   RunColumns m_columns;
   RunRows m_rows;
-  std::vector<Trashed> m_trash;  ///< last moved there first
+  std::vector<Trashed> m_trash;      ///< last moved there first
+  std::set<std::string> m_withJobs;  ///< ids of runs whose job in Slurm has not ended
   QString m_lastFailure;
   qint64 m_nextFull = 0;  ///< when all folders are looked through again
   quint64 m_edits = 0;

@@ -16,13 +16,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/error.h"
 #include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/desktop/tasks.h"
+#include "ui/bridge/draft/draft_command.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/draft/machine_speed.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/launch/terminal_command.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/configure/data_dialog.h"
+#include "ui/pages/configure/place_bar.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
@@ -62,20 +66,27 @@ ConfigurePage::ConfigurePage(Studio& studio, QWidget* parent)
   addCommands();
   connectDraft();
   connectLauncher();
+  connectPlace();
   listPresets();
   restore();
   showOrigin();
   showButtons();
 }
 
-ConfigurePage::~ConfigurePage() = default;
+/// A start goes on without the page, as a process of its own.
+ConfigurePage::~ConfigurePage() {
+  if (m_task >= 0) studio().tasks.finish(m_task);
+}
 
 // ---- Following ----------------------------------------------------------------------------------
 
 void ConfigurePage::connectDraft() {
   connect(&m_draft, &DraftSpec::changed, this, [this] {
     m_planIsOfDraft = false;
-    if (m_draft.settled()) requestPlan();
+    if (m_draft.settled()) {
+      requestPlan();
+      tellPlace();
+    }
     showCommand();
     showOrigin();
     showButtons();
@@ -115,12 +126,29 @@ void ConfigurePage::connectDraft() {
   if (m_draft.loaded()) {
     showBody();
     requestPlan();
+    tellPlace();
     showCommand();
   }
 }
 
+/// What is to be started, for whoever checks where.
+void ConfigurePage::tellPlace() {
+  if (!m_place || !m_draft.loaded() || !m_draft.hasValues()) return;
+  m_place->setSpec(std::make_shared<const RunSpec>(m_draft.spec()),
+                   m_draft.origin().kind == DraftOrigin::Kind::Fork);
+}
+
+QString ConfigurePage::command() const {
+  const QString here = DraftPage::command();
+  try {
+    return word(commandAt(here.toStdString(), m_place->place()));
+  } catch (const Error&) {
+    return {};  // the script's file cannot be written
+  }
+}
+
 void ConfigurePage::showCommand() {
-  const QString command = inTerminal(m_draft.command());
+  const QString command = inTerminal(this->command());
   m_command->setFullText(command.isEmpty() ? tr("No command: the text cannot be read") : command);
   setEnabledBecause(m_copyCommand, !command.isEmpty(), tr("The text cannot be read"));
 }
@@ -205,6 +233,16 @@ void ConfigurePage::showOrigin() {
   m_launch->setText(origin.kind == DraftOrigin::Kind::Fork ? tr("Launch fork") : tr("Launch"));
 }
 
+/// Elsewhere the place says where the run trains, and not host.kind.
+bool ConfigurePage::planAllows(const Plan& plan) const {
+  const bool elsewhere = !m_place->place().is_here();
+  return plan.ok() ||
+         std::all_of(plan.problems.begin(), plan.problems.end(), [&](const PlanProblem& p) {
+           return p.problem.severity != Severity::Error ||
+                  (elsewhere && p.problem.key == "host.kind");
+         });
+}
+
 void ConfigurePage::showButtons() {
   showUndo();
   QString why;
@@ -215,8 +253,10 @@ void ConfigurePage::showButtons() {
     why = tr("It is being started");
   } else if (!m_planIsOfDraft || m_plans.pending() || !plan) {
     why = tr("The plan is being made");
-  } else if (!plan->ok()) {
+  } else if (!planAllows(*plan)) {
     why = tr("There are problems; the plan at the right names them");
+  } else if (!m_place->problem().isEmpty()) {
+    why = m_place->problem();
   } else if (Launcher::program().isEmpty()) {
     why = tr("The program `tessera` was not found beside this one");
   }
@@ -243,18 +283,60 @@ void ConfigurePage::connectLauncher() {
     if (tag.isEmpty() || tag != m_tag) return;
     m_tag.clear();
     m_draft.markLaunched(m_launchedText);
+    endStart();
     showButtons();
-    studio().selection.setRun(run);
-    studio().navigator.open({QStringLiteral("monitor"), run, {}});
+    // The copy of a run elsewhere is listed once its first words are here.
+    m_awaited = run;
+    studio().runs.refresh();
+    showRun(run);
+  });
+  connect(&studio().runs, &RunStore::runsChanged, this, [this] {
+    if (!m_awaited.isEmpty() && studio().runs.run(m_awaited)) showRun(m_awaited);
+  });
+  connect(
+      &launcher, &Launcher::startCameTo, this, [this](const QString& tag, const StartPhase& phase) {
+        if (tag.isEmpty() || tag != m_tag) return;
+        m_place->showPhase(phase);
+        studio().tasks.setProgress(m_task, Launcher::phaseShare(phase), Launcher::phaseText(phase));
+      });
+  connect(&launcher, &Launcher::startCancelled, this, [this](const QString& tag) {
+    if (tag.isEmpty() || tag != m_tag) return;
+    m_tag.clear();
+    endStart();
+    showButtons();
+    studio().navigator.toast(tr("The start was cancelled; nothing of it is left"));
   });
   connect(&launcher, &Launcher::startFailed, this,
           [this](const QString& tag, const QString& message) {
             if (tag.isEmpty() || tag != m_tag) return;
             m_tag.clear();
+            endStart(message);
             showButtons();
             studio().navigator.notify(QStringLiteral("error"), message, tr("Try again"),
                                       [this] { launch(); });
           });
+}
+
+void ConfigurePage::connectPlace() {
+  connect(m_place, &PlaceBar::changed, this, [this] {
+    showCommand();
+    showButtons();
+  });
+  connect(m_place, &PlaceBar::cancelled, this, [this] { studio().launcher.cancel(m_tag); });
+  tellPlace();
+}
+
+void ConfigurePage::endStart(const QString& problem) {
+  m_place->endStart();
+  if (m_task >= 0) studio().tasks.finish(std::exchange(m_task, -1), problem);
+}
+
+/// A run of this machine exists by now. One elsewhere may not be listed yet, and is waited for.
+void ConfigurePage::showRun(const QString& run) {
+  if (m_elsewhere && !studio().runs.run(run)) return;
+  m_awaited.clear();
+  studio().selection.setRun(run);
+  studio().navigator.open({QStringLiteral("monitor"), run, {}});
 }
 
 void ConfigurePage::launch() {
@@ -264,10 +346,18 @@ void ConfigurePage::launch() {
   showButtons();
   const DraftOrigin& origin = m_draft.origin();
   const QString spec = word(m_draft.resolved());
+  const LaunchPlace place = m_place->place();
+  m_elsewhere = !place.is_here();
+  if (m_elsewhere) {
+    m_place->beginStart();
+    m_task = studio().tasks.begin(
+        tr("Starting %1 on %2").arg(word(m_draft.spec().run.name), word(place.text())),
+        [&launcher = studio().launcher, tag = m_tag] { launcher.cancel(tag); });
+  }
   if (origin.kind == DraftOrigin::Kind::Fork) {
-    studio().launcher.fork(origin.name, origin.step, spec, m_tag);
+    studio().launcher.fork(origin.name, origin.step, spec, m_tag, place);
   } else {
-    studio().launcher.start(spec, m_tag);
+    studio().launcher.start(spec, m_tag, place);
   }
 }
 
@@ -277,6 +367,7 @@ void ConfigurePage::enqueue() {
   entry.id = QUuid::createUuid().toString(QUuid::Id128).toStdString();
   entry.name = m_draft.spec().run.name;
   entry.spec = m_draft.resolved();
+  entry.place = m_place->place();
   const DraftOrigin& origin = m_draft.origin();
   if (origin.kind == DraftOrigin::Kind::Fork) {
     entry.fork_from = origin.name.toStdString();

@@ -18,6 +18,7 @@ namespace tessera::ui {
 
 class ElidedLabel;
 class MachineSpeed;
+class PlaceBar;
 class PlanPane;
 class SearchField;
 class SpecForm;
@@ -32,6 +33,8 @@ class ConfigurePage : public DraftPage {
 
   void open(const Location& location) override;
   Location location() const override;
+  QString command() const override;
+  PlaceBar& place() { return *m_place; }
 
  private:
   void build();
@@ -41,6 +44,10 @@ class ConfigurePage : public DraftPage {
   QWidget* makeCommandLine();
   void connectDraft();
   void connectLauncher();
+  void connectPlace();
+  void tellPlace();
+  void endStart(const QString& problem = {});
+  void showRun(const QString& run);
   void addCommands();
   void listPresets();
   void requestPlan();
@@ -49,6 +56,7 @@ class ConfigurePage : public DraftPage {
   void showCommand();
   void showOrigin();
   void showButtons();
+  bool planAllows(const Plan& plan) const;
   void fix(const PlanProblem& problem);
   void goTo(const QString& key, int line = 0);
   void launch();
@@ -75,9 +83,12 @@ class ConfigurePage : public DraftPage {
   QToolButton *m_copyCommand = nullptr, *m_save = nullptr;
   QSplitter *m_across = nullptr, *m_down = nullptr;
   QTimer* m_keeper = nullptr;
-  QString m_tag;           ///< of the launch that is under way
-  QString m_launchedText;  ///< of the draft at that launch
-  bool m_planIsOfDraft = false, m_measureAsked = false, m_wasDirty = false;
+  PlaceBar* m_place = nullptr;
+  std::int64_t m_task = -1;  ///< of a start elsewhere; -1: none
+  QString m_awaited;         ///< the run of such a start, until it is listed
+  QString m_tag;             ///< of the launch that is under way
+  QString m_launchedText;    ///< of the draft at that launch
+  bool m_planIsOfDraft = false, m_measureAsked = false, m_wasDirty = false, m_elsewhere = false;
 };
 
 }  // namespace tessera::ui

@@ -14,6 +14,7 @@
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launch/terminal_command.h"
 #include "ui/pages/configure/configure_page.h"
+#include "ui/pages/configure/place_bar.h"
 #include "ui/pages/configure/plan_pane.h"
 #include "ui/pages/configure/spec_form.h"
 #include "ui/pages/configure/spec_text.h"
@@ -29,6 +30,7 @@ void ConfigurePage::build() {
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(makeTop());
+  layout->addWidget(m_place);
   layout->addWidget(separator(Qt::Horizontal, this));
 
   auto* body = new QVBoxLayout(m_body);
@@ -79,13 +81,15 @@ QWidget* ConfigurePage::makeTop() {
   m_origin->setForegroundRole(QPalette::PlaceholderText);
   m_save = iconButton(QStringLiteral("save"), tr("Save as spec"), top);
   m_enqueue = new QPushButton(theme::icon(QStringLiteral("queue")), tr("Enqueue"), top);
-  m_enqueue->setToolTip(tr("Starts when the runs before it have ended"));
+  m_enqueue->setToolTip(tr("Starts when its place is free and the runs before it have ended"));
   m_launch = primaryButton(tr("Launch"), top);
   row->addWidget(m_presets);
   row->addWidget(file);
   row->addWidget(m_origin, 1);
   addUndoButtons(row);
   row->addWidget(m_save);
+  m_place = new PlaceBar(studio(), this);
+  row->addWidget(m_place->box());
   row->addWidget(m_enqueue);
   row->addWidget(m_launch);
   connect(m_presets, &QComboBox::activated, this,
@@ -166,7 +170,7 @@ QWidget* ConfigurePage::makeCommandLine() {
   row->addWidget(m_command, 1);
   row->addWidget(m_copyCommand);
   connect(m_copyCommand, &QToolButton::clicked, this, [this] {
-    QGuiApplication::clipboard()->setText(inTerminal(m_draft.command()));
+    QGuiApplication::clipboard()->setText(inTerminal(command()));
     studio().navigator.toast(tr("The command is in the clipboard"));
   });
   return line;

@@ -15,6 +15,7 @@
 #include "ui/bridge/launch/launcher.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/hosts/known_hosts_view.h"
+#include "ui/pages/hosts/slurm_profiles_view.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/file_dialog.h"
 #include "ui/widgets/gauge_history.h"
@@ -53,6 +54,8 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
       m_addFolder(new QAction(tr("Add a folder of runs..."), this)),
       m_addHost(new QAction(tr("Add a host..."), this)),
       m_checkAll(new QAction(tr("Check all hosts"), this)),
+      m_testLaunch(new QAction(tr("Test launch"), this)),
+      m_addProfile(new QAction(tr("New profile for Slurm..."), this)),
       m_measureButton(new QPushButton(tr("Measure"))),
       m_speed(new TextLabel({}, theme::TextSize::Title)),
       m_speedNote(new TextLabel) {
@@ -64,6 +67,7 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   box->addWidget(buildMachine());
   box->addWidget(buildSpeed());
   box->addWidget(buildOthers());
+  box->addWidget(buildClusters());
   box->addStretch();
   setCentredBody(this, body, kMostWidth);
   connect(&m_host, &HostMonitor::changed, this, &HostsPage::showFacts);
@@ -71,6 +75,11 @@ HostsPage::HostsPage(Studio& studio, QWidget* parent)
   connect(m_measureButton, &QPushButton::clicked, m_measure, &QAction::trigger);
   connect(m_addFolder, &QAction::triggered, this, &HostsPage::addFolder);
   connect(m_addHost, &QAction::triggered, m_known, &KnownHostsView::askForHosts);
+  connect(m_addProfile, &QAction::triggered, m_profiles, &SlurmProfilesView::addProfile);
+  m_testLaunch->setToolTip(
+      tr("A rank on each kept host says hello to the others, and they measure how fast they send "
+         "to each other; nothing is trained"));
+  connect(m_testLaunch, &QAction::triggered, m_known, &KnownHostsView::testLaunch);
   connect(m_checkAll, &QAction::triggered, m_known, &KnownHostsView::checkAll);
   connect(&m_machine, &MachineSpeed::changed, this, &HostsPage::showSpeed);
   connect(&m_machine, &MachineSpeed::measuringChanged, this, &HostsPage::showSpeed);
@@ -123,20 +132,35 @@ QWidget* HostsPage::buildOthers() {
   m_known = new KnownHostsView(studio(), card);
   box->addWidget(m_known);
   auto* note = new TextLabel(
-      tr("A run is spread over hosts in a terminal: `tessera launch SPEC --hosts a:4,b:4`. Runs "
-         "that another machine writes to a shared folder appear like those of this one once the "
-         "folder is added."),
+      tr("Configure starts runs on hosts, and so does a terminal: `tessera launch SPEC --hosts "
+         "a:4,b:4`. Runs that another machine writes to a shared folder appear like those of this "
+         "one once the folder is added."),
       theme::TextSize::Caption, card);
   note->setTone(TextLabel::Tone::Secondary)->setWrapped();
   auto* buttons = new QHBoxLayout;
-  for (QAction* action : {m_addHost, m_checkAll, m_addFolder}) {
+  for (QAction* action : {m_addHost, m_checkAll, m_testLaunch, m_addFolder}) {
     auto* button = new QPushButton(action->text(), card);
+    button->setToolTip(action->toolTip());
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     buttons->addWidget(button);
   }
   buttons->addStretch(1);
   box->addLayout(buttons);
   box->addWidget(note);
+  return card;
+}
+
+QWidget* HostsPage::buildClusters() {
+  auto* card = new Card;
+  QVBoxLayout* box = cardBox(card, tr("Profiles for Slurm"));
+  m_profiles = new SlurmProfilesView(studio(), card);
+  box->addWidget(m_profiles);
+  auto* buttons = new QHBoxLayout;
+  auto* button = new QPushButton(m_addProfile->text(), card);
+  connect(button, &QPushButton::clicked, m_addProfile, &QAction::trigger);
+  buttons->addWidget(button);
+  buttons->addStretch(1);
+  box->addLayout(buttons);
   return card;
 }
 

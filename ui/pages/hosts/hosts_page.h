@@ -15,6 +15,7 @@ namespace tessera::ui {
 
 class HostMonitor;
 class KnownHostsView;
+class SlurmProfilesView;
 class MachineSpeed;
 class TextLabel;
 
@@ -27,7 +28,7 @@ class HostsPage : public Page {
   void open(const Location& location) override;
   Location location() const override;
   std::vector<QAction*> commands() override {
-    return {m_measure, m_addHost, m_checkAll, m_addFolder};
+    return {m_measure, m_addHost, m_checkAll, m_testLaunch, m_addProfile, m_addFolder};
   }
   QString command() const override;
   void setActivity(bool visible, bool focused) override;
@@ -36,6 +37,7 @@ class HostsPage : public Page {
   QWidget* buildMachine();
   QWidget* buildSpeed();
   QWidget* buildOthers();
+  QWidget* buildClusters();
   void showFacts();
   struct Line {
     QString name, text;
@@ -55,8 +57,9 @@ class HostsPage : public Page {
   MachineSpeed& m_machine;
   QAction* m_measure;
   QAction* m_addFolder;
-  QAction *m_addHost, *m_checkAll;
+  QAction *m_addHost, *m_checkAll, *m_testLaunch, *m_addProfile;
   KnownHostsView* m_known = nullptr;
+  SlurmProfilesView* m_profiles = nullptr;
   QGridLayout* m_facts = nullptr;
   std::vector<Row> m_rows;
   QPushButton* m_measureButton;

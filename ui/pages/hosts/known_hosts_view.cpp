@@ -9,6 +9,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/launch/known_hosts.h"
 #include "ui/bridge/launch/launcher.h"
 #include "ui/theme/theme.h"
@@ -55,6 +56,7 @@ KnownHostsView::KnownHostsView(Studio& studio, QWidget* parent)
   connect(&m_hosts, &KnownHosts::failed, this, [this](const QString& message) {
     m_studio.navigator.notify(QStringLiteral("warning"), message);
   });
+  connect(&m_hosts, &KnownHosts::probed, this, &KnownHostsView::probed);
   auto* ages = new QTimer(this);
   connect(ages, &QTimer::timeout, this, &KnownHostsView::refreshAges);
   ages->start(30'000);
@@ -80,6 +82,26 @@ void KnownHostsView::askForHosts() {
 
 void KnownHostsView::checkAll() {
   for (const KnownHost& known : m_hosts.hosts()) check(QString::fromStdString(known.host));
+}
+
+void KnownHostsView::testLaunch() {
+  if (m_hosts.isProbing()) return;
+  m_task = m_studio.tasks.begin(tr("Test launch on all kept hosts"), [hosts = QPointer(&m_hosts)] {
+    if (hosts) hosts->cancelProbe();
+  });
+  m_hosts.probe(Launcher::program());
+}
+
+void KnownHostsView::probed(const QString& problem) {
+  if (m_task >= 0) m_studio.tasks.finish(std::exchange(m_task, -1), problem);
+  if (problem.isEmpty()) {
+    m_studio.navigator.toast(
+        tr("A rank on each host has said hello; the speeds stand beside them"));
+  } else {
+    m_studio.navigator.notify(
+        QStringLiteral("warning"),
+        tr("The test launch failed: %1").arg(engineWord(problem.toStdString())));
+  }
 }
 
 void KnownHostsView::check(const QString& host) {
@@ -137,6 +159,15 @@ QWidget* KnownHostsView::makeRow(const KnownHost& known) {
   grid->addWidget(again, 0, 3);
   grid->addWidget(gone, 0, 4);
   int line = 1;
+  for (const HostSpeed& speed : known.speeds) {
+    auto* sent =
+        new TextLabel(tr("%1/s to %2, measured %3")
+                          .arg(numbers::bytes(speed.bytes_per_s), QString::fromStdString(speed.to),
+                               numbers::ageOf(speed.measured)),
+                      theme::TextSize::Caption, row);
+    sent->setTone(TextLabel::Tone::Secondary);
+    grid->addWidget(sent, line++, 1, 1, 4);
+  }
   const bool all = m_unfolded.value(host);
   int good = 0;
   for (const HostCheck& one : known.checks) {
@@ -176,6 +207,9 @@ void KnownHostsView::refresh() {
   for (const KnownHost& known : m_hosts.hosts()) {
     now += known.host + '|' + std::to_string(known.checked) + '|' + to_json_text(known.checks) +
            (m_hosts.isChecking(QString::fromStdString(known.host)) ? "?" : "") + '\n';
+    for (const HostSpeed& speed : known.speeds) {
+      now += speed.to + ' ' + std::to_string(speed.bytes_per_s) + '\n';
+    }
   }
   if (std::exchange(m_shown, now) != now) {
     QString focused;

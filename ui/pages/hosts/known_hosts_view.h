@@ -23,6 +23,8 @@ class KnownHostsView : public QWidget {
 
   void askForHosts();
   void checkAll();
+  /// Every rank says hello, and speeds between the hosts are measured.
+  void testLaunch();
   KnownHosts& hosts() { return m_hosts; }
 
  protected:
@@ -31,6 +33,7 @@ class KnownHostsView : public QWidget {
  private:
   void refresh();
   void refreshAges();
+  void probed(const QString& problem);
   QWidget* makeRow(const KnownHost& known);
   void check(const QString& host);
   void remove(const QString& host);
@@ -41,6 +44,7 @@ class KnownHostsView : public QWidget {
   QWidget* m_list;
   QVBoxLayout* m_rows;
   std::string m_shown;              ///< what the rows were made for
+  std::int64_t m_task = -1;         ///< of a test launch; -1: none
   QHash<QString, bool> m_unfolded;  ///< hosts whose every check is shown
 };
 

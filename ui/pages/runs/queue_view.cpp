@@ -68,7 +68,8 @@ void QueueView::buildView() {
   header->setHighlightSections(false);
   header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_view->setColumnWidth(QueueModel::Name, 220);
-  m_view->setColumnWidth(QueueModel::Kind, 220);
+  m_view->setColumnWidth(QueueModel::Kind, 180);
+  m_view->setColumnWidth(QueueModel::Place, 140);
   header->setStretchLastSection(true);
   connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this,
           [this] { refresh(); });
