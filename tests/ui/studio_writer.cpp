@@ -98,8 +98,8 @@ class Writer : public QObject {
       states[QString::fromStdString(row.folder.string())] =
           QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size()));
     }
-    tell(QStringLiteral("states %1").arg(
-        QString::fromUtf8(QJsonDocument(states).toJson(QJsonDocument::Compact))));
+    tell(QStringLiteral("states %1")
+             .arg(QString::fromUtf8(QJsonDocument(states).toJson(QJsonDocument::Compact))));
   }
 
   ChatStore m_chats;
