@@ -29,7 +29,8 @@ import sys
 import tempfile
 import time
 
-from fault_scene import Scene, is_alive
+from fault_checks import is_alive
+from fault_scene import Scene
 
 # How often each kind comes, of 100.
 KINDS = {"kill": 30, "stop": 20, "cut line": 12, "dying line": 6, "full disk": 8, "clock": 6,
