@@ -154,10 +154,10 @@ void NewSweepDialog::addRow() {
   auto* line = new QHBoxLayout(widget);
   line->setContentsMargins(0, 0, 0, 0);
   Row row{widget, new QLineEdit(widget), new QLineEdit(widget)};
-  row.key->setPlaceholderText(tr("optimiser.clip"));
+  row.key->setPlaceholderText(QStringLiteral("optimiser.clip"));
   row.key->setAccessibleName(tr("Key"));
   row.key->setCompleter(m_completer);
-  row.values->setPlaceholderText(tr("0.5, 1"));
+  row.values->setPlaceholderText(QStringLiteral("0.5, 1"));
   row.values->setAccessibleName(tr("Values"));
   QToolButton* remove = iconButton(QStringLiteral("close"), tr("Remove this key"), widget);
   line->addWidget(row.key, 3);

@@ -231,7 +231,7 @@ void SweepLines::paintAxis(QPainter& painter, int a) const {
   const double wide = std::max(60.0, 2 * room);
   const double left = std::clamp(foot.x() - wide / 2, 4.0, std::max(4.0, width() - wide - 4.0));
   const Qt::Alignment side = a == 0 ? Qt::AlignLeft : last ? Qt::AlignRight : Qt::AlignHCenter;
-  const QString title = axis(a).title + (axis(a).isLog ? tr(" (log)") : QString());
+  const QString title = axis(a).isLog ? tr("%1 (log)").arg(axis(a).title) : axis(a).title;
   painter.drawText(QRectF(left, a % 2 ? 20 : 4, wide, 16), side | Qt::AlignVCenter,
                    elidedText(font, title, wide));
   const auto& brush = m_brushes[static_cast<std::size_t>(a)];
@@ -360,7 +360,7 @@ void SweepPoints::paintScales(QPainter& painter) const {
   }
   painter.setFont(theme::font(theme::TextSize::Caption, false, true));
   painter.setPen(c.text);
-  const QString title = axis().title + (axis().isLog ? tr(" (log)") : QString());
+  const QString title = axis().isLog ? tr("%1 (log)").arg(axis().title) : axis().title;
   painter.drawText(QRectF(8, 2, width() - 16, 18), Qt::AlignVCenter,
                    elidedText(painter.font(), title, width() - 16));
 }
