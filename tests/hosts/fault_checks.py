@@ -98,15 +98,12 @@ class Checks:
     def look_at_states(self, patience_s=100):
         """Every state that is told is true, at the latest after a while."""
         until = time.monotonic() + patience_s
-        while True:
-            lies = self.false_states()
-            if not lies:
-                return
-            if time.monotonic() > until:
-                for lie in lies:
-                    self.find(lie)
-                return
+        lies = set(self.false_states())
+        while lies and time.monotonic() < until:
             time.sleep(1)
+            lies &= set(self.false_states())  # what has just begun or ended is told a moment later
+        for lie in sorted(lies):
+            self.find(lie)
 
     def false_states(self):
         status, said = self.tessera("runs", "--json", "--all")
@@ -168,7 +165,7 @@ class Checks:
         for name in self.added:
             runs = sum(run.startswith(name.lstrip("?") + "-2") for run in begun)
             waits = waiting.count(name.lstrip("?"))
-            if name in self.verified:
+            if name in self.verified | self.given_up:
                 continue
             if name.startswith("?"):
                 if runs + waits > 0:

@@ -72,8 +72,9 @@ every_steps = 0
 """
 
 # What stands in the command line of a process, by what the process is. The first one counts.
-ROLES = (("studio", "tessera-studio"), ("writer", "studio_writer"), ("agent", " agent hold "), ("line", " agent "),
-         ("keeper", " mirror --keep"), ("holder", " queue run"), ("desk", " launch "))
+ROLES = (("studio", "tessera-studio"), ("writer", "studio_writer"), ("agent", " agent hold "),
+         ("line", " agent "), ("keeper", " mirror --keep"), ("holder", " queue run"),
+         ("desk", " launch "))
 
 
 class Process:
@@ -115,6 +116,7 @@ class Scene(Checks):
         self.number = 0
         self.seen = {}        # folder of a run: the whole events seen last
         self.verified = set()
+        self.given_up = set()  # names of runs that cannot go on, as they had saved nothing yet
         self.found = []
         self.references = {}
         self.struck = set()   # processes that a fault has struck
@@ -308,7 +310,8 @@ class Scene(Checks):
         for name, file in self.windows.items():
             if file and (name not in self.open or self.open[name].poll() is not None):
                 ended = self.open.get(name)
-                if ended is not None and ended.pid not in self.struck:
+                fell = ended is not None and (ended.returncode < 0 or ended.returncode > 127)
+                if fell and ended.pid not in self.struck:
                     self.find(f"the {name} ended by itself with {ended.returncode}")
                 self.open[name] = self.start(name, file)
 
@@ -337,10 +340,12 @@ class Scene(Checks):
             if entry["standing"].startswith("cannot start"):
                 self.tessera("queue", "retry", entry["id"][:12])
         for row in rows:
-            if row["folder"].startswith(self.far) or row["host"] or not row["can_resume"]:
+            ended = row["state"] in ("failed", "stopped") and not is_alive(row["folder"])
+            if row["host"] or not ended:
                 continue
-            if row["state"] in ("failed", "stopped") and not is_alive(row["folder"]) and not any(
-                    entry["resume"] == row["id"] for entry in waiting):
+            if not row["can_resume"]:
+                self.given_up.add(row["id"].split("-")[0])  # it died before its first checkpoint
+            elif not any(entry["resume"] == row["id"] for entry in waiting):
                 self.tessera("queue", "add", "--resume", row["id"])
         if sum(not entry["resume"] for entry in waiting) < 2 and not self.is_ending():
             self.add_entry()
@@ -380,9 +385,21 @@ class Scene(Checks):
             self.verify(folder, "far")
             self.far_name = ""
         elif folder and not is_alive(folder):
-            self.desk = self.launch("--resume", folder)
+            if self.has_checkpoint(folder):
+                self.desk = self.launch("--resume", folder)
+            else:
+                self.given_up.add(self.far_name)
+                self.far_name = ""
         elif not folder:
             self.far_name = ""  # it ended before it was a run
+
+    @staticmethod
+    def has_checkpoint(folder):
+        try:
+            return any(name.startswith("step-")
+                       for name in os.listdir(os.path.join(folder, "checkpoints")))
+        except OSError:
+            return False
 
     def launch(self, *words):
         return self.start("desk", self.program, "launch", *words, "--hosts", "far:2", "--folder",
@@ -432,7 +449,7 @@ class Scene(Checks):
                       f"{[str(p) for p in self.processes()]}, {self.far_name}")
         self.look_at_all()
         for name in self.added:
-            if not name.startswith("?") and name not in self.verified:
+            if not name.startswith("?") and name not in self.verified | self.given_up:
                 self.find(f"{name} has not finished")
         for window in self.open.values():
             if window.poll() is None:

@@ -10,7 +10,8 @@ PROGRAM is a built tessera, --studio a built tessera-studio, --writer a built st
 same seed gives the same faults. After each fault the scene goes on as with a person who comes back,
 and now and then, and at the end, everything is looked at (fault_scene.py): no event, checkpoint,
 chat, draft or entry of the queue is lost or doubled, losses are those of a run without faults to
-the last bit, every state that is told is true, nothing that failed ended with 0, no process is left.
+the last bit, every state that is told is true, nothing that failed ended with 0, and no process is
+left.
 
 It prints each fault, what it found, and a table; the exit status is 1 where it found something, 77
 with the reason where it cannot run. A small disk needs root, the moved clock libfaketime; without
@@ -154,9 +155,9 @@ def read_only(scene, fault):
 
 def removed(scene, fault):
     """What is made anew, or is a copy; what was removed itself is not lost by the program."""
-    paths = [path for pattern in ("library.db", "library.db-wal", "queue.json.log",
-                                  "mirrors/keeper.log", "runs/*/mirror.json", "runs/*/log/rank-0.log")
-             for path in sorted(glob.glob(os.path.join(scene.home, pattern)))]
+    patterns = ("library.db", "library.db-wal", "queue.json.log", "mirrors/keeper.log",
+                "runs/*/mirror.json", "runs/*/log/rank-0.log")
+    paths = [path for pattern in patterns for path in sorted(glob.glob(os.path.join(scene.home, pattern)))]
     chosen = fault.among(paths)
     if chosen is None:
         return None

@@ -58,11 +58,11 @@ def measure_hello(scene, ranks):
         print(f"the launch with {ranks} ranks failed:\n{said[-2000:]}")
         return
     log = scene.tessera("watch", folder, "--once", "--json")[1]
-    print(f"{ranks} ranks on {os.cpu_count()} cores: the run's folder is there after "
-          f"{first_event(log, ('state checking', 'phase', 'state starting')) - begin:.1f} s, all ranks "
-          f"have said hello and train after {first_event(log, ('state running',)) - begin:.1f} s, the "
-          f"first step is done after {first_event(log, ('step',)) - begin:.1f} s, all has ended after "
-          f"{whole:.1f} s")
+    begun = first_event(log, ("state checking", "phase", "state starting")) - begin
+    running, stepped = first_event(log, ("state running",)) - begin, first_event(log, ("step",)) - begin
+    print(f"{ranks} ranks on {os.cpu_count()} cores: the run has begun after {begun:.1f} s, all ranks "
+          f"have said hello and train after {running:.1f} s, the first step is done after "
+          f"{stepped:.1f} s, all has ended after {whole:.1f} s")
 
 
 class WrittenRun:
