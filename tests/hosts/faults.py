@@ -157,7 +157,8 @@ def removed(scene, fault):
     """What is made anew, or is a copy; what was removed itself is not lost by the program."""
     patterns = ("library.db", "library.db-wal", "queue.json.log", "mirrors/keeper.log",
                 "runs/*/mirror.json", "runs/*/log/rank-0.log")
-    paths = [path for pattern in patterns for path in sorted(glob.glob(os.path.join(scene.home, pattern)))]
+    paths = [path for pattern in patterns
+             for path in sorted(glob.glob(os.path.join(scene.home, pattern)))]
     chosen = fault.among(paths)
     if chosen is None:
         return None

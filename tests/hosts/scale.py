@@ -59,7 +59,8 @@ def measure_hello(scene, ranks):
         return
     log = scene.tessera("watch", folder, "--once", "--json")[1]
     begun = first_event(log, ("state checking", "phase", "state starting")) - begin
-    running, stepped = first_event(log, ("state running",)) - begin, first_event(log, ("step",)) - begin
+    running = first_event(log, ("state running",)) - begin
+    stepped = first_event(log, ("step",)) - begin
     print(f"{ranks} ranks on {os.cpu_count()} cores: the run has begun after {begun:.1f} s, all ranks "
           f"have said hello and train after {running:.1f} s, the first step is done after "
           f"{stepped:.1f} s, all has ended after {whole:.1f} s")
