@@ -118,6 +118,7 @@ class Scene(Checks):
         self.verified = set()
         self.given_up = set()  # names of runs that cannot go on, as they had saved nothing yet
         self.found = []
+        self.said = ""
         self.references = {}
         self.struck = set()   # processes that a fault has struck
         self.poked = None     # a command that was given while something was wrong
@@ -322,14 +323,23 @@ class Scene(Checks):
         self.keep_launching()
         status, said = self.tessera("runs", "--json")
         if status != 0:
-            self.log(f"runs: {said.strip()[-200:]}")
+            self.log_once(f"runs: {said.strip()[-300:]}")
             return
         rows = json.loads(said[said.index("["):said.rindex("]") + 1])
         self.keep_queue(rows)
 
     def queue(self):
         status, said = self.tessera("queue", "list", "--json")
-        return json.loads(said[said.index("{"):said.rindex("}") + 1]) if status == 0 else None
+        if status == 0:
+            return json.loads(said[said.index("{"):said.rindex("}") + 1])
+        self.log_once(f"queue: {said.strip()[-300:]}")
+        return None
+
+    def log_once(self, text):
+        """Not again as long as the same is said."""
+        if text != self.said:
+            self.log(text)
+        self.said = text
 
     def keep_queue(self, rows):
         queue = self.queue()
