@@ -14,10 +14,11 @@ void free_side_files(const std::filesystem::path& file) {
   if (::access(file.c_str(), W_OK) != 0) return;
   for (const char* suffix : {"-wal", "-shm"}) {
     const std::filesystem::path side = file.string() + suffix;
-    if (::access(side.c_str(), W_OK) == 0) continue;
-    std::error_code ignored;  // it is not there, or another user's: opening says what is wrong
-    const auto modes = std::filesystem::status(file, ignored).permissions();
-    if (std::filesystem::exists(side, ignored)) std::filesystem::permissions(side, modes, ignored);
+    std::error_code none;  // it is not there, or another user's: opening says what is wrong
+    const auto modes = std::filesystem::status(file, none).permissions();
+    const std::filesystem::file_status status = std::filesystem::status(side, none);
+    if (none || !std::filesystem::exists(status) || status.permissions() == modes) continue;
+    std::filesystem::permissions(side, modes, none);
   }
 }
 }  // namespace
