@@ -131,7 +131,7 @@ class LaunchView {
         std::fprintf(out, "[rank %d on %s] %s\n", word.rank, host.c_str(), word.text.c_str());
       }
       std::fflush(out);
-    } else if (word.kind == Word::Note || word.kind == Word::Gone) {
+    } else if (word.kind == Word::Note || word.kind == Word::Gone || word.kind == Word::Again) {
       note(fmt::format("host {}: {}", host, word.text));
     } else if (word.kind == Word::Asked) {
       note(fmt::format("host {}: its agent was {} to {}", host,
@@ -183,9 +183,11 @@ AgentOrder order_of(const LaunchArguments& asked, const HostMeeting& meeting,
   order.arguments = arguments_of_ranks(asked);
   order.arguments.insert(order.arguments.end(),
                          {"--runs", meeting.folder, "--id-file", "{run-file}"});
+  order.again = {"resume", "{run}", "--runs", meeting.folder, "--id-file", "{run-file}"};
   if (asked.most_steps > 0) {
-    order.arguments.insert(order.arguments.end(),
-                           {"--most-steps", std::to_string(asked.most_steps)});
+    for (std::vector<std::string>* words : {&order.arguments, &order.again}) {
+      words->insert(words->end(), {"--most-steps", std::to_string(asked.most_steps)});
+    }
   }
   return order;
 }
@@ -369,6 +371,8 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
   const int world = count_ranks(record.hosts);
   AgentOrder order = order_of(asked, meeting, record.hosts);
   if (asked.resume.empty()) order.spec = spec.text;
+  // On one host its agent does it, also when nobody listens any more.
+  if (record.hosts.size() == 1) order.restarts = static_cast<int>(spec.restarts);
   record.name = launch_name(spec.name);
   record.started = clock_now();
   record.end.clear();
@@ -516,9 +520,16 @@ void launch(LaunchArguments asked) {
     if (!end) {
       std::printf("it goes on by itself; follow it:  tessera launch --attach %s\n",
                   record.name.c_str());
+      if (spec.restarts > 0 && record.hosts.size() > 1) {
+        LaunchView::note(
+            "on several hosts a run begins again (host.restart) only while the command that "
+            "started "
+            "it is there: leave out --detach for that");
+      }
       return;
     }
-    const bool again = restarts < spec.restarts && !record.run.empty() && !stop;
+    const bool again =
+        restarts < spec.restarts && record.hosts.size() > 1 && !record.run.empty() && !stop;
     if (end->exit_status == 0 || !again) return end_as(record, *end);
     LaunchView::note(fmt::format("{}; restart {} of {}", end->cause, restarts + 1, spec.restarts));
     asked.resume = record.run;

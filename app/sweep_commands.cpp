@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -15,14 +14,11 @@
 #include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/history/library.h"
-#include "core/launch/sweep.h"
-#include "core/spec/curriculum.h"
+#include "core/launch/sweep_start.h"
 
 namespace tessera::app {
 
 namespace {
-constexpr double kAfterPart = 0.25;  // share of a run's steps before it may be stopped
-
 struct SweepOptions {
   std::string spec, tag, rule = "none", shown;
   std::vector<std::string> axes;
@@ -30,87 +26,40 @@ struct SweepOptions {
   bool dry = false, json = false;
 };
 
-SweepPlan plan_of(const SweepOptions& asked) {
-  SweepPlan plan;
-  for (const std::string& text : asked.axes) plan.axes.push_back(sweep_axis_of(text));
-  plan.random = static_cast<int>(asked.random);
-  plan.seeds = static_cast<int>(asked.seeds);
-  plan.draws_seed = static_cast<std::uint64_t>(asked.draws_seed);
-  plan.first_seed = spec_for_queue(asked.spec, {}).run.seed;
-  if (plan.axes.empty() && plan.seeds <= 1) {
-    throw Error("sweep", "nothing differs between its runs",
-                "--set optimiser.clip=0.5,1, or --seeds 3");
-  }
-  return plan;
+SweepOrder order_of(const SweepOptions& asked) {
+  SweepOrder order;
+  order.tag = asked.tag;
+  order.rule = stop_rule_of(asked.rule);
+  order.after = asked.after;
+  for (const std::string& text : asked.axes) order.plan.axes.push_back(sweep_axis_of(text));
+  order.plan.random = static_cast<int>(asked.random);
+  order.plan.seeds = static_cast<int>(asked.seeds);
+  order.plan.draws_seed = static_cast<std::uint64_t>(asked.draws_seed);
+  order.plan.first_seed = spec_for_queue(asked.spec, {}).run.seed;
+  return order;
 }
 
-std::vector<std::string> keys_of(const SweepPlan& plan) {
-  std::vector<std::string> keys;
-  for (const SweepAxis& axis : plan.axes) keys.push_back(axis.key);
-  if (plan.seeds > 1) keys.emplace_back("run.seed");
-  return keys;
-}
-
-/// The spec of each run. All are checked before any is queued.
-std::vector<RunSpec> specs_of(const SweepOptions& asked,
-                              const std::vector<std::vector<std::string>>& settings) {
-  std::vector<RunSpec> specs;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    RunSpec spec = spec_for_queue(asked.spec, settings[i]);
-    spec.run.name += fmt::format("-{:0{}}", i + 1, std::to_string(settings.size()).size());
-    if (std::find(spec.run.tags.begin(), spec.run.tags.end(), asked.tag) == spec.run.tags.end()) {
-      spec.run.tags.push_back(asked.tag);
-    }
-    specs.push_back(std::move(spec));
-  }
-  return specs;
-}
-
-void print_plan(const std::vector<RunSpec>& specs,
-                const std::vector<std::vector<std::string>>& settings) {
+void print_plan(const SweepRuns& runs) {
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    rows.push_back({specs[i].run.name, fmt::format("{}", fmt::join(settings[i], "  "))});
+  for (std::size_t i = 0; i < runs.specs.size(); ++i) {
+    rows.push_back({runs.specs[i].run.name, fmt::format("{}", fmt::join(runs.settings[i], "  "))});
   }
   std::fputs(table({"name", "settings"}, rows).c_str(), stdout);
 }
 
 void sweep(const SweepOptions& asked) {
   if (asked.spec.empty()) throw Error("sweep", "no spec is named", "tessera sweep SPEC --set ...");
-  if (asked.tag.empty())
-    throw Error("sweep", "has no tag", "--tag NAME, by which it is shown later");
-  SweepRecord record;
-  record.tag = asked.tag;
-  record.rule = stop_rule_of(asked.rule);
-  const SweepPlan plan = plan_of(asked);
-  const auto settings = sweep_settings(plan);
-  const std::vector<RunSpec> specs = specs_of(asked, settings);
-  print_plan(specs, settings);
-  if (asked.dry) return;
-  if (const auto before = SweepRecord::load(sweeps_folder(), asked.tag)) {
-    record = *before;  // more runs of the same sweep
-    if (record.rule != stop_rule_of(asked.rule) && asked.rule != "none") {
-      record.rule = stop_rule_of(asked.rule);
-    }
-  }
-  for (const std::string& key : keys_of(plan)) {
-    if (std::find(record.keys.begin(), record.keys.end(), key) == record.keys.end()) {
-      record.keys.push_back(key);
-    }
-  }
-  const double steps = static_cast<double>(Curriculum(specs.front()).total_steps());
-  record.after =
-      asked.after > 0 ? asked.after : std::max<std::int64_t>(1, std::llround(kAfterPart * steps));
-  record.runs += static_cast<int>(specs.size());
-  if (record.created == 0) record.created = static_cast<double>(std::time(nullptr));
-  record.save(sweeps_folder());
-  QueueFile file = queue_file();
-  file.change([&](RunQueue& queue) {
-    for (const RunSpec& spec : specs) queue.add(entry_of_spec(spec));
+  const SweepOrder order = order_of(asked);
+  const SweepRuns runs = sweep_runs(order, [&](const std::vector<std::string>& settings) {
+    return spec_for_queue(asked.spec, settings);
   });
+  print_plan(runs);
+  if (asked.dry) return;
+  QueueFile file = queue_file();
+  queue_sweep(order, runs, sweeps_folder(), file);
   begin_holder(file);
   std::printf("%zu runs wait in the queue; show what comes of them:  tessera sweep show %s\n",
-              specs.size(), asked.tag.c_str());
+              runs.specs.size(), asked.tag.c_str());
 }
 
 /// A run of a sweep with what differs.

@@ -1,11 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "core/history/database.h"
 
+#include <unistd.h>
+
 #include <limits>
 
 namespace tessera::library {
 
+namespace {
+/// SQLite gives the files beside a database the mode that the database has when they are made. Made
+/// while it was read-only, they would keep it so for ever, although its owner may write it again.
+void free_side_files(const std::filesystem::path& file) {
+  if (::access(file.c_str(), W_OK) != 0) return;
+  for (const char* suffix : {"-wal", "-shm"}) {
+    const std::filesystem::path side = file.string() + suffix;
+    std::error_code none;  // it is not there, or another user's: opening says what is wrong
+    const auto modes = std::filesystem::status(file, none).permissions();
+    const std::filesystem::file_status status = std::filesystem::status(side, none);
+    if (none || !std::filesystem::exists(status) || status.permissions() == modes) continue;
+    std::filesystem::permissions(side, modes, none);
+  }
+}
+}  // namespace
+
 Database::Database(const std::filesystem::path& file) : name_(file.string()) {
+  free_side_files(file);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
   const int code = sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr);
   try {

@@ -3,10 +3,12 @@
 //
 // Nothing that happens to the desk or to the line to it touches the ranks. The agent reads what
 // they print, writes down how they end, ends all of them when one fails or when it is told to, and
-// leaves. What it says is a journal in a file, and what it is told comes through a named pipe
-// beside it; whoever attaches follows the one and writes into the other, so that the agent knows
-// nothing of lines. Each rank's standard input is a pipe of the agent: it ends with the agent,
-// whatever ends that, and the rank then stops (app/lifeline.h).
+// leaves. Where it holds all ranks of the launch and its order says so, it begins again from the
+// run's newest checkpoint instead, a number of times: nobody else need be there. What it says is a
+// journal in a file, and what it is told comes through a named pipe beside it; whoever attaches
+// follows the one and writes into the other, so that the agent knows nothing of lines. Each rank's
+// standard input is a pipe of the agent: it ends with the agent, whatever ends that, and the rank
+// then stops (app/lifeline.h).
 #pragma once
 
 #include <atomic>

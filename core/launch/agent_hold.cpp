@@ -172,9 +172,20 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   void run() {
+    start_all(order_.arguments);
+    hold();
+    while (may_begin_again()) {
+      begin_again();
+      hold();
+    }
+    journal_->say({.kind = Word::Done});
+  }
+
+ private:
+  void start_all(const std::vector<std::string>& arguments) {
     for (int local = 0; local < order_.ranks; ++local) {
       try {
-        start(local);
+        start(local, arguments);
       } catch (const Error& error) {
         journal_->say({.kind = Word::Note, .is_error = true, .text = error.what()});
         failed_at_s_ = steady_s() - options_.last_words_s;
@@ -184,6 +195,9 @@ class Agent {
         break;
       }
     }
+  }
+
+  void hold() {
     while (any_runs()) {
       wait();
       for (HeldRank& rank : ranks_) listen(rank);
@@ -194,13 +208,34 @@ class Agent {
       keep_deadlines();
     }
     look_for_run();
-    journal_->say({.kind = Word::Done});
   }
 
- private:
-  void start(int local) {
+  /// A rank was lost, nobody asked for the end, and there is a run to go on with.
+  bool may_begin_again() const {
+    return restarts_ < order_.restarts && failed_at_s_ > 0 && told_run_ && !was_asked_ &&
+           !signalled_;
+  }
+
+  /// From the run's newest checkpoint; ranks find it themselves.
+  void begin_again() {
+    ++restarts_;
+    journal_->say(
+        {.kind = Word::Again,
+         .status = restarts_,
+         .text = fmt::format("{}; restart {} of {}", cause_, restarts_, order_.restarts)});
+    ranks_.clear();
+    failed_at_s_ = end_at_s_ = kill_at_s_ = 0;
+    cause_.clear();
+    std::vector<std::string> arguments = order_.again;
+    for (std::string& argument : arguments) {
+      if (argument == "{run}") argument = run_;
+    }
+    start_all(arguments);
+  }
+
+  void start(int local, const std::vector<std::string>& arguments) {
     std::vector<std::string> line = {options_.program};
-    for (std::string argument : order_.arguments) {
+    for (std::string argument : arguments) {
       if (argument == "{spec}") argument = files_.spec().string();
       if (argument == "{run-file}") argument = files_.run().string();
       line.push_back(std::move(argument));
@@ -286,6 +321,7 @@ class Agent {
       ask_text_.append(part, static_cast<std::size_t>(count));
     }
     for (const std::string& ask : take_lines(ask_text_)) {
+      was_asked_ = was_asked_ || ask == "stop" || ask == "end";
       if (ask == "stop") stop(/*by_signal=*/false);
       if (ask == "end") end();
     }
@@ -346,7 +382,9 @@ class Agent {
                    .status = status,
                    .process = rank.process,
                    .was_told = rank.was_told});
-    if (status != 0 && failed_at_s_ == 0) failed_at_s_ = steady_s();
+    if (status == 0 || failed_at_s_ > 0) return;
+    failed_at_s_ = steady_s();
+    cause_ = fmt::format("rank {} (process {}): {}", rank.number, rank.process, end_text(status));
   }
 
   void look_for_run() {
@@ -355,6 +393,7 @@ class Agent {
     told_run_ = true;
     std::string folder = read_file(files_.run());
     while (folder.ends_with('\n')) folder.pop_back();
+    run_ = folder;
     journal_->say({.kind = Word::Run, .text = std::move(folder)});
   }
 
@@ -366,7 +405,9 @@ class Agent {
   std::vector<HeldRank> ranks_;
   std::string ask_text_;
   double failed_at_s_ = 0, end_at_s_ = 0, kill_at_s_ = 0;  ///< 0: not yet
-  bool signalled_ = false, told_run_ = false;
+  bool signalled_ = false, told_run_ = false, was_asked_ = false;
+  int restarts_ = 0;
+  std::string run_, cause_;
 };
 }  // namespace
 

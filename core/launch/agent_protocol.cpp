@@ -16,9 +16,9 @@ namespace tessera {
 namespace {
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 12> kWordKinds = {"begun",     "rank", "run",   "output",
-                                                         "asked",     "note", "ended", "done",
-                                                         "caught-up", "gone", "pong",  "refused"};
+constexpr std::array<std::string_view, 13> kWordKinds = {
+    "begun", "rank",      "run",  "output", "asked",   "note", "ended",
+    "done",  "caught-up", "gone", "pong",   "refused", "again"};
 
 std::string line_of(const json& object) {
   // What a rank prints may be cut within a character.
@@ -54,7 +54,9 @@ std::string to_line(const AgentOrder& o) {
                   {"arguments", o.arguments},
                   {"spec", o.spec},
                   {"environment", o.environment},
-                  {"defaults", o.defaults}});
+                  {"defaults", o.defaults},
+                  {"restarts", o.restarts},
+                  {"again", o.again}});
 }
 
 AgentOrder order_of_line(const std::string& line) {
@@ -79,6 +81,10 @@ AgentOrder order_of_line(const std::string& line) {
     o.at("spec").get_to(order.spec);
     o.at("environment").get_to(order.environment);
     o.at("defaults").get_to(order.defaults);
+    order.restarts = o.value("restarts", 0);
+    order.again = o.value("again", std::vector<std::string>());
+    require(order.restarts == 0 || order.ranks == order.world, "agent",
+            "a launch on several hosts cannot begin again by one of its agents");
     const bool fits = order.ranks >= 1 && order.first_rank >= 0 && order.index >= 0 &&
                       order.first_rank + order.ranks <= order.world;
     require(fits, "agent", "ranks {} to {} are not among {}", order.first_rank,

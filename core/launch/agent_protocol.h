@@ -26,6 +26,11 @@ struct AgentOrder {
   std::string spec;  ///< TOML; empty: there is none
   std::map<std::string, std::string> environment;  ///< each rank gets it beside what it has
   std::map<std::string, std::string> defaults;     ///< likewise, where the host does not set them
+  /// How often the agent begins again by itself once a rank was lost, with `again` for arguments,
+  /// in which "{run}" stands for the run's folder. For a launch on one host alone: with several,
+  /// the agents of the others end with their ranks.
+  int restarts = 0;
+  std::vector<std::string> again{};
 
   /// "LAUNCH-INDEX": the agent's own.
   std::string agent_name() const;
@@ -48,7 +53,8 @@ struct AgentWord {
     CaughtUp,  ///< what comes now is new
     Gone,      ///< the agent has died: text says what is known
     Pong,      ///< answers a ping: status is its number, time the clock's
-    Refused    ///< text: why nothing was begun; hint
+    Refused,   ///< text: why nothing was begun; hint
+    Again      ///< all ranks have ended and begin again: text says why, status is how often now
   };
   Kind kind = Kind::Note;
   std::int64_t number = -1;  ///< in the journal; -1: not in it

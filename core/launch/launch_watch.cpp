@@ -147,6 +147,12 @@ void LaunchWatch::take(std::size_t at, const AgentWord& word) {
       at_.push_back(at);
       if (word.status != 0 && failed_at_s_ == 0) failed_at_s_ = now_on_steady_s();
       break;
+    case Word::Again:
+      // What ended before is no end of the launch.
+      ends_.clear();
+      at_.clear();
+      failed_at_s_ = 0;
+      break;
     case Word::Gone:
       lose(at);
       break;

@@ -192,6 +192,7 @@ SweepRecord sweep_record_of(const json& o) {
   r.keys = o.at("keys").get<std::vector<std::string>>();
   r.rule = stop_rule_of(o.at("rule"));
   r.after = o.at("after");
+  r.log_keys = o.value("log_keys", std::vector<std::string>());
   r.runs = o.at("runs");
   r.created = o.at("created");
   for (const json& one : o.at("stopped")) {
@@ -276,8 +277,9 @@ void SweepRecord::save(const fs::path& folder) const {
   for (const Stopped& one : stopped) {
     list.push_back({{"run", one.run}, {"step", one.step}, {"why", one.why}});
   }
-  const json o{{"tag", tag},   {"keys", keys},       {"rule", name_of(rule)}, {"after", after},
-               {"runs", runs}, {"created", created}, {"stopped", list}};
+  const json o{{"tag", tag},      {"keys", keys},        {"rule", name_of(rule)},
+               {"after", after},  {"runs", runs},        {"created", created},
+               {"stopped", list}, {"log_keys", log_keys}};
   const fs::path file = record_file(folder, tag);
   std::error_code error;
   fs::create_directories(folder, error);
@@ -292,6 +294,11 @@ std::optional<SweepRecord> SweepRecord::load(const fs::path& folder, const std::
   } catch (const json::exception& problem) {
     throw Error(file.string(), fmt::format("cannot be read: {}", problem.what()));
   }
+}
+
+void SweepRecord::remove(const fs::path& folder, const std::string& tag) {
+  std::error_code error;
+  fs::remove(record_file(folder, tag), error);
 }
 
 std::vector<SweepRecord> SweepRecord::all(const fs::path& folder) {

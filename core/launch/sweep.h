@@ -49,6 +49,7 @@ std::string name_of(StopRule rule);
 struct SweepRecord {
   std::string tag;
   std::vector<std::string> keys;
+  std::vector<std::string> log_keys{};  ///< those of the keys that were spread in the logarithm
   StopRule rule = StopRule::None;
   std::int64_t after = 0;  ///< steps before a run can be stopped
   int runs = 0;
@@ -65,6 +66,8 @@ struct SweepRecord {
   /// Nothing where there is none. Throws Error for a damaged one.
   static std::optional<SweepRecord> load(const std::filesystem::path& folder,
                                          const std::string& tag);
+  /// Nothing happens where there is none.
+  static void remove(const std::filesystem::path& folder, const std::string& tag);
   static std::vector<SweepRecord> all(const std::filesystem::path& folder);
 };
 

@@ -15,6 +15,7 @@
 #include "core/config/paths.h"
 #include "core/infer/chat.h"
 #include "core/infer/generate.h"
+#include "core/run/kept_timeline.h"
 #include "core/train/finite.h"
 #include "core/train/fork.h"
 #include "core/train/hello.h"
@@ -48,7 +49,12 @@ RunState RunLoop::train() {
   } catch (const Stopped&) {
     return stop_before_first_step();
   }
-  if (options_.timeline) trainer_->record_timeline(*options_.timeline);
+  if (options_.timeline) {
+    TimelineRequest request = *options_.timeline;
+    request.kept = folder_.path() / kTimelineName;
+    request.most_kept = kMostTimelineBytes;
+    trainer_->record_timeline(request);
+  }
   RunOrder order = next_order();
   while (carry_out(order)) order = next_order();
   trainer_->finish_timeline();

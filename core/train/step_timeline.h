@@ -10,6 +10,8 @@ namespace tessera {
 
 struct TimelineRequest {
   std::filesystem::path file;
+  std::filesystem::path kept{};  ///< a second place for it, up to `most_kept` bytes; empty: none
+  std::uintmax_t most_kept = 0;
   std::int64_t steps = 10;  ///< the first ones of a process
 };
 
@@ -27,6 +29,7 @@ class StepTimeline {
   void finish();
 
  private:
+  void keep() const;
   Communicator& ranks_;
   TimelineRequest request_;
   Timeline timeline_;

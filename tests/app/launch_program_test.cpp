@@ -187,6 +187,27 @@ TEST_F(LaunchProgram, BeginsAgainAfterAFaultAsOftenAsItsSpecSays) {
   EXPECT_FALSE(holds(program->output(), "restart 2")) << program->output();
 }
 
+TEST_F(LaunchProgram, OnOneHostItsAgentBeginsAgainWithTheDeskGone) {
+  RunSpec s = spec();
+  s.curriculum[0].steps = 300;
+  ASSERT_EQ(launch(s, {"--hosts", "a:2"})->wait(), 0);
+  const auto reference = tiny_run::losses(the_run());
+  s.host.restart = 2;
+  s.checkpoint.every_steps = 3;
+  const auto program = launch(s, {"--hosts", "a:2"});
+  const RunFolder run = run_after(5);
+  ::kill(program->pid(), SIGKILL);
+  program->wait();
+  const std::int64_t victim = records(run).at(1).pid;
+  ::kill(static_cast<pid_t>(victim), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return status_of(run).state == RunState::Finished; }))
+      << status_of(run).reason;
+  EXPECT_NE(records(run).at(1).pid, victim);
+  EXPECT_EQ(tiny_run::losses(run), reference);  // to the last bit
+  const auto desk = tessera({"launch", "--attach", run.id()});
+  EXPECT_EQ(desk->wait(), 0) << desk->output();
+}
+
 TEST_F(LaunchProgram, ASignalToTheDeskSavesAndStops) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const auto program = launch(long_spec(), {"--hosts", "a,b"});

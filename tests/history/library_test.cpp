@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <set>
 
 #include "core/base/error.h"
@@ -312,6 +313,32 @@ TEST_F(Libraries, SaysOnWhichHostACopiedRunIs) {
   library.refresh();
   EXPECT_EQ(library.run(own.id())->host, "");
   EXPECT_EQ(library.run(copied.id())->host, "h1");
+}
+
+/// Files beside it that were made while it was read-only stay so by themselves.
+TEST_F(Libraries, IsWrittenAgainOnceItMayBe) {
+  make_run("first", 5);
+  {
+    Library library;
+    library.refresh();
+    sql("PRAGMA journal_mode = WAL");
+    for (const char* side : {"-wal", "-shm"}) {
+      const auto name = file.string() + side;
+      if (!test::fs::exists(name)) std::ofstream(name).close();
+      test::fs::permissions(name, test::fs::perms::owner_read);
+    }
+  }
+  Library().refresh();
+  for (const char* side : {"-wal", "-shm"}) {
+    const auto name = file.string() + side;
+    if (!test::fs::exists(name)) continue;  // whoever was last has taken it away
+    EXPECT_NE(test::fs::status(name).permissions() & test::fs::perms::owner_write,
+              test::fs::perms::none)
+        << name;
+  }
+  const Library open;  // it stands beside the file now
+  EXPECT_NE(test::fs::status(file.string() + "-wal").permissions() & test::fs::perms::owner_write,
+            test::fs::perms::none);
 }
 
 TEST_F(Libraries, MissingAndMovedRuns) {

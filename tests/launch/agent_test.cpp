@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Agents of launches: what they do for their ranks, with shell scripts in the place of these, and
 // what whoever attaches hears of it.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -144,6 +145,77 @@ TEST_F(Agents, EndAllWhenOneDies) {
     ends.push_back({word.rank, word.status, "h", word.process, word.time, word.was_told});
   }
   EXPECT_TRUE(has(judge_ends(ends, {}).cause, "rank 1 on host h"));
+}
+
+TEST_F(Agents, BeginAgainFromTheRunAsOftenAsTheirOrderSays) {
+  // The first start makes a run and loses rank 1; so does the next one; the third ends well.
+  const std::string first =
+      "echo first; [ $RANK = 0 ] && echo /the/run > \"$2\"; sleep 0.3; "
+      "[ $RANK = 1 ] && kill -9 $$; exit 0";
+  const std::string again =
+      "echo again with \"$1\"; n=$(cat count 2>/dev/null); "
+      "[ $RANK = 0 ] && { sleep 0.3; exit 0; }; "
+      "echo $((n + 1)) > count; [ \"$n\" = 1 ] || exit 3";
+  for (const int restarts : {0, 1, 2, 5}) {
+    const AgentFiles files = files_for(2, first);
+    AgentOrder order = order_of_line(read_file(files.order()));
+    order.restarts = restarts;
+    order.again = {"-c", "cd " + files.folder.string() + "; " + again, "rank", "{run}"};
+    write_file_atomically(files.order(), to_line(order));
+    const auto words = words_after(files, shell());
+    const auto count = [&](Word kind) {
+      return std::count_if(words.begin(), words.end(),
+                           [&](const AgentWord& word) { return word.kind == kind; });
+    };
+    EXPECT_EQ(count(Word::Again), std::min(restarts, 2)) << restarts;
+    EXPECT_EQ(count(Word::Done), 1);
+    EXPECT_EQ(count(Word::Ended), 2 * (1 + std::min(restarts, 2)));
+    EXPECT_EQ(words.back().kind, Word::Done);
+    const AgentWord* last = nullptr;
+    for (const AgentWord& word : words) {
+      if (word.kind == Word::Ended && word.rank == 1) last = &word;
+      if (word.kind != Word::Again) continue;
+      EXPECT_TRUE(has(word.text, "rank 1")) << word.text;
+      EXPECT_TRUE(has(word.text, fmt::format("restart {} of {}", word.status, restarts)));
+    }
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->status == 0, restarts >= 2);
+    if (restarts > 0) {
+      EXPECT_TRUE(has(spoken(words), "again with /the/run")) << spoken(words);
+    }
+  }
+}
+
+TEST_F(Agents, DoNotBeginAgainBeforeThereIsARunNorWhenAskedToEnd) {
+  const auto words_with_restart = [&](const std::string& script, bool is_asked) {
+    const AgentFiles files = files_for(1, script);
+    AgentOrder order = order_of_line(read_file(files.order()));
+    order.restarts = 3;
+    order.again = {"-c", "echo again", "rank"};
+    write_file_atomically(files.order(), to_line(order));
+    std::jthread asker;
+    if (is_asked) {
+      asker = std::jthread([file = files.asks()] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        const int fd = ::open(file.c_str(), O_WRONLY);
+        EXPECT_EQ(::write(fd, "end\n", 4), 4);
+        ::close(fd);
+      });
+    }
+    return spoken(words_after(files, shell()));
+  };
+  EXPECT_FALSE(has(words_with_restart("exit 4", false), "again"));
+  EXPECT_FALSE(has(words_with_restart("echo /the/run > \"$2\"; sleep 60", true), "again"));
+  EXPECT_TRUE(has(words_with_restart("echo /the/run > \"$2\"; sleep 0.2; exit 4", false), "again"));
+}
+
+TEST_F(Agents, OfSeveralHostsCannotBeginAgain) {
+  AgentOrder order;
+  order.launch = "test";
+  order.ranks = 1;
+  order.world = 2;
+  order.restarts = 1;
+  EXPECT_TRUE(has(error_of([&] { order_of_line(to_line(order)); }), "several hosts"));
 }
 
 TEST_F(Agents, StopIsForRankZeroAndSignalsToTheAgentAreToldToTheDesk) {

@@ -77,6 +77,37 @@ TEST_F(TimelineFile, ComparesClocks) {
   EXPECT_EQ(meetings, 3);
 }
 
+TEST_F(TimelineFile, IsKeptInASecondPlaceUpToALimit) {
+  const std::filesystem::path file = folder_ / "trace.json", kept = folder_ / "kept.json",
+                              large = folder_ / "large.json";
+  on_ranks(2, [&](Communicator& rank) {
+    for (const auto& [place, most] : {std::pair(kept, 1u << 20), std::pair(large, 10u)}) {
+      StepTimeline steps(rank, {.file = file, .kept = place, .most_kept = most, .steps = 1});
+      Context context;
+      rank.barrier(context);
+      EXPECT_FALSE(std::filesystem::exists(place)) << "it is kept once it is whole";
+      rank.barrier(context);
+      steps.timeline()->add({.what = "meeting", .from = 5, .to = 9});
+      steps.end_step();
+      rank.barrier(context);
+      EXPECT_EQ(std::filesystem::exists(place), most > 10);
+      if (most > 10) {
+        EXPECT_EQ(read_file(place), read_file(file));
+      }
+      rank.barrier(context);
+    }
+  });
+  // A place that cannot be written ends no training.
+  on_ranks(2, [&](Communicator& rank) {
+    StepTimeline steps(rank, {.file = file,
+                              .kept = folder_ / "no" / "such" / "folder.json",
+                              .most_kept = 1u << 20,
+                              .steps = 1});
+    steps.end_step();
+    EXPECT_FALSE(steps.timeline());
+  });
+}
+
 TEST_F(TimelineFile, ThatCannotBeWrittenIsToldOnEveryRank) {
   std::atomic<int> told = 0;
   on_ranks(2, [&](Communicator& rank) {

@@ -81,6 +81,7 @@ void measureCadence(BudgetRows& rows);
 void measureLogs(BudgetRows& rows);
 void measureChat(BudgetRows& rows);
 void measureExperts(BudgetRows& rows);
+void measureTimeline(BudgetRows& rows);
 void measureSoak(BudgetRows& rows, double seconds);
 
 /// What the program does as its own child: the exit status, or -1 where `arguments` ask for none.

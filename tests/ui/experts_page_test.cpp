@@ -21,8 +21,10 @@
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/expert_table.h"
 #include "ui/pages/experts/experts_page.h"
+#include "ui/pages/experts/placement_panel.h"
 #include "ui/pages/experts/time_scrubber.h"
 #include "ui/theme/theme.h"
+#include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
 #include "ui/widgets/chart/heat_map.h"
 #include "ui/widgets/chart/load_histogram.h"
@@ -97,7 +99,77 @@ struct Shown {
 
 class ExpertsPageTest : public QObject {
   Q_OBJECT
+
+  static RunSpec spreadSpec(std::int64_t expert, std::int64_t data) {
+    RunSpec spec = smallSpec("spread");
+    spec.parallel.data = data;
+    spec.parallel.expert = expert;
+    spec.model.n_routed_experts = 16;
+    return spec;
+  }
+
  private Q_SLOTS:
+  void placesHoldTheirExpertsTokens() {
+    const ExpertsEvent loads = balancing(40, 3, 16);
+    const auto places = expertPlaces(spreadSpec(4, 8), loads);
+    QCOMPARE(places.size(), 4u);
+    std::int64_t all = 0, counted = 0;
+    for (std::size_t p = 0; p < places.size(); ++p) {
+      QCOMPARE(places[p].experts.first, std::int64_t(4 * p));
+      QCOMPARE(places[p].experts.count(), std::int64_t(4));
+      QCOMPARE(places[p].ranks.size(), 2u);
+      all += places[p].tokens;
+    }
+    for (const std::int64_t n : loads.counts) counted += n;
+    QCOMPARE(all, counted);
+    std::int64_t second = 0;
+    for (int l = 0; l < 3; ++l) {
+      for (int x = 4; x < 8; ++x) second += loads.counts[std::size_t(l * 16 + x)];
+    }
+    QCOMPARE(places[1].tokens, second);
+    QVERIFY(fullestPlace(places) > 1);
+    QCOMPARE(fullestPlace({{{0, 1}, {0}, 30}, {{1, 2}, {1}, 10}}), 1.5);
+    QVERIFY(std::isnan(fullestPlace({{{0, 1}, {0}, 0}})));
+    QVERIFY(expertPlaces(spreadSpec(1, 8), loads).empty());
+    QVERIFY(expertPlaces(spreadSpec(3, 8), loads).empty());               // 3 does not divide 8
+    QVERIFY(expertPlaces(spreadSpec(4, 8), balancing(0, 3, 8)).empty());  // of another model
+  }
+
+  void aRunWithSpreadExpertsShowsTheirPlaces() {
+    auto home = std::make_unique<TemporaryHome>();
+    WrittenRun run(home->runs().toStdString(), spreadSpec(4, 4));
+    run.state(RunState::Running);
+    for (std::int64_t s = 0; s < 41; ++s) {
+      StepEvent e = stepEvent(s, 5);
+      e.exchange_bytes = 3.5e6;
+      e.ranks_per_token = 1.75;
+      e.rank_tokens = {10, 20, 30, 40};
+      run.log->append(e);
+      if (s % 10 == 0) run.log->append(balancing(s, 3, 16));
+    }
+    run.state(RunState::Finished);
+    run.log->sync();
+    Shown s(std::move(home), run.id());
+    auto* panel = s.page.findChild<PlacementPanel*>();
+    QVERIFY(waitUntil([&] { return panel->isVisible(); }));
+    QVERIFY(labelWith(panel, "4 ranks share the experts; each holds 4"));
+    QVERIFY(labelWith(panel, "3.50 MB"));
+    QVERIFY(labelWith(panel, "A token reached 1.75 of 4 ranks"));
+    QVERIFY(click(&panel->bars(), QPoint(panel->bars().width() / 2 + 30, 60)));
+    QCOMPARE(s.map().column(), 8);  // the first expert of the third place
+    picture(s.page, "experts-placement-light");
+    theme::apply(*qApp, theme::Scheme::Dark);
+    picture(s.page, "experts-placement-dark");
+    theme::apply(*qApp, theme::Scheme::Light);
+  }
+
+  void aRunWithoutShowsNoPlaces() {
+    auto home = std::make_unique<TemporaryHome>();
+    const WrittenRun run = expertRun(*home, "whole", 21);
+    Shown s(std::move(home), run.id());
+    QVERIFY(!s.page.findChild<PlacementPanel*>()->isVisible());
+  }
+
   /// A click goes to the point, not a page towards it.
   void aClickOnTheScrubberGoesToThePoint() {
     auto home = std::make_unique<TemporaryHome>();

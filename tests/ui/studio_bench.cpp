@@ -30,7 +30,7 @@ constexpr Part kParts[] = {
     {"charts", test::measureCharts},   {"overlaid", test::measureOverlaid},
     {"spikes", test::measureSpikes},   {"cadence", test::measureCadence},
     {"logs", test::measureLogs},       {"chat", test::measureChat},
-    {"experts", test::measureExperts},
+    {"experts", test::measureExperts}, {"timeline", test::measureTimeline},
 };
 
 /// True where all hold.

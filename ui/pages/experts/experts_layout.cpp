@@ -17,6 +17,7 @@
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/experts_page.h"
 #include "ui/pages/experts/experts_source.h"
+#include "ui/pages/experts/placement_panel.h"
 #include "ui/pages/experts/time_scrubber.h"
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
@@ -188,6 +189,8 @@ QWidget* ExpertsPage::buildContent() {
   splitter->addWidget(below);
   splitter->setStretchFactor(0, 3);
   splitter->setStretchFactor(1, 2);
+  m_placement = new PlacementPanel(content);
+  left->addWidget(m_placement);
   left->addWidget(splitter, 1);
   m_alarmCard = new Card(content);
   auto* alarmLayout = new QVBoxLayout(m_alarmCard);

@@ -16,6 +16,7 @@
 #include "ui/bridge/runs/run_store.h"
 #include "ui/pages/experts/alarms_panel.h"
 #include "ui/pages/experts/experts_source.h"
+#include "ui/pages/experts/placement_panel.h"
 #include "ui/pages/experts/time_scrubber.h"
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
@@ -88,6 +89,8 @@ void ExpertsPage::connectParts() {
     showStep(step);
     studio().selection.setStep(step);
   });
+  connect(m_placement, &PlacementPanel::placeChosen, this,
+          [this](int expert) { setCell(std::max(0, m_map->row()), expert); });
   connect(m_alarms, &AlarmsPanel::chosen, this, &ExpertsPage::setCell);
   connect(m_alarms, &AlarmsPanel::thresholdsChanged, this, [this] {
     if (m_source && m_shownStep >= 0) m_source->wantWindow(m_shownStep, m_alarms->deadSteps());

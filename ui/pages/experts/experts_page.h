@@ -26,6 +26,7 @@ class ExpertsSource;
 class FanPlot;
 class HeatMap;
 class LoadHistogram;
+class PlacementPanel;
 class RunFeed;
 class RunPicker;
 class TextLabel;
@@ -110,6 +111,7 @@ class ExpertsPage : public Page {
   BarPlot* m_bars = nullptr;
   FanPlot* m_fan = nullptr;
   AlarmsPanel* m_alarms = nullptr;
+  PlacementPanel* m_placement = nullptr;
   QFormLayout* m_facts = nullptr;
   LoadHistogram* m_histogram = nullptr;
   std::vector<TextLabel*> m_factValues;

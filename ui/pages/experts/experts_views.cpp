@@ -9,6 +9,7 @@
 #include "ui/pages/experts/expert_table.h"
 #include "ui/pages/experts/experts_page.h"
 #include "ui/pages/experts/experts_source.h"
+#include "ui/pages/experts/placement_panel.h"
 #include "ui/pages/experts/time_scrubber.h"
 #include "ui/widgets/chart/bar_plot.h"
 #include "ui/widgets/chart/fan_plot.h"
@@ -42,6 +43,7 @@ void ExpertsPage::refreshAll() {
   refreshMap();
   refreshBars();
   refreshCell();
+  m_placement->show(m_source->feed().spec(), *m_frame, m_source->feed().history());
   m_fan->setStep(m_shownStep);
 }
 

@@ -20,6 +20,7 @@
 #include "ui/pages/monitor/run_header.h"
 #include "ui/pages/monitor/samples_tab.h"
 #include "ui/pages/monitor/spec_tab.h"
+#include "ui/pages/monitor/timeline_tab.h"
 #include "ui/widgets/chart/scale.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
@@ -28,8 +29,8 @@
 namespace tessera::ui {
 
 namespace {
-constexpr const char* kTabs[] = {"charts",  "ranks", "logs",   "checkpoints",
-                                 "samples", "spec",  "machine"};
+constexpr const char* kTabs[] = {"charts",      "ranks",   "timeline", "logs",
+                                 "checkpoints", "samples", "spec",     "machine"};
 }
 
 MonitorPage::MonitorPage(Studio& studio, QWidget* parent) : Page(studio, parent) {
@@ -64,6 +65,7 @@ void MonitorPage::build() {
   m_tabs->setAccessibleName(tr("Parts of the run"));
   m_charts = new ChartsTab(studio(), m_tabs);
   m_ranks = new RanksTab(m_tabs);
+  m_timeline = new TimelineTab(studio(), m_tabs);
   m_logs = new LogsTab(studio(), m_tabs);
   m_checkpoints = new CheckpointsTab(studio(), m_tabs);
   m_samples = new SamplesTab(studio(), m_tabs);
@@ -71,6 +73,7 @@ void MonitorPage::build() {
   m_machine = new MachineTab(studio(), m_tabs);
   m_tabs->addTab(m_charts, tr("Charts"));
   m_tabs->addTab(m_ranks, tr("Ranks"));
+  m_tabs->addTab(m_timeline, tr("Timeline"));
   m_tabs->addTab(m_logs, tr("Logs"));
   m_tabs->addTab(m_checkpoints, tr("Checkpoints"));
   m_tabs->addTab(m_samples, tr("Samples"));
@@ -196,6 +199,7 @@ void MonitorPage::setRun(const QString& id) {
   m_header->setFeed(id, m_feed);
   m_charts->setFeed(id, m_feed);
   m_ranks->setFeed(m_feed);
+  m_timeline->setFeed(m_feed);
   m_logs->setFeed(m_feed);
   m_checkpoints->setFeed(id, m_feed);
   m_samples->setFeed(m_feed);

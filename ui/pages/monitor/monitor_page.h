@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Monitor: one run as it goes, or as it went: charts, ranks, logs, checkpoints, samples, spec,
-// the machine. A step picked in a chart is picked everywhere; a bar says what is known of it and
-// leads on.
+// Monitor: one run as it goes, or as it went: charts, ranks, timeline, logs,
+// checkpoints, samples, spec, the machine. A step picked in a chart is picked everywhere; a bar
+// says what is known of it and leads on.
 #pragma once
 
 #include <memory>
@@ -25,6 +25,7 @@ class RanksTab;
 class RunHeader;
 class SamplesTab;
 class SpecTab;
+class TimelineTab;
 
 class MonitorPage : public Page {
   Q_OBJECT
@@ -32,8 +33,8 @@ class MonitorPage : public Page {
   explicit MonitorPage(Studio& studio, QWidget* parent = nullptr);
   ~MonitorPage() override;
 
-  /// Subject: a run. Arguments: step, tab (charts, ranks, logs, checkpoints, samples, spec,
-  /// machine).
+  /// Subject: a run. Arguments: step, tab (charts, ranks, timeline, logs, checkpoints, samples,
+  /// spec, machine).
   void open(const Location& location) override;
   Location location() const override;
   std::vector<QAction*> commands() override { return m_commands; }
@@ -47,6 +48,7 @@ class MonitorPage : public Page {
   SamplesTab& samples() { return *m_samples; }
   SpecTab& spec() { return *m_spec; }
   RanksTab& ranks() { return *m_ranks; }
+  TimelineTab& timeline() { return *m_timeline; }
   MachineTab& machine() { return *m_machine; }
   QTabWidget* tabs() const { return m_tabs; }
   const QString& run() const { return m_run; }
@@ -72,6 +74,7 @@ class MonitorPage : public Page {
   QTabWidget* m_tabs = nullptr;
   ChartsTab* m_charts = nullptr;
   RanksTab* m_ranks = nullptr;
+  TimelineTab* m_timeline = nullptr;
   LogsTab* m_logs = nullptr;
   CheckpointsTab* m_checkpoints = nullptr;
   SamplesTab* m_samples = nullptr;

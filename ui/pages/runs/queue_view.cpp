@@ -10,6 +10,7 @@
 #include <QTableView>
 #include <QVBoxLayout>
 
+#include "core/spec/spec.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
 
@@ -102,6 +103,7 @@ QWidget* QueueView::buildButtons() {
   m_down = add(tr("Move down"), "chevron-down");
   m_again = add(tr("Try again"), "refresh");
   m_remove = add(tr("Remove"), "close");
+  m_sweep = add(tr("Show its sweep"), "branch");
   m_standing->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
   row->addWidget(m_standing, 1);
   m_up->setToolTip(tr("Alt+Up"));
@@ -114,12 +116,29 @@ QWidget* QueueView::buildButtons() {
   connect(m_remove, &QPushButton::clicked, this, [this] { removeCurrent(); });
   connect(m_again, &QPushButton::clicked, this,
           [this] { m_studio.launcher.retryQueued(current()); });
+  connect(m_sweep, &QPushButton::clicked, this,
+          [this] { Q_EMIT sweepRequested(sweepOfCurrent()); });
   return bar;
 }
 
 QString QueueView::current() const {
   const auto rows = m_view->selectionModel()->selectedRows();
   return rows.isEmpty() ? QString() : QString::fromStdString(m_model.entry(rows.first().row()).id);
+}
+
+void QueueView::setSweeps(const QStringList& tags) {
+  m_sweeps = tags;
+  refresh();
+}
+
+/// The tag stands in the entry's spec; empty: it belongs to no sweep.
+QString QueueView::sweepOfCurrent() const {
+  const int row = m_model.rowOf(current());
+  if (row < 0 || m_sweeps.isEmpty()) return {};
+  for (const std::string& tag : read_spec_text(m_model.entry(row).spec, "queue").spec.run.tags) {
+    if (m_sweeps.contains(QString::fromStdString(tag))) return QString::fromStdString(tag);
+  }
+  return {};
 }
 
 void QueueView::select(const QString& entryId) {
@@ -163,6 +182,7 @@ void QueueView::refresh() {
   setEnabledBecause(m_remove, row >= 0, choose);
   setEnabledBecause(m_again, row >= 0 && !m_model.entry(row).problem.empty(),
                     row < 0 ? choose : tr("It has not failed to start"));
+  m_sweep->setVisible(!sweepOfCurrent().isEmpty());
   const QString running = m_studio.launcher.localRun();
   m_standing->setFullText(running.isEmpty() ? tr("No run is running on this machine")
                                             : tr("Running here: %1").arg(running));

@@ -26,18 +26,25 @@ class QueueView : public QWidget {
   QPushButton* pauseButton() const { return m_pause; }
   void moveCurrent(int by);
   void removeCurrent();
+  /// Tags that are sweeps: what waits for one leads to it.
+  void setSweeps(const QStringList& tags);
+
+ Q_SIGNALS:
+  void sweepRequested(const QString& tag);
 
  private:
   void buildView();
   QWidget* buildButtons();
   void refresh();
   void select(const QString& entryId);
+  QString sweepOfCurrent() const;
 
   Studio& m_studio;
   QueueModel m_model;
   QTableView* m_view;
   QStackedWidget* m_stack;
-  QPushButton *m_pause, *m_up, *m_down, *m_remove, *m_again;
+  QPushButton *m_pause, *m_up, *m_down, *m_remove, *m_again, *m_sweep;
+  QStringList m_sweeps;
   ElidedLabel* m_standing;
 };
 

@@ -88,6 +88,9 @@ void RunActions::addRunning() {
 void RunActions::addMaking() {
   clone = add(tr("Edit a copy"), "copy", [this] { toConfigure("clone"); });
   fork = add(tr("Fork"), "fork", [this] { toConfigure("fork"); });
+  sweep = add(tr("Show its sweep"), "branch", [this] { Q_EMIT sweepRequested(sweepOfSelected()); });
+  newSweep = add(tr("New sweep…"), "plus",
+                 [this] { Q_EMIT newSweepRequested(m_ids.size() == 1 ? one() : QString()); });
 }
 
 void RunActions::addKeeping() {
@@ -143,7 +146,7 @@ void RunActions::fillMenu(QMenu& menu) const {
   const std::vector<std::vector<QAction*>> groups = {
       {open, experts, chat, compare},
       {resume, queueResume, stopSaving, stopNow},
-      {clone, fork},
+      {clone, fork, newSweep, sweep},
       {rename, tag, note},
       {exportNumbers, exportTable, copyId, copyCommand, openFolder},
       {archive, trash, bringBack}};
@@ -160,6 +163,21 @@ std::vector<const RunRow*> RunActions::rows() const {
     if (const RunRow* row = m_studio.runs.run(id)) found.push_back(row);
   }
   return found;
+}
+
+void RunActions::setSweeps(const QStringList& tags) {
+  m_sweeps = tags;
+  refresh();
+}
+
+/// The first tag of a selected run that is a sweep; empty: none is.
+QString RunActions::sweepOfSelected() const {
+  for (const RunRow* row : rows()) {
+    for (const std::string& word : row->tags) {
+      if (m_sweeps.contains(QString::fromStdString(word))) return QString::fromStdString(word);
+    }
+  }
+  return {};
 }
 
 void RunActions::setSelected(const QStringList& ids) {
@@ -187,6 +205,8 @@ void RunActions::refresh() {
   for (QAction* action : {open, experts, chat, clone, rename, note, openFolder}) {
     allow(action, single && !missing, missing ? gone : notOne);
   }
+  allow(sweep, !sweepOfSelected().isEmpty(), any ? tr("It belongs to no sweep") : choose);
+  allow(newSweep, true, {});
   allow(compare,
         !missing && all.size() >= 2 && static_cast<int>(all.size()) <= CompareView::kMostRuns,
         missing          ? gone

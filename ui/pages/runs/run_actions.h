@@ -26,12 +26,14 @@ class RunActions : public QObject {
   ~RunActions() override;
 
   void setSelected(const QStringList& ids);
+  /// Tags that are sweeps.
+  void setSweeps(const QStringList& tags);
   /// Looks again at how the selected runs stand.
   void refresh();
 
   QAction *open, *experts, *chat, *compare, *resume, *queueResume, *stopSaving, *stopNow, *clone,
       *fork, *rename, *tag, *note, *archive, *trash, *bringBack, *exportNumbers, *exportTable,
-      *copyId, *copyCommand, *openFolder;
+      *copyId, *copyCommand, *openFolder, *sweep, *newSweep;
   const std::vector<QAction*>& all() const { return m_all; }
   void fillMenu(QMenu& menu) const;
 
@@ -39,6 +41,8 @@ class RunActions : public QObject {
   void compareRequested(const QStringList& ids);
   void editRequested(const QString& id, int column);  ///< of RunsModel
   void exportTableRequested();
+  void sweepRequested(const QString& tag);
+  void newSweepRequested(const QString& run);
 
  private:
   QAction* add(const QString& text, const char* icon, const std::function<void()>& work,
@@ -48,6 +52,7 @@ class RunActions : public QObject {
   void addMaking();
   void addKeeping();
   void addTaking();
+  QString sweepOfSelected() const;
   QString one() const { return m_ids.value(0); }
   std::vector<const RunRow*> rows() const;
   void openPage(const char* page);
@@ -62,7 +67,7 @@ class RunActions : public QObject {
 
   Studio& m_studio;
   QWidget* m_window;
-  QStringList m_ids;
+  QStringList m_ids, m_sweeps;
   std::vector<QAction*> m_all;
   std::unique_ptr<QMenu> m_trash;
 };

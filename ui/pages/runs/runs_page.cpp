@@ -15,6 +15,7 @@
 #include "ui/pages/runs/run_actions.h"
 #include "ui/pages/runs/run_details.h"
 #include "ui/pages/runs/run_table.h"
+#include "ui/pages/runs/sweep_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
 #include "ui/widgets/file_dialog.h"
@@ -43,10 +44,13 @@ RunsPage::RunsPage(Studio& studio, QWidget* parent)
   rows->addWidget(m_table, 1);
   m_compare = new CompareView(studio, m_tabs);
   m_queue = new QueueView(studio, m_tabs);
+  m_sweeps = new SweepView(studio, m_tabs);
   m_tabs->addTab(list, theme::icon(QStringLiteral("runs")), {});
   m_tabs->addTab(m_compare, theme::icon(QStringLiteral("compare")), {});
   m_tabs->addTab(m_queue, theme::icon(QStringLiteral("queue")), {});
+  m_tabs->addTab(m_sweeps, theme::icon(QStringLiteral("branch")), {});
   connectParts();
+  connectSweeps();
   showCounts();
 }
 
@@ -114,6 +118,32 @@ void RunsPage::connectParts() {
   });
 }
 
+void RunsPage::connectSweeps() {
+  const auto tell = [this] {
+    m_actions->setSweeps(m_sweeps->tags());
+    m_queue->setSweeps(m_sweeps->tags());
+  };
+  connect(m_sweeps, &SweepView::tagsChanged, this, tell);
+  connect(m_sweeps, &SweepView::tagChanged, this, [this] { Q_EMIT locationChanged(); });
+  connect(m_sweeps, &SweepView::newRequested, m_actions->newSweep, &QAction::trigger);
+  connect(m_sweeps, &SweepView::openRequested, m_table, &RunTable::openRequested);
+  connect(m_sweeps, &SweepView::compareRequested, m_actions, &RunActions::compareRequested);
+  connect(m_actions, &RunActions::sweepRequested, this,
+          [this](const QString& tag) { showSweep(tag); });
+  connect(m_queue, &QueueView::sweepRequested, this,
+          [this](const QString& tag) { showSweep(tag); });
+  connect(m_actions, &RunActions::newSweepRequested, this, [this](const QString& run) {
+    m_tabs->setCurrentIndex(Sweeps);
+    m_sweeps->askForSweep(run);
+  });
+  tell();
+}
+
+void RunsPage::showSweep(const QString& tag) {
+  m_sweeps->setTag(tag);
+  m_tabs->setCurrentIndex(Sweeps);
+}
+
 void RunsPage::showCounts() {
   const auto counted = [](const QString& title, qsizetype count) {
     return count ? QString("%1 (%2)").arg(title).arg(count) : title;
@@ -122,6 +152,7 @@ void RunsPage::showCounts() {
   m_tabs->setTabText(Compare, counted(tr("Compare"), m_compare->runs().size()));
   m_tabs->setTabText(
       Queue, counted(tr("Queue"), static_cast<qsizetype>(studio().launcher.queue().size())));
+  m_tabs->setTabText(Sweeps, tr("Sweeps"));
 }
 
 void RunsPage::exportTable() {
@@ -158,6 +189,8 @@ void RunsPage::open(const Location& location) {
     m_tabs->setCurrentIndex(Compare);
   } else if (view == QLatin1String("queue")) {
     m_tabs->setCurrentIndex(Queue);
+  } else if (view == QLatin1String("sweeps")) {
+    showSweep(arguments.value(QStringLiteral("tag"), m_sweeps->tag()));
   } else if (view == QLatin1String("table")) {
     m_tabs->setCurrentIndex(Table);
   }
@@ -178,6 +211,10 @@ Location RunsPage::location() const {
   Location here{QStringLiteral("runs"), {}, {}};
   const int tab = m_tabs->currentIndex();
   if (tab == Queue) here.arguments[QStringLiteral("view")] = QStringLiteral("queue");
+  if (tab == Sweeps) {
+    here.arguments[QStringLiteral("view")] = QStringLiteral("sweeps");
+    if (!m_sweeps->tag().isEmpty()) here.arguments[QStringLiteral("tag")] = m_sweeps->tag();
+  }
   if (tab == Compare) {
     here.arguments[QStringLiteral("view")] = QStringLiteral("compare");
     if (!m_compare->runs().isEmpty()) {
@@ -205,11 +242,14 @@ void RunsPage::activate() {
   const int tab = m_tabs->currentIndex();
   m_table->setActive(m_visible && tab == Table);
   m_compare->setActive(m_visible && tab == Compare, m_focused);
+  m_sweeps->setActive(m_visible && tab == Sweeps);
 }
 
 QString RunsPage::command() const {
   const QStringList ids = m_table->selected();
-  const bool one = m_tabs->currentIndex() == Table && ids.size() == 1;
+  const int tab = m_tabs->currentIndex();
+  if (tab == Sweeps && !m_sweeps->tag().isEmpty()) return "tessera sweep show " + m_sweeps->tag();
+  const bool one = tab == Table && ids.size() == 1;
   return one ? "tessera watch " + ids[0] : QStringLiteral("tessera runs");
 }
 
