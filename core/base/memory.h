@@ -10,7 +10,8 @@
 namespace tessera {
 
 /// Owns zero-initialised memory aligned to 64 bytes. Move only. Throws Error with the size wanted
-/// when there is too little.
+/// when there is too little. On the CPU a large one costs memory only as its pages are touched, by
+/// whatever threads fill it.
 class Buffer {
  public:
   Buffer() = default;
@@ -34,6 +35,7 @@ class Buffer {
   std::size_t bytes_ = 0;
   Device device_ = Device::Cpu;
   bool measuring_ = false;
+  bool mapped_ = false;  ///< pages of the system's own, not of the allocator
 };
 
 /// Hands out memory from one reservation by moving an offset; a Frame gives back all that was taken

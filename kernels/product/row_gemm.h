@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/product/gemm.h"
 
@@ -163,6 +164,31 @@ void row_gemm(Transpose transpose, const GemmShape& s, Rows<const In> a, Rows<co
       }
     }
   }
+}
+
+/// row_gemm() that widens BF16 once where there are many rows, and not at every multiplication.
+/// Their numbers and the order of sums are the same, and so are the bits.
+template <class T, class In>
+void row_gemm_widened(Transpose transpose, const GemmShape& s, Rows<const In> a, Rows<const In> b,
+                      bool add, Rows<T> c) {
+  constexpr std::int64_t kFewRows = 6, kMostElements = 1 << 19;
+  const bool dots = transpose == Transpose::B;
+  const std::int64_t b_rows = dots ? s.n : s.k, b_cols = dots ? s.k : s.n;
+  if (std::is_same_v<T, In> || s.m <= kFewRows || s.m * s.k + b_rows * b_cols > kMostElements) {
+    return row_gemm<T, In>(transpose, s, a, b, add, c);
+  }
+  static thread_local std::vector<T> wide;
+  wide.resize(static_cast<std::size_t>(s.m * s.k + b_rows * b_cols));
+  const auto widen = [](Rows<const In> from, std::int64_t rows, std::int64_t cols, T* to) {
+    for (std::int64_t i = 0; i < rows; ++i, to += cols) {
+      const In* row = from.data + i * from.stride;
+#pragma omp simd
+      for (std::int64_t j = 0; j < cols; ++j) to[j] = static_cast<T>(row[j]);
+    }
+  };
+  widen(a, s.m, s.k, wide.data());
+  widen(b, b_rows, b_cols, wide.data() + s.m * s.k);
+  row_gemm<T, T>(transpose, s, {wide.data(), s.k}, {wide.data() + s.m * s.k, b_cols}, add, c);
 }
 
 }  // namespace tessera::kernels::cpu
