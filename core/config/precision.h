@@ -23,9 +23,9 @@ std::string_view name_of(Recipe recipe);
 /// In which form a model that is only read holds the weights of its products. `Masters`: as in
 /// training, in the type of activations, with copies where products read another type. `Operands`:
 /// once, in the type that products read. `Q8_0`, `Q4_0`: in blocks of 32 numbers of 8 or 4 bits
-/// (kernels/packed_product), on the CPU and with activations in FP32. The token table, gates, norms
-/// and biases stay as they are; so does kv_b_proj where the halves that the absorbed form of
-/// attention reads are no whole blocks.
+/// (kernels/packed_product), on the CPU and with activations in FP32; in Q4_0 the head has 8 bits.
+/// The token table, gates, norms and biases stay as they are; so does kv_b_proj where the halves
+/// that the absorbed form of attention reads are no whole blocks.
 enum class WeightForm : std::uint8_t { Masters, Operands, Q8_0, Q4_0 };
 
 /// "q8_0", "q4_0"; "": Masters. Throws Error for another word.

@@ -246,7 +246,11 @@ void ParameterSet::allocate_quantised(const Precision& precision, Device device,
 void ParameterSet::allocate_packed(const Precision& precision, Device device, bool measuring) {
   using Reads = Parameter::Reads;
   if (!is_packed(form_)) return;
-  const auto packing = form_ == WeightForm::Q8_0 ? kernels::Packing::Q8_0 : kernels::Packing::Q4_0;
+  // The head, which is no linear layer, has 8 bits in either form, as in files of GGUF.
+  const auto packing_of = [&](const Parameter& p) {
+    const bool four = form_ == WeightForm::Q4_0 && p.linear != Parameter::Linear::No;
+    return four ? kernels::Packing::Q4_0 : kernels::Packing::Q8_0;
+  };
   std::size_t total = 0;
   Tensor all;
   const auto take = [&](DType type, std::int64_t a, std::int64_t b, std::int64_t c) {
@@ -270,9 +274,11 @@ void ParameterSet::allocate_packed(const Precision& precision, Device device, bo
                                 kernels::kPackedBlock),
                     "leave out --weights: this model is read at precision fp32 or bf16");
       }
-      p.packed = kernels::packed_layout(packing, rank == 3 ? p.shape[0] : 1, rows, columns, take);
+      p.packed =
+          kernels::packed_layout(packing_of(p), rank == 3 ? p.shape[0] : 1, rows, columns, take);
       if (!by_heads) continue;
-      p.packed_t = kernels::packed_layout(packing, rows / p.head_rows, columns, p.head_first, take);
+      p.packed_t =
+          kernels::packed_layout(packing_of(p), rows / p.head_rows, columns, p.head_first, take);
     }
   };
   lay_out();
