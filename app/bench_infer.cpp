@@ -38,10 +38,10 @@ struct InferBench {
   bool json = false, profile = false;
 };
 
-using Clock = std::chrono::steady_clock;
+using BenchClock = std::chrono::steady_clock;
 
-double infer_seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double infer_seconds_since(BenchClock::time_point start) {
+  return std::chrono::duration<double>(BenchClock::now() - start).count();
 }
 
 double median_of(std::vector<double> values) {
@@ -81,7 +81,7 @@ Subject make_subject(const InferBench& options, std::int64_t positions) {
   Subject subject;
   const Precision precision = precision_of(options);
   const Device device = options.device == "cuda" ? Device::Cuda : Device::Cpu;
-  const auto start = Clock::now();
+  const auto start = BenchClock::now();
   subject.loaded = std::filesystem::is_directory(options.shape);
   if (subject.loaded) {
     subject.text =
@@ -158,7 +158,7 @@ double time_reading(Engine& engine, const InferBench& options) {
   std::vector<double> seconds;
   for (std::int64_t i = 0; i < options.repeats; ++i) {
     CachedSequence sequence = engine.open();
-    const auto start = Clock::now();
+    const auto start = BenchClock::now();
     engine.append(sequence, ids);
     synchronise(engine.model().device());
     seconds.push_back(infer_seconds_since(start));
@@ -184,7 +184,7 @@ std::vector<double> time_writing(Engine& engine, const InferBench& options, Prof
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       work.push_back({&sequences[i], std::span(ids).subspan(i, 1)});
     }
-    const auto start = Clock::now();
+    const auto start = BenchClock::now();
     engine.append(work);
     synchronise(engine.model().device());
     if (step >= kWarm) seconds.push_back(infer_seconds_since(start));

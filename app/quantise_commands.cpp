@@ -43,7 +43,7 @@ struct HeldForm {
   std::filesystem::path folder;
 };
 
-HeldForm hold(const QuantiseArguments& a, const std::string& text, const std::string& form) {
+HeldForm hold_in(const QuantiseArguments& a, const std::string& text, const std::string& form) {
   const LoadedText loaded = load_text(quantised_model(a), {.weights = weight_form_from_name(form)});
   const Model& model = *loaded.loaded.model;
   HeldForm held{std::string(model.precision().weight_name()),
@@ -81,8 +81,8 @@ void print_forms(const HeldForm& before, const HeldForm& after) {
 void quantise_model(const QuantiseArguments& a) {
   const std::string text = a.text.empty() ? "" : read_file(a.text);
   if (!a.text.empty() && text.empty()) throw Error(a.text, "is empty", "name a file with text");
-  const HeldForm before = hold(a, text, "");
-  const HeldForm after = hold(a, text, a.to);
+  const HeldForm before = hold_in(a, text, "");
+  const HeldForm after = hold_in(a, text, a.to);
   print_forms(before, after);
   if (a.file.empty()) return;
   const GgufExport done = export_gguf(after.folder, a.file, gguf_type_from_option(a.to));
