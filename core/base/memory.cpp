@@ -47,7 +47,6 @@ Buffer::Buffer(std::size_t bytes, Device device) : bytes_(bytes), device_(device
       out_of_memory(bytes, "choose a smaller model or batch, or free memory");
     ::madvise(pages, bytes, MADV_HUGEPAGE);
     data_ = pages;
-    mapped_ = true;
     return;
   }
   data_ = std::aligned_alloc(64, round_up(bytes, 64));
@@ -68,8 +67,7 @@ Buffer::Buffer(Buffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
       device_(other.device_),
-      measuring_(other.measuring_),
-      mapped_(other.mapped_) {}
+      measuring_(other.measuring_) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -78,7 +76,6 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
     bytes_ = std::exchange(other.bytes_, 0);
     device_ = other.device_;
     measuring_ = other.measuring_;
-    mapped_ = other.mapped_;
   }
   return *this;
 }
@@ -91,7 +88,7 @@ void Buffer::release() noexcept {
   if (!data_ || measuring_) return;
   if (device_ == Device::Cuda) {
     cuda_memory().release(data_);
-  } else if (mapped_) {
+  } else if (bytes_ >= kMappedBytes) {
     ::munmap(data_, bytes_);
   } else {
     std::free(data_);

@@ -10,8 +10,7 @@
 namespace tessera {
 
 /// Owns zero-initialised memory aligned to 64 bytes. Move only. Throws Error with the size wanted
-/// when there is too little. On the CPU a large one costs memory only as its pages are touched, by
-/// whatever threads fill it.
+/// when there is too little.
 class Buffer {
  public:
   Buffer() = default;
@@ -35,7 +34,6 @@ class Buffer {
   std::size_t bytes_ = 0;
   Device device_ = Device::Cpu;
   bool measuring_ = false;
-  bool mapped_ = false;  ///< pages of the system's own, not of the allocator
 };
 
 /// Hands out memory from one reservation by moving an offset; a Frame gives back all that was taken

@@ -151,8 +151,10 @@ struct WeightRows {
   const float* scales;  ///< (rows, blocks)
 };
 
-/// sums[i * kCols + j]: row i of x with row j of w, in lanes.
-template <int kRows, int kCols, class Reader>
+/// sums[i * kCols + j]: row i of x with row j of w, in lanes. `kOnce`: the weight comes from memory
+/// and is read by few tiles. The next rows are asked for then: rows are too short for the processor
+/// to find out by itself.
+template <int kRows, int kCols, bool kOnce, class Reader>
 inline void packed_tile(std::int64_t blocks, const std::int16_t* x, std::int64_t x_stride,
                         const WeightRows<Reader>& w, LaneSums* sums) {
   LaneSums all[kRows * kCols];
@@ -161,7 +163,9 @@ inline void packed_tile(std::int64_t blocks, const std::int16_t* x, std::int64_t
 #pragma GCC unroll 4
     for (int j = 0; j < kCols; ++j) {
       Wide low, high;
-      Reader::read(w.values + j * w.stride + block * Reader::kBlockElements, low, high);
+      const auto* numbers = w.values + j * w.stride + block * Reader::kBlockElements;
+      if (kOnce) __builtin_prefetch(numbers + kCols * w.stride, 0, 2);
+      Reader::read(numbers, low, high);
       const LaneSums scale = load_scale(w.scales + j * blocks + block);
 #pragma GCC unroll 4
       for (int i = 0; i < kRows; ++i) {

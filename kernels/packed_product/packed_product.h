@@ -16,7 +16,7 @@ namespace cpu {
 ///
 /// Each row of x is rounded to 16 bits with one scale, its largest magnitude / 32767; products and
 /// sums within a block of 32 are then exact, and the rest is in F32. With one row that is bound by
-/// memory; the error against F64 is about 2e-5 of the result.
+/// memory; the error against F64 is 1 to 4e-5 of the result.
 /// A row of y has the same bits whatever other rows there are, and on any number of threads. A row
 /// of x that holds a NaN or an infinity gives NaN.
 /// F64 (both x and y): nothing is rounded; for references.

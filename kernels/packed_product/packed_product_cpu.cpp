@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "core/base/threads.h"
@@ -90,7 +91,8 @@ void tile_of(const Work& work, std::int64_t row, std::int64_t col, const WeightR
   LaneSums sums[(kRows * kCols + 3) / 4 * 4];
   for (int i = kRows * kCols; i < (kRows * kCols + 3) / 4 * 4; ++i) sums[i] = no_sums();
   const std::int64_t k = work.k();
-  packed_tile<kRows, kCols>(work.blocks(), work.x.numbers.data() + row * k, k, w, sums);
+  packed_tile<kRows, kCols, !std::is_same_v<Reader, WideReader>>(
+      work.blocks(), work.x.numbers.data() + row * k, k, w, sums);
   store_sums(sums, kRows, kCols, work, row, col);
 }
 
