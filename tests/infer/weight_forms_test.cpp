@@ -76,7 +76,9 @@ std::vector<float> logits_beside(const Model& model, const std::vector<std::int3
   const std::vector<std::int32_t> others = ids_of(model.config(), 3 * std::ssize(ids), other);
   std::vector<float> logits;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::span both[] = {std::span(others).subspan(3 * i, 3), std::span(ids).subspan(i, 1)};
+    const std::span<const std::int32_t> both[] = {
+        std::span<const std::int32_t>(others).subspan(3 * i, 3),
+        std::span<const std::int32_t>(ids).subspan(i, 1)};
     const Append work[] = {{&beside, both[0]}, {&sequence, both[1]}};
     const std::vector<float> two = numbers_of(engine.append(work));
     logits.insert(logits.end(), two.begin() + std::ssize(two) / 2, two.end());
