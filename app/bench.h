@@ -40,4 +40,7 @@ void bench_kernels(const std::string& op, Device device);
 /// `bench schedule`.
 void add_bench_schedule(CLI::App& bench);
 
+/// `bench infer`.
+void add_bench_infer(CLI::App& bench);
+
 }  // namespace tessera::app

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bench train, bench product; the others are in bench_kernels.cpp and bench_schedule.cpp.
+// bench train, bench product; the others are in bench_kernels.cpp, bench_infer.cpp and
+// bench_schedule.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -227,6 +228,7 @@ void add_bench(CLI::App& app) {
   kernels->add_option("--op", options->op, "Only this operation");
   on_device(*kernels);
   kernels->callback([options] { bench_kernels(options->op, device_of(*options)); });
+  add_bench_infer(*command);
   add_bench_schedule(*command);
 }
 

@@ -32,6 +32,7 @@ void add_commands(CLI::App& app) {
   add_verify(app);    // compare a model with recorded outputs
   add_export(app);    // write a checkpoint in the released format
   add_import(app);    // make a checkpoint from a released folder
+  add_quantise(app);  // round weights to 8 or 4 bits
   add_bench(app);     // measure training and operations
   add_selftest(app);  // check every operation on this machine
   add_devices(app);   // what this machine's processors and GPUs run, and how

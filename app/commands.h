@@ -33,6 +33,7 @@ void add_data(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_export(CLI::App& app);
 void add_import(CLI::App& app);
+void add_quantise(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_selftest(CLI::App& app);
 void add_devices(CLI::App& app);

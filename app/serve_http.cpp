@@ -71,6 +71,12 @@ void add_http_options(CLI::App& command, ServeHttp& options) {
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str()
       ->needs(http);
+  command
+      .add_option("--weights", options.weights,
+                  "q8_0 or q4_0: weights rounded to 8 or 4 bits as they are loaded; on the CPU, at "
+                  "precision fp32")
+      ->check(CLI::IsMember({"q8_0", "q4_0"}))
+      ->needs(http);
   command.add_option("--device", options.device, "Where the model runs")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str()
@@ -134,6 +140,7 @@ void serve_http(const ServeHttp& options) {
   const int threads = omp_get_max_threads();
   const LoadedText text =
       load_text(path, {.recipe = recipe_from_name(options.precision),
+                       .weights = weight_form_from_name(options.weights),
                        .device = options.device == "cuda" ? Device::Cuda : Device::Cpu,
                        .context = options.context});
   constexpr std::int64_t kUsualConversations = 4;
@@ -146,9 +153,12 @@ void serve_http(const ServeHttp& options) {
                      .step_tokens = options.step_tokens},
                     http);
   std::printf(
-      "%s answers at http://%s:%d/v1 (context %lld tokens, %lld in the cache, %d threads)\n",
+      "%s answers at http://%s:%d/v1 (context %lld tokens, %lld in the cache, %d threads, weights "
+      "in %s: %.0f MiB)\n",
       http.name.c_str(), http.address.c_str(), server.port(), static_cast<long long>(text.context),
-      static_cast<long long>(cache_tokens), threads);
+      static_cast<long long>(cache_tokens), threads,
+      std::string(text.loaded.model->precision().weight_name()).c_str(),
+      static_cast<double>(text.loaded.model->weight_bytes()) / 1048576.0);
   std::fflush(stdout);
   std::atomic<bool> over{false};
   std::thread watcher([&] {

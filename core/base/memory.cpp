@@ -15,6 +15,7 @@ namespace tessera {
 
 namespace {
 constexpr std::size_t kArenaAlignment = 256;
+constexpr std::size_t kMappedBytes = std::size_t{32} << 20;
 
 std::size_t round_up(std::size_t value, std::size_t step) {
   return (value + step - 1) / step * step;
@@ -36,6 +37,16 @@ Buffer::Buffer(std::size_t bytes, Device device) : bytes_(bytes), device_(device
   if (device == Device::Cuda) {
     if (!cuda_memory().allocate_zeroed) load_cuda_backend();
     data_ = cuda_memory().allocate_zeroed(bytes);
+    return;
+  }
+  if (bytes >= kMappedBytes) {
+    // Zero as they come, when somebody touches them: clearing them here would be one thread's work.
+    void* pages =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+      out_of_memory(bytes, "choose a smaller model or batch, or free memory");
+    ::madvise(pages, bytes, MADV_HUGEPAGE);
+    data_ = pages;
     return;
   }
   data_ = std::aligned_alloc(64, round_up(bytes, 64));
@@ -77,6 +88,8 @@ void Buffer::release() noexcept {
   if (!data_ || measuring_) return;
   if (device_ == Device::Cuda) {
     cuda_memory().release(data_);
+  } else if (bytes_ >= kMappedBytes) {
+    ::munmap(data_, bytes_);
   } else {
     std::free(data_);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/checkpoint/model_io.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -54,24 +55,58 @@ void clear(const Tensor& tensor) {
   checkpoint_internal::copy_bytes(tensor.device(), tensor.raw(), zeros.data(), zeros.size());
 }
 
+/// Fills one part of a parameter whose values are not held: BF16 of the file goes where it stays,
+/// anything else through `staging`, in pieces that stay in the processor's cache.
+void fill_held(const Parameter& p, const Parameter::Part& part, const TensorPlace& place,
+               WeightSource& source, Buffer& staging, Context& context) {
+  const std::int64_t columns = p.shape.back(), first = part.first / columns;
+  std::int64_t rows = 1;
+  for (const std::int64_t extent : p.shape) rows *= extent;
+  rows = rows / columns / std::ssize(p.parts);
+  if (p.operand && !place.stored.empty()) {
+    const Tensor all = p.operand.reshape({p.operand.numel() / columns, columns});
+    return source.read_part(place.stored, place.first_row, 0, all.slice(0, first, first + rows));
+  }
+  const std::int64_t most = ParameterSet::most_rows(p);
+  const std::size_t bytes = static_cast<std::size_t>(most * columns) * sizeof(float);
+  if (staging.bytes() < bytes) staging = Buffer(bytes);
+  for (std::int64_t done = 0; done < rows; done += most) {
+    const Tensor piece = staging.view(DType::F32, {std::min(most, rows - done), columns});
+    if (place.stored.empty()) {
+      clear(piece);
+    } else {
+      source.read_part(place.stored, place.first_row + done, 0, piece);
+    }
+    ParameterSet::hold_rows(context, p, first + done, piece, part.released_name);
+  }
+}
+
 /// Fills every weight from where match_tensors() found it. What is missing or left over is so for
 /// the whole model, of which `model` may be a part.
 std::vector<std::string> fill_weights(Model& model, const HfConfig& config, WeightSource& source,
                                       MtpTensors mtp, Context& context) {
   std::optional<Model> measured;
-  if (!model.layout().is_whole(model.config())) {
-    measured.emplace(model.config(), model.precision(), /*for_training=*/false, model.device(),
+  const bool holds_all_values = model.precision().weights == WeightForm::Masters;
+  if (!model.layout().is_whole(model.config()) || !holds_all_values) {
+    Precision plain = model.precision();
+    plain.weights = WeightForm::Masters;
+    measured.emplace(model.config(), plain, /*for_training=*/false, model.device(),
                      /*measuring=*/true);
   }
   const ModelTensors found = match_tensors(measured ? *measured : model, config, source, mtp);
   std::map<std::string_view, const TensorPlace*> places;
   for (const TensorPlace& place : found.places) places.emplace(place.name, &place);
-  for (const NamedTensor& weight : named_weights(model)) {
-    const TensorPlace& place = *places.at(weight.name);
-    if (place.stored.empty()) {
-      clear(weight.data);
-    } else {
-      source.read_part(place.stored, place.first_row, 0, weight.data);
+  Buffer staging;
+  for (const Parameter& parameter : model.parameters().all()) {
+    for (const Parameter::Part& part : parameter.parts) {
+      const TensorPlace& place = *places.at(part.released_name);
+      if (!part.value) {
+        fill_held(parameter, part, place, source, staging, context);
+      } else if (place.stored.empty()) {
+        clear(part.value);
+      } else {
+        source.read_part(place.stored, place.first_row, 0, part.value);
+      }
     }
   }
   model.parameters().refresh_operands(context);

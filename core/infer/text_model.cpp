@@ -114,6 +114,7 @@ std::int64_t context_of(std::int64_t wanted, std::int64_t positions) {
 
 LoadedText load_text(const fs::path& path, const TextModelOptions& options) {
   require_device(options.device);
+  const Precision precision = Precision::reading(options.recipe, options.weights, options.device);
   check_model_path(path);
   LoadedText text;
   text.folder = weights_folder(path);
@@ -129,7 +130,7 @@ LoadedText load_text(const fs::path& path, const TextModelOptions& options) {
   check_vocabulary(*text.tokenizer, read_hf_config(text.folder).model, text.folder);
   Arena scratch(std::size_t{1} << 30, options.device);
   Context context{.device = options.device, .scratch = &scratch};
-  text.loaded = load_model(text.folder, Precision::of(options.recipe), false, context);
+  text.loaded = load_model(text.folder, precision, false, context);
   text.context = context_of(options.context, text.loaded.config.model.max_position_embeddings);
   text.ends = end_tokens(text.folder, text.loaded.config);
   return text;

@@ -32,6 +32,9 @@ struct AnswerOptions {
 
 struct TextModelOptions {
   Recipe recipe = Recipe::Fp32;
+  /// Q8_0 or Q4_0: the weights of products are rounded to it as they are loaded. Masters: they are
+  /// held as the recipe's products read them. See Precision::reading().
+  WeightForm weights = WeightForm::Masters;
   Device device = Device::Cpu;
   /// Room for a conversation, rounded up to whole pages of the cache. 0: the model's positions, and
   /// at most kUsualContext. More than the model's positions is an error.

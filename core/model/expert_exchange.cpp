@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/expert_exchange.h"
 
+#include "kernels/product/rows_alone.h"
+
 namespace tessera {
+
+std::int64_t group_alignment(const Pass& pass) {
+  if (pass.precision.fp8_forward()) return kernels::kScaleTile;
+  const bool alone = kernels::RowsAlone::on() && pass.context.device == Device::Cpu;
+  return alone ? 1 : kernels::kGroupAlignment;
+}
 
 kernels::Permutation take_permutation(Pass& pass, std::int64_t tokens, std::int64_t picks,
                                       std::int64_t groups, std::int64_t rows,
@@ -41,9 +49,7 @@ class LocalExchange : public ExpertExchange {
  public:
   void plan(Pass& pass, std::int64_t experts, RoutedTokens& r) const override {
     const std::int64_t tokens = r.picks.size(0), k = r.picks.size(1);
-    // Products in E4M3 take groups in whole tiles.
-    const std::int64_t alignment =
-        pass.precision.fp8_forward() ? kernels::kScaleTile : kernels::kGroupAlignment;
+    const std::int64_t alignment = group_alignment(pass);
     const std::int64_t rows = kernels::max_permuted_rows(tokens, k, experts, alignment);
     r.permutation = take_permutation(pass, tokens, k, experts, rows, alignment);
     r.loads = r.permutation.counts;

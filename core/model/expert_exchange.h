@@ -21,6 +21,11 @@ struct RankRoutes {
   Tensor received;  ///< (received tokens, H) what the experts here read, of the last send()
 };
 
+/// Rows that the first row of an expert is a multiple of. Products in E4M3 take groups in whole
+/// tiles. Where rows do not depend on each other (kernels/product/rows_alone.h) whole tiles gain
+/// nothing, and an expert that decoding gives one token would multiply 16 rows.
+std::int64_t group_alignment(const Pass& pass);
+
 /// Where the tokens of a micro-batch go. T tokens. M tokens reach the experts held here: all T
 /// where these are all experts, else those that any rank of the group sent.
 struct RoutedTokens {

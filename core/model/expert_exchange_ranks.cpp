@@ -111,8 +111,7 @@ void RanksExchange::exchange_counts(Pass& pass, RoutedTokens& r) const {
 void RanksExchange::plan_receiving(Pass& pass, RoutedTokens& r) const {
   const std::int64_t k = r.picks.size(1), ranks = group_.size(), held = experts_.count();
   const std::int64_t received = total(r.ranks.tokens_from), slots = total(r.ranks.slots_from);
-  const std::int64_t alignment =
-      pass.precision.fp8_forward() ? kernels::kScaleTile : kernels::kGroupAlignment;
+  const std::int64_t alignment = group_alignment(pass);
   const std::int64_t groups = runs() * held;
   const std::int64_t rows = kernels::max_permuted_rows(slots, 1, groups, alignment);
   r.permutation = take_permutation(pass, received, k, groups, rows, alignment);

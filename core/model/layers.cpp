@@ -5,6 +5,7 @@
 
 #include "kernels/convert/convert.h"
 #include "kernels/grouped_product/grouped_product.h"
+#include "kernels/packed_product/packed_product.h"
 #include "kernels/product/product.h"
 #include "kernels/product_fp8/product_fp8.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -90,6 +91,8 @@ float beta_of_grad(const Context& context, const Parameter& p) {
 void Linear::forward(Context& context, const Operand& x, float beta, const Tensor& y) const {
   if (weight->fp8.values) {
     kernels::product_fp8(context, x.tiles, weight->fp8, {}, beta, y);
+  } else if (weight->packed) {
+    kernels::packed_product(context, x.plain, weight->packed, {}, beta, y);
   } else {
     kernels::product(context, x.plain, weight->operand, Transpose::B, beta, y);
   }
@@ -157,6 +160,8 @@ void ExpertLinear::forward(Context& context, const Operand& x, const Tensor& off
   for_runs(context, *weight, offsets, [&](const Groups& groups) {
     if (weight->fp8.values) {
       kernels::product_fp8(context, x.tiles, weight->fp8, groups.offsets, 0.f, y);
+    } else if (weight->packed) {
+      kernels::packed_product(context, x.plain, weight->packed, groups.offsets, 0.f, y);
     } else {
       kernels::grouped_product(context, x.plain, groups.of(weight->operand), groups.offsets, y);
     }

@@ -40,6 +40,9 @@ void Mla::declare(ParameterSet& parameters, const ModelConfig& c, const std::str
   kv_norm_ = norm("kv_a_layernorm", latent_);
   kv_b_ = matrix("kv_b_proj", heads_ * (nope_ + value_), latent_);
   kv_b_.weight->linear = Parameter::Linear::Both;  // the absorbed form reads its parts
+  kv_b_.weight->reads = Parameter::Reads::Operand;
+  kv_b_.weight->head_rows = nope_ + value_;
+  kv_b_.weight->head_first = nope_;
   o_ = matrix("o_proj", c.hidden_size, heads_ * value_);
 }
 

@@ -92,6 +92,8 @@ class Mla {
                     const Rotary& rotary, const MlaStash& stash, const Tensor& dq,
                     const Tensor& dh) const;
 
+  void packed_heads(Pass& pass, const Tensor& x, const kernels::PackedWeight& w,
+                    const Tensor& to) const;
   Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                             const Rotary& rotary, const Tensor& cache) const;
   Tensor rotary_part(const Tensor& q) const { return q.slice(2, nope_, nope_ + rope_); }

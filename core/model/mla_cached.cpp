@@ -5,6 +5,7 @@
 #include "kernels/attention_decode/attention_decode.h"
 #include "kernels/cache_write/cache_write.h"
 #include "kernels/convert/convert.h"
+#include "kernels/packed_product/packed_product.h"
 #include "kernels/product/product.h"
 #include "kernels/rope/rope.h"
 
@@ -42,17 +43,40 @@ Tensor by_heads(Pass& pass, const Tensor& x) {
 }
 }  // namespace
 
+/// to (T, heads, n) = x (T, heads, k) with the packed matrix of each head.
+void Mla::packed_heads(Pass& pass, const Tensor& x, const kernels::PackedWeight& w,
+                       const Tensor& to) const {
+  const std::int64_t count = x.size(0);
+  const Tensor offsets = pass.keep.take(DType::I32, {heads_ + 1});
+  if (!pass.context.dry_run) {
+    for (std::int64_t head = 0; head <= heads_; ++head) {
+      offsets.data<std::int32_t>()[head] = static_cast<std::int32_t>(head * count);
+    }
+  }
+  const Tensor made = pass.keep.take(pass.precision.activation, {heads_, count, to.size(2)});
+  kernels::packed_product(pass.context, by_heads(pass, x).reshape({heads_ * count, x.size(2)}), w,
+                          offsets, 0.f, made.reshape({heads_ * count, to.size(2)}));
+  kernels::convert(pass.context, made, to.transpose(0, 1));
+}
+
 /// (T, n v) from q (T, n, d), rotated.
 Tensor Mla::absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                                const Rotary& rotary, const Tensor& cache) const {
   Context& context = pass.context;
   const std::int64_t count = q.size(0);
   const DType type = pass.precision.inner();
-  const Tensor up = kv_b_.weight->operand.reshape({heads_, nope_ + value_, latent_});
+  const Parameter& weight = *kv_b_.weight;
+  const bool packed = static_cast<bool>(weight.packed_t);
+  const Tensor up = packed ? Tensor() : weight.operand.reshape({heads_, nope_ + value_, latent_});
 
   const Tensor absorbed = pass.keep.take(type, {count, heads_, latent_ + rope_});
-  kernels::product(context, by_heads(pass, q.slice(2, 0, nope_)), up.slice(1, 0, nope_),
-                   Transpose::None, 0.f, absorbed.slice(2, 0, latent_).transpose(0, 1));
+  const Tensor query = q.slice(2, 0, nope_), in_latents = absorbed.slice(2, 0, latent_);
+  if (packed) {
+    packed_heads(pass, query, weight.packed_t, in_latents);
+  } else {
+    kernels::product(context, by_heads(pass, query), up.slice(1, 0, nope_), Transpose::None, 0.f,
+                     in_latents.transpose(0, 1));
+  }
   kernels::convert(context, rotary_part(q), absorbed.slice(2, latent_, latent_ + rope_));
 
   const Tensor latents = pass.keep.take(type, {count, heads_, latent_});
@@ -60,8 +84,13 @@ Tensor Mla::absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& 
                             latents);
 
   const Tensor o = pass.keep.take(type, {count, heads_ * value_});
-  kernels::product(context, by_heads(pass, latents), up.slice(1, nope_, nope_ + value_),
-                   Transpose::B, 0.f, o.split_last(heads_, value_).transpose(0, 1));
+  const Tensor values = o.split_last(heads_, value_);
+  if (packed) {
+    packed_heads(pass, latents, weight.packed.parts(heads_, nope_, nope_ + value_), values);
+  } else {
+    kernels::product(context, by_heads(pass, latents), up.slice(1, nope_, nope_ + value_),
+                     Transpose::B, 0.f, values.transpose(0, 1));
+  }
   return o;
 }
 

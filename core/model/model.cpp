@@ -19,6 +19,7 @@ Model::Model(const ModelConfig& config, const Precision& precision, const Layout
     shared.tokens =
         &parameters_.declare("model.embed_tokens.weight", {config.vocab_size, config.hidden_size});
     shared.tokens->sharing = Sharing::Ends;
+    if (config.tie_word_embeddings) shared.tokens->reads = Parameter::Reads::ValueAndProduct;
   }
   if (shared.tokens) shared.tail = &tail_;
   if (config.tie_word_embeddings) shared.output.weight = shared.tail;

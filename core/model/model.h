@@ -99,6 +99,10 @@ class Model {
   const Layout& layout() const { return layout_; }
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
+  /// Memory of all weights in all forms in which they are held, without gradients.
+  std::size_t weight_bytes() const {
+    return parameters_.value_bytes() + parameters_.operand_bytes() + parameters_.state_bytes();
+  }
   Device device() const { return device_; }
   bool is_measuring() const { return measuring_; }
 

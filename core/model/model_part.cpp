@@ -23,6 +23,7 @@ void ModelPart::declare(ParameterSet& parameters, const ModelConfig& config,
     if (!shared_.output.weight) {
       shared_.output.weight =
           &parameters.declare("lm_head.weight", {config.vocab_size, config.hidden_size});
+      shared_.output.weight->reads = Parameter::Reads::Product;
     }
     head_.output = shared_.output;
     has_mtp_ = config.num_nextn_predict_layers > 0;

@@ -46,10 +46,29 @@ void place_parts(Parameter& p) {
   std::int64_t first = 0;
   for (Parameter::Part& part : p.parts) {
     part.first = first;
-    const Tensor run = p.value.reshape({count(p)}).slice(0, first, first + each);
-    part.value = p.shape.size() == 1 ? run : run.reshape({each / columns, columns});
     first += each;
+    if (!p.value) continue;
+    const Tensor run = p.value.reshape({count(p)}).slice(0, part.first, first);
+    part.value = p.shape.size() == 1 ? run : run.reshape({each / columns, columns});
   }
+}
+
+bool is_packed(WeightForm form) {
+  return form == WeightForm::Q8_0 || form == WeightForm::Q4_0;
+}
+
+/// Whether both ways in which products read the rows of heads are whole blocks.
+bool packs_heads(const Parameter& p) {
+  return p.reads == Parameter::Reads::Operand && p.head_rows > 0 &&
+         p.head_first % kernels::kPackedBlock == 0 && p.shape.back() % kernels::kPackedBlock == 0;
+}
+
+/// Whether the values themselves are held: they are what is trained, or somebody reads them.
+bool holds_value(const Parameter& p, WeightForm form) {
+  using Reads = Parameter::Reads;
+  if (!p.trained || form == WeightForm::Masters) return true;
+  if (p.reads == Reads::Product) return false;
+  return p.reads != Reads::Operand || (is_packed(form) && !packs_heads(p));
 }
 }  // namespace
 
@@ -68,6 +87,7 @@ Parameter& ParameterSet::declare_linear(std::string name, std::vector<std::int64
                                         Parameter::Linear linear) {
   Parameter& p = declare(std::move(name), std::move(shape));
   p.linear = linear;
+  p.reads = Parameter::Reads::Product;
   return p;
 }
 
@@ -88,7 +108,9 @@ void ParameterSet::split(Parameter& parameter, std::vector<std::string> released
 
 std::int64_t ParameterSet::flat_size() const {
   std::int64_t total = 0;
-  for (const Parameter& p : parameters_) total += p.trained ? padded(p) : 0;
+  for (const Parameter& p : parameters_) {
+    total += p.trained && holds_value(p, form_) ? padded(p) : 0;
+  }
   return total;
 }
 
@@ -97,6 +119,8 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
   const auto buffer = [&](std::size_t bytes) {
     return measuring ? Buffer::measuring(bytes, device) : Buffer(bytes, device);
   };
+  // One that is only measured is a plan of the same forms.
+  form_ = with_gradients ? WeightForm::Masters : precision.weights;
   const std::int64_t total = flat_size();
   const auto elements = static_cast<std::size_t>(total);
   values_ = buffer(elements * size_of(precision.activation));
@@ -112,7 +136,9 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
 
   std::int64_t next = 0, next_state = 0;
   for (Parameter& p : parameters_) {
-    if (p.trained) {
+    if (p.trained && !holds_value(p, form_)) {
+      p.value = {};
+    } else if (p.trained) {
       p.flat_first = next;
       p.value = shaped(flat_values_, next, p);
       if (with_gradients) p.grad = shaped(flat_gradients_, next, p);
@@ -125,12 +151,14 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
   }
   allocate_operands(precision, device, measuring);
   allocate_quantised(precision, device, measuring);
+  allocate_packed(precision, device, measuring);
 }
 
 void ParameterSet::allocate_operands(const Precision& precision, Device device, bool measuring) {
   using Linear = Parameter::Linear;
   const bool copies = precision.operand != precision.activation;
   const auto is_copied = [&](const Parameter& p) {
+    if (form_ != WeightForm::Masters && p.reads == Parameter::Reads::Value) return false;
     return copies && p.trained && !(precision.fp8_backward() && p.linear == Linear::Yes);
   };
   std::int64_t total = 0;
@@ -215,8 +243,104 @@ void ParameterSet::allocate_quantised(const Precision& precision, Device device,
   lay_out();
 }
 
+void ParameterSet::allocate_packed(const Precision& precision, Device device, bool measuring) {
+  using Reads = Parameter::Reads;
+  if (!is_packed(form_)) return;
+  // The head, which is no linear layer, has 8 bits in either form, as in files of GGUF.
+  const auto packing_of = [&](const Parameter& p) {
+    const bool four = form_ == WeightForm::Q4_0 && p.linear != Parameter::Linear::No;
+    return four ? kernels::Packing::Q4_0 : kernels::Packing::Q8_0;
+  };
+  std::size_t total = 0;
+  Tensor all;
+  const auto take = [&](DType type, std::int64_t a, std::int64_t b, std::int64_t c) {
+    constexpr std::size_t kAlignBytes = 256;
+    const std::size_t bytes = static_cast<std::size_t>(a * b * c) * size_of(type);
+    auto* at = all ? static_cast<std::byte*>(all.raw()) + total : nullptr;
+    total += (bytes + kAlignBytes - 1) / kAlignBytes * kAlignBytes;
+    return Tensor(at, type, {a, b, c}, device);
+  };
+  const auto lay_out = [&] {
+    total = 0;
+    for (Parameter& p : parameters_) {
+      const bool by_heads = packs_heads(p);
+      if (p.reads != Reads::Product && p.reads != Reads::ValueAndProduct && !by_heads) continue;
+      const std::size_t rank = p.shape.size();
+      const std::int64_t rows = p.shape[rank - 2], columns = p.shape.back();
+      if (columns % kernels::kPackedBlock != 0) {
+        throw Error("weights",
+                    fmt::format("{} has rows of {} numbers; in {} they are held in blocks of {}",
+                                p.parts.front().released_name, columns, precision.weight_name(),
+                                kernels::kPackedBlock),
+                    "leave out --weights: this model is read at precision fp32 or bf16");
+      }
+      p.packed =
+          kernels::packed_layout(packing_of(p), rank == 3 ? p.shape[0] : 1, rows, columns, take);
+      if (!by_heads) continue;
+      p.packed_t =
+          kernels::packed_layout(packing_of(p), rows / p.head_rows, columns, p.head_first, take);
+    }
+  };
+  lay_out();
+  if (total == 0) return;
+  packed_ = measuring ? Buffer::measuring(total, device) : Buffer(total, device);
+  all = packed_.view(DType::U8, {static_cast<std::int64_t>(total)});
+  lay_out();
+}
+
+namespace {
+/// The first rows of every head, transposed: (heads, columns, first).
+std::vector<float> transposed_heads(const Parameter& p, const Tensor& rows) {
+  const std::int64_t columns = p.shape.back(), first = p.head_first;
+  const std::int64_t heads = p.shape.front() / p.head_rows;
+  std::vector<float> made(static_cast<std::size_t>(heads * columns * first));
+  parallel_for(heads, 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t head = from; head < to; ++head) {
+      const float* in = rows.data<float>() + head * p.head_rows * columns;
+      float* out = made.data() + head * columns * first;
+      for (std::int64_t i = 0; i < first; ++i) {
+        for (std::int64_t j = 0; j < columns; ++j) out[j * first + i] = in[i * columns + j];
+      }
+    }
+  });
+  return made;
+}
+}  // namespace
+
+std::int64_t ParameterSet::most_rows(const Parameter& p) {
+  constexpr std::int64_t kElements = 1 << 19;  // stay in the processor's cache
+  const std::int64_t columns = p.shape.back();
+  return p.packed_t ? count(p) / columns : std::max<std::int64_t>(1, kElements / columns);
+}
+
+void ParameterSet::hold_rows(Context& context, const Parameter& p, std::int64_t first_row,
+                             const Tensor& rows, const std::string& name) {
+  const std::int64_t columns = p.shape.back(), end = first_row + rows.size(0);
+  if (p.operand && p.operand.raw() != p.value.raw()) {
+    const Tensor all = p.operand.reshape({count(p) / columns, columns});
+    kernels::convert(context, rows, all.slice(0, first_row, end));
+  }
+  if (!p.packed) return;
+  const kernels::PackedWeight to = p.packed.rows(first_row, end);
+  if (const std::int64_t refused = kernels::pack_weight(rows, to); refused >= 0) {
+    throw Error(
+        "weights",
+        fmt::format("{} has a number in column {} that {} cannot hold: {}", name, refused % columns,
+                    kernels::name_of(to.packing()), rows.data<float>()[refused]),
+        "leave out --weights, or use weights that are whole");
+  }
+  if (!p.packed_t) return;
+  require(end - first_row == p.shape.front(), "weights", "{} is held in one piece", name);
+  std::vector<float> heads = transposed_heads(p, rows);
+  const Tensor view(heads.data(), DType::F32, {p.packed_t.batch(), columns, p.head_first});
+  require(kernels::pack_weight(view, p.packed_t) < 0, "weights", "{} cannot be held by heads",
+          name);
+}
+
 std::size_t ParameterSet::operand_bytes(const Parameter& p) {
   std::size_t bytes = p.operand && p.operand.raw() != p.value.raw() ? p.operand.bytes() : 0;
+  if (p.packed) bytes += p.packed.bytes();
+  if (p.packed_t) bytes += p.packed_t.bytes();
   for (const Tensor& t : {p.fp8.values, p.fp8.scales, p.fp8.values_t, p.fp8.scales_t}) {
     if (t) bytes += t.bytes();
   }
@@ -268,12 +392,31 @@ void initialise_on_gpu(const Parameter& p, const Buffer& staging, std::uint64_t 
 }
 }  // namespace
 
+namespace {
+/// What is held in other forms alone: made in pieces that stay in the processor's cache.
+void initialise_held(const Parameter& p, const Buffer& staging, std::uint64_t seed, double sigma) {
+  Context context;
+  const std::int64_t columns = p.shape.back(), rows = count(p) / columns;
+  const std::int64_t most = ParameterSet::most_rows(p);
+  for (std::int64_t first = 0; first < rows; first += most) {
+    const Tensor made = staging.view(DType::F32, {std::min(most, rows - first), columns});
+    fill_initial(p, first * columns, values_of<float>(made), seed, sigma);
+    ParameterSet::hold_rows(context, p, first, made, p.name);
+  }
+}
+}  // namespace
+
 void ParameterSet::initialise(std::uint64_t seed, double sigma, const std::atomic<bool>* stop) {
   constexpr std::size_t kStagingBytes = std::size_t{32} << 20;
-  Buffer staging;
+  Buffer staging, held;
   for (const Parameter& p : parameters_) {
     throw_if_stopped(stop, "model");
-    if (p.value.device() != Device::Cpu) {
+    if (!p.value) {
+      const std::size_t bytes =
+          static_cast<std::size_t>(most_rows(p) * p.shape.back()) * sizeof(float);
+      if (held.bytes() < bytes) held = Buffer(bytes);
+      initialise_held(p, held, seed, sigma);
+    } else if (p.value.device() != Device::Cpu) {
       if (staging.bytes() == 0) staging = Buffer(kStagingBytes);
       initialise_on_gpu(p, staging, seed, sigma);
     } else if (p.value.dtype() == DType::F64) {
@@ -286,8 +429,13 @@ void ParameterSet::initialise(std::uint64_t seed, double sigma, const std::atomi
 
 void ParameterSet::refresh_operands(Context& context) {
   for (const Parameter& p : parameters_) {
+    if (!p.value) continue;  // written where it is held: hold_rows()
     if (p.trained && p.operand && p.operand.raw() != p.value.raw()) {
       kernels::convert(context, p.value.reshape({count(p)}), p.operand.reshape({count(p)}));
+    }
+    if (p.packed) {
+      const std::int64_t columns = p.shape.back();
+      hold_rows(context, p, 0, p.value.reshape({count(p) / columns, columns}), p.name);
     }
     refresh_quantised(context, p);
   }

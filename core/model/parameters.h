@@ -13,6 +13,7 @@
 #include "core/base/context.h"
 #include "core/base/memory.h"
 #include "core/config/precision.h"
+#include "kernels/packed_product/packed_weight.h"
 #include "kernels/quantise/quantise.h"
 
 namespace tessera {
@@ -41,8 +42,12 @@ struct Parameter {
   /// `Yes`: the weight of a linear layer, which is E4M3 where the recipe says so. `Both`: products
   /// outside of the layer read it as well, in BF16.
   enum class Linear : std::uint8_t { No, Yes, Both } linear = Linear::No;
+  /// What inference reads: `Value`; `Product`: nothing but y = x W^T does, whose weights may be
+  /// held in any form; `Operand`: products that read parts of it; `ValueAndProduct`: a token table
+  /// that is the head as well.
+  enum class Reads : std::uint8_t { Value, Product, Operand, ValueAndProduct } reads = Reads::Value;
 
-  Tensor value;  ///< master weight
+  Tensor value;  ///< master weight; absent where `reads` and Precision::weights say so
   Tensor grad;   ///< same shape and type; absent without gradients
   /// Experts: products of one expert do not depend on what the others are given, to the last bit.
   bool apart = false;
@@ -55,8 +60,15 @@ struct Parameter {
   mutable bool grad_is_old = false;
   Tensor operand;  ///< what products read: value itself, or its BF16 copy; absent where fp8 is all
   kernels::QuantisedWeight fp8;  ///< what the products of the recipe's linear layers read
+  kernels::PackedWeight packed;  ///< what products read where weights are held in 8 or 4 bits
+  /// Reads::Operand: rows are those of heads, `head_rows` of each, and of the first `head_first` of
+  /// them products read the columns.
+  std::int64_t head_rows = 0, head_first = 0;
+  /// Those once more, transposed, where weights are held in 8 or 4 bits: (heads, columns,
+  /// head_first). Absent where these are no whole blocks: `value` is held then.
+  kernels::PackedWeight packed_t;
 
-  /// Views of `value` under their released names, in storage order.
+  /// Views of `value` under their released names, in storage order; absent as it is.
   struct Part {
     std::string released_name;
     Tensor value;
@@ -99,6 +111,14 @@ class ParameterSet {
   /// Throws Stopped when `stop` is set on the way.
   void initialise(std::uint64_t seed, double sigma, const std::atomic<bool>* stop = nullptr);
 
+  /// Rows of a parameter, (rows, columns) F32, to the forms in which it is held besides `value`;
+  /// `first_row` counts through all of its dimensions but the last. Throws Error, with `name` for
+  /// the weight, where blocks cannot hold a number.
+  /// Not more than most_rows() of them; where packed_t is there, all.
+  static std::int64_t most_rows(const Parameter& parameter);
+  static void hold_rows(Context& context, const Parameter& parameter, std::int64_t first_row,
+                        const Tensor& rows, const std::string& name);
+
   /// Renews the copies that products read. To be called after values change.
   void refresh_operands(Context& context);
   /// Those of one parameter in E4M3 alone, where it has such: AdamW writes the others itself.
@@ -126,7 +146,9 @@ class ParameterSet {
   std::size_t value_bytes() const { return values_.bytes(); }
   std::size_t gradient_bytes() const { return gradients_.bytes() + run_gradients_.bytes(); }
   /// Size of the copies that products read, where these are not the values themselves.
-  std::size_t operand_bytes() const { return operands_.bytes() + quantised_.bytes(); }
+  std::size_t operand_bytes() const {
+    return operands_.bytes() + quantised_.bytes() + packed_.bytes();
+  }
   /// The same for one parameter.
   static std::size_t operand_bytes(const Parameter& parameter);
   std::size_t state_bytes() const { return states_.bytes(); }
@@ -136,9 +158,11 @@ class ParameterSet {
 
  private:
   std::int64_t flat_size() const;
+  void allocate_packed(const Precision& precision, Device device, bool measuring);
   void allocate_operands(const Precision& precision, Device device, bool measuring);
   void allocate_quantised(const Precision& precision, Device device, bool measuring);
-  Buffer values_, gradients_, operands_, quantised_, states_, run_gradients_;
+  Buffer values_, gradients_, operands_, quantised_, packed_, states_, run_gradients_;
+  WeightForm form_ = WeightForm::Masters;
   Tensor flat_values_, flat_gradients_;
   std::deque<Parameter> parameters_;
 };

@@ -379,6 +379,7 @@ void Server::load(const Request& request) {
   const std::string path = fields.text("path");
   TextModelOptions options;
   options.recipe = recipe_of(fields.text("precision", "fp32"));
+  options.weights = weight_form_from_name(fields.text("weights", ""));
   options.device = device_of(fields.text("device", "auto"));
   if (fields.has("context")) options.context = fields.whole("context", 1);
   options.chunk_tokens = 128;
@@ -403,6 +404,8 @@ void Server::load(const Request& request) {
         {"chat", model_->knows_chat()},
         {"device", model_->model().device() == Device::Cuda ? "cuda" : "cpu"},
         {"threads", omp_get_max_threads()},
+        {"weights", model_->model().precision().weight_name()},
+        {"weight_bytes", model_->model().weight_bytes()},
         {"seconds", rounded(took.count(), 1e3)}});
 }
 

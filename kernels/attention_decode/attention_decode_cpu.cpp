@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Decoding on the CPU. All heads share the cache, so a block of positions is gathered once and then
-// is two small products over the heads. The context is cut into chunks of a fixed length, whatever
-// the number of rows and threads, and their results are merged in order: a row's result has the
-// same bits in any batch.
+// Decoding on the CPU. All heads share the cache, so a block of positions is read once, in place
+// where it lies in one page in the type of the sums, and then is two small products over the heads.
+// The context is cut into chunks of a fixed length, whatever the number of rows and threads, and
+// their results are merged in order: a row's result has the same bits in any batch.
 #include "kernels/attention_decode/attention_decode.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 #include "core/base/threads.h"
 #include "kernels/attention_decode/attention_decode_contract.h"
-#include "kernels/product/gemm.h"
+#include "kernels/product/row_gemm.h"
 #include "kernels/running_softmax.h"
 
 namespace tessera::kernels::cpu {
@@ -29,6 +29,14 @@ struct Decode {
   std::int64_t d() const { return q.size(2); }
   std::int64_t d_latent() const { return o.size(2); }
   std::int64_t length(std::int64_t row) const { return lengths.data<std::int32_t>()[row]; }
+  /// The page of a position. Throws Error where it is outside of the cache.
+  std::int64_t page(std::int64_t row, std::int64_t position) const {
+    const auto* table = pages.data<std::int32_t>() + row * pages.stride(0);
+    const std::int64_t page = table[position / cache.size(1)];
+    require(page >= 0 && page < cache.size(0), kWhere, "row {} position {} is in page {} of {}",
+            row, position, page, cache.size(0));
+    return page;
+  }
 };
 
 /// Positions [from, to) of one row.
@@ -52,16 +60,28 @@ struct Partial {
 template <class T, class Stored>
 void gather(const Decode& x, const Chunk& positions, T* keys) {
   const std::int64_t page_tokens = x.cache.size(1), d = x.d();
-  const auto* table = x.pages.data<std::int32_t>() + positions.row * x.pages.stride(0);
   for (std::int64_t j = positions.from; j < positions.to; ++j, keys += d) {
-    const std::int64_t page = table[j / page_tokens];
-    require(page >= 0 && page < x.cache.size(0), kWhere, "row {} position {} is in page {} of {}",
-            positions.row, j, page, x.cache.size(0));
-    const Stored* in =
-        x.cache.data<Stored>() + page * x.cache.stride(0) + (j % page_tokens) * x.cache.stride(1);
+    const Stored* in = x.cache.data<Stored>() + x.page(positions.row, j) * x.cache.stride(0) +
+                       (j % page_tokens) * x.cache.stride(1);
 #pragma omp simd
     for (std::int64_t i = 0; i < d; ++i) keys[i] = static_cast<T>(in[i]);
   }
+}
+
+/// Positions [at, at + count) of a row as rows of T: the cache itself, or what gather() made.
+template <class T, class Stored>
+Rows<const T> keys_at(const Decode& x, std::int64_t row, std::int64_t at, std::int64_t count,
+                      T* keys) {
+  if constexpr (std::is_same_v<T, Stored>) {
+    const std::int64_t page_tokens = x.cache.size(1), place = at % page_tokens;
+    if (place + count <= page_tokens) {
+      const std::int64_t page = x.page(row, at);
+      return {x.cache.data<T>() + page * x.cache.stride(0) + place * x.cache.stride(1),
+              x.cache.stride(1)};
+    }
+  }
+  gather<T, Stored>(x, {row, at, at + count}, keys);
+  return {keys, x.d()};
 }
 
 template <class T, class Stored>
@@ -75,16 +95,16 @@ void decode_chunk(const Decode& x, const Chunk& chunk, Partial<T>& partial) {
 
   for (std::int64_t at = chunk.from; at < chunk.to; at += kBlock) {
     const std::int64_t count = std::min(kBlock, chunk.to - at);
-    gather<T, Stored>(x, {chunk.row, at, at + count}, keys.data());
-    gemm(Transpose::B, {heads, count, d}, static_cast<T>(x.scale), q, {keys.data(), d}, T(0),
-         {scores.data(), count});
+    const Rows<const T> block = keys_at<T, Stored>(x, chunk.row, at, count, keys.data());
+    row_gemm<T, T>(Transpose::B, {heads, count, d}, q, block, false, {scores.data(), count});
+    multiply_row(scores.data(), heads * count, static_cast<T>(x.scale));
     for (std::int64_t h = 0; h < heads; ++h) {
       const T factor =
           partial.softmax[static_cast<std::size_t>(h)].update(scores.data() + h * count, count);
       if (at > chunk.from) multiply_row(partial.sums.data() + h * d_latent, d_latent, factor);
     }
-    gemm(Transpose::None, {heads, d_latent, count}, T(1), {scores.data(), count}, {keys.data(), d},
-         at > chunk.from ? T(1) : T(0), {partial.sums.data(), d_latent});
+    row_gemm<T, T>(Transpose::None, {heads, d_latent, count}, {scores.data(), count}, block,
+                   at > chunk.from, {partial.sums.data(), d_latent});
   }
 }
 

@@ -62,6 +62,18 @@ Rows<T> expert_rows(const Tensor& x, std::int64_t expert, std::int64_t row = 0) 
   return {x.data<std::remove_const_t<T>>() + expert * x.stride(0) + row * x.stride(1), x.stride(1)};
 }
 
+/// c = a b in pieces of its columns: where they are cut does not matter to what an element is.
+template <class In, class Out>
+void multiply_alone(Transpose transpose, const GemmShape& s, Rows<const In> a, Rows<const In> b,
+                    Rows<Out> c) {
+  constexpr std::int64_t kColumns = 64;
+  for (std::int64_t col = 0; col < s.n; col += kColumns) {
+    const Rows<const In> part{b.data + col * (transpose == Transpose::B ? b.stride : 1), b.stride};
+    row_gemm_widened<Out, In>(transpose, {s.m, std::min(kColumns, s.n - col), s.k}, a, part, false,
+                              {c.data + col, c.stride});
+  }
+}
+
 /// y[rows of e] = x[rows of e] w[e], w read as `transpose` says (None or B).
 template <class In, class Out>
 void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const Tensor& offsets,
@@ -81,7 +93,7 @@ void multiply_rows(Transpose transpose, const Tensor& x, const Tensor& w, const 
     const auto weights = expert_rows<const In>(w, task.expert);
     const auto out = rows_of<Out>(y, task.from);
     if (alone) {
-      row_gemm<Out, In>(transpose, shape, in, weights, false, out);
+      multiply_alone<In, Out>(transpose, shape, in, weights, out);
     } else {
       gemm(transpose, shape, Out(1), in, weights, Out(0), out);
     }

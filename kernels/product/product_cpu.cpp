@@ -254,9 +254,9 @@ void multiply_rows_alone(Transpose transpose, const GemmShape& s, const In* a, c
       x.data += row * x.stride;
       y.data += col * (transpose == Transpose::B ? y.stride : 1);
       z.data += row * z.stride + col;
-      row_gemm<Out, In>(transpose,
-                        {std::min(kRowsOfPiece, s.m - row), std::min(kColumns, s.n - col), s.k}, x,
-                        y, add, z);
+      const GemmShape piece_of_c{std::min(kRowsOfPiece, s.m - row), std::min(kColumns, s.n - col),
+                                 s.k};
+      row_gemm_widened<Out, In>(transpose, piece_of_c, x, y, add, z);
     }
   });
 }

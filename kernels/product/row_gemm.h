@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/product/gemm.h"
 
@@ -50,24 +51,40 @@ typename RowLanes<T>::Vector load_some(const In* x, std::int64_t count) {
   return load_lanes(some);
 }
 
-template <class T>
-T sum_of_lanes(const typename RowLanes<T>::Vector& v) {
-  T lanes[RowLanes<T>::kCount];
-  std::memcpy(lanes, &v, sizeof lanes);
-  for (int width = RowLanes<T>::kCount / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+/// Halves are added until one number is left.
+inline float sum_of_lanes(const RowLanes<float>::Vector& v) {
+  typedef float Four __attribute__((vector_size(16)));
+  const Four four =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+  const Four two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
+  return two[0] + two[1];
+}
+inline double sum_of_lanes(const RowLanes<double>::Vector& v) {
+  typedef double Two __attribute__((vector_size(16)));
+  const Two two = __builtin_shufflevector(v, v, 0, 1) + __builtin_shufflevector(v, v, 2, 3);
+  return two[0] + two[1];
 }
 
-/// kRows x kCols elements of c = a b^T (+ c).
-template <int kRows, int kCols, class T, class In>
+/// Asks for a part of the next kCols rows of b. What is read once comes from memory, and rows are
+/// too short for the processor to find out by itself.
+template <int kCols, class In>
+inline void ask_for_next(const Rows<const In>& b, std::int64_t p) {
+#pragma GCC unroll 4
+  for (int j = 0; j < kCols; ++j) {
+    __builtin_prefetch(b.data + (kCols + j) * b.stride + p, 0, 2);
+  }
+}
+
+/// kRows x kCols elements of c = a b^T (+ c). `kOnce`: each row of b is read by this tile alone.
+template <int kRows, int kCols, bool kOnce, class T, class In>
 void dot_tile(std::int64_t depth, Rows<const In> a, Rows<const In> b, bool add, Rows<T> c) {
   using Vector = typename RowLanes<T>::Vector;
   constexpr std::int64_t kLanes = RowLanes<T>::kCount;
+  constexpr std::int64_t kLine = 64 / sizeof(In);  // elements of a line of the cache
   Vector sums[kRows][kCols] = {};
   std::int64_t p = 0;
   for (; p + kLanes <= depth; p += kLanes) {
+    if (kOnce && sizeof(In) < 4 && p % kLine == 0) ask_for_next<kCols>(b, p);
     Vector x[kRows];
 #pragma GCC unroll 4
     for (int i = 0; i < kRows; ++i) x[i] = load_lanes(a.data + i * a.stride + p);
@@ -89,7 +106,7 @@ void dot_tile(std::int64_t depth, Rows<const In> a, Rows<const In> b, bool add, 
   for (int i = 0; i < kRows; ++i) {
     for (int j = 0; j < kCols; ++j) {
       T& out = c.data[i * c.stride + j];
-      const T sum = sum_of_lanes<T>(sums[i][j]);
+      const T sum = sum_of_lanes(sums[i][j]);
       out = add ? out + sum : sum;
     }
   }
@@ -157,12 +174,42 @@ void row_gemm(Transpose transpose, const GemmShape& s, Rows<const In> a, Rows<co
           constexpr int kTileRows = decltype(rows)::value;
           if (!dots) return outer_tile<kTileRows, kVectors, T>(s.k, cols, x, y, add, z);
           with_rows<kCols>(cols, [&](auto columns) {
-            dot_tile<kTileRows, decltype(columns)::value, T>(s.k, x, y, add, z);
+            constexpr int kTileCols = decltype(columns)::value;
+            if (s.m <= kRows) {
+              dot_tile<kTileRows, kTileCols, true, T>(s.k, x, y, add, z);
+            } else {
+              dot_tile<kTileRows, kTileCols, false, T>(s.k, x, y, add, z);
+            }
           });
         });
       }
     }
   }
+}
+
+/// row_gemm() that widens BF16 once where there are many rows, and not at every multiplication.
+/// Their numbers and the order of sums are the same, and so are the bits.
+template <class T, class In>
+void row_gemm_widened(Transpose transpose, const GemmShape& s, Rows<const In> a, Rows<const In> b,
+                      bool add, Rows<T> c) {
+  constexpr std::int64_t kFewRows = 6, kMostElements = 1 << 19;
+  const bool dots = transpose == Transpose::B;
+  const std::int64_t b_rows = dots ? s.n : s.k, b_cols = dots ? s.k : s.n;
+  if (std::is_same_v<T, In> || s.m <= kFewRows || s.m * s.k + b_rows * b_cols > kMostElements) {
+    return row_gemm<T, In>(transpose, s, a, b, add, c);
+  }
+  static thread_local std::vector<T> wide;
+  wide.resize(static_cast<std::size_t>(s.m * s.k + b_rows * b_cols));
+  const auto widen = [](Rows<const In> from, std::int64_t rows, std::int64_t cols, T* to) {
+    for (std::int64_t i = 0; i < rows; ++i, to += cols) {
+      const In* row = from.data + i * from.stride;
+#pragma omp simd
+      for (std::int64_t j = 0; j < cols; ++j) to[j] = static_cast<T>(row[j]);
+    }
+  };
+  widen(a, s.m, s.k, wide.data());
+  widen(b, b_rows, b_cols, wide.data() + s.m * s.k);
+  row_gemm<T, T>(transpose, s, {wide.data(), s.k}, {wide.data() + s.m * s.k, b_cols}, add, c);
 }
 
 }  // namespace tessera::kernels::cpu
