@@ -12,6 +12,7 @@
 #include "app/host_options.h"
 #include "app/options.h"
 #include "app/signals.h"
+#include "app/terminal.h"
 #include "core/base/error.h"
 #include "core/launch/agent_protocol.h"
 #include "core/launch/host_book.h"
