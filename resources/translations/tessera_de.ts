@@ -650,6 +650,21 @@
     </message>
 </context>
 <context>
+    <name>SweepData</name>
+    <message>
+        <source>final loss</source>
+        <translation>Loss am Ende</translation>
+    </message>
+    <message>
+        <source>no loss yet</source>
+        <translation>noch kein Loss</translation>
+    </message>
+    <message>
+        <source>loss %1</source>
+        <translation>Loss %1</translation>
+    </message>
+</context>
+<context>
     <name>TableCopy</name>
     <message>
         <source>Copy</source>
@@ -3614,12 +3629,24 @@
         <source>Profiles for Slurm</source>
         <translation>Profile für Slurm</translation>
     </message>
+    <message>
+        <source>Test launch</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A rank on each kept host says hello to the others, and they measure how fast they send to each other; nothing is trained</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::KnownHosts</name>
     <message>
         <source>%1 could not be checked: %2</source>
         <translation>%1 konnte nicht geprüft werden: %2</translation>
+    </message>
+    <message>
+        <source>it was ended</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -3713,6 +3740,22 @@
     <message>
         <source>checked %1</source>
         <translation>geprüft %1</translation>
+    </message>
+    <message>
+        <source>Test launch on all kept hosts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A rank on each host has said hello; the speeds stand beside them</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The test launch failed: %1</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>%1/s to %2, measured %3</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
@@ -4603,6 +4646,151 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>The folder of %1 is gone. It was %2. Move it back, and the run is here again.</source>
         <translation>Der Ordner von %1 ist weg. Es war %2. Legen Sie ihn zurück, und der Lauf ist wieder hier.</translation>
     </message>
+    <message>
+        <source>Timeline</source>
+        <translation>Zeitverlauf</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::NewSweepDialog</name>
+    <message>
+        <source>New sweep</source>
+        <translation>Neue Reihe</translation>
+    </message>
+    <message>
+        <source>Name a key and its values first</source>
+        <translation>Zuerst einen Schlüssel und seine Werte nennen</translation>
+    </message>
+    <message>
+        <source>Spec</source>
+        <translation>Spec</translation>
+    </message>
+    <message>
+        <source>Tag</source>
+        <translation>Schlagwort</translation>
+    </message>
+    <message>
+        <source>All runs of the sweep have it. The tag of a sweep that is there adds runs to it.</source>
+        <translation>Alle Läufe der Reihe haben es. Das Schlagwort einer Reihe, die es schon gibt, fügt ihr Läufe hinzu.</translation>
+    </message>
+    <message>
+        <source>Keys that differ</source>
+        <translation>Schlüssel, die sich unterscheiden</translation>
+    </message>
+    <message>
+        <source>Values: 0.5, 1  or a range: 1e-4..1e-2:log:5  or whole numbers: 1..4</source>
+        <translation>Werte: 0.5, 1  oder ein Bereich: 1e-4..1e-2:log:5  oder ganze Zahlen: 1..4</translation>
+    </message>
+    <message>
+        <source>Add a key</source>
+        <translation>Schlüssel hinzufügen</translation>
+    </message>
+    <message>
+        <source>every combination</source>
+        <translation>jede Kombination</translation>
+    </message>
+    <message>
+        <source>a quarter of a run</source>
+        <translation>ein Viertel eines Laufs</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>keine</translation>
+    </message>
+    <message>
+        <source>those above the median of the others</source>
+        <translation>die über dem Median der anderen</translation>
+    </message>
+    <message>
+        <source>the worse half at each rung (halving)</source>
+        <translation>auf jeder Stufe die schlechtere Hälfte (Halbieren)</translation>
+    </message>
+    <message>
+        <source>Seeds of each</source>
+        <translation>Startwerte je Lauf</translation>
+    </message>
+    <message>
+        <source>Runs drawn by chance</source>
+        <translation>Zufällig gezogene Läufe</translation>
+    </message>
+    <message>
+        <source>Stop those that fall behind</source>
+        <translation>Zurückfallende anhalten</translation>
+    </message>
+    <message>
+        <source>Steps before one is stopped</source>
+        <translation>Schritte, bevor einer angehalten wird</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Queue the runs</source>
+        <translation>Läufe einreihen</translation>
+    </message>
+    <message>
+        <source>No run is stopped</source>
+        <translation>Kein Lauf wird angehalten</translation>
+    </message>
+    <message>
+        <source>Key</source>
+        <translation>Schlüssel</translation>
+    </message>
+    <message>
+        <source>Values</source>
+        <translation>Werte</translation>
+    </message>
+    <message>
+        <source>Remove this key</source>
+        <translation>Diesen Schlüssel entfernen</translation>
+    </message>
+    <message>
+        <source>as the run %1</source>
+        <translation>wie der Lauf %1</translation>
+    </message>
+    <message>
+        <source>%1, in Configure</source>
+        <translation>%1, in Konfigurieren</translation>
+    </message>
+    <message>
+        <source>preset %1</source>
+        <translation>Vorlage %1</translation>
+    </message>
+    <message>
+        <source>There is no spec to begin from.</source>
+        <translation>Es gibt keine Spec, mit der begonnen werden kann.</translation>
+    </message>
+    <message>
+        <source>The runs are being counted</source>
+        <translation>Die Läufe werden gezählt</translation>
+    </message>
+    <message>
+        <source>Name a key and its values, or more than one seed.</source>
+        <translation>Einen Schlüssel und seine Werte nennen, oder mehr als einen Startwert.</translation>
+    </message>
+    <message>
+        <source>Nothing differs between the runs yet</source>
+        <translation>Noch unterscheiden sich die Läufe in nichts</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n run(s). The first: %1</source>
+        <translation>
+            <numerusform>%n Lauf. Der erste: %1</numerusform>
+            <numerusform>%n Läufe. Der erste: %1</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Queue %n run(s)</source>
+        <translation>
+            <numerusform>%n Lauf einreihen</numerusform>
+            <numerusform>%n Läufe einreihen</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The runs are being made</source>
+        <translation>Die Läufe werden angelegt</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::NumbersExport</name>
@@ -4819,6 +5007,45 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Starting</source>
         <translation>Wird gestartet</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::PlacementPanel</name>
+    <message>
+        <source>Tokens by rank</source>
+        <translation>Tokens je Rang</translation>
+    </message>
+    <message>
+        <source>all layers</source>
+        <translation>alle Schichten</translation>
+    </message>
+    <message>
+        <source>Place among the ranks of experts</source>
+        <translation>Platz unter den Rängen der Experten</translation>
+    </message>
+    <message>
+        <source>mean</source>
+        <translation>Mittel</translation>
+    </message>
+    <message>
+        <source>%1 ranks share the experts; each holds %2 of every layer that it has.</source>
+        <translation>%1 Ränge teilen sich die Experten; jeder hält %2 von jeder Schicht, die er hat.</translation>
+    </message>
+    <message>
+        <source>The fullest gets %1 times the mean.</source>
+        <translation>Der vollste bekommt das %1-fache des Mittels.</translation>
+    </message>
+    <message>
+        <source>%1 went to experts of other ranks and back in the step.</source>
+        <translation>%1 gingen in dem Schritt zu Experten anderer Ränge und zurück.</translation>
+    </message>
+    <message>
+        <source>A token reached %1 of %2 ranks in a layer; it takes %3 experts.</source>
+        <translation>Ein Token erreichte in einer Schicht %1 von %2 Rängen; es nimmt %3 Experten.</translation>
+    </message>
+    <message>
+        <source>place %1 · ranks %2 · experts %3 to %4 · %5 tokens · %6 of the mean</source>
+        <translation>Platz %1 · Ränge %2 · Experten %3 bis %4 · %5 Tokens · %6 des Mittels</translation>
     </message>
 </context>
 <context>
@@ -5277,6 +5504,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>No run waits. Configure one and choose “Enqueue”.</source>
         <translation>Kein Lauf wartet. Einen konfigurieren und „Einreihen“ wählen.</translation>
+    </message>
+    <message>
+        <source>Show its sweep</source>
+        <translation>Seine Reihe zeigen</translation>
     </message>
 </context>
 <context>
@@ -5764,6 +5995,18 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Every event, as tessera watch --json (*.jsonl)</source>
         <translation>Jedes Ereignis, wie tessera watch --json (*.jsonl)</translation>
+    </message>
+    <message>
+        <source>Show its sweep</source>
+        <translation>Seine Reihe zeigen</translation>
+    </message>
+    <message>
+        <source>New sweep…</source>
+        <translation>Neue Reihe …</translation>
+    </message>
+    <message>
+        <source>It belongs to no sweep</source>
+        <translation>Er gehört zu keiner Reihe</translation>
     </message>
 </context>
 <context>
@@ -6438,6 +6681,10 @@ Loss %3, Validierung %4</translation>
         <source>Saved %1</source>
         <translation>%1 gesichert</translation>
     </message>
+    <message>
+        <source>Sweeps</source>
+        <translation>Reihen</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::RunsProxy</name>
@@ -7036,6 +7283,161 @@ Loss %3, Validierung %4</translation>
     </message>
 </context>
 <context>
+    <name>tessera::ui::SweepLines</name>
+    <message>
+        <source>Runs over all keys, the loss at the right</source>
+        <translation>Läufe über alle Schlüssel, rechts der Loss</translation>
+    </message>
+    <message>
+        <source>%1 (log)</source>
+        <translation>%1 (log)</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SweepModel</name>
+    <message>
+        <source>Run</source>
+        <translation>Lauf</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>Zustand</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Schritte</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>Loss</translation>
+    </message>
+    <message>
+        <source>Validation</source>
+        <translation>Validierung</translation>
+    </message>
+    <message>
+        <source>Stopped because</source>
+        <translation>Angehalten, weil</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SweepPoints</name>
+    <message>
+        <source>Final loss against one key</source>
+        <translation>Loss am Ende über einem Schlüssel</translation>
+    </message>
+    <message>
+        <source>%1 (log)</source>
+        <translation>%1 (log)</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SweepView</name>
+    <message>
+        <source>No run of this sweep has begun. They wait in the queue.</source>
+        <translation>Noch hat kein Lauf dieser Reihe begonnen. Sie warten in der Warteschlange.</translation>
+    </message>
+    <message>
+        <source>A sweep makes many runs of one spec that differ in a few keys, and compares what came of them.</source>
+        <translation>Eine Reihe macht aus einer Spec viele Läufe, die sich in wenigen Schlüsseln unterscheiden, und vergleicht, was aus ihnen wurde.</translation>
+    </message>
+    <message>
+        <source>New sweep</source>
+        <translation>Neue Reihe</translation>
+    </message>
+    <message>
+        <source>Sweep</source>
+        <translation>Reihe</translation>
+    </message>
+    <message>
+        <source>Compare curves</source>
+        <translation>Kurven vergleichen</translation>
+    </message>
+    <message>
+        <source>Show all</source>
+        <translation>Alle zeigen</translation>
+    </message>
+    <message>
+        <source>Takes away what was chosen along the axes (Escape)</source>
+        <translation>Nimmt zurück, was auf den Achsen gewählt wurde (Escape)</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Sichern</translation>
+    </message>
+    <message>
+        <source>Table as CSV</source>
+        <translation>Tabelle als CSV</translation>
+    </message>
+    <message>
+        <source>Charts as a picture</source>
+        <translation>Diagramme als Bild</translation>
+    </message>
+    <message>
+        <source>Runs of the sweep</source>
+        <translation>Läufe der Reihe</translation>
+    </message>
+    <message>
+        <source>No run of it has begun</source>
+        <translation>Noch hat kein Lauf davon begonnen</translation>
+    </message>
+    <message>
+        <source>%1 of %2 runs are shown</source>
+        <translation>%1 von %2 Läufen sind zu sehen</translation>
+    </message>
+    <message>
+        <source>%1 of %2 runs have begun</source>
+        <translation>%1 von %2 Läufen haben begonnen</translation>
+    </message>
+    <message>
+        <source>%1 wait</source>
+        <translation>%1 warten</translation>
+    </message>
+    <message>
+        <source>after %1 steps a run above the median of the others is stopped</source>
+        <translation>nach %1 Schritten wird ein Lauf über dem Median der anderen angehalten</translation>
+    </message>
+    <message>
+        <source>from %1 steps on the worse half is stopped at each rung</source>
+        <translation>ab %1 Schritten wird auf jeder Stufe die schlechtere Hälfte angehalten</translation>
+    </message>
+    <message>
+        <source>none is stopped for falling behind</source>
+        <translation>keiner wird angehalten, weil er zurückfällt</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n run(s) of the sweep %1 wait in the queue</source>
+        <translation>
+            <numerusform>%n Lauf der Reihe %1 wartet in der Warteschlange</numerusform>
+            <numerusform>%n Läufe der Reihe %1 warten in der Warteschlange</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Save the charts</source>
+        <translation>Diagramme sichern</translation>
+    </message>
+    <message>
+        <source>Save the sweep&apos;s table</source>
+        <translation>Tabelle der Reihe sichern</translation>
+    </message>
+    <message>
+        <source>Picture (*.png)</source>
+        <translation>Bild (*.png)</translation>
+    </message>
+    <message>
+        <source>CSV (*.csv)</source>
+        <translation>CSV (*.csv)</translation>
+    </message>
+    <message>
+        <source>%1 cannot be written: %2</source>
+        <translation>%1 kann nicht geschrieben werden: %2</translation>
+    </message>
+    <message>
+        <source>Saved %1</source>
+        <translation>%1 gesichert</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::TasksPanel</name>
     <message>
         <source>Nothing runs in the background.</source>
@@ -7075,6 +7477,116 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>Stop playing</source>
         <translation>Abspielen anhalten</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::TimelinePlot</name>
+    <message>
+        <source>Forward</source>
+        <translation>Vorwärts</translation>
+    </message>
+    <message>
+        <source>Backward</source>
+        <translation>Rückwärts</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>Gewichte</translation>
+    </message>
+    <message>
+        <source>All-to-all</source>
+        <translation>All-to-all</translation>
+    </message>
+    <message>
+        <source>Sums</source>
+        <translation>Summen</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>Senden</translation>
+    </message>
+    <message>
+        <source>Wait</source>
+        <translation>Warten</translation>
+    </message>
+    <message>
+        <source>Optimiser</source>
+        <translation>Optimierer</translation>
+    </message>
+    <message>
+        <source>Other</source>
+        <translation>Anderes</translation>
+    </message>
+    <message>
+        <source>Ranks over time</source>
+        <translation>Ränge über die Zeit</translation>
+    </message>
+    <message>
+        <source>rank %1</source>
+        <translation>Rang %1</translation>
+    </message>
+    <message>
+        <source>idle %1</source>
+        <translation>%1 untätig</translation>
+    </message>
+    <message>
+        <source>rank %1 · idle</source>
+        <translation>Rang %1 · untätig</translation>
+    </message>
+    <message>
+        <source>step %1</source>
+        <translation>Schritt %1</translation>
+    </message>
+    <message>
+        <source>stage %1</source>
+        <translation>Stufe %1</translation>
+    </message>
+    <message>
+        <source>micro-batch %1</source>
+        <translation>Mikro-Batch %1</translation>
+    </message>
+    <message>
+        <source>from %1</source>
+        <translation>ab %1</translation>
+    </message>
+    <message>
+        <source>for %1</source>
+        <translation>für %1</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::TimelineTab</name>
+    <message>
+        <source>Show all</source>
+        <translation>Alle zeigen</translation>
+    </message>
+    <message>
+        <source>The whole time (0)</source>
+        <translation>Die ganze Zeit (0)</translation>
+    </message>
+    <message>
+        <source>Open as trace file</source>
+        <translation>Als Trace-Datei öffnen</translation>
+    </message>
+    <message>
+        <source>Shows the folder of the trace, timeline.json, which ui.perfetto.dev opens</source>
+        <translation>Zeigt den Ordner des Trace, timeline.json, den ui.perfetto.dev öffnet</translation>
+    </message>
+    <message>
+        <source>The trace is %1</source>
+        <translation>Der Trace ist %1</translation>
+    </message>
+    <message>
+        <source>This run has recorded no timeline. `tessera train SPEC --timeline FILE` records what its ranks do in the first ten steps.</source>
+        <translation>Dieser Lauf hat keinen Zeitverlauf aufgezeichnet. `tessera train SPEC --timeline FILE` zeichnet auf, was seine Ränge in den ersten zehn Schritten tun.</translation>
+    </message>
+    <message>
+        <source>The timeline cannot be shown: %1</source>
+        <translation>Der Zeitverlauf kann nicht gezeigt werden: %1</translation>
+    </message>
+    <message>
+        <source>%1 recorded. Ranks are idle for %2 of it on average, rank %3 most (%4): they wait, or do nothing.</source>
+        <translation>%1 aufgezeichnet. Ränge sind davon im Mittel %2 untätig, Rang %3 am meisten (%4): Sie warten oder tun nichts.</translation>
     </message>
 </context>
 <context>

@@ -107,6 +107,23 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::NewSweepDialog</name>
+    <message numerus="yes">
+        <source>%n run(s). The first: %1</source>
+        <translation>
+            <numerusform>%n run: %1</numerusform>
+            <numerusform>%n runs. The first: %1</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>Queue %n run(s)</source>
+        <translation>
+            <numerusform>Queue %n run</numerusform>
+            <numerusform>Queue %n runs</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::NumbersExport</name>
     <message numerus="yes">
         <source>Exporting %n runs</source>
@@ -263,6 +280,16 @@
         <translation>
             <numerusform>%n problem</numerusform>
             <numerusform>%n problems</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SweepView</name>
+    <message numerus="yes">
+        <source>%n run(s) of the sweep %1 wait in the queue</source>
+        <translation>
+            <numerusform>%n run of the sweep %1 waits in the queue</numerusform>
+            <numerusform>%n runs of the sweep %1 wait in the queue</numerusform>
         </translation>
     </message>
 </context>

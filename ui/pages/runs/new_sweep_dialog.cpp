@@ -327,15 +327,15 @@ void NewSweepDialog::queue() {
   setEnabledBecause(m_start, false, tr("The runs are being made"));
   inBackground(
       this,
-      [wanted,
-       base = m_bases[static_cast<std::size_t>(m_base->currentIndex())]]() mutable -> Looked {
+      [wanted, base = m_bases[static_cast<std::size_t>(m_base->currentIndex())]]() -> Looked {
         try {
-          wanted.plan.first_seed = specWith(base, {}).run.seed;
-          const SweepRuns runs = sweep_runs(wanted, [&](const std::vector<std::string>& settings) {
+          SweepOrder whole = wanted;
+          whole.plan.first_seed = specWith(base, {}).run.seed;
+          const SweepRuns runs = sweep_runs(whole, [&](const std::vector<std::string>& settings) {
             return specWith(base, settings);
           });
           QueueFile file(home_folder() / "queue.json");
-          queue_sweep(wanted, runs, home_folder() / "sweeps", file);
+          queue_sweep(whole, runs, home_folder() / "sweeps", file);
           return {static_cast<int>(runs.specs.size()), {}, {}};
         } catch (const std::exception& problem) {
           return {0, {}, wordsOf(problem)};
