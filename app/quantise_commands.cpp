@@ -31,7 +31,7 @@ std::filesystem::path quantised_model(const QuantiseArguments& a) {
   if (a.model.find('/') != std::string::npos || std::filesystem::exists(a.model, ignored)) {
     return a.model;
   }
-  const std::filesystem::path runs = a.runs.empty() ? runs_folder() : a.runs;
+  const std::filesystem::path runs = a.runs.empty() ? runs_folder() : std::filesystem::path(a.runs);
   return RunFolder::find(a.model, runs).path();
 }
 

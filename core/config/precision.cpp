@@ -56,7 +56,7 @@ Precision Precision::reading(Recipe recipe, WeightForm packed, Device device) {
                               tessera::name_of(recipe)),
                   "leave out --precision or --weights");
     }
-  } else if (device == Device::Cpu && !precision.fp8_forward()) {
+  } else if (device == Device::Cpu && recipe == Recipe::Bf16) {
     precision.weights = WeightForm::Operands;
   }
   return precision;

@@ -120,7 +120,9 @@ void ParameterSet::allocate(const Precision& precision, bool with_gradients, Dev
     return measuring ? Buffer::measuring(bytes, device) : Buffer(bytes, device);
   };
   // One that is only measured is a plan of the same forms.
-  form_ = with_gradients ? WeightForm::Masters : precision.weights;
+  const bool alike = precision.operand == precision.activation;
+  const bool once = alike && precision.weights == WeightForm::Operands;  // they are the values
+  form_ = with_gradients || once ? WeightForm::Masters : precision.weights;
   const std::int64_t total = flat_size();
   const auto elements = static_cast<std::size_t>(total);
   values_ = buffer(elements * size_of(precision.activation));

@@ -211,7 +211,7 @@ TEST(WeightForms, PackedWeightsComputeWithTheNumbersOfTheirBlocks) {
     const auto full = random_model(blocks_config(32), Precision::of(Recipe::Fp32));
     const std::vector<std::int32_t> few = ids_of(config, 15, 9);
     EXPECT_LT(distance(all_logits(*by_heads, few), all_logits(*full, few)),
-              form == WeightForm::Q8_0 ? 0.05 : 0.6);
+              form == WeightForm::Q8_0 ? 0.12 : 0.8);
     const std::vector<std::int32_t> ids = ids_of(config, 15, 6);
     EXPECT_LT(distance(all_logits(*packed, ids), all_logits(*plain, ids)), 2e-4);
   }
