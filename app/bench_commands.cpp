@@ -218,6 +218,7 @@ void add_bench(CLI::App& app) {
   kernels->add_option("--op", options->op, "Only this operation");
   on_device(*kernels);
   kernels->callback([options] { bench_kernels(options->op, device_of(*options)); });
+  add_bench_infer_gpu(*command);
   add_bench_schedule(*command);
 }
 

@@ -40,8 +40,8 @@ void add_limits(CLI::App& command, ServeHttp& options, CLI::Option* http) {
   add("--queue", options.queue, "Most requests that wait; more are told to come again", 1);
   add("--step-tokens", options.step_tokens,
       "Most tokens of one pass through the model: with more, long prompts are read faster, and "
-      "answers beside them come in larger steps",
-      1);
+      "answers beside them come in larger steps; 0: 256, on a GPU 4096",
+      0);
   add("--max-body", options.body_mib, "Largest request, in MiB", 1);
   add("--max-seconds", options.seconds, "Longest time for one request, its wait included", 1);
   add("--patience", options.patience_seconds,
@@ -79,6 +79,11 @@ void add_http_options(CLI::App& command, ServeHttp& options) {
       ->check(CLI::Range(std::int64_t{0}, kMostThreads))
       ->capture_default_str()
       ->needs(http);
+  command
+      .add_flag("--same-text", options.same_text,
+                "On a GPU: a request says the same whatever runs beside it, at the price of speed; "
+                "on a CPU that is so at any time")
+      ->needs(http);
   add_limits(command, options, http);
 }
 
@@ -108,6 +113,14 @@ std::string usual_name(const std::filesystem::path& path) {
   const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
   const std::string name = whole.filename().string();
   return name.empty() ? whole.parent_path().filename().string() : name;
+}
+
+/// Each request that runs has a token of a step at least.
+std::int64_t step_tokens_of(const ServeHttp& options, const LoadedText& text) {
+  constexpr std::int64_t kUsualOnCpu = 256;
+  if (options.step_tokens > 0) return std::max(options.step_tokens, options.parallel);
+  const bool on_gpu = text.loaded.model->device() == Device::Cuda;
+  return std::max(on_gpu ? kGpuChunkTokens : kUsualOnCpu, options.parallel);
 }
 
 HttpOptions http_options(const ServeHttp& options) {
@@ -140,11 +153,14 @@ void serve_http(const ServeHttp& options) {
   const std::int64_t cache_tokens = options.cache_tokens > 0
                                         ? std::max(options.cache_tokens, text.context)
                                         : kUsualConversations * text.context;
-  HttpServer server(text, {.cache_tokens = cache_tokens, .chunk_tokens = options.step_tokens},
-                    {.most_running = options.parallel,
-                     .most_waiting = options.queue,
-                     .step_tokens = options.step_tokens},
-                    http);
+  const std::int64_t step_tokens = step_tokens_of(options, text);
+  HttpServer server(
+      text,
+      {.cache_tokens = cache_tokens,
+       .chunk_tokens = step_tokens,
+       .rows_alone_on_gpu = options.same_text},
+      {.most_running = options.parallel, .most_waiting = options.queue, .step_tokens = step_tokens},
+      http);
   std::printf(
       "%s answers at http://%s:%d/v1 (context %lld tokens, %lld in the cache, %d threads)\n",
       http.name.c_str(), http.address.c_str(), server.port(), static_cast<long long>(text.context),

@@ -45,6 +45,13 @@ struct Scheduler::Task {
   std::int64_t left() const { return std::ssize(ids) - sequence->length(); }
   std::int64_t written() const { return std::ssize(ids) - std::ssize(request.prompt); }
   bool wants_prompt_logprobs() const { return request.prompt_logprobs && !told_prompt; }
+  /// What the device needs to choose the next token; nothing where that takes a look at the logits
+  /// or at the text.
+  std::optional<DeviceDraw> draw() const {
+    const GenerateOptions& options = request.generate;
+    if (request.logprobs >= 0 || options.alternatives > 0 || options.max_tokens == 0) return {};
+    return device_draw(options.sampling, static_cast<std::uint64_t>(written()));
+  }
 
   Id id;
   ScheduledRequest request;
@@ -383,6 +390,7 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
                             .subspan(static_cast<std::size_t>(part.task->sequence->length()),
                                      static_cast<std::size_t>(part.tokens));
     work.push_back({&*part.task->sequence, tokens, part.logit_rows()});
+    if (engine_.chooses() && part.is_last()) work.back().draw = part.task->draw();
     rows.push_back(rows.back() + part.logit_rows());
   }
   const Tensor* read = nullptr;
@@ -396,7 +404,7 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
   parallel_for(std::ssize(parts), 1, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      outcomes[at] = sample_part(parts[at], logits, rows[at]);
+      outcomes[at] = sample_part(parts[at], logits, rows[at], engine_.chosen(at));
     }
   });
   for (std::size_t i = 0; i < parts.size(); ++i) tell(*parts[i].task, std::move(outcomes[i]));
@@ -404,9 +412,10 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
   ++stats_.steps;
 }
 
-/// `row` is the first of the part's rows of logits. What fails here concerns this request alone.
-Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits,
-                                          std::int64_t row) const {
+/// `row` is the first of the part's rows of logits, `chosen` what the device has chosen from the
+/// last of them. What fails here concerns this request alone.
+Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits, std::int64_t row,
+                                          const std::optional<Candidate>& chosen) const {
   const Task& task = *part.task;
   const ScheduledRequest& request = task.request;
   const SamplingOptions& sampling = request.generate.sampling;
@@ -425,6 +434,10 @@ Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits
       row += part.tokens - 1;
     }
     if (!outcome.whole || request.generate.max_tokens == 0) return outcome;
+    if (chosen) {
+      outcome.choice.chosen = *chosen;
+      return outcome;
+    }
     const std::vector<float> last = logits_row(logits, row);
     outcome.choice = sample(last, sampling, static_cast<std::uint64_t>(task.written()), task.ids,
                             request.generate.alternatives);

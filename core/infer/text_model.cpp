@@ -139,9 +139,12 @@ TextModel TextModel::load(const fs::path& path, const TextModelOptions& options)
   TextModel model;
   model.text_ = load_text(path, options);
   const LoadedText& text = model.text_;
+  constexpr std::int64_t kCpuChunkTokens = 512;
+  const std::int64_t usual = options.device == Device::Cuda ? kGpuChunkTokens : kCpuChunkTokens;
+  const std::int64_t chunk = options.chunk_tokens > 0 ? options.chunk_tokens : usual;
   model.session_ = std::make_unique<Session>(
       *text.loaded.model, text.tokenizer,
-      EngineOptions{.cache_tokens = text.context, .chunk_tokens = options.chunk_tokens}, text.ends);
+      EngineOptions{.cache_tokens = text.context, .chunk_tokens = chunk}, text.ends);
   return model;
 }
 

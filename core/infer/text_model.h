@@ -18,6 +18,9 @@
 namespace tessera {
 
 inline constexpr std::int64_t kUsualContext = 32768;
+/// Tokens of a prompt that a GPU reads in one pass, where nothing else is said: with fewer it
+/// idles.
+inline constexpr std::int64_t kGpuChunkTokens = 4096;
 
 /// How complete() and answer() write.
 struct AnswerOptions {
@@ -36,7 +39,8 @@ struct TextModelOptions {
   /// Room for a conversation, rounded up to whole pages of the cache. 0: the model's positions, and
   /// at most kUsualContext. More than the model's positions is an error.
   std::int64_t context = 0;
-  std::int64_t chunk_tokens = 512;  ///< tokens of a prompt read between looks for a cancel
+  /// Tokens of a prompt read between looks for a cancel; 0: 512, on a GPU kGpuChunkTokens.
+  std::int64_t chunk_tokens = 0;
 };
 
 /// A model with all that turns text into its tokens and back.

@@ -381,7 +381,8 @@ void Server::load(const Request& request) {
   options.recipe = recipe_of(fields.text("precision", "fp32"));
   options.device = device_of(fields.text("device", "auto"));
   if (fields.has("context")) options.context = fields.whole("context", 1);
-  options.chunk_tokens = 128;
+  // A look for a cancel comes between: a CPU reads some hundred tokens a second.
+  if (options.device == Device::Cpu) options.chunk_tokens = 128;
   const std::int64_t threads = fields.whole("threads", 0, 0, kMostThreads);
   fields.nothing_else();
   check_model_path(path);  // a slip of the pen costs nobody the model that is loaded
