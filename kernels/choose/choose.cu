@@ -88,12 +88,12 @@ struct Falling {
   __device__ bool find(Enough enough, unsigned& bits, unsigned& place, Amount& sum) const {
     // Invariant: enough(all of `low` bits or more) holds, enough(all of `high` or more) does not.
     unsigned long long low = least, high = 0x3f800001u;  // above 1
-    Amount before{0, 0};                                 // what `high` has
+    Amount before{0, 0}, with{0, 0};                     // what `high` has, and `low`
     {
       const unsigned all[3] = {least, least, least};
       Amount amounts[3];
       above(all, amounts);
-      sum = amounts[0];
+      sum = with = amounts[0];
       if (!enough(sum)) return false;
     }
     while (high - low > 1) {
@@ -111,6 +111,7 @@ struct Falling {
         if (tries[i] >= high) continue;
         if (enough(amounts[i])) {
           low = tries[i];
+          with = amounts[i];
           break;
         }
         high = tries[i];
@@ -120,7 +121,7 @@ struct Falling {
     bits = static_cast<unsigned>(low);
     // All of these bits weigh the same: count them up.
     const unsigned long long each = mass_of(__uint_as_float(bits));
-    unsigned few = 1, many = static_cast<unsigned>(count);
+    unsigned few = 1, many = with.count - before.count;
     while (few < many) {
       const unsigned middle = few + (many - few) / 2;
       const Amount there{before.mass + each * middle, before.count + middle};
