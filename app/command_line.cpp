@@ -74,6 +74,7 @@ constexpr Example kExamples[] = {
     {"bench train", "tessera bench train --steps 20"},
     {"bench product", "tessera bench product"},
     {"bench kernels", "tessera bench kernels --op attention_backward"},
+    {"bench infer-gpu", "tessera bench infer-gpu --shape medium --batches 1,64"},
     {"bench schedule", "tessera bench schedule dualpipe --ranks 4 --drawing"},
     {"selftest", "tessera selftest --op router"},
     {"devices", "tessera devices"},

@@ -67,9 +67,10 @@ void add_http_options(CLI::App& command, ServeHttp& options) {
       ->check(some_text())
       ->needs(http);
   command.add_option("--runs", options.runs, "Folder of the runs")->needs(http);
-  command.add_option("--precision", options.precision, "How products are computed")
+  command
+      .add_option("--precision", options.precision,
+                  "How products are computed; fp32 if left out, on a GPU bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str()
       ->needs(http);
   command.add_option("--device", options.device, "Where the model runs")
       ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -145,10 +146,10 @@ void serve_http(const ServeHttp& options) {
   http.name = options.name.empty() ? usual_name(path) : options.name;
   if (options.threads > 0) omp_set_num_threads(static_cast<int>(options.threads));
   const int threads = omp_get_max_threads();
-  const LoadedText text =
-      load_text(path, {.recipe = recipe_from_name(options.precision),
-                       .device = options.device == "cuda" ? Device::Cuda : Device::Cpu,
-                       .context = options.context});
+  const Device device = options.device == "cuda" ? Device::Cuda : Device::Cpu;
+  const LoadedText text = load_text(path, {.recipe = reading_recipe(options.precision, device),
+                                           .device = device,
+                                           .context = options.context});
   constexpr std::int64_t kUsualConversations = 4;
   const std::int64_t cache_tokens = options.cache_tokens > 0
                                         ? std::max(options.cache_tokens, text.context)

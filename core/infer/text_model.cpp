@@ -112,6 +112,11 @@ std::int64_t context_of(std::int64_t wanted, std::int64_t positions) {
 }
 }  // namespace
 
+Recipe reading_recipe(std::string_view name, Device device) {
+  if (name.empty()) return device == Device::Cuda ? Recipe::Bf16 : Recipe::Fp32;
+  return recipe_from_name(name);
+}
+
 LoadedText load_text(const fs::path& path, const TextModelOptions& options) {
   require_device(options.device);
   check_model_path(path);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct AnswerOptions {
   std::vector<std::string> stop_texts;   ///< texts that end the answer and are not part of it
   std::function<bool()> cancelled = {};  ///< asked between tokens; true ends the answer
 };
+
+/// The recipe of a model that is only read. Empty name: BF16 on a GPU, whose products in FP32 are
+/// slow, else FP32. Throws Error for a name that is none.
+Recipe reading_recipe(std::string_view name, Device device);
 
 struct TextModelOptions {
   Recipe recipe = Recipe::Fp32;

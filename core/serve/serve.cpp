@@ -378,8 +378,9 @@ void Server::load(const Request& request) {
   ServeFields fields(request.body);
   const std::string path = fields.text("path");
   TextModelOptions options;
-  options.recipe = recipe_of(fields.text("precision", "fp32"));
   options.device = device_of(fields.text("device", "auto"));
+  const std::string usual(name_of(reading_recipe("", options.device)));
+  options.recipe = recipe_of(fields.text("precision", usual));
   if (fields.has("context")) options.context = fields.whole("context", 1);
   // A look for a cancel comes between: a CPU reads some hundred tokens a second.
   if (options.device == Device::Cpu) options.chunk_tokens = 128;

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/infer/generate.h"
 #include "core/infer/scheduler.h"
+#include "core/infer/text_model.h"
 #include "core/model/router_observer.h"
 #include "kernels/choose/choose.h"
 #include "tests/infer/tiny_model.h"
@@ -337,6 +338,20 @@ TEST(DeviceDraws, AreForOptionsThatNeedNoText) {
   EXPECT_FALSE(device_draw({.presence_penalty = 0.1}, 0));
   EXPECT_FALSE(device_draw({.frequency_penalty = -0.1}, 0));
   EXPECT_FALSE(device_draw({.logit_bias = {{3, 1.f}}}, 0));
+}
+
+TEST(ReadingRecipe, IsBf16OnAGpuUnlessNamed) {
+  EXPECT_EQ(reading_recipe("", Device::Cpu), Recipe::Fp32);
+  EXPECT_EQ(reading_recipe("", Device::Cuda), Recipe::Bf16);
+  EXPECT_EQ(reading_recipe("fp32", Device::Cuda), Recipe::Fp32);
+  EXPECT_EQ(reading_recipe("bf16", Device::Cpu), Recipe::Bf16);
+  EXPECT_THROW(reading_recipe("fp9", Device::Cuda), Error);
+}
+
+TEST(EngineSteps, RowsAloneOnAGpuAreNoMatterOnACpu) {
+  Model model(test::tiny_config(), Precision{}, false, Device::Cpu);
+  Engine engine(model, {.cache_tokens = 128, .rows_alone_on_gpu = true});
+  EXPECT_FALSE(engine.chooses());
 }
 
 }  // namespace
