@@ -88,6 +88,8 @@ class Engine {
 
   /// Whether tokens are chosen on the device, where that is asked for: not while somebody observes.
   bool chooses() const { return in_steps_ && !observer_; }
+  /// Whether append() has passes of their own for prompts, and for those that begin.
+  bool reads_prompts_apart() const { return in_steps_; }
   /// What the last append() chose for work[index]; nothing where that was not asked for, or where
   /// logits are not finite: whoever looks at these finds out which.
   const std::optional<Candidate>& chosen(std::size_t index) const { return chosen_.at(index); }

@@ -322,19 +322,24 @@ void Scheduler::forget_kept() {
 
 // ---- A step -------------------------------------------------------------------------------------
 
-/// Every answer goes on by a token; what is left of the step goes to prompts.
+/// Every answer goes on by a token; what is left of the step goes to prompts. Where prompts are
+/// read apart from answers they have the whole step, and a prompt joins another one's only with all
+/// that is left of it: what begins a prompt is read faster than what goes on with it.
 std::vector<Scheduler::Part> Scheduler::parts_of_step() {
   std::vector<Part> parts;
   std::int64_t room = options_.step_tokens;
+  const bool apart = engine_.reads_prompts_apart();
+  bool any_prompt = false;
   for (const auto& task : running_) {
     if (task->left() > 1) continue;
     parts.emplace_back(task.get(), 1);
-    --room;
+    if (!apart) --room;
   }
   for (const auto& task : running_) {
     const std::int64_t left = task->left();
     if (left <= 1 || room == 0) continue;
     const std::int64_t most = task->wants_prompt_logprobs() ? std::min(room, kLogprobRows) : room;
+    if (apart && std::exchange(any_prompt, true) && left > most) continue;
     parts.emplace_back(task.get(), std::min(left, most));
     room -= parts.back().tokens;
   }

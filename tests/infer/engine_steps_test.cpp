@@ -283,6 +283,38 @@ TEST(EngineSteps, SayTheSameThroughTheScheduler) {
   EXPECT_EQ(texts(true, 2), plain);
 }
 
+TEST(EngineSteps, PromptsJoinAStepWhole) {
+  class Nobody final : public ScheduleSink {
+   public:
+    void on_prompt(const ScheduledPrompt& prompt) override { EXPECT_EQ(prompt.reused, 0); }
+    bool on_token(const ScheduledToken&) override { return true; }
+    void on_end(const ScheduledEnd& end) override { EXPECT_FALSE(end.failure); }
+  };
+  Model model(test::tiny_config(), Precision{}, false, Device::Cpu);
+  model.initialise(3);
+  const auto steps = [&](bool apart, std::int64_t length) {
+    Scheduler scheduler(model, test::tiny_tokenizer(),
+                        {.cache_tokens = 1024, .chunk_tokens = 32, .steps_of_gpu = apart},
+                        {.most_running = 4, .step_tokens = 32});
+    for (std::int32_t i = 0; i < 4; ++i) {
+      ScheduledRequest r;
+      for (std::int32_t at = 0; at < length; ++at) r.prompt.push_back(300 + (at + 50 * i) % 200);
+      r.generate.max_tokens = 5;
+      r.generate.sampling.temperature = 0;
+      r.ignore_ends = true;
+      EXPECT_TRUE(scheduler.submit({{r, std::make_shared<Nobody>()}}));
+    }
+    while (scheduler.step()) {
+    }
+    return scheduler.stats().steps;
+  };
+  EXPECT_EQ(steps(false, 20), 3 + 4);  // 80 tokens in three steps; four more tokens of the last
+  EXPECT_EQ(steps(true, 20), 4 + 4);   // a prompt a step
+  EXPECT_EQ(steps(true, 16), 2 + 4);   // two
+  EXPECT_EQ(steps(true, 32), 4 + 4);   // answers take no room from them
+  EXPECT_EQ(steps(true, 33), 5 + 4);   // what is left of one is beside the next
+}
+
 TEST(EngineSteps, SayTheSameThroughGenerate) {
   TwoForms f;
   const auto said = [&](Engine& engine, bool told_later) {
