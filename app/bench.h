@@ -37,6 +37,9 @@ void bench_shape(const ShapeBench& options);
 /// and the library's dense product of as much work, measured in the same run. Prints and stores.
 void bench_kernels(const std::string& op, Device device);
 
+/// `bench infer-gpu`.
+void add_bench_infer_gpu(CLI::App& bench);
+
 /// `bench schedule`.
 void add_bench_schedule(CLI::App& bench);
 

@@ -229,6 +229,7 @@ void add_bench(CLI::App& app) {
   on_device(*kernels);
   kernels->callback([options] { bench_kernels(options->op, device_of(*options)); });
   add_bench_infer(*command);
+  add_bench_infer_gpu(*command);
   add_bench_schedule(*command);
 }
 

@@ -17,7 +17,7 @@ namespace tessera::app {
 
 namespace {
 struct ChatCommand {
-  std::string model, runs, prompt, system, precision = "fp32", weights, device = "cpu";
+  std::string model, runs, prompt, system, precision, weights, device = "cpu";
   AnswerOptions answer;
   std::int64_t context = 0;
   bool stats = false;
@@ -37,12 +37,12 @@ std::filesystem::path model_path(const ChatCommand& options) {
 }
 
 TextModel load(const ChatCommand& options) {
-  return TextModel::load(
-      model_path(options),
-      TextModelOptions{.recipe = recipe_from_name(options.precision),
-                       .weights = weight_form_from_name(options.weights),
-                       .device = options.device == "cuda" ? Device::Cuda : Device::Cpu,
-                       .context = options.context});
+  const Device device = options.device == "cuda" ? Device::Cuda : Device::Cpu;
+  return TextModel::load(model_path(options),
+                         TextModelOptions{.recipe = reading_recipe(options.precision, device),
+                                          .weights = weight_form_from_name(options.weights),
+                                          .device = device,
+                                          .context = options.context});
 }
 
 void print(const std::string& text) {
@@ -154,9 +154,10 @@ std::shared_ptr<ChatCommand> add_options(CLI::App& command) {
                   "Room for a conversation in tokens; the model's positions if left out, and at "
                   "most 32768 then")
       ->check(whole_number(1));
-  command.add_option("--precision", options->precision, "fp32, bf16, tensorwise or blockwise")
-      ->check(CLI::IsMember({"fp32", "bf16", "tensorwise", "blockwise"}))
-      ->capture_default_str();
+  command
+      .add_option("--precision", options->precision,
+                  "fp32, bf16, tensorwise or blockwise; fp32 if left out, on a GPU bf16")
+      ->check(CLI::IsMember({"fp32", "bf16", "tensorwise", "blockwise"}));
   command
       .add_option("--weights", options->weights,
                   "q8_0 or q4_0: weights rounded to 8 or 4 bits as they are loaded, which take a "

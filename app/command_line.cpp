@@ -76,6 +76,7 @@ constexpr Example kExamples[] = {
     {"bench product", "tessera bench product"},
     {"bench kernels", "tessera bench kernels --op attention_backward"},
     {"bench infer", "tessera bench infer --shape small --precision q8_0 --context 4096"},
+    {"bench infer-gpu", "tessera bench infer-gpu --shape medium --batches 1,64"},
     {"bench schedule", "tessera bench schedule dualpipe --ranks 4 --drawing"},
     {"selftest", "tessera selftest --op router"},
     {"devices", "tessera devices"},

@@ -40,8 +40,8 @@ void add_limits(CLI::App& command, ServeHttp& options, CLI::Option* http) {
   add("--queue", options.queue, "Most requests that wait; more are told to come again", 1);
   add("--step-tokens", options.step_tokens,
       "Most tokens of one pass through the model: with more, long prompts are read faster, and "
-      "answers beside them come in larger steps",
-      1);
+      "answers beside them come in larger steps; 0: 256, on a GPU 4096",
+      0);
   add("--max-body", options.body_mib, "Largest request, in MiB", 1);
   add("--max-seconds", options.seconds, "Longest time for one request, its wait included", 1);
   add("--patience", options.patience_seconds,
@@ -67,9 +67,10 @@ void add_http_options(CLI::App& command, ServeHttp& options) {
       ->check(some_text())
       ->needs(http);
   command.add_option("--runs", options.runs, "Folder of the runs")->needs(http);
-  command.add_option("--precision", options.precision, "How products are computed")
+  command
+      .add_option("--precision", options.precision,
+                  "How products are computed; fp32 if left out, on a GPU bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str()
       ->needs(http);
   command
       .add_option("--weights", options.weights,
@@ -84,6 +85,11 @@ void add_http_options(CLI::App& command, ServeHttp& options) {
   command.add_option("--threads", options.threads, "Threads of the model; 0: all processors")
       ->check(CLI::Range(std::int64_t{0}, kMostThreads))
       ->capture_default_str()
+      ->needs(http);
+  command
+      .add_flag("--same-text", options.same_text,
+                "On a GPU: a request says the same whatever runs beside it, at the price of speed; "
+                "on a CPU that is so at any time")
       ->needs(http);
   add_limits(command, options, http);
 }
@@ -116,6 +122,14 @@ std::string usual_name(const std::filesystem::path& path) {
   return name.empty() ? whole.parent_path().filename().string() : name;
 }
 
+/// Each request that runs has a token of a step at least.
+std::int64_t step_tokens_of(const ServeHttp& options, const LoadedText& text) {
+  constexpr std::int64_t kUsualOnCpu = 256;
+  if (options.step_tokens > 0) return std::max(options.step_tokens, options.parallel);
+  const bool on_gpu = text.loaded.model->device() == Device::Cuda;
+  return std::max(on_gpu ? kGpuChunkTokens : kUsualOnCpu, options.parallel);
+}
+
 HttpOptions http_options(const ServeHttp& options) {
   HttpOptions http;
   set_address(http, options.address);
@@ -138,20 +152,23 @@ void serve_http(const ServeHttp& options) {
   http.name = options.name.empty() ? usual_name(path) : options.name;
   if (options.threads > 0) omp_set_num_threads(static_cast<int>(options.threads));
   const int threads = omp_get_max_threads();
-  const LoadedText text =
-      load_text(path, {.recipe = recipe_from_name(options.precision),
-                       .weights = weight_form_from_name(options.weights),
-                       .device = options.device == "cuda" ? Device::Cuda : Device::Cpu,
-                       .context = options.context});
+  const Device device = options.device == "cuda" ? Device::Cuda : Device::Cpu;
+  const LoadedText text = load_text(path, {.recipe = reading_recipe(options.precision, device),
+                                           .weights = weight_form_from_name(options.weights),
+                                           .device = device,
+                                           .context = options.context});
   constexpr std::int64_t kUsualConversations = 4;
   const std::int64_t cache_tokens = options.cache_tokens > 0
                                         ? std::max(options.cache_tokens, text.context)
                                         : kUsualConversations * text.context;
-  HttpServer server(text, {.cache_tokens = cache_tokens, .chunk_tokens = options.step_tokens},
-                    {.most_running = options.parallel,
-                     .most_waiting = options.queue,
-                     .step_tokens = options.step_tokens},
-                    http);
+  const std::int64_t step_tokens = step_tokens_of(options, text);
+  HttpServer server(
+      text,
+      {.cache_tokens = cache_tokens,
+       .chunk_tokens = step_tokens,
+       .rows_alone_on_gpu = options.same_text},
+      {.most_running = options.parallel, .most_waiting = options.queue, .step_tokens = step_tokens},
+      http);
   std::printf(
       "%s answers at http://%s:%d/v1 (context %lld tokens, %lld in the cache, %d threads, weights "
       "in %s: %.0f MiB)\n",

@@ -10,8 +10,9 @@ namespace tessera::app {
 
 struct ServeHttp {
   std::string address;  ///< "[ADDRESS:]PORT"; empty: standard input is served
-  std::string model, runs, name, key_file, precision = "fp32", weights, device = "cpu";
-  std::int64_t context = 0, cache_tokens = 0, parallel = 64, queue = 256, step_tokens = 256;
+  std::string model, runs, name, key_file, precision, weights, device = "cpu";
+  std::int64_t context = 0, cache_tokens = 0, parallel = 64, queue = 256, step_tokens = 0;
+  bool same_text = false;
   std::int64_t body_mib = 16, seconds = 600, patience_seconds = 30, threads = 0;
 };
 

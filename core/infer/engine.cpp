@@ -6,6 +6,8 @@
 
 #include "core/base/error.h"
 #include "kernels/convert/convert.h"
+#include "kernels/embedding/embedding.h"
+#include "kernels/few_rows/few_rows.h"
 #include "kernels/product/rows_alone.h"
 
 namespace tessera {
@@ -43,25 +45,38 @@ void CachedSequence::truncate(std::int64_t length) {
   pages_.resize(kept);
 }
 
-/// New tokens of one sequence that go through the model in one pass.
-struct Engine::Piece {
-  CachedSequence* sequence = nullptr;
-  std::span<const std::int32_t> tokens;
-  std::int64_t logits = 0;  ///< how many of its last tokens' logits are wanted
-};
+namespace {
+std::int64_t rows_of(const Append& item) {
+  return std::min(item.logit_rows, std::ssize(item.tokens));
+}
+}  // namespace
 
 namespace {
 /// What a pass over `count` tokens takes from both arenas: a dry run of it.
 struct PassMemory {
   std::size_t keep = 0, scratch = 0;
 
-  PassMemory(const Model& model, const LatentCache& cache, std::int64_t count, std::int64_t pages) {
+  /// `few`: by the kernels for few rows besides.
+  PassMemory(const Model& model, const LatentCache& cache, std::int64_t count, std::int64_t pages,
+             bool few, bool alone) {
+    if (!alone) measure(model, cache, count, pages, false);
+    if (few || alone) {
+      const std::int64_t most = alone ? count : std::min(count, kernels::kFewRows);
+      measure(model, cache, most, pages, true);
+    }
+  }
+
+ private:
+  void measure(const Model& model, const LatentCache& cache, std::int64_t count, std::int64_t pages,
+               bool few) {
     const DType type = model.precision().activation;
     const ModelConfig& config = model.config();
     Arena keep_arena = Arena::measuring(model.device());
     Arena scratch_arena = Arena::measuring(model.device());
+    Arena logits = Arena::measuring(model.device());  // they have memory of their own
     Context context{.device = model.device(), .scratch = &scratch_arena, .dry_run = true};
     Pass pass{context, keep_arena, model.precision()};
+    pass.few_rows = few;
     const auto column = [&] { return keep_arena.take(DType::I32, {count}); };
     for (const bool fresh : {true, false}) {
       Arena::Frame frame(keep_arena);
@@ -71,17 +86,18 @@ struct PassMemory {
           .lengths = column(),
           .slots = column(),
           .fresh = fresh};
+      column();  // the rows whose logits are wanted
       const Tensor x = keep_arena.take(type, {count, config.hidden_size});
       for (const ModelPart& part : model.parts()) {
         model.forward_cached(pass, part, tokens, cache, x);
       }
       if (!model.parts().back().stage().is_last) continue;
       const Tensor last = keep_arena.take(type, {count, config.hidden_size});
-      model.logits_of(pass, last, keep_arena.take(type, {count, config.vocab_size}));
+      model.logits_of(pass, last, logits.take(type, {count, config.vocab_size}));
     }
     constexpr std::size_t kSpare = 4096;
-    keep = keep_arena.peak_bytes() + kSpare;
-    scratch = scratch_arena.peak_bytes() + kSpare;
+    keep = std::max(keep, keep_arena.peak_bytes() + kSpare);
+    scratch = std::max(scratch, scratch_arena.peak_bytes() + kSpare);
   }
 };
 
@@ -99,17 +115,46 @@ DType cache_type(const Model& model, DType wanted) {
 }
 }  // namespace
 
+namespace {
+bool has_steps(const Model& model, const EngineOptions& options) {
+  return !options.pipeline && (model.device() == Device::Cuda || options.steps_of_gpu);
+}
+
+/// On the GPU rows are alone in the kernels for few rows only.
+bool is_alone(const Model& model, const EngineOptions& options) {
+  if (model.device() == Device::Cpu) return options.rows_alone;
+  if (!options.rows_alone_on_gpu) return false;
+  if (!options.pipeline && model.takes_few_rows()) return true;
+  throw Error("engine",
+              "text that does not depend on what runs beside it needs BF16 on a GPU, and sizes "
+              "that are multiples of 8",
+              "use the precision bf16, or leave the option out");
+}
+}  // namespace
+
 Engine::Engine(const Model& model, const EngineOptions& options, Profile* profile)
     : model_(model),
       options_(options),
-      cache_(model.config(), pages_for(options.cache_tokens),
+      cache_(model.config(), pages_for(options.cache_tokens) + (has_steps(model, options) ? 1 : 0),
              cache_type(model, options.cache_dtype), model.device()),
       keep_(Arena::measuring(model.device())),
       scratch_(Arena::measuring(model.device())),
       context_{.device = model.device(), .scratch = &scratch_, .profile = profile},
-      rows_alone_(options.rows_alone && model.device() == Device::Cpu) {
+      rows_alone_(is_alone(model, options)),
+      in_steps_(has_steps(model, options)),
+      stream_(model.device()),
+      step_inputs_(model.device()),
+      rest_inputs_(model.device()) {
   require(options.chunk_tokens > 0, "engine", "chunk_tokens is {}", options.chunk_tokens);
-  const PassMemory memory(model, cache_, options.chunk_tokens, pages_for(options.cache_tokens));
+  // NOTE: what others launch on the device's own stream is waited for, and waits.
+  context_.stream = stream_.handle();
+  recordings_.enable(options.graphs);
+  if (in_steps_) nobodys_page_ = cache_.take_page();
+  const bool on_gpu = model.device() == Device::Cuda;
+  const std::int64_t pages =
+      pages_for(std::min(options.cache_tokens, model.config().max_position_embeddings));
+  const PassMemory memory(model, cache_, options.chunk_tokens, pages,
+                          in_steps_ && model.takes_few_rows(), on_gpu && rows_alone_);
   keep_ = pass_arena(model.device(), memory.keep);
   scratch_ = pass_arena(model.device(), memory.scratch);
 }
@@ -203,15 +248,38 @@ const Tensor& Engine::append(std::span<const Append> work) {
     needs.push_back({item.sequence, static_cast<std::int64_t>(item.tokens.size())});
   }
   reserve(needs);
-  const DType type = model_.precision().activation;
+  chosen_.assign(work.size(), {});
   std::int64_t rows = 0;
-  for (const Append& item : work) rows += std::min(item.logit_rows, std::ssize(item.tokens));
-  const std::int64_t vocabulary = model_.config().vocab_size;
-  const std::size_t bytes =
-      static_cast<std::size_t>(std::max<std::int64_t>(rows, 1) * vocabulary) * size_of(type);
-  if (logits_memory_.bytes() < bytes) logits_memory_ = Buffer(bytes, model_.device());
-  logits_ = logits_memory_.view(type, {rows, vocabulary});
+  for (const Append& item : work) rows += rows_of(item);
+  // A router's observer is told of every token there is, and of no padding.
+  if (chooses()) {
+    take_logits(rows, options_.chunk_tokens);
+    append_in_steps(work);
+  } else {
+    require(std::none_of(work.begin(), work.end(), [](const Append& item) { return item.draw; }),
+            "engine", "tokens are not chosen on the device here");
+    take_logits(rows, 0);
+    append_in_chunks(work);
+  }
+  return logits_;
+}
 
+/// Room for logits, and behind them for those of up to `padding` rows that a step adds.
+void Engine::take_logits(std::int64_t rows, std::int64_t padding) {
+  const DType type = model_.precision().activation;
+  const std::int64_t vocabulary = model_.config().vocab_size;
+  // A step has at most half as many rows more, and is not padded past a chunk.
+  const std::int64_t all = std::max<std::int64_t>(rows + std::min(rows / 2 + 1, padding), 1);
+  const std::size_t bytes = static_cast<std::size_t>(all * vocabulary) * size_of(type);
+  if (logits_memory_.bytes() < bytes) {
+    logits_memory_ = {};  // before the larger one is taken
+    logits_memory_ = Buffer(bytes, model_.device());
+    recordings_.clear();
+  }
+  logits_ = logits_memory_.view(type, {rows, vocabulary});
+}
+
+void Engine::append_in_chunks(std::span<const Append> work) {
   std::vector<Piece> chunk;
   std::int64_t in_chunk = 0, row = 0;
   const auto flush = [&] {
@@ -234,7 +302,6 @@ const Tensor& Engine::append(std::span<const Append> work) {
     }
   }
   flush();
-  return logits_;
 }
 
 const Tensor& Engine::append(CachedSequence& sequence, std::span<const std::int32_t> tokens) {
@@ -271,6 +338,11 @@ std::int64_t Engine::run_chunk(std::span<const Piece> pieces, std::int64_t logit
     fresh = fresh && piece.sequence->length_ == 0;
     longest = std::max(longest, static_cast<std::int64_t>(piece.tokens.size()));
   }
+  std::int64_t all = 0;
+  for (const Piece& piece : pieces) all += std::ssize(piece.tokens);
+  fresh = fresh && !rows_alone_ && !takes_few(all);
+  // Nothing in the cache is read then.
+  if (fresh) most_pages = 1;
   for (const Piece& piece : pieces) {
     CachedSequence& s = *piece.sequence;
     for (const std::int32_t token : piece.tokens) {
@@ -280,7 +352,7 @@ std::int64_t Engine::run_chunk(std::span<const Piece> pieces, std::int64_t logit
       in.positions.push_back(position);
       in.lengths.push_back(position + 1);
       in.slots.push_back(static_cast<std::int32_t>(page * kPage + position % kPage));
-      in.pages.insert(in.pages.end(), s.pages_.begin(), s.pages_.end());
+      if (!fresh) in.pages.insert(in.pages.end(), s.pages_.begin(), s.pages_.end());
       in.pages.resize(in.tokens.size() * most_pages, 0);
     }
     in.starts.push_back(static_cast<std::int32_t>(in.tokens.size()));
@@ -297,7 +369,7 @@ std::int64_t Engine::run_chunk(std::span<const Piece> pieces, std::int64_t logit
       .pages = in.upload(in.pages, keep_, {count, static_cast<std::int64_t>(most_pages)}),
       .lengths = in.upload(in.lengths, keep_, {count}),
       .slots = in.upload(in.slots, keep_, {count}),
-      .fresh = fresh && !rows_alone_};
+      .fresh = fresh};
   run_model(tokens, wanted, logit_row);
   return std::ssize(wanted);
 }
@@ -305,7 +377,8 @@ std::int64_t Engine::run_chunk(std::span<const Piece> pieces, std::int64_t logit
 void Engine::run_model(const CachedTokens& tokens, const std::vector<std::int64_t>& wanted,
                        std::int64_t logit_row) {
   const kernels::RowsAlone alone(rows_alone_);
-  Pass pass{context_, keep_, model_.precision(), observer_};
+  Pass pass = pass_over(tokens.sequences.count());
+  pass.observer = observer_;
   const std::int64_t hidden = model_.config().hidden_size;
   const DType type = model_.precision().activation;
   const Tensor x = keep_.take(type, {tokens.sequences.count(), hidden});
@@ -338,9 +411,15 @@ void Engine::logits_of_rows(Pass& pass, const Tensor& x, const std::vector<std::
                             const Tensor& logits) {
   const std::int64_t rows = std::ssize(wanted);
   const Tensor last = keep_.take(x.dtype(), {rows, x.size(1)});
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t from = wanted[static_cast<std::size_t>(i)];
-    kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
+  if (model_.device() == Device::Cuda) {
+    Inputs in;
+    in.tokens.assign(wanted.begin(), wanted.end());
+    kernels::embedding_forward(context_, in.upload(in.tokens, keep_, {rows}), x, last);
+  } else {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t from = wanted[static_cast<std::size_t>(i)];
+      kernels::convert(context_, x.slice(0, from, from + 1), last.slice(0, i, i + 1));
+    }
   }
   model_.logits_of(pass, last, logits);
 }

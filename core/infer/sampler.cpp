@@ -42,6 +42,23 @@ void SamplingOptions::validate() const {
   }
 }
 
+std::optional<DeviceDraw> device_draw(const SamplingOptions& options, std::uint64_t draw) {
+  if (options.repetition_penalty != 1.0 || options.presence_penalty != 0 ||
+      options.frequency_penalty != 0 || !options.logit_bias.empty()) {
+    return {};
+  }
+  DeviceDraw made;
+  if (options.temperature > 0) {
+    made.scale = std::min(1.0 / options.temperature, std::numeric_limits<double>::max());
+    made.uniform = Random(options.seed, stream_of("sampling")).uniform(draw);
+  }
+  made.top_k = static_cast<double>(options.top_k);
+  made.top_p = options.top_p;
+  made.min_p = options.min_p;
+  made.vocabulary = options.vocabulary;
+  return made;
+}
+
 namespace {
 /// A damaged weight reaches any one of the logits: all are looked at, those of padding rows too.
 void require_finite(std::span<const float> logits) {

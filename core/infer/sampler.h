@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -31,6 +32,14 @@ struct SamplingOptions {
   /// Throws Error that names the option which is out of its range, and the range.
   void validate() const;
 };
+
+/// What a choice depends on besides its logits, where it needs nothing of what was said before: the
+/// rules of kernels/choose, which the device of the logits follows. The last is the vocabulary.
+struct DeviceDraw {
+  double scale = 0, top_k = 0, top_p = 1, min_p = 0, uniform = 0, vocabulary = 0;
+};
+/// Nothing where the options have a rule that needs the text so far, or a bias.
+std::optional<DeviceDraw> device_draw(const SamplingOptions& options, std::uint64_t draw);
 
 struct Candidate {
   std::int32_t id = 0;

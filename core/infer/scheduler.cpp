@@ -45,6 +45,13 @@ struct Scheduler::Task {
   std::int64_t left() const { return std::ssize(ids) - sequence->length(); }
   std::int64_t written() const { return std::ssize(ids) - std::ssize(request.prompt); }
   bool wants_prompt_logprobs() const { return request.prompt_logprobs && !told_prompt; }
+  /// What the device needs to choose the next token; nothing where that takes a look at the logits
+  /// or at the text.
+  std::optional<DeviceDraw> draw() const {
+    const GenerateOptions& options = request.generate;
+    if (request.logprobs >= 0 || options.alternatives > 0 || options.max_tokens == 0) return {};
+    return device_draw(options.sampling, static_cast<std::uint64_t>(written()));
+  }
 
   Id id;
   ScheduledRequest request;
@@ -315,19 +322,24 @@ void Scheduler::forget_kept() {
 
 // ---- A step -------------------------------------------------------------------------------------
 
-/// Every answer goes on by a token; what is left of the step goes to prompts.
+/// Every answer goes on by a token; what is left of the step goes to prompts. Where prompts are
+/// read apart from answers they have the whole step, and a prompt joins another one's only with all
+/// that is left of it: what begins a prompt is read faster than what goes on with it.
 std::vector<Scheduler::Part> Scheduler::parts_of_step() {
   std::vector<Part> parts;
   std::int64_t room = options_.step_tokens;
+  const bool apart = engine_.reads_prompts_apart();
+  bool any_prompt = false;
   for (const auto& task : running_) {
     if (task->left() > 1) continue;
     parts.emplace_back(task.get(), 1);
-    --room;
+    if (!apart) --room;
   }
   for (const auto& task : running_) {
     const std::int64_t left = task->left();
     if (left <= 1 || room == 0) continue;
     const std::int64_t most = task->wants_prompt_logprobs() ? std::min(room, kLogprobRows) : room;
+    if (apart && std::exchange(any_prompt, true) && left > most) continue;
     parts.emplace_back(task.get(), std::min(left, most));
     room -= parts.back().tokens;
   }
@@ -383,6 +395,7 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
                             .subspan(static_cast<std::size_t>(part.task->sequence->length()),
                                      static_cast<std::size_t>(part.tokens));
     work.push_back({&*part.task->sequence, tokens, part.logit_rows()});
+    if (engine_.chooses() && part.is_last()) work.back().draw = part.task->draw();
     rows.push_back(rows.back() + part.logit_rows());
   }
   const Tensor* read = nullptr;
@@ -396,7 +409,7 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
   parallel_for(std::ssize(parts), 1, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t i = from; i < to; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      outcomes[at] = sample_part(parts[at], logits, rows[at]);
+      outcomes[at] = sample_part(parts[at], logits, rows[at], engine_.chosen(at));
     }
   });
   for (std::size_t i = 0; i < parts.size(); ++i) tell(*parts[i].task, std::move(outcomes[i]));
@@ -404,9 +417,10 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
   ++stats_.steps;
 }
 
-/// `row` is the first of the part's rows of logits. What fails here concerns this request alone.
-Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits,
-                                          std::int64_t row) const {
+/// `row` is the first of the part's rows of logits, `chosen` what the device has chosen from the
+/// last of them. What fails here concerns this request alone.
+Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits, std::int64_t row,
+                                          const std::optional<Candidate>& chosen) const {
   const Task& task = *part.task;
   const ScheduledRequest& request = task.request;
   const SamplingOptions& sampling = request.generate.sampling;
@@ -425,6 +439,10 @@ Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits
       row += part.tokens - 1;
     }
     if (!outcome.whole || request.generate.max_tokens == 0) return outcome;
+    if (chosen) {
+      outcome.choice.chosen = *chosen;
+      return outcome;
+    }
     const std::vector<float> last = logits_row(logits, row);
     outcome.choice = sample(last, sampling, static_cast<std::uint64_t>(task.written()), task.ids,
                             request.generate.alternatives);

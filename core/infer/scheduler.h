@@ -125,6 +125,8 @@ class Scheduler {
   /// Most tokens of one conversation.
   std::int64_t context() const { return context_; }
   std::size_t cache_bytes() const { return engine_.cache_bytes(); }
+  /// From the running thread.
+  const StepLaunches& step_launches() const { return engine_.step_launches(); }
   const SchedulerOptions& options() const { return options_; }
 
   // ---- From one thread, whose team the products run on ------------------------------------------
@@ -154,7 +156,8 @@ class Scheduler {
   void put_back_youngest();
   void run_parts(const std::vector<Part>& parts);
   void run_apart(const std::vector<Part>& parts);
-  Outcome sample_part(const Part& part, const Tensor& logits, std::int64_t row) const;
+  Outcome sample_part(const Part& part, const Tensor& logits, std::int64_t row,
+                      const std::optional<Candidate>& chosen) const;
   void tell(Task& task, Outcome outcome);
   std::optional<StopReason> write(Task& task, const Outcome& outcome);
   void end(Task& task, StopReason reason, std::exception_ptr failure = {});

@@ -112,6 +112,11 @@ std::int64_t context_of(std::int64_t wanted, std::int64_t positions) {
 }
 }  // namespace
 
+Recipe reading_recipe(std::string_view name, Device device) {
+  if (name.empty()) return device == Device::Cuda ? Recipe::Bf16 : Recipe::Fp32;
+  return recipe_from_name(name);
+}
+
 LoadedText load_text(const fs::path& path, const TextModelOptions& options) {
   require_device(options.device);
   const Precision precision = Precision::reading(options.recipe, options.weights, options.device);
@@ -140,9 +145,12 @@ TextModel TextModel::load(const fs::path& path, const TextModelOptions& options)
   TextModel model;
   model.text_ = load_text(path, options);
   const LoadedText& text = model.text_;
+  constexpr std::int64_t kCpuChunkTokens = 512;
+  const std::int64_t usual = options.device == Device::Cuda ? kGpuChunkTokens : kCpuChunkTokens;
+  const std::int64_t chunk = options.chunk_tokens > 0 ? options.chunk_tokens : usual;
   model.session_ = std::make_unique<Session>(
       *text.loaded.model, text.tokenizer,
-      EngineOptions{.cache_tokens = text.context, .chunk_tokens = options.chunk_tokens}, text.ends);
+      EngineOptions{.cache_tokens = text.context, .chunk_tokens = chunk}, text.ends);
   return model;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@
 namespace tessera {
 
 inline constexpr std::int64_t kUsualContext = 32768;
+/// Tokens of a prompt that a GPU reads in one pass, where nothing else is said: with fewer it
+/// idles.
+inline constexpr std::int64_t kGpuChunkTokens = 4096;
 
 /// How complete() and answer() write.
 struct AnswerOptions {
@@ -30,6 +34,10 @@ struct AnswerOptions {
   std::function<bool()> cancelled = {};  ///< asked between tokens; true ends the answer
 };
 
+/// The recipe of a model that is only read. Empty name: BF16 on a GPU, whose products in FP32 are
+/// slow, else FP32. Throws Error for a name that is none.
+Recipe reading_recipe(std::string_view name, Device device);
+
 struct TextModelOptions {
   Recipe recipe = Recipe::Fp32;
   /// Q8_0 or Q4_0: the weights of products are rounded to it as they are loaded. Masters: they are
@@ -39,7 +47,8 @@ struct TextModelOptions {
   /// Room for a conversation, rounded up to whole pages of the cache. 0: the model's positions, and
   /// at most kUsualContext. More than the model's positions is an error.
   std::int64_t context = 0;
-  std::int64_t chunk_tokens = 512;  ///< tokens of a prompt read between looks for a cancel
+  /// Tokens of a prompt read between looks for a cancel; 0: 512, on a GPU kGpuChunkTokens.
+  std::int64_t chunk_tokens = 0;
 };
 
 /// A model with all that turns text into its tokens and back.

@@ -115,8 +115,25 @@ void Block::backward_of(Pass& pass, const Sequences& sequences, const Rotary& ro
   attention_norm_.backward(pass.context, dh, s.x, s.attention_rstd, true, dx);
 }
 
+void Block::forward_few(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
+                        const Tensor& cache, const Tensor& x) const {
+  {
+    Arena::Frame frame(pass.scratch());
+    attention_.forward_few(pass, x, attention_norm_, tokens, rotary, cache);
+  }
+  Arena::Frame frame(pass.scratch());
+  if (is_moe_) {
+    moe_.forward_few(pass, x, ffn_norm_);
+  } else {
+    dense_.forward_few(pass, x, ffn_norm_);
+  }
+}
+
 void Block::forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
                            const Tensor& cache, BlockStash& s, const Tensor& x) const {
+  if (pass.few_rows && (!is_moe_ || moe_.holds_all_experts())) {
+    return forward_few(pass, tokens, rotary, cache, x);
+  }
   {
     Arena::Frame frame(pass.scratch());
     const Operand h = attention_norm_.input(pass, x, s.attention_rstd);

@@ -45,6 +45,10 @@ class Block {
   void forward_cached(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
                       const Tensor& cache, BlockStash& stash, const Tensor& x) const;
 
+  /// The same by the kernels for few rows.
+  void forward_few(Pass& pass, const CachedTokens& tokens, const Rotary& rotary,
+                   const Tensor& cache, const Tensor& x) const;
+
   void set_exchange(const ExpertExchange& exchange) { moe_.set_exchange(exchange); }
   /// For sequences that are cut over ranks; `exchange` must outlive the block's use.
   void set_context(const ContextExchange& exchange) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/feed_forward.h"
 
+#include "kernels/few_rows/few_rows.h"
+#include "kernels/swiglu/swiglu.h"
+
 namespace tessera {
 
 void FeedForward::declare(ParameterSet& parameters, std::int64_t hidden, std::int64_t width,
@@ -16,6 +19,17 @@ void FeedForward::forward(Pass& pass, const Operand& h, GatedStash& s, const Ten
   const Tensor gate_up = take_gate_up(pass, y.size(0), width_, s);
   gate_up_.forward(pass.context, h, 0.f, gate_up);
   down_.forward(pass.context, gated_forward(pass, gate_up, {}, {}, s), 1.f, y);
+}
+
+void FeedForward::forward_few(Pass& pass, const Tensor& x, const Norm& norm) const {
+  const std::int64_t count = x.size(0);
+  const Tensor gate_up = pass.scratch().take(pass.precision.inner(), {count, 2 * width_});
+  const Tensor activated = pass.scratch().take(pass.precision.operand, {count, width_});
+  kernels::rows_products(pass.context, x, norm.weight->value, norm.epsilon, {},
+                         {gate_up_.weight->operand, gate_up}, {});
+  kernels::swiglu_forward(pass.context, gate_up, {}, {}, activated);
+  kernels::rows_products(pass.context, activated, {}, 0.f, {}, {down_.weight->operand, x, true},
+                         {});
 }
 
 void FeedForward::make_again(Pass& pass, const Operand& h, std::int64_t tokens,

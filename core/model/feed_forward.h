@@ -17,6 +17,9 @@ class FeedForward {
   /// y += feed-forward of h; h (T, H), y (T, H) inner type.
   void forward(Pass& pass, const Operand& h, GatedStash& stash, const Tensor& y) const;
 
+  /// x (T, H) += feed-forward of `norm` of x, by the kernels for few rows.
+  void forward_few(Pass& pass, const Tensor& x, const Norm& norm) const;
+
   /// dh = (or += with beta 1) the gradient of h, from that of y; (T, H). `h` as Pass::saved() has
   /// it, with Recompute::swiglu for a forward product too.
   void backward(Pass& pass, const Operand& dy, const Operand& h, const GatedStash& stash,
@@ -24,6 +27,9 @@ class FeedForward {
 
   /// Fills the stash once more as forward() did, without its output.
   void make_again(Pass& pass, const Operand& h, std::int64_t tokens, GatedStash& stash) const;
+
+  const Linear& gate_up() const { return gate_up_; }
+  const Linear& down() const { return down_; }
 
  private:
   std::int64_t width_ = 0;

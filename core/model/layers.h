@@ -45,6 +45,11 @@ struct Pass {
   Recompute recompute{};        ///< what is not kept, as backward makes it again
   /// Where backward makes blocks again, one at a time. Absent: it does not.
   Arena* again = nullptr;
+  /// Cached passes: layers by the kernels for few rows (kernels/few_rows), in which no row depends
+  /// on the rows beside it. For models whose Model::takes_few_rows() says so.
+  bool few_rows = false;
+  /// With few_rows: in attention rows do not depend on each other either.
+  bool rows_alone = false;
   /// Where `keep` goes with a block: what lives as long as the micro-batch. Absent: it is `keep`.
   Arena* lasting = nullptr;
 

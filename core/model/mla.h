@@ -52,6 +52,10 @@ class Mla {
   void forward_cached(Pass& pass, const Operand& h, const CachedTokens& tokens,
                       const Rotary& rotary, const Tensor& cache, const Tensor& y) const;
 
+  /// The same by the kernels for few rows: x (T, H) += attention of `norm` of x.
+  void forward_few(Pass& pass, const Tensor& x, const Norm& norm, const CachedTokens& tokens,
+                   const Rotary& rotary, const Tensor& cache) const;
+
   /// The way to the latents of other ranks' tokens; `exchange` must outlive the layer's use.
   void set_context(const ContextExchange& exchange) { context_ = &exchange; }
 
@@ -94,6 +98,7 @@ class Mla {
 
   void packed_heads(Pass& pass, const Tensor& x, const kernels::PackedWeight& w,
                     const Tensor& to) const;
+  Tensor few_queries(Pass& pass, const Tensor& x, const Norm& norm, const Tensor& kv_a) const;
   Tensor absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& tokens,
                             const Rotary& rotary, const Tensor& cache) const;
   Tensor rotary_part(const Tensor& q) const { return q.slice(2, nope_, nope_ + rope_); }

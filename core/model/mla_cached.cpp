@@ -5,6 +5,7 @@
 #include "kernels/attention_decode/attention_decode.h"
 #include "kernels/cache_write/cache_write.h"
 #include "kernels/convert/convert.h"
+#include "kernels/few_rows/few_rows.h"
 #include "kernels/packed_product/packed_product.h"
 #include "kernels/product/product.h"
 #include "kernels/rope/rope.h"
@@ -33,9 +34,11 @@ void Mla::forward_cached(Pass& pass, const Operand& h, const CachedTokens& token
 }
 
 namespace {
-/// A contiguous copy (heads, T, d) of x (T, heads, d) in the type that products read.
+/// x (T, heads, d) as (heads, T, d) in the type that products read: on the CPU a contiguous copy,
+/// on the GPU, whose products take any stride, only where the type is another.
 Tensor by_heads(Pass& pass, const Tensor& x) {
   const Tensor view = x.transpose(0, 1);
+  if (pass.precision.narrow && x.dtype() == pass.precision.operand) return view;
   const Tensor copy =
       pass.keep.take(pass.precision.operand, {view.size(0), view.size(1), view.size(2)});
   kernels::convert(pass.context, view, copy);
@@ -92,6 +95,51 @@ Tensor Mla::absorbed_attention(Pass& pass, const Tensor& q, const CachedTokens& 
                      Transpose::B, 0.f, values.transpose(0, 1));
   }
   return o;
+}
+
+/// q (T, n, d), not yet rotated, and kv_a, which is written: scratch.
+Tensor Mla::few_queries(Pass& pass, const Tensor& x, const Norm& norm, const Tensor& kv_a) const {
+  Context& context = pass.context;
+  const DType type = pass.precision.inner();
+  const kernels::RowsProduct to_kv{kv_a_.weight->operand, kv_a};
+  const Tensor q = pass.scratch().take(type, {x.size(0), heads_ * (nope_ + rope_)});
+  if (query_rank_ == 0) {
+    kernels::rows_products(context, x, norm.weight->value, norm.epsilon, {},
+                           {q_.weight->operand, q}, to_kv);
+  } else {
+    const Tensor latent = pass.scratch().take(type, {x.size(0), query_rank_});
+    kernels::rows_products(context, x, norm.weight->value, norm.epsilon, {},
+                           {q_a_.weight->operand, latent}, to_kv);
+    kernels::rows_products(context, latent, q_norm_.weight->value, q_norm_.epsilon, {},
+                           {q_b_.weight->operand, q}, {});
+  }
+  return q.split_last(heads_, nope_ + rope_);
+}
+
+void Mla::forward_few(Pass& pass, const Tensor& x, const Norm& norm, const CachedTokens& tokens,
+                      const Rotary& rotary, const Tensor& cache) const {
+  Context& context = pass.context;
+  Arena& scratch = pass.scratch();
+  const std::int64_t count = x.size(0);
+  const DType type = pass.precision.inner();
+  const Tensor up = kv_b_.weight->operand.reshape({heads_, nope_ + value_, latent_});
+  const Tensor kv_a = scratch.take(pass.precision.activation, {count, latent_ + rope_});
+  const Tensor q = few_queries(pass, x, norm, kv_a);
+
+  const Tensor absorbed = scratch.take(type, {count, heads_, latent_ + rope_});
+  kernels::latent_step(context, q, kv_a, kv_norm_.weight->value, kv_norm_.epsilon,
+                       tokens.sequences.positions, rotary.cos, rotary.sin, tokens.slots,
+                       up.slice(1, 0, nope_), cache, absorbed);
+  const Tensor latents = scratch.take(type, {count, heads_, latent_});
+  const auto& attend =
+      pass.rows_alone ? kernels::attention_decode_alone : kernels::attention_decode;
+  attend(context, absorbed, cache, tokens.pages, tokens.lengths, rotary.scale, latents);
+
+  const Tensor o = scratch.take(type, {count, heads_ * value_});
+  kernels::rows_products(
+      context, latents.transpose(0, 1), {}, 0.f, {},
+      {up.slice(1, nope_, nope_ + value_), o.split_last(heads_, value_).transpose(0, 1)}, {});
+  kernels::rows_products(context, o, {}, 0.f, {}, {o_.weight->operand, x, true}, {});
 }
 
 }  // namespace tessera

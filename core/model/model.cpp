@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/model/model.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
+#include "kernels/few_rows/few_rows.h"
 
 namespace tessera {
 
@@ -105,11 +108,28 @@ void Model::forward_cached(Pass& pass, const ModelPart& part, const CachedTokens
   part.forward_cached(pass, tokens, rotary(), cache, x);
 }
 
+bool Model::takes_few_rows() const {
+  if (precision_.fp8_forward() || precision_.packed_weights()) return false;
+  if (device_ == Device::Cpu) return precision_.operand == precision_.activation;
+  const ModelConfig& c = config_;
+  constexpr std::int64_t kPack = 8;
+  const std::int64_t sizes[] = {c.hidden_size,       c.q_lora_rank,
+                                c.kv_lora_rank,      c.num_attention_heads * c.v_head_dim,
+                                c.intermediate_size, c.moe_intermediate_size,
+                                c.qk_nope_head_dim};
+  return precision_.narrow && std::all_of(std::begin(sizes), std::end(sizes),
+                                          [](std::int64_t size) { return size % kPack == 0; });
+}
+
 void Model::logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const {
   Arena::Frame frame(pass.keep);
   HeadStash stash;
   require(parts_.back().stage().is_last, "model", "the head is on another rank");
   const Head& head = parts_.back().head();
+  if (pass.few_rows) {
+    return kernels::rows_products(pass.context, hidden_rows, head.norm.weight->value,
+                                  head.norm.epsilon, {}, {head.output.weight->operand, out}, {});
+  }
   head.normalise(pass, hidden_rows, stash);
   head.logits(pass, stash, 0, hidden_rows.size(0), out);
 }

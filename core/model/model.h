@@ -64,6 +64,10 @@ class Model {
   /// Logits (rows, vocabulary) of rows of the last part's output, on the rank that holds it.
   void logits_of(Pass& pass, const Tensor& hidden_rows, const Tensor& out) const;
 
+  /// Whether cached passes over this model may have Pass::few_rows: its types and sizes are those
+  /// that the kernels for few rows take.
+  bool takes_few_rows() const;
+
   const std::deque<ModelPart>& parts() const { return parts_; }
   /// Throws Error where this rank does not hold the stage.
   const ModelPart& part_of_stage(std::int64_t index) const;

@@ -6,6 +6,7 @@
 #include "kernels/balance/balance.h"
 #include "kernels/balance/balance_parts.h"
 #include "kernels/convert/convert.h"
+#include "kernels/few_rows/few_rows.h"
 #include "kernels/product/product.h"
 #include "kernels/router/router.h"
 
@@ -70,6 +71,12 @@ void Moe::gate_forward(Pass& pass, const Tensor& h, const Tensor& logits) const 
   Arena::Frame frame(pass.scratch());
   if (!pass.precision.narrow) {
     kernels::product(context, widened(pass, h), gate_->value, Transpose::B, 0.f, logits);
+    return;
+  }
+  // The weights are not worth taking apart for a few rows.
+  constexpr std::int64_t kWorthTerms = 64, kPack = 8;
+  if (h.size(0) <= kWorthTerms && h.size(1) % kPack == 0) {
+    kernels::rows_products(context, h, {}, 0.f, {}, {gate_->value, logits}, {});
     return;
   }
   const Tensor terms = gate_terms(pass, gate_->value).slice(0, 0, 3 * experts_);
@@ -138,6 +145,29 @@ void Moe::forward(Pass& pass, const Operand& h, MoeStash& s, const Tensor& y) co
   if (pass.observer) pass.observer->routed(s.routed.picks, s.routed.weights);
   run_experts(pass, h, s, y);
   if (has_shared_) shared_.forward(pass, h, s.shared, y);
+}
+
+void Moe::forward_few(Pass& pass, const Tensor& x, const Norm& norm) const {
+  const std::int64_t count = x.size(0), k = router_.top_k;
+  const DType type = pass.precision.activation;
+  Arena& scratch = pass.scratch();
+  const Tensor h = scratch.take(pass.precision.operand, {count, x.size(1)});
+  const Tensor logits = scratch.take(type, {count, experts_});
+  const Tensor scores = scratch.take(type, {count, experts_});
+  const Tensor picks = scratch.take(DType::I32, {count, k});
+  const Tensor weights = scratch.take(type, {count, k});
+  kernels::rows_products(pass.context, x, norm.weight->value, norm.epsilon, h,
+                         {gate_->value, logits}, {});
+  kernels::router_forward(pass.context, logits, bias_->value, router_, scores, picks, weights);
+  if (pass.observer) pass.observer->routed(picks, weights);
+  kernels::ExpertWeights experts{gate_up_.weight->operand, down_.weight->operand, {}, {}};
+  if (has_shared_) {
+    experts.shared_gate_up = shared_.gate_up().weight->operand;
+    experts.shared_down = shared_.down().weight->operand;
+  }
+  const Tensor activated =
+      scratch.take(pass.precision.operand, {count, experts.slots(k), experts.widest()});
+  kernels::few_experts(pass.context, h, picks, weights, experts, activated, x);
 }
 
 void Moe::make_again(Pass& pass, const Operand& h, MoeStash& s) const {

@@ -38,6 +38,11 @@ class Moe {
   /// are left in stash.routed.loads.
   void forward(Pass& pass, const Operand& h, MoeStash& stash, const Tensor& y) const;
 
+  /// x (T, H) += experts of `norm` of x, by the kernels for few rows. For layers that hold all of
+  /// their experts.
+  void forward_few(Pass& pass, const Tensor& x, const Norm& norm) const;
+  bool holds_all_experts() const { return exchange_ == &local_exchange(); }
+
   /// Fills the stash once more but for SwiGLU's input, which backward makes then. What the router
   /// decided is there already; tokens are sent to other ranks' experts again.
   void make_again(Pass& pass, const Operand& h, MoeStash& stash) const;

@@ -378,11 +378,13 @@ void Server::load(const Request& request) {
   ServeFields fields(request.body);
   const std::string path = fields.text("path");
   TextModelOptions options;
-  options.recipe = recipe_of(fields.text("precision", "fp32"));
   options.weights = weight_form_from_name(fields.text("weights", ""));
   options.device = device_of(fields.text("device", "auto"));
+  const std::string usual(name_of(reading_recipe("", options.device)));
+  options.recipe = recipe_of(fields.text("precision", usual));
   if (fields.has("context")) options.context = fields.whole("context", 1);
-  options.chunk_tokens = 128;
+  // A look for a cancel comes between: a CPU reads some hundred tokens a second.
+  if (options.device == Device::Cpu) options.chunk_tokens = 128;
   const std::int64_t threads = fields.whole("threads", 0, 0, kMostThreads);
   fields.nothing_else();
   check_model_path(path);  // a slip of the pen costs nobody the model that is loaded

@@ -213,11 +213,14 @@ int best_chunk(const DecodeTask& x) {
   return best;
 }
 
+/// Where rows are to be alone: no row is whole then, however short.
+constexpr int kChunkAlone = 512;
+
 template <int PANELS, int LATENT>
-void decode_hopper(Context& context, DecodeTask x) {
+void decode_hopper(Context& context, DecodeTask x, bool alone) {
   using namespace decode_sm90;
   Arguments p{};
-  p.chunk = best_chunk(x);
+  p.chunk = alone ? kChunkAlone : best_chunk(x);
   take_parts(context, x, p.chunk);
   p.task = x;
   const auto size = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
@@ -230,7 +233,7 @@ void decode_hopper(Context& context, DecodeTask x) {
                               {size(x.d), size(std::int64_t{x.pages_in_cache} * x.page_tokens)},
                               {size(x.d) * 2}, {64, kPositions}, CU_TENSOR_MAP_SWIZZLE_128B);
   constexpr int kShared = Layout<PANELS>::kTotal;
-  const bool whole = x.chunks == 1;
+  const bool whole = x.chunks == 1 && !alone;
   const auto kernel = whole ? decode_sm90::decode_kernel<PANELS, LATENT, true>
                             : decode_sm90::decode_kernel<PANELS, LATENT, false>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), kWhere);
@@ -240,10 +243,9 @@ void decode_hopper(Context& context, DecodeTask x) {
   check_launch(kWhere);
   if (!whole) merge<__nv_bfloat16, 4>(context, x, p.chunk, true);
 }
-}  // namespace
 
-void attention_decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
-                      const Tensor& lengths, float scale, const Tensor& o) {
+void decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
+            const Tensor& lengths, float scale, const Tensor& o, bool alone) {
   contract::attention_decode(kWhere, q, cache, pages, lengths, o);
   const bool narrow = q.dtype() == DType::BF16;
   if (!narrow) expect_dtype(kWhere, "q", q, DType::F32);
@@ -254,9 +256,9 @@ void attention_decode(Context& context, const Tensor& q, const Tensor& cache, co
   const DecodeTask x = task_of(q, cache, pages, lengths, scale, o);
   if (hopper_takes(q, cache, o)) {
     if (x.d == 576) {
-      decode_hopper<9, 512>(context, x);
+      decode_hopper<9, 512>(context, x, alone);
     } else {
-      decode_hopper<5, 256>(context, x);
+      decode_hopper<5, 256>(context, x, alone);
     }
   } else if (cache.dtype() == DType::BF16) {
     narrow ? decode_plain<bf16, bf16>(context, x) : decode_plain<float, bf16>(context, x);
@@ -264,6 +266,19 @@ void attention_decode(Context& context, const Tensor& q, const Tensor& cache, co
     narrow ? decode_plain<bf16, float>(context, x) : decode_plain<float, float>(context, x);
   }
 }
+}  // namespace
+
+void attention_decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
+                      const Tensor& lengths, float scale, const Tensor& o) {
+  decode(context, q, cache, pages, lengths, scale, o, false);
+}
 TESSERA_CUDA_OPERATION(attention_decode)
+
+void attention_decode_alone(Context& context, const Tensor& q, const Tensor& cache,
+                            const Tensor& pages, const Tensor& lengths, float scale,
+                            const Tensor& o) {
+  decode(context, q, cache, pages, lengths, scale, o, true);
+}
+TESSERA_CUDA_OPERATION(attention_decode_alone)
 
 }  // namespace tessera::kernels::cuda

@@ -18,9 +18,17 @@ namespace cpu {
 /// many positions row n sees, its own included.
 void attention_decode(Context& context, const Tensor& q, const Tensor& cache, const Tensor& pages,
                       const Tensor& lengths, float scale, const Tensor& o);
+
+/// The same, but on every device the order of a row's sums depends on its length alone: it gives
+/// the same bits whatever rows are beside it.
+void attention_decode_alone(Context& context, const Tensor& q, const Tensor& cache,
+                            const Tensor& pages, const Tensor& lengths, float scale,
+                            const Tensor& o);
 }  // namespace cpu
 
 inline const Op<decltype(cpu::attention_decode)> attention_decode{"attention_decode",
                                                                   cpu::attention_decode};
+inline const Op<decltype(cpu::attention_decode_alone)> attention_decode_alone{
+    "attention_decode_alone", cpu::attention_decode_alone};
 
 }  // namespace tessera::kernels

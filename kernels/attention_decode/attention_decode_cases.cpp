@@ -51,9 +51,9 @@ struct Setting {
   }
 };
 
-Case decode_case(const Setting& s, DType dtype, DType cache_type) {
+Case decode_case(const Setting& s, DType dtype, DType cache_type, bool alone = false) {
   return {
-      .op = "attention_decode",
+      .op = alone ? "attention_decode_alone" : "attention_decode",
       .label = s.text(cache_type),
       .dtype = dtype,
       .tolerance = 2e-6,
@@ -68,7 +68,8 @@ Case decode_case(const Setting& s, DType dtype, DType cache_type) {
         const Tensor lengths = run.integers(DType::I32, {s.rows()}, s.lengths);
         const Tensor o = run.output("o", {s.rows(), s.heads, s.d_latent}, {.pad = 2 * s.pad});
         const float scale = 1.0f / std::sqrt(static_cast<float>(s.d()));
-        run.execute([&](Context& c) { attention_decode(c, q, cache, pages, lengths, scale, o); });
+        const auto& op = alone ? attention_decode_alone : attention_decode;
+        run.execute([&](Context& c) { op(c, q, cache, pages, lengths, scale, o); });
       }};
 }
 }  // namespace
@@ -90,8 +91,8 @@ void register_attention_decode_cases(CaseList& cases) {
   }
   cases.push_back(decode_case(settings[3], DType::F64, DType::F64));
   // BF16 throughout is the GPU's alone: its error is that of the weights and the result, rounded.
-  const auto narrow = [&](const Setting& setting) {
-    Case c = decode_case(setting, DType::BF16, DType::BF16);
+  const auto narrow = [&](const Setting& setting, bool alone = false) {
+    Case c = decode_case(setting, DType::BF16, DType::BF16, alone);
     c.tolerance = 4e-3;
     c.on_cpu = false;
     c.same_for_any_threads = false;
@@ -101,6 +102,13 @@ void register_attention_decode_cases(CaseList& cases) {
   cases.push_back(narrow({{1, 64, 65, 700}, 16, 512, 64, 64}));
   cases.push_back(narrow({{130, 2100}, 70, 512, 64, 128, 8}));
   cases.push_back(narrow({{77, 600, 512}, 8, 256, 64, 64}));
+  // Rows alone: short ones, and whole chunks.
+  for (const Setting& setting : {Setting{{1, 64, 65, 700}, 16, 512, 64, 64},
+                                 Setting{{512, 513, 1024, 77}, 8, 256, 64, 64}}) {
+    cases.push_back(narrow(setting, true));
+    cases.push_back(decode_case(setting, DType::F32, DType::F32, true));
+    for (std::size_t i = cases.size() - 2; i < cases.size(); ++i) cases[i].benchmark = false;
+  }
   // Whole rows in one block, 1 to 11 tiles, the last one full or not; one block of heads and two.
   const auto lengths_to_704 = [](std::int64_t rows) {
     std::vector<std::int64_t> lengths;

@@ -177,4 +177,10 @@ void attention_decode(Context&, const Tensor& q, const Tensor& cache, const Tens
   });
 }
 
+void attention_decode_alone(Context& context, const Tensor& q, const Tensor& cache,
+                            const Tensor& pages, const Tensor& lengths, float scale,
+                            const Tensor& o) {
+  attention_decode(context, q, cache, pages, lengths, scale, o);  // chunks are of a fixed length
+}
+
 }  // namespace tessera::kernels::cpu

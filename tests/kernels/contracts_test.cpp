@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What the contracts refuse, for the operations without a test file of their own.
+#include <cmath>
+#include <limits>
+
 #include "kernels/adamw/adamw.h"
+#include "kernels/choose/choose.h"
 #include "kernels/convert/convert.h"
 #include "kernels/embedding/embedding.h"
+#include "kernels/few_rows/few_rows.h"
 #include "kernels/grouped_product/grouped_product.h"
 #include "kernels/permute/permute.h"
 #include "kernels/product_fp8/product_fp8.h"
@@ -146,6 +151,85 @@ TEST(Contracts, TheLibrarysProductTakesE4M3) {
         library_product_fp8(context, view(a, {16, 16}), view(b, {16, 16}), view(c, {16, 16}));
       },
       "expected a of type F8_E4M3");
+}
+
+TEST(Contracts, RowsProductsRefuseWhatDoesNotFit) {
+  Floats x(8), w(12), y(6), norm(3);
+  Context context;
+  const Tensor rows = view(x, {2, 4}), weight = view(w, {3, 4}), out = view(y, {2, 3});
+  EXPECT_NO_THROW(rows_products(context, rows, {}, 0.f, {}, {weight, out}, {}));
+  expect_error(
+      [&] {
+        rows_products(context, rows, {}, 0.f, {}, {view(w, {4, 3}), out}, {});
+      },
+      "expected w (*, 4)");
+  expect_error(
+      [&] {
+        rows_products(context, rows, view(norm), 0.f, {}, {weight, out}, {});
+      },
+      "expected norm (4)");
+  expect_error(
+      [&] {
+        rows_products(context, rows, {}, 0.f, rows, {weight, out}, {});
+      },
+      "nothing normed");
+  expect_error(
+      [&] {
+        rows_products(context, view(x, {2, 1, 4}), {}, 0.f, {},
+                      {view(w, {2, 1, 4}), view(y, {2, 1, 1})}, {weight, out});
+      },
+      "no second weight");
+}
+
+TEST(Contracts, LatentStepNamesTheTokenOfABadSlotOrPosition) {
+  Floats q(8), kv(8), norm{1, 1}, cos(3), sin(3), up(4), cache(16), absorbed(8);
+  std::vector<std::int32_t> positions{0, 2}, slots{1, 3};
+  Context context;
+  const auto step = [&] {
+    latent_step(context, view(q, {2, 1, 4}), view(kv, {2, 4}), view(norm), 1e-6f, view(positions),
+                view(cos, {3, 1}), view(sin, {3, 1}), view(slots), view(up, {1, 2, 2}),
+                view(cache, {2, 2, 4}), view(absorbed, {2, 1, 4}));
+  };
+  EXPECT_NO_THROW(step());
+  slots[1] = 4;
+  expect_error(step, "the slot of token 1 is outside");
+  slots[1] = 0;
+  positions[0] = 3;
+  expect_error(step, "token 0 has position 3 of 3");
+}
+
+TEST(Contracts, FewExpertsPassOverPicksThatAreNone) {
+  Floats h{1, 2}, gate_up(8, 0.5f), down(4, 1), activated(4), y{5, 6}, weights{1, 1};
+  std::vector<std::int32_t> picks{-2, 7};
+  Context context;
+  const ExpertWeights experts{view(gate_up, {2, 2, 2}), view(down, {2, 2, 1}), {}, {}};
+  few_experts(context, view(h, {1, 2}), view(picks, {1, 2}), view(weights, {1, 2}), experts,
+              view(activated, {1, 2, 1}), view(y, {1, 2}));
+  EXPECT_EQ(y, (Floats{5, 6}));
+  picks = {1, -2};
+  few_experts(context, view(h, {1, 2}), view(picks, {1, 2}), view(weights, {1, 2}), experts,
+              view(activated, {1, 2, 1}), view(y, {1, 2}));
+  const float silu = 1.5f / (1 + std::exp(-1.5f)) * 1.5f;  // gate and up are both 0.5 (1 + 2)
+  EXPECT_NEAR(y[0], 5 + silu, 1e-6);
+  EXPECT_NEAR(y[1], 6 + silu, 1e-6);
+}
+
+TEST(Contracts, ChooseSaysHowManyLogitsAreBroken) {
+  Floats logits{0, 1, std::numeric_limits<float>::infinity(), 3, -1, 2};
+  std::vector<double> draws(2 * kDrawColumns);
+  std::vector<std::int32_t> chosen(2 * kChosenColumns);
+  Context context;
+  const Tensor given(draws.data(), DType::F64, {2, kDrawColumns});
+  choose(context, view(logits, {2, 3}), given, view(chosen, {2, kChosenColumns}));
+  EXPECT_EQ(chosen[kChosenBroken], 1);
+  EXPECT_EQ(chosen[kChosenId], -1);
+  EXPECT_EQ(chosen[kChosenColumns + kChosenBroken], 0);
+  EXPECT_EQ(chosen[kChosenColumns + kChosenId], 0);
+  expect_error(
+      [&] {
+        choose(context, view(logits, {3, 2}), given, view(chosen, {2, kChosenColumns}));
+      },
+      "expected draws (3, 6)");
 }
 
 }  // namespace
