@@ -3631,11 +3631,11 @@
     </message>
     <message>
         <source>Test launch</source>
-        <translation type="unfinished"></translation>
+        <translation>Probestart</translation>
     </message>
     <message>
         <source>A rank on each kept host says hello to the others, and they measure how fast they send to each other; nothing is trained</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Rang auf jedem geführten Host begrüßt die anderen, und sie messen, wie schnell sie einander senden; trainiert wird nichts</translation>
     </message>
 </context>
 <context>
@@ -3646,7 +3646,7 @@
     </message>
     <message>
         <source>it was ended</source>
-        <translation type="unfinished"></translation>
+        <translation>es wurde beendet</translation>
     </message>
 </context>
 <context>
@@ -3743,19 +3743,19 @@
     </message>
     <message>
         <source>Test launch on all kept hosts</source>
-        <translation type="unfinished"></translation>
+        <translation>Probestart auf allen geführten Hosts</translation>
     </message>
     <message>
         <source>A rank on each host has said hello; the speeds stand beside them</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Rang auf jedem Host hat gegrüßt; die Geschwindigkeiten stehen daneben</translation>
     </message>
     <message>
         <source>The test launch failed: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Probestart ist gescheitert: %1</translation>
     </message>
     <message>
         <source>%1/s to %2, measured %3</source>
-        <translation type="unfinished"></translation>
+        <translation>%1/s an %2, gemessen %3</translation>
     </message>
 </context>
 <context>
