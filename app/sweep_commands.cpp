@@ -163,7 +163,7 @@ void print_keys(const SweepRecord& record, const std::vector<SweepRow>& rows) {
       cells.push_back({value.value, loss_word(value.mean()), loss_word(value.best),
                        std::to_string(value.runs)});
     }
-    if (cells.empty()) continue;
+    if (cells.size() < 2) continue;  // all runs have the same: nothing to compare
     std::printf("\n%s\n", table({record.keys[key], "mean loss", "best", "runs"}, cells).c_str());
   }
 }
