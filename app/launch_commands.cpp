@@ -402,8 +402,8 @@ void check_slurm_arguments(const LaunchArguments& asked) {
   if (!slurm) return;
   if (!asked.fork.empty()) {
     throw Error("--fork", "does not go with --slurm",
-                "fork on this machine or on hosts; `tessera launch --resume RUN --slurm " +
-                    asked.slurm + "` then goes on with the new run as a job");
+                "fork on this machine or on hosts; then `tessera launch --resume RUN --slurm "
+                "PROFILE` goes on with the new run as a job");
   }
   for (const auto& [given, option] :
        {std::pair(!hosts.hosts.empty(), "--hosts"),

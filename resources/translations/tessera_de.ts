@@ -3614,12 +3614,24 @@
         <source>Profiles for Slurm</source>
         <translation>Profile für Slurm</translation>
     </message>
+    <message>
+        <source>Test launch</source>
+        <translation>Probestart</translation>
+    </message>
+    <message>
+        <source>A rank on each kept host says hello to the others, and they measure how fast they send to each other; nothing is trained</source>
+        <translation>Ein Rang auf jedem gemerkten Rechner begrüßt die anderen, und sie messen, wie schnell sie einander senden; trainiert wird nichts</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::KnownHosts</name>
     <message>
         <source>%1 could not be checked: %2</source>
         <translation>%1 konnte nicht geprüft werden: %2</translation>
+    </message>
+    <message>
+        <source>it was ended</source>
+        <translation>er wurde beendet</translation>
     </message>
 </context>
 <context>
@@ -3713,6 +3725,22 @@
     <message>
         <source>checked %1</source>
         <translation>geprüft %1</translation>
+    </message>
+    <message>
+        <source>Test launch on all kept hosts</source>
+        <translation>Probestart auf allen gemerkten Rechnern</translation>
+    </message>
+    <message>
+        <source>A rank on each host has said hello; the speeds stand beside them</source>
+        <translation>Ein Rang auf jedem Rechner hat gegrüßt; die Geschwindigkeiten stehen daneben</translation>
+    </message>
+    <message>
+        <source>The test launch failed: %1</source>
+        <translation>Der Probestart ist gescheitert: %1</translation>
+    </message>
+    <message>
+        <source>%1/s to %2, measured %3</source>
+        <translation>%1/s nach %2, gemessen %3</translation>
     </message>
 </context>
 <context>
