@@ -77,9 +77,11 @@ void hello(const HelloOptions& options) {
       ranks ? exchange_facts(*ranks, std::move(own)) : std::vector<RankFacts>{own};
   const std::vector<std::string> names = names_of_ranks(options, facts);
   if (place->rank == 0) tell_all(facts, names, spec.parallel.sums == SumOrder::Canonical);
-  if (!ranks || options.probe_s <= 0) return;
-  for (const LinkSpeed& link : probe_links(*ranks, names, options.probe_s)) {
-    if (place->rank == 0) std::printf("%s\n", link_line(link).c_str());
+  if (!ranks) return;
+  if (options.probe_s > 0) {
+    for (const LinkSpeed& link : probe_links(*ranks, names, options.probe_s)) {
+      if (place->rank == 0) std::printf("%s\n", link_line(link).c_str());
+    }
   }
   Context context;
   ranks->barrier(context);  // nobody leaves while another one still hears

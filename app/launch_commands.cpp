@@ -272,7 +272,14 @@ void attach_to(const LaunchArguments& asked) {
   static const std::atomic<bool> at_once{true};
   const bool stops = !asked.stop.empty();
   const StartReport report(asked.start_files);
-  LaunchRecord record = find_launch(launches_folder(), stops ? asked.stop : asked.attach);
+  LaunchRecord record;
+  try {
+    record = find_launch(launches_folder(), stops ? asked.stop : asked.attach);
+  } catch (const Error&) {
+    // It was killed before it wrote down what it was about to begin.
+    if (report.is_wanted()) throw Exit{kNothingWasStarted};
+    throw;
+  }
   if (!record.end.empty()) {
     std::printf("%s: %s\n", record.name.c_str(), record.end.c_str());
     if (report.is_wanted() && record.run.empty()) throw Exit{kNothingWasStarted};
@@ -406,8 +413,8 @@ void check_slurm_arguments(const LaunchArguments& asked) {
   if (!slurm) return;
   if (!asked.fork.empty()) {
     throw Error("--fork", "does not go with --slurm",
-                "fork on this machine or on hosts; `tessera launch --resume RUN --slurm " +
-                    asked.slurm + "` then goes on with the new run as a job");
+                "fork on this machine or on hosts; then `tessera launch --resume RUN --slurm "
+                "PROFILE` goes on with the new run as a job");
   }
   for (const auto& [given, option] :
        {std::pair(!hosts.hosts.empty(), "--hosts"),

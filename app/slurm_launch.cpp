@@ -464,8 +464,8 @@ void launch_on_slurm(const SlurmLaunch& asked) {
     prepare_script(asked, {folder.path()},
                    slurm_script(profile, run_for_script(asked, folder.spec().run.name)));
     check_not_stopped(stop);
-    report.begin(folder.path().string());
     if (report.is_wanted()) keep_that_it_is_submitted(folder, profile.name);
+    report.begin(folder.path().string());
     job = slurm().submit(folder.path());
     if (stop && *stop) slurm().cancel(job);
     check_not_stopped(stop);

@@ -268,11 +268,11 @@ void LocalHost::finish_elsewhere(Child& child, int code, std::vector<LaunchNews>
   const StartFiles& files = child.files;
   const std::string run = has_begun(files.ticket()) ? run_of(files.ticket()) : std::string();
   if (run.empty()) {
+    // One that was killed may have begun something: whoever holds the queue looks for it.
+    if (code > 128 && !child.order.queued.empty() && fs::exists(files.launch())) return;
     const auto kind = child.cancelled ? LaunchNews::Kind::Cancelled : LaunchNews::Kind::Failed;
     news.push_back({kind, child.order, {}, output_of(files), code, {}});
-    // One that was killed may have begun something, which is looked for by these.
-    const bool may_go_on = fs::exists(files.launch()) && code > 128;
-    if (!may_go_on || child.order.queued.empty()) files.remove_all();
+    files.remove_all();
     return;
   }
   if (!child.told) news.push_back({LaunchNews::Kind::Begun, child.order, run, {}, 0, {}});

@@ -701,6 +701,16 @@ TEST(LocalHost, EndsAStartElsewhereThatIsNotWantedAnyMore) {
   EXPECT_TRUE(std::filesystem::is_empty(f.s.folder.path() / "launches"));
 }
 
+TEST(LocalHost, LeavesAStartOfTheQueueOpenWhoseProgramWasKilled) {
+  FarStart f("echo mine-1234 > \"$base.launch\"; kill -9 $$\n", "queued");
+  EXPECT_TRUE(f.run().empty()) << "what became of it is not known yet";
+  EXPECT_TRUE(std::filesystem::exists(f.files.launch()));
+  FarStart by_hand("echo mine-1234 > \"$base.launch\"; kill -9 $$\n");
+  const auto news = by_hand.run();
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].exit_code, 128 + SIGKILL);
+}
+
 /// Asks as the queue does, until something is known.
 bool given_up_in_the_end(LocalHost& host, const std::string& ticket) {
   while (!host.give_up(ticket)) {

@@ -145,6 +145,9 @@ class LaunchElsewhereTest : public QObject, protected ConfigureScene {
   QLabel* note() { return m_page->findChild<QLabel*>(QStringLiteral("place.note")); }
   QAbstractButton* launchButton() { return button(m_page.get(), QStringLiteral("Launch")); }
   bool openSpec(const char* name, std::int64_t steps) {
+    if (!waitUntil([&] { return place().box()->findText(QStringLiteral("Slurm: gpu")) > 0; })) {
+      return false;
+    }
     const QString file = m_studio->home->home() + u'/' + QString::fromLatin1(name) + ".toml";
     std::ofstream(file.toStdString()) << specText(m_words, name, steps).toStdString();
     m_page->open({QStringLiteral("configure"), {}, {{QStringLiteral("spec"), file}}});

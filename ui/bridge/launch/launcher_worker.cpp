@@ -17,6 +17,16 @@
 namespace tessera::ui {
 
 namespace {
+/// Also where its record is damaged, which the list of runs tells, it is no job to ask for.
+bool hasOpenJob(const std::filesystem::path& run) {
+  try {
+    const auto record = slurm_record_of(run);
+    return record && !record->job.empty() && !record->gone && !is_over(record->last);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 constexpr int kChildMs = 100, kAroundMs = 2000, kCalmAroundMs = 15'000;
 }  // namespace
 
@@ -124,8 +134,7 @@ void Launcher::Worker::followJobs() {
       std::error_code none;
       for (const auto& entry : std::filesystem::directory_iterator(root, none)) {
         if (!std::filesystem::exists(SlurmFiles{entry.path()}.record(), none)) continue;
-        const auto record = slurm_record_of(entry.path());
-        if (!record || record->job.empty() || record->gone || is_over(record->last)) continue;
+        if (!hasOpenJob(entry.path())) continue;
         folders << QString::fromStdString(root.string());
         break;
       }
@@ -141,8 +150,7 @@ void Launcher::Worker::followJobs() {
 bool Launcher::Worker::controlJob(const QString& runId, Control control) {
   if (control != Control::StopSaving && control != Control::StopNow) return false;
   const std::filesystem::path folder = folderOf(runId.toStdString());
-  const auto record = slurm_record_of(folder);
-  if (!record || record->job.empty() || record->gone || is_over(record->last)) return false;
+  if (!hasOpenJob(folder)) return false;
   QStringList words{QStringLiteral("stop"), QString::fromStdString(folder.string())};
   if (control == Control::StopNow) words << QStringLiteral("--now");
   m_jobs->run(runId, words);

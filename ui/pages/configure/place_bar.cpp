@@ -255,8 +255,14 @@ void PlaceBar::chosen() {
   m_placeRow->setVisible(kind != LaunchPlace::Kind::Here);
   m_hostsPart->setVisible(kind == LaunchPlace::Kind::Hosts);
   m_script->setVisible(kind == LaunchPlace::Kind::Slurm);
+  showRows();
   keep();
   check();
+}
+
+/// Nothing of it takes room where a run starts on this machine.
+void PlaceBar::showRows() {
+  setVisible(!m_placeRow->isHidden() || !m_startRow->isHidden());
 }
 
 void PlaceBar::setSpec(std::shared_ptr<const RunSpec> spec, bool isFork) {
@@ -345,6 +351,7 @@ void PlaceBar::beginStart() {
   m_progress->setValue(0);
   m_phase->setText(tr("Starting"));
   m_startRow->show();
+  showRows();
   m_placeRow->setEnabled(false);
   m_where->setEnabled(false);
 }
@@ -357,6 +364,7 @@ void PlaceBar::showPhase(const StartPhase& phase) {
 
 void PlaceBar::endStart() {
   m_startRow->hide();
+  showRows();
   m_placeRow->setEnabled(true);
   m_where->setEnabled(true);
 }

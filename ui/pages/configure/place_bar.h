@@ -63,6 +63,7 @@ class PlaceBar : public QWidget {
   void showScript();
   std::string scriptOfProfile() const;
   void chosen();
+  void showRows();
   void check();
   void keep();
   void restore();
