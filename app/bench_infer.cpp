@@ -139,7 +139,7 @@ struct InferResult {
   double weight_bytes = 0, cache_bytes = 0;                         ///< that a step reads
   double bandwidth = 0;                                             ///< bytes/s
   double read_processor_seconds = 0, write_processor_seconds = 0;   ///< of all threads; of a step
-  double peak_bytes = 0;
+  double used_bytes = 0, peak_bytes = 0;                            ///< of the process
   std::size_t cache_room = 0;
 
   double share(double seconds) const { return (weight_bytes + cache_bytes) / seconds / bandwidth; }
@@ -239,6 +239,7 @@ nlohmann::json result_of(const InferBench& options, const Subject& subject, cons
           {"weight_bytes", model.weight_bytes()},
           {"cache_bytes", r.cache_room},
           {"planned_bytes", planned},
+          {"used_bytes", r.used_bytes},
           {"peak_bytes", r.peak_bytes},
           {"read_processor_seconds", r.read_processor_seconds},
           {"write_processor_seconds_per_step", r.write_processor_seconds},
@@ -265,8 +266,10 @@ void print_result(const InferBench& options, const Subject& subject, const Infer
       "threads read here (best %.1f %%)\n",
       r.weight_bytes / 1e6, r.cache_bytes / 1e6, 100 * r.share(r.write_seconds), r.bandwidth / 1e9,
       100 * r.share(r.fastest_seconds));
-  std::printf("memory: planned %.0f MiB (weights, cache), peak of the process %.0f MiB\n",
-              number("planned_bytes") / kMebibyte, number("peak_bytes") / kMebibyte);
+  std::printf(
+      "memory: planned %.0f MiB (weights, cache), the process has %.0f MiB; at most %.0f MiB, with "
+      "what it had mapped of files while it loaded\n",
+      number("planned_bytes") / kMebibyte, r.used_bytes / kMebibyte, r.peak_bytes / kMebibyte);
   std::printf("cache: %.0f bytes a position; keys and values of all heads would take %.0f\n",
               number("cache_bytes_per_position"), number("cache_bytes_per_position_by_heads"));
 }
@@ -303,7 +306,8 @@ void bench_infer(const InferBench& options) {
     std::printf("\nwriting:\n");
     print_shares(profile, all);
   }
-  r.peak_bytes = status_bytes("VmHWM");  // before the bandwidth's own memory
+  r.used_bytes = status_bytes("VmRSS");  // before the bandwidth's own memory
+  r.peak_bytes = status_bytes("VmHWM");
   r.bandwidth = model.device() == Device::Cpu ? kernels::measure_read_bandwidth() : 0;
   const auto batch = static_cast<double>(options.batch);
   r.weight_bytes = weight_bytes_read(model, batch);

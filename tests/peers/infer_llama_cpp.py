@@ -173,7 +173,7 @@ def compare(args, folder, file, form, prompt, context):
               f"ratio {busy_there / busy_here:.2f}", flush=True)
     share, bandwidth = middle(mine, "share_of_bandwidth"), middle(mine, "read_bandwidth")
     print(f"{form:5} {100 * share:.0f} % of {bandwidth / 1e9:.1f} GB/s at a context of {context}; "
-          f"peak {middle(mine, 'peak_bytes') / 2**20:.0f} MiB, planned "
+          f"memory {middle(mine, 'used_bytes') / 2**20:.0f} MiB, planned "
           f"{middle(mine, 'planned_bytes') / 2**20:.0f} MiB, loaded in "
           f"{middle(mine, 'load_seconds'):.1f} s", flush=True)
 
