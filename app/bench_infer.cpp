@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <vector>
 
 #include "app/bench.h"
@@ -136,6 +138,8 @@ struct InferResult {
   double read_seconds = 0, write_seconds = 0, fastest_seconds = 0;  ///< medians; of one step
   double weight_bytes = 0, cache_bytes = 0;                         ///< that a step reads
   double bandwidth = 0;                                             ///< bytes/s
+  double read_processor_seconds = 0, write_processor_seconds = 0;   ///< of all threads; of a step
+  double used_bytes = 0, peak_bytes = 0;                            ///< of the process
   std::size_t cache_room = 0;
 
   double share(double seconds) const { return (weight_bytes + cache_bytes) / seconds / bandwidth; }
@@ -152,6 +156,11 @@ std::vector<std::int32_t> random_ids(const Model& model, std::int64_t count, std
   return ids;
 }
 
+/// Processor time of all threads so far: on a busy machine it says more than the clock.
+double processor_seconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
 /// Median time to read the prompt into an empty sequence.
 double time_reading(Engine& engine, const InferBench& options) {
   const std::vector<std::int32_t> ids = random_ids(engine.model(), options.prompt, 1);
@@ -166,8 +175,9 @@ double time_reading(Engine& engine, const InferBench& options) {
   return median_of(seconds);
 }
 
-/// Times of steps that give every sequence one token.
-std::vector<double> time_writing(Engine& engine, const InferBench& options, Profile& profile) {
+/// Times of steps that give every sequence one token; `processor`: processor time of a step.
+std::vector<double> time_writing(Engine& engine, const InferBench& options, Profile& profile,
+                                 double& processor) {
   constexpr std::int64_t kWarm = 4;
   std::vector<CachedSequence> sequences;
   for (std::int64_t i = 0; i < options.batch; ++i) {
@@ -176,6 +186,7 @@ std::vector<double> time_writing(Engine& engine, const InferBench& options, Prof
     engine.append(sequences.back(), random_ids(engine.model(), options.context, stream));
   }
   profile.clear();
+  double before = processor_seconds();
   std::vector<double> seconds;
   for (std::int64_t step = 0; step < kWarm + options.steps; ++step) {
     const std::vector<std::int32_t> ids =
@@ -188,7 +199,10 @@ std::vector<double> time_writing(Engine& engine, const InferBench& options, Prof
     engine.append(work);
     synchronise(engine.model().device());
     if (step >= kWarm) seconds.push_back(infer_seconds_since(start));
+    if (step == kWarm) before = processor_seconds();
   }
+  processor = (processor_seconds() - before) /
+              static_cast<double>(std::max<std::int64_t>(options.steps - 1, 1));
   return seconds;
 }
 
@@ -225,7 +239,10 @@ nlohmann::json result_of(const InferBench& options, const Subject& subject, cons
           {"weight_bytes", model.weight_bytes()},
           {"cache_bytes", r.cache_room},
           {"planned_bytes", planned},
-          {"peak_bytes", status_bytes("VmHWM")},
+          {"used_bytes", r.used_bytes},
+          {"peak_bytes", r.peak_bytes},
+          {"read_processor_seconds", r.read_processor_seconds},
+          {"write_processor_seconds_per_step", r.write_processor_seconds},
           {"cache_bytes_per_position", position.latent},
           {"cache_bytes_per_position_by_heads", position.heads},
           {subject.loaded ? "load_seconds" : "make_seconds", subject.seconds}};
@@ -242,13 +259,17 @@ void print_result(const InferBench& options, const Subject& subject, const Infer
   std::printf("writing to %lld sequences of %lld: %.2f tokens/s (median; best %.2f)\n",
               static_cast<long long>(options.batch), static_cast<long long>(options.context),
               number("write_tokens_per_s"), number("write_tokens_per_s_best"));
+  std::printf("processor time of all threads: %.2f s for the prompt, %.2f ms for a step\n",
+              r.read_processor_seconds, 1e3 * r.write_processor_seconds);
   std::printf(
       "a step reads %.1f MB of weights and %.1f MB of the cache: %.1f %% of the %.1f GB/s that all "
       "threads read here (best %.1f %%)\n",
       r.weight_bytes / 1e6, r.cache_bytes / 1e6, 100 * r.share(r.write_seconds), r.bandwidth / 1e9,
       100 * r.share(r.fastest_seconds));
-  std::printf("memory: planned %.0f MiB (weights, cache), peak of the process %.0f MiB\n",
-              number("planned_bytes") / kMebibyte, number("peak_bytes") / kMebibyte);
+  std::printf(
+      "memory: planned %.0f MiB (weights, cache), the process has %.0f MiB; at most %.0f MiB, with "
+      "what it had mapped of files while it loaded\n",
+      number("planned_bytes") / kMebibyte, r.used_bytes / kMebibyte, r.peak_bytes / kMebibyte);
   std::printf("cache: %.0f bytes a position; keys and values of all heads would take %.0f\n",
               number("cache_bytes_per_position"), number("cache_bytes_per_position_by_heads"));
 }
@@ -269,11 +290,14 @@ void bench_infer(const InferBench& options) {
                 options.profile ? &profile : nullptr);
   InferResult r;
   r.cache_room = engine.cache_bytes();
+  double before = processor_seconds();
   r.read_seconds = time_reading(engine, options);
+  r.read_processor_seconds = (processor_seconds() - before) / static_cast<double>(options.repeats);
   if (options.profile) {
     print_shares(profile, r.read_seconds * static_cast<double>(options.repeats));
   }
-  const std::vector<double> steps = time_writing(engine, options, profile);
+  const std::vector<double> steps =
+      time_writing(engine, options, profile, r.write_processor_seconds);
   r.write_seconds = median_of(steps);
   r.fastest_seconds = *std::min_element(steps.begin(), steps.end());
   if (options.profile) {
@@ -282,6 +306,8 @@ void bench_infer(const InferBench& options) {
     std::printf("\nwriting:\n");
     print_shares(profile, all);
   }
+  r.used_bytes = status_bytes("VmRSS");  // before the bandwidth's own memory
+  r.peak_bytes = status_bytes("VmHWM");
   r.bandwidth = model.device() == Device::Cpu ? kernels::measure_read_bandwidth() : 0;
   const auto batch = static_cast<double>(options.batch);
   r.weight_bytes = weight_bytes_read(model, batch);

@@ -13,6 +13,10 @@
 
 #include "kernels/product/gemm.h"
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 namespace tessera::kernels::cpu {
 
 /// Sums are kept in as many lanes on every processor: a part of the order.
@@ -33,7 +37,13 @@ inline RowLanes<double>::Vector load_lanes(const double* x) {
   return v;
 }
 /// A BF16 is the upper half of an F32.
+/// NOTE: g++ 12 makes four instructions of what is one where there is AVX2.
 inline RowLanes<float>::Vector load_lanes(const bf16* x) {
+#ifdef __AVX2__
+  const __m128i stored = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+  return std::bit_cast<RowLanes<float>::Vector>(
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(stored), 16));
+#else
   typedef std::uint16_t Halves __attribute__((vector_size(16)));
   typedef std::uint32_t Words __attribute__((vector_size(32)));
   static_assert(sizeof(bf16) == 2);
@@ -41,6 +51,7 @@ inline RowLanes<float>::Vector load_lanes(const bf16* x) {
   std::memcpy(&halves, x, sizeof halves);
   const Words words = __builtin_convertvector(halves, Words) << 16;
   return std::bit_cast<RowLanes<float>::Vector>(words);
+#endif
 }
 
 /// The first `count` elements, and zeros.
@@ -203,8 +214,12 @@ void row_gemm_widened(Transpose transpose, const GemmShape& s, Rows<const In> a,
   const auto widen = [](Rows<const In> from, std::int64_t rows, std::int64_t cols, T* to) {
     for (std::int64_t i = 0; i < rows; ++i, to += cols) {
       const In* row = from.data + i * from.stride;
-#pragma omp simd
-      for (std::int64_t j = 0; j < cols; ++j) to[j] = static_cast<T>(row[j]);
+      std::int64_t j = 0;
+      for (; j + RowLanes<T>::kCount <= cols; j += RowLanes<T>::kCount) {
+        const auto lanes = load_lanes(row + j);
+        std::memcpy(to + j, &lanes, sizeof lanes);
+      }
+      for (; j < cols; ++j) to[j] = static_cast<T>(row[j]);
     }
   };
   widen(a, s.m, s.k, wide.data());

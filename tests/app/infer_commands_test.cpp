@@ -78,7 +78,7 @@ TEST(BenchInfer, PrintsAndKeepsWhatItMeasured) {
     ASSERT_EQ(ran.status, 0) << ran.output;
     const auto result = nlohmann::json::parse(ran.output);
     for (const char* key : {"read_tokens_per_s", "write_tokens_per_s", "read_bandwidth",
-                            "share_of_bandwidth", "peak_bytes", "make_seconds"}) {
+                            "share_of_bandwidth", "used_bytes", "make_seconds"}) {
       EXPECT_GT(result.at(key).get<double>(), 0) << key;
     }
     bytes[precision] = result.at("weight_bytes").get<double>();

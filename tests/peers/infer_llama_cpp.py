@@ -12,7 +12,8 @@ never does.
   # last run: see kernels/packed_product/NOTES.md
 
 Prints one row per form, length and program, and the ratios. Nothing else should run on the machine:
-the load is printed.
+the load is printed, and so is the processor time of all threads, which says more where something
+does.
 """
 import argparse
 import json
@@ -130,20 +131,26 @@ def llama(args, file, prompt, context):
     random = np.random.default_rng(2)
     ids = random.integers(2, 2000, max(prompt, context + args.steps + 8)).tolist()
     read = []
+    busy = time.process_time()
     for _ in range(1 if prompt > 1000 else 3):
         model.reset()
         start = time.perf_counter()
         model.eval(ids[:prompt])
         read.append(time.perf_counter() - start)
+    read_busy = (time.process_time() - busy) / len(read)
     model.reset()
     model.eval(ids[:context])
     write = []
     for token in ids[context : context + args.steps + 4]:
+        if len(write) == 4:
+            busy = time.process_time()
         start = time.perf_counter()
         model.eval([token])
         write.append(time.perf_counter() - start)
+    write_busy = (time.process_time() - busy) / args.steps
     return {"read_tokens_per_s": prompt / statistics.median(read),
-            "write_tokens_per_s": 1 / statistics.median(write[4:])}
+            "write_tokens_per_s": 1 / statistics.median(write[4:]),
+            "read_processor_seconds": read_busy, "write_processor_seconds_per_step": write_busy}
 
 
 def compare(args, folder, file, form, prompt, context):
@@ -156,14 +163,17 @@ def compare(args, folder, file, form, prompt, context):
     def middle(rows, key):
         return statistics.median(row[key] for row in rows)
 
-    for what, length, key in (("reading", prompt, "read_tokens_per_s"),
-                              ("writing", context, "write_tokens_per_s")):
+    for what, length, key, busy in (
+            ("reading", prompt, "read_tokens_per_s", "read_processor_seconds"),
+            ("writing", context, "write_tokens_per_s", "write_processor_seconds_per_step")):
         here, there = middle(mine, key), middle(theirs, key)
+        busy_here, busy_there = middle(mine, busy), middle(theirs, busy)
         print(f"{form:5} {what} at {length:5}: {here:8.2f} here, {there:8.2f} llama.cpp, "
-              f"ratio {here / there:.2f}", flush=True)
+              f"ratio {here / there:.2f}; processor time {busy_here:.4f} and {busy_there:.4f} s, "
+              f"ratio {busy_there / busy_here:.2f}", flush=True)
     share, bandwidth = middle(mine, "share_of_bandwidth"), middle(mine, "read_bandwidth")
     print(f"{form:5} {100 * share:.0f} % of {bandwidth / 1e9:.1f} GB/s at a context of {context}; "
-          f"peak {middle(mine, 'peak_bytes') / 2**20:.0f} MiB, planned "
+          f"memory {middle(mine, 'used_bytes') / 2**20:.0f} MiB, planned "
           f"{middle(mine, 'planned_bytes') / 2**20:.0f} MiB, loaded in "
           f"{middle(mine, 'load_seconds'):.1f} s", flush=True)
 
