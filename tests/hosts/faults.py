@@ -270,8 +270,9 @@ class Night:
         time.sleep(0.3)
         if self.options.keep and self.scene.found:
             shutil.copytree(self.scene.disk, self.work + "-kept", dirs_exist_ok=True,
-                            ignore=lambda folder, names: [n for n in names if stat.S_ISFIFO(
-                                os.lstat(os.path.join(folder, n)).st_mode)])
+                            ignore=lambda folder, names: [n for n in names if not os.path.isfile(
+                                os.path.join(folder, n)) and not os.path.isdir(
+                                os.path.join(folder, n))])
             self.log(f"kept: {self.work}-kept")
         if self.mounted:
             subprocess.run(["umount", "-l", self.scene.disk], check=False)
