@@ -57,12 +57,12 @@ TEST_F(SweepStart, MakesNamedAndTaggedRuns) {
 }
 
 TEST_F(SweepStart, SaysWhatDoesNotFit) {
-  EXPECT_NE(trouble_of(order({})).find("nothing differs"), "".npos);
+  EXPECT_NE(trouble_of(order({})).find("nothing differs"), std::string::npos);
   SweepOrder untagged = order({"optimiser.clip=0.5,1"});
   untagged.tag.clear();
-  EXPECT_NE(trouble_of(untagged).find("no tag"), "".npos);
-  EXPECT_NE(trouble_of(order({"optimiser.clap=0.5,1"})).find("optimiser.clip"), "".npos);
-  EXPECT_NE(trouble_of(order({"optimiser.clip=0.5,red"})).find("optimiser.clip"), "".npos);
+  EXPECT_NE(trouble_of(untagged).find("no tag"), std::string::npos);
+  EXPECT_NE(trouble_of(order({"optimiser.clap=0.5,1"})).find("optimiser.clip"), std::string::npos);
+  EXPECT_NE(trouble_of(order({"optimiser.clip=0.5,red"})).find("optimiser.clip"), std::string::npos);
 }
 
 TEST_F(SweepStart, QueuesAllAndWritesThemDown) {
