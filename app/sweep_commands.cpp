@@ -26,7 +26,7 @@ struct SweepOptions {
   bool dry = false, json = false;
 };
 
-SweepOrder order_of(const SweepOptions& asked) {
+SweepOrder sweep_order_of(const SweepOptions& asked) {
   SweepOrder order;
   order.tag = asked.tag;
   order.rule = stop_rule_of(asked.rule);
@@ -49,7 +49,7 @@ void print_plan(const SweepRuns& runs) {
 
 void sweep(const SweepOptions& asked) {
   if (asked.spec.empty()) throw Error("sweep", "no spec is named", "tessera sweep SPEC --set ...");
-  const SweepOrder order = order_of(asked);
+  const SweepOrder order = sweep_order_of(asked);
   const SweepRuns runs = sweep_runs(order, [&](const std::vector<std::string>& settings) {
     return spec_for_queue(asked.spec, settings);
   });

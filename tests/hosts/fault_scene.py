@@ -465,7 +465,7 @@ class Scene(Checks):
             if window.poll() is None:
                 window.terminate()
                 window.wait(30)
-        until = time.monotonic() + 40
+        until = time.monotonic() + 100  # a broken line of a mirror is tried again after 60 s
         while self.processes() and time.monotonic() < until:
             time.sleep(0.5)
         for process in self.processes():

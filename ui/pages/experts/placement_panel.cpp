@@ -19,7 +19,7 @@ constexpr int kBarsHeight = 130, kAboutWidth = 250;
 constexpr std::size_t kRanksNamed = 8;
 
 /// The last value of a metric at or before a step.
-double valueAt(const RunHistory& history, Metric metric, std::int64_t step) {
+double metricAt(const RunHistory& history, Metric metric, std::int64_t step) {
   const std::int64_t row = history.row_of_step(step);
   const Series& series = history.metric(metric);
   if (row < 0 || static_cast<std::size_t>(row) >= series.size()) return kNotMeasured;
@@ -110,12 +110,12 @@ QString PlacementPanel::about(const RunSpec& spec, const ExpertsEvent& loads,
   if (!std::isnan(fullest)) {
     lines << tr("The fullest gets %1 times the mean.").arg(numbers::fixed(fullest, 2));
   }
-  const double bytes = valueAt(history, Metric::ExchangeBytes, loads.step);
+  const double bytes = metricAt(history, Metric::ExchangeBytes, loads.step);
   if (!std::isnan(bytes)) {
     lines
         << tr("%1 went to experts of other ranks and back in the step.").arg(numbers::bytes(bytes));
   }
-  const double reach = valueAt(history, Metric::RanksPerToken, loads.step);
+  const double reach = metricAt(history, Metric::RanksPerToken, loads.step);
   if (!std::isnan(reach)) {
     lines << tr("A token reached %1 of %2 ranks in a layer; it takes %3 experts.")
                  .arg(numbers::fixed(reach, 2))

@@ -37,7 +37,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kRefreshMs = 400, kPointsHeight = 150;
+constexpr int kSweepRefreshMs = 400, kPointsHeight = 150;
 }
 
 // ---- The table ----------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ SweepView::SweepView(Studio& studio, QWidget* parent)
   all->setContentsMargins(0, 0, 0, 0);
   all->addWidget(content);
   m_refresh->setSingleShot(true);
-  m_refresh->setInterval(kRefreshMs);
+  m_refresh->setInterval(kSweepRefreshMs);
   connect(m_refresh, &QTimer::timeout, this, [this] { read(); });
   const auto again = [this] {
     if (!m_refresh->isActive()) m_refresh->start();
