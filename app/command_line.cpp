@@ -32,6 +32,7 @@ constexpr Example kExamples[] = {
     {"hosts list", "tessera hosts list"},
     {"hosts add", "tessera hosts add a,b"},
     {"hosts remove", "tessera hosts remove b"},
+    {"hosts probe", "tessera hosts probe a,b"},
     {"mirror", "tessera mirror a:my-run\ntessera mirror a:/shared/runs/my-run --once"},
     {"fetch", "tessera fetch a:my-run --checkpoint newest\ntessera fetch my-run --checkpoint 200"},
     {"queue list", "tessera queue list"},

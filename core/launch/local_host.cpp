@@ -217,7 +217,8 @@ bool LocalHost::recover(const StartFiles& files) {
 
 std::string LocalHost::run_of(const std::string& ticket) const {
   try {
-    return fs::path(trimmed(read_file(ticket, 1 << 16))).filename().string();
+    const fs::path folder = trimmed(read_file(ticket, 1 << 16));
+    return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
   } catch (const Error&) {
     return {};
   }

@@ -48,7 +48,8 @@ bool share_batches(const RunSpec& spec, std::int64_t replicas, std::int64_t micr
                      });
 }
 
-/// Throws Error where replicas could share the batches if only they took fewer sequences at a time.
+/// Throws Error where replicas cannot share the batches: with what they could take at a time if
+/// that helps.
 void check_micro_batches(const RunSpec& spec, std::int64_t replicas) {
   const std::int64_t micro = spec.parallel.micro_batch_sequences;
   for (std::int64_t smaller = micro; smaller > 0; --smaller) {
@@ -58,6 +59,14 @@ void check_micro_batches(const RunSpec& spec, std::int64_t replicas) {
                 fmt::format("{} replicas that take {} sequences at a time cannot share the batches",
                             replicas, micro),
                 fmt::format("add --set parallel.micro_batch_sequences={}", smaller));
+  }
+  for (const CurriculumStage& stage : spec.curriculum) {
+    if (stage.batch_sequences % replicas == 0) continue;
+    throw Error("ranks",
+                fmt::format("{} replicas cannot share batches of {} sequences", replicas,
+                            stage.batch_sequences),
+                "as many replicas as divide the batch, or curriculum.batch_sequences as a multiple "
+                "of them");
   }
 }
 }  // namespace

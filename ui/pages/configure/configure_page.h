@@ -47,7 +47,7 @@ class ConfigurePage : public DraftPage {
   void connectPlace();
   void tellPlace();
   void endStart(const QString& problem = {});
-  void showRun(const QString& run);
+  void showRun(QString run);
   void addCommands();
   void listPresets();
   void requestPlan();
