@@ -21,9 +21,9 @@ struct ShapeBench {
   Device device = Device::Cuda;
   std::int64_t sequences = 8, length = 4096;  ///< the batch of one step
   std::int64_t steps = 8, warmup = 3;
-  bool deterministic = true;    ///< sums in an order that does not differ from run to run
-  bool graphs = true;           ///< forward and backward as one launch, a CUDA graph
-  bool forced_routing = false;  ///< experts in turn instead of by the router's scores
+  bool deterministic = true;            ///< sums in an order that does not differ from run to run
+  bool graphs = true;                   ///< forward and backward as one launch, a CUDA graph
+  bool forced_routing = false;          ///< experts in turn instead of by the router's scores
   std::vector<std::string> settings{};  ///< "key=value"; they win over all of the above
 };
 

@@ -55,8 +55,8 @@ struct Precision {
 
   static Precision of(Recipe recipe);
   /// For a model that is only read: each weight once where that can be. `packed` is Q8_0, Q4_0 or
-  /// Masters, which becomes Operands for Bf16 on the CPU. Throws Error where the device or the recipe
-  /// has no products with such weights.
+  /// Masters, which becomes Operands for Bf16 on the CPU. Throws Error where the device or the
+  /// recipe has no products with such weights.
   static Precision reading(Recipe recipe, WeightForm packed, Device device);
   /// What the weights of products are held in, for people: "fp32", "bf16", "q8_0".
   std::string_view weight_name() const;

@@ -107,10 +107,12 @@ TEST_F(RunTimelineTest, RefusesWhatIsNoTimeline) {
   EXPECT_NE(trouble(write("")).find("no span yet"), std::string::npos);
   EXPECT_NE(trouble(write(span("forward", -1, 0, 1))).find("rank -1"), std::string::npos);
   EXPECT_NE(trouble(write(span("forward", 1 << 20, 0, 1))).find("rank"), std::string::npos);
-  EXPECT_NE(trouble(write(span("forward", 0, 0, -1))).find("outside of any time"), std::string::npos);
+  EXPECT_NE(trouble(write(span("forward", 0, 0, -1))).find("outside of any time"),
+            std::string::npos);
   EXPECT_NE(trouble(write(R"({"name":"x","ph":"X","pid":"one"},)")).find("cannot be read"),
             std::string::npos);
-  EXPECT_NE(trouble(write(R"({"name":"x","ph":"X","pid":0,)")).find("cannot be read"), std::string::npos);
+  EXPECT_NE(trouble(write(R"({"name":"x","ph":"X","pid":0,)")).find("cannot be read"),
+            std::string::npos);
   const auto other = folder_.path() / "other.json";
   write_file_atomically(other, "{}\n");
   EXPECT_NE(trouble(other).find("is no timeline"), std::string::npos);

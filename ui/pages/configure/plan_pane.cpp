@@ -152,7 +152,8 @@ void PlanPane::buildCost() {
   time->addWidget(m_stages);
   auto* price = new QHBoxLayout;
   price->addWidget(new TextLabel(tr("price of a device"), theme::TextSize::Body, m_numbers), 1);
-  m_price = spinBox(tr("Price of one GPU, or of this machine, for an hour, in dollars"), 1e4, 2, m_numbers);
+  m_price = spinBox(tr("Price of one GPU, or of this machine, for an hour, in dollars"), 1e4, 2,
+                    m_numbers);
   m_price->setPrefix(tr("$ "));
   m_price->setSuffix(tr(" / h"));
   m_price->setValue(2);
