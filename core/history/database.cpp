@@ -21,9 +21,22 @@ void free_side_files(const std::filesystem::path& file) {
     std::filesystem::permissions(side, modes, none);
   }
 }
+
+/// Where a database was removed while somebody had it open, the files beside it are still there,
+/// and a new database of the same name must not take them for its own. They are looked for first:
+/// who makes a database makes it before these.
+void drop_stale_side_files(const std::filesystem::path& file) {
+  const std::filesystem::path sides[] = {file.string() + "-wal", file.string() + "-shm"};
+  std::error_code none;
+  const bool there =
+      std::filesystem::exists(sides[0], none) || std::filesystem::exists(sides[1], none);
+  if (!there || std::filesystem::exists(file, none) || none) return;
+  for (const auto& side : sides) std::filesystem::remove(side, none);
+}
 }  // namespace
 
 Database::Database(const std::filesystem::path& file) : name_(file.string()) {
+  drop_stale_side_files(file);
   free_side_files(file);
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
   const int code = sqlite3_open_v2(file.c_str(), &handle_, flags, nullptr);

@@ -5290,6 +5290,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>%1 steps left, %2</source>
         <translation>noch %1 Schritte, %2</translation>
     </message>
+    <message>
+        <source>The place does not fit</source>
+        <translation>Der Ort passt nicht</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ProblemLine</name>

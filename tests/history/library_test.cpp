@@ -3,7 +3,10 @@
 #include "core/spec/curriculum.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -339,6 +342,40 @@ TEST_F(Libraries, IsWrittenAgainOnceItMayBe) {
   const Library open;  // it stands beside the file now
   EXPECT_NE(test::fs::status(file.string() + "-wal").permissions() & test::fs::perms::owner_write,
             test::fs::perms::none);
+}
+
+/// Removed while somebody has it open: the next one makes it anew, and is not misled by what the
+/// other has left beside it.
+TEST_F(Libraries, RemovedWhileItIsOpenIsMadeAnew) {
+  const RunFolder run = make_run("first", 5);
+  int said[2];
+  ASSERT_EQ(::pipe(said), 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    Library open;
+    open.refresh();
+    const bool told = ::write(said[1], "x", 1) == 1;
+    while (told) ::pause();
+    ::_exit(1);
+  }
+  struct Ends {
+    pid_t pid;
+    ~Ends() {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+  } ends{other};
+  char word = 0;
+  ASSERT_EQ(::read(said[0], &word, 1), 1);
+  ASSERT_TRUE(test::fs::exists(file.string() + "-shm"));
+  test::fs::remove(file);
+  for (int time = 0; time < 2; ++time) {
+    Library anew;
+    anew.refresh();
+    EXPECT_TRUE(anew.run(run.id()));
+  }
+  ::close(said[0]);
+  ::close(said[1]);
 }
 
 TEST_F(Libraries, MissingAndMovedRuns) {

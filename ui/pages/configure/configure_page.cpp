@@ -260,6 +260,7 @@ void ConfigurePage::showButtons() {
   } else if (Launcher::program().isEmpty()) {
     why = tr("The program `tessera` was not found beside this one");
   }
+  m_plan->setPlaceFits(m_place->problem().isEmpty());
   setEnabledBecause(m_launch, why.isEmpty(), why);
   setEnabledBecause(m_enqueue, why.isEmpty(), why);
   setEnabledBecause(m_save, m_draft.loaded(), tr("Choose a preset first"));

@@ -8,6 +8,7 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "ui/bridge/draft/machine_speed.h"
 #include "ui/pages/configure/bar_list.h"
@@ -216,6 +217,10 @@ void PlanPane::show(const PlanPtr& plan) {
   showStatus();
 }
 
+void PlanPane::setPlaceFits(bool fits) {
+  if (std::exchange(m_placeFits, fits) != fits) showStatus();
+}
+
 void PlanPane::showStatus() {
   const PlanPtr plan = m_service.plan();
   if (!plan || m_service.pending()) {
@@ -232,6 +237,10 @@ void PlanPane::showStatus() {
   m_statusIcon->setName(QString::fromLatin1(icon));
   if (errors > 0) {
     m_status->setText(errors == 1 ? tr("1 problem") : tr("%1 problems").arg(errors));
+    m_status->setTone(TextLabel::Tone::Bad);
+  } else if (!m_placeFits) {
+    m_statusIcon->setName(QStringLiteral("error"));
+    m_status->setText(tr("The place does not fit"));
     m_status->setTone(TextLabel::Tone::Bad);
   } else {
     m_status->setText(warnings == 0   ? tr("Ready to launch")

@@ -32,6 +32,8 @@ class PlanPane : public QWidget {
   /// 0: this machine's.
   double memoryGigabytes() const;
   void setMemoryGigabytes(double gigabytes);
+  /// Where the run is to start does not fit it: the pane does not call it ready then.
+  void setPlaceFits(bool fits);
 
  Q_SIGNALS:
   void fixed(const tessera::PlanProblem& problem);
@@ -62,6 +64,7 @@ class PlanPane : public QWidget {
   QVBoxLayout* m_column;
   IconLabel* m_statusIcon;
   TextLabel* m_status;
+  bool m_placeFits = true;
   QWidget* m_numbers;
   QVBoxLayout* m_problemRows;
   std::vector<ProblemLine*> m_problems;

@@ -97,6 +97,7 @@ void NewSweepDialog::buildForm() {
   m_keys = new QVBoxLayout;
   column->addLayout(m_keys);
   m_add = new QPushButton(theme::icon(QStringLiteral("plus")), tr("Add a key"), this);
+  m_add->setAutoDefault(false);  // Enter queues the runs
   auto* addLine = new QHBoxLayout;
   addLine->addWidget(m_add);
   addLine->addStretch(1);
