@@ -427,7 +427,8 @@ part_window() {
   rm -rf "$runs"
   bridge "$log" "$work/tiny.toml" --hosts h1,h2 --folder "$runs" --steps 3
   check "a run of the window on two hosts, stopped by it" $? "$log"
-  says "$log" "phase Looking for the hosts" && says "$log" "phase The hosts try how they reach"
+  # It is looked at from time to time: a phase that is over at once may pass unseen.
+  says "$log" "phase The hosts try how they reach" || says "$log" "phase All ranks are there"
   check "it tells how far the start has come" $? "$log"
   [[ $(state) == *stopped* ]] && [[ -e $(copy_of_run)/mirror.json ]]
   check "the run has stopped there, and its copy is here" $? "$log"
