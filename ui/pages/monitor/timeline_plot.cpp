@@ -2,11 +2,13 @@
 #include "ui/pages/monitor/timeline_plot.h"
 
 #include <QHelpEvent>
+#include <QImage>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QToolTip>
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ui/theme/theme.h"
@@ -24,6 +26,17 @@ QString timeText(double ns) {
   if (std::abs(ns) < 1e6) return QStringLiteral("%1 µs").arg(numbers::number(ns / 1e3));
   if (std::abs(ns) < 1e9) return QStringLiteral("%1 ms").arg(numbers::number(ns / 1e6));
   return QStringLiteral("%1 s").arg(numbers::number(ns / 1e9, 6));
+}
+
+/// The first of [from, end) that is larger, looked for near `from` first: times rise by pixels.
+using Starts = std::vector<std::int64_t>::const_iterator;
+Starts firstLater(Starts from, Starts end, std::int64_t ns) {
+  std::ptrdiff_t step = 1;
+  while (end - from > step && from[step] <= ns) {
+    from += step;
+    step *= 2;
+  }
+  return std::upper_bound(from, from + std::min(step + 1, end - from), ns);
 }
 }  // namespace
 
@@ -114,39 +127,51 @@ QPointF TimelinePlot::pointOf(int rank, double ns) const {
   return {scale().toPixel(ns), kAxis + (rank + 0.5) * laneHeight()};
 }
 
-/// What each pixel's middle shows: the innermost span there. So a lane costs the same however many
-/// spans are in sight, and runs of pixels with one owner are one rectangle.
-void TimelinePlot::paintLane(QPainter& painter, int lane) const {
-  const theme::Colors& c = theme::colors();
-  const TimelineLane& all = m_timeline->lanes[static_cast<std::size_t>(lane)];
+/// What each pixel's middle shows: the innermost span there, as one line of pixels that is drawn as
+/// high as the lane. So a lane costs the same however many spans are in sight.
+QImage TimelinePlot::lineOf(const TimelineLane& lane) const {
   const chart::Scale x = scale();
-  const double high = laneHeight(), top = kAxis + lane * high, gap = high > 12 ? 2 : 1;
-  const int from = static_cast<int>(x.from), to = static_cast<int>(x.to);
+  const int width = static_cast<int>(x.to) - static_cast<int>(x.from);
   const double nsPerPixel = m_view.span() / (x.to - x.from);
-  std::size_t piece = 0;
-  int begin = from;
-  std::int32_t owner = -2;
+  std::array<QRgb, kTimelineKinds> colors{};
+  for (int kind = 0; kind < kTimelineKinds; ++kind) {
+    colors[static_cast<std::size_t>(kind)] =
+        timelineKindColor(static_cast<TimelineKind>(kind)).rgb();
+  }
+  const QRgb none = theme::colors().raised.rgb();
+  QImage line(std::max(1, width), 1, QImage::Format_RGB32);
+  line.fill(none);
+  auto* pixels = reinterpret_cast<QRgb*>(line.scanLine(0));
+  int begin = 0;
+  std::int32_t owner = -1;
   const auto fill = [&](int end) {
     if (owner < 0 || end <= begin) return;
-    const TimelineKind kind = all.spans[static_cast<std::size_t>(owner)].kind;
-    painter.fillRect(QRectF(begin, top, end - begin, high - gap), timelineKindColor(kind));
+    const TimelineKind kind = lane.spans[static_cast<std::size_t>(owner)].kind;
+    std::fill(pixels + begin, pixels + end, colors[static_cast<std::size_t>(kind)]);
     // Neighbours of one kind stay two where there is room to see it.
-    if (end - begin > 4) painter.fillRect(QRectF(end - 1, top, 1, high - gap), c.raised);
+    if (end - begin > 4) pixels[end - 1] = none;
   };
-  for (int pixel = from; pixel < to; ++pixel) {
-    const auto ns = static_cast<std::int64_t>(m_view.low + (pixel + 0.5 - x.from) * nsPerPixel);
-    if (piece >= all.starts.size() || all.starts[piece] > ns) piece = 0;
-    const auto next = std::upper_bound(all.starts.begin() + static_cast<std::ptrdiff_t>(piece),
-                                       all.starts.end(), ns);
-    piece = static_cast<std::size_t>(next - all.starts.begin());
-    const std::int32_t now = piece == 0 ? -1 : all.owners[piece - 1];
-    piece = piece == 0 ? 0 : piece - 1;
+  auto piece = lane.starts.begin();  // the first that begins later
+  for (int pixel = 0; pixel < width; ++pixel) {
+    const auto ns = static_cast<std::int64_t>(m_view.low + (pixel + 0.5) * nsPerPixel);
+    piece = firstLater(piece, lane.starts.end(), ns);
+    const auto at = piece - lane.starts.begin();
+    const std::int32_t now = at == 0 ? -1 : lane.owners[static_cast<std::size_t>(at - 1)];
     if (now == owner) continue;
     fill(pixel);
     begin = pixel;
     owner = now;
   }
-  fill(to);
+  fill(width);
+  return line;
+}
+
+void TimelinePlot::paintLane(QPainter& painter, int lane) const {
+  const theme::Colors& c = theme::colors();
+  const TimelineLane& all = m_timeline->lanes[static_cast<std::size_t>(lane)];
+  const double high = laneHeight(), top = kAxis + lane * high, gap = high > 12 ? 2 : 1;
+  const QImage line = lineOf(all);
+  painter.drawImage(QRectF(kLabels, top, line.width(), high - gap), line);
   painter.setPen(c.textSecondary);
   if (high < 11 && lane % 2) return;  // every second label where lanes are thin
   painter.drawText(QRectF(4, top - 3, kLabels - 10, high + 4), Qt::AlignLeft | Qt::AlignVCenter,

@@ -52,6 +52,7 @@ class TimelinePlot : public QWidget {
   int laneAt(double y) const;
   chart::Scale scale() const;
   void pan(double ns);
+  QImage lineOf(const TimelineLane& lane) const;
   void paintLane(QPainter& painter, int lane) const;
   void paintAxis(QPainter& painter, double top) const;
 
