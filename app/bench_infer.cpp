@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -16,22 +15,22 @@
 #include <vector>
 
 #include "app/bench.h"
+#include "app/bench_parts.h"
 #include "app/bench_results.h"
 #include "app/options.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/random.h"
 #include "core/infer/engine.h"
 #include "core/infer/text_model.h"
 #include "core/plan/measurements.h"
-#include "core/spec/spec.h"
 #include "kernels/product/read_bandwidth.h"
 
 namespace tessera::app {
 
 namespace {
 constexpr double kMebibyte = 1048576.0;
+constexpr std::int64_t kMostBenchThreads = 1024;
 
 struct InferBench {
   std::string shape = "small", precision = "q8_0", device = "cpu";
@@ -39,17 +38,6 @@ struct InferBench {
   std::int64_t threads = 0;
   bool json = false, profile = false;
 };
-
-using BenchClock = std::chrono::steady_clock;
-
-double infer_seconds_since(BenchClock::time_point start) {
-  return std::chrono::duration<double>(BenchClock::now() - start).count();
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// A field of /proc/self/status in bytes; 0 where it cannot be read.
 double status_bytes(const std::string& field) {
@@ -90,18 +78,9 @@ Subject make_subject(const InferBench& options, std::int64_t positions) {
         load_text(options.shape,
                   {.recipe = precision.recipe, .weights = precision.weights, .device = device});
   } else {
-    const bool named = options.shape == "small" || options.shape == "medium";
-    const RunSpec spec = load_spec((named ? "numbers-" : "") + options.shape, {});
-    ModelConfig config = spec.model;
-    config.num_nextn_predict_layers = 0;
-    config.max_position_embeddings = std::max(config.max_position_embeddings, positions);
-    subject.made = std::make_unique<Model>(config, precision, /*for_training=*/false, device);
-    subject.made->initialise(1);
-    Arena scratch(std::size_t{1} << 30, device);
-    Context context{.device = device, .scratch = &scratch};
-    subject.made->parameters().refresh_operands(context);
+    subject.made = random_model(options.shape, precision, device, positions);
   }
-  subject.seconds = infer_seconds_since(start);
+  subject.seconds = seconds_since(start);
   const std::int64_t most = subject.model().config().max_position_embeddings;
   if (positions > most) {
     throw Error("bench",
@@ -135,26 +114,17 @@ double weight_bytes_read(const Model& model, double tokens) {
 }
 
 struct InferResult {
-  double read_seconds = 0, write_seconds = 0, fastest_seconds = 0;  ///< medians; of one step
-  double weight_bytes = 0, cache_bytes = 0;                         ///< that a step reads
-  double bandwidth = 0;                                             ///< bytes/s
-  double read_processor_seconds = 0, write_processor_seconds = 0;   ///< of all threads; of a step
-  double used_bytes = 0, peak_bytes = 0;                            ///< of the process
+  double read_seconds = 0;                        ///< median over the repeats
+  double write_seconds = 0, fastest_seconds = 0;  ///< one step: median and least
+  double weight_bytes = 0, cache_bytes = 0;       ///< that a step reads
+  double bandwidth = 0;                           ///< bytes/s
+  double read_processor_seconds = 0;              ///< all threads together
+  double write_processor_seconds = 0;             ///< the same for a step
+  double used_bytes = 0, peak_bytes = 0;          ///< what the process held, and its most
   std::size_t cache_room = 0;
 
   double share(double seconds) const { return (weight_bytes + cache_bytes) / seconds / bandwidth; }
 };
-
-std::vector<std::int32_t> random_ids(const Model& model, std::int64_t count, std::uint64_t stream) {
-  const Random random(1, stream);
-  std::vector<std::int32_t> ids;
-  const auto vocabulary = static_cast<std::uint64_t>(model.config().vocab_size);
-  for (std::int64_t i = 0; i < count; ++i) {
-    ids.push_back(
-        static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), vocabulary)));
-  }
-  return ids;
-}
 
 /// Processor time of all threads so far: on a busy machine it says more than the clock.
 double processor_seconds() {
@@ -170,7 +140,7 @@ double time_reading(Engine& engine, const InferBench& options) {
     const auto start = BenchClock::now();
     engine.append(sequence, ids);
     synchronise(engine.model().device());
-    seconds.push_back(infer_seconds_since(start));
+    seconds.push_back(seconds_since(start));
   }
   return median_of(seconds);
 }
@@ -198,7 +168,7 @@ std::vector<double> time_writing(Engine& engine, const InferBench& options, Prof
     const auto start = BenchClock::now();
     engine.append(work);
     synchronise(engine.model().device());
-    if (step >= kWarm) seconds.push_back(infer_seconds_since(start));
+    if (step >= kWarm) seconds.push_back(seconds_since(start));
     if (step == kWarm) before = processor_seconds();
   }
   processor = (processor_seconds() - before) /
@@ -347,10 +317,11 @@ void add_bench_infer(CLI::App& bench) {
   count("--repeats", options->repeats, "How many times the prompt is read");
   count("--chunk", options->chunk, "Most tokens of one pass through the model");
   command->add_option("--threads", options->threads, "Threads; 0: all processors")
-      ->check(whole_number(0))
+      ->check(whole_number(0, kMostBenchThreads))
       ->capture_default_str();
-  command->add_flag("--profile", options->profile, "Where the time goes, by operation");
-  command->add_flag("--json", options->json, "Print one JSON object");
+  auto* profile =
+      command->add_flag("--profile", options->profile, "Where the time goes, by operation");
+  command->add_flag("--json", options->json, "Print one JSON object")->excludes(profile);
   command->callback([options] { bench_infer(*options); });
 }
 

@@ -3,22 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "app/bench.h"
+#include "app/bench_parts.h"
 #include "app/bench_results.h"
 #include "app/options.h"
 #include "app/terminal.h"
 #include "core/base/backend.h"
 #include "core/base/error.h"
-#include "core/base/random.h"
 #include "core/infer/engine.h"
 #include "core/infer/text_model.h"
-#include "core/spec/spec.h"
 #include "kernels/convert/convert.h"
 
 namespace tessera::app {
@@ -30,42 +28,6 @@ struct GpuInferBench {
   std::int64_t context = 4096, prompts = 16, steps = 100;
   bool no_graphs = false, same_text = false;
 };
-
-using BenchClock = std::chrono::steady_clock;
-
-double bench_seconds_since(BenchClock::time_point start) {
-  return std::chrono::duration<double>(BenchClock::now() - start).count();
-}
-
-double middle_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-std::unique_ptr<Model> random_model(const std::string& shape, std::int64_t positions) {
-  const bool named = shape == "small" || shape == "medium";
-  ModelConfig config = load_spec((named ? "numbers-" : "") + shape, {}).model;
-  config.num_nextn_predict_layers = 0;
-  config.max_position_embeddings = std::max(config.max_position_embeddings, positions);
-  auto model = std::make_unique<Model>(config, Precision::of(Recipe::Bf16), false, Device::Cuda);
-  model->initialise(1);
-  Arena scratch(std::size_t{1} << 30, Device::Cuda);
-  Context context{.device = Device::Cuda, .scratch = &scratch};
-  model->parameters().refresh_operands(context);
-  return model;
-}
-
-std::vector<std::int32_t> random_tokens(const Model& model, std::int64_t count,
-                                        std::uint64_t stream) {
-  const Random random(1, stream);
-  const auto vocabulary = static_cast<std::uint64_t>(model.config().vocab_size);
-  std::vector<std::int32_t> ids;
-  for (std::int64_t i = 0; i < count; ++i) {
-    ids.push_back(
-        static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(i), vocabulary)));
-  }
-  return ids;
-}
 
 /// Bytes read and written a second by a copy within the GPU's memory.
 double copy_bandwidth() {
@@ -81,7 +43,7 @@ double copy_bandwidth() {
   const auto start = BenchClock::now();
   for (int i = 0; i < kRounds; ++i) copy();
   synchronise(Device::Cuda);
-  return 2.0 * kRounds * kValues * 4 / bench_seconds_since(start);
+  return 2.0 * kRounds * kValues * 4 / seconds_since(start);
 }
 
 /// Bytes of BF16 weights and of the cache that one token of one sequence reads.
@@ -139,8 +101,7 @@ class GpuRows {
     std::vector<Append> work;
     for (std::int64_t i = 0; i < count; ++i) {
       sequences.push_back(engine_.open());
-      ids.push_back(
-          random_tokens(model_, options_.context, stream + static_cast<std::uint64_t>(i)));
+      ids.push_back(random_ids(model_, options_.context, stream + static_cast<std::uint64_t>(i)));
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
       work.push_back({&sequences[i], ids[i]});
@@ -149,13 +110,13 @@ class GpuRows {
     const auto start = BenchClock::now();
     engine_.append(work);
     synchronise(Device::Cuda);
-    return bench_seconds_since(start);
+    return seconds_since(start);
   }
 
   void first_token() {
     std::vector<double> seconds;
     for (std::uint64_t i = 0; i < 5; ++i) seconds.push_back(read_prompts(1, 10 + i));
-    const double time = middle_of(seconds);
+    const double time = median_of(seconds);
     add(fmt::format("first token of a prompt of {}", options_.context), time,
         static_cast<double>(options_.context) / time, "");
     result_["first_token_seconds"] = time;
@@ -176,8 +137,8 @@ class GpuRows {
     std::vector<std::int32_t> ids(static_cast<std::size_t>(batch), 1);
     for (std::int64_t i = 0; i < batch; ++i) {
       sequences.push_back(engine_.open());
-      engine_.append(sequences.back(), random_tokens(model_, options_.context - options_.steps - 8,
-                                                     1000 + static_cast<std::uint64_t>(i)));
+      engine_.append(sequences.back(), random_ids(model_, options_.context - options_.steps - 8,
+                                                  1000 + static_cast<std::uint64_t>(i)));
     }
     constexpr std::int64_t kWarm = 6;
     std::vector<double> seconds;
@@ -194,9 +155,9 @@ class GpuRows {
         require(chosen.has_value(), "bench", "the logits of sequence {} are not finite", i);
         ids[i] = chosen->id;
       }
-      if (step >= kWarm) seconds.push_back(bench_seconds_since(start));
+      if (step >= kWarm) seconds.push_back(seconds_since(start));
     }
-    const double time = middle_of(seconds);
+    const double time = median_of(seconds);
     const auto rate = static_cast<double>(batch) / time;
     std::string share;
     if (batch == 1) {
@@ -232,7 +193,8 @@ void bench_infer_gpu(const GpuInferBench& options) {
         fmt::format("{} steps do not fit into a context of {}", options.steps, options.context),
         "choose a larger --context or fewer --steps");
   }
-  const std::unique_ptr<Model> model = random_model(options.shape, options.context + 128);
+  const std::unique_ptr<Model> model =
+      random_model(options.shape, Precision::of(Recipe::Bf16), Device::Cuda, options.context + 128);
   std::printf("%s, bf16, random weights and tokens%s%s\n", options.shape.c_str(),
               options.same_text ? ", each text the same whatever runs beside it" : "",
               options.no_graphs ? ", without CUDA graphs" : "");

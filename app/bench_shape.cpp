@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // bench train --shape: whole steps of a model of a given shape, without data on disk.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "app/bench.h"
+#include "app/bench_parts.h"
 #include "app/bench_results.h"
 #include "app/gpu_meter.h"
 #include "app/ranks.h"
@@ -102,10 +102,6 @@ class Bench {
   Trainer trainer_;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// The steps that count.
 struct Measured {
   std::vector<double> seconds;  ///< ascending
@@ -121,7 +117,7 @@ Measured measure(Bench& bench, const ShapeBench& options) {
   if (bench.spec().host.device == Device::Cuda)
     meter.emplace(first_gpu(std::getenv("CUDA_VISIBLE_DEVICES")));
   for (std::int64_t i = 0; i < options.steps; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = BenchClock::now();
     measured.loss = bench.step().loss;
     measured.seconds.push_back(seconds_since(start));
   }
@@ -202,7 +198,7 @@ void bench_rank(const ShapeBench& options, const RunSpec& spec, Communicator& ra
 
   Profile profile;
   bench.set_profile(&profile);
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = BenchClock::now();
   for (int i = 0; i < 2; ++i) bench.step();
   if (!tells) return;
   std::printf("\nshares of two steps that wait after every operation:\n");

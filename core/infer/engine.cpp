@@ -259,7 +259,7 @@ const Tensor& Engine::append(std::span<const Append> work) {
     require(std::none_of(work.begin(), work.end(), [](const Append& item) { return item.draw; }),
             "engine", "tokens are not chosen on the device here");
     take_logits(rows, 0);
-    append_in_chunks(work);
+    append_in_chunks(work, 0, /*apart=*/false);
   }
   return logits_;
 }
@@ -279,9 +279,11 @@ void Engine::take_logits(std::int64_t rows, std::int64_t padding) {
   logits_ = logits_memory_.view(type, {rows, vocabulary});
 }
 
-void Engine::append_in_chunks(std::span<const Append> work) {
+/// In passes of at most a chunk; logits go to rows from `logit_row` on. `apart`: a pass either
+/// begins sequences or goes on with them, since those that begin have the fast form of attention.
+void Engine::append_in_chunks(std::span<const Append> work, std::int64_t logit_row, bool apart) {
   std::vector<Piece> chunk;
-  std::int64_t in_chunk = 0, row = 0;
+  std::int64_t in_chunk = 0, row = logit_row;
   const auto flush = [&] {
     if (!chunk.empty()) row += run_chunk(chunk, row);
     chunk.clear();
@@ -289,6 +291,9 @@ void Engine::append_in_chunks(std::span<const Append> work) {
   };
   for (const Append& item : work) {
     std::span<const std::int32_t> left = item.tokens;
+    const bool begins = item.sequence->length_ == 0;
+    const bool fits = chunk.empty() || (chunk.front().sequence->length_ == 0) == begins;
+    if (apart && !fits) flush();
     while (!left.empty()) {
       const auto room = static_cast<std::size_t>(options_.chunk_tokens - in_chunk);
       const std::size_t count = std::min(room, left.size());
@@ -298,6 +303,7 @@ void Engine::append_in_chunks(std::span<const Append> work) {
                                                 static_cast<std::int64_t>(count))});
       in_chunk += static_cast<std::int64_t>(count);
       left = left.subspan(count);
+      // The next piece of a sequence reads this one in the cache.
       if (in_chunk == options_.chunk_tokens) flush();
     }
   }

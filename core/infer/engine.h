@@ -125,11 +125,10 @@ class Engine {
   void reserve(std::span<const Need> needs);
   bool writes_to_shared_page(const CachedSequence& sequence) const;
   void take_logits(std::int64_t rows, std::int64_t padding);
-  void append_in_chunks(std::span<const Append> work);
+  void append_in_chunks(std::span<const Append> work, std::int64_t logit_row, bool apart);
   void append_in_steps(std::span<const Append> work);
   std::size_t steps_of(std::span<const Append> work) const;
   void run_step(std::span<const Append> work, std::int64_t logit_row);
-  void run_rest(std::span<const Append> work, std::int64_t logit_row);
   void choose_for_rest(std::span<const Append> work, std::int64_t logit_row);
   void hear_choices(std::span<const Append> work);
   bool takes_few(std::int64_t rows) const;

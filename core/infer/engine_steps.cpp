@@ -59,7 +59,10 @@ void Engine::append_in_steps(std::span<const Append> work) {
              static_cast<std::int64_t>(from));
   }
   const auto done = static_cast<std::int64_t>(steps.size());
-  if (steps.size() < work.size()) run_rest(work.subspan(steps.size()), done);
+  if (const auto rest = work.subspan(steps.size()); !rest.empty()) {
+    append_in_chunks(rest, done, /*apart=*/true);
+    if (any_choice_) choose_for_rest(rest, done);
+  }
   hear_choices(work);
 }
 
@@ -100,39 +103,6 @@ void Engine::run_step(std::span<const Append> work, std::int64_t logit_row) {
     kernels::choose(context_, logits, step_inputs_.draws(),
                     choices.slice(0, logit_row, logit_row + rows));
   });
-}
-
-/// What is no step, in passes that either begin sequences or go on with them: those that begin
-/// have the fast form of attention.
-void Engine::run_rest(std::span<const Append> work, std::int64_t logit_row) {
-  std::vector<Piece> chunk;
-  std::int64_t in_chunk = 0, row = logit_row;
-  const auto flush = [&] {
-    if (!chunk.empty()) row += run_chunk(chunk, row);
-    chunk.clear();
-    in_chunk = 0;
-  };
-  for (const Append& item : work) {
-    std::span<const std::int32_t> left = item.tokens;
-    bool begins = item.sequence->length_ == 0;
-    while (!left.empty()) {
-      const bool alike = chunk.empty() || (chunk.front().sequence->length_ == 0) == begins;
-      if (!alike || in_chunk == options_.chunk_tokens) flush();
-      const auto room = static_cast<std::size_t>(options_.chunk_tokens - in_chunk);
-      const std::size_t count = std::min(room, left.size());
-      const auto behind = static_cast<std::int64_t>(left.size() - count);
-      chunk.push_back({item.sequence, left.first(count),
-                       std::clamp<std::int64_t>(item.logit_rows - behind, 0,
-                                                static_cast<std::int64_t>(count))});
-      in_chunk += static_cast<std::int64_t>(count);
-      left = left.subspan(count);
-      if (left.empty()) break;
-      flush();  // the next piece of the sequence reads this one in the cache
-      begins = false;
-    }
-  }
-  flush();
-  if (any_choice_) choose_for_rest(work, logit_row);
 }
 
 void Engine::choose_for_rest(std::span<const Append> work, std::int64_t logit_row) {
