@@ -25,7 +25,7 @@ namespace {
 struct GpuInferBench {
   std::string shape = "small";
   std::vector<std::int64_t> batches{1, 8, 64};
-  std::int64_t context = 4096, prompts = 16, steps = 100;
+  std::int64_t context = 4096, prompts = 16, steps = 100, chunk = kGpuChunkTokens;
   bool no_graphs = false, same_text = false;
 };
 
@@ -61,7 +61,7 @@ class GpuRows {
       : options_(options),
         model_(model),
         engine_(model, {.cache_tokens = room(),
-                        .chunk_tokens = kGpuChunkTokens,
+                        .chunk_tokens = options.chunk,
                         .rows_alone_on_gpu = options.same_text,
                         .graphs = !options.no_graphs}),
         bandwidth_(copy_bandwidth()) {}
@@ -84,6 +84,7 @@ class GpuRows {
     result_["same_text"] = options_.same_text;
     result_["graphs"] = !options_.no_graphs;
     result_["context"] = options_.context;
+    result_["chunk"] = options_.chunk;
     store_result(result_, Device::Cuda);
   }
 
@@ -220,6 +221,7 @@ void add_bench_infer_gpu(CLI::App& bench) {
   count("--context", options->context, "Tokens of a sequence");
   count("--prompts", options->prompts, "Prompts that come together");
   count("--steps", options->steps, "Tokens that are timed for each row");
+  count("--chunk", options->chunk, "Most tokens of one pass through the model");
   command->add_flag("--no-graphs", options->no_graphs, "Launch each operation by itself");
   command->add_flag("--same-text", options->same_text,
                     "As `serve --http --same-text`: what that costs");

@@ -20,11 +20,13 @@ constexpr AlertInfo kAlerts[] = {
     {"diverged", QT_TRANSLATE_NOOP("Alert", "The loss has run away"),
      QT_TRANSLATE_NOOP("Alert", "It is so many times the first loss of the run, or more"),
      QT_TRANSLATE_NOOP("Alert", "times"), 1.5, 1.05, 100},
+    // In a run's first steps the selection biases are not there yet, and an expert may well go
+    // without tokens for ten loads or twenty.
     {"dead_experts", QT_TRANSLATE_NOOP("Alert", "Experts get no tokens"),
      QT_TRANSLATE_NOOP("Alert",
                        "An expert of some layer had none in so many logged loads in a "
                        "row"),
-     QT_TRANSLATE_NOOP("Alert", "loads"), 10, 2, 1000},
+     QT_TRANSLATE_NOOP("Alert", "loads"), 50, 2, 1000},
     {"no_progress", QT_TRANSLATE_NOOP("Alert", "A run makes no progress"),
      QT_TRANSLATE_NOOP("Alert", "It trains, and no step has ended for so long"),
      QT_TRANSLATE_NOOP("Alert", "minutes"), 15, 1, 10'000},

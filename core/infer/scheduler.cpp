@@ -264,6 +264,13 @@ void Scheduler::admit() {
   }
 }
 
+/// How many of the `alike` tokens at the front are taken from the cache: all, or none where the
+/// whole prompt is read as fast.
+std::int64_t Scheduler::worth_sharing(std::int64_t alike, const Task& task) const {
+  const bool pays = !engine_.reads_beginnings_faster() || 2 * alike >= std::ssize(task.ids);
+  return pays ? alike : 0;
+}
+
 /// Finds the longest beginning that is in the cache, and takes the pages for the rest.
 Scheduler::Admission Scheduler::try_to_admit(Task& task) {
   // The last token is read in any case: its logits are wanted.
@@ -272,12 +279,12 @@ Scheduler::Admission Scheduler::try_to_admit(Task& task) {
   std::int64_t shared = 0, soon = 0;
   const auto look = [&](const std::vector<std::int32_t>& ids, const CachedSequence& sequence) {
     const std::int64_t alike = std::min(common_length(ids, task.ids), most);
-    const std::int64_t there = std::min(alike, sequence.length());
+    const std::int64_t there = worth_sharing(std::min(alike, sequence.length()), task);
     if (there > shared) {
       shared = there;
       best = &sequence;
     }
-    return alike;
+    return worth_sharing(alike, task);
   };
   auto kept = kept_.end();
   for (auto at = kept_.begin(); at != kept_.end(); ++at) {

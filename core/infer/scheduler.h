@@ -150,6 +150,7 @@ class Scheduler {
   void admit();
   enum class Admission : std::uint8_t { Admitted, Later, NoRoom };
   Admission try_to_admit(Task& task);
+  std::int64_t worth_sharing(std::int64_t alike, const Task& task) const;
   std::vector<Part> parts_of_step();
   void make_room(std::vector<Part>& parts);
   bool drop_oldest_kept();

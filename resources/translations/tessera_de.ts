@@ -6537,8 +6537,8 @@ Loss %3, Validierung %4</translation>
         <translation>%1: Der Loss stieg bei Schritt %3 auf %2, wo etwa %4 üblich ist.</translation>
     </message>
     <message>
-        <source>%1: %2 of %3 experts, over all layers, get no tokens any more. A faster bias update usually brings them back.</source>
-        <translation>%1: %2 von %3 Experten aller Schichten bekommen keine Tokens mehr. Eine schnellere Anpassung der Biases holt sie meist zurück.</translation>
+        <source>%1: experts that get no tokens any more: %2 of %3, over all layers. A faster bias update usually brings them back.</source>
+        <translation>%1: Experten, die keine Tokens mehr bekommen: %2 von %3, über alle Schichten. Eine schnellere Anpassung der Biases holt sie meist zurück.</translation>
     </message>
     <message>
         <source>%1: no step has ended for %2; the last was step %3. The log of the run may say why.</source>

@@ -315,6 +315,45 @@ TEST(EngineSteps, PromptsJoinAStepWhole) {
   EXPECT_EQ(steps(true, 33), 5 + 4);   // what is left of one is beside the next
 }
 
+/// Where what begins a prompt is read faster, a short beginning in the cache is left there.
+TEST(EngineSteps, ShareBeginningsThatAreWorthIt) {
+  class Heard final : public ScheduleSink {
+   public:
+    void on_prompt(const ScheduledPrompt& prompt) override { reused = prompt.reused; }
+    bool on_token(const ScheduledToken&) override { return true; }
+    void on_end(const ScheduledEnd& end) override { EXPECT_FALSE(end.failure); }
+    std::int64_t reused = -1;
+  };
+  Model model(test::tiny_config(), Precision{}, false, Device::Cpu);
+  model.initialise(3);
+  const auto reused = [&](bool steps_of_gpu, bool rows_alone, std::int32_t alike) {
+    Scheduler scheduler(
+        model, test::tiny_tokenizer(),
+        {.cache_tokens = 1024, .rows_alone = rows_alone, .steps_of_gpu = steps_of_gpu},
+        {.most_running = 1});
+    std::shared_ptr<Heard> sink;
+    for (std::int32_t i = 0; i < 2; ++i) {
+      ScheduledRequest r;
+      for (std::int32_t at = 0; at < 40; ++at) {
+        r.prompt.push_back(300 + (at < alike ? at : at + 50 * (1 + i)));
+      }
+      r.generate.max_tokens = 2;
+      r.ignore_ends = true;
+      sink = std::make_shared<Heard>();
+      EXPECT_TRUE(scheduler.submit({{r, sink}}));
+    }
+    while (scheduler.step()) {
+    }
+    return sink->reused;
+  };
+  EXPECT_EQ(reused(true, false, 1), 0);
+  EXPECT_EQ(reused(true, false, 19), 0);
+  EXPECT_EQ(reused(true, false, 20), 20);
+  EXPECT_EQ(reused(true, false, 39), 39);
+  EXPECT_EQ(reused(true, true, 1), 1);    // one form of attention for all
+  EXPECT_EQ(reused(false, false, 1), 1);  // steps as on the CPU
+}
+
 TEST(EngineSteps, SayTheSameThroughGenerate) {
   TwoForms f;
   const auto said = [&](Engine& engine, bool told_later) {

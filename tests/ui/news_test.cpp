@@ -156,6 +156,7 @@ class NewsTest : public QObject {
     QVERIFY(take_requests(f.run.folder).empty());
     f.end(RunState::Stopped);
     QVERIFY(waitUntil([&] { return !f.hasProblem("not a number"); }));
+    QCOMPARE(f.window->banners().size(), 1u);  // it says why the run has stopped
   }
 
   void anAlertThatNobodyWants() {
@@ -192,13 +193,15 @@ class NewsTest : public QObject {
       f.run.log->sync();
       QVERIFY(waitUntil([&] { return !read.isEmpty(); }));
     }
-    QVERIFY(waitUntil([&] { return f.hasProblem("1 of 8 experts"); }));
+    QVERIFY(waitUntil([&] { return f.hasProblem("no tokens any more: 1 of 8"); }));
+    QCOMPARE(f.window->banners().size(), 1u);
     load.step = 8;
     load.counts[2] = 7;
     f.run.steps(8, 9);
     f.run.log->append(load);
     f.run.log->sync();
-    QVERIFY(waitUntil([&] { return !f.hasProblem("1 of 8 experts"); }));
+    QVERIFY(waitUntil([&] { return !f.hasProblem("no tokens any more"); }));
+    QVERIFY(f.window->banners().empty());
   }
 
   /// A spike of a live run is a problem until the run has ended, with the way to its step.

@@ -133,8 +133,10 @@ class MainWindow : public QMainWindow, public Navigator {
   void takeDropped(const DroppedPath& dropped);
 
   // main_window_notices.cpp
+  /// `key`: of the problem that it tells of, by which takeBack() finds it.
   void showBanner(const QString& severity, const QString& text, const QString& action,
-                  const std::function<void()>& run);
+                  const std::function<void()>& run, const QString& key = {});
+  void takeBack(const QString& key);
   void watchNews();
   void alert(const RunNews& news, const QString& key, const AlertRule& rule);
   void runProblem(const RunNews& news, const QString& severity);

@@ -16,6 +16,7 @@
 #include "ui/shell/toast.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/numbers.h"
+#include "ui/widgets/state_badge.h"
 
 namespace tessera::ui {
 
@@ -49,19 +50,32 @@ void MainWindow::clearProblem(const QString& key) {
   m_parts.problems.clear(key);
 }
 
+namespace {
+constexpr char kProblemKey[] = "problemKey";
+}
+
 void MainWindow::showBanner(const QString& severity, const QString& text, const QString& action,
-                            const std::function<void()>& run) {
+                            const std::function<void()>& run, const QString& key) {
   m_logs->say(severityWord(severity).toLower() + QStringLiteral(": ") + text);
   for (Banner* shown : banners()) {
     if (shown->text() == text) return;
   }
   auto* banner = new Banner(severity, text, action, run);
+  banner->setProperty(kProblemKey, key);
   if (banner->actionButton()) {
     // Who acts on it here has dealt with it in the dock as well.
     connect(banner->actionButton(), &QPushButton::clicked, this,
             [this, text] { m_parts.problems.clear(QStringLiteral("notice/") + text); });
   }
   m_banners->add(banner);
+}
+
+/// A problem that is no more is not told of over the page either.
+void MainWindow::takeBack(const QString& key) {
+  m_parts.problems.clear(key);
+  for (Banner* banner : banners()) {
+    if (banner->property(kProblemKey).toString() == key) Q_EMIT banner->closed();
+  }
 }
 
 void MainWindow::toast(const QString& text, const std::function<void()>& undo) {
@@ -87,9 +101,9 @@ void MainWindow::watchNews() {
   connect(m_watch.get(), &RunWatch::failed, this, [this, &p](const RunNews& news) {
     runProblem(news, QStringLiteral("error"));
     if (!p.notifies(Notice::Failed)) return;
-    showBanner(QStringLiteral("error"), news.text, tr("Open"), [this, id = news.id] {
-      open({QStringLiteral("monitor"), id, {}});
-    });
+    const auto show = [this, id = news.id] { open({QStringLiteral("monitor"), id, {}}); };
+    showBanner(QStringLiteral("error"), news.text, tr("Open"), show,
+               QStringLiteral("run/") + news.id);
     desktopNotice(news, tr("Run failed"));
   });
   connect(m_watch.get(), &RunWatch::attention, this, [this, &p](const RunNews& news) {
@@ -104,8 +118,11 @@ void MainWindow::watchNews() {
           [this](const RunNews& news, AlertKind kind, const AlertRule& rule) {
             alert(news, alertKey(news, kind), rule);
           });
-  connect(m_watch.get(), &RunWatch::alertOver, this,
-          [this](const RunNews& news, AlertKind kind) { clearProblem(alertKey(news, kind)); });
+  connect(m_watch.get(), &RunWatch::alertOver, this, [this](const RunNews& news, AlertKind kind) {
+    // Where the run has ended, the line over the page still says what happened to it.
+    const QString key = alertKey(news, kind);
+    isLive(news.state) ? takeBack(key) : clearProblem(key);
+  });
   connect(m_watch.get(), &RunWatch::spiked, this, [this](const RunNews& news, std::int64_t step) {
     setProblem(
         QStringLiteral("spike/") + news.id, QStringLiteral("warning"), news.text,
@@ -113,9 +130,8 @@ void MainWindow::watchNews() {
   });
   connect(m_watch.get(), &RunWatch::calmed, this,
           [this](const RunNews& news) { clearProblem(QStringLiteral("spike/") + news.id); });
-  connect(m_watch.get(), &RunWatch::recovered, this, [this](const RunNews& news) {
-    m_parts.problems.clear(QStringLiteral("run/") + news.id);
-  });
+  connect(m_watch.get(), &RunWatch::recovered, this,
+          [this](const RunNews& news) { takeBack(QStringLiteral("run/") + news.id); });
   connect(m_host.get(), &HostMonitor::changed, this, &MainWindow::checkDisk);
   connect(&m_parts.runs, &RunStore::failed, this,
           [this](const QString& text) { notify(QStringLiteral("error"), text); });
@@ -158,7 +174,8 @@ void MainWindow::alert(const RunNews& news, const QString& key, const AlertRule&
   const Location monitor{QStringLiteral("monitor"), news.id, {}};
   log::warning("{}", told.text.toStdString());
   setProblem(key, QStringLiteral("error"), told.text, monitor);
-  showBanner(QStringLiteral("error"), told.text, tr("Open"), [this, monitor] { open(monitor); });
+  showBanner(
+      QStringLiteral("error"), told.text, tr("Open"), [this, monitor] { open(monitor); }, key);
   if (m_parts.preferences.notifies(Preferences::Notice::Attention)) {
     desktopNotice(told, tr("Run needs attention"));
   }

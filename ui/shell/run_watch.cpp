@@ -80,7 +80,7 @@ QString alertText(AlertKind kind, const RunRow& row, const RunAlerts::Finding& f
                numbers::number(found.usual));
     case AlertKind::DeadExperts:
       return RunWatch::tr(
-                 "%1: %2 of %3 experts, over all layers, get no tokens any more. A faster "
+                 "%1: experts that get no tokens any more: %2 of %3, over all layers. A faster "
                  "bias update usually brings them back.")
           .arg(name, numbers::whole(static_cast<std::int64_t>(found.value)),
                numbers::whole(static_cast<std::int64_t>(found.usual)));
