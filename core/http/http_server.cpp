@@ -509,7 +509,9 @@ struct HttpServer::Impl {
 
 HttpServer::HttpServer(const LoadedText& text, const EngineOptions& engine,
                        const SchedulerOptions& scheduler, HttpOptions options)
-    : impl_(std::make_unique<Impl>(text, engine, scheduler, std::move(options))) {}
+    : impl_(std::make_unique<Impl>(text, engine, scheduler, std::move(options))) {
+  if (text.loaded.model->device() == Device::Cuda) impl_->scheduler.warm_up();
+}
 
 HttpServer::~HttpServer() = default;
 

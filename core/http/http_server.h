@@ -14,7 +14,8 @@ namespace tessera {
 
 class HttpServer {
  public:
-  /// `text` must outlive it. Throws Error where it cannot listen at the address.
+  /// `text` must outlive it. On a GPU the model is warmed up first, so that the first request is as
+  /// quick as the next. Throws Error where it cannot listen at the address.
   HttpServer(const LoadedText& text, const EngineOptions& engine, const SchedulerOptions& scheduler,
              HttpOptions options);
   ~HttpServer();

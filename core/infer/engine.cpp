@@ -315,6 +315,21 @@ const Tensor& Engine::append(CachedSequence& sequence, std::span<const std::int3
   return append(std::span(&one, 1));
 }
 
+void Engine::warm_up() {
+  constexpr std::int64_t kSteps = 2;  // a step is recorded when it comes the second time
+  const std::int64_t most =
+      std::min({options_.chunk_tokens, model_.config().max_position_embeddings - kSteps,
+                free_tokens() - LatentCache::kPageTokens});
+  if (most < 1) return;
+  CachedSequence sequence = open();
+  const std::vector<std::int32_t> tokens(static_cast<std::size_t>(most), 0);
+  for (std::int64_t step = 0; step <= kSteps; ++step) {
+    Append one{&sequence, std::span(tokens).first(static_cast<std::size_t>(step == 0 ? most : 1))};
+    if (chooses()) one.draw = DeviceDraw{};
+    append(std::span(&one, 1));
+  }
+}
+
 namespace {
 /// The integer inputs of one pass, filled on the host.
 struct Inputs {

@@ -99,6 +99,10 @@ class Engine {
   /// How decoding steps were launched, so far.
   const StepLaunches& step_launches() const { return recordings_.launches(); }
 
+  /// Reads a prompt and goes on with it, for nobody: what is made at the first use (kernels,
+  /// handles, workspaces, the graph of a step) is there when somebody comes. For a cache with room.
+  void warm_up();
+
   /// Takes the pages of `tokens` more tokens of the sequence now, so that none of the appends that
   /// bring them can fail for want of room. Throws as append(); the sequence is then as before.
   void reserve(CachedSequence& sequence, std::int64_t tokens);

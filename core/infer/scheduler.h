@@ -135,6 +135,8 @@ class Scheduler {
   void run();
   /// One pass of the model. Returns whether anything still runs or waits.
   bool step();
+  /// See Engine::warm_up(). Before run(), or from its thread.
+  void warm_up() { engine_.warm_up(); }
   /// Gives back the pages of sequences that have ended.
   void forget_kept();
 

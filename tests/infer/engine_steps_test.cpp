@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/transfer.h"
 #include "core/infer/generate.h"
 #include "core/infer/scheduler.h"
 #include "core/infer/text_model.h"
@@ -352,6 +353,23 @@ TEST(EngineSteps, ShareBeginningsThatAreWorthIt) {
   EXPECT_EQ(reused(true, false, 39), 39);
   EXPECT_EQ(reused(true, true, 1), 1);    // one form of attention for all
   EXPECT_EQ(reused(false, false, 1), 1);  // steps as on the CPU
+}
+
+TEST(EngineSteps, WarmUpLeavesNothingBehind) {
+  Model model(test::tiny_config(), Precision{}, false, Device::Cpu);
+  model.initialise(3);
+  const std::vector<std::int32_t> prompt{5, 6, 7, 8, 9};
+  const auto logits = [&](bool warm, bool steps_of_gpu, std::int64_t cache_tokens) {
+    Engine engine(model, {.cache_tokens = cache_tokens, .steps_of_gpu = steps_of_gpu});
+    if (warm) engine.warm_up();
+    EXPECT_EQ(engine.free_pages(), engine.pages());
+    CachedSequence sequence = engine.open();
+    return host_values<float>(engine.append(sequence, prompt));
+  };
+  for (const bool steps_of_gpu : {false, true}) {
+    EXPECT_EQ(logits(true, steps_of_gpu, 1024), logits(false, steps_of_gpu, 1024));
+    EXPECT_EQ(logits(true, steps_of_gpu, 64), logits(false, steps_of_gpu, 64));  // no room for it
+  }
 }
 
 TEST(EngineSteps, SayTheSameThroughGenerate) {
