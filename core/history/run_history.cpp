@@ -85,6 +85,24 @@ bool RunHistory::truncate_after(std::int64_t last) {
   return gone;
 }
 
+namespace {
+/// A fork's first checkpoint came with the folder: its log says only that it was read.
+void add_inherited(std::vector<Event>& checkpoints, const Event& event) {
+  const auto* resume = std::get_if<ResumeEvent>(&event.body);
+  if (!resume || !resume->checkpoint.starts_with("checkpoints/")) return;
+  const bool known = std::any_of(checkpoints.begin(), checkpoints.end(), [&](const Event& one) {
+    return std::get<CheckpointEvent>(one.body).path == resume->checkpoint;
+  });
+  if (known) return;
+  checkpoints.push_back({event.sequence, event.time,
+                         CheckpointEvent{.step = resume->step,
+                                         .tokens = resume->tokens,
+                                         .path = resume->checkpoint,
+                                         .bytes = -1,
+                                         .seconds = -1}});
+}
+}  // namespace
+
 bool RunHistory::take(Event event) {
   const std::optional<std::int64_t> stands = fold_.take(event);
   const bool gone = stands && truncate_after(*stands);
@@ -113,6 +131,7 @@ bool RunHistory::take(Event event) {
   } else if (std::holds_alternative<StateEvent>(event.body) ||
              std::holds_alternative<ResumeEvent>(event.body) ||
              std::holds_alternative<RollbackEvent>(event.body)) {
+    add_inherited(checkpoints, event);
     story.push_back(std::move(event));
   }
   return gone;

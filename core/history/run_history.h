@@ -28,6 +28,8 @@ struct RunHistory {
     std::map<std::string, double> sources;
   };
   std::vector<Validation> validations;
+  /// Among the checkpoints is the one of another run that a fork began from and has in its folder;
+  /// its bytes and seconds are -1: the log does not say them.
   std::vector<Event> checkpoints, samples, spikes;
   std::vector<Event> story;  ///< states, resumes, rollbacks, in order
   std::vector<Event> messages;

@@ -145,6 +145,7 @@ TEST(RunHistory, LeavesOutWhatWasUndone) {
   h.take(at(50, validation));
   CheckpointEvent checkpoint;
   checkpoint.step = 29;
+  checkpoint.path = "checkpoints/step-30";
   h.take(at(50, checkpoint));
   EXPECT_EQ(h.rows(), 50u);
   EXPECT_EQ(h.metric(Metric::Mfu).at(0), 41.0f);
@@ -173,6 +174,24 @@ TEST(RunHistory, LeavesOutWhatWasUndone) {
   EXPECT_TRUE(h.take(at(64, step_event(5, 4))));
   EXPECT_EQ(h.step.back(), 5);
   EXPECT_EQ(h.rows(), 6u);
+}
+
+/// A fork has the checkpoint that it began from, though it has not saved one itself.
+TEST(RunHistory, KnowsTheCheckpointThatAForkBeganFrom) {
+  RunHistory h;
+  h.take(at(1, ResumeEvent{312, 641'024, "checkpoints/step-313"}));
+  ASSERT_EQ(h.checkpoints.size(), 1u);
+  const auto& first = std::get<CheckpointEvent>(h.checkpoints[0].body);
+  EXPECT_EQ(first.step, 312);
+  EXPECT_EQ(first.tokens, 641'024);
+  EXPECT_EQ(first.path, "checkpoints/step-313");
+  EXPECT_EQ(first.bytes, -1);
+  h.take(at(2, step_event(313, 4)));
+  h.take(at(3, ResumeEvent{312, 641'024, "checkpoints/step-313"}));  // it is killed and goes on
+  EXPECT_EQ(h.checkpoints.size(), 1u);
+  // One elsewhere is not the run's.
+  h.take(at(4, ResumeEvent{312, 641'024, "/runs/other/checkpoints/step-313"}));
+  EXPECT_EQ(h.checkpoints.size(), 1u);
 }
 
 /// A log with experts, and an index of it.

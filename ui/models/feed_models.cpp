@@ -113,7 +113,7 @@ QVariant CheckpointsModel::value(const Event& event, int column, int role) const
     case Tokens:
       return numbers::count(static_cast<double>(e.tokens));
     case Size:
-      return numbers::bytes(static_cast<double>(e.bytes));
+      return e.bytes < 0 ? numbers::notMeasured() : numbers::bytes(static_cast<double>(e.bytes));
     case Took:
       return numbers::duration(e.seconds);
     case When:
