@@ -15,12 +15,14 @@
 #include "core/train/fork.h"
 #include "core/train/trainer.h"
 #include "tests/train/rank_runs.h"
+#include "tests/train/seen_run.h"
 #include "tests/train/workspace.h"
 
 namespace tessera {
 namespace {
 
-using tiny_run::losses, tiny_run::on_ranks, tiny_run::train_on_ranks, tiny_run::Workspace;
+using tiny_run::losses, tiny_run::on_ranks, tiny_run::train_on_ranks, tiny_run::Seen,
+    tiny_run::Workspace;
 
 struct Shape {
   const char* name;
@@ -30,16 +32,6 @@ struct Shape {
 };
 constexpr Shape kAlone{"one"};
 constexpr Shape kPair{"CP2", 2};
-
-/// What a rank saw of a run.
-struct Seen {
-  std::vector<double> losses, mtp_losses, balance_losses, norms;
-  std::vector<std::int64_t> loads;  ///< of all steps
-  std::vector<std::int64_t> sent;   ///< bytes of latents
-  std::vector<float> weights;       ///< after the last step, where the rank has the whole model
-  std::vector<float> biases;
-  double validation = 0;
-};
 
 class ContextRanks : public testing::Test {
  protected:
@@ -64,40 +56,9 @@ class ContextRanks : public testing::Test {
     return s;
   }
 
-  static Seen train(const RunSpec& s, Communicator& ranks) {
-    Seen seen;
-    const auto dataset = data::Dataset::open(s.data.shards);
-    const SpecialTokens specials = Tokenizer::load(s.tokenizer.path)->specials();
-    Trainer trainer(s, pretraining_source(s, dataset, specials, ranks), specials, ranks);
-    while (!trainer.finished()) {
-      const StepReport report = trainer.step();
-      seen.losses.push_back(report.loss);
-      seen.mtp_losses.push_back(report.mtp_loss);
-      seen.balance_losses.push_back(report.balance_loss);
-      seen.norms.push_back(report.optimiser.grad_norm);
-      seen.sent.push_back(report.exchange.context_bytes);
-      const Tensor& loads = trainer.loads();
-      seen.loads.insert(seen.loads.end(), loads.data<std::int64_t>(),
-                        loads.data<std::int64_t>() + loads.numel());
-    }
-    seen.biases = trainer.biases();
-    seen.validation = trainer.validate("words", 7);
-    const Model& model = trainer.model();
-    if (model.layout().is_whole(model.config())) {
-      seen.weights = host_values<float>(model.parameters().flat_values());
-    }
-    return seen;
-  }
-
   static std::vector<Seen> train_on(const RunSpec& s) {
     const auto& p = s.parallel;
-    const auto count = static_cast<int>(p.context * p.data * p.pipeline);
-    std::vector<Seen> all(static_cast<std::size_t>(count));
-    const auto errors = on_ranks(count, [&](Communicator& ranks) {
-      all[static_cast<std::size_t>(ranks.rank())] = train(s, ranks);
-    });
-    for (const std::string& error : errors) EXPECT_EQ(error, "");
-    return all;
+    return tiny_run::train_and_see_on(static_cast<int>(p.context * p.data * p.pipeline), s, 7);
   }
 
   static Workspace* workspace_;
@@ -405,7 +366,7 @@ TEST_F(ContextRanks, StopAndGoOnToTheLastBit) {
 
 TEST_F(ContextRanks, AreRefusedWithBothNumbers) {
   const auto error_of = [](int count, const RunSpec& s) {
-    return on_ranks(count, [&](Communicator& ranks) { train(s, ranks); })[0];
+    return on_ranks(count, [&](Communicator& ranks) { tiny_run::train_and_see(s, ranks); })[0];
   };
   EXPECT_NE(error_of(3, spec(4, kPair)).find("2 does not divide the 3 ranks that hold each stage"),
             std::string::npos);

@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Experts on other ranks, and sums in one order, against one rank that holds everything.
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
-#include <thread>
 
 #include "core/base/error.h"
 #include "core/train/fork.h"
 #include "core/train/trainer.h"
 #include "distributed/threads/thread_ranks.h"
 #include "tests/train/rank_runs.h"
+#include "tests/train/seen_run.h"
 #include "tests/train/workspace.h"
 
 namespace tessera {
 namespace {
 
-using tiny_run::Workspace;
-
-/// What a rank saw of a run.
-struct Seen {
-  std::vector<double> losses, mtp_losses, balance_losses, norms;
-  std::vector<std::int64_t> loads;  ///< of all steps
-  std::vector<float> biases;        ///< after the last one
-  std::vector<ExchangeReport> exchanges;
-  double validation = 0;
-  std::string error;
-};
+using tiny_run::Seen, tiny_run::Workspace;
 
 struct Shape {
   std::int64_t ranks = 1, pipeline = 1, expert = 1;
@@ -51,49 +40,11 @@ class Experts : public testing::Test {
     return s;
   }
 
-  static Seen train(const RunSpec& s, Communicator& ranks) {
-    Seen seen;
-    const auto dataset = data::Dataset::open(s.data.shards);
-    const SpecialTokens specials = Tokenizer::load(s.tokenizer.path)->specials();
-    Trainer trainer(s, pretraining_source(s, dataset, specials, ranks), specials, ranks);
-    while (!trainer.finished()) {
-      const StepReport report = trainer.step();
-      seen.losses.push_back(report.loss);
-      seen.mtp_losses.push_back(report.mtp_loss);
-      seen.balance_losses.push_back(report.balance_loss);
-      seen.norms.push_back(report.optimiser.grad_norm);
-      seen.exchanges.push_back(report.exchange);
-      const Tensor& loads = trainer.loads();
-      seen.loads.insert(seen.loads.end(), loads.data<std::int64_t>(),
-                        loads.data<std::int64_t>() + loads.numel());
-    }
-    seen.biases = trainer.biases();
-    seen.validation = trainer.validate("words", 6);
-    return seen;
-  }
-
   static std::vector<Seen> train_on(RunSpec s, const Shape& shape) {
     s.parallel.pipeline = shape.pipeline;
     s.parallel.expert = shape.expert;
     s.parallel.schedule = shape.schedule;
-    const auto count = static_cast<int>(shape.ranks);
-    ThreadRanks ranks(count);
-    std::vector<Seen> all(static_cast<std::size_t>(count));
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < count; ++i) {
-      threads.emplace_back([&, i] {
-        omp_set_num_threads(1);
-        try {
-          all[static_cast<std::size_t>(i)] = train(s, ranks.rank(i));
-        } catch (const std::exception& error) {
-          all[static_cast<std::size_t>(i)].error = error.what();
-          ranks.rank(i).abort(error.what());
-        }
-      });
-    }
-    threads.clear();
-    for (const Seen& seen : all) EXPECT_EQ(seen.error, "");
-    return all;
+    return tiny_run::train_and_see_on(static_cast<int>(shape.ranks), s);
   }
 
   static Workspace* workspace_;
@@ -256,7 +207,7 @@ TEST_F(Experts, RefuseRanksThatDoNotShareThem) {
   s.parallel.expert = 2;
   ThreadRanks ranks(3);
   try {
-    train(s, ranks.rank(0));
+    tiny_run::train_and_see(s, ranks.rank(0));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.what_failed(), "2 does not divide the 3 ranks that hold each stage");

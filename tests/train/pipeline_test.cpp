@@ -1,32 +1,18 @@
 // SPDX-License-Identifier: MIT
 // A pipeline of ranks inside one process against one rank that holds the whole model.
 #include <gtest/gtest.h>
-#include <omp.h>
-
-#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/transfer.h"
 #include "core/train/trainer.h"
 #include "distributed/threads/thread_ranks.h"
+#include "tests/train/seen_run.h"
 #include "tests/train/workspace.h"
 
 namespace tessera {
 namespace {
 
-using tiny_run::Workspace;
-
-/// What a rank saw of a run.
-struct Seen {
-  std::vector<double> losses, mtp_losses, balance_losses, norms;
-  std::vector<std::vector<float>> max_vio;
-  std::vector<std::int64_t> loads;  ///< of all steps
-  std::vector<float> biases;        ///< after the last one
-  std::vector<float> token_table;   ///< after the last one; empty where the rank has none
-  double validation = 0;
-  std::size_t keep_bytes = 0;
-  std::string error;
-};
+using tiny_run::Seen, tiny_run::Workspace;
 
 class Pipeline : public testing::Test {
  protected:
@@ -59,49 +45,8 @@ class Pipeline : public testing::Test {
     return s;
   }
 
-  static Seen train(const RunSpec& s, Communicator& ranks) {
-    Seen seen;
-    const auto dataset = data::Dataset::open(s.data.shards);
-    const SpecialTokens specials = Tokenizer::load(s.tokenizer.path)->specials();
-    Trainer trainer(s, pretraining_source(s, dataset, specials, ranks), specials, ranks);
-    while (!trainer.finished()) {
-      const StepReport report = trainer.step();
-      seen.losses.push_back(report.loss);
-      seen.mtp_losses.push_back(report.mtp_loss);
-      seen.balance_losses.push_back(report.balance_loss);
-      seen.norms.push_back(report.optimiser.grad_norm);
-      seen.max_vio.push_back(report.max_vio);
-      const Tensor& loads = trainer.loads();
-      seen.loads.insert(seen.loads.end(), loads.data<std::int64_t>(),
-                        loads.data<std::int64_t>() + loads.numel());
-    }
-    seen.biases = trainer.biases();
-    seen.validation = trainer.validate("words", 6);
-    for (const Parameter& p : trainer.model().parameters().all()) {
-      if (p.name == "model.embed_tokens.weight") seen.token_table = host_values<float>(p.value);
-    }
-    seen.keep_bytes = trainer.step_memory().keep_bytes;
-    return seen;
-  }
-
   static std::vector<Seen> train_on(int count, const RunSpec& s) {
-    ThreadRanks ranks(count);
-    std::vector<Seen> all(static_cast<std::size_t>(count));
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < count; ++i) {
-      threads.emplace_back([&, i] {
-        omp_set_num_threads(1);
-        try {
-          all[static_cast<std::size_t>(i)] = train(s, ranks.rank(i));
-        } catch (const std::exception& error) {
-          all[static_cast<std::size_t>(i)].error = error.what();
-          ranks.rank(i).abort(error.what());
-        }
-      });
-    }
-    threads.clear();
-    for (const Seen& seen : all) EXPECT_EQ(seen.error, "");
-    return all;
+    return tiny_run::train_and_see_on(count, s);
   }
 
   static Workspace* workspace_;
@@ -220,7 +165,7 @@ TEST_F(Pipeline, WeighsTargetsAlikeInMicroBatchesOfManyLengths) {
 TEST_F(Pipeline, RefusesRanksThatStagesDoNotDivide) {
   ThreadRanks ranks(3);
   try {
-    train(spec(2, 2), ranks.rank(0));
+    tiny_run::train_and_see(spec(2, 2), ranks.rank(0));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.what_failed(), "a pipeline of 2 ranks does not divide 3 ranks");
