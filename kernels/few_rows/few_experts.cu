@@ -19,6 +19,9 @@ struct ExpertsTask {
   std::int64_t h_row, picks_row, weights_row, y_row;
   int tokens, top_k, slots, experts, hidden, width, shared_width, widest;
   bool narrow;
+
+  /// Activated values of a token.
+  __host__ __device__ int columns() const { return top_k * width + shared_width; }
 };
 
 /// The expert of a slot: the shared one is -1, none is -2.
@@ -28,22 +31,24 @@ __device__ inline int expert_of(const ExpertsTask& p, int token, int slot) {
   return e >= 0 && e < p.experts ? e : -2;
 }
 
+/// A warp has a column of one slot: those of all slots stand one behind the other.
 __global__ void __launch_bounds__(kThreads) up_kernel(const __grid_constant__ ExpertsTask p) {
   extern __shared__ __align__(16) unsigned char memory[];
   auto* h = reinterpret_cast<__nv_bfloat16*>(memory);
-  const int lane = threadIdx.x % kWarp, column = blockIdx.x * kWarps + threadIdx.x / kWarp;
-  const int slot = blockIdx.y, token = blockIdx.z;
+  const int lane = threadIdx.x % kWarp, index = blockIdx.x * kWarps + threadIdx.x / kWarp;
+  const int slot = min(index / p.width, p.top_k), column = index - slot * p.width;
+  const int token = blockIdx.y;
   ptx::wait_for_grid_before();
   // NOTE: after the wait: the next kernel reads the picks before its own.
   ptx::launch_dependents();
-  const int e = expert_of(p, token, slot);
-  const int width = e == -1 ? p.shared_width : p.width;
   const __nv_bfloat16* from = p.h + token * p.h_row;
   for (int at = threadIdx.x * kEight; at < p.hidden; at += kThreads * kEight) {
     *reinterpret_cast<uint4*>(h + at) = *reinterpret_cast<const uint4*>(from + at);
   }
   __syncthreads();
-  if (column >= width) return;
+  if (index >= p.columns()) return;
+  const int e = expert_of(p, token, slot);
+  const int width = e == -1 ? p.shared_width : p.width;
   __nv_bfloat16* out = p.activated + (std::int64_t{token} * p.slots + slot) * p.widest + column;
   if (e == -2) {
     if (lane == 0) store(*out, 0.0f);
@@ -62,37 +67,62 @@ __global__ void __launch_bounds__(kThreads) up_kernel(const __grid_constant__ Ex
   store(*out, weight * (gate / (1.0f + expf(-gate)) * up));
 }
 
-/// Where the eighth `item` of a token's activated values is in one row of `down`: all slots' values
-/// one behind the other.
-struct DownItem {
+/// A slot's matrix of weights: rows of `width`.
+struct DownSlot {
   const __nv_bfloat16* weights;
-  int at;  ///< of the activated values in shared memory
+  std::int64_t width;
 };
-__device__ inline DownItem down_item(const ExpertsTask& p, const int* experts, int item, int row) {
-  const int each = p.width / kEight;
-  const int slot = min(item / each, p.top_k), at = (item - slot * each) * kEight;
-  const int e = experts[slot];
-  const __nv_bfloat16* row_of = slot == p.top_k
-                                    ? p.shared_down + std::int64_t{row} * p.shared_width
-                                    : p.down + (std::int64_t{max(e, 0)} * p.hidden + row) * p.width;
-  return {row_of + at, item * kEight};
+
+/// Goes through one row of all slots' weights, one slot behind the other, by eights of elements: a
+/// lane has every 32nd.
+class DownRow {
+ public:
+  __device__ DownRow(const ExpertsTask& p, const DownSlot* slots, int row, int item)
+      : slots_(slots), row_(row), each_(p.width / kEight), last_(p.top_k) {
+    slot_ = min(item / each_, last_);
+    at_ = item - slot_ * each_;
+    find();
+  }
+  __device__ const __nv_bfloat16* here() const { return from_ + at_ * kEight; }
+  __device__ void advance() {
+    at_ += kWarp;
+    while (at_ >= each_ && slot_ < last_) {
+      at_ -= each_;
+      ++slot_;
+      find();
+    }
+  }
+
+ private:
+  __device__ void find() { from_ = slots_[slot_].weights + row_ * slots_[slot_].width; }
+
+  const DownSlot* slots_;
+  const __nv_bfloat16* from_;
+  int row_, each_, last_, slot_, at_;
+};
+
+__device__ inline DownSlot down_slot(const ExpertsTask& p, int token, int slot) {
+  if (slot == p.top_k) return {p.shared_down, p.shared_width};
+  const int e = max(expert_of(p, token, slot), 0);  // of none the activated values are 0
+  return {p.down + std::int64_t{e} * p.hidden * p.width, p.width};
 }
 
 __global__ void __launch_bounds__(kThreads) down_kernel(const __grid_constant__ ExpertsTask p) {
+  constexpr int kDownAhead = 8;  // eights on their way at once
   extern __shared__ __align__(16) unsigned char memory[];
   auto* values = reinterpret_cast<__nv_bfloat16*>(memory);
-  const int total = p.top_k * p.width + p.shared_width, items = total / kEight;
-  auto* experts = reinterpret_cast<int*>(values + total);
+  const int total = p.columns(), items = total / kEight;
+  auto* slots = reinterpret_cast<DownSlot*>(values + total);
   const int lane = threadIdx.x % kWarp, row = blockIdx.x * kWarps + threadIdx.x / kWarp;
   const int token = blockIdx.y;
   ptx::launch_dependents();
   for (int slot = threadIdx.x; slot <= p.top_k; slot += kThreads) {
-    experts[slot] = slot == p.top_k ? -1 : expert_of(p, token, slot);
+    slots[slot] = down_slot(p, token, slot);
   }
   __syncthreads();
   if (row < p.hidden) {
     for (int item = lane * 8; item < items; item += kWarp * 8) {  // 128 bytes at a time
-      asm volatile("prefetch.global.L2 [%0];\n" ::"l"(down_item(p, experts, item, row).weights));
+      asm volatile("prefetch.global.L2 [%0];\n" ::"l"(DownRow(p, slots, row, item).here()));
     }
   }
   ptx::wait_for_grid_before();
@@ -105,15 +135,17 @@ __global__ void __launch_bounds__(kThreads) down_kernel(const __grid_constant__ 
   __syncthreads();
   if (row >= p.hidden) return;
   float sum = 0;
-  for (int first = lane; first < items; first += kAhead * kWarp) {
-    Eight<__nv_bfloat16> w[kAhead];
+  DownRow weights(p, slots, row, lane);
+  for (int first = lane; first < items; first += kDownAhead * kWarp) {
+    Eight<__nv_bfloat16> w[kDownAhead];
 #pragma unroll
-    for (int ahead = 0; ahead < kAhead; ++ahead) {
-      const int item = first + ahead * kWarp;
-      if (item < items) w[ahead].load(down_item(p, experts, item, row).weights);
+    for (int ahead = 0; ahead < kDownAhead; ++ahead) {
+      if (first + ahead * kWarp >= items) break;
+      w[ahead].load(weights.here());
+      weights.advance();
     }
 #pragma unroll
-    for (int ahead = 0; ahead < kAhead; ++ahead) {
+    for (int ahead = 0; ahead < kDownAhead; ++ahead) {
       const int item = first + ahead * kWarp;
       if (item >= items) break;
       Eight<__nv_bfloat16> x;
@@ -180,13 +212,13 @@ void few_experts(Context& context, const Tensor& h, const Tensor& picks, const T
   p.narrow = y.dtype() == DType::BF16;
   require(p.tokens <= 65535, where, "too many rows: {}", h.describe());
   const auto tokens = static_cast<unsigned>(p.tokens);
-  const dim3 up(blocks_for(p.widest, few_rows::kWarps), static_cast<unsigned>(p.slots), tokens);
+  const dim3 up(blocks_for(p.columns(), few_rows::kWarps), tokens);
   few_rows::launch(context, where, few_rows::up_kernel, up, static_cast<std::size_t>(p.hidden) * 2,
                    p);
-  const std::size_t values = static_cast<std::size_t>(p.top_k * p.width + p.shared_width) * 2;
+  const std::size_t values = static_cast<std::size_t>(p.columns()) * 2;
   const dim3 down(blocks_for(p.hidden, few_rows::kWarps), tokens);
   few_rows::launch(context, where, few_rows::down_kernel, down,
-                   values + static_cast<std::size_t>(p.top_k + 1) * 4, p);
+                   values + static_cast<std::size_t>(p.top_k + 1) * sizeof(few_rows::DownSlot), p);
 }
 TESSERA_CUDA_OPERATION(few_experts)
 
