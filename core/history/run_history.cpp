@@ -70,6 +70,13 @@ std::int64_t RunHistory::row_of_step(std::int64_t wanted) const {
   return std::upper_bound(step.begin(), step.end(), wanted) - step.begin() - 1;
 }
 
+double RunHistory::metric_at(Metric m, std::int64_t wanted) const {
+  const std::int64_t row = row_of_step(wanted);
+  const Series& series = metric(m);
+  if (row < 0 || static_cast<std::size_t>(row) >= series.size()) return kNotMeasured;
+  return static_cast<double>(series.at(static_cast<std::size_t>(row)));
+}
+
 bool RunHistory::truncate_after(std::int64_t last) {
   const auto kept = static_cast<std::size_t>(row_of_step(last) + 1);
   bool gone = kept < rows();

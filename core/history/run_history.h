@@ -54,6 +54,8 @@ struct RunHistory {
   std::size_t rows() const { return step.size(); }
   /// The last row at or before `step`; -1: none.
   std::int64_t row_of_step(std::int64_t step) const;
+  /// The last value of a metric at or before `step`; kNotMeasured: there is none.
+  double metric_at(Metric m, std::int64_t step) const;
 
   /// Adds what came next in the log. Of ExpertsEvent only step, layers and experts count. True when
   /// rows that were there are gone: a resume or a rollback undid them.

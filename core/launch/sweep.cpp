@@ -304,10 +304,11 @@ void SweepRecord::remove(const fs::path& folder, const std::string& tag) {
 std::vector<SweepRecord> SweepRecord::all(const fs::path& folder) {
   std::vector<SweepRecord> records;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".json") continue;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() != ".json") continue;
     try {
-      records.push_back(sweep_record_of(json::parse(read_file(entry.path(), 16u << 20))));
+      records.push_back(sweep_record_of(json::parse(read_file(entry->path(), 16u << 20))));
     } catch (const std::exception&) {
       // A damaged one is told when it is asked for by its tag.
     }

@@ -88,7 +88,8 @@ void count(const RunSpec& spec, const PlanOptions& options, Plan& plan) {
   plan.checkpoint_bytes = checkpoint_bytes(spec);
   plan.sources = source_tokens(spec);
   plan.memory_available = options.memory_bytes;
-  const bool here = spec.host.kind == HostKind::Local && spec.host.device == Device::Cpu;
+  const bool here =
+      !options.elsewhere && spec.host.kind == HostKind::Local && spec.host.device == Device::Cpu;
   if (!plan.memory_available && here && available_memory() > 0) {
     plan.memory_available = available_memory();
   }

@@ -44,6 +44,7 @@ struct PlanOptions {
   SpeedOptions speed;
   /// What a rank may use; absent: this machine's memory where the run is local and on the CPU.
   std::optional<std::size_t> memory_bytes;
+  bool elsewhere = false;     ///< the run trains on other machines, whatever host.kind says
   bool look_at_files = true;  ///< whether paths of the spec are there
   std::string keep{};         ///< key that was just set; fixes leave it alone where they can
   std::optional<ForkOf> fork{};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/train/step_timeline.h"
 
+#include <system_error>
+
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -26,9 +28,13 @@ void StepTimeline::finish() {
   if (ranks_.rank() == 0 && !request_.kept.empty()) keep();
 }
 
-/// A copy of what was written. Without it training goes on as well.
+/// A copy of what was written. Without it training goes on as well. An older copy does not stay in
+/// its place: it would be taken for what was recorded last.
 void StepTimeline::keep() const {
   try {
+    std::error_code error;
+    if (std::filesystem::equivalent(request_.file, request_.kept, error)) return;
+    std::filesystem::remove(request_.kept);
     const std::uintmax_t bytes = std::filesystem::file_size(request_.file);
     if (bytes > request_.most_kept) {
       log::warning(

@@ -505,6 +505,17 @@
         <source>Manual</source>
         <translation>Handbuch</translation>
     </message>
+    <message>
+        <source>Server</source>
+        <translation>Server</translation>
+    </message>
+</context>
+<context>
+    <name>PlaceBar</name>
+    <message>
+        <source>set %1 to %2</source>
+        <translation>%1 auf %2 setzen</translation>
+    </message>
 </context>
 <context>
     <name>Problem</name>
@@ -1568,6 +1579,18 @@
         <source>Continue the last answer</source>
         <translation>Letzte Antwort fortsetzen</translation>
     </message>
+    <message>
+        <source>Show what the model reads</source>
+        <translation>Zeigen, was das Modell liest</translation>
+    </message>
+    <message>
+        <source>Nothing is said yet: write a message, and it stands here.</source>
+        <translation>Noch ist nichts gesagt: eine geschriebene Nachricht steht hier.</translation>
+    </message>
+    <message>
+        <source>No model is loaded: choose a checkpoint at the top of the page.</source>
+        <translation>Kein Modell ist geladen: oben auf der Seite einen Checkpoint wählen.</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ChatStore</name>
@@ -2194,10 +2217,6 @@
         <translation>Der Befehl ist in der Zwischenablage</translation>
     </message>
     <message>
-        <source>No command: the text cannot be read</source>
-        <translation>Kein Befehl: der Text ist nicht lesbar</translation>
-    </message>
-    <message>
         <source>The text cannot be read</source>
         <translation>Der Text ist nicht lesbar</translation>
     </message>
@@ -2236,6 +2255,14 @@
     <message>
         <source>Starts when its place is free and the runs before it have ended</source>
         <translation>Startet, wenn sein Ort frei ist und die Läufe davor beendet sind</translation>
+    </message>
+    <message>
+        <source>The file of its script cannot be written: %1</source>
+        <translation>Die Datei mit seinem Skript kann nicht geschrieben werden: %1</translation>
+    </message>
+    <message>
+        <source>No command: %1</source>
+        <translation>Kein Befehl: %1</translation>
     </message>
 </context>
 <context>
@@ -4323,6 +4350,25 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
         <source>It was asked to save and stop, as the settings say.</source>
         <translation>Er wurde gebeten, zu sichern und anzuhalten, wie es die Einstellungen sagen.</translation>
     </message>
+    <message>
+        <source>Nothing is known of jobs of Slurm: %1</source>
+        <translation>Über Jobs von Slurm ist nichts bekannt: %1</translation>
+    </message>
+    <message>
+        <source>The server ends with the studio</source>
+        <translation>Der Server endet mit dem Studio</translation>
+    </message>
+    <message numerus="yes">
+        <source>It serves %1, and %n request(s) of other programs are under way.</source>
+        <translation>
+            <numerusform>Er bietet %1 an, und eine Anfrage eines anderen Programms läuft.</numerusform>
+            <numerusform>Er bietet %1 an, und %n Anfragen anderer Programme laufen.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Stop it and quit</source>
+        <translation>Anhalten und beenden</translation>
+    </message>
 </context>
 <context>
     <name>tessera::ui::ManualPage</name>
@@ -4494,6 +4540,33 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Try again</source>
         <translation>Erneut versuchen</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::ModelServer</name>
+    <message>
+        <source>Another program has port %1. Choose another one, or 0 for any that is free.</source>
+        <translation>Ein anderes Programm hat Port %1. Einen anderen wählen, oder 0 für irgendeinen freien.</translation>
+    </message>
+    <message>
+        <source>There is no key: %1</source>
+        <translation>Es gibt keinen Schlüssel: %1</translation>
+    </message>
+    <message>
+        <source>%1 could not be started: %2. Is the program installed beside the studio?</source>
+        <translation>%1 konnte nicht gestartet werden: %2. Ist das Programm neben dem Studio installiert?</translation>
+    </message>
+    <message>
+        <source>The server was ended by signal %1</source>
+        <translation>Der Server wurde durch Signal %1 beendet</translation>
+    </message>
+    <message>
+        <source>The server ended with code %1</source>
+        <translation>Der Server endete mit Code %1</translation>
+    </message>
+    <message>
+        <source> (often: too little memory)</source>
+        <translation> (oft: zu wenig Speicher)</translation>
     </message>
 </context>
 <context>
@@ -5007,6 +5080,10 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message>
         <source>Starting</source>
         <translation>Wird gestartet</translation>
+    </message>
+    <message>
+        <source>There is no profile %1 any more; choose another place, or make the profile again on the page Hosts</source>
+        <translation>Das Profil %1 gibt es nicht mehr; einen anderen Ort wählen oder das Profil auf der Seite Rechner neu anlegen</translation>
     </message>
 </context>
 <context>
@@ -6782,6 +6859,257 @@ Loss %3, Validierung %4</translation>
     </message>
 </context>
 <context>
+    <name>tessera::ui::ServerPage</name>
+    <message>
+        <source>Choose a run</source>
+        <translation>Lauf wählen</translation>
+    </message>
+    <message>
+        <source>Folder: %1</source>
+        <translation>Ordner: %1</translation>
+    </message>
+    <message>
+        <source>Folder of a model or a checkpoint</source>
+        <translation>Ordner eines Modells oder Checkpoints</translation>
+    </message>
+    <message>
+        <source>Not running</source>
+        <translation>Läuft nicht</translation>
+    </message>
+    <message>
+        <source>Loading the model</source>
+        <translation>Lädt das Modell</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>Läuft</translation>
+    </message>
+    <message>
+        <source>Ending: requests that run have 5 s</source>
+        <translation>Endet: laufende Anfragen haben 5 s</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Anhalten</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>It is ending</source>
+        <translation>Er endet gerade</translation>
+    </message>
+    <message>
+        <source>Choose a run or a folder first</source>
+        <translation>Zuerst einen Lauf oder Ordner wählen</translation>
+    </message>
+    <message>
+        <source>Stop the server first</source>
+        <translation>Zuerst den Server anhalten</translation>
+    </message>
+    <message>
+        <source>Other machines always need a key</source>
+        <translation>Andere Rechner brauchen immer einen Schlüssel</translation>
+    </message>
+    <message>
+        <source>Start the server</source>
+        <translation>Server starten</translation>
+    </message>
+    <message>
+        <source>Choose a folder</source>
+        <translation>Ordner wählen</translation>
+    </message>
+    <message>
+        <source>tokens/s</source>
+        <translation>Tokens/s</translation>
+    </message>
+    <message>
+        <source>Server</source>
+        <translation>Server</translation>
+    </message>
+    <message>
+        <source>A server lets programs that speak OpenAI&apos;s API talk to a run, a checkpoint or a released model: from Python, curl, LangChain or LlamaIndex.</source>
+        <translation>Über einen Server sprechen Programme, die OpenAIs API beherrschen, mit einem Lauf, einem Checkpoint oder einem veröffentlichten Modell: aus Python, mit curl, LangChain oder LlamaIndex.</translation>
+    </message>
+    <message>
+        <source>Server: start or stop</source>
+        <translation>Server: starten oder anhalten</translation>
+    </message>
+    <message>
+        <source>Server: choose a folder</source>
+        <translation>Server: Ordner wählen</translation>
+    </message>
+    <message>
+        <source>What is served</source>
+        <translation>Was angeboten wird</translation>
+    </message>
+    <message>
+        <source>Run that is served</source>
+        <translation>Lauf, der angeboten wird</translation>
+    </message>
+    <message>
+        <source>Folder...</source>
+        <translation>Ordner...</translation>
+    </message>
+    <message>
+        <source>A checkpoint, or the folder of a released model</source>
+        <translation>Ein Checkpoint, oder der Ordner eines veröffentlichten Modells</translation>
+    </message>
+    <message>
+        <source>any</source>
+        <translation>beliebig</translation>
+    </message>
+    <message>
+        <source>Port</source>
+        <translation>Port</translation>
+    </message>
+    <message>
+        <source>Where it listens; 0: any port that is free</source>
+        <translation>Wo er lauscht; 0: irgendein freier Port</translation>
+    </message>
+    <message>
+        <source>Weights</source>
+        <translation>Gewichte</translation>
+    </message>
+    <message>
+        <source>Rounded weights need less memory and are faster on a CPU</source>
+        <translation>Gerundete Gewichte brauchen weniger Speicher und sind auf einer CPU schneller</translation>
+    </message>
+    <message>
+        <source>as they are</source>
+        <translation>wie sie sind</translation>
+    </message>
+    <message>
+        <source>8 bits (q8_0)</source>
+        <translation>8 Bit (q8_0)</translation>
+    </message>
+    <message>
+        <source>4 bits (q4_0)</source>
+        <translation>4 Bit (q4_0)</translation>
+    </message>
+    <message>
+        <source>Ask for a key</source>
+        <translation>Schlüssel verlangen</translation>
+    </message>
+    <message>
+        <source>Programs must show a key, which is made here and kept for you alone</source>
+        <translation>Programme müssen einen Schlüssel zeigen, der hier erzeugt wird und nur für Sie aufbewahrt bleibt</translation>
+    </message>
+    <message>
+        <source>Other machines may ask</source>
+        <translation>Andere Rechner dürfen anfragen</translation>
+    </message>
+    <message>
+        <source>Listens at every address of this machine, with a key. What is sent is not encrypted.</source>
+        <translation>Lauscht an jeder Adresse dieses Rechners, mit einem Schlüssel. Was gesendet wird, ist nicht verschlüsselt.</translation>
+    </message>
+    <message>
+        <source>It is in the clipboard</source>
+        <translation>Es ist in der Zwischenablage</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>Adresse</translation>
+    </message>
+    <message>
+        <source>URL</source>
+        <translation>URL</translation>
+    </message>
+    <message>
+        <source>Copy the address</source>
+        <translation>Adresse kopieren</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modell</translation>
+    </message>
+    <message>
+        <source>Copy the model&apos;s name</source>
+        <translation>Name des Modells kopieren</translation>
+    </message>
+    <message>
+        <source>Key</source>
+        <translation>Schlüssel</translation>
+    </message>
+    <message>
+        <source>Copy the key</source>
+        <translation>Schlüssel kopieren</translation>
+    </message>
+    <message>
+        <source>Show the key, here and in the lines below</source>
+        <translation>Schlüssel zeigen, hier und in den Zeilen unten</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>Anfragen</translation>
+    </message>
+    <message>
+        <source>Waiting</source>
+        <translation>Wartend</translation>
+    </message>
+    <message>
+        <source>Ended</source>
+        <translation>Beendet</translation>
+    </message>
+    <message>
+        <source>Not answered</source>
+        <translation>Unbeantwortet</translation>
+    </message>
+    <message>
+        <source>Read</source>
+        <translation>Gelesen</translation>
+    </message>
+    <message>
+        <source>Written</source>
+        <translation>Geschrieben</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>Tempo</translation>
+    </message>
+    <message>
+        <source>Cache in use</source>
+        <translation>Cache belegt</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <translation>Antworten</translation>
+    </message>
+    <message>
+        <source>Errors told</source>
+        <translation>Fehlermeldungen</translation>
+    </message>
+    <message>
+        <source>Talk to it</source>
+        <translation>Mit ihm sprechen</translation>
+    </message>
+    <message>
+        <source>Ways to talk to the server</source>
+        <translation>Wege, mit dem Server zu sprechen</translation>
+    </message>
+    <message>
+        <source>Lines for %1</source>
+        <translation>Zeilen für %1</translation>
+    </message>
+    <message>
+        <source>Needs: %1</source>
+        <translation>Braucht: %1</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Kopieren</translation>
+    </message>
+    <message>
+        <source>Copy the lines for %1</source>
+        <translation>Zeilen für %1 kopieren</translation>
+    </message>
+    <message>
+        <source>The lines for %1 are in the clipboard</source>
+        <translation>Die Zeilen für %1 sind in der Zwischenablage</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::SettingsPage</name>
     <message>
         <source>Search settings</source>
@@ -6986,6 +7314,13 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>The window, its help and its numbers; names of settings, logs, the manual and rare messages of the engine are English</source>
         <translation>Fenster, Hilfen und Zahlen; Namen der Einstellungen, Protokolle, Handbuch und seltene Meldungen der Maschine sind englisch</translation>
+    </message>
+</context>
+<context>
+    <name>tessera::ui::SlurmJobs</name>
+    <message>
+        <source>%1 ended with %2 and said nothing</source>
+        <translation>%1 endete mit %2 und sagte nichts</translation>
     </message>
 </context>
 <context>
@@ -7449,6 +7784,41 @@ Loss %3, Validierung %4</translation>
     </message>
 </context>
 <context>
+    <name>tessera::ui::TemplateDialog</name>
+    <message>
+        <source>special token %1</source>
+        <translation>besonderes Token %1</translation>
+    </message>
+    <message>
+        <source>token %1</source>
+        <translation>Token %1</translation>
+    </message>
+    <message>
+        <source>What the model reads</source>
+        <translation>Was das Modell liest</translation>
+    </message>
+    <message>
+        <source>Tokens of the conversation</source>
+        <translation>Tokens des Gesprächs</translation>
+    </message>
+    <message>
+        <source>Copy as text</source>
+        <translation>Als Text kopieren</translation>
+    </message>
+    <message>
+        <source>Asking the model</source>
+        <translation>Das Modell wird gefragt</translation>
+    </message>
+    <message>
+        <source>%1 tokens, %2 of them special. The ground changes with each token; special tokens, which only the template writes, have a colour. The last ones ask for the answer.</source>
+        <translation>%1 Tokens, davon %2 besondere. Der Grund wechselt mit jedem Token; besondere Tokens, die nur die Vorlage schreibt, haben eine Farbe. Die letzten fordern die Antwort an.</translation>
+    </message>
+    <message>
+        <source>Shown are the last %1.</source>
+        <translation>Gezeigt sind die letzten %1.</translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::TimeScrubber</name>
     <message>
         <source>Play through the logged steps</source>
@@ -7569,20 +7939,8 @@ Loss %3, Validierung %4</translation>
         <translation>Die ganze Zeit (0)</translation>
     </message>
     <message>
-        <source>Open as trace file</source>
-        <translation>Als Trace-Datei öffnen</translation>
-    </message>
-    <message>
-        <source>Shows the folder of the trace, timeline.json, which ui.perfetto.dev opens</source>
-        <translation>Zeigt den Ordner des Trace, timeline.json, den ui.perfetto.dev öffnet</translation>
-    </message>
-    <message>
         <source>The trace is %1</source>
         <translation>Der Trace ist %1</translation>
-    </message>
-    <message>
-        <source>This run has recorded no timeline. `tessera train SPEC --timeline FILE` records what its ranks do in the first ten steps.</source>
-        <translation>Dieser Lauf hat keinen Zeitverlauf aufgezeichnet. `tessera train SPEC --timeline FILE` zeichnet auf, was seine Ränge in den ersten zehn Schritten tun.</translation>
     </message>
     <message>
         <source>The timeline cannot be shown: %1</source>
@@ -7591,6 +7949,22 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>%1 recorded. Ranks are idle for %2 of it on average, rank %3 most (%4): they wait, or do nothing.</source>
         <translation>%1 aufgezeichnet. Ränge sind davon im Mittel %2 untätig, Rang %3 am meisten (%4): Sie warten oder tun nichts.</translation>
+    </message>
+    <message>
+        <source>Show the trace file</source>
+        <translation>Trace-Datei zeigen</translation>
+    </message>
+    <message>
+        <source>Opens the folder with the trace, timeline.json, which ui.perfetto.dev opens</source>
+        <translation>Öffnet den Ordner mit der Trace-Datei timeline.json, die ui.perfetto.dev öffnet</translation>
+    </message>
+    <message>
+        <source>No program opens folders here. The trace&apos;s path is on the clipboard: %1</source>
+        <translation>Kein Programm öffnet hier Ordner. Der Pfad der Trace-Datei ist in der Zwischenablage: %1</translation>
+    </message>
+    <message>
+        <source>There is no timeline here. `tessera train SPEC --timeline FILE` records what the ranks do in the first ten steps; one of more than %1 MiB is in FILE alone.</source>
+        <translation>Hier ist kein Zeitverlauf. `tessera train SPEC --timeline FILE` zeichnet auf, was die Ränge in den ersten zehn Schritten tun; einer von mehr als %1 MiB steht nur in FILE.</translation>
     </message>
 </context>
 <context>

@@ -107,6 +107,16 @@
     </message>
 </context>
 <context>
+    <name>tessera::ui::MainWindow</name>
+    <message numerus="yes">
+        <source>It serves %1, and %n request(s) of other programs are under way.</source>
+        <translation>
+            <numerusform>It serves %1, and one request of another program is under way.</numerusform>
+            <numerusform>It serves %1, and %n requests of other programs are under way.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>tessera::ui::NewSweepDialog</name>
     <message numerus="yes">
         <source>%n run(s). The first: %1</source>

@@ -155,6 +155,9 @@ TEST(RunHistory, LeavesOutWhatWasUndone) {
   EXPECT_EQ(h.row_of_step(-1), -1);
   EXPECT_EQ(h.row_of_step(20), 20);
   EXPECT_EQ(h.row_of_step(1000), 49);
+  EXPECT_TRUE(std::isnan(h.metric_at(Metric::Loss, -1)));
+  EXPECT_FLOAT_EQ(static_cast<float>(h.metric_at(Metric::Loss, 20)), 4.8f);
+  EXPECT_FLOAT_EQ(static_cast<float>(h.metric_at(Metric::Loss, 1000)), 4.51f);
 
   EXPECT_TRUE(h.take(at(60, ResumeEvent{29, 30 * 2048, "checkpoints/step-30"})));
   EXPECT_EQ(h.rows(), 30u);

@@ -97,6 +97,24 @@ TEST_F(TimelineFile, IsKeptInASecondPlaceUpToALimit) {
       rank.barrier(context);
     }
   });
+  // An older copy does not stand for one that is too large.
+  on_ranks(2, [&](Communicator& rank) {
+    StepTimeline steps(rank, {.file = file, .kept = kept, .most_kept = 10, .steps = 1});
+    Context context;
+    EXPECT_TRUE(std::filesystem::exists(kept)) << "until there is another one";
+    rank.barrier(context);
+    steps.end_step();
+    rank.barrier(context);
+    EXPECT_FALSE(std::filesystem::exists(kept));
+  });
+  // Where both are one file it stays.
+  on_ranks(2, [&](Communicator& rank) {
+    StepTimeline steps(rank, {.file = file, .kept = file, .most_kept = 10, .steps = 1});
+    steps.end_step();
+    Context context;
+    rank.barrier(context);
+    EXPECT_TRUE(std::filesystem::exists(file));
+  });
   // A place that cannot be written ends no training.
   on_ranks(2, [&](Communicator& rank) {
     StepTimeline steps(rank, {.file = file,

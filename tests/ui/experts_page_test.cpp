@@ -114,7 +114,7 @@ class ExpertsPageTest : public QObject {
  private Q_SLOTS:
   void placesHoldTheirExpertsTokens() {
     const ExpertsEvent loads = balancing(40, 3, 16);
-    const auto places = expertPlaces(spreadSpec(4, 8), loads);
+    const auto places = withTokens(expertPlaces(spreadSpec(4, 8)), loads);
     QCOMPARE(places.size(), 4u);
     std::int64_t all = 0, counted = 0;
     for (std::size_t p = 0; p < places.size(); ++p) {
@@ -133,9 +133,15 @@ class ExpertsPageTest : public QObject {
     QVERIFY(fullestPlace(places) > 1);
     QCOMPARE(fullestPlace({{{0, 1}, {0}, 30}, {{1, 2}, {1}, 10}}), 1.5);
     QVERIFY(std::isnan(fullestPlace({{{0, 1}, {0}, 0}})));
-    QVERIFY(expertPlaces(spreadSpec(1, 8), loads).empty());
-    QVERIFY(expertPlaces(spreadSpec(3, 8), loads).empty());               // 3 does not divide 8
-    QVERIFY(expertPlaces(spreadSpec(4, 8), balancing(0, 3, 8)).empty());  // of another model
+    QVERIFY(expertPlaces(spreadSpec(1, 8)).empty());
+    QVERIFY(expertPlaces(spreadSpec(3, 8)).empty());          // 3 does not divide 8
+    QVERIFY(withTokens(places, balancing(0, 3, 8)).empty());  // of another model
+    QVERIFY(withTokens({}, loads).empty());
+    QCOMPARE(placeOfExpert(places, 0), 0);
+    QCOMPARE(placeOfExpert(places, 7), 1);
+    QCOMPARE(placeOfExpert(places, 15), 3);
+    QCOMPARE(placeOfExpert(places, 16), -1);
+    QCOMPARE(placeOfExpert(places, -1), -1);
   }
 
   void aRunWithSpreadExpertsShowsTheirPlaces() {
@@ -160,6 +166,15 @@ class ExpertsPageTest : public QObject {
     QVERIFY(labelWith(panel, "A token reached 1.75 of 4 ranks"));
     QVERIFY(click(&panel->bars(), QPoint(panel->bars().width() / 2 + 30, 60)));
     QCOMPARE(s.map().column(), 8);  // the first expert of the third place
+    QCOMPARE(panel->bars().current(), 2);
+    // The place of the shown expert is marked however it is chosen, and when the step changes.
+    s.map().setFocus();
+    for (int i = 0; i < 5; ++i) QTest::keyClick(&s.map(), Qt::Key_Right);
+    QCOMPARE(s.map().column(), 13);
+    QCOMPARE(panel->bars().current(), 3);
+    s.page.open({QStringLiteral("experts"), run.id(), {{"step", "20"}}});
+    QVERIFY(waitUntil([&] { return s.page.shownStep() == 20; }));
+    QCOMPARE(panel->bars().current(), 3);
     picture(s.page, "experts-placement-light");
     theme::apply(*qApp, theme::Scheme::Dark);
     picture(s.page, "experts-placement-dark");

@@ -11,6 +11,7 @@
 #include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
+#include <QSignalSpy>
 #include <fstream>
 
 #include "core/base/files.h"
@@ -249,10 +250,25 @@ void LaunchElsewhereTest::saysBesideTheFieldWhatDoesNotFit() {
   test::picture(*m_page, QStringLiteral("configure/place-refused"));
   QVERIFY(chooseHosts(QStringLiteral("a:2")));
   QVERIFY(waitUntil([&] { return launchButton()->isEnabled(); }));
-  // A layout that was chosen asks for its own number of ranks.
+  // The command and the plan are those of the place.
+  QVERIFY(m_page->command().contains(QStringLiteral("--hosts a:2")));
+  // What is typed stays as it is, spaces and all; only the ends are trimmed where it is used.
+  QVERIFY(chooseHosts(QStringLiteral("a:1, b:1 ")));
+  auto* hosts = m_page->findChild<QLineEdit*>(QStringLiteral("place.hosts"));
+  QCOMPARE(hosts->text(), QStringLiteral("a:1, b:1 "));
+  QCOMPARE(place().place().hosts, std::string("a:1, b:1"));
+  QCOMPARE(place().data(), std::optional<std::int64_t>(2));
+  QVERIFY(waitUntil([&] { return launchButton()->isEnabled(); }));
+  QSignalSpy commands(m_page.get(), &Page::commandChanged);
+  QVERIFY(chooseHosts(QStringLiteral("a:2")));
+  QVERIFY(commands.count() > 0);
+  // A layout that was chosen asks for its own number of ranks, and the note says what to set here.
   QVERIFY(!draft().setValue("parallel.data", spec::Value(std::int64_t{4})));
   QVERIFY(
       waitUntil([&] { return note()->text().contains(QStringLiteral("2 ranks are not the 4")); }));
+  QVERIFY2(note()->text().endsWith(QStringLiteral("set parallel.data to 2")),
+           qPrintable(note()->text()));
+  QVERIFY(!place().data());
   QVERIFY(choose(place().box(), QStringLiteral("This machine")));
   QVERIFY(!note()->isVisible());
   QVERIFY(m_page->command().startsWith(QStringLiteral("tessera train ")));
@@ -382,6 +398,17 @@ void LaunchElsewhereTest::showsTheScriptAndKeepsWhatIsEdited() {
   script->setPlainText(QStringLiteral("echo no shell is named\n"));
   QVERIFY2(note()->text().contains(QStringLiteral("Line 1: ")), qPrintable(note()->text()));
   QVERIFY(!launchButton()->isEnabled());
+  // An empty script is an edited one too, and comes back empty.
+  script->clear();
+  QVERIFY2(note()->text().contains(QStringLiteral("is empty")), qPrintable(note()->text()));
+  dialog->close();
+  QVERIFY(waitUntil([&] { return !m_page->findChild<ScriptDialog*>(); }));
+  QVERIFY(choose(place().box(), QStringLiteral("This machine")));
+  QVERIFY(choose(place().box(), QStringLiteral("Slurm: gpu")));
+  QVERIFY(click(button(m_page.get(), QStringLiteral("Script..."))));
+  dialog = m_page->findChild<ScriptDialog*>();
+  script = dialog->findChild<QPlainTextEdit*>();
+  QVERIFY(script->toPlainText().isEmpty());
   QVERIFY(click(button(dialog, QStringLiteral("Take the profile's own"))));
   QVERIFY(script->toPlainText().contains(QStringLiteral("--partition=third")));
   QVERIFY(!m_page->command().contains(QStringLiteral("--script")));

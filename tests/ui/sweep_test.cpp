@@ -198,10 +198,36 @@ class SweepPageTest : public QObject {
     QCOMPARE(f.studio->navigator.opened[0].subject, f.ids[0]);
   }
 
+  void axesHaveTheTicksOfTheirValues() {
+    SweepFixture f(3);
+    QVERIFY(f.open());
+    // Whole numbers have no ticks between them.
+    const SweepAxisLine& seed = f.sweeps().table()->keys[2];
+    QVERIFY(seed.isWhole);
+    QStringList texts;
+    for (const chart::Tick& tick : seed.ticks(4)) texts << tick.text;
+    QCOMPARE(texts, (QStringList{"1", "2", "3"}));
+    QVERIFY(!f.sweeps().table()->keys[0].isWhole);
+    // The labels at the right end are whole: there is room for the longest.
+    const QFontMetricsF metrics(theme::font(theme::TextSize::Caption, true));
+    SweepLines& lines = f.sweeps().lines();
+    for (const chart::Tick& tick : f.sweeps().table()->loss.ticks(4)) {
+      QVERIFY(metrics.horizontalAdvance(tick.text) + 5 <= lines.rightRoom());
+    }
+    QVERIFY(lines.pointOf(3, 0).x() + lines.rightRoom() <= lines.width() + 0.5);
+  }
+
   void oneRunAndTwoHundred() {
     {
       SweepFixture f(1);
       QVERIFY(f.open());
+      // One value has one label, in the middle.
+      for (const SweepAxisLine& key : f.sweeps().table()->keys) {
+        const std::vector<chart::Tick> ticks = key.ticks(4);
+        QCOMPARE(ticks.size(), 1u);
+        QVERIFY(std::abs(ticks[0].value - 0.5) < 1e-9);
+      }
+      QCOMPARE(f.sweeps().table()->keys[2].ticks(4)[0].text, QString("1"));
       QCOMPARE(f.sweeps().view()->model()->rowCount(), 1);
       test::picture(*f.page, "sweep-one");
     }

@@ -4,9 +4,16 @@
 // that have none.
 #include <fmt/format.h>
 
+#include <QClipboard>
+#include <QDesktopServices>
+#include <QGuiApplication>
+#include <QPaintEvent>
 #include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
 #include <QSignalSpy>
 #include <QTabWidget>
+#include <QUrl>
 #include <QWheelEvent>
 #include <fstream>
 
@@ -52,6 +59,28 @@ void writeTimeline(const std::filesystem::path& file, int ranks, int steps) {
   out << R"({"name":"end","ph":"M","pid":0})"
       << "\n],\"otherData\":{\"clocks\":[]}}\n";
 }
+
+/// What is painted of a widget.
+class PaintWatch : public QObject {
+ public:
+  explicit PaintWatch(QWidget& widget) { widget.installEventFilter(this); }
+  QRegion painted;
+
+ protected:
+  bool eventFilter(QObject* object, QEvent* event) override {
+    if (event->type() == QEvent::Paint) painted += static_cast<QPaintEvent*>(event)->region();
+    return QObject::eventFilter(object, event);
+  }
+};
+
+/// Takes what would be opened by the desktop.
+class UrlTaker : public QObject {
+  Q_OBJECT
+ public:
+  QUrl taken;
+ public Q_SLOTS:
+  void take(const QUrl& url) { taken = url; }
+};
 
 struct TimelineFixture {
   std::unique_ptr<test::StudioFixture> studio;
@@ -99,6 +128,7 @@ class TimelinePageTest : public QObject {
     TimelineFixture f(0);
     QVERIFY(f.open());
     QVERIFY(waitUntil([&] { return test::labelWith(f.page.get(), "--timeline FILE"); }));
+    QVERIFY(test::labelWith(f.page.get(), "more than 64 MiB is in FILE alone"));
     test::picture(*f.page, "timeline-none");
     // It is shown once it is there.
     writeTimeline(f.folder / kTimelineName, 2, 3);
@@ -112,6 +142,79 @@ class TimelinePageTest : public QObject {
     std::ofstream(f.folder / kTimelineName) << "{}\n";
     QVERIFY(f.open());
     QVERIFY(waitUntil([&] { return test::labelWith(f.page.get(), "cannot be shown"); }));
+    // One that is not whole yet says when it will be; a folder in its place is told, too.
+    std::ofstream(f.folder / kTimelineName) << "{\"traceEvents\":[\n],\"otherData\":{}}\n";
+    f.page->timeline().hide();
+    f.page->timeline().show();
+    QVERIFY(waitUntil([&] { return test::labelWith(f.page.get(), "after the first ten steps"); }));
+    std::filesystem::remove(f.folder / kTimelineName);
+    std::filesystem::create_directory(f.folder / kTimelineName);
+    f.page->timeline().hide();
+    f.page->timeline().show();
+    QVERIFY(waitUntil([&] {
+      return !test::labelWith(f.page.get(), "after the first ten steps") &&
+             test::labelWith(f.page.get(), "cannot be shown");
+    }));
+  }
+
+  /// Whatever is written while the file is read is shown in the end.
+  void aFileThatChangesWhileItIsReadIsReadAgain() {
+    TimelineFixture f(4, 6);
+    QVERIFY(f.open());
+    for (int ranks = 5; ranks < 12; ++ranks) {
+      writeTimeline(f.folder / kTimelineName, ranks, 400);
+      f.page->timeline().hide();
+      f.page->timeline().show();
+      QTest::qWait(3);  // it is being read
+      writeTimeline(f.folder / kTimelineName, ranks + 1, 2);
+      f.page->timeline().hide();
+      f.page->timeline().show();
+      QVERIFY(waitUntil([&] {
+        return f.plot().timeline() && f.plot().timeline()->lanes.size() == std::size_t(ranks + 1);
+      }));
+    }
+  }
+
+  void timesFollowTheZoom() {
+    QCOMPARE(timelineTime(0, 1000, 2e6), QStringLiteral("0.000\u00A0ms"));
+    QCOMPARE(timelineTime(1.5e6, 1000, 2e6), QStringLiteral("1.500\u00A0ms"));
+    QCOMPARE(timelineTime(12'345'678'901, 100, 12'345'678'901),
+             QStringLiteral("12.3456789\u00A0s"));
+    QCOMPARE(timelineTime(17, 0.01, 17), QStringLiteral("17\u00A0ns"));
+    QCOMPARE(timelineTime(0, 1, 0), QStringLiteral("0\u00A0ns"));
+    // However near, no two ticks have the same text, and each unit stands for all of an axis.
+    for (double span = 200; span < 1e12; span *= 3.7) {
+      for (const double low : {0.0, 7.77e6, 3.3e9, 4.2e11}) {
+        const std::vector<chart::Tick> ticks = timelineTicks({low, low + span}, 6);
+        QVERIFY(ticks.size() >= 2);
+        for (std::size_t i = 1; i < ticks.size(); ++i) {
+          QVERIFY2(ticks[i].text != ticks[i - 1].text, qPrintable(ticks[i].text));
+          QCOMPARE(ticks[i].text.section(QChar(0xA0), 1), ticks[0].text.section(QChar(0xA0), 1));
+        }
+      }
+    }
+  }
+
+  /// The folder is opened; where nothing opens folders, the path is at least on the clipboard.
+  void theTraceFileIsShown() {
+    TimelineFixture f;
+    QVERIFY(f.shown());
+    QAbstractButton* show = test::button(f.page.get(), "Show the trace file");
+    QVERIFY(show);
+    const QString path = QString::fromStdString((f.folder / kTimelineName).string());
+    UrlTaker taker;
+    QDesktopServices::setUrlHandler(QStringLiteral("file"), &taker, "take");
+    QVERIFY(click(show));
+    QDesktopServices::unsetUrlHandler(QStringLiteral("file"));
+    QCOMPARE(taker.taken.toLocalFile(), QString::fromStdString(f.folder.string()));
+    QVERIFY(f.studio->navigator.toasts.back().text.contains(path));
+    QGuiApplication::clipboard()->clear();
+    if (QDesktopServices::openUrl(QUrl(QStringLiteral("file:///nowhere/at/all")))) {
+      QSKIP("a program opens folders here");
+    }
+    QVERIFY(click(show));
+    QCOMPARE(QGuiApplication::clipboard()->text(), path);
+    QVERIFY(f.studio->navigator.toasts.back().text.contains("clipboard"));
   }
 
   void lanesHaveTipsAndIdleShares() {
@@ -182,6 +285,18 @@ class TimelinePageTest : public QObject {
     TimelineFixture f(96, 3);
     QVERIFY(f.shown());
     QVERIFY(f.plot().height() > 96 * 8);
+    // The axis stays at the top of what is in sight, without traces of where it was.
+    auto* area = f.page->timeline().findChild<QScrollArea*>();
+    for (int i = 1; i <= 8; ++i) {
+      area->verticalScrollBar()->setValue(i * 23);
+      QTest::qWait(20);
+    }
+    PaintWatch watch(f.plot());
+    area->verticalScrollBar()->setValue(5);
+    QVERIFY(
+        waitUntil([&] { return watch.painted.contains(QPoint(f.plot().width() / 2, 5 + 11)); }));
+    QVERIFY(
+        waitUntil([&] { return watch.painted.contains(QPoint(f.plot().width() / 2, 184 + 11)); }));
     test::picture(*f.page, "timeline-many");
   }
 };

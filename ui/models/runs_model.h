@@ -106,7 +106,7 @@ class RunsModel : public QAbstractTableModel {
   QStringList m_extra;
   struct Extra {
     std::string key;
-    QString unit;  ///< of a metric
+    QString unit;  ///< that the metric has
     bool metric = false;
   };
   std::vector<Extra> m_extras;

@@ -19,7 +19,7 @@ struct RunFilter {
   /// All of them, anywhere in what a row is searched by. One such as "loss<3", "hidden_size>=256"
   /// or "state=failed", with the name of a column before the sign, is a condition instead.
   QString words;
-  QSet<int> states;  ///< of RunState
+  QSet<int> states;  ///< values of RunState
   QString tag;
   bool archived = false;  ///< archived ones instead of the others
   bool operator==(const RunFilter&) const = default;
@@ -53,7 +53,7 @@ class RunsProxy : public QAbstractProxyModel {
   /// Empty for the head of a group.
   QString id(int row) const { return isGroup(row) ? QString() : m_runs.id(source(row)); }
   int rowOf(const QString& id) const;
-  const RunRow& run(int row) const { return m_runs.row(source(row)); }  ///< of no head
+  const RunRow& run(int row) const { return m_runs.row(source(row)); }  ///< `row` is no head
 
   QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;
   QModelIndex parent(const QModelIndex& child) const override;

@@ -10,7 +10,7 @@ namespace tessera::ui {
 
 struct FuzzyMatch {
   int score = -1;              ///< below 0: no match
-  std::vector<int> positions;  ///< of the letters that matched, ascending
+  std::vector<int> positions;  ///< where letters matched, ascending
 };
 
 /// An empty pattern matches everything with a score of 0.

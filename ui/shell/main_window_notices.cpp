@@ -15,6 +15,7 @@
 #include "ui/shell/run_watch.h"
 #include "ui/shell/toast.h"
 #include "ui/widgets/banner.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/numbers.h"
 #include "ui/widgets/state_badge.h"
 
@@ -141,6 +142,13 @@ void MainWindow::watchNews() {
           [this](const QString& run, const QString& text) {
             notify(QStringLiteral("error"), QStringLiteral("%1: %2").arg(run, text));
           });
+  connect(&m_parts.launcher, &Launcher::slurmTroubled, this, [this](const QString& text) {
+    const QString key = QStringLiteral("slurm/jobs");
+    if (text.isEmpty()) return clearProblem(key);
+    setProblem(key, QStringLiteral("warning"),
+               tr("Nothing is known of jobs of Slurm: %1").arg(engineWord(text.toStdString())),
+               {QStringLiteral("hosts"), {}, {}});
+  });
   connect(&m_parts.launcher, &Launcher::started, this, [this] { m_parts.runs.refresh(); });
   connect(&m_parts.launcher, &Launcher::queueFailed, this,
           [this](const QString& text) { notify(QStringLiteral("error"), text); });

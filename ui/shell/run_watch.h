@@ -46,7 +46,7 @@ class RunWatch : public QObject {
   /// told again while it lasts.
   void spiked(const RunNews& news, std::int64_t step);
   void calmed(const RunNews& news);     ///< after spiked(): the run is over
-  void recovered(const RunNews& news);  ///< of Failed or LostContact: it goes on, or was removed
+  void recovered(const RunNews& news);  ///< a failed or lost run: it goes on, or was removed
 
  private:
   void look();
@@ -69,7 +69,7 @@ class RunWatch : public QObject {
   struct Followed {
     std::shared_ptr<RunFeed> feed;
     std::int64_t toldStep = -1;     ///< the last step that was told to stand out
-    std::int64_t expertsStep = -1;  ///< of the load that was asked for last
+    std::int64_t expertsStep = -1;  ///< the load that was asked for last
   };
   QHash<QString, Followed> m_live;
   bool m_first = true, m_following = true;

@@ -9,7 +9,7 @@
 namespace tessera::ui {
 
 QString stateWord(RunState state);    ///< "Lost contact"
-QColor stateColor(RunState state);    ///< of the scheme of the moment
+QColor stateColor(RunState state);    ///< by the scheme of the moment
 bool isLive(RunState state);          ///< something runs, or may: neither draft, queued nor final
 bool needsAttention(RunState state);  ///< Failed and LostContact
 

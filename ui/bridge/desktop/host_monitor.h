@@ -17,15 +17,15 @@ struct GpuFacts {
 };
 
 struct HostFacts {
-  QString name;       ///< of the machine
+  QString name;       ///< the machine's
   QString system;     ///< "Debian GNU/Linux 12 (bookworm), Linux 6.1"
   QString processor;  ///< "AMD EPYC 7543 32-Core Processor"
   QString vectors;    ///< the widest vector instructions: "AVX2", "AVX-512"
   int threads = 0;
   double memoryBytes = 0, memoryFreeBytes = 0;
-  double diskBytes = 0, diskFreeBytes = 0;  ///< of the file system of the runs
+  double diskBytes = 0, diskFreeBytes = 0;  ///< the file system of the runs
   QString diskFolder;
-  double busy = -1;  ///< of all threads, 0 to 1, over the last interval; below 0: not yet
+  double busy = -1;  ///< all threads, 0 to 1, over the last interval; below 0: not yet
   std::vector<GpuFacts> gpus;
   QString gpuProblem;  ///< why GPUs could not be asked; empty also where there is no driver
   bool known = false;

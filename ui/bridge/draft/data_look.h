@@ -16,7 +16,7 @@ namespace tessera::ui {
 
 struct LookedDocument {
   QString file;
-  qint64 line = 0;   ///< of the JSON record, counted from 1; 0: a whole file
+  qint64 line = 0;   ///< the JSON record's, counted from 1; 0: a whole file
   qint64 bytes = 0;  ///< length of the text; 0: it could not be read
   QString text;      ///< its beginning
   QString dropped;   ///< the reason, as core/data names it; empty: it is kept

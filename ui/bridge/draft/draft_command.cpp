@@ -71,13 +71,15 @@ std::uint64_t hashOf(const std::string& text) {
   return hash;
 }
 
-/// Only the newest are kept: each command that was shown has left one.
-void removeOld(const fs::path& folder) {
+/// Only the newest specs and the newest scripts are kept: each command that was shown has left one.
+void removeOld(const fs::path& folder, const char* ending) {
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".toml")
-      files.emplace_back(entry.last_write_time(error), entry);
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    const fs::file_time_type time = entry->last_write_time(gone);
+    if (entry->path().extension() == ending && !gone) files.emplace_back(time, entry->path());
   }
   if (files.size() <= kMostFiles) return;
   std::sort(files.begin(), files.end(), std::greater<>());
@@ -93,7 +95,7 @@ std::string written(RunSpec spec, const fs::path& folder) {
       drafts / fmt::format("{}-{:08x}.toml", fileName(spec.run.name), hashOf(text) & 0xffffffff);
   if (!fs::exists(file)) {
     write_file_atomically(file, text);
-    removeOld(drafts);
+    removeOld(drafts, ".toml");
   }
   return file.string();
 }
@@ -126,7 +128,10 @@ std::string commandAt(const std::string& command, const LaunchPlace& place) {
     const fs::path file =
         home_folder() / "drafts" / fmt::format("job-{:08x}.sh", hashOf(place.script) & 0xffffffff);
     fs::create_directories(file.parent_path());
-    if (!fs::exists(file)) write_file_atomically(file, place.script);
+    if (!fs::exists(file)) {
+      write_file_atomically(file, place.script);
+      removeOld(file.parent_path(), ".sh");
+    }
     line += " --script " + shellWord(file.string());
   }
   return line;

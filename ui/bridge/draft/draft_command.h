@@ -29,7 +29,8 @@ struct DraftCommand {
 };
 
 /// The same at another place: `command` is a text() that starts the run on this machine. Throws
-/// Error where the edited script of a place cannot be written into a file.
+/// Error where the edited script of a place cannot be written into a file, and
+/// std::filesystem::filesystem_error where its folder cannot be made.
 std::string commandAt(const std::string& command, const LaunchPlace& place);
 
 }  // namespace tessera::ui

@@ -92,10 +92,11 @@ KeptDraft readDraft(const QString& id) {
 std::vector<KeptDraft> listDrafts() {
   std::vector<KeptDraft> all;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder(), error)) {
-    if (entry.path().extension() != ".json") continue;
+  for (std::filesystem::directory_iterator entry(folder(), error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() != ".json") continue;
     try {
-      all.push_back(read(entry.path()));
+      all.push_back(read(entry->path()));
     } catch (const Error& problem) {
       log::warning("drafts: {}", problem.what());
     }

@@ -28,6 +28,7 @@ class PlanService::Worker : public QObject {
     options.speed.price_per_hour = request.pricePerHour;
     options.memory_bytes = request.memoryBytes;
     options.keep = request.keep;
+    options.elsewhere = request.elsewhere;
     options.fork = request.fork;
     options.speed.measurements = measurements(request.spec);
     try {

@@ -21,13 +21,14 @@ using PlanPtr = std::shared_ptr<const Plan>;
 
 struct PlanRequest {
   RunSpec spec{};
-  std::vector<Problem> problems{};  ///< of reading it
+  std::vector<Problem> problems{};  ///< met while reading it
   QString folder{};                 ///< that relative paths are seen from
   bool hasValues = true;            ///< false: the text could not be read, only problems are told
   std::string keep{};               ///< the key that was just set: fixes leave it alone
   std::optional<ForkOf> fork{};     ///< what it is a fork of
   double pricePerHour = 2;
-  std::optional<std::size_t> memoryBytes{};  ///< of a rank, where the user says
+  std::optional<std::size_t> memoryBytes{};  ///< what a rank may use, where the user says
+  bool elsewhere = false;                    ///< it trains on other machines than this one
 };
 
 class PlanService : public QObject {

@@ -17,7 +17,7 @@ struct Launcher::State {
   Worker* worker = nullptr;
   std::unique_ptr<WorkerThread> thread;
   RunQueue queue;
-  quint64 changes = 0;  ///< of the queue, made here
+  quint64 changes = 0;  ///< made here to the queue
   QString localRun;
 };
 

@@ -80,7 +80,9 @@ class Launcher : public QObject {
   void startCameTo(const QString& tag, const tessera::StartPhase& phase);
   void startCancelled(const QString& tag);
   void controlFailed(const QString& runId, const QString& message);
-  /// Of a process that this studio started; 128 + its number where a signal ended it.
+  /// Why nothing is known of jobs of Slurm; empty: it is known again.
+  void slurmTroubled(const QString& message);
+  /// A process that this studio started; 128 + its number where a signal ended it.
   void ended(const QString& runId, int exitCode);
   void queueChanged();
   void queueFailed(const QString& message);  ///< it cannot be read or written

@@ -69,6 +69,9 @@ void Launcher::Worker::start() {
   connect(m_jobs, &SlurmJobs::failed, this, [this](const QString& run, const QString& message) {
     m_mailbox->post([l = m_launcher, run, message] { Q_EMIT l->controlFailed(run, message); });
   });
+  connect(m_jobs, &SlurmJobs::troubleChanged, this, [this](const QString& trouble) {
+    m_mailbox->post([l = m_launcher, trouble] { Q_EMIT l->slurmTroubled(trouble); });
+  });
   connect(m_childTimer, &QTimer::timeout, this, [this] {
     if (!m_desk->look()) m_childTimer->stop();
   });

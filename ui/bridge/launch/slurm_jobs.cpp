@@ -9,6 +9,19 @@
 
 namespace tessera::ui {
 
+namespace {
+/// How a program that did not do its work has ended; empty: it did.
+QString endOf(const QProcess& process) {
+  if (process.error() == QProcess::FailedToStart || process.exitStatus() == QProcess::CrashExit) {
+    return QStringLiteral("%1: %2").arg(process.program(), process.errorString());
+  }
+  if (process.exitCode() == 0) return {};
+  return SlurmJobs::tr("%1 ended with %2 and said nothing")
+      .arg(process.program())
+      .arg(process.exitCode());
+}
+}  // namespace
+
 SlurmJobs::SlurmJobs(std::function<QString()> program, QObject* parent)
     : QObject(parent), m_program(std::move(program)), m_timer(new QTimer(this)) {
   m_timer->setInterval(kAskEveryMs);
@@ -55,7 +68,8 @@ void SlurmJobs::askNext() {
                    [this](QProcess& process) {
                      m_asking = nullptr;
                      const QString said = lastWords(process.readAllStandardError());
-                     if (!said.isEmpty()) m_trouble = said;
+                     const QString problem = said.isEmpty() ? endOf(process) : said;
+                     if (!problem.isEmpty()) m_trouble = problem;
                      askNext();
                    });
 }
@@ -78,12 +92,8 @@ QProcess* SlurmJobs::start(const QStringList& words, const std::function<void(QP
 
 void SlurmJobs::run(const QString& runId, const QStringList& words) {
   start(words, [this, runId](QProcess& process) {
-    const bool good = process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0 &&
-                      process.error() != QProcess::FailedToStart;
-    if (!good) {
-      const QString said = lastWords(process.readAllStandardError());
-      Q_EMIT failed(runId, said.isEmpty() ? process.errorString() : said);
-    }
+    const QString said = lastWords(process.readAllStandardError()), end = endOf(process);
+    if (!end.isEmpty()) Q_EMIT failed(runId, said.isEmpty() ? end : said);
     ask();
   });
 }

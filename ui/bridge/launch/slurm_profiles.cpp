@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ui/bridge/launch/slurm_profiles.h"
 
+#include <filesystem>
+
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "ui/bridge/desktop/worker_thread.h"
@@ -28,8 +30,7 @@ SlurmProfiles::SlurmProfiles(QObject* parent)
     : QObject(parent),
       m_mailbox(std::make_shared<Mailbox>(this)),
       m_worker(new QObject),
-      m_thread(std::make_unique<WorkerThread>(QStringLiteral("profiles"), m_worker)),
-      m_removed(std::make_shared<std::pair<std::string, std::string>>()) {
+      m_thread(std::make_unique<WorkerThread>(QStringLiteral("profiles"), m_worker)) {
   refresh();
 }
 
@@ -54,44 +55,52 @@ void SlurmProfiles::refresh() {
 }
 
 void SlurmProfiles::save(const SlurmProfile& profile, bool replace) {
-  work([profile, replace] { save_slurm_profile(slurm_profiles_folder(), profile, replace); },
-       QString::fromStdString(profile.name));
+  work([this, profile, replace]() -> std::function<void()> {
+    save_slurm_profile(slurm_profiles_folder(), profile, replace);
+    return [this, name = QString::fromStdString(profile.name)] { Q_EMIT saved(name); };
+  });
 }
 
 void SlurmProfiles::remove(const QString& name) {
-  work([name = name.toStdString(), removed = m_removed] {
+  work([this, name]() -> std::function<void()> {
     const auto folder = slurm_profiles_folder();
-    const auto file = folder / (name + ".toml");
-    *removed = {file.string(), read_file(file)};
-    remove_slurm_profile(folder, name);
+    const auto file = folder / (name.toStdString() + ".toml");
+    const RemovedProfile gone{name, file.string(), read_file(file)};
+    remove_slurm_profile(folder, name.toStdString());
+    return [this, gone] { Q_EMIT removed(gone); };
   });
 }
 
-void SlurmProfiles::bringBack() {
-  work([removed = m_removed] {
-    if (removed->first.empty()) return;
-    write_file_atomically(removed->first, removed->second);
+void SlurmProfiles::bringBack(const RemovedProfile& profile) {
+  work([this, profile]() -> std::function<void()> {
+    if (std::filesystem::exists(profile.file)) {
+      throw Error(profile.file, "there is a profile of this name again",
+                  "remove or rename that one first");
+    }
+    write_file_atomically(profile.file, profile.text);
+    return [this, name = profile.name] { Q_EMIT saved(name); };
   });
 }
 
-void SlurmProfiles::work(const std::function<void()>& change, const QString& savedName) {
-  tell(m_worker, [this, mailbox = m_mailbox, change, savedName] {
+void SlurmProfiles::work(const std::function<std::function<void()>()>& change) {
+  tell(m_worker, [this, mailbox = m_mailbox, change] {
+    std::function<void()> done;
     try {
-      if (change) change();
+      if (change) done = change();
     } catch (const std::exception& problem) {
       mailbox->post([this, text = QString::fromUtf8(problem.what())] { Q_EMIT refused(text); });
       return;
     }
     try {
-      mailbox->post([this, all = readProfiles(), savedName] {
+      mailbox->post([this, all = readProfiles()] {
         m_profiles = all;
         m_loaded = true;
         Q_EMIT changed();
-        if (!savedName.isEmpty()) Q_EMIT saved(savedName);
       });
     } catch (const std::exception& problem) {
       mailbox->post([this, text = QString::fromUtf8(problem.what())] { Q_EMIT failed(text); });
     }
+    if (done) mailbox->post(done);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <QString>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/launch/slurm_profile.h"
@@ -21,6 +22,12 @@ class WorkerThread;
 struct KeptProfile {
   SlurmProfile profile;
   QString problem;
+};
+
+/// What is needed to bring a removed profile back.
+struct RemovedProfile {
+  QString name;
+  std::string file, text;
 };
 
 class SlurmProfiles : public QObject {
@@ -40,24 +47,27 @@ class SlurmProfiles : public QObject {
   void refresh();
   /// Answered by saved() or refused(). `replace`: one of this name may be there.
   void save(const SlurmProfile& profile, bool replace);
+  /// Answered by removed() or refused().
   void remove(const QString& name);
-  /// As remove() found it, its file's text and all.
-  void bringBack();
+  /// As it was, its file's text and all; answered by saved() or refused(), which it is where there
+  /// is one of this name again.
+  void bringBack(const RemovedProfile& profile);
 
  Q_SIGNALS:
   void changed();
   void saved(const QString& name);
-  void refused(const QString& message);  ///< what was to be saved or removed was not
+  void removed(const RemovedProfile& profile);  ///< its file is gone
+  void refused(const QString& message);         ///< what was to be saved or removed was not
   void failed(const QString& message);
 
  private:
-  void work(const std::function<void()>& change, const QString& savedName = {});
+  /// What `change` returns is done in the window once it has succeeded. It may throw.
+  void work(const std::function<std::function<void()>()>& change);
 
   std::shared_ptr<Mailbox> m_mailbox;
   QObject* m_worker;
   std::unique_ptr<WorkerThread> m_thread;
   std::vector<KeptProfile> m_profiles;
-  std::shared_ptr<std::pair<std::string, std::string>> m_removed;  ///< file and text
   bool m_loaded = false;
 };
 

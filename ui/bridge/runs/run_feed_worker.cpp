@@ -16,7 +16,7 @@ constexpr std::size_t kLoadEvents = 4096, kBatchEvents = 8192;
 constexpr qint64 kStatusMs = 1000;
 /// A coarse timer may fire a twentieth early: "at most" means at most.
 constexpr int kSecondMs = 1060;
-constexpr int kCalmMs = 1000;  ///< of runs that have ended, and where nothing can be read
+constexpr int kCalmMs = 1000;  ///< for runs that have ended, and where nothing can be read
 constexpr std::size_t kMostWanted = 8, kFanSlice = 16;
 
 /// Whoever waits for the feed is gone.

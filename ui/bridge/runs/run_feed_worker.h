@@ -71,8 +71,8 @@ class RunFeed::Worker : public QObject {
   std::optional<RunFolder> m_folder;
   std::unique_ptr<EventReader> m_reader;
   std::unique_ptr<ExpertsIndex> m_experts;
-  StepFold m_fold;             ///< of the index of experts
-  std::vector<Event> m_heads;  ///< of experts events, met during the poll at hand
+  StepFold m_fold;             ///< for the index of experts
+  std::vector<Event> m_heads;  ///< heads of experts events, met during the poll at hand
   std::map<std::uint64_t, std::uint64_t> m_headOffsets;
   std::uint64_t m_lastSequence = 0, m_lastOffset = 0;
 

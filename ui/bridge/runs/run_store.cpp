@@ -14,7 +14,7 @@ struct RunStore::State {
   RunRows rows = std::make_shared<const std::vector<RunRow>>();
   QHash<QString, std::size_t> index;
   bool loaded = false;
-  quint64 edits = 0;  ///< of the user, in this object
+  quint64 edits = 0;  ///< made by the user, in this object
   std::vector<TrashedRun> trash;
   QHash<QString, std::weak_ptr<RunFeed>> feeds;
 };

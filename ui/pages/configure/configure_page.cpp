@@ -84,8 +84,8 @@ void ConfigurePage::connectDraft() {
   connect(&m_draft, &DraftSpec::changed, this, [this] {
     m_planIsOfDraft = false;
     if (m_draft.settled()) {
-      requestPlan();
       tellPlace();
+      requestPlan();
     }
     showCommand();
     showOrigin();
@@ -125,8 +125,8 @@ void ConfigurePage::connectDraft() {
   });
   if (m_draft.loaded()) {
     showBody();
-    requestPlan();
     tellPlace();
+    requestPlan();
     showCommand();
   }
 }
@@ -139,18 +139,28 @@ void ConfigurePage::tellPlace() {
 }
 
 QString ConfigurePage::command() const {
+  QString problem;
+  return commandThere(problem);
+}
+
+/// Empty with the reason where there is none.
+QString ConfigurePage::commandThere(QString& problem) const {
   const QString here = DraftPage::command();
+  if (here.isEmpty()) problem = tr("The text cannot be read");
   try {
     return word(commandAt(here.toStdString(), m_place->place()));
-  } catch (const Error&) {
-    return {};  // the script's file cannot be written
+  } catch (const std::exception& error) {
+    problem = tr("The file of its script cannot be written: %1").arg(word(error.what()));
+    return {};
   }
 }
 
 void ConfigurePage::showCommand() {
-  const QString command = inTerminal(this->command());
-  m_command->setFullText(command.isEmpty() ? tr("No command: the text cannot be read") : command);
-  setEnabledBecause(m_copyCommand, !command.isEmpty(), tr("The text cannot be read"));
+  QString problem;
+  const QString command = inTerminal(commandThere(problem));
+  m_command->setFullText(command.isEmpty() ? tr("No command: %1").arg(problem) : command);
+  setEnabledBecause(m_copyCommand, !command.isEmpty(), problem);
+  Q_EMIT commandChanged();
 }
 
 void ConfigurePage::requestPlan() {
@@ -169,6 +179,11 @@ void ConfigurePage::requestPlan() {
   if (m_plan->memoryGigabytes() > 0) {
     request.memoryBytes = static_cast<std::size_t>(m_plan->memoryGigabytes() * 1e9);
   }
+  // Elsewhere the ranks of the place make the replicas, and this machine's memory says nothing.
+  m_plannedData = m_place->data();
+  m_plannedElsewhere = !m_place->place().is_here();
+  if (m_plannedData) request.spec.parallel.data = *m_plannedData;
+  request.elsewhere = m_plannedElsewhere;
   m_planIsOfDraft = m_draft.settled();
   m_plans.request(std::move(request));
 }
@@ -251,12 +266,12 @@ void ConfigurePage::showButtons() {
     why = tr("Choose a preset first");
   } else if (!m_tag.isEmpty()) {
     why = tr("It is being started");
+  } else if (!m_place->problem().isEmpty()) {
+    why = m_place->problem();
   } else if (!m_planIsOfDraft || m_plans.pending() || !plan) {
     why = tr("The plan is being made");
   } else if (!planAllows(*plan)) {
     why = tr("There are problems; the plan at the right names them");
-  } else if (!m_place->problem().isEmpty()) {
-    why = m_place->problem();
   } else if (Launcher::program().isEmpty()) {
     why = tr("The program `tessera` was not found beside this one");
   }
@@ -320,6 +335,8 @@ void ConfigurePage::connectLauncher() {
 
 void ConfigurePage::connectPlace() {
   connect(m_place, &PlaceBar::changed, this, [this] {
+    const bool elsewhere = !m_place->place().is_here();
+    if (m_place->data() != m_plannedData || elsewhere != m_plannedElsewhere) requestPlan();
     showCommand();
     showButtons();
   });

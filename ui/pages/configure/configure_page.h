@@ -3,6 +3,7 @@
 // run in three clicks, or to any spec at all.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "ui/bridge/draft/plan_service.h"
@@ -53,6 +54,7 @@ class ConfigurePage : public DraftPage {
   void requestPlan();
   void takePlan(const PlanPtr& plan);
   void tellProblems(const Plan& plan);
+  QString commandThere(QString& problem) const;
   void showCommand();
   void showOrigin();
   void showButtons();
@@ -84,10 +86,12 @@ class ConfigurePage : public DraftPage {
   QSplitter *m_across = nullptr, *m_down = nullptr;
   QTimer* m_keeper = nullptr;
   PlaceBar* m_place = nullptr;
-  std::int64_t m_task = -1;  ///< of a start elsewhere; -1: none
-  QString m_awaited;         ///< the run of such a start, until it is listed
-  QString m_tag;             ///< of the launch that is under way
-  QString m_launchedText;    ///< of the draft at that launch
+  std::int64_t m_task = -1;                   ///< the task of a start elsewhere; -1: none
+  QString m_awaited;                          ///< the run of such a start, until it is listed
+  QString m_tag;                              ///< names the launch that is under way
+  QString m_launchedText;                     ///< the draft's at that launch
+  std::optional<std::int64_t> m_plannedData;  ///< replicas at the place, as the plan has them
+  bool m_plannedElsewhere = false;
   bool m_planIsOfDraft = false, m_measureAsked = false, m_wasDirty = false, m_elsewhere = false;
 };
 

@@ -21,7 +21,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kMostHeight = 400;  ///< of the map; more of it scrolls
+constexpr int kMostHeight = 400;  ///< the map's; more of it scrolls
 constexpr std::int64_t kMostRanksDrawn = 1024;
 }  // namespace
 

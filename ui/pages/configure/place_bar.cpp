@@ -8,6 +8,7 @@
 #include <QMenu>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSignalBlocker>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -30,6 +31,23 @@ namespace tessera::ui {
 
 namespace {
 constexpr int kPlaceKind = Qt::UserRole, kPlaceProfile = Qt::UserRole + 1;
+
+/// A hint as it can be followed in this window, where settings have fields and not options.
+QString windowHint(const std::string& hint) {
+  static const QRegularExpression option(QStringLiteral("--set ([^ =]+)=([^ ]+)$"));
+  const auto setting = option.match(QString::fromStdString(hint));
+  if (!setting.hasMatch()) return engineWord(hint);
+  return PlaceBar::tr("set %1 to %2").arg(setting.captured(1), setting.captured(2));
+}
+
+QString problemText(const Error& problem) {
+  QString text = engineWord(problem.what_failed());
+  if (!problem.where().empty()) {
+    text = QStringLiteral("%1: %2").arg(QString::fromStdString(problem.where()), text);
+  }
+  if (!problem.hint().empty()) text += QStringLiteral("; ") + windowHint(problem.hint());
+  return text;
+}
 
 LaunchPlace::Kind kindOf(const QComboBox& box) {
   return static_cast<LaunchPlace::Kind>(box.currentData(kPlaceKind).toInt());
@@ -225,17 +243,18 @@ LaunchPlace PlaceBar::place() const {
   place.folder = m_folder->text().trimmed().toStdString();
   if (place.kind == LaunchPlace::Kind::Slurm) {
     place.profile = m_where->currentData(kPlaceProfile).toString().toStdString();
-    place.script = m_edited;
+    place.script = m_edited.value_or(std::string());
     return place;
   }
-  place.hosts = m_hosts->text().simplified().remove(u' ').toStdString();
+  place.hosts = m_hosts->text().trimmed().toStdString();
   place.copy = m_copy->isChecked();
   return place;
 }
 
 void PlaceBar::setPlace(const LaunchPlace& place) {
   m_wantedProfile = QString::fromStdString(place.profile);
-  m_edited = place.script;
+  m_edited.reset();
+  if (!place.script.empty()) m_edited = place.script;
   m_hosts->setText(QString::fromStdString(place.hosts));
   m_folder->setText(QString::fromStdString(place.folder));
   m_copy->setChecked(place.copy);
@@ -288,56 +307,67 @@ std::string PlaceBar::scriptOfProfile() const {
 void PlaceBar::showScript() {
   if (!m_dialog) {
     m_dialog = new ScriptDialog(m_where->currentData(kPlaceProfile).toString(), this);
-    connect(m_dialog, &ScriptDialog::edited, this, [this](const QString& text) {
-      m_edited = text.toStdString();
+    const auto take = [this](std::optional<std::string> script) {
+      m_edited = std::move(script);
       keep();
       check();
-    });
+    };
+    connect(m_dialog, &ScriptDialog::edited, this,
+            [take](const QString& text) { take(text.toStdString()); });
+    connect(m_dialog, &ScriptDialog::takenBack, this, [take] { take({}); });
   }
   m_dialog->show(scriptOfProfile(), m_edited);
   m_dialog->raise();
 }
 
-/// What stands in the way, in the words of the terminal.
+/// The number of ranks, or why there is none that fits.
+void PlaceBar::checkRanks(const LaunchPlace& now) {
+  const SlurmProfile* profile = m_profiles.find(QString::fromStdString(now.profile));
+  if (now.kind == LaunchPlace::Kind::Slurm) {
+    if (!m_profiles.loaded()) return;
+    for (const KeptProfile& one : m_profiles.all()) {
+      if (one.profile.name == now.profile) m_problem = engineWord(one.problem.toStdString());
+    }
+    if (!profile && m_problem.isEmpty()) {
+      m_problem = tr("There is no profile %1 any more; choose another place, or make the profile "
+                     "again on the page Hosts")
+                      .arg(QString::fromStdString(now.profile));
+    }
+    if (m_isFork) m_problem = tr("A fork starts on this machine or on hosts, not as a job.");
+  }
+  if (!m_problem.isEmpty() || !m_spec || now.is_here()) return;
+  try {
+    const PlaceRanks ranks = ranks_at_place(now, *m_spec, profile);
+    m_data = ranks.data;
+    m_note->setText(tr("%n rank(s), parallel.data = %1", nullptr, static_cast<int>(ranks.ranks))
+                        .arg(ranks.data));
+  } catch (const Error& problem) {
+    m_problem = problemText(problem);
+  }
+}
+
+/// The script follows the profile until somebody edits it.
+void PlaceBar::checkScript() {
+  const std::string own = scriptOfProfile();
+  setEnabledBecause(m_script, !own.empty(), tr("The profile cannot give one"));
+  if (own.empty()) return;
+  if (m_dialog && m_dialog->isVisible()) m_dialog->follow(own);
+  if (!m_edited) return;
+  if (m_problem.isEmpty()) m_problem = scriptProblem(*m_edited);
+  const QString difference = scriptDifference(own, *m_edited);
+  if (difference.isEmpty()) return;
+  m_note->setTone(TextLabel::Tone::Warning);
+  m_note->setText(m_note->text() + QStringLiteral(" \u00b7 ") + difference);
+}
+
 void PlaceBar::check() {
   const LaunchPlace now = place();
   m_problem.clear();
+  m_data.reset();
   m_note->setTone(TextLabel::Tone::Secondary);
   m_note->setText({});
-  try {
-    if (now.kind == LaunchPlace::Kind::Slurm) {
-      for (const KeptProfile& one : m_profiles.all()) {
-        if (one.profile.name == now.profile) m_problem = engineWord(one.problem.toStdString());
-      }
-      if (m_isFork) m_problem = tr("A fork starts on this machine or on hosts, not as a job.");
-    }
-    const SlurmProfile* profile = m_profiles.find(QString::fromStdString(now.profile));
-    const bool known = now.kind != LaunchPlace::Kind::Slurm || m_profiles.loaded();
-    if (m_problem.isEmpty() && m_spec && known && !now.is_here()) {
-      const PlaceRanks ranks = ranks_at_place(now, *m_spec, profile);
-      m_note->setText(tr("%n rank(s), parallel.data = %1", nullptr, static_cast<int>(ranks.ranks))
-                          .arg(ranks.data));
-    }
-  } catch (const Error& problem) {
-    m_problem = engineWord(problem.what_failed());
-    if (!problem.where().empty()) {
-      m_problem = QStringLiteral("%1: %2").arg(QString::fromStdString(problem.where()), m_problem);
-    }
-    if (!problem.hint().empty()) m_problem += QStringLiteral("; ") + engineWord(problem.hint());
-  }
-  if (now.kind == LaunchPlace::Kind::Slurm) {
-    const std::string own = scriptOfProfile();
-    setEnabledBecause(m_script, !own.empty(), tr("The profile cannot give one"));
-    if (m_dialog && m_dialog->isVisible() && !own.empty()) m_dialog->follow(own);
-    if (!m_edited.empty() && !own.empty()) {
-      if (m_problem.isEmpty()) m_problem = scriptProblem(m_edited);
-      const QString difference = scriptDifference(own, m_edited);
-      if (!difference.isEmpty()) {
-        m_note->setTone(TextLabel::Tone::Warning);
-        m_note->setText(m_note->text() + QStringLiteral(" \u00b7 ") + difference);
-      }
-    }
-  }
+  checkRanks(now);
+  if (now.kind == LaunchPlace::Kind::Slurm) checkScript();
   if (!m_problem.isEmpty()) {
     m_note->setTone(TextLabel::Tone::Bad);
     m_note->setText(m_problem);
@@ -376,15 +406,23 @@ void PlaceBar::keep() {
   preferences.setValue(QStringLiteral("configure/place/copy"), m_copy->isChecked());
   if (m_wantedProfile.isEmpty()) return;
   preferences.setValue(QStringLiteral("configure/place/script/") + m_wantedProfile,
-                       QString::fromStdString(m_edited));
+                       QString::fromStdString(m_edited.value_or(std::string())));
+  preferences.setValue(QStringLiteral("configure/place/edited/") + m_wantedProfile,
+                       m_edited.has_value());
 }
 
 /// An edited script belongs to its profile.
 void PlaceBar::restoreScript() {
-  m_edited = m_studio.preferences
-                 .value(QStringLiteral("configure/place/script/") + m_wantedProfile, QString())
-                 .toString()
-                 .toStdString();
+  const Preferences& preferences = m_studio.preferences;
+  const QString script =
+      preferences.value(QStringLiteral("configure/place/script/") + m_wantedProfile, QString())
+          .toString();
+  const bool edited =
+      preferences
+          .value(QStringLiteral("configure/place/edited/") + m_wantedProfile, !script.isEmpty())
+          .toBool();
+  m_edited.reset();
+  if (edited) m_edited = script.toStdString();
 }
 
 /// What was typed is there again; a run begins on this machine unless it is chosen anew.

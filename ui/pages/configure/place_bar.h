@@ -6,6 +6,7 @@
 #include <QPointer>
 #include <QWidget>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/launch/launch_place.h"
@@ -44,6 +45,9 @@ class PlaceBar : public QWidget {
   void setSpec(std::shared_ptr<const RunSpec> spec, bool isFork);
   /// Why nothing can be started there; empty: it can.
   const QString& problem() const { return m_problem; }
+  /// The value of parallel.data that the ranks there give; absent: what the spec says, on this
+  /// machine or where the place does not fit.
+  std::optional<std::int64_t> data() const { return m_data; }
 
   /// A start there is under way until endStart().
   void beginStart();
@@ -65,6 +69,8 @@ class PlaceBar : public QWidget {
   void chosen();
   void showRows();
   void check();
+  void checkRanks(const LaunchPlace& now);
+  void checkScript();
   void keep();
   void restore();
   void restoreScript();
@@ -83,7 +89,8 @@ class PlaceBar : public QWidget {
   QPushButton* m_cancel = nullptr;
   std::shared_ptr<const RunSpec> m_spec;
   QString m_problem, m_wantedProfile;
-  std::string m_edited;  ///< the script where somebody has edited it; empty: the profile's own
+  std::optional<std::string> m_edited;  ///< the script as somebody edited it; absent: nobody has
+  std::optional<std::int64_t> m_data;
   QPointer<ScriptDialog> m_dialog;
   bool m_isFork = false;
 };

@@ -55,13 +55,17 @@ ScriptDialog::ScriptDialog(const QString& profile, QWidget* parent)
     look();
     if (m_showing) return;
     const QString text = m_text->toPlainText();
-    Q_EMIT edited(text.toStdString() == m_fromProfile ? QString() : text);
+    if (text.toStdString() == m_fromProfile) {
+      Q_EMIT takenBack();
+    } else {
+      Q_EMIT edited(text);
+    }
   });
 }
 
-void ScriptDialog::show(const std::string& fromProfile, const std::string& edited) {
+void ScriptDialog::show(const std::string& fromProfile, const std::optional<std::string>& edited) {
   m_fromProfile = fromProfile;
-  const QString text = QString::fromStdString(edited.empty() ? fromProfile : edited);
+  const QString text = QString::fromStdString(edited.value_or(fromProfile));
   m_showing = true;
   if (m_text->toPlainText() != text) m_text->setPlainText(text);
   m_showing = false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QDialog>
+#include <optional>
 #include <string>
 
 class QPlainTextEdit;
@@ -23,14 +24,15 @@ class ScriptDialog : public QDialog {
  public:
   ScriptDialog(const QString& profile, QWidget* parent);
 
-  /// `fromProfile`: what the profile gives now; `edited`: what somebody made of it, empty: nothing.
-  void show(const std::string& fromProfile, const std::string& edited);
+  /// `fromProfile`: what the profile gives now; `edited`: what somebody made of it, absent: nobody
+  /// has. An empty text is an edited one too.
+  void show(const std::string& fromProfile, const std::optional<std::string>& edited);
   /// The profile or the spec has changed.
   void follow(const std::string& fromProfile);
 
  Q_SIGNALS:
-  /// Empty: it is the profile's own again.
   void edited(const QString& text);
+  void takenBack();  ///< it is the profile's own again
 
  private:
   void look();

@@ -29,7 +29,7 @@ using spec::KeyType;
 using spec::Schema;
 
 namespace {
-constexpr int kBuildMs = 12;  ///< of rows in one go, so that the window stays quick
+constexpr int kBuildMs = 12;  ///< for rows in one go, so that the window stays quick
 constexpr int kFormWidth = 680;
 
 std::string rootOf(const std::string& path) {

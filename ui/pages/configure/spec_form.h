@@ -92,7 +92,7 @@ class SpecForm : public QWidget {
   std::map<std::string, FieldRow*> m_rows;
   std::map<std::string, RateEditor*> m_rates;
   std::map<std::string, DifferenceDot*> m_rateDots;
-  std::map<std::string, ProblemLine*> m_headProblems;  ///< of rates and lists
+  std::map<std::string, ProblemLine*> m_headProblems;  ///< below rates and lists
   std::vector<PlanProblem> m_problems;
   std::string m_shape;   ///< how many elements the lists of what is shown have, if any are known
   std::string m_wanted;  ///< to be shown once it is built

@@ -16,7 +16,7 @@ using ExpertsFrame = std::shared_ptr<const ExpertsEvent>;
 enum class ExpertMode : std::uint8_t {
   Load,      ///< tokens routed to the expert in the step
   UseRatio,  ///< load / mean load of its layer: 1 is fair
-  Bias,      ///< of the selection, after the step's update
+  Bias,      ///< the selection's, after the step's update
   Change,    ///< use ratio now less that of the base frame
 };
 
@@ -32,7 +32,7 @@ HeatScale expertScale(ExpertMode mode, const std::vector<float>& values, const E
 
 struct ExpertAlarm {
   int layer = 0, expert = 0;
-  double ratio = 0;  ///< of hot ones: use ratio now
+  double ratio = 0;  ///< hot ones: use ratio now
 };
 /// Got no token in any of the frames; none where a frame is missing or of another shape.
 std::vector<ExpertAlarm> deadExperts(const std::vector<ExpertsFrame>& window);

@@ -178,6 +178,7 @@ void ExpertsPage::setRun(const QString& id) {
   m_basePicker->setRun(m_baseRun);
   m_frame = m_base = nullptr;
   m_window.clear();
+  m_placement->clear();
   m_shownStep = m_baseStep = m_baseWanted = -1;
   m_fanLayer = -1;
   m_fan->setValues({}, 0, {}, {});

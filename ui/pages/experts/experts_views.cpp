@@ -43,7 +43,7 @@ void ExpertsPage::refreshAll() {
   refreshMap();
   refreshBars();
   refreshCell();
-  m_placement->show(m_source->feed().spec(), *m_frame, m_source->feed().history());
+  m_placement->showLoads(m_source->feed().spec(), *m_frame, m_source->feed().history());
   m_fan->setStep(m_shownStep);
 }
 
@@ -212,16 +212,13 @@ void ExpertsPage::fillFan(const std::vector<ExpertsEvent>& points) {
   std::vector<float> values, speed;
   int experts = 0;
   const RunHistory& history = m_source->feed().history();
-  const Series& speeds = history.metric(Metric::BiasSpeed);
   for (const ExpertsEvent& e : points) {
     if (e.layers != 1 || e.biases.size() != std::size_t(e.experts)) continue;
     if (experts != 0 && e.experts != experts) continue;
     experts = e.experts;
     steps.push_back(e.step);
     values.insert(values.end(), e.biases.begin(), e.biases.end());
-    const std::int64_t row = history.row_of_step(e.step);
-    const bool known = row >= 0 && std::size_t(row) < speeds.size();
-    speed.push_back(known ? speeds.at(std::size_t(row)) : std::nanf(""));
+    speed.push_back(float(history.metric_at(Metric::BiasSpeed, e.step)));
   }
   m_fan->setTitles(m_fan->accessibleName(), tr("No biases have been logged for this layer."));
   m_fan->setValues(std::move(steps), experts, std::move(values), std::move(speed));
@@ -257,6 +254,7 @@ void ExpertsPage::refreshCell() {
   const ExpertsEvent& e = *m_frame;
   const int layer = m_map->row(), expert = m_map->column();
   m_readout->setText(readoutOf(e, layer, expert));
+  m_placement->setExpert(expert);
   const auto at = std::size_t(layer) * std::size_t(e.experts) + std::size_t(expert);
   if (at >= e.counts.size()) return;
   const double ratio = useRatio(e, layer, expert);

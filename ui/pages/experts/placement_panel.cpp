@@ -17,21 +17,11 @@ namespace tessera::ui {
 namespace {
 constexpr int kBarsHeight = 130, kAboutWidth = 250;
 constexpr std::size_t kRanksNamed = 8;
-
-/// The last value of a metric at or before a step.
-double metricAt(const RunHistory& history, Metric metric, std::int64_t step) {
-  const std::int64_t row = history.row_of_step(step);
-  const Series& series = history.metric(metric);
-  if (row < 0 || static_cast<std::size_t>(row) >= series.size()) return kNotMeasured;
-  return static_cast<double>(series.at(static_cast<std::size_t>(row)));
-}
 }  // namespace
 
-std::vector<ExpertPlace> expertPlaces(const RunSpec& spec, const ExpertsEvent& loads) {
+std::vector<ExpertPlace> expertPlaces(const RunSpec& spec) {
   const Mesh mesh = mesh_of(spec.parallel);
-  const bool fits = loads.experts == spec.model.n_routed_experts &&
-                    std::ssize(loads.counts) == std::int64_t{loads.layers} * loads.experts;
-  if (mesh.expert <= 1 || !fits) return {};
+  if (mesh.expert <= 1) return {};
   std::vector<ExpertPlace> places(static_cast<std::size_t>(mesh.expert));
   try {
     for (std::int64_t rank = 0; rank < mesh.ranks(); ++rank) {
@@ -42,6 +32,13 @@ std::vector<ExpertPlace> expertPlaces(const RunSpec& spec, const ExpertsEvent& l
   } catch (const Error&) {
     return {};  // it ran with other ranks than its spec asks for
   }
+  return places;
+}
+
+std::vector<ExpertPlace> withTokens(std::vector<ExpertPlace> places, const ExpertsEvent& loads) {
+  const bool fits = !places.empty() && loads.experts == places.back().experts.end &&
+                    std::ssize(loads.counts) == std::int64_t{loads.layers} * loads.experts;
+  if (!fits) return {};
   for (ExpertPlace& place : places) {
     for (std::int64_t layer = 0; layer < loads.layers; ++layer) {
       for (std::int64_t e = place.experts.first; e < place.experts.end; ++e) {
@@ -50,6 +47,13 @@ std::vector<ExpertPlace> expertPlaces(const RunSpec& spec, const ExpertsEvent& l
     }
   }
   return places;
+}
+
+int placeOfExpert(const std::vector<ExpertPlace>& places, std::int64_t expert) {
+  const auto at = std::find_if(places.begin(), places.end(), [&](const ExpertPlace& place) {
+    return expert >= place.experts.first && expert < place.experts.end;
+  });
+  return at == places.end() ? -1 : static_cast<int>(at - places.begin());
 }
 
 double fullestPlace(const std::vector<ExpertPlace>& places) {
@@ -85,9 +89,21 @@ PlacementPanel::PlacementPanel(QWidget* parent)
   hide();
 }
 
-void PlacementPanel::show(const RunSpec* spec, const ExpertsEvent& loads,
-                          const RunHistory& history) {
-  m_places = spec ? expertPlaces(*spec, loads) : std::vector<ExpertPlace>();
+void PlacementPanel::clear() {
+  m_layout.reset();
+  m_places.clear();
+  hide();
+}
+
+void PlacementPanel::setExpert(int expert) {
+  m_expert = expert;
+  m_bars->setCurrent(placeOfExpert(m_places, expert));
+}
+
+void PlacementPanel::showLoads(const RunSpec* spec, const ExpertsEvent& loads,
+                               const RunHistory& history) {
+  if (!m_layout && spec) m_layout = expertPlaces(*spec);
+  m_places = m_layout ? withTokens(*m_layout, loads) : std::vector<ExpertPlace>();
   setVisible(!m_places.empty());
   if (m_places.empty()) return;
   std::vector<float> tokens;
@@ -97,6 +113,7 @@ void PlacementPanel::show(const RunSpec* spec, const ExpertsEvent& loads,
     mean += static_cast<double>(place.tokens) / static_cast<double>(m_places.size());
   }
   m_bars->setValues(std::move(tokens), mean, tr("mean"));
+  setExpert(m_expert);
   m_about->setText(about(*spec, loads, history));
 }
 
@@ -110,12 +127,12 @@ QString PlacementPanel::about(const RunSpec& spec, const ExpertsEvent& loads,
   if (!std::isnan(fullest)) {
     lines << tr("The fullest gets %1 times the mean.").arg(numbers::fixed(fullest, 2));
   }
-  const double bytes = metricAt(history, Metric::ExchangeBytes, loads.step);
+  const double bytes = history.metric_at(Metric::ExchangeBytes, loads.step);
   if (!std::isnan(bytes)) {
     lines
         << tr("%1 went to experts of other ranks and back in the step.").arg(numbers::bytes(bytes));
   }
-  const double reach = metricAt(history, Metric::RanksPerToken, loads.step);
+  const double reach = history.metric_at(Metric::RanksPerToken, loads.step);
   if (!std::isnan(reach)) {
     lines << tr("A token reached %1 of %2 ranks in a layer; it takes %3 experts.")
                  .arg(numbers::fixed(reach, 2))

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <QWidget>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/config/layout.h"
@@ -23,8 +25,13 @@ struct ExpertPlace {
   std::vector<std::int64_t> ranks;
   std::int64_t tokens = 0;  ///< over all layers; each pick of an expert counts
 };
-/// Empty where each rank holds all experts, and where the spec does not fit the loads.
-std::vector<ExpertPlace> expertPlaces(const RunSpec& spec, const ExpertsEvent& loads);
+/// By place, with no tokens yet. Empty where each rank holds all experts, and where the layout of
+/// the spec cannot be.
+std::vector<ExpertPlace> expertPlaces(const RunSpec& spec);
+/// The places with what came to each. Empty where the loads are those of another model.
+std::vector<ExpertPlace> withTokens(std::vector<ExpertPlace> places, const ExpertsEvent& loads);
+/// Which of the places holds an expert; -1: none does.
+int placeOfExpert(const std::vector<ExpertPlace>& places, std::int64_t expert);
 /// Tokens of the fullest place, as a multiple of the mean; NaN without tokens.
 double fullestPlace(const std::vector<ExpertPlace>& places);
 
@@ -33,8 +40,12 @@ class PlacementPanel : public QWidget {
  public:
   explicit PlacementPanel(QWidget* parent = nullptr);
 
-  /// Hides itself where there is nothing to show.
-  void show(const RunSpec* spec, const ExpertsEvent& loads, const RunHistory& history);
+  /// Another run: its places are found once, when its loads are first shown.
+  void clear();
+  /// Hides itself where there is nothing to show. `spec` is the run's and may be null.
+  void showLoads(const RunSpec* spec, const ExpertsEvent& loads, const RunHistory& history);
+  /// Marks the place that holds it, in whatever layer.
+  void setExpert(int expert);
   const std::vector<ExpertPlace>& places() const { return m_places; }
   BarPlot& bars() { return *m_bars; }
 
@@ -45,7 +56,9 @@ class PlacementPanel : public QWidget {
   QString about(const RunSpec& spec, const ExpertsEvent& loads, const RunHistory& history) const;
   QString reading(int place) const;
 
+  std::optional<std::vector<ExpertPlace>> m_layout;  ///< the run's; absent: not yet found
   std::vector<ExpertPlace> m_places;
+  int m_expert = -1;
   TextLabel* m_about;
   BarPlot* m_bars;
 };

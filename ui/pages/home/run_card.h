@@ -49,7 +49,7 @@ class RunCard : public Card {
   QPushButton* m_again;
   QToolButton* m_stop;
   std::shared_ptr<RunFeed> m_feed;  ///< null while the run does not train
-  std::int64_t m_totalTokens = 0;   ///< of the spec as run; 0: not read yet
+  std::int64_t m_totalTokens = 0;   ///< by the spec as run; 0: not read yet
   bool m_trains = false;
 };
 

@@ -65,7 +65,7 @@ class HostsPage : public Page {
   QPushButton* m_measureButton;
   TextLabel* m_speed;
   TextLabel* m_speedNote;
-  std::int64_t m_task = -1;  ///< of a measurement that was asked for here; -1: none
+  std::int64_t m_task = -1;  ///< a measurement that was asked for here; -1: none
 };
 
 }  // namespace tessera::ui

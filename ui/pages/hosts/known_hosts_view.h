@@ -44,7 +44,7 @@ class KnownHostsView : public QWidget {
   QWidget* m_list;
   QVBoxLayout* m_rows;
   std::string m_shown;              ///< what the rows were made for
-  std::int64_t m_task = -1;         ///< of a test launch; -1: none
+  std::int64_t m_task = -1;         ///< a test launch; -1: none
   QHash<QString, bool> m_unfolded;  ///< hosts whose every check is shown
 };
 

@@ -66,11 +66,13 @@ ProfileDialog::ProfileDialog(SlurmProfiles& profiles, const SlurmProfile& profil
   connect(&profiles, &SlurmProfiles::saved, this, [this](const QString& name) {
     if (name.toStdString() == this->profile().name) close();
   });
-  connect(&profiles, &SlurmProfiles::refused, this, [this](const QString& message) {
-    m_problem->setText(message);
-    m_problem->show();
-    setEnabledBecause(m_save, true, {});
-  });
+  for (const auto signal : {&SlurmProfiles::refused, &SlurmProfiles::failed}) {
+    connect(&profiles, signal, this, [this](const QString& message) {
+      m_problem->setText(engineWord(message.toStdString()));
+      m_problem->show();
+      setEnabledBecause(m_save, true, {});
+    });
+  }
   look();
 }
 

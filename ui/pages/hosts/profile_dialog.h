@@ -36,7 +36,7 @@ class ProfileDialog : public QDialog {
   QLineEdit* m_name;
   TextLabel* m_problem;
   QPushButton* m_save = nullptr;
-  std::vector<std::function<void(SlurmProfile&)>> m_takers;  ///< of each field's value
+  std::vector<std::function<void(SlurmProfile&)>> m_takers;  ///< one takes each field's value
 };
 
 }  // namespace tessera::ui

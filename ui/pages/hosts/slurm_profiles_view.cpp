@@ -59,6 +59,12 @@ SlurmProfilesView::SlurmProfilesView(Studio& studio, QWidget* parent)
       m_studio.navigator.notify(QStringLiteral("warning"), message);
     });
   }
+  connect(&m_profiles, &SlurmProfiles::removed, this, [this](const RemovedProfile& gone) {
+    m_studio.navigator.toast(tr("The profile %1 was removed").arg(gone.name),
+                             [self = QPointer(&m_profiles), gone] {
+                               if (self) self->bringBack(gone);
+                             });
+  });
   refresh();
 }
 
@@ -78,11 +84,7 @@ void SlurmProfilesView::edit(const QString& name) {
 }
 
 void SlurmProfilesView::remove(const QString& name) {
-  m_profiles.remove(name);
-  m_studio.navigator.toast(tr("The profile %1 was removed").arg(name),
-                           [self = QPointer(&m_profiles)] {
-                             if (self) self->bringBack();
-                           });
+  m_profiles.remove(name);  // removed() tells once it is done
 }
 
 QWidget* SlurmProfilesView::makeRow(const KeptProfile& kept) {

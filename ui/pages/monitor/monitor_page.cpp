@@ -164,14 +164,10 @@ void MonitorPage::refreshPicked() {
   if (!shown) return;
   const RunHistory& h = m_feed->history();
   QStringList parts{tr("Step %1").arg(numbers::whole(step))};
-  const std::int64_t row = h.row_of_step(step);
-  if (row >= 0) {
-    const auto i = std::size_t(row);
+  if (h.row_of_step(step) >= 0) {
     const auto add = [&](Metric metric, const QString& name) {
-      const Series& series = h.metric(metric);
-      if (i >= series.size()) return;
       parts << name + QLatin1Char(' ') +
-                   chart::valueText(double(series.at(i)), chart::ValueKind::Number);
+                   chart::valueText(h.metric_at(metric, step), chart::ValueKind::Number);
     };
     add(Metric::Loss, tr("loss"));
     for (const Event& event : h.spikes) {

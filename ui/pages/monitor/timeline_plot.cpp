@@ -20,16 +20,9 @@ namespace {
 constexpr double kAxis = 22, kLabels = 118, kRight = 10, kLeastLane = 9, kMostLane = 28;
 constexpr double kLeastView_ns = 200;
 
-/// A span's time, exactly enough to compare two: 1.234 ms.
-QString timeText(double ns) {
-  if (std::abs(ns) < 1e3) return QStringLiteral("%1 ns").arg(std::round(ns));
-  if (std::abs(ns) < 1e6) return QStringLiteral("%1 µs").arg(numbers::number(ns / 1e3));
-  if (std::abs(ns) < 1e9) return QStringLiteral("%1 ms").arg(numbers::number(ns / 1e6));
-  return QStringLiteral("%1 s").arg(numbers::number(ns / 1e9, 6));
-}
+using Starts = std::vector<std::int64_t>::const_iterator;
 
 /// The first of [from, end) that is larger, looked for near `from` first: times rise by pixels.
-using Starts = std::vector<std::int64_t>::const_iterator;
 Starts firstLater(Starts from, Starts end, std::int64_t ns) {
   std::ptrdiff_t step = 1;
   while (end - from > step && from[step] <= ns) {
@@ -39,6 +32,21 @@ Starts firstLater(Starts from, Starts end, std::int64_t ns) {
   return std::upper_bound(from, from + std::min(step + 1, end - from), ns);
 }
 }  // namespace
+
+QString timelineTime(double ns, double resolutionNs, double largestNs) {
+  struct Unit {
+    double ns;
+    const char* name;
+  };
+  static constexpr std::array<Unit, 4> kUnits{{{1, "ns"}, {1e3, "µs"}, {1e6, "ms"}, {1e9, "s"}}};
+  const auto last = std::find_if(kUnits.rbegin(), kUnits.rend(),
+                                 [&](const Unit& unit) { return std::abs(largestNs) >= unit.ns; });
+  const Unit unit = last == kUnits.rend() ? kUnits.front() : *last;
+  // Times are recorded in whole nanoseconds: finer places would say nothing.
+  const double places = std::ceil(std::log10(unit.ns / std::max(resolutionNs, 1.0)) - 1e-9);
+  return numbers::fixed(ns / unit.ns, static_cast<int>(std::clamp(places, 0.0, 9.0))) +
+         numbers::kSpace + QString::fromUtf8(unit.name);
+}
 
 QString timelineKindName(TimelineKind kind) {
   switch (kind) {
@@ -62,6 +70,14 @@ QString timelineKindName(TimelineKind kind) {
       break;
   }
   return TimelinePlot::tr("Other");
+}
+
+std::vector<chart::Tick> timelineTicks(const chart::Range& view, int most) {
+  std::vector<chart::Tick> ticks = chart::ticksFor(view, false, most, chart::ValueKind::Number);
+  const double step = ticks.size() > 1 ? ticks[1].value - ticks[0].value : view.span();
+  const double largest = std::max(std::abs(view.low), std::abs(view.high));
+  for (chart::Tick& tick : ticks) tick.text = timelineTime(tick.value, step, largest);
+  return ticks;
 }
 
 QColor timelineKindColor(TimelineKind kind) {
@@ -186,16 +202,10 @@ void TimelinePlot::paintAxis(QPainter& painter, double top) const {
   const chart::Scale x = scale();
   const int most = std::max(2, static_cast<int>((x.to - x.from) / 110));
   painter.setPen(c.textSecondary);
-  // A round step of 1, 2 or 5 times a power of ten.
-  const double rough = m_view.span() / most, power = std::pow(10, std::floor(std::log10(rough)));
-  const double step = power * (rough / power > 5   ? 10
-                               : rough / power > 2 ? 5
-                               : rough / power > 1 ? 2
-                                                   : 1);
-  for (double ns = std::ceil(m_view.low / step) * step; ns <= m_view.high; ns += step) {
-    const double at = std::round(x.toPixel(ns));
+  for (const chart::Tick& tick : timelineTicks(m_view, most)) {
+    const double at = std::round(x.toPixel(tick.value));
     painter.fillRect(QRectF(at, top + kAxis - 5, 1, 4), c.textSecondary);
-    painter.drawText(QRectF(at - 55, top, 110, kAxis - 5), Qt::AlignCenter, timeText(ns));
+    painter.drawText(QRectF(at - 55, top, 110, kAxis - 5), Qt::AlignCenter, tick.text);
   }
 }
 
@@ -231,8 +241,13 @@ QString TimelinePlot::readingAt(const QPointF& at) const {
                     tr("step %1").arg(span.step)};
   if (span.stage >= 0) words << tr("stage %1").arg(span.stage);
   if (span.micro_batch >= 0) words << tr("micro-batch %1").arg(span.micro_batch);
-  words << tr("from %1").arg(timeText(static_cast<double>(span.from_ns)))
-        << tr("for %1").arg(timeText(static_cast<double>(span.to_ns - span.from_ns)));
+  // As exact as the pixels are: two spans that can be told apart have different times. A length is
+  // told by three digits at least.
+  const double pixel = m_view.span() / (x.to - x.from);
+  const auto from = static_cast<double>(span.from_ns);
+  const auto length = static_cast<double>(span.to_ns - span.from_ns);
+  words << tr("from %1").arg(timelineTime(from, pixel, from))
+        << tr("for %1").arg(timelineTime(length, std::min(pixel, length / 100), length));
   if (span.bytes >= 0) words << numbers::bytes(static_cast<double>(span.bytes));
   return words.join(QStringLiteral(" · "));
 }

@@ -6,6 +6,7 @@
 #include <QWidget>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "core/history/run_timeline.h"
 #include "ui/widgets/chart/scale.h"
@@ -15,6 +16,11 @@ namespace tessera::ui {
 /// "Forward", "All-to-all"
 QString timelineKindName(TimelineKind kind);
 QColor timelineKindColor(TimelineKind kind);
+/// A time in the largest unit that `largestNs` has one of, with places enough to tell apart times
+/// that lie `resolutionNs` from each other: "1.234 ms".
+QString timelineTime(double ns, double resolutionNs, double largestNs);
+/// Ticks of a view in ns, at most about `most`, with times that tell neighbours apart.
+std::vector<chart::Tick> timelineTicks(const chart::Range& view, int most);
 
 class TimelinePlot : public QWidget {
   Q_OBJECT

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "ui/pages/monitor/timeline_tab.h"
 
+#include <QClipboard>
 #include <QDesktopServices>
-#include <QEvent>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QPainter>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QStackedLayout>
 #include <QUrl>
 #include <QVBoxLayout>
 #include <algorithm>
-#include <chrono>
+#include <system_error>
 
 #include "core/base/error.h"
 #include "ui/pages/monitor/timeline_plot.h"
@@ -42,6 +44,7 @@ class KindSwatch : public QWidget {
   TimelineKind m_kind;
 };
 
+/// The file and its time; the file alone where there is none.
 QString seenOf(const std::filesystem::path& file) {
   std::error_code error;
   const auto time = std::filesystem::last_write_time(file, error);
@@ -49,6 +52,33 @@ QString seenOf(const std::filesystem::path& file) {
   return QStringLiteral("%1 %2")
       .arg(QString::fromStdString(file.string()))
       .arg(static_cast<qlonglong>(time.time_since_epoch().count()));
+}
+
+struct Look {
+  QString seen, problem;
+  std::shared_ptr<const RunTimeline> timeline;
+  bool isNew = false;
+  bool hasChanged = false;  ///< the file is another one by now
+};
+
+/// Reads the file where it is another one than `shown`. Throws nothing: it runs on a thread of the
+/// pool.
+Look lookAt(const std::filesystem::path& file, const QString& shown) {
+  Look look{seenOf(file), {}, {}, false, false};
+  if (look.seen == shown) return look;
+  look.isNew = true;
+  std::error_code error;
+  if (!std::filesystem::exists(file, error) && !error) return look;
+  try {
+    look.timeline = std::make_shared<const RunTimeline>(read_timeline(file));
+  } catch (const Error& problem) {
+    look.problem = engineWord(problem.what_failed());
+    if (!problem.hint().empty()) look.problem += QStringLiteral("; ") + engineWord(problem.hint());
+  } catch (const std::exception& problem) {
+    look.problem = QString::fromUtf8(problem.what());
+  }
+  look.hasChanged = seenOf(file) != look.seen;
+  return look;
 }
 }  // namespace
 
@@ -78,9 +108,9 @@ QWidget* TimelineTab::buildContent() {
   auto* all = new QPushButton(tr("Show all"), content);
   all->setToolTip(tr("The whole time (0)"));
   auto* place =
-      new QPushButton(theme::icon(QStringLiteral("folder")), tr("Open as trace file"), content);
+      new QPushButton(theme::icon(QStringLiteral("folder")), tr("Show the trace file"), content);
   place->setToolTip(
-      tr("Shows the folder of the trace, timeline.json, which ui.perfetto.dev opens"));
+      tr("Opens the folder with the trace, timeline.json, which ui.perfetto.dev opens"));
   line->addWidget(m_about, 1);
   line->addWidget(all);
   line->addWidget(place);
@@ -92,14 +122,26 @@ QWidget* TimelineTab::buildContent() {
   area->setWidgetResizable(true);
   area->setWidget(m_plot);
   column->addWidget(area, 1);
+  // Scrolling moves the pixels that are there, but the axis stays where it is.
+  connect(area->verticalScrollBar(), &QScrollBar::valueChanged, m_plot,
+          [this] { m_plot->update(); });
   connect(all, &QPushButton::clicked, m_plot, [this] { m_plot->showAll(); });
-  connect(place, &QPushButton::clicked, this, [this] {
-    const std::filesystem::path trace = file();
-    QDesktopServices::openUrl(
-        QUrl::fromLocalFile(QString::fromStdString(trace.parent_path().string())));
-    m_studio.navigator.toast(tr("The trace is %1").arg(QString::fromStdString(trace.string())));
-  });
+  connect(place, &QPushButton::clicked, this, &TimelineTab::showFile);
   return content;
+}
+
+void TimelineTab::showFile() {
+  const std::filesystem::path trace = file();
+  if (trace.empty()) return;
+  const QString path = QString::fromStdString(trace.string());
+  const QString folder = QString::fromStdString(trace.parent_path().string());
+  if (QDesktopServices::openUrl(QUrl::fromLocalFile(folder))) {
+    m_studio.navigator.toast(tr("The trace is %1").arg(path));
+    return;
+  }
+  QGuiApplication::clipboard()->setText(path);
+  m_studio.navigator.toast(
+      tr("No program opens folders here. The trace's path is on the clipboard: %1").arg(path));
 }
 
 QWidget* TimelineTab::buildLegend(QWidget* parent) {
@@ -140,33 +182,23 @@ void TimelineTab::showEvent(QShowEvent* event) {
 /// Reads the file in the background where it is another one than what is shown.
 void TimelineTab::look() {
   const std::filesystem::path trace = file();
-  if (!isVisible() || m_reading || trace.empty()) return;
+  if (!isVisible() || trace.empty()) return;
+  if (m_reading) {
+    m_lookAgain = true;
+    return;
+  }
   m_reading = true;
-  struct Answer {
-    QString seen, problem;
-    std::shared_ptr<const RunTimeline> timeline;
-    bool isNew = false;
-  };
+  m_lookAgain = false;
   inBackground(
-      this,
-      [trace, shown = m_seen]() -> Answer {
-        Answer answer{seenOf(trace), {}, {}, false};
-        if (answer.seen == shown) return answer;
-        answer.isNew = true;
-        if (!std::filesystem::exists(trace)) return answer;
-        try {
-          answer.timeline = std::make_shared<const RunTimeline>(read_timeline(trace));
-        } catch (const Error& problem) {
-          answer.problem = engineWord(problem.what_failed());
-        }
-        return answer;
-      },
-      [this, trace](const Answer& answer) {
+      this, [trace, shown = m_seen] { return lookAt(trace, shown); },
+      [this, trace](const Look& found) {
         m_reading = false;
         if (trace != file()) return look();  // another run was chosen meanwhile
-        if (!answer.isNew) return;
-        m_seen = answer.seen;
-        take(answer.timeline, answer.problem);
+        if (found.isNew) {
+          m_seen = found.seen;
+          take(found.timeline, found.problem);
+        }
+        if (found.hasChanged || m_lookAgain) look();
       });
 }
 
@@ -176,8 +208,9 @@ void TimelineTab::take(std::shared_ptr<const RunTimeline> timeline, const QStrin
   if (!timeline) {
     m_empty->setSentence(
         problem.isEmpty()
-            ? tr("This run has recorded no timeline. `tessera train SPEC --timeline FILE` records "
-                 "what its ranks do in the first ten steps.")
+            ? tr("There is no timeline here. `tessera train SPEC --timeline FILE` records what the "
+                 "ranks do in the first ten steps; one of more than %1 MiB is in FILE alone.")
+                  .arg(kMostTimelineBytes >> 20)
             : tr("The timeline cannot be shown: %1").arg(problem));
     return;
   }

@@ -10,7 +10,6 @@
 #include "ui/bridge/runs/run_feed.h"
 #include "ui/shell_context.h"
 
-class QPushButton;
 class QStackedLayout;
 
 namespace tessera::ui {
@@ -33,6 +32,7 @@ class TimelineTab : public QWidget {
   QWidget* buildContent();
   QWidget* buildLegend(QWidget* parent);
   void look();
+  void showFile();
   void take(std::shared_ptr<const RunTimeline> timeline, const QString& problem);
   std::filesystem::path file() const;
 
@@ -43,7 +43,7 @@ class TimelineTab : public QWidget {
   TextLabel* m_about;
   TimelinePlot* m_plot;
   QStackedLayout* m_stack;
-  bool m_reading = false;
+  bool m_reading = false, m_lookAgain = false;
 };
 
 }  // namespace tessera::ui

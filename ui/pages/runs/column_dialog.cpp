@@ -18,8 +18,8 @@
 namespace tessera::ui {
 
 namespace {
-constexpr int kKeyRole = Qt::UserRole;         ///< of an extra column
-constexpr int kColumnRole = Qt::UserRole + 1;  ///< of a usual one
+constexpr int kKeyRole = Qt::UserRole;         ///< key of an extra column
+constexpr int kColumnRole = Qt::UserRole + 1;  ///< number of a usual one
 
 QString keyOf(std::string_view kind, const QString& name) {
   return QString::fromUtf8(kind.data(), static_cast<qsizetype>(kind.size())) + name;

@@ -39,7 +39,7 @@ class RunActions : public QObject {
 
  Q_SIGNALS:
   void compareRequested(const QStringList& ids);
-  void editRequested(const QString& id, int column);  ///< of RunsModel
+  void editRequested(const QString& id, int column);  ///< a column of RunsModel
   void exportTableRequested();
   void sweepRequested(const QString& tag);
   void newSweepRequested(const QString& run);

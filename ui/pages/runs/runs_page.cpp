@@ -7,6 +7,7 @@
 #include <QSaveFile>
 #include <QTabWidget>
 #include <QTableView>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include "ui/pages/runs/action_bar.h"
@@ -15,18 +16,25 @@
 #include "ui/pages/runs/run_actions.h"
 #include "ui/pages/runs/run_details.h"
 #include "ui/pages/runs/run_table.h"
+#include "ui/pages/runs/sweep_data.h"
 #include "ui/pages/runs/sweep_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/chart/background.h"
+#include "ui/widgets/engine_words.h"
 #include "ui/widgets/file_dialog.h"
 #include "ui/widgets/search_field.h"
 
 namespace tessera::ui {
 
+namespace {
+constexpr int kReadTagsMs = 400;
+}
+
 RunsPage::RunsPage(Studio& studio, QWidget* parent)
     : Page(studio, parent),
       m_actions(new RunActions(studio, this)),
       m_tabs(new QTabWidget(this)),
+      m_tagReader(new QTimer(this)),
       m_details(new RunDetails(studio, this)) {
   m_details->hide();  // until the shell takes it into its dock
   auto* column = new QVBoxLayout(this);
@@ -42,20 +50,77 @@ RunsPage::RunsPage(Studio& studio, QWidget* parent)
   m_table = new RunTable(studio, list);
   rows->addWidget(buildButtons(list));
   rows->addWidget(m_table, 1);
-  m_compare = new CompareView(studio, m_tabs);
-  m_queue = new QueueView(studio, m_tabs);
-  m_sweeps = new SweepView(studio, m_tabs);
   m_tabs->addTab(list, theme::icon(QStringLiteral("runs")), {});
-  m_tabs->addTab(m_compare, theme::icon(QStringLiteral("compare")), {});
-  m_tabs->addTab(m_queue, theme::icon(QStringLiteral("queue")), {});
-  m_tabs->addTab(m_sweeps, theme::icon(QStringLiteral("branch")), {});
+  for (const char* icon : {"compare", "queue", "branch"}) addTab(QString::fromLatin1(icon));
+  m_tagReader->setSingleShot(true);
+  m_tagReader->setInterval(kReadTagsMs);
+  connect(m_tagReader, &QTimer::timeout, this, &RunsPage::readSweepTags);
   connectParts();
-  connectSweeps();
+  readSweepTags();
   showCounts();
 }
 
 RunsPage::~RunsPage() {
   delete m_details;
+}
+
+void RunsPage::addTab(const QString& icon) {
+  auto* holder = new QWidget(m_tabs);
+  auto* column = new QVBoxLayout(holder);
+  column->setContentsMargins(0, 0, 0, 0);
+  m_tabs->addTab(holder, theme::icon(icon), {});
+}
+
+void RunsPage::fill(Tab tab, QWidget* view) {
+  QLayout* layout = m_tabs->widget(tab)->layout();
+  layout->addWidget(view);
+  view->show();
+  layout->activate();
+}
+
+void RunsPage::make(int tab) {
+  if (tab == Compare) compareView();
+  if (tab == Queue) queueView();
+  if (tab == Sweeps) sweeps();
+}
+
+CompareView& RunsPage::compareView() {
+  if (m_compare) return *m_compare;
+  m_compare = new CompareView(studio(), m_tabs->widget(Compare));
+  connect(m_compare, &CompareView::chooseRequested, this, [this] {
+    m_tabs->setCurrentIndex(Table);
+    if (!m_compare->runs().isEmpty()) m_table->select(m_compare->runs());
+    m_table->view()->setFocus();
+  });
+  connect(m_compare, &CompareView::runsChanged, this, [this] {
+    showCounts();
+    Q_EMIT locationChanged();
+  });
+  fill(Compare, m_compare);
+  return *m_compare;
+}
+
+QueueView& RunsPage::queueView() {
+  if (m_queue) return *m_queue;
+  m_queue = new QueueView(studio(), m_tabs->widget(Queue));
+  m_queue->setSweeps(m_sweepTags);
+  connect(m_queue, &QueueView::sweepRequested, this,
+          [this](const QString& tag) { showSweep(tag); });
+  fill(Queue, m_queue);
+  return *m_queue;
+}
+
+SweepView& RunsPage::sweeps() {
+  if (m_sweeps) return *m_sweeps;
+  m_tagReader->stop();
+  m_sweeps = new SweepView(studio(), m_tabs->widget(Sweeps));
+  connect(m_sweeps, &SweepView::tagsChanged, this, [this] { takeSweepTags(m_sweeps->tags()); });
+  connect(m_sweeps, &SweepView::tagChanged, this, [this] { Q_EMIT locationChanged(); });
+  connect(m_sweeps, &SweepView::newRequested, m_actions->newSweep, &QAction::trigger);
+  connect(m_sweeps, &SweepView::openRequested, m_table, &RunTable::openRequested);
+  connect(m_sweeps, &SweepView::compareRequested, m_actions, &RunActions::compareRequested);
+  fill(Sweeps, m_sweeps);
+  return *m_sweeps;
 }
 
 QWidget* RunsPage::buildButtons(QWidget* parent) {
@@ -86,7 +151,7 @@ void RunsPage::connectParts() {
     menu->popup(at);
   });
   connect(m_actions, &RunActions::compareRequested, this, [this](const QStringList& ids) {
-    m_compare->setRuns(ids);
+    compareView().setRuns(ids);
     m_tabs->setCurrentIndex(Compare);
   });
   connect(m_actions, &RunActions::editRequested, this, [this](const QString& id, int column) {
@@ -94,53 +159,69 @@ void RunsPage::connectParts() {
     m_table->editCell(id, static_cast<RunsModel::Column>(column));
   });
   connect(m_actions, &RunActions::exportTableRequested, this, [this] { exportTable(); });
-  connect(m_compare, &CompareView::chooseRequested, this, [this] {
-    m_tabs->setCurrentIndex(Table);
-    if (!m_compare->runs().isEmpty()) m_table->select(m_compare->runs());
-    m_table->view()->setFocus();
-  });
-  connect(m_compare, &CompareView::runsChanged, this, [this] {
-    showCounts();
-    Q_EMIT locationChanged();
-  });
   connect(m_details, &RunDetails::runRequested, this, [this](const QString& id) {
     m_tabs->setCurrentIndex(Table);
     m_table->select({id});
   });
-  connect(&studio().launcher, &Launcher::queueChanged, this, [this] { showCounts(); });
-  connect(&studio().runs, &RunStore::runsChanged, this, [this] {
+  const auto readTags = [this] {
+    if (!m_sweeps && !m_tagReader->isActive()) m_tagReader->start();
+  };
+  connect(&studio().launcher, &Launcher::queueChanged, this, [this, readTags] {
+    readTags();
+    showCounts();
+  });
+  connect(&studio().runs, &RunStore::runsChanged, this, [this, readTags] {
+    readTags();
     m_actions->refresh();
     showCounts();
   });
-  connect(m_tabs, &QTabWidget::currentChanged, this, [this] {
+  connect(m_actions, &RunActions::sweepRequested, this,
+          [this](const QString& tag) { showSweep(tag); });
+  connect(m_actions, &RunActions::newSweepRequested, this, [this](const QString& run) {
+    m_tabs->setCurrentIndex(Sweeps);
+    sweeps().askForSweep(run);
+  });
+  connect(m_tabs, &QTabWidget::currentChanged, this, [this](int tab) {
+    make(tab);
     activate();
     Q_EMIT locationChanged();
   });
 }
 
-void RunsPage::connectSweeps() {
-  const auto tell = [this] {
-    m_actions->setSweeps(m_sweeps->tags());
-    m_queue->setSweeps(m_sweeps->tags());
+/// Actions and the queue offer the sweep that a run belongs to.
+void RunsPage::readSweepTags() {
+  struct Answer {
+    QStringList tags;
+    QString problem;
   };
-  connect(m_sweeps, &SweepView::tagsChanged, this, tell);
-  connect(m_sweeps, &SweepView::tagChanged, this, [this] { Q_EMIT locationChanged(); });
-  connect(m_sweeps, &SweepView::newRequested, m_actions->newSweep, &QAction::trigger);
-  connect(m_sweeps, &SweepView::openRequested, m_table, &RunTable::openRequested);
-  connect(m_sweeps, &SweepView::compareRequested, m_actions, &RunActions::compareRequested);
-  connect(m_actions, &RunActions::sweepRequested, this,
-          [this](const QString& tag) { showSweep(tag); });
-  connect(m_queue, &QueueView::sweepRequested, this,
-          [this](const QString& tag) { showSweep(tag); });
-  connect(m_actions, &RunActions::newSweepRequested, this, [this](const QString& run) {
-    m_tabs->setCurrentIndex(Sweeps);
-    m_sweeps->askForSweep(run);
-  });
-  tell();
+  inBackground(
+      this,
+      []() -> Answer {
+        try {
+          return {sweepTags(), {}};
+        } catch (const std::exception& problem) {
+          return {{}, QString::fromUtf8(problem.what())};
+        }
+      },
+      [this](const Answer& answer) {
+        if (m_sweeps) return;  // it reads them itself by now
+        takeSweepTags(answer.tags);
+        if (answer.problem.isEmpty()) return studio().navigator.clearProblem("sweeps");
+        studio().navigator.setProblem(QStringLiteral("sweeps"), QStringLiteral("error"),
+                                      engineWord(answer.problem.toStdString()),
+                                      {QStringLiteral("runs"), {}, {{"view", "sweeps"}}});
+      });
+}
+
+void RunsPage::takeSweepTags(const QStringList& tags) {
+  if (tags == m_sweepTags) return;
+  m_sweepTags = tags;
+  m_actions->setSweeps(tags);
+  if (m_queue) m_queue->setSweeps(tags);
 }
 
 void RunsPage::showSweep(const QString& tag) {
-  m_sweeps->setTag(tag);
+  sweeps().setTag(tag);
   m_tabs->setCurrentIndex(Sweeps);
 }
 
@@ -149,7 +230,7 @@ void RunsPage::showCounts() {
     return count ? QString("%1 (%2)").arg(title).arg(count) : title;
   };
   m_tabs->setTabText(Table, tr("All runs"));
-  m_tabs->setTabText(Compare, counted(tr("Compare"), m_compare->runs().size()));
+  m_tabs->setTabText(Compare, counted(tr("Compare"), m_compare ? m_compare->runs().size() : 0));
   m_tabs->setTabText(
       Queue, counted(tr("Queue"), static_cast<qsizetype>(studio().launcher.queue().size())));
   m_tabs->setTabText(Sweeps, tr("Sweeps"));
@@ -185,12 +266,12 @@ void RunsPage::open(const Location& location) {
   const QString view = arguments.value(QStringLiteral("view"));
   const QStringList runs = arguments.value(QStringLiteral("runs")).split(',', Qt::SkipEmptyParts);
   if (view == QLatin1String("compare")) {
-    if (!runs.isEmpty()) m_compare->setRuns(runs);
+    if (!runs.isEmpty()) compareView().setRuns(runs);
     m_tabs->setCurrentIndex(Compare);
   } else if (view == QLatin1String("queue")) {
     m_tabs->setCurrentIndex(Queue);
   } else if (view == QLatin1String("sweeps")) {
-    showSweep(arguments.value(QStringLiteral("tag"), m_sweeps->tag()));
+    showSweep(arguments.value(QStringLiteral("tag"), sweeps().tag()));
   } else if (view == QLatin1String("table")) {
     m_tabs->setCurrentIndex(Table);
   }
@@ -211,11 +292,11 @@ Location RunsPage::location() const {
   Location here{QStringLiteral("runs"), {}, {}};
   const int tab = m_tabs->currentIndex();
   if (tab == Queue) here.arguments[QStringLiteral("view")] = QStringLiteral("queue");
-  if (tab == Sweeps) {
+  if (tab == Sweeps && m_sweeps) {
     here.arguments[QStringLiteral("view")] = QStringLiteral("sweeps");
     if (!m_sweeps->tag().isEmpty()) here.arguments[QStringLiteral("tag")] = m_sweeps->tag();
   }
-  if (tab == Compare) {
+  if (tab == Compare && m_compare) {
     here.arguments[QStringLiteral("view")] = QStringLiteral("compare");
     if (!m_compare->runs().isEmpty()) {
       here.arguments[QStringLiteral("runs")] = m_compare->runs().join(',');
@@ -241,14 +322,15 @@ void RunsPage::setActivity(bool visible, bool focused) {
 void RunsPage::activate() {
   const int tab = m_tabs->currentIndex();
   m_table->setActive(m_visible && tab == Table);
-  m_compare->setActive(m_visible && tab == Compare, m_focused);
-  m_sweeps->setActive(m_visible && tab == Sweeps);
+  if (m_compare) m_compare->setActive(m_visible && tab == Compare, m_focused);
+  if (m_sweeps) m_sweeps->setActive(m_visible && tab == Sweeps);
 }
 
 QString RunsPage::command() const {
   const QStringList ids = m_table->selected();
   const int tab = m_tabs->currentIndex();
-  if (tab == Sweeps && !m_sweeps->tag().isEmpty()) return "tessera sweep show " + m_sweeps->tag();
+  if (tab == Sweeps && m_sweeps && !m_sweeps->tag().isEmpty())
+    return "tessera sweep show " + m_sweeps->tag();
   const bool one = tab == Table && ids.size() == 1;
   return one ? "tessera watch " + ids[0] : QStringLiteral("tessera runs");
 }

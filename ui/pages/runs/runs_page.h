@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs: every run in a table with filters, tags and notes; several compared; the queue; sweeps.
+// What stands behind the other tabs is made when it is first shown, or asked for.
 #pragma once
 
 #include <QPointer>
@@ -7,6 +8,7 @@
 #include "ui/pages/page.h"
 
 class QTabWidget;
+class QTimer;
 
 namespace tessera::ui {
 
@@ -35,16 +37,20 @@ class RunsPage : public Page {
   QString command() const override;
 
   RunTable& table() { return *m_table; }
-  CompareView& compareView() { return *m_compare; }
-  QueueView& queueView() { return *m_queue; }
-  SweepView& sweeps() { return *m_sweeps; }
+  CompareView& compareView();
+  QueueView& queueView();
+  SweepView& sweeps();
   RunActions& actions() { return *m_actions; }
   QTabWidget& tabs() { return *m_tabs; }
 
  private:
   QWidget* buildButtons(QWidget* parent);
+  void addTab(const QString& icon);
+  void fill(Tab tab, QWidget* view);
+  void make(int tab);
   void connectParts();
-  void connectSweeps();
+  void readSweepTags();
+  void takeSweepTags(const QStringList& tags);
   void showSweep(const QString& tag);
   void exportTable();
   void showCounts();
@@ -53,9 +59,12 @@ class RunsPage : public Page {
   RunActions* m_actions;
   QTabWidget* m_tabs;
   RunTable* m_table;
-  CompareView* m_compare;
-  QueueView* m_queue;
-  SweepView* m_sweeps;
+  // Null until they are made.
+  CompareView* m_compare = nullptr;
+  QueueView* m_queue = nullptr;
+  SweepView* m_sweeps = nullptr;
+  QTimer* m_tagReader;  ///< until there is a view of sweeps, which reads them itself
+  QStringList m_sweepTags;
   QPointer<RunDetails> m_details;  ///< shown in the shell's dock
   bool m_visible = false, m_focused = false;
 };

@@ -30,6 +30,10 @@ QString valueIn(const RunSpec& spec, const std::string& key) {
   }
 }
 
+bool isWholeNumber(const QString& text) {
+  return !text.contains('.') && !text.contains('e', Qt::CaseInsensitive);
+}
+
 double numberIn(const QString& text) {
   const std::string plain = QString(text).remove('_').toStdString();
   double value = 0;
@@ -67,13 +71,15 @@ int waitingRuns(const QString& tag) {
 
 /// Numbers where all values are numbers; else words, each with a place of its own.
 SweepAxisLine axisOf(std::vector<SweepRun>& runs, qsizetype key, const QString& title, bool isLog) {
-  SweepAxisLine axis{title, isLog, {}, {}};
-  bool allNumbers = true;
+  SweepAxisLine axis;
+  axis.title = title;
+  bool allNumbers = true, allWhole = true;
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const SweepRun& run : runs) {
     const double value = numberIn(run.texts[key]);
     allNumbers = allNumbers && (run.texts[key].isEmpty() || !std::isnan(value));
     if (std::isnan(value)) continue;
+    allWhole = allWhole && isWholeNumber(run.texts[key]);
     low = std::min(low, value);
     high = std::max(high, value);
   }
@@ -83,10 +89,11 @@ SweepAxisLine axisOf(std::vector<SweepRun>& runs, qsizetype key, const QString& 
     }
     axis.words.removeDuplicates();
     axis.words.sort();
-    axis.isLog = false;
     axis.range = chart::widened({0, static_cast<double>(axis.words.size() - 1)}, false);
   } else if (low <= high) {
     axis.isLog = isLog && low > 0;
+    axis.isWhole = allWhole;
+    if (low == high) axis.single = low;
     axis.range = chart::widened({low, high}, axis.isLog);
   }
   for (SweepRun& run : runs) {
@@ -99,7 +106,8 @@ SweepAxisLine axisOf(std::vector<SweepRun>& runs, qsizetype key, const QString& 
 }
 
 SweepAxisLine lossAxis(const std::vector<SweepRun>& runs) {
-  SweepAxisLine axis{QCoreApplication::translate("SweepData", "final loss"), false, {}, {}};
+  SweepAxisLine axis;
+  axis.title = QCoreApplication::translate("SweepData", "final loss");
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const SweepRun& run : runs) {
     const double loss = run.finalLoss();
@@ -108,6 +116,7 @@ SweepAxisLine lossAxis(const std::vector<SweepRun>& runs) {
     high = std::max(high, loss);
   }
   if (low <= high) axis.range = chart::widened({low, high}, false);
+  if (low == high) axis.single = low;
   return axis;
 }
 
@@ -158,7 +167,16 @@ std::vector<chart::Tick> SweepAxisLine::ticks(int most) const {
     }
     return all;
   }
+  if (!std::isnan(single)) {
+    return {{placeOf(single), chart::valueText(single, chart::ValueKind::Number)}};
+  }
   all = chart::ticksFor(range, isLog, most, chart::ValueKind::Number);
+  if (isWhole) {
+    std::erase_if(all, [](const chart::Tick& tick) {
+      return std::abs(tick.value - std::round(tick.value)) >
+             1e-9 * std::max(1., std::abs(tick.value));
+    });
+  }
   for (chart::Tick& tick : all) tick.value = placeOf(tick.value);
   return all;
 }

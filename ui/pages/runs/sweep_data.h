@@ -21,11 +21,14 @@ struct SweepAxisLine {
   bool isLog = false;
   QStringList words;  ///< values of a key that is text, in order; empty: it is a number
   chart::Range range;
+  bool isWhole = false;                                      ///< all values are whole numbers
+  double single = std::numeric_limits<double>::quiet_NaN();  ///< the value where all are the same
 
   bool isText() const { return !words.isEmpty(); }
   /// 0 to 1; NaN where the value is none, or none that this axis can show.
   double placeOf(double value) const;
-  /// At most about `most`, with places from 0 to 1 as their values.
+  /// At most about `most`, with places from 0 to 1 as their values. Whole numbers alone where the
+  /// axis has no others; the one value, in the middle, where there is no other.
   std::vector<chart::Tick> ticks(int most) const;
 };
 

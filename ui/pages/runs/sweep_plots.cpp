@@ -15,7 +15,8 @@ namespace tessera::ui {
 
 namespace {
 constexpr double kReach = 8;  // pixels from a line or a point that still mean it
-constexpr double kTop = 46, kFoot = 14, kSide = 44;
+constexpr double kTop = 46, kFoot = 14, kSide = 44, kLabelGap = 5;
+constexpr int kMostTicks = 4;
 constexpr double kPointsTop = 24, kPointsLeft = 58, kPointsFoot = 24, kPointsRight = 14;
 
 double distanceToLine(const QPointF& p, const QPointF& a, const QPointF& b) {
@@ -134,7 +135,27 @@ void SweepLines::setTable(std::shared_ptr<const SweepTable> table) {
   const bool same =
       m_table && table && m_table->tag == table->tag && m_table->keys.size() == table->keys.size();
   SweepPlot::setTable(std::move(table));
+  measureLabels();
   if (!same) m_brushes.assign(static_cast<std::size_t>(axes()), std::nullopt);
+}
+
+/// The labels of the last axis stand beyond it, and are shown whole.
+void SweepLines::measureLabels() {
+  m_right = kSide;
+  if (!m_table) return;
+  const QFontMetricsF metrics(theme::font(theme::TextSize::Caption, true));
+  for (const chart::Tick& tick : axis(axes() - 1).ticks(kMostTicks)) {
+    m_right = std::max(m_right, metrics.horizontalAdvance(tick.text) + 2 * kLabelGap);
+  }
+}
+
+void SweepLines::changeEvent(QEvent* event) {
+  SweepPlot::changeEvent(event);
+  if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) measureLabels();
+}
+
+double SweepLines::spanOfAxes() const {
+  return std::max(1.0, width() - kSide - m_right);
 }
 
 const SweepAxisLine& SweepLines::axis(int a) const {
@@ -148,8 +169,7 @@ double SweepLines::placeOf(const SweepRun& run, int a) const {
 }
 
 QPointF SweepLines::pointOf(int a, double place) const {
-  const double span = std::max(1.0, width() - 2 * kSide);
-  const double x = axes() > 1 ? kSide + span * a / (axes() - 1) : width() / 2.0;
+  const double x = axes() > 1 ? kSide + spanOfAxes() * a / (axes() - 1) : width() / 2.0;
   return {x, height() - kFoot - place * (height() - kTop - kFoot)};
 }
 
@@ -216,14 +236,14 @@ void SweepLines::paintAxis(QPainter& painter, int a) const {
   painter.drawLine(foot, top);
   const QFont font = theme::font(theme::TextSize::Caption, true);
   painter.setFont(font);
-  const double room = axes() > 1 ? (width() - 2 * kSide) / (axes() - 1) - 8 : width() - 2 * kSide;
+  const double room = axes() > 1 ? spanOfAxes() / (axes() - 1) - 8 : spanOfAxes();
   painter.setPen(c.textSecondary);
-  for (const chart::Tick& tick : axis(a).ticks(4)) {
+  for (const chart::Tick& tick : axis(a).ticks(kMostTicks)) {
     if (tick.text.isEmpty() || tick.value < -0.01 || tick.value > 1.01) continue;
     const double y = pointOf(a, tick.value).y();
     painter.drawLine(QPointF(foot.x() - 3, y), QPointF(foot.x() + 3, y));
-    const QString text = elidedText(font, tick.text, last ? kSide - 6 : room / 2);
-    painter.drawText(QRectF(foot.x() + 5, y - 9, last ? kSide - 5 : room, 18),
+    const QString text = last ? tick.text : elidedText(font, tick.text, room / 2);
+    painter.drawText(QRectF(foot.x() + kLabelGap, y - 9, last ? m_right - kLabelGap : room, 18),
                      Qt::AlignLeft | Qt::AlignVCenter, text);
   }
   painter.setPen(c.text);

@@ -65,6 +65,8 @@ class SweepLines : public SweepPlot {
   int axes() const { return m_table ? static_cast<int>(m_table->keys.size()) + 1 : 0; }
   /// Where axis `axis` has the place `place`, in pixels.
   QPointF pointOf(int axis, double place) const;
+  /// What stands at the right of the last axis has this many pixels.
+  double rightRoom() const { return m_right; }
 
   QSize sizeHint() const override { return {560, 260}; }
   QSize minimumSizeHint() const override { return {280, 150}; }
@@ -79,8 +81,11 @@ class SweepLines : public SweepPlot {
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
  private:
+  void measureLabels();
+  double spanOfAxes() const;
   const SweepAxisLine& axis(int a) const;
   double placeOf(const SweepRun& run, int a) const;
   double placeAt(double y) const;
@@ -89,6 +94,7 @@ class SweepLines : public SweepPlot {
   void paintRun(QPainter& painter, std::size_t run, bool lit) const;
 
   std::vector<std::optional<chart::Range>> m_brushes;
+  double m_right = 0;  ///< pixels at the right of the last axis, for its labels
   int m_pressedAxis = -1;
   double m_pressedPlace = 0;
 };

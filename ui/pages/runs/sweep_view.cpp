@@ -331,10 +331,11 @@ void SweepView::read() {
   inBackground(
       this,
       [rows, tag = m_tag, known = m_known, whole = m_active]() -> Answer {
-        Answer answer{sweepTags(), {}, {}};
-        const QString shown = tag.isEmpty() ? answer.tags.value(0) : tag;
-        if (!rows || shown.isEmpty() || !whole || !answer.tags.contains(shown)) return answer;
+        Answer answer;
         try {
+          answer.tags = sweepTags();
+          const QString shown = tag.isEmpty() ? answer.tags.value(0) : tag;
+          if (!rows || shown.isEmpty() || !whole || !answer.tags.contains(shown)) return answer;
           answer.table = std::make_shared<const SweepTable>(readSweep(shown, rows, *known));
         } catch (const std::exception& problem) {
           answer.problem = QString::fromUtf8(problem.what());
@@ -350,7 +351,7 @@ void SweepView::read() {
 
 void SweepView::take(const QStringList& tags, std::shared_ptr<const SweepTable> table,
                      const QString& problem) {
-  if (tags != m_tags) {
+  if (tags != m_tags || !std::exchange(m_hasTags, true)) {
     m_tags = tags;
     m_box->clear();
     m_box->addItems(m_tags);

@@ -127,7 +127,7 @@ class SweepView : public QWidget {
   QStackedLayout* m_stack;
   EmptyState *m_none, *m_noRuns;
   QTimer* m_refresh;
-  bool m_active = false, m_reading = false, m_again = false;
+  bool m_active = false, m_reading = false, m_again = false, m_hasTags = false;
 };
 
 }  // namespace tessera::ui

@@ -137,7 +137,7 @@ class ChartPanel : public QWidget {
   mutable std::map<std::pair<QString, QString>, chart::Smoothing> m_smoothing;  ///< by run and key
   mutable bool m_smoothingBehind = false;
   mutable std::optional<std::vector<chart::SceneLine>> m_lines;  ///< until something changes
-  mutable std::size_t m_generation = 0;                          ///< of the runs, for these lines
+  mutable std::size_t m_generation = 0;                          ///< the runs', for these lines
   QImage m_base;
   chart::Drawn m_drawn;
   bool m_stale = true;

@@ -70,17 +70,17 @@ struct Prepared {
   std::optional<ColumnsKey> made;  ///< what `columns` and `missing` were made of
   std::vector<Column> columns;
   std::vector<float> x;            ///< where each column lies: read again with every drawing
-  std::vector<float> last;         ///< of each column, in device pixels; NaN without values
+  std::vector<float> last;         ///< for each column, in device pixels; NaN without values
   std::vector<float> top, bottom;  ///< the same, of lines that are drawn with their band
   std::vector<Spike> spikes;
   std::optional<Placing> placed;  ///< by which `last` to `spikes` were made of the columns
   std::array<std::optional<Range>, 2> extents;  ///< what the columns span; the second on a log axis
-  Range extent;                                 ///< of the values in view; low > high: none
+  Range extent;                                 ///< the values in view; low > high: none
   std::size_t missing = 0;                      ///< rows that are no numbers
   bool lit = false, faint = false;
 };
 
-constexpr std::size_t kKeptColumns = 100'000;  ///< of more (a large picture) it is given back
+constexpr std::size_t kKeptColumns = 100'000;  ///< what is beyond (a large picture) is given back
 
 /// The buffers of the raster are wanted by one drawing at a time.
 CurveRaster::Buffers& rasterBuffers() {
@@ -100,7 +100,7 @@ struct Workspace {
 namespace {
 /// How a line is drawn.
 struct Stroke {
-  double width;  ///< of what stands for the line: its smoothed values, where there are such
+  double width;  ///< for what stands for the line: its smoothed values, where there are such
   QRgb color, raw;
   int dash;
   bool smooth;

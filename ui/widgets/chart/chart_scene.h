@@ -30,7 +30,7 @@ struct SceneLine {
   QColor color;
   int dash = 0;  ///< 0: solid; else one of some patterns
   bool points = false;
-  int revision = 0;  ///< of its run: counts up when values are gone or others stand in their place
+  int revision = 0;  ///< its run's: counts up when values are gone or others stand in their place
   const Series* values = nullptr;
   const XColumn* x = nullptr;
   const std::vector<float>* smooth = nullptr;
@@ -39,10 +39,10 @@ struct SceneLine {
 struct Scene {
   std::vector<SceneLine> lines;
   std::vector<ChartMark> marks;
-  std::vector<double> markX;  ///< of each mark, on the axis
+  std::vector<double> markX;  ///< where each mark is on the axis
   XAxis axis = XAxis::Step;
   Range view;
-  std::optional<Range> heights;  ///< of the y axis; absent: from the values
+  std::optional<Range> heights;  ///< the y axis; absent: from the values
   bool log = false, smoothing = false, mean = false, allValues = true;
   int smoothed = 0;  ///< points that the smoothed lines span
   ValueKind kind = ValueKind::Number;
@@ -54,7 +54,7 @@ struct Scene {
 /// A ring at the tip of a spike.
 struct DrawnTip {
   QPointF at;
-  QString run, key;  ///< of its line
+  QString run, key;  ///< as its line has them
 };
 
 /// What was drawn where, for the mouse, the cursor and tests.

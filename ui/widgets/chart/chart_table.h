@@ -38,7 +38,7 @@ class ChartTableModel : public QAbstractTableModel {
   struct Row {
     int run = 0;
     double step = 0, tokens = 0, time = 0;
-    std::size_t first = 0;  ///< of its values in m_values
+    std::size_t first = 0;  ///< where its values begin in m_values
   };
   QStringList m_runs, m_titles;
   std::vector<Row> m_rows;

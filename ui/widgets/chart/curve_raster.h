@@ -26,7 +26,7 @@ class CurveRaster {
       float top, bottom;
     };
     std::vector<std::uint64_t> covered;  ///< a bit each pixel, column by column
-    std::vector<Run> runs;               ///< of each column: covered from top to bottom at least
+    std::vector<Run> runs;               ///< for each column: covered from top to bottom at least
     std::vector<Partial> partial;        ///< ends of columns that were free, topmost first
   };
 
@@ -63,9 +63,9 @@ class CurveRaster {
   uchar* m_bits;
   qsizetype m_stride;
   QRect m_clip;
-  float m_top, m_bottom;         ///< of the clip
+  float m_top, m_bottom;         ///< where the clip ends
   Buffers* m_buffers = nullptr;  ///< null: back to front
-  std::size_t m_words = 0;       ///< of `covered` for a column
+  std::size_t m_words = 0;       ///< in `covered` for a column
 };
 
 /// `share` of `a` over `b`, opaque.

@@ -16,7 +16,7 @@ struct ChartPanelSpec {
   QString id;  ///< in links, settings and names of files
   QString title;
   QString unit;      ///< beside the title; empty: none
-  QStringList keys;  ///< of RunCurves; "validation/*" stands for all of them
+  QStringList keys;  ///< as in RunCurves; "validation/*" stands for all of them
   QString term;      ///< entry of the glossary
   chart::ValueKind kind = chart::ValueKind::Number;
   bool log = false;      ///< the axis it begins with
