@@ -23,8 +23,9 @@ void free_side_files(const std::filesystem::path& file) {
 }
 
 /// Where a database was removed while somebody had it open, the files beside it are still there,
-/// and a new database of the same name must not take them for its own. They are looked for first:
-/// who makes a database makes it before these.
+/// and a new database of the same name must not take them for its own. Whoever opens a database
+/// holds library.db.lock from before this call until it is open, so that no other process makes one
+/// between the look and the removal.
 void drop_stale_side_files(const std::filesystem::path& file) {
   const std::filesystem::path sides[] = {file.string() + "-wal", file.string() + "-shm"};
   std::error_code none;

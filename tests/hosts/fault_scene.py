@@ -28,49 +28,6 @@ fi
 exec sh -c "$3"
 """
 
-SPEC = """[run]
-name = "none"
-seed = 5
-[model]
-vocab_size = 512
-hidden_size = 32
-num_hidden_layers = 2
-max_position_embeddings = 64
-num_attention_heads = 2
-kv_lora_rank = 16
-qk_nope_head_dim = 16
-qk_rope_head_dim = 8
-v_head_dim = 16
-intermediate_size = 64
-moe_intermediate_size = 16
-n_routed_experts = 8
-num_experts_per_tok = 2
-[tokenizer]
-vocab_size = 512
-[data]
-held_out_fraction = 0.1
-[data.filters]
-deduplicate_near = false
-[[data.sources]]
-name = "words"
-domain = "web"
-paths = ["{words}"]
-[[curriculum]]
-steps = {steps}
-sequence_length = 32
-batch_sequences = 8
-learning_rate = [ {{ kind = "warmup", steps = 4, to = 3e-3 }}, {{ kind = "constant", to = 3e-3 }} ]
-[parallel]
-micro_batch_sequences = 2
-[host]
-threads = 1
-[checkpoint]
-every_steps = {save_every}
-keep = 2
-[validation]
-every_steps = 0
-"""
-
 # What stands in the command line of a process, by what the process is. The first one counts.
 ROLES = (("studio", "tessera-studio"), ("writer", "studio_writer"), ("agent", " agent hold "),
          ("line", " agent "), ("keeper", " mirror --keep"), ("holder", " queue run"),
@@ -144,9 +101,20 @@ class Scene(Checks):
                 file.write(json.dumps({"text": " ".join(text) + "."}) + "\n")
         self.spec = os.path.join(self.work, "spec.toml")
         with open(self.spec, "w", encoding="utf-8") as file:
-            file.write(SPEC.format(words=words, steps=self.steps, save_every=20))
+            file.write(self.tiny_spec(words))
         if self.clock:
             self.move_clock("+0")
+
+    def tiny_spec(self, words):
+        """The text of tiny.toml.in with this scene's values."""
+        folder = os.path.dirname(os.path.abspath(__file__))
+        with open(os.path.join(folder, "tiny.toml.in"), encoding="utf-8") as file:
+            spec = file.read()
+        for name, value in {"name": "none", "text": words, "steps": str(self.steps),
+                            "parallel": "", "host": "",
+                            "checkpoint": "every_steps = 20\nkeep = 2"}.items():
+            spec = spec.replace(f"@{name}@", value)
+        return spec
 
     def environment(self):
         environment = {

@@ -66,12 +66,14 @@ class BridgeRun : public QObject {
     if (state != m_state) say("state", m_state = state);
     const QString reason = QString::fromStdString(row->reason);
     if (reason != m_reason) say("reason", m_reason = reason);
-    if (row->step + 1 >= m_steps && !m_asked) {
+    // Asked to stop once, and only where steps are awaited: a run without one proves nothing.
+    if (m_steps > 0 && row->step + 1 >= m_steps && !m_asked) {
       m_asked = true;
       m_launcher.control(m_run, Control::StopSaving);
     }
-    if (row->state == RunState::Stopped) QCoreApplication::exit(m_asked ? 0 : 2);
-    if (row->state == RunState::Failed) QCoreApplication::exit(2);
+    if (is_final(row->state)) {
+      QCoreApplication::exit(row->state == RunState::Stopped && m_asked ? 0 : 2);
+    }
   }
 
   Launcher m_launcher;
