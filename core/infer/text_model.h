@@ -21,7 +21,7 @@ namespace tessera {
 inline constexpr std::int64_t kUsualContext = 32768;
 /// Tokens of a prompt that a GPU reads in one pass, where nothing else is said: with fewer it
 /// idles.
-inline constexpr std::int64_t kGpuChunkTokens = 4096;
+inline constexpr std::int64_t kGpuChunkTokens = 8192;
 
 /// How complete() and answer() write.
 struct AnswerOptions {
