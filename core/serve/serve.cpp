@@ -295,9 +295,12 @@ void Server::count(const Request& request) {
                                          use.chat_template.get())
                    : use.tokenizer->encode(text);
   if (request.kind == "count") return send(request.id, "counted", {{"tokens", ids.size()}});
-  json tokens = json::array();
-  for (const std::int32_t id : ids) tokens.push_back({id, use.tokenizer->display(id)});
-  send(request.id, "tokens", {{"tokens", std::move(tokens)}});
+  json tokens = json::array(), special = json::array();
+  for (const std::int32_t id : ids) {
+    if (use.tokenizer->is_special(id)) special.push_back(tokens.size());
+    tokens.push_back({id, use.tokenizer->display(id)});
+  }
+  send(request.id, "tokens", {{"tokens", std::move(tokens)}, {"special", std::move(special)}});
 }
 
 void Server::finish() {

@@ -4361,7 +4361,7 @@ Sie wurde als %2 beiseitegelegt, und die Warteschlange ist jetzt leer.</translat
     <message numerus="yes">
         <source>It serves %1, and %n request(s) of other programs are under way.</source>
         <translation>
-            <numerusform>Er bietet %1 an, und eine Anfrage eines anderen Programms läuft.</numerusform>
+            <numerusform>Er bietet %1 an, und %n Anfrage eines anderen Programms läuft.</numerusform>
             <numerusform>Er bietet %1 an, und %n Anfragen anderer Programme laufen.</numerusform>
         </translation>
     </message>
@@ -7073,10 +7073,6 @@ Loss %3, Validierung %4</translation>
         <translation>Cache belegt</translation>
     </message>
     <message>
-        <source>Answers</source>
-        <translation>Antworten</translation>
-    </message>
-    <message>
         <source>Errors told</source>
         <translation>Fehlermeldungen</translation>
     </message>
@@ -7107,6 +7103,10 @@ Loss %3, Validierung %4</translation>
     <message>
         <source>The lines for %1 are in the clipboard</source>
         <translation>Die Zeilen für %1 sind in der Zwischenablage</translation>
+    </message>
+    <message>
+        <source>Reused</source>
+        <translation>Wiederverwendet</translation>
     </message>
 </context>
 <context>
@@ -7810,12 +7810,12 @@ Loss %3, Validierung %4</translation>
         <translation>Das Modell wird gefragt</translation>
     </message>
     <message>
-        <source>%1 tokens, %2 of them special. The ground changes with each token; special tokens, which only the template writes, have a colour. The last ones ask for the answer.</source>
-        <translation>%1 Tokens, davon %2 besondere. Der Grund wechselt mit jedem Token; besondere Tokens, die nur die Vorlage schreibt, haben eine Farbe. Die letzten fordern die Antwort an.</translation>
-    </message>
-    <message>
         <source>Shown are the last %1.</source>
         <translation>Gezeigt sind die letzten %1.</translation>
+    </message>
+    <message>
+        <source>%1 tokens, %2 of them special. The ground changes with each token; special tokens, which only the template writes, have a colour.</source>
+        <translation>%1 Tokens, davon %2 besondere. Der Grund wechselt mit jedem Token; besondere Tokens, die nur die Vorlage schreibt, haben eine Farbe.</translation>
     </message>
 </context>
 <context>

@@ -111,7 +111,7 @@
     <message numerus="yes">
         <source>It serves %1, and %n request(s) of other programs are under way.</source>
         <translation>
-            <numerusform>It serves %1, and one request of another program is under way.</numerusform>
+            <numerusform>It serves %1, and %n request of another program is under way.</numerusform>
             <numerusform>It serves %1, and %n requests of other programs are under way.</numerusform>
         </translation>
     </message>

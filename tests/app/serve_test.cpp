@@ -437,6 +437,27 @@ TEST(FieldServe, QuestionsBehindALoadWaitForIt) {
   EXPECT_FALSE(talk.wait(2, "tokens").at("tokens").empty());
 }
 
+/// What the model reads, with its special tokens told apart from text that spells them.
+TEST(Serve, TellsWhichTokensAreSpecial) {
+  Talk talk;
+  talk.say(load_request(1));
+  talk.say({{"id", 2},
+            {"do", "tokenize"},
+            {"messages", {{{"role", "user"}, {"text", "say <s> or </s>"}}}}});
+  const nlohmann::json tokens = talk.wait(2, "tokens");
+  ASSERT_TRUE(tokens.at("special").is_array());
+  std::size_t special = 0;
+  for (std::size_t i = 0; i < tokens.at("tokens").size(); ++i) {
+    const std::int32_t id = tokens.at("tokens").at(i).at(0).get<std::int32_t>();
+    if (!test::tiny_tokenizer()->is_special(id)) continue;
+    ASSERT_LT(special, tokens.at("special").size());
+    EXPECT_EQ(tokens.at("special").at(special++), i);
+  }
+  EXPECT_EQ(special, tokens.at("special").size());
+  talk.say({{"id", 3}, {"do", "tokenize"}, {"text", "plain"}});
+  EXPECT_TRUE(talk.wait(3, "tokens").at("special").empty());
+}
+
 /// A copy of the tiny model with rows [from, to) of its head set to a value.
 std::filesystem::path with_head_rows(const test::ScratchFolder& scratch, std::int64_t from,
                                      std::int64_t to, float value) {

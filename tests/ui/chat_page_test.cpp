@@ -3,10 +3,12 @@
 // The chat page as a person uses it, with the real `tessera serve` and small real models; and with
 // a script in its place for what a healthy program does not do.
 #include <QAbstractItemModelTester>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFile>
 #include <QFileDialog>
+#include <QGuiApplication>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -18,7 +20,9 @@
 #include <QSignalSpy>
 #include <QStandardItemModel>
 #include <QTableView>
+#include <QTextCursor>
 #include <QTextDocument>
+#include <QTextEdit>
 #include <QToolButton>
 #include <QTreeView>
 #include <ctime>
@@ -38,6 +42,7 @@
 #include "ui/pages/chat/markdown_view.h"
 #include "ui/pages/chat/message_list.h"
 #include "ui/pages/chat/message_widget.h"
+#include "ui/pages/chat/template_dialog.h"
 #include "ui/pages/chat/token_view.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/banner.h"
@@ -99,6 +104,60 @@ class ChatPageTest : public QObject {
     QVERIFY(waitUntil([&] { return test::labelWith(scene.widget(1), "tokens/s") != nullptr; }));
     QVERIFY(waitUntil([&] { return scene.page->store().list().size() == 1; }));
     test::picture(*scene.page, "chat-answer");
+  }
+
+  /// The rendered conversation with its tokens: it follows what is written, and says what is
+  /// missing.
+  void whatTheModelReadsIsShown() {
+    Scene scene;
+    QVERIFY(scene.show());
+    QVERIFY(click(test::button(scene.page.get(), "Show what the model reads")));
+    auto* dialog = scene.page->findChild<TemplateDialog*>();
+    QVERIFY(dialog && dialog->isVisible());
+    QVERIFY(test::labelWith(dialog, "No model is loaded"));
+    QVERIFY(scene.load());
+    QVERIFY(waitUntil([&] { return test::labelWith(dialog, "Nothing is said yet") != nullptr; }));
+    QVERIFY(test::typeInto(scene.page->composer()->field(), QStringLiteral("The quick brown fox")));
+    const auto shown = [&](const char* text) {
+      return waitUntil([&] { return dialog->text()->toPlainText().contains(QLatin1String(text)); },
+                       test::kPatience);
+    };
+    QVERIFY2(shown("quick"), qPrintable(dialog->text()->toPlainText()));
+    QVERIFY(test::labelWith(dialog, "tokens, "));
+    test::picture(*dialog, "chat-template-light");
+    theme::apply(*qApp, theme::Scheme::Dark);
+    QVERIFY(waitUntil([&] { return dialog->isWhole(); }));
+    test::picture(*dialog, "chat-template-dark");
+    theme::apply(*qApp, theme::Scheme::Light);
+    dialog->close();
+  }
+
+  /// Boundaries are seen by their ground, special tokens by their own, whatever text spells.
+  void tokensHaveBoundariesAndSpecialOnesStandOut() {
+    auto* dialog = new TemplateDialog(nullptr);
+    QVERIFY(test::show(*dialog));
+    dialog->setTokens({{0, "<s>", true}, {5, "<s>", false}, {6, " a\\n", false}, {7, "b", false}});
+    QVERIFY(waitUntil([&] { return dialog->isWhole(); }));
+    QCOMPARE(dialog->text()->toPlainText(), QStringLiteral("<s><s> a\\n\nb"));
+    const auto formatAt = [&](int position) {
+      QTextCursor cursor(dialog->text()->document());
+      cursor.setPosition(position);
+      return cursor.charFormat();
+    };
+    QCOMPARE(formatAt(1).toolTip(), QStringLiteral("special token 0"));
+    QCOMPARE(formatAt(4).toolTip(), QStringLiteral("token 5"));
+    QVERIFY(formatAt(1).background() != formatAt(4).background());
+    QVERIFY(formatAt(4).background() != formatAt(8).background());
+    QVERIFY(test::labelWith(dialog, "4 tokens, 1 of them special"));
+    QVERIFY(click(test::button(dialog, "Copy as text")));
+    QCOMPARE(QGuiApplication::clipboard()->text(), QStringLiteral("<s><s> a\nb"));
+    // A conversation of any length holds up nothing (the harness times every event).
+    dialog->setTokens(std::vector<ChatPiece>(300'000, ChatPiece{9, "word", false}));
+    QVERIFY(test::labelWith(dialog, "Shown are the last"));
+    QVERIFY(waitUntil([&] { return dialog->isWhole(); }, test::kPatience));
+    QCOMPARE(dialog->text()->toPlainText().size(),
+             static_cast<qsizetype>(4 * TemplateDialog::kMostTokens));
+    dialog->close();
   }
 
   void regeneratingAndEditingMakeBranches() {

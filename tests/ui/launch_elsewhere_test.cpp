@@ -245,7 +245,9 @@ void LaunchElsewhereTest::saysBesideTheFieldWhatDoesNotFit() {
              qPrintable(typed + QStringLiteral(": ") + note()->text()));
     QVERIFY(!launchButton()->isEnabled());
     QVERIFY(launchButton()->toolTip() == note()->text());
-    QVERIFY(labelWith(m_page.get(), QStringLiteral("The place does not fit")));
+    // A plan of what stood there while it was being typed comes first.
+    QVERIFY(waitUntil(
+        [&] { return labelWith(m_page.get(), QStringLiteral("The place does not fit")); }));
   }
   test::picture(*m_page, QStringLiteral("configure/place-refused"));
   QVERIFY(chooseHosts(QStringLiteral("a:2")));

@@ -28,6 +28,7 @@
 #include "ui/bridge/desktop/tasks.h"
 #include "ui/bridge/draft/draft_spec.h"
 #include "ui/bridge/launch/launcher.h"
+#include "ui/bridge/launch/model_server.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/shell/dock_panel.h"
 #include "ui/shell/dropped.h"
@@ -545,6 +546,39 @@ class ShellTest : public QObject {
     box = studio.window().findChild<QMessageBox*>();
     QVERIFY(box && test::click(test::button(box, QStringLiteral("Quit"))));
     QVERIFY(test::waitUntil([&] { return !studio.window().isVisible(); }));
+  }
+
+  /// A server ends with the studio: that is asked first, and staying leaves it as it is.
+  void quittingAsksAboutAServer() {
+    const test::TemporaryHome home;
+    const QString script = QDir(home.home()).filePath(QStringLiteral("server"));
+    QFile file(script);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("#!/bin/sh\necho 'm answers at http://127.0.0.1:1/v1 (x)'\nexec sleep 1000\n");
+    file.close();
+    QVERIFY(file.setPermissions(QFileDevice::ReadOwner | QFileDevice::ExeOwner));
+    Started studio;
+    auto* server = new ModelServer([script] { return script; }, &studio.app->preferences());
+    ServerOrder order;
+    order.path = QStringLiteral("/models/some");
+    order.port = 0;
+    server->start(order);
+    QVERIFY(test::waitUntil([&] { return server->state() == ModelServer::State::Running; }));
+    studio.window().close();
+    QVERIFY(studio.window().isVisible());
+    auto* box = studio.window().findChild<QMessageBox*>();
+    QVERIFY(box && box->isVisible());
+    QVERIFY(box->informativeText().contains(QStringLiteral("/models/some")));
+    test::picture(*box, QStringLiteral("shell/quit-server"));
+    QVERIFY(test::click(test::button(box, QStringLiteral("Stay"))));
+    QVERIFY(test::waitUntil([&] { return !studio.window().findChild<QMessageBox*>(); }));
+    QVERIFY(server->isAlive());
+    studio.window().close();
+    box = studio.window().findChild<QMessageBox*>();
+    QVERIFY(box && test::click(test::button(box, QStringLiteral("Stop it and quit"))));
+    QVERIFY(test::waitUntil([&] { return !studio.window().isVisible(); }));
+    server->stop();
+    QVERIFY(test::waitUntil([&] { return !server->isAlive(); }));
   }
 
   void knowsWhatIsDropped() {

@@ -85,6 +85,7 @@ std::vector<Location> placesOf(const QString& run, const QString& other) {
           {QStringLiteral("monitor"), run, {}},
           {QStringLiteral("experts"), run, {}},
           {QStringLiteral("hosts"), {}, {}},
+          {QStringLiteral("server"), run, {}},
           {QStringLiteral("settings"), {}, {}},
           {QStringLiteral("runs"), {}, {{"view", "compare"}, {"runs", run + ',' + other}}}};
 }

@@ -12,6 +12,7 @@
 #include "ui/pages/monitor/monitor_page.h"
 #include "ui/pages/page.h"
 #include "ui/pages/runs/runs_page.h"
+#include "ui/pages/server/server_page.h"
 #include "ui/pages/settings/settings_page.h"
 
 namespace tessera::ui {
@@ -37,6 +38,7 @@ const std::vector<PageInfo>& pages() {
        make<ExpertsPage>},
       {"chat", QT_TRANSLATE_NOOP("Pages", "Chat"), "chat", "Ctrl+7", true, make<ChatPage>},
       {"hosts", QT_TRANSLATE_NOOP("Pages", "Hosts"), "hosts", "Ctrl+8", true, make<HostsPage>},
+      {"server", QT_TRANSLATE_NOOP("Pages", "Server"), "server", "Ctrl+9", true, make<ServerPage>},
       {"settings", QT_TRANSLATE_NOOP("Pages", "Settings"), "settings", "Ctrl+,", true,
        make<SettingsPage>},
       {"manual", QT_TRANSLATE_NOOP("Pages", "Manual"), "book", "F1", false, make<ManualPage>},

@@ -16,6 +16,7 @@
 #include "core/config/paths.h"
 #include "ui/bridge/desktop/host_monitor.h"
 #include "ui/bridge/desktop/preferences.h"
+#include "ui/bridge/launch/model_server.h"
 #include "ui/bridge/launch/terminal_command.h"
 #include "ui/bridge/runs/run_store.h"
 #include "ui/shell/dock_panel.h"
@@ -323,9 +324,34 @@ void MainWindow::comeToFront() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
-  if (!m_quitting && tellOfLiveRuns()) return event->ignore();
+  if (!m_quitting && (askAboutServer() || tellOfLiveRuns())) return event->ignore();
   saveSession();
   QMainWindow::closeEvent(event);
+}
+
+/// Programs may be talking to it. True: the answer decides.
+bool MainWindow::askAboutServer() {
+  const auto* server =
+      m_parts.preferences.findChild<ModelServer*>(QString(), Qt::FindDirectChildrenOnly);
+  if (!server || !server->isAlive() || server->state() == ModelServer::State::Stopping) {
+    return false;
+  }
+  auto* box = new QMessageBox(QMessageBox::NoIcon, tr("Quit"),
+                              tr("The server ends with the studio"), {}, this);
+  box->setAttribute(Qt::WA_DeleteOnClose);
+  box->setInformativeText(tr("It serves %1, and %n request(s) of other programs are under way.",
+                             nullptr, static_cast<int>(server->counts().running))
+                              .arg(server->order().path));
+  QPushButton* quit = box->addButton(tr("Stop it and quit"), QMessageBox::AcceptRole);
+  box->setDefaultButton(quit);
+  box->setEscapeButton(box->addButton(tr("Stay"), QMessageBox::RejectRole));
+  connect(box, &QMessageBox::buttonClicked, this, [this, quit](QAbstractButton* pressed) {
+    if (pressed != quit || tellOfLiveRuns()) return;
+    m_quitting = true;
+    close();
+  });
+  box->open();
+  return true;
 }
 
 /// Runs go on without the studio, which is worth a word before it closes. True: it was said, and

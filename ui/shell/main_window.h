@@ -126,6 +126,7 @@ class MainWindow : public QMainWindow, public Navigator {
   void askForLink();
   void copyLink();
   void showFirstStart();
+  bool askAboutServer();
   bool tellOfLiveRuns();
 
   // main_window_drops.cpp

@@ -51,6 +51,20 @@ ChatModelInfo modelOf(const QJsonObject& event) {
   return model;
 }
 
+std::vector<ChatPiece> piecesOf(const QJsonObject& event) {
+  std::vector<ChatPiece> pieces;
+  const QJsonArray tokens = event["tokens"].toArray(), special = event["special"].toArray();
+  pieces.reserve(static_cast<std::size_t>(tokens.size()));
+  for (const QJsonValue token : tokens) {
+    pieces.push_back({token[0].toInt(), token[1].toString(), false});
+  }
+  for (const QJsonValue at : special) {
+    const auto index = static_cast<std::size_t>(at.toInt(-1));
+    if (index < pieces.size()) pieces[index].special = true;
+  }
+  return pieces;
+}
+
 ChatDone doneOf(const QJsonObject& event) {
   ChatDone done{event["reason"].toString(),
                 event["text"].toString(),
@@ -72,6 +86,10 @@ ChatDone doneOf(const QJsonObject& event) {
   return done;
 }
 }  // namespace
+
+QString ChatPiece::text() const {
+  return special ? shown : QString(shown).replace(QLatin1String("\\n"), QLatin1String("\n"));
+}
 
 QString chatProblem(const QJsonObject& event) {
   QString text = event["what"].toString();
@@ -256,6 +274,11 @@ quint64 ChatEngine::countTokens(const std::vector<ChatTurn>& messages) {
   return send({{"do", "count"}, {"messages", turnsJson(messages)}});
 }
 
+quint64 ChatEngine::tokenize(const std::vector<ChatTurn>& messages) {
+  if (!loaded()) return 0;
+  return send({{"do", "tokenize"}, {"messages", turnsJson(messages)}});
+}
+
 // ---- Events -------------------------------------------------------------------------------------
 
 /// Handles what has come, for at most a slice of time.
@@ -307,6 +330,8 @@ void ChatEngine::handle(const QJsonObject& event) {
     Q_EMIT done(id, doneOf(event));
   } else if (kind == QLatin1String("counted")) {
     Q_EMIT counted(id, event["tokens"].toInt());
+  } else if (kind == QLatin1String("tokens")) {
+    Q_EMIT tokenized(id, piecesOf(event));
   } else if (kind == QLatin1String("error")) {
     handleError(event);
   }

@@ -42,6 +42,15 @@ struct ChatRequest {
   int threads = 0;          ///< 0: all
 };
 
+/// A token of what the model reads.
+struct ChatPiece {
+  int id = 0;
+  QString shown;         ///< for people: line ends as "\\n", special tokens as they are spelled
+  bool special = false;  ///< a special token, and no text that spells one
+
+  QString text() const;  ///< `shown` with its line ends
+};
+
 struct ChatDone {
   QString reason, tail;  ///< `tail`: what is left of an unfinished character
   int tokens = 0, promptTokens = 0, reusedTokens = 0, contextUsed = 0;
@@ -67,18 +76,20 @@ class ChatEngine : public QObject {
   bool loaded() const { return m_state == State::Ready || m_state == State::Generating; }
   const ChatModelInfo& model() const { return m_model; }
   QString path() const { return m_path; }
-  QString problem() const { return m_problem; }  ///< of Failed: what, and what to do
+  QString problem() const { return m_problem; }  ///< where it is Failed: what, and what to do
   qint64 processId() const;
 
   /// Starts the process where it does not run. What was loaded or loading before is given up.
   void load(const QString& path, int threads);
-  void restart();  ///< of Failed, with the same path
+  void restart();  ///< where it is Failed, with the same path
   void unload();   ///< ends the process
 
   /// Returns the number of the request, which the signals repeat; 0: nothing is loaded.
   quint64 generate(const ChatRequest& request);
   void cancel();  ///< what is being generated
   quint64 countTokens(const std::vector<ChatTurn>& messages);
+  /// What the model reads of them, answered by tokenized() or failed().
+  quint64 tokenize(const std::vector<ChatTurn>& messages);
 
   /// How often tokens are handed on, in milliseconds; more seldom while very many come, since all
   /// that is being written is laid out and painted each time.
@@ -95,6 +106,7 @@ class ChatEngine : public QObject {
   /// A generation failed and the process goes on.
   void failed(quint64 request, const QString& message);
   void counted(quint64 request, int count);
+  void tokenized(quint64 request, const std::vector<ChatPiece>& tokens);
 
  private:
   void start();
@@ -119,7 +131,7 @@ class ChatEngine : public QObject {
   int m_threads = 0;
   quint64 m_lastId = 0, m_loadId = 0, m_generateId = 0;
   ChatModelInfo m_model;
-  QByteArray m_waiting;    ///< of standard output, not yet a line
+  QByteArray m_waiting;    ///< from standard output, not yet a line
   QByteArray m_complaint;  ///< the end of standard error
   std::vector<ChatToken> m_tokens;
   int m_cadence;

@@ -67,7 +67,10 @@ ChatPage::ChatPage(Studio& studio, const QString& program, const QStringList& ar
           [this] { m_store->listCheckpoints(this->studio().runs.runs()); });
   m_count->setSingleShot(true);
   m_count->setInterval(kCountMs);
-  connect(m_count, &QTimer::timeout, this, [this] { m_talk->count(m_composer->text()); });
+  connect(m_count, &QTimer::timeout, this, [this] {
+    m_talk->count(m_composer->text());
+    askForTemplate();
+  });
   connect(m_store, &ChatStore::listChanged, this, [this] { m_tree->setList(m_store->list()); });
   connect(m_store, &ChatStore::checkpointsListed, this, &ChatPage::takeRuns);
   connect(m_store, &ChatStore::opened, this,

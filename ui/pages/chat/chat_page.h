@@ -72,6 +72,8 @@ class ChatPage : public Page {
   void takeRunStates();
   const RunRow* runThatTrains() const;
 
+  void showTemplate();
+  void askForTemplate();
   void showConversation();
   void showEngines();
   void showEmpty();

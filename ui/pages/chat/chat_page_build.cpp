@@ -17,6 +17,7 @@
 #include "ui/pages/chat/composer.h"
 #include "ui/pages/chat/conversation_tree.h"
 #include "ui/pages/chat/message_list.h"
+#include "ui/pages/chat/template_dialog.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/empty_state.h"
@@ -95,13 +96,16 @@ QWidget* ChatPage::buildBar() {
   m_pickers[1] = new CheckpointPicker(tr("A second checkpoint that answers beside it"), bar);
   m_tokens = toggle(tr("Tokens"), tr("Show answers as tokens, coloured by their probability"), bar);
   m_systemButton = toggle(tr("System"), tr("Show the system prompt"), bar);
+  QToolButton* reads = iconButton(QStringLiteral("table"), tr("Show what the model reads"), bar);
   QToolButton* output = iconButton(QStringLiteral("export"), tr("Export the conversation"), bar);
   row->addWidget(m_pickers[0]);
   row->addWidget(m_pickers[1]);
   row->addStretch(1);
   row->addWidget(m_tokens);
   row->addWidget(m_systemButton);
+  row->addWidget(reads);
   row->addWidget(output);
+  connect(reads, &QToolButton::clicked, this, &ChatPage::showTemplate);
   connect(m_tokens, &QToolButton::toggled, this, &ChatPage::setTokensShown);
   connect(m_systemButton, &QToolButton::toggled, this, [this](bool on) {
     m_system->setVisible(on);
@@ -158,7 +162,32 @@ void ChatPage::makeCommands() {
   add(QStringLiteral("compare"), tr("Answer beside another checkpoint"),
       [this] { m_pickers[1]->click(); });
   add(QStringLiteral("eye"), tr("Show or hide tokens"), [this] { m_tokens->toggle(); });
+  add(QStringLiteral("table"), tr("Show what the model reads"), [this] { showTemplate(); });
   add(QStringLiteral("export"), tr("Export the conversation"), [this] { exportChat(); });
+}
+
+void ChatPage::showTemplate() {
+  auto* dialog = findChild<TemplateDialog*>();
+  if (!dialog) {
+    dialog = new TemplateDialog(this);
+    connect(m_talk, &ChatTalk::tokenized, dialog, &TemplateDialog::setTokens);
+    connect(m_talk, &ChatTalk::tokenizeFailed, dialog, &TemplateDialog::setProblem);
+    connect(m_talk, &ChatTalk::engineChanged, dialog, [this] { askForTemplate(); });
+    connect(m_talk, &ChatTalk::conversationChanged, dialog, [this] { askForTemplate(); });
+    connect(m_talk, &ChatTalk::answerDone, dialog, [this] { askForTemplate(); });
+  }
+  dialog->show();
+  dialog->raise();
+  askForTemplate();
+}
+
+/// While it is shown it follows the conversation and what is being written.
+void ChatPage::askForTemplate() {
+  auto* dialog = findChild<TemplateDialog*>();
+  if (!dialog || m_talk->tokenize(m_composer->text())) return;
+  dialog->setProblem(m_talk->engine(0).loaded()
+                         ? tr("Nothing is said yet: write a message, and it stands here.")
+                         : tr("No model is loaded: choose a checkpoint at the top of the page."));
 }
 
 void ChatPage::connectTalk() {

@@ -56,6 +56,7 @@ void ChatTalk::connectEngine(int s) {
   });
   connect(process, &ChatEngine::failed, this, [this, s](quint64 request, const QString& message) {
     if (request == side(s).count) return Q_EMIT countFailed(s, message);
+    if (s == 0 && request == m_tokenize && request != 0) return Q_EMIT tokenizeFailed(message);
     if (request == side(s).request && side(s).answer >= 0) {
       const int failedAnswer = side(s).answer;
       finish(s, QStringLiteral("failed"), message);
@@ -63,6 +64,10 @@ void ChatTalk::connectEngine(int s) {
     }
     Q_EMIT failed(s, message);
   });
+  connect(process, &ChatEngine::tokenized, this,
+          [this, s](quint64 request, const std::vector<ChatPiece>& tokens) {
+            if (s == 0 && request == m_tokenize) Q_EMIT tokenized(tokens);
+          });
   connect(process, &ChatEngine::counted, this, [this, s](quint64 request, int count) {
     if (request == side(s).count) Q_EMIT counted(s, count);
     if (request == side(s).lengthCheck) noteLength(s, count);
@@ -353,11 +358,22 @@ double ChatTalk::tokensPerSecond(int s) const {
   return 1e3 * side(s).written / static_cast<double>(side(s).clock.elapsed());
 }
 
+std::vector<ChatTurn> ChatTalk::turnsWith(int s, const QString& draft) const {
+  const std::vector<int> path = m_conversation.path(s);
+  std::vector<ChatTurn> list = turns(path.empty() ? -1 : path.back());
+  if (!draft.isEmpty()) list.push_back({QStringLiteral("user"), draft});
+  return list;
+}
+
+bool ChatTalk::tokenize(const QString& draft) {
+  const std::vector<ChatTurn> list = turnsWith(0, draft);
+  m_tokenize = list.empty() ? 0 : engine(0).tokenize(list);
+  return m_tokenize != 0;
+}
+
 void ChatTalk::count(const QString& draft) {
   for (int s = 0; s < sides(); ++s) {
-    const std::vector<int> path = m_conversation.path(s);
-    std::vector<ChatTurn> list = turns(path.empty() ? -1 : path.back());
-    if (!draft.isEmpty()) list.push_back({QStringLiteral("user"), draft});
+    const std::vector<ChatTurn> list = turnsWith(s, draft);
     side(s).count = list.empty() ? 0 : engine(s).countTokens(list);
     if (list.empty() && engine(s).loaded()) Q_EMIT counted(s, 0);
   }

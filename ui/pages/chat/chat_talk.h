@@ -72,6 +72,9 @@ class ChatTalk : public QObject {
   double tokensPerSecond(int side) const;
   /// Tokens of what is said so far with `draft`; answered by counted().
   void count(const QString& draft);
+  /// What the model of the first side reads of what is said so far with `draft`; answered by
+  /// tokenized() or tokenizeFailed(). False: nothing is loaded, or nothing is said.
+  bool tokenize(const QString& draft);
 
  Q_SIGNALS:
   void conversationChanged();  ///< messages or what is shown of them
@@ -83,6 +86,8 @@ class ChatTalk : public QObject {
   void waitingChanged(int index);
   void counted(int side, int tokens);
   void countFailed(int side, const QString& message);
+  void tokenized(const std::vector<ChatPiece>& tokens);
+  void tokenizeFailed(const QString& message);
   void busyChanged();
 
  private:
@@ -113,7 +118,9 @@ class ChatTalk : public QObject {
   void askWhetherTooLong(int s, int index);
   void noteLength(int s, int count);
   std::vector<ChatTurn> turns(int last) const;
+  std::vector<ChatTurn> turnsWith(int s, const QString& draft) const;
 
+  quint64 m_tokenize = 0;  ///< the request for tokens that was sent last
   Conversation m_conversation = Conversation::create();
   std::array<Side, 2> m_sides;
   bool m_training = false, m_wasBusy = false;

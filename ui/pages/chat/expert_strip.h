@@ -48,7 +48,7 @@ class UsageMap : public QWidget {
 
   struct Row {
     int layer = 0, expert = 0;
-    double share = 0, everywhere = 0;  ///< of the layer's picks
+    double share = 0, everywhere = 0;  ///< parts of the layer's picks
     double ratio() const { return everywhere > 0 ? share / everywhere : 0; }
   };
   /// Both (layers, experts).

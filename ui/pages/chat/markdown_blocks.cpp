@@ -6,7 +6,7 @@
 namespace tessera::ui {
 
 namespace {
-constexpr qsizetype kMostPiece = 6000;  ///< of a loose list: rendering is superlinear
+constexpr qsizetype kMostPiece = 6000;  ///< for a loose list: rendering is superlinear
 
 /// The characters of a fence that this line opens or closes: at least three ` or ~; empty: none.
 QStringView fenceOf(QStringView line) {

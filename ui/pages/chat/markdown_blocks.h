@@ -12,7 +12,7 @@ struct MarkdownPiece {
   enum class Kind { Text, Code };
   Kind kind = Kind::Text;
   QString text;        ///< Markdown, or the lines of code without their fences
-  QString language;    ///< of code, as the fence names it
+  QString language;    ///< the code's, as the fence names it
   bool closed = true;  ///< false: more of it may come
   qsizetype end = 0;   ///< where the next one begins
 };

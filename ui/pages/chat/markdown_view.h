@@ -57,8 +57,8 @@ class MarkdownView : public QTextBrowser {
   Format m_format;
   QString m_text;
   bool m_finished = true;
-  qsizetype m_done = 0;    ///< of the text, rendered for good
-  int m_donePosition = 0;  ///< of the document, before the tail
+  qsizetype m_done = 0;    ///< characters rendered for good
+  int m_donePosition = 0;  ///< in the document, before the tail
   MarkdownPiece m_tail;    ///< the open piece as it was last rendered; empty: none
   QTextCursor m_openCode;  ///< end of the open block of code
   std::vector<QString> m_codes;

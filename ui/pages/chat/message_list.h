@@ -64,7 +64,7 @@ class MessageList : public QScrollArea {
   const Conversation* m_conversation = nullptr;
   QString m_id;  ///< id of the conversation
   std::vector<int> m_path;
-  int m_first = 0;  ///< of the path, built from here on
+  int m_first = 0;  ///< the path is built from here on
   std::deque<MessageWidget*> m_widgets;
   QWidget* m_content;
   QVBoxLayout* m_layout;

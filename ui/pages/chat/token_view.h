@@ -51,7 +51,7 @@ class TokenView : public QTextEdit {
 
   QString m_text;
   std::shared_ptr<const TokenRecord> m_record;
-  std::vector<int> m_positions;  ///< of tokens in the document, and its end
+  std::vector<int> m_positions;  ///< where tokens begin in the document, and its end
   int m_picked = -1, m_height = 0;
 };
 

@@ -336,7 +336,9 @@ void ConfigurePage::connectLauncher() {
 void ConfigurePage::connectPlace() {
   connect(m_place, &PlaceBar::changed, this, [this] {
     const bool elsewhere = !m_place->place().is_here();
-    if (m_place->data() != m_plannedData || elsewhere != m_plannedElsewhere) requestPlan();
+    const bool isOther = m_place->data() != m_plannedData || elsewhere != m_plannedElsewhere;
+    // Where the place does not fit, the plan that is there stays.
+    if (isOther && m_place->problem().isEmpty()) requestPlan();
     showCommand();
     showButtons();
   });

@@ -64,7 +64,7 @@ class RunHeader : public QWidget {
   std::shared_ptr<RunFeed> m_feed;
   std::optional<RunState> m_askedIn;  ///< the state in which something was asked for
   QString m_waiting;                  ///< for what, until the state changes
-  QString m_tag;                      ///< of a resume that the launcher has not answered
+  QString m_tag;                      ///< a resume that the launcher has not answered
   RunPicker* m_picker;
   StateBadge* m_badge;
   ElidedLabel* m_phase;
@@ -74,7 +74,7 @@ class RunHeader : public QWidget {
   TextLabel *m_steps, *m_left, *m_rate, *m_mfu, *m_loss, *m_age;
   GlossaryLabel* m_mfuName;
   QProgressBar* m_progress;
-  std::int64_t m_totalTokens = 0;  ///< of the spec as run; 0: not read yet
+  std::int64_t m_totalTokens = 0;  ///< by the spec as run; 0: not read yet
   QTimer m_clock;                  ///< for ages
 };
 
