@@ -446,6 +446,19 @@ TEST(SlurmCommands, AJobIsLookedForInQueueControllerAndAccounts) {
   EXPECT_EQ(kSlurm.look("12").kind, Kind::Gone);
 }
 
+/// As in skypilot-org/skypilot 10457: an empty answer while the controller starts again.
+TEST(FieldSlurm, AnEmptyAnswerIsNoEndOfAJob) {
+  const FakeSlurm fake;
+  for (const char* name : {"squeue", "scontrol", "sacct"}) fake.add(name, "true");
+  const SlurmSight sight = kSlurm.look("12");
+  EXPECT_EQ(sight.kind, SlurmSight::Kind::NoAnswer);
+  EXPECT_TRUE(has(sight.trouble, "says nothing")) << sight.trouble;
+  SlurmRecord record;
+  record.job = "12";
+  EXPECT_FALSE(record.take(sight, 1000));
+  EXPECT_TRUE(record.is_open());
+}
+
 TEST(SlurmCommands, NoAnswerIsNoEndOfAJob) {
   using Kind = SlurmSight::Kind;
   const FakeSlurm fake;
