@@ -90,13 +90,18 @@ void hello(const HelloOptions& options) {
 
 std::string link_line(const LinkSpeed& link) {
   return nlohmann::json{{"from", link.from}, {"to", link.to}, {"bytes_per_s", link.bytes_per_s}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::optional<LinkSpeed> link_of_line(const std::string& line) {
   const auto o = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!o.is_object() || !o.contains("bytes_per_s")) return {};
-  return LinkSpeed{o.value("from", ""), o.value("to", ""), o.value("bytes_per_s", 0.0)};
+  if (!o.is_object()) return {};
+  const auto from = o.find("from"), to = o.find("to"), speed = o.find("bytes_per_s");
+  for (const auto& name : {from, to}) {
+    if (name == o.end() || !name->is_string()) return {};
+  }
+  if (speed == o.end() || !speed->is_number()) return {};
+  return LinkSpeed{from->get<std::string>(), to->get<std::string>(), speed->get<double>()};
 }
 
 void add_hello(CLI::App& app) {

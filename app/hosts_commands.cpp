@@ -66,7 +66,14 @@ class Probe {
       told_ = true;
     } else {
       asking_.came = clock_now();
-      asking_.there = nlohmann::json::parse(line).at("time").get<double>();
+      const auto o = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+      const bool is_answer = o.is_object() && o.contains("time") && o["time"].is_number();
+      if (!is_answer) {
+        throw Error("host " + host_.name(),
+                    fmt::format("says what is no time: \"{}\"", line.substr(0, 80)),
+                    "use the same version of Tessera here and there");
+      }
+      asking_.there = o["time"].get<double>();
       clocks_.push_back(asking_);
     }
     done_ = std::ssize(clocks_) == kClockAnswers;
@@ -90,12 +97,17 @@ struct CheckOptions : HostOptions {
   bool json = false;
 };
 
+/// In quotes; what is not UTF-8 in a name is replaced.
+std::string json_text(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 /// One line for each check, or one of JSON for each host; how many are bad.
 int print_checks(const std::string& host, const std::vector<HostCheck>& checks, bool json) {
   int bad = 0;
   if (json) {
     for (const HostCheck& one : checks) bad += one.level == HostCheck::Level::Bad;
-    std::printf("{\"host\":%s,\"checks\":%s}\n", nlohmann::json(host).dump().c_str(),
+    std::printf("{\"host\":%s,\"checks\":%s}\n", json_text(host).c_str(),
                 to_json_text(checks).c_str());
     std::fflush(stdout);
     return bad;
@@ -199,9 +211,8 @@ void list_hosts(bool json) {
   const HostBook book = read_host_book();
   for (const KnownHost& known : book.hosts) {
     if (json) {
-      std::printf("{\"host\":%s,\"checked\":%.0f,\"checks\":%s}\n",
-                  nlohmann::json(known.host).dump().c_str(), known.checked,
-                  to_json_text(known.checks).c_str());
+      std::printf("{\"host\":%s,\"checked\":%.0f,\"checks\":%s}\n", json_text(known.host).c_str(),
+                  known.checked, to_json_text(known.checks).c_str());
       continue;
     }
     const int bad = known.count(HostCheck::Level::Bad);

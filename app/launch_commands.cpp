@@ -229,8 +229,7 @@ std::string folder_here(const LaunchRecord& record) {
 /// Follows a launch to its end; nothing where it only began, as was asked for.
 std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_ptr<AgentLine>> lines,
                                 LaunchView view, const std::atomic<bool>& stop,
-                                LaunchWatch::Options options, const std::string& ssh,
-                                const StartReport& report) {
+                                LaunchWatch::Options options, const StartReport& report) {
   RankCount ranks(report, count_ranks(record.hosts));
   options.tell = [&](const HostWord& word) {
     if (word.word.kind == Word::Rank) ranks.one_more();
@@ -241,7 +240,7 @@ std::optional<LaunchEnd> follow(LaunchRecord& record, std::vector<std::unique_pt
     record.run = run;
     record.save(launches_folder());
     const std::string trouble =
-        mirror_launched_run(record.hosts.front().host, run, ssh, record.program);
+        mirror_launched_run(record.hosts.front().host, run, record.ssh, record.program);
     if (!trouble.empty()) LaunchView::note("no copy of the run is kept here: " + trouble);
     report.begun(folder_here(record));
   };
@@ -289,7 +288,9 @@ void attach_to(const LaunchArguments& asked) {
   report.phase(StartPhase::Kind::Asking);
   leave_on_hangup(kToldOnInterrupt);
   const std::atomic<bool>& signalled = stop_on_signals();
-  Ssh ssh(ssh_command(asked.hosts));
+  // As it was started, unless another command is named now.
+  if (!asked.hosts.ssh.empty() || record.ssh.empty()) record.ssh = ssh_command(asked.hosts);
+  Ssh ssh(record.ssh);
   std::vector<std::unique_ptr<AgentLine>> lines;
   for (std::size_t i = 0; i < record.hosts.size(); ++i) {
     lines.push_back(line_to(ssh, record, i));
@@ -297,8 +298,7 @@ void attach_to(const LaunchArguments& asked) {
   }
   const auto end = follow(record, std::move(lines), LaunchView(/*all=*/false),
                           stops && !asked.now ? at_once : signalled,
-                          {.only_until_begun = asked.detach, .ends_all = asked.now},
-                          ssh_command(asked.hosts), report);
+                          {.only_until_begun = asked.detach, .ends_all = asked.now}, report);
   if (!end) return;  // it goes on by itself
   if (report.is_wanted() && record.run.empty()) throw Exit{kNothingWasStarted};
   if (!asked.now) return end_as(record, *end);
@@ -390,7 +390,7 @@ std::optional<LaunchEnd> launch_once(Ssh& ssh, const LaunchArguments& asked,
   std::fflush(stdout);
   try {
     return follow(record, start_all(ssh, record, order, meeting), LaunchView(/*all=*/true), stop,
-                  {.only_until_begun = asked.detach}, ssh_command(asked.hosts), report);
+                  {.only_until_begun = asked.detach}, report);
   } catch (const Error& error) {
     record.end = error.what();  // what was begun of it was told to end
     record.save(launches_folder());
@@ -479,7 +479,8 @@ LaunchEnd launch_ranks_that_greet(const LaunchArguments& asked, const LaunchedSp
   record.hosts = asked.hosts.list();
   leave_on_hangup(kToldOnInterrupt);
   const std::atomic<bool>& stop = stop_on_signals();
-  Ssh ssh(ssh_command(asked.hosts));
+  record.ssh = ssh_command(asked.hosts);
+  Ssh ssh(record.ssh);
   record.program = programs_for(ssh, asked, record.hosts, stop, nobody);
   const HostMeeting meeting =
       meet_hosts(ssh, record.hosts, RemoteProgram{record.program}, asked.hosts.folder, &stop);
@@ -491,12 +492,21 @@ LaunchEnd launch_ranks_that_greet(const LaunchArguments& asked, const LaunchedSp
   record.save(launches_folder());
   try {
     return *follow(record, start_all(ssh, record, order, meeting), LaunchView(true, line), stop, {},
-                   ssh_command(asked.hosts), nobody);
+                   nobody);
   } catch (const Error& error) {
     record.end = error.what();
     record.save(launches_folder());
     throw;
   }
+}
+
+/// A test launch with the spec and all that was set beside it.
+void greet(const LaunchArguments& asked, const std::function<void(const std::string&)>& line,
+           bool fits_any_ranks = false) {
+  const int ranks = fits_any_ranks ? 0 : count_ranks(asked.hosts.list());
+  const LaunchEnd end = launch_ranks_that_greet(asked, spec_to_launch(asked, ranks), line);
+  if (end.exit_status == 0) return;
+  throw Error("test launch", end.cause, "what that rank said stands above");
 }
 
 void launch(LaunchArguments asked) {
@@ -508,8 +518,7 @@ void launch(LaunchArguments asked) {
   }
   if (!asked.attach.empty() || !asked.stop.empty()) return attach_to(asked);
   if (asked.hello) {
-    return launch_hello(asked.hosts, asked.spec, asked.probe_s,
-                        [](const std::string& line) { std::printf("%s\n", line.c_str()); });
+    return greet(asked, [](const std::string& line) { std::printf("%s\n", line.c_str()); });
   }
   const StartReport report(asked.start_files);
   LaunchRecord record;
@@ -520,7 +529,8 @@ void launch(LaunchArguments asked) {
   if (report.is_wanted() && spec.restarts == 0) asked.detach = true;
   leave_on_hangup(kToldOnInterrupt);
   const std::atomic<bool>& stop = stop_on_signals();
-  Ssh ssh(ssh_command(asked.hosts));
+  record.ssh = ssh_command(asked.hosts);
+  Ssh ssh(record.ssh);
   record.program = programs_for(ssh, asked, record.hosts, stop, report);
   for (std::int64_t restarts = 0;; ++restarts) {
     const auto end = launch_once(ssh, asked, spec, record, stop, report);
@@ -551,10 +561,7 @@ void launch_hello(const HostOptions& hosts, const std::string& spec, double prob
   asked.spec = spec.empty() ? "demo" : spec;
   asked.hello = true;
   asked.probe_s = probe_s;
-  const LaunchedSpec launched = spec_to_launch(asked, spec.empty() ? 0 : count_ranks(hosts.list()));
-  const LaunchEnd end = launch_ranks_that_greet(asked, launched, line);
-  if (end.exit_status == 0) return;
-  throw Error("test launch", end.cause, "what that rank said stands above");
+  greet(asked, line, /*fits_any_ranks=*/spec.empty());
 }
 
 void add_launch(CLI::App& app) {

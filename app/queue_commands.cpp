@@ -152,6 +152,9 @@ LaunchPlace place_for(const QueueOptions& options) {
                 "name them: --hosts a:4,b:4");
   }
   place.folder = hosts.folder;
+  // Whoever holds the queue starts it from another folder; a folder of hosts is found by them.
+  const bool is_here = place.kind == LaunchPlace::Kind::Slurm || place.local > 0;
+  if (is_here && !place.folder.empty()) place.folder = fs::absolute(place.folder).string();
   return place;
 }
 

@@ -56,7 +56,7 @@ std::string reason_text(const fs::path& folder, const RunStatus& status) {
   std::string text = status.reason;
   try {
     const auto record = slurm_record_of(folder);
-    if (!record || record->job.empty() || status.state == RunState::Finished) return text;
+    if (!record || record->is_new() || status.state == RunState::Finished) return text;
     if (!text.empty()) text += "; ";
     return text + record->text(clock_now());
   } catch (const Error& error) {

@@ -132,7 +132,7 @@ void list_jobs(const std::string& asked_runs) {
     try {
       if (!RunFolder::is_run(entry.path())) continue;
       const auto kept = slurm_record_of(entry.path());
-      if (!kept || kept->job.empty()) continue;
+      if (!kept || kept->is_new()) continue;
       const RunFolder folder = RunFolder::open(entry.path());
       // Once Slurm does not answer, what it said last is all there is, for every job.
       const SlurmRecord record =

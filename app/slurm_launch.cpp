@@ -26,6 +26,7 @@
 #include "core/config/paths.h"
 #include "core/history/library.h"
 #include "core/launch/agent_protocol.h"
+#include "core/launch/launch_place.h"
 #include "core/launch/ssh.h"
 #include "core/spec/curriculum.h"
 
@@ -69,11 +70,7 @@ RunSpec spec_for_slurm(const SlurmLaunch& asked, const SlurmProfile& profile) {
 }
 
 void check_device(const RunSpec& spec, const SlurmProfile& profile) {
-  if (spec.host.device == Device::Cuda && profile.gpus_per_node == 0) {
-    throw Error("profile " + profile.name,
-                "asks for no GPUs, and the spec trains on GPUs (host.device = \"cuda\")",
-                "set `gpus_per_node` in the profile, or --set host.device=cpu");
-  }
+  check_gpus(spec, profile);
   if (spec.host.device == Device::Cpu && profile.gpus_per_node > 0) {
     std::fprintf(stderr,
                  "tessera: the profile %s asks for GPUs that the run does not use: host.device is "
@@ -193,7 +190,7 @@ SlurmRecord keep_job(const RunFolder& folder, const std::string& profile, const 
   const SlurmRecord before = slurm_record_of(folder.path()).value_or(SlurmRecord{});
   SlurmRecord record;
   record.earlier = before.earlier;
-  if (!before.job.empty()) record.earlier.push_back(before.job);
+  if (!before.is_new()) record.earlier.push_back(before.job);
   record.profile = profile;
   record.job = job;
   record.submitted = clock_now();
@@ -206,7 +203,7 @@ void keep_that_it_is_submitted(const RunFolder& folder, const std::string& profi
   SlurmRecord record;
   if (const auto before = slurm_record_of(folder.path())) {
     record.earlier = before->earlier;
-    if (!before->job.empty()) record.earlier.push_back(before->job);
+    if (!before->is_new()) record.earlier.push_back(before->job);
   }
   record.profile = profile;
   record.save({folder.path()});
@@ -219,19 +216,27 @@ void list_run_here(const RunFolder& folder) {
   Library().add_root(folder.path().parent_path());
 }
 
+/// Where whoever has submitted it was killed before the job's number was written down, Slurm is
+/// asked for it. Throws Error where Slurm does not say.
+SlurmRecord with_its_job(const RunFolder& folder, const SlurmRecord& record) {
+  if (!record.is_new()) return record;
+  const std::string job = slurm().job_of_folder(folder.path());
+  return job.empty() ? record : keep_job(folder, record.profile, job);
+}
+
 /// Throws Error where the run has a job that has not ended.
 void check_no_job(const RunFolder& folder) {
   const auto record = slurm_record_of(folder.path());
-  if (!record || record->job.empty()) return;
+  if (!record) return;
   std::string trouble;
-  const SlurmRecord now = look_at_slurm_job(folder, *record, &trouble);
+  const SlurmRecord now = look_at_slurm_job(folder, with_its_job(folder, *record), &trouble);
   if (!trouble.empty()) {
     throw Error(
         folder.id(),
         fmt::format("has job {}, and Slurm does not say how it stands: {}", now.job, trouble),
         "try again once `squeue` answers");
   }
-  if (now.gone || is_over(now.last)) return;
+  if (!now.is_open()) return;
   throw Error(folder.id(), fmt::format("has a job already: {}", now.text(clock_now())),
               fmt::format("`tessera launch --attach {0}` follows it, `tessera stop {0}` ends it",
                           folder.id()));
@@ -369,6 +374,13 @@ void tell_end(const RunFolder& folder, const SlurmRecord& record) {
   throw Error(folder.id(), what, next_step_of(record, folder));
 }
 
+/// Its record was made, and no job came of it.
+Error was_not_submitted(const RunFolder& folder, const SlurmRecord& record) {
+  return Error(folder.id(), "has no job in Slurm: it was not submitted",
+               fmt::format("`tessera launch --resume {} --slurm {}` submits it", folder.id(),
+                           record.profile.empty() ? "PROFILE" : record.profile));
+}
+
 RunView view_of_run(const RunFolder& folder) {
   const Curriculum curriculum(folder.spec());
   return {curriculum.total_steps(), curriculum.total_tokens()};
@@ -434,10 +446,46 @@ void remove_unless_edited(const SlurmLaunch& asked, const RunFolder& folder) {
                  error.message().c_str());
   }
 }
+/// Nothing of a submission that came to nothing is left; what cannot be taken back is told.
+void take_back(const SlurmLaunch& asked, const RunFolder& folder,
+               const std::optional<SlurmRecord>& before) {
+  try {
+    take_back_submission({folder.path()}, before);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "tessera: %s\n", error.what());
+  }
+  remove_unless_edited(asked, folder);
+}
+
+/// The job's record. It is in the folder before the job is in the queue, so that a job is found
+/// again whatever ends this program.
+SlurmRecord submit_run(const SlurmLaunch& asked, const SlurmProfile& profile,
+                       const RunFolder& folder, const StartReport& report,
+                       const std::atomic<bool>* stop) {
+  const auto before = slurm_record_of(folder.path());
+  std::string job;
+  try {
+    prepare_script(asked, {folder.path()},
+                   slurm_script(profile, run_for_script(asked, folder.spec().run.name)));
+    check_not_stopped(stop);
+    keep_that_it_is_submitted(folder, profile.name);
+    report.begin(folder.path().string());
+    job = slurm().submit(folder.path());
+  } catch (...) {
+    take_back(asked, folder, before);
+    throw;
+  }
+  const SlurmRecord record = keep_job(folder, profile.name, job);
+  if (!is_set(stop)) return record;
+  slurm().cancel(job);  // where Slurm does not take it, the record names the job
+  take_back(asked, folder, before);
+  check_not_stopped(stop);
+  return record;
+}
 }  // namespace
 
 SlurmRecord look_at_slurm_job(const RunFolder& folder, SlurmRecord record, std::string* trouble) {
-  if (record.job.empty() || record.gone || is_over(record.last)) return record;
+  if (!record.is_open()) return record;
   const SlurmSight sight = slurm().look(record.job);
   if (trouble) *trouble = sight.trouble;
   record.take(sight, clock_now());
@@ -458,23 +506,7 @@ void launch_on_slurm(const SlurmLaunch& asked) {
   report.phase(StartPhase::Kind::Submitting);
   const RunFolder folder = folder_to_submit(asked, profile);
   const bool has_events = fs::exists(folder.events_path());
-  const auto before = slurm_record_of(folder.path());
-  std::string job;
-  try {
-    prepare_script(asked, {folder.path()},
-                   slurm_script(profile, run_for_script(asked, folder.spec().run.name)));
-    check_not_stopped(stop);
-    if (report.is_wanted()) keep_that_it_is_submitted(folder, profile.name);
-    report.begin(folder.path().string());
-    job = slurm().submit(folder.path());
-    if (stop && *stop) slurm().cancel(job);
-    check_not_stopped(stop);
-  } catch (...) {
-    if (before) before->save({folder.path()});
-    remove_unless_edited(asked, folder);
-    throw;
-  }
-  const SlurmRecord record = keep_job(folder, profile.name, job);
+  const SlurmRecord record = submit_run(asked, profile, folder, report, stop);
   if (report.is_wanted()) list_run_here(folder);
   report.begun(folder.path().string());
   std::printf("run %s\njob %s: %lld ranks on %lld nodes, by the profile %s\n",
@@ -501,16 +533,15 @@ void find_slurm_start(const RunFolder& folder, const StartReport& report) {
   report.phase(StartPhase::Kind::Asking);
   const auto record = slurm_record_of(folder.path());
   if (!record) throw Exit{kNothingWasStarted};
-  if (record->job.empty()) {
-    const std::string job = slurm().job_of_folder(folder.path());
+  if (with_its_job(folder, *record).is_new()) {
+    // A job may have come to its end meanwhile: then something has run in the folder.
     const bool has_run = process_of(folder).has_value() && record->earlier.empty();
-    if (job.empty() && !has_run) {
+    if (!has_run) {
       // Nothing ever ran in it, and the same start makes another one.
       std::error_code none;
       if (record->earlier.empty()) fs::remove_all(folder.path(), none);
       throw Exit{kNothingWasStarted};
     }
-    if (!job.empty()) keep_job(folder, record->profile, job);
   }
   list_run_here(folder);
   report.begun(folder.path().string());
@@ -518,21 +549,28 @@ void find_slurm_start(const RunFolder& folder, const StartReport& report) {
 
 bool has_slurm_job(const RunFolder& folder) {
   const auto record = slurm_record_of(folder.path());
-  return record && !record->job.empty() && !record->gone && !is_over(record->last);
+  return record && (record->is_open() || record->is_new());
 }
 
 void follow_slurm_run(const RunFolder& folder) {
-  const auto record = slurm_record_of(folder.path());
-  if (!record || record->job.empty()) throw Error(folder.id(), "has no job in Slurm");
-  if (record->gone || is_over(record->last)) return tell_end(folder, *record);
-  follow_job(folder, *record, /*from_now=*/true);
+  const auto kept = slurm_record_of(folder.path());
+  if (!kept) throw Error(folder.id(), "has no job in Slurm");
+  const SlurmRecord record = with_its_job(folder, *kept);
+  if (record.is_new()) throw was_not_submitted(folder, record);
+  if (!record.is_open()) return tell_end(folder, record);
+  follow_job(folder, record, /*from_now=*/true);
 }
 
 bool stop_slurm_run(const RunFolder& folder, bool now) {
   const auto kept = slurm_record_of(folder.path());
-  if (!kept || kept->job.empty()) throw Error(folder.id(), "has no job in Slurm");
+  if (!kept) throw Error(folder.id(), "has no job in Slurm");
   std::string trouble;
-  const SlurmRecord record = look_at_slurm_job(folder, *kept, &trouble);
+  SlurmRecord record = *kept;
+  try {
+    record = look_at_slurm_job(folder, with_its_job(folder, *kept), &trouble);
+  } catch (const Error& error) {
+    trouble = error.what_failed();
+  }
   const RunStatus status = status_of(folder);
   const bool trains = status.process && !is_final(status.state) && status.state != RunState::Draft;
   if (!trouble.empty()) {
@@ -542,11 +580,12 @@ bool stop_slurm_run(const RunFolder& folder, bool now) {
     std::printf("asked %s to stop, by its folder\n", folder.id().c_str());
     return true;
   }
-  const bool over = record.gone || is_over(record.last);
+  const bool over = !record.is_open();
   if (over && trains) {  // it was resumed without Slurm
     request_control(folder, now ? Control::StopNow : Control::StopSaving);
     return true;
   }
+  if (record.is_new()) throw was_not_submitted(folder, record);
   if (over) {
     throw Error(folder.id(), fmt::format("is not running: {}", record.text(clock_now())),
                 next_step_of(record, folder));

@@ -150,12 +150,8 @@ class Agent {
       : files_(files),
         options_(options),
         order_(order_of_line(read_file(files.order()))),
-        lock_(::open(files.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)),
-        asks_(::open(files.asks().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
-    if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0 || asks_ < 0) {
-      throw Error(files.folder.string(),
-                  fmt::format("cannot be taken by an agent: {}", std::strerror(errno)));
-    }
+        lock_(::open(files.lock().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    take_folder();
     journal_.emplace(files.journal());
     journal_->say({.kind = Word::Begun, .process = ::getpid(), .text = host_name()});
   }
@@ -182,6 +178,22 @@ class Agent {
   }
 
  private:
+  /// NOTE: called before there is anything to end; what is open ends with the process.
+  void take_folder() {
+    const auto fail = [this](const std::string& what) {
+      throw Error(files_.folder.string(), what,
+                  "a launch has one agent on a host, in a folder that it can write: look at the "
+                  "disk there, and launch again");
+    };
+    if (lock_ < 0) fail(fmt::format("its lock cannot be made: {}", std::strerror(errno)));
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+      fail(errno == EWOULDBLOCK ? std::string("another agent holds it")
+                                : fmt::format("cannot be locked: {}", std::strerror(errno)));
+    }
+    asks_ = ::open(files_.asks().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (asks_ < 0) fail(fmt::format("its requests cannot be read: {}", std::strerror(errno)));
+  }
+
   void start_all(const std::vector<std::string>& arguments) {
     for (int local = 0; local < order_.ranks; ++local) {
       try {
@@ -189,6 +201,8 @@ class Agent {
       } catch (const Error& error) {
         journal_->say({.kind = Word::Note, .is_error = true, .text = error.what()});
         failed_at_s_ = steady_s() - options_.last_words_s;
+        cause_ = fmt::format("rank {} cannot be started: {}", order_.first_rank + local,
+                             error.what_failed());
         journal_->say({.kind = Word::Ended,
                        .rank = order_.first_rank + local,
                        .status = 127 << 8});  // as a shell that finds no program

@@ -23,14 +23,6 @@ void add_text(PlaceJson& o, const char* name, const std::string& value) {
   if (!value.empty()) o[name] = value;
 }
 
-/// Each rank on a GPU has one of its own.
-void check_gpus(const RunSpec& spec, const SlurmProfile& profile) {
-  if (spec.host.device != Device::Cuda || profile.gpus_per_node > 0) return;
-  throw Error("profile " + profile.name,
-              "asks for no GPUs, and the spec trains on GPUs (host.device = \"cuda\")",
-              "set `gpus_per_node` in the profile, or host.device to \"cpu\"");
-}
-
 std::int64_t ranks_of_place(const LaunchPlace& place, const SlurmProfile* profile) {
   if (place.kind == LaunchPlace::Kind::Slurm) {
     if (place.profile.empty() || !profile) {
@@ -47,6 +39,14 @@ std::int64_t ranks_of_place(const LaunchPlace& place, const SlurmProfile* profil
   return ranks;
 }
 }  // namespace
+
+void check_gpus(const RunSpec& spec, const SlurmProfile& profile) {
+  if (spec.host.device != Device::Cuda || profile.gpus_per_node > 0) return;
+  throw Error("profile " + profile.name,
+              "asks for no GPUs, and the spec trains on GPUs (host.device = \"cuda\")",
+              "set `gpus_per_node` in the profile, or set host.device to \"cpu\" "
+              "(--set host.device=cpu)");
+}
 
 std::string LaunchPlace::text() const {
   if (kind == Kind::Slurm) return fmt::format("Slurm ({})", profile);

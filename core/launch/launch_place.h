@@ -44,6 +44,9 @@ nlohmann::json to_json(const LaunchPlace& place);
 /// Throws Error for a place of a kind that this program does not know.
 LaunchPlace place_of_json(const nlohmann::json& o);
 
+/// Throws Error where the spec trains on GPUs and the profile asks for none.
+void check_gpus(const RunSpec& spec, const SlurmProfile& profile);
+
 /// How the ranks of a spec lie there.
 struct PlaceRanks {
   std::int64_t ranks = 1;

@@ -19,6 +19,7 @@ LaunchRecord record_of(const json& o) {
   LaunchRecord record;
   o.at("name").get_to(record.name);
   o.at("program").get_to(record.program);
+  record.ssh = o.value("ssh", "");
   o.at("run").get_to(record.run);
   o.at("end").get_to(record.end);
   o.at("started").get_to(record.started);
@@ -39,6 +40,7 @@ void LaunchRecord::save(const fs::path& folder) const {
   const json o{{"version", kRecordVersion},
                {"name", name},
                {"program", program},
+               {"ssh", ssh},
                {"run", run},
                {"end", end},
                {"started", started},

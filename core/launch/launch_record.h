@@ -14,6 +14,7 @@ struct LaunchRecord {
   std::string name;                  ///< the name of the launch
   std::vector<HostSlots> hosts;      ///< in the order of ranks
   std::vector<std::string> program;  ///< RemoteProgram::files
+  std::string ssh;                   ///< the command; empty: a record of an older version
   std::string run;                   ///< folder of the run on the first host; empty: not known yet
   std::string end;                   ///< how it ended; empty: nobody has seen its end
   double started = 0;                ///< seconds since 1970

@@ -191,7 +191,8 @@ bool LocalHost::give_up(const std::string& ticket) {
   return true;
 }
 
-/// Lets a program look for what a start has become. True: it came to nothing.
+/// Lets a program look for what a start has become. True: it came to nothing. Throws Error where
+/// the program could not tell; it is tried again later.
 bool LocalHost::recover(const StartFiles& files) {
   Recovery& recovery = recoveries_[files.ticket()];
   if (recovery.pid > 0) {
@@ -199,11 +200,21 @@ bool LocalHost::recover(const StartFiles& files) {
     if (!status) return false;
     recovery.pid = -1;
     recovery.again = std::chrono::steady_clock::now() + kRecoverAgain;
-    if (exit_code_of(*status) == kNothingWasStarted) {
+    const int code = exit_code_of(*status);
+    if (code == kNothingWasStarted) {
       recoveries_.erase(files.ticket());
       std::error_code none;
       fs::remove(files.launch(), none);
       return true;
+    }
+    if (code != 0) {
+      const std::string said = output_of(files);
+      throw Error(trimmed(read_file(files.launch(), 1 << 16)),
+                  fmt::format("cannot be found again: {}",
+                              said.empty() ? fmt::format("exit status {}", code) : said),
+                  fmt::format("it is looked for again in {} s; where it will never be found, take "
+                              "its entry off the queue",
+                              kRecoverAgain.count()));
     }
   }
   if (std::chrono::steady_clock::now() < recovery.again) return false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -44,9 +46,7 @@ class Keeper {
         ++one;
         continue;
       }
-      tell_(fmt::format("{}: followed to its end", one->first));
-      list_.remove(one->first);
-      one = mirrors_.erase(one);
+      one = strike_off(one->first) ? mirrors_.erase(one) : std::next(one);
     }
     return !mirrors_.empty() || !refused_.empty();
   }
@@ -60,6 +60,25 @@ class Keeper {
   }
 
  private:
+  /// False: it stays on the list for now, as while the folder is read-only.
+  bool strike_off(const std::string& folder) {
+    try {
+      list_.remove(folder);
+    } catch (const Error& error) {
+      refuse(folder, error);
+      return false;
+    }
+    refused_.erase(folder);
+    tell_(fmt::format("{}: followed to its end", folder));
+    return true;
+  }
+
+  /// Told once, and tried again.
+  void refuse(const std::string& folder, const Error& error) {
+    std::string& told = refused_[folder];
+    if (told != error.what()) tell_(told = error.what());
+  }
+
   void look_at(RunMirror& mirror, const std::string& folder) {
     const RunMirror::State before = mirror.state();
     try {
@@ -92,15 +111,18 @@ class Keeper {
   void add(const fs::path& folder) {
     try {
       const auto note = MirrorNote::load(folder);
-      if (!note) return list_.remove(folder);  // it was removed
+      if (!note) {  // it was removed here
+        list_.remove(folder);
+        refused_.erase(folder.string());
+        return;
+      }
       std::unique_ptr<Ssh>& ssh = ssh_[note->ssh.empty() ? "ssh" : note->ssh];
       if (!ssh) ssh = std::make_unique<Ssh>(note->ssh.empty() ? "ssh" : note->ssh);
       mirrors_[folder.string()] =
           std::make_unique<RunMirror>(*ssh, pulses_, folder, RunMirror::Options());
       refused_.erase(folder.string());
     } catch (const Error& error) {  // as while another process writes it: tried again
-      std::string& told = refused_[folder.string()];
-      if (told != error.what()) tell_(told = error.what());
+      refuse(folder.string(), error);
     }
   }
 
@@ -125,8 +147,13 @@ void MirrorList::add(const fs::path& mirror) const {
 }
 
 void MirrorList::remove(const fs::path& mirror) const {
+  const fs::path file = file_of(fs::absolute(mirror).lexically_normal());
   std::error_code error;
-  fs::remove(file_of(fs::absolute(mirror).lexically_normal()), error);
+  fs::remove(file, error);
+  if (error) {
+    throw Error(file.string(), "cannot be removed: " + error.message(),
+                "make its folder writable: the run is followed until then");
+  }
 }
 
 std::vector<fs::path> MirrorList::all() const {
@@ -135,7 +162,13 @@ std::vector<fs::path> MirrorList::all() const {
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     if (entry.path().extension() != kEntrySuffix) continue;
     try {
-      mirrors.emplace_back(read_file(entry.path(), 1 << 16));
+      const fs::path mirror = read_file(entry.path(), 1 << 16);
+      if (file_of(mirror) == entry.path()) {
+        mirrors.push_back(mirror);
+      } else {  // it is damaged: nobody would ever take it off the list by its name
+        std::error_code none;
+        fs::remove(entry.path(), none);
+      }
     } catch (const Error&) {
       // It was removed meanwhile.
     }

@@ -20,8 +20,9 @@ class MirrorList {
 
   /// Throws Error when it cannot be written.
   void add(const std::filesystem::path& mirror) const;
+  /// Throws Error when it cannot be removed.
   void remove(const std::filesystem::path& mirror) const;
-  /// Folders of mirrors that are to be followed.
+  /// Folders of mirrors that are to be followed. A file that names none is removed.
   std::vector<std::filesystem::path> all() const;
   /// Held by the process that follows them.
   std::filesystem::path lock() const { return folder_ / "keeper.lock"; }

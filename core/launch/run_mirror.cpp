@@ -18,6 +18,7 @@
 #include "core/base/log.h"
 #include "core/launch/agent_protocol.h"
 #include "core/launch/host_list.h"
+#include "core/run/kept_timeline.h"
 #include "core/run/run_folder.h"
 
 namespace tessera {
@@ -189,6 +190,8 @@ void RunMirror::open_log() {
 }
 
 void RunMirror::connect() {
+  // It could not be opened when the log that was here was set aside.
+  if (!folder_.empty() && !events_) open_log();
   RunAsk ask;
   ask.run = note_.run;
   ask.runs = note_.runs;
@@ -198,6 +201,7 @@ void RunMirror::connect() {
     ask.first = first_;
     ask.last = last_;
     ask.logs = log_sizes(folder_);
+    ask.timeline = timeline_stamp(folder_ / kTimelineName);
   }
   out_.clear();
   err_.clear();
@@ -317,6 +321,7 @@ void RunMirror::take(const RunWord& word) {
       if (!options_.follow) state_ = State::Over;
       return;
     case MirrorWord::Ended:
+      if (!word.text.empty()) tell(fmt::format("{}: {}", note_.host, word.text));
       state_ = State::Over;
       return;
     case MirrorWord::Gone:
@@ -394,8 +399,31 @@ void RunMirror::take_log(const RunWord& word) {
 }
 
 void RunMirror::take_file(const RunWord& word) {
-  if (folder_.empty() || !is_told_file(word.name)) return;
+  if (folder_.empty()) return;
+  if (word.name == kTimelineName) return take_timeline(word);
+  if (!is_told_file(word.name)) return;
   write_file_atomically(folder_ / word.name, word.data);
+}
+
+/// Its parts come in order, into a file of another name until it is whole.
+void RunMirror::take_timeline(const RunWord& word) {
+  const TimelineStamp stamp = parse_timeline_stamp(word.text);
+  const std::uint64_t end = word.number + word.data.size();
+  if (stamp.bytes > kMostTimelineBytes || end > stamp.bytes) return;
+  const fs::path staged = folder_ / fmt::format(".{}.part", kTimelineName);
+  {
+    const LogFile file(staged);
+    if (word.number == 0) file.cut();
+    if (file.size() != word.number) return;  // it begins anew with the next line
+    file.write_at(word.number, word.data);
+  }
+  if (end < stamp.bytes) return;
+  std::error_code error;
+  fs::rename(staged, folder_ / kTimelineName, error);
+  if (error) throw Error(staged.string(), "cannot be renamed: " + error.message());
+  // Without it the same timeline comes once more with the next line.
+  fs::last_write_time(folder_ / kTimelineName,
+                      fs::file_time_type(fs::file_time_type::duration(stamp.time)), error);
 }
 
 void RunMirror::take_state(const RunWord& word) {

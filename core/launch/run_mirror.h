@@ -80,6 +80,7 @@ class RunMirror {
   void take_event(const RunWord& word);
   void take_log(const RunWord& word);
   void take_file(const RunWord& word);
+  void take_timeline(const RunWord& word);
   void take_state(const RunWord& word);
   void begin_anew(const RunWord& word);
   void hand_on_requests();

@@ -10,12 +10,15 @@
 #include <chrono>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "core/base/call_record.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/base/progress.h"
 #include "core/launch/agent_protocol.h"
+#include "core/launch/slurm_record.h"
+#include "core/run/kept_timeline.h"
 
 namespace tessera {
 
@@ -28,7 +31,7 @@ using TellClock = std::chrono::steady_clock;
 /// A desk pings every few seconds; whoever is silent for so long is not there any more.
 constexpr double kDeskSilence_s = 120;
 constexpr double kLookAtFiles_s = 1, kJudgeAtLeast_s = 5, kJudgeAtMost_s = 1;
-constexpr std::size_t kEventsInTurn = 256, kMostOfLog = 1u << 18, kMostOfFile = 4u << 20;
+constexpr std::size_t kEventsInTurn = 256, kMostOfPart = 1u << 18, kMostOfFile = 4u << 20;
 constexpr const char* kToldFiles[] = {"run.toml", "process.json", "lineage.json", "exit.json"};
 
 double since_s(TellClock::time_point then) {
@@ -39,6 +42,29 @@ double since_s(TellClock::time_point then) {
 void list_parent(const fs::path& path) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path.parent_path(), error)) (void)entry;
+}
+
+/// Up to kMostOfPart bytes from here on; empty where there are none, or they cannot be read now.
+std::string read_part(const fs::path& path, std::uint64_t from) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  std::string part(kMostOfPart, '\0');
+  const ssize_t count = ::pread(file, part.data(), part.size(), static_cast<off_t>(from));
+  ::close(file);
+  part.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return part;
+}
+
+/// Nobody has begun this run, and no job of Slurm waits that would.
+bool is_left_unstarted(const RunFolder& folder, const RunStatus& status) {
+  const bool unclear = status.state == RunState::Draft || status.state == RunState::LostContact;
+  if (!unclear || status.process) return false;
+  try {
+    const auto job = slurm_record_of(folder.path());
+    return !job || !(job->is_new() || job->is_open());
+  } catch (const Error&) {
+    return false;  // it has a job, of which nothing is known: that is no evidence
+  }
 }
 
 class Teller {
@@ -128,7 +154,7 @@ class Teller {
     if (!at_once && since_s(looked_at_files_) < kLookAtFiles_s) return false;
     looked_at_files_ = TellClock::now();
     for (const char* name : kToldFiles) tell_file(name);
-    bool more = false;
+    bool more = tell_timeline();
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_.path() / "log", error)) {
       std::error_code none;
@@ -151,6 +177,29 @@ class Teller {
     }
   }
 
+  /// A part in a turn, so that events are not kept waiting. True: there is more of it. One that is
+  /// larger than what is kept in the folder of a run is not told: no window would read it.
+  bool tell_timeline() {
+    const fs::path path = folder_.path() / kTimelineName;
+    const std::string stamp = timeline_stamp(path);
+    if (stamp.empty() || stamp == ask_.timeline) return false;
+    const std::uint64_t bytes = parse_timeline_stamp(stamp).bytes;
+    if (bytes > kMostTimelineBytes) return false;
+    if (std::exchange(telling_timeline_, stamp) != stamp) told_of_timeline_ = 0;
+    std::string part = read_part(path, told_of_timeline_);
+    if (part.empty() && told_of_timeline_ < bytes) return false;  // it is being replaced
+    const std::uint64_t from = told_of_timeline_;
+    told_of_timeline_ += part.size();
+    say({.kind = ToldWord::File,
+         .number = from,
+         .name = kTimelineName,
+         .text = stamp,
+         .data = std::move(part)});
+    if (told_of_timeline_ < bytes) return true;
+    ask_.timeline = stamp;
+    return false;
+  }
+
   /// Where it has grown; from its start where it has become shorter.
   bool tell_log(const fs::path& path) {
     const std::string name = path.filename().string();
@@ -160,13 +209,8 @@ class Teller {
     if (error || size == told) return false;
     const bool anew = size < told;
     if (anew) told = 0;
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    std::string part(std::min<std::uint64_t>(size - told, kMostOfLog), '\0');
-    const ssize_t count = ::pread(file, part.data(), part.size(), static_cast<off_t>(told));
-    ::close(file);
-    if (count <= 0) return false;
-    part.resize(static_cast<std::size_t>(count));
+    const std::string part = read_part(path, told);
+    if (part.empty()) return false;
     say({.kind = ToldWord::Log,
          .number = told,
          .name = name,
@@ -199,13 +243,15 @@ class Teller {
       if (!ask_.follow) return true;
     }
     if (!status) return false;
-    if (!is_final(status->state)) {
+    const bool is_left = is_left_unstarted(folder_, *status);
+    if (!is_final(status->state) && !is_left) {
       ended_.reset();
       return false;
     }
     if (!ended_) ended_ = TellClock::now();
-    if (since_s(*ended_) < options_.linger_s) return false;
-    say({.kind = ToldWord::Ended});
+    if (since_s(*ended_) < (is_left ? options_.unstarted_s : options_.linger_s)) return false;
+    say({.kind = ToldWord::Ended,
+         .text = is_left ? "no process runs it there, and it is not followed any more" : ""});
     return true;
   }
 
@@ -295,7 +341,8 @@ class Teller {
   std::optional<RunWord> said_state_;
   std::optional<TellClock::time_point> ended_, missing_;
   TellClock::time_point judged_{}, looked_at_files_{}, said_{}, heard_ = TellClock::now();
-  std::string heard_text_;
+  std::string heard_text_, telling_timeline_;
+  std::uint64_t told_of_timeline_ = 0;
   bool fresh_events_ = false, told_all_ = false, closed_ = false;
 };
 }  // namespace

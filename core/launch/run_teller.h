@@ -23,10 +23,13 @@ struct TellOptions {
   double beat_s = 2;         ///< so that a silent run and a dead line can be told apart
   double linger_s = 0;       ///< goes on for so long after the run has ended: it may begin again
   double gone_after_s = 45;  ///< a network file system shows a folder late, or not for a moment
+  /// A run that no process has begun, and no job of Slurm is to begin, is followed for so long.
+  double unstarted_s = 60;
 };
 
-/// Tells until the run has ended (or all has been told, where nothing is to be followed), until the
-/// folder is gone, or until nobody listens. Throws Error for a log that cannot be read.
+/// Tells until the run has ended (or all has been told, where nothing is to be followed), until
+/// nobody is there who would begin it, until the folder is gone, or until nobody listens. Throws
+/// Error for a log that cannot be read.
 void tell_run(const RunFolder& folder, const RunAsk& ask, const TellOptions& options);
 
 /// The run that is meant, as RunFolder::find(). A folder that is not there is looked for again for

@@ -2,6 +2,7 @@
 #include "core/launch/run_words.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/base/base64.h"
@@ -45,6 +46,28 @@ auto read_line(const std::string& line, const Read& read) {
 }
 }  // namespace
 
+std::string timeline_stamp(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(file, error);
+  if (error) return {};
+  const auto time = std::filesystem::last_write_time(file, error);
+  if (error) return {};
+  return fmt::format("{}@{}", bytes, time.time_since_epoch().count());
+}
+
+TimelineStamp parse_timeline_stamp(const std::string& text) {
+  TimelineStamp stamp;
+  const char* const end = text.data() + text.size();
+  const auto bytes = std::from_chars(text.data(), end, stamp.bytes);
+  const bool split = bytes.ec == std::errc() && bytes.ptr != end && *bytes.ptr == '@';
+  const auto time = std::from_chars(split ? bytes.ptr + 1 : end, end, stamp.time);
+  if (!split || time.ec != std::errc() || time.ptr != end) {
+    throw Error("mirror", fmt::format("\"{}\" is no stamp of a timeline", text.substr(0, 80)),
+                "use the same version of Tessera here and there");
+  }
+  return stamp;
+}
+
 std::string to_line(const RunAsk& ask) {
   return line_of_object({{"protocol", kMirrorProtocol},
                          {"run", ask.run},
@@ -53,6 +76,7 @@ std::string to_line(const RunAsk& ask) {
                          {"first", to_base64(ask.first)},
                          {"last", to_base64(ask.last)},
                          {"logs", ask.logs},
+                         {"timeline", ask.timeline},
                          {"follow", ask.follow}});
 }
 
@@ -72,6 +96,7 @@ RunAsk ask_of_line(const std::string& line) {
     ask.first = bytes_of(o, "first");
     ask.last = bytes_of(o, "last");
     ask.logs = o.at("logs").get<std::map<std::string, std::uint64_t>>();
+    ask.timeline = o.value("timeline", "");
     ask.follow = o.at("follow");
     return ask;
   });

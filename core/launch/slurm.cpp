@@ -311,8 +311,11 @@ SlurmSight Slurm::look(const std::string& job) const {
     // some minutes.
     const Answer control = ask({"scontrol", "show", "job", job, "-o"});
     if (control.is_good) {
+      // NOTE: the controller says so of a job that it does not know. Where it says nothing, as
+      // while it starts again, the job may be there, and would go on with nobody who cancels it.
       const SlurmSight sight = sight_in(listing_of_scontrol(control.output), job, "scontrol");
       if (sight.kind != Kind::Gone) return sight;
+      return {Kind::NoAnswer, {}, "scontrol says nothing of the job"};
     } else if (!knows_no_job(control.trouble)) {
       return {Kind::NoAnswer, {}, control.trouble};
     }

@@ -69,7 +69,7 @@ bool SlurmRecord::take(const SlurmSight& sight, double now) {
 }
 
 std::string SlurmRecord::text(double now) const {
-  if (job.empty()) return "no job was submitted";
+  if (is_new()) return "no job was submitted";
   if (heard == 0) return fmt::format("job {} was submitted, and Slurm was not asked since", job);
   std::string text = fmt::format("job {} {}", job, job_text(last));
   if (gone && !is_over(last)) {
@@ -97,6 +97,16 @@ void SlurmRecord::save(const SlurmFiles& files) const {
   // What Slurm prints of names and reasons need not be UTF-8.
   write_file_atomically(files.record(),
                         o.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+void take_back_submission(const SlurmFiles& files, const std::optional<SlurmRecord>& before) {
+  if (before) return before->save(files);
+  std::error_code error;
+  fs::remove(files.record(), error);
+  if (error) {
+    throw Error(files.record().string(), "cannot be removed: " + error.message(),
+                "remove it by hand: no job was submitted");
+  }
 }
 
 std::optional<SlurmRecord> slurm_record_of(const fs::path& run) {

@@ -36,6 +36,10 @@ struct SlurmRecord {
   double heard = 0;                  ///< when it said that, seconds since 1970; 0: never
   bool gone = false;                 ///< Slurm does not know the job any more
 
+  /// Not submitted yet, or its number could not be written down any more.
+  bool is_new() const { return job.empty(); }
+  /// It was submitted and has not ended, as far as is known.
+  bool is_open() const { return !is_new() && !gone && !is_over(last); }
   /// What Slurm says now; what it could not say changes nothing. True where the job stands
   /// otherwise than before.
   bool take(const SlurmSight& sight, double now);
@@ -44,6 +48,9 @@ struct SlurmRecord {
   /// Throws Error when it cannot be written.
   void save(const SlurmFiles& files) const;
 };
+/// What was written down before a submission that has failed is taken back: the record is `before`
+/// again, or none. Throws Error when it cannot be written.
+void take_back_submission(const SlurmFiles& files, const std::optional<SlurmRecord>& before);
 /// Nothing where this run has no job. Throws Error where the record is damaged.
 std::optional<SlurmRecord> slurm_record_of(const std::filesystem::path& run);
 

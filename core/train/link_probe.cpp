@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace tessera {
 
@@ -70,13 +71,16 @@ std::vector<LinkSpeed> probe_links(Communicator& ranks, const std::vector<std::s
   std::vector<LinkSpeed> speeds;
   DirectionProbe probe(ranks);
   Context context;
-  const Communicator::LongWait others_wait(ranks);
   for (const int from : firsts) {
     for (const int to : firsts) {
       if (from == to) continue;
       double speed = 0;
       if (ranks.rank() == from) speed = probe.send_to(to, seconds);
       if (ranks.rank() == to) probe.receive_from(from);
+      // Whoever stands by waits for these two as long as they take. They themselves do not: one
+      // that is lost or hangs is found by the other.
+      std::optional<Communicator::LongWait> stands_by;
+      if (ranks.rank() != from && ranks.rank() != to) stands_by.emplace(ranks);
       ranks.broadcast(context, Tensor(&speed, DType::F64, {1}), from);
       speeds.push_back(
           {hosts[static_cast<std::size_t>(from)], hosts[static_cast<std::size_t>(to)], speed});

@@ -355,6 +355,13 @@ TEST_F(LaunchProgram, EveryRankSaysHelloAndNothingIsTrained) {
     EXPECT_TRUE(holds(hello->output(), words)) << hello->output();
   }
   EXPECT_TRUE(fs::is_empty(runs()));
+  // What is set beside the spec counts here as for the run.
+  const auto set = launch(spec(), {"--hello", "--hosts", "a:2", "--set", "host.threads=3"});
+  ASSERT_EQ(set->wait(), 0) << set->output();
+  EXPECT_TRUE(holds(set->output(), " 3 threads")) << set->output();
+  const auto unset = launch(spec(), {"--hello", "--hosts", "a:2", "--env", "TESSERA_NOT_SET"});
+  EXPECT_NE(unset->wait(), 0);
+  EXPECT_TRUE(holds(unset->output(), "is no variable that is set here")) << unset->output();
   const auto unfit = launch(spec(), {"--hello", "--hosts", "a:3"});
   EXPECT_EQ(unfit->wait(), 1) << unfit->output();
   const auto lost = launch(spec(), {"--hello", "--hosts", "a,lost"});

@@ -528,6 +528,7 @@ TEST(LaunchRecords, AreFoundByLaunchAndByRun) {
   a.name = "tiny-1";
   a.hosts = {{"a", 2}, {"", 1}};
   a.program = {"/bin/tessera"};
+  a.ssh = "ssh -F file";
   a.started = 1;
   a.save(folder.path());
   LaunchRecord b = a;
@@ -542,6 +543,7 @@ TEST(LaunchRecords, AreFoundByLaunchAndByRun) {
   write_file_atomically(folder.path() / "damaged.json", "{");
   EXPECT_EQ(all_launches(folder.path()).size(), 3u);
   EXPECT_EQ(find_launch(folder.path(), "tiny-1").hosts, a.hosts);
+  EXPECT_EQ(find_launch(folder.path(), "tiny-1").ssh, a.ssh);
   EXPECT_EQ(find_launch(folder.path(), "tiny-2026").name, "other");
   EXPECT_EQ(find_launch(folder.path(), "/runs/tiny-2026").name, "other");
   EXPECT_EQ(find_launch(folder.path(), "oth").name, "other");

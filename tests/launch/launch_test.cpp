@@ -736,6 +736,18 @@ TEST(LocalHost, LooksForWhatAStartElsewhereHasBecome) {
   FarStart nothing(fmt::format("exit {}\n", kNothingWasStarted), "queued");
   killed(nothing);
   EXPECT_TRUE(given_up_in_the_end(nothing.s.host, nothing.ticket));
+  // One that cannot be asked is told of, and neither given up nor taken for begun.
+  FarStart away("echo 'tessera: [host a] does not answer' >&2; exit 1\n", "queued");
+  killed(away);
+  try {
+    given_up_in_the_end(away.s.host, away.ticket);
+    FAIL() << "nothing was told";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.where(), "mine-1234");
+    EXPECT_NE(error.what_failed().find("[host a] does not answer"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_FALSE(away.s.host.give_up(away.ticket)) << "it is looked for again later";
   // One that was killed before it had begun anything needs nobody to look.
   FarStart early("exit 9\n", "queued");
   EXPECT_TRUE(early.s.host.give_up(early.ticket));

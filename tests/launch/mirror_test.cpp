@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <random>
 #include <utility>
 
@@ -15,6 +17,8 @@
 #include "core/launch/lone_process.h"
 #include "core/launch/mirror_keeper.h"
 #include "core/launch/run_teller.h"
+#include "core/launch/slurm_record.h"
+#include "core/run/kept_timeline.h"
 #include "tests/launch/mirror_fixture.h"
 
 namespace tessera {
@@ -444,6 +448,134 @@ TEST_F(MirrorTest, ASpoiltNoteIsToldAndTakesNoRunAway) {
   EXPECT_TRUE(holds(mirror_error([&] { MirrorNote::load(copy.path()); }), "newer"));
 }
 
+/// Larger than a part of it that is told at once.
+std::string timeline_text(char fill) {
+  return "[" + std::string(900'000, fill) + "]";
+}
+
+TEST_F(MirrorTest, BringsTheTimelineAndSendsNoneTwice) {
+  const RunFolder run = make_run();
+  {
+    EventWriter log(run.events_path());
+    append_steps(log, 0, 3);
+  }
+  const fs::path there = run.path() / kTimelineName;
+  write_bytes(there, timeline_text('a'));
+  const fs::path copy = copy_once("far");
+  EXPECT_TRUE(read_bytes(copy / kTimelineName) == timeline_text('a'));
+  EXPECT_EQ(timeline_stamp(copy / kTimelineName), timeline_stamp(there));
+  // The same one is not told again: what is here stays, whatever it holds.
+  const auto stamp = fs::last_write_time(copy / kTimelineName);
+  write_bytes(copy / kTimelineName, timeline_text('b'));
+  fs::last_write_time(copy / kTimelineName, stamp);
+  copy_once("far");
+  EXPECT_TRUE(read_bytes(copy / kTimelineName) == timeline_text('b'));
+  // Another one is.
+  write_bytes(there, timeline_text('c') + "longer");
+  copy_once("far");
+  EXPECT_TRUE(read_bytes(copy / kTimelineName) == timeline_text('c') + "longer");
+  EXPECT_FALSE(fs::exists(copy / ".timeline.json.part"));
+}
+
+TEST_F(MirrorTest, ATimelineIsWholeOrNotThere) {
+  const RunFolder run = make_run();
+  { EventWriter(run.events_path()).append(StateEvent{.state = RunState::Finished}); }
+  write_bytes(run.path() / kTimelineName, timeline_text('a'));
+  die_after(600'000);
+  RunMirror mirror(ssh(), pulses_, source_of("far"), here(), quick());
+  const fs::path copy = here() / run.id();
+  ASSERT_TRUE(look_until(mirror, [&] { return mirror.state() == RunMirror::State::Broken; }));
+  EXPECT_TRUE(fs::exists(copy / ".timeline.json.part"));
+  EXPECT_FALSE(fs::exists(copy / kTimelineName));
+  die_after(0);
+  ASSERT_TRUE(look_to_end(mirror));
+  EXPECT_TRUE(read_bytes(copy / kTimelineName) == timeline_text('a'));
+}
+
+TEST_F(MirrorTest, ATimelineThatIsTooLargeStaysThere) {
+  const RunFolder run = make_run();
+  write_bytes(run.path() / kTimelineName, "");
+  fs::resize_file(run.path() / kTimelineName, kMostTimelineBytes + 1);
+  const fs::path copy = copy_once("far");
+  EXPECT_FALSE(fs::exists(copy / kTimelineName));
+  EXPECT_FALSE(fs::exists(copy / ".timeline.json.part"));
+  // Nor is one taken that a host tells all the same.
+  const std::string stamp = std::to_string(kMostTimelineBytes + 1) + "@5";
+  for (const std::string& text : {stamp, std::string("5"), std::string("x@y"), std::string()}) {
+    write_bytes(
+        folder_.path() / "said",
+        to_line(RunWord{.kind = RunWord::Kind::Run, .name = run.id(), .text = "/x"}) +
+            to_line(RunWord{
+                .kind = RunWord::Kind::File, .name = kTimelineName, .text = text, .data = "abc"}) +
+            to_line(RunWord{.kind = RunWord::Kind::CaughtUp}));
+    write_bytes(ssh_folder() / "ssh",
+                fmt::format("#!/bin/sh\ncat '{}'\nsleep 1\n", (folder_.path() / "said").string()));
+    const std::string error = mirror_error([&] { copy_once("far"); });
+    EXPECT_EQ(error.empty(), text == stamp) << text << ": " << error;
+    EXPECT_FALSE(fs::exists(copy / kTimelineName));
+  }
+}
+
+TEST_F(MirrorTest, ARunThatNobodyHasBegunIsFollowedForAWhile) {
+  const RunFolder run = make_run();  // as it is left where its program was killed at once
+  ::setenv("TESSERA_TEST_UNSTARTED_S", "0.3", 1);
+  {
+    RunMirror mirror(ssh(), pulses_, source_of("far"), here(), quick());
+    EXPECT_TRUE(look_to_end(mirror));
+    EXPECT_TRUE(holds(mirror.note().told, "no process runs it")) << mirror.note().told;
+  }
+  // One that waits in a queue of Slurm may begin any time.
+  fs::create_directories(run.path() / "slurm");
+  SlurmRecord record;
+  record.job = "7";
+  record.last.state = "PENDING";
+  record.save({run.path()});
+  RunMirror waits(ssh(), pulses_, source_of("far"), here(), quick());
+  EXPECT_FALSE(wait_until(
+      [&] {
+        waits.look();
+        return waits.state() == RunMirror::State::Over;
+      },
+      1.5));
+  record.last.state = "CANCELLED";
+  record.save({run.path()});
+  EXPECT_TRUE(look_to_end(waits));
+  ::unsetenv("TESSERA_TEST_UNSTARTED_S");
+}
+
+TEST_F(MirrorTest, GoesOnAfterALogThatCouldNotBeSetAside) {
+  const RunFolder run = make_run();
+  {
+    EventWriter log(run.events_path());
+    append_steps(log, 0, 3);
+  }
+  const fs::path copy = copy_once("far");
+  // The run there is another one now, and the log here is away just when it is to be set aside.
+  fs::remove(run.events_path());
+  {
+    EventWriter log(run.events_path());
+    append_steps(log, 7, 9);
+    log.append(StateEvent{.state = RunState::Finished});
+  }
+  RunMirror mirror(ssh(), pulses_, copy, quick());
+  fs::rename(copy / "events.log", copy / "hidden.log");
+  ASSERT_TRUE(look_until(mirror, [&] { return mirror.state() == RunMirror::State::Broken; }));
+  fs::rename(copy / "hidden.log", copy / "events.log");
+  EXPECT_TRUE(look_to_end(mirror));
+  EXPECT_EQ(read_bytes(copy / "events.log"), read_bytes(run.events_path()));
+}
+
+TEST_F(MirrorTest, AKeeperLeavesWhereItsListIsDamaged) {
+  const MirrorList list(folder_.path() / "mirrors");
+  fs::create_directories(folder_.path() / "mirrors");
+  write_bytes(folder_.path() / "mirrors" / "0123456789abcdef.mirror", "");
+  write_bytes(folder_.path() / "mirrors" / "0123456789abcdee.mirror", "/somewhere/else");
+  const std::atomic<bool> stop = false;
+  keep_mirrors(list, stop, [](const std::string&) {});
+  EXPECT_TRUE(list.all().empty());
+  EXPECT_FALSE(fs::exists(folder_.path() / "mirrors" / "0123456789abcdef.mirror"));
+}
+
 TEST_F(MirrorTest, OneKeeperFollowsAllAndLeavesWhenNoneIsLeft) {
   const MirrorList list(folder_.path() / "mirrors");
   std::vector<RunFolder> runs;
@@ -628,6 +760,9 @@ int be_far_end(const std::vector<std::string>& words) {
         options.in = 0;
         options.beat_s = 0.2;
         options.gone_after_s = 0.5;
+        if (const char* given = std::getenv("TESSERA_TEST_UNSTARTED_S")) {
+          options.unstarted_s = std::atof(given);
+        }
         tell_run(find_told_run(ask.run, ask.runs, 0.2), ask, options);
       } catch (const Error& error) {
         std::fputs(

@@ -140,8 +140,11 @@ TEST(LaunchPlace, RefusesWhatDoesNotFitWithTheNextStep) {
   profile.name = "cpu";
   EXPECT_NE(refusal(slurm_place("cpu"), on_gpus, &profile).find("asks for no GPUs"),
             std::string::npos);
+  EXPECT_NE(refusal(slurm_place("cpu"), on_gpus, &profile).find("--set host.device=cpu"),
+            std::string::npos);
   profile.gpus_per_node = 1;
   EXPECT_EQ(refusal(slurm_place("cpu"), on_gpus, &profile), "");
+  EXPECT_NO_THROW(check_gpus(on_gpus, profile));
 }
 
 TEST(StartFiles, TellAStartHereFromOneElsewhere) {

@@ -324,6 +324,20 @@ TEST(SlurmRecords, ComeBackAndSayTheirAge) {
   EXPECT_EQ(record.text(1010 + 3 * 3600), "job 12 runs on n1 (Slurm said so 3 h ago)");
   EXPECT_TRUE(record.take({SlurmSight::Kind::Gone, {}, ""}, 3000));
   EXPECT_TRUE(has(record.text(3000), "nobody has seen its end"));
+  // A submission that comes to nothing leaves the record as it was before, or none.
+  SlurmRecord fresh;
+  EXPECT_TRUE(fresh.is_new() && !fresh.is_open());
+  fresh.job = "13";
+  EXPECT_TRUE(!fresh.is_new() && fresh.is_open());
+  EXPECT_TRUE(!record.is_new() && !record.is_open()) << "it is gone";
+  fresh.last.state = "TIMEOUT";
+  EXPECT_FALSE(fresh.is_open());
+  fresh.save(files);
+  take_back_submission(files, again);
+  EXPECT_EQ(slurm_record_of(run.path())->job, "12");
+  take_back_submission(files, {});
+  EXPECT_FALSE(slurm_record_of(run.path()));
+  take_back_submission(files, {});  // there is none to begin with
   for (const char* damage : {"", "{", "[]", "{\"version\": 1}", "{\"version\": 9}"}) {
     write_file_atomically(files.record(), damage);
     EXPECT_TRUE(has(error_of([&] { slurm_record_of(run.path()); }), "job.json")) << damage;
@@ -430,6 +444,19 @@ TEST(SlurmCommands, AJobIsLookedForInQueueControllerAndAccounts) {
   EXPECT_EQ(kSlurm.look("12").kind, Kind::Gone);
   fake.add("sacct", "true");
   EXPECT_EQ(kSlurm.look("12").kind, Kind::Gone);
+}
+
+/// As in skypilot-org/skypilot 10457: an empty answer while the controller starts again.
+TEST(FieldSlurm, AnEmptyAnswerIsNoEndOfAJob) {
+  const FakeSlurm fake;
+  for (const char* name : {"squeue", "scontrol", "sacct"}) fake.add(name, "true");
+  const SlurmSight sight = kSlurm.look("12");
+  EXPECT_EQ(sight.kind, SlurmSight::Kind::NoAnswer);
+  EXPECT_TRUE(has(sight.trouble, "says nothing")) << sight.trouble;
+  SlurmRecord record;
+  record.job = "12";
+  EXPECT_FALSE(record.take(sight, 1000));
+  EXPECT_TRUE(record.is_open());
 }
 
 TEST(SlurmCommands, NoAnswerIsNoEndOfAJob) {

@@ -21,7 +21,7 @@ namespace {
 bool hasOpenJob(const std::filesystem::path& run) {
   try {
     const auto record = slurm_record_of(run);
-    return record && !record->job.empty() && !record->gone && !is_over(record->last);
+    return record && record->is_open();
   } catch (const Error&) {
     return false;
   }

@@ -76,10 +76,10 @@ bool addWordOfSlurm(RunRow& row) {
   if (is_final(row.state) || !fs::exists(SlurmFiles{row.folder}.record(), none)) return false;
   try {
     const auto record = slurm_record_of(row.folder);
-    if (!record || record->job.empty()) return false;
+    if (!record || record->is_new()) return false;
     if (!row.reason.empty()) row.reason += "; ";
     row.reason += record->text(clock_now());
-    return !record->gone && !is_over(record->last);
+    return record->is_open();
   } catch (const Error& problem) {
     row.reason = problem.what();
     return false;
