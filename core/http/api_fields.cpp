@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -12,8 +13,34 @@ namespace tessera {
 
 using nlohmann::json;
 
+namespace {
+/// How deep brackets lie in each other, outside of strings.
+std::size_t depth_of(const std::string& text) {
+  std::size_t depth = 0, most = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      most = std::max(most, ++depth);
+    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return most;
+}
+}  // namespace
+
 json parse_body(const std::string& text) {
+  constexpr std::size_t kMostDepth = 500;  // what is copied and written takes a call for each level
   if (text.empty()) throw wrong_request("the request has no body, expected a JSON object");
+  if (depth_of(text) > kMostDepth) {
+    throw wrong_request(
+        fmt::format("the body has lists and objects more than {} deep in each other", kMostDepth));
+  }
   json body;
   try {
     body = json::parse(text);

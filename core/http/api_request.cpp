@@ -9,6 +9,7 @@
 #include <random>
 #include <utility>
 
+#include "core/http/answer_format.h"
 #include "core/http/api_error.h"
 #include "core/http/api_fields.h"
 #include "core/http/chat_prompt.h"
@@ -131,19 +132,7 @@ SamplingOptions sampling_in(const json& body, const Tokenizer& tokenizer) {
 /// What this server does not do, where a request asks for it: silence would look like an answer.
 void refuse_what_is_missing(const json& body) {
   const ApiFields fields(body);
-  const json* format = fields.find("response_format");
-  if (format) {
-    if (!format->is_object() || !format->contains("type") || !(*format)["type"].is_string()) {
-      fields.refuse("response_format", "an object with a `type`");
-    }
-    const std::string type = (*format)["type"];
-    if (type != "text") {
-      throw wrong_request(
-          fmt::format("`response_format` is \"{}\"; this server writes text alone", type),
-          "response_format");
-    }
-  }
-  for (const char* key : {"grammar", "json_schema", "guided_json", "guided_regex", "guided_choice",
+  for (const char* key : {"grammar", "guided_json", "guided_regex", "guided_choice",
                           "guided_grammar", "structured_outputs", "suffix"}) {
     const json* value = fields.find(key);
     if (value && *value != "") {
@@ -274,7 +263,7 @@ std::vector<std::int32_t> prompt_ids(const json& prompt, const Tokenizer& tokeni
   return ids;
 }
 
-ApiRequest chat_request(const json& body, const ServedModel& model) {
+ApiRequest chat_request(const json& body, const std::string& text, const ServedModel& model) {
   ApiRequest request = common_request(body, model);
   const ApiFields fields(body);
   request.chat = true;
@@ -290,11 +279,18 @@ ApiRequest chat_request(const json& body, const ServedModel& model) {
   ChatPrompt prompt = chat_prompt(body, *model.text);
   request.prompts.push_back(std::move(prompt.ids));
   request.thinking = prompt.thinking;
+  request.form.constraint = constraint_of(body, text, *model.formats, prompt.thinking);
+  if (request.form.constraint && prompt.continues_last) {
+    throw wrong_request(
+        "`continue_final_message` goes on with what was said, and a form is asked for that begins "
+        "with the answer",
+        "continue_final_message");
+  }
   check_prompts(request, model);
   return request;
 }
 
-ApiRequest completion_request(const json& body, const ServedModel& model) {
+ApiRequest completion_request(const json& body, const std::string& text, const ServedModel& model) {
   constexpr std::int64_t kUsualTokens = 16;  // the default of this API
   ApiRequest request = common_request(body, model);
   const ApiFields fields(body);
@@ -307,6 +303,7 @@ ApiRequest completion_request(const json& body, const ServedModel& model) {
   } else {
     request.form.logprobs = fields.whole("logprobs", 0, kMostLogprobs).value_or(-1);
   }
+  request.form.constraint = constraint_of(body, text, *model.formats, Thinking::Never);
   request.form.prompt_logprobs = request.echo && request.form.logprobs >= 0;
   for (const json* prompt : prompts_in(body)) {
     request.prompts.push_back(prompt_ids(*prompt, *model.text->tokenizer, true));

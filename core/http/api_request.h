@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -13,12 +14,15 @@
 
 namespace tessera {
 
+class AnswerFormats;
+
 /// The model that a server speaks for.
 struct ServedModel {
   const LoadedText* text = nullptr;
   std::string name;          ///< as clients call it
   std::int64_t created = 0;  ///< seconds since 1970
   std::int64_t context = 0;  ///< most tokens of one conversation
+  std::shared_ptr<AnswerFormats> formats{};
 };
 
 /// One request for answers: for every prompt `choices` of them.
@@ -39,9 +43,11 @@ struct ApiRequest {
   ScheduledRequest of(std::size_t answer) const;
 };
 
-/// Both throw ApiError that names the field which is wrong.
-ApiRequest chat_request(const nlohmann::json& body, const ServedModel& model);
-ApiRequest completion_request(const nlohmann::json& body, const ServedModel& model);
+/// `text` is the body as it came. Both throw ApiError that names the field which is wrong.
+ApiRequest chat_request(const nlohmann::json& body, const std::string& text,
+                        const ServedModel& model);
+ApiRequest completion_request(const nlohmann::json& body, const std::string& text,
+                              const ServedModel& model);
 
 /// Throws ApiError where the request is for another model; one that names none is for this one.
 void check_model_name(const nlohmann::json& body, const ServedModel& model);

@@ -218,6 +218,7 @@ ChatPrompt in_plain_form(const LoadedText& text, const Ordered& messages, const 
     made.ids = encode_prompt(tokenizer, made.text + last);
   }
   made.text = tokenizer.decode(made.ids, true);
+  made.continues_last = ending.continues_last;
   return made;
 }
 }  // namespace
@@ -229,7 +230,7 @@ ChatPrompt chat_prompt(const json& body, const LoadedText& text) {
   MarkedText rendered = by_template(body, text, messages, ending);
   const Thinking thinking = thinking_of(*text.chat_template, rendered, messages, ending);
   if (ending.continues_last) cut_behind(rendered, messages.back()["content"]);
-  return {rendered.text, text.tokenizer->encode_marked(rendered), thinking};
+  return {rendered.text, text.tokenizer->encode_marked(rendered), thinking, ending.continues_last};
 }
 
 }  // namespace tessera

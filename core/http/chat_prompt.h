@@ -16,6 +16,7 @@ struct ChatPrompt {
   std::string text;  ///< with special tokens spelled out
   std::vector<std::int32_t> ids;
   Thinking thinking = Thinking::Never;  ///< how the answer begins
+  bool continues_last = false;          ///< it goes on with the last message
 };
 
 /// `messages`, `tools`, `add_generation_prompt`, `continue_final_message` and

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/base/threads.h"
+#include "core/http/answer_format.h"
 #include "core/http/api_answer.h"
 #include "core/http/api_error.h"
 #include "core/http/api_fields.h"
@@ -109,6 +110,7 @@ struct HttpServer::Impl {
     model.text = &text;
     model.name = options.name;
     model.context = scheduler.context();
+    model.formats = std::make_shared<AnswerFormats>(text.tokenizer);
     model.created = std::chrono::duration_cast<std::chrono::seconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count();
@@ -168,8 +170,9 @@ struct HttpServer::Impl {
     ::listen(descriptor, kBacklog);
   }
 
-  using Handler =
-      std::function<void(const json& body, const httplib::Request&, httplib::Response&)>;
+  /// `text`: the body as it came.
+  using Handler = std::function<void(const json& body, const std::string& text,
+                                     const httplib::Request&, httplib::Response&)>;
 
   void get(const std::string& path, bool needs_key,
            const std::function<void(httplib::Response&)>& handler) {
@@ -190,7 +193,7 @@ struct HttpServer::Impl {
         const std::string body = read_body(request, reader);
         check_origin(request);
         check_key(request);
-        handler(parse_body(body), request, response);
+        handler(parse_body(body), body, request, response);
       });
     });
   }
@@ -238,17 +241,16 @@ struct HttpServer::Impl {
                  });
                });
     const auto ask = [this](auto&& read) {
-      return [this, read](const json& body, const httplib::Request& request,
-                          httplib::Response& response) {
-        answer(read(body, model), request, response);
+      return [this, read](const json& body, const std::string& text_of_body,
+                          const httplib::Request& request, httplib::Response& response) {
+        answer(read(body, text_of_body, model), request, response);
       };
     };
     post("(/v1)?/chat/completions", ask(chat_request));
     post("(/v1)?/completions", ask(completion_request));
     const auto simple = [send](auto&& work) {
-      return [send, work](const json& body, const httplib::Request&, httplib::Response& response) {
-        send(response, work(body));
-      };
+      return [send, work](const json& body, const std::string&, const httplib::Request&,
+                          httplib::Response& response) { send(response, work(body)); };
     };
     post("(/v1)?/tokenize", simple([this](const json& body) { return tokenize(body); }));
     post("(/v1)?/detokenize", simple([this](const json& body) { return detokenize(body); }));

@@ -159,16 +159,24 @@ class Falling {
   std::size_t sorted_ = 0;
 };
 
-Falling distribution(const std::vector<float>& logits, double temperature) {
+Falling distribution(const std::vector<float>& logits, double temperature, const TokenMask* only) {
   // NOTE: the reciprocal of a denormal temperature is infinite, and infinity times 0 is NaN.
   const double scale =
       temperature > 0 ? std::min(1.0 / temperature, std::numeric_limits<double>::max()) : 1.0;
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<Candidate> tokens(logits.size());
-  double total = 0;
+  std::vector<Candidate> tokens;
+  tokens.reserve(logits.size());
+  float largest = -std::numeric_limits<float>::infinity();
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double weight = std::exp((static_cast<double>(logits[i]) - largest) * scale);
-    tokens[i] = {static_cast<std::int32_t>(i), static_cast<float>(weight)};
+    const auto id = static_cast<std::int32_t>(i);
+    if (only && !only->has(id)) continue;
+    tokens.push_back({id, logits[i]});
+    largest = std::max(largest, logits[i]);
+  }
+  require(!tokens.empty(), "sampling", "none of the tokens may be chosen");
+  double total = 0;
+  for (Candidate& token : tokens) {
+    const double weight = std::exp((static_cast<double>(token.probability) - largest) * scale);
+    token.probability = static_cast<float>(weight);
     total += weight;
   }
   for (Candidate& token : tokens) token.probability /= static_cast<float>(total);
@@ -190,10 +198,10 @@ std::size_t allowed(Falling& tokens, const SamplingOptions& options) {
 }  // namespace
 
 Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
-              std::span<const std::int32_t> seen, std::size_t alternatives) {
+              std::span<const std::int32_t> seen, std::size_t alternatives, const TokenMask* only) {
   require(!logits.empty(), "sampling", "there are no logits");
   require_finite(logits);
-  Falling tokens = distribution(penalised(logits, options, draw, seen), options.temperature);
+  Falling tokens = distribution(penalised(logits, options, draw, seen), options.temperature, only);
   Choice choice;
   for (std::size_t i = 0; i < std::min(alternatives, tokens.size()); ++i) {
     choice.best.push_back(tokens[i]);

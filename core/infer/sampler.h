@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/grammar/constraint.h"
 
 namespace tessera {
 
@@ -53,9 +54,12 @@ struct Choice {
 
 /// The token for `draw`, the number of the token in its answer: the same options, logits and draw
 /// give the same token. `seen` are the ids that the repetition penalty applies to; the last `draw`
-/// of them are the answer's. Throws Error when any of the logits is NaN or infinite.
+/// of them are the answer's. `only`: tokens that may be chosen, of one or more; null: all. Others
+/// have no part in any rule, and the probabilities are those among these. Throws Error when any of
+/// the logits is NaN or infinite.
 Choice sample(std::span<const float> logits, const SamplingOptions& options, std::uint64_t draw,
-              std::span<const std::int32_t> seen = {}, std::size_t alternatives = 0);
+              std::span<const std::int32_t> seen = {}, std::size_t alternatives = 0,
+              const TokenMask* only = nullptr);
 
 /// Natural logarithms of what the model itself gives tokens, whatever the sampling.
 struct TokenLogprobs {

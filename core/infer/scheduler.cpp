@@ -39,7 +39,12 @@ struct Scheduler::Task {
         request(std::move(submission.request)),
         sink(std::move(submission.sink)),
         ids(request.prompt),
-        text(tokenizer, request.prompt, request.stop_texts) {}
+        text(tokenizer, request.prompt, request.stop_texts) {
+    if (!request.constraint) return;
+    const bool begins_text = tokenizer->is_special(request.prompt.back());
+    follows.emplace(request.constraint, request.generate.stop,
+                    begins_text && tokenizer->adds_leading_space());
+  }
 
   /// Tokens that the model has not read.
   std::int64_t left() const { return std::ssize(ids) - sequence->length(); }
@@ -49,7 +54,8 @@ struct Scheduler::Task {
   /// or at the text.
   std::optional<DeviceDraw> draw() const {
     const GenerateOptions& options = request.generate;
-    if (request.logprobs >= 0 || options.alternatives > 0 || options.max_tokens == 0) return {};
+    if (follows || request.logprobs >= 0 || options.alternatives > 0 || options.max_tokens == 0)
+      return {};
     return device_draw(options.sampling, static_cast<std::uint64_t>(written()));
   }
 
@@ -59,6 +65,7 @@ struct Scheduler::Task {
   std::vector<std::int32_t> ids;           ///< the prompt and what was written
   std::optional<CachedSequence> sequence;  ///< while it runs
   AnswerText text;
+  std::optional<ConstraintCursor> follows;  ///< where the answer stands in its grammar
   ScheduledPrompt prompt;
   bool admitted = false, told_prompt = false, ended = false;
   Clock::time_point arrived_at = Clock::now(), last_token_at;
@@ -124,6 +131,9 @@ void Scheduler::check(const ScheduledRequest& request) const {
                 fmt::format("the prompt has {} tokens, and the context has room for {}",
                             request.prompt.size(), context_),
                 "shorten the prompt");
+  }
+  if (request.constraint && request.constraint->trie().vocab_size() != tokenizer_->vocab_size()) {
+    throw Error("request", "the grammar is for another vocabulary");
   }
   if (request.generate.max_tokens != 0) return request.generate.validate();
   request.generate.sampling.validate();
@@ -428,7 +438,7 @@ void Scheduler::run_parts(const std::vector<Part>& parts) {
 /// last of them. What fails here concerns this request alone.
 Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits, std::int64_t row,
                                           const std::optional<Candidate>& chosen) const {
-  const Task& task = *part.task;
+  Task& task = *part.task;  // no other part of the step has it
   const ScheduledRequest& request = task.request;
   const SamplingOptions& sampling = request.generate.sampling;
   Outcome outcome;
@@ -451,8 +461,9 @@ Scheduler::Outcome Scheduler::sample_part(const Part& part, const Tensor& logits
       return outcome;
     }
     const std::vector<float> last = logits_row(logits, row);
-    outcome.choice = sample(last, sampling, static_cast<std::uint64_t>(task.written()), task.ids,
-                            request.generate.alternatives);
+    outcome.choice =
+        sample(last, sampling, static_cast<std::uint64_t>(task.written()), task.ids,
+               request.generate.alternatives, task.follows ? &task.follows->allowed() : nullptr);
     if (request.logprobs >= 0) {
       outcome.logprobs = logprobs_of(last, outcome.choice.chosen.id, best, sampling.vocabulary);
     }
@@ -497,6 +508,7 @@ std::optional<StopReason> Scheduler::write(Task& task, const Outcome& outcome) {
   if (std::find(options.stop.begin(), options.stop.end(), id) != options.stop.end()) {
     return StopReason::Stop;
   }
+  if (task.follows) task.follows->advance(id);
   task.ids.push_back(id);
   {
     const std::lock_guard lock(mutex_);
@@ -505,7 +517,7 @@ std::optional<StopReason> Scheduler::write(Task& task, const Outcome& outcome) {
   if (!task.sink->on_token({outcome.choice, task.text.push(id), outcome.logprobs})) {
     return StopReason::Cancelled;
   }
-  if (task.text.stopped()) return StopReason::Stop;
+  if (task.text.stopped() || (task.follows && task.follows->must_end())) return StopReason::Stop;
   if (options.max_tokens > 0 && task.written() >= options.max_tokens) return StopReason::Length;
   if (std::ssize(task.ids) > context_) return StopReason::Full;
   return {};

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/grammar/constraint.h"
 #include "core/infer/answer_text.h"
 #include "core/infer/generate.h"
 
@@ -43,6 +44,9 @@ struct ScheduledRequest {
   std::int64_t logprobs = -1;  ///< likeliest tokens told with every token; -1: no logarithms at all
   bool prompt_logprobs = false;  ///< the same for the tokens of the prompt: all of it is read
   bool ignore_ends = false;      ///< the model cannot end its answer
+  /// What the answer must follow, over the scheduler's vocabulary; null: nothing. The answer ends
+  /// as if the model had ended it where nothing may follow. Its tokens are chosen on the host.
+  std::shared_ptr<const Constraint> constraint{};
 };
 
 /// A prompt that has been read.

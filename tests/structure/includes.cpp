@@ -50,14 +50,16 @@ constexpr Area kAreas[] = {
     // Files for llama.cpp: weights, shape and vocabulary in one.
     {"core/gguf/", "core/base/ core/config/ core/model/model.h core/checkpoint/ core/tokenizer/"},
     {"core/template/", "core/base/ core/tokenizer/"},
+    // What an answer may say; knows the bytes of tokens, and no model.
+    {"core/grammar/", "core/base/ core/tokenizer/"},
     {"core/data/", "core/base/ core/tokenizer/"},
     {"core/infer/",
      "core/base/ core/config/ kernels/ distributed/ core/model/ core/checkpoint/ core/tokenizer/ "
-     "core/template/ core/spec/ core/run/"},
+     "core/template/ core/grammar/ core/spec/ core/run/"},
     {"core/serve/", "core/base/ core/config/ core/model/ core/infer/"},
     {"core/http/",
      "core/base/ core/config/ core/model/ core/checkpoint/ core/tokenizer/ core/template/ "
-     "core/infer/"},
+     "core/grammar/ core/infer/"},
     {"core/train/",
      "core/base/ core/config/ core/schedule/ kernels/ distributed/ core/model/ core/checkpoint/ "
      "core/tokenizer/ "
