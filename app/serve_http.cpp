@@ -139,6 +139,7 @@ HttpOptions http_options(const ServeHttp& options) {
   // Those that run and those that wait each have one, and some that only look are heard besides.
   http.most_connections = static_cast<std::size_t>(options.parallel + options.queue + 64);
   check_access(http);
+  check_can_listen(http);
   return http;
 }
 }  // namespace

@@ -3,13 +3,15 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <fstream>
-
-#include "core/base/error.h"
+#include <memory>
 
 namespace tessera {
 
@@ -63,6 +65,39 @@ void check_access(const HttpOptions& options) {
   throw Error("--http",
               fmt::format("at {} others could use the model without a key", options.address),
               "name a file with a key (--key-file), or listen at 127.0.0.1");
+}
+
+Error cannot_listen(const HttpOptions& options) {
+  return Error("--http", fmt::format("cannot listen at {}:{}", options.address, options.port),
+               "is the port in use, or the address not this machine's? name another one");
+}
+
+namespace {
+bool can_bind(const addrinfo& address) {
+  const int descriptor =
+      ::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol);
+  if (descriptor < 0) return false;
+  const int yes = 1;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  const bool bound = ::bind(descriptor, address.ai_addr, address.ai_addrlen) == 0;
+  ::close(descriptor);
+  return bound;
+}
+}  // namespace
+
+void check_can_listen(const HttpOptions& options) {
+  addrinfo wanted{}, *found = nullptr;
+  wanted.ai_family = AF_UNSPEC;
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_PASSIVE;
+  const std::string port = std::to_string(options.port);
+  const int failure = ::getaddrinfo(options.address.c_str(), port.c_str(), &wanted, &found);
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  bool bound = false;
+  for (const addrinfo* at = failure == 0 ? found : nullptr; at && !bound; at = at->ai_next) {
+    bound = can_bind(*at);
+  }
+  if (!bound) throw cannot_listen(options);
 }
 
 }  // namespace tessera

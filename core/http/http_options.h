@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string>
 
+#include "core/base/error.h"
+
 namespace tessera {
 
 struct HttpOptions {
@@ -24,6 +26,11 @@ void set_address(HttpOptions& options, const std::string& text);
 std::string read_key(const std::string& path);
 /// Throws Error where the options would open the model to a network without a key.
 void check_access(const HttpOptions& options);
+/// Throws Error where nobody may listen at the address now: the port is in use, or the address is
+/// another machine's. For a look before a model is loaded; another program may still come between.
+void check_can_listen(const HttpOptions& options);
+/// That error.
+Error cannot_listen(const HttpOptions& options);
 /// Whether a host is this machine, by its numbers or as "localhost". A name that somebody else can
 /// give to an address, as 127.example.org, is none.
 bool is_loopback(const std::string& host);

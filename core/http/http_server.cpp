@@ -163,10 +163,7 @@ struct HttpServer::Impl {
     } else {
       bound = server.bind_to_port(options.address, options.port);
     }
-    if (!bound) {
-      throw Error("--http", fmt::format("cannot listen at {}:{}", options.address, options.port),
-                  "is the port in use, or the address not this machine's? name another one");
-    }
+    if (!bound) throw cannot_listen(options);
     ::listen(descriptor, kBacklog);
   }
 

@@ -445,6 +445,17 @@ TEST(HttpFaults, AddressesInUseAreTold) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("cannot listen"), std::string::npos);
   }
+  // Before a model is loaded as well.
+  EXPECT_THROW(check_can_listen(options), Error);
+  options.address = "192.0.2.1";  // another machine's (RFC 5737)
+  EXPECT_THROW(check_can_listen(options), Error);
+  options.address = "no such name";
+  EXPECT_THROW(check_can_listen(options), Error);
+  for (const char* here : {"127.0.0.1", "localhost", "0.0.0.0"}) {
+    options.address = here;
+    options.port = 0;
+    EXPECT_NO_THROW(check_can_listen(options)) << here;
+  }
 }
 
 }  // namespace
