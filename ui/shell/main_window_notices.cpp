@@ -122,7 +122,7 @@ void MainWindow::watchNews() {
   connect(m_watch.get(), &RunWatch::alertOver, this, [this](const RunNews& news, AlertKind kind) {
     // Where the run has ended, the line over the page still says what happened to it.
     const QString key = alertKey(news, kind);
-    isLive(news.state) ? takeBack(key) : clearProblem(key);
+    isLive(news.now) ? takeBack(key) : clearProblem(key);
   });
   connect(m_watch.get(), &RunWatch::spiked, this, [this](const RunNews& news, std::int64_t step) {
     setProblem(
