@@ -146,6 +146,7 @@ class Teller {
       say({.kind = ToldWord::Event, .number = frame.sequence, .data = frame.payload});
       told_ = frame.sequence;
       fresh_events_ = true;
+      ended_.reset();  // somebody writes it
     }
     return frames.size() == kEventsInTurn;
   }
