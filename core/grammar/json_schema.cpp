@@ -371,7 +371,8 @@ std::vector<std::string> SchemaReader::types_of(const Json& schema, const std::s
   }
   const Json named = schema["type"].is_array() ? schema["type"] : Json::array({schema["type"]});
   for (const Json& type : named) {
-    if (!type.is_string() || std::find(kAll.begin(), kAll.end(), type) == kAll.end()) {
+    if (!type.is_string() ||
+        std::find(kAll.begin(), kAll.end(), type.get<std::string>()) == kAll.end()) {
       refuse(inside(path, "type"), fmt::format("is {}", schema["type"].dump()),
              fmt::format("one of {}, or a list of them", fmt::join(kAll, ", ")));
     }
