@@ -2,8 +2,10 @@
 // Links: tessera_ui_widgets
 // Colours that can be read, maps that rise evenly, digits of equal width.
 #include <QtTest/qtestspontaneevent.h>
+#include <QAbstractButton>
 #include <QChart>
 #include <QComboBox>
+#include <QDialogButtonBox>
 #include <QDir>
 #include <QFontMetricsF>
 #include <QLineEdit>
@@ -162,6 +164,13 @@ class ThemeTest : public QObject {
       }
     }
     theme::apply(test::application(), theme::Scheme::Light);
+  }
+
+  /// Icons of Qt's own do not follow the theme: on dark buttons they are black.
+  void dialogButtonsHaveNoIconsOfQt() {
+    const QDialogButtonBox buttons(QDialogButtonBox::Close | QDialogButtonBox::Ok |
+                                   QDialogButtonBox::Cancel);
+    for (const QAbstractButton* button : buttons.buttons()) QVERIFY(button->icon().isNull());
   }
 
   void sameRunSameColour() {

@@ -481,6 +481,7 @@ int StudioStyle::styleHint(StyleHint hint, const QStyleOption* option, const QWi
     case SH_Menu_SubMenuPopupDelay:
     case SH_Widget_Animation_Duration:
     case SH_DockWidget_ButtonsHaveFrame:
+    case SH_DialogButtonBox_ButtonsHaveIcons:  // Qt's own are black, in the dark theme too
       return 0;
     case SH_ToolTip_WakeUpDelay:
       return 450;
