@@ -264,9 +264,10 @@ void SweepLines::paintAxis(QPainter& painter, int a) const {
 }
 
 void SweepLines::paintRun(QPainter& painter, std::size_t run, bool lit) const {
-  QColor color = lit ? theme::colors().text : colorOf(run);
-  const bool shown = isShown(run);
-  if (!lit) color.setAlpha(!shown ? 28 : m_table->runs.size() > 60 ? 130 : 210);
+  const theme::Colors& c = theme::colors();
+  // Paler, and not transparent: 200 runs take 12 ms then, and 50 with a colour that is blended.
+  const double pale = !isShown(run) ? 0.89 : m_table->runs.size() > 60 ? 0.45 : 0.18;
+  const QColor color = lit ? c.text : theme::mixed(colorOf(run), c.raised, pale);
   const bool hasLoss = !std::isnan(m_table->runs[run].finalLoss());
   painter.setPen(QPen(color, lit ? 2.4 : 1.2, hasLoss ? Qt::SolidLine : Qt::DashLine));
   for (int a = 0; a + 1 < axes(); ++a) {
@@ -281,8 +282,12 @@ void SweepLines::paintEvent(QPaintEvent*) {
   painter.fillRect(rect(), theme::colors().raised);
   if (!m_table) return;
   painter.setRenderHint(QPainter::Antialiasing);
-  // The best lie on top.
-  for (std::size_t r = m_table->runs.size(); r-- > 0;) paintRun(painter, r, false);
+  // The best lie on top, and those that a brush leaves out below all others.
+  for (const bool shown : {false, true}) {
+    for (std::size_t r = m_table->runs.size(); r-- > 0;) {
+      if (isShown(r) == shown) paintRun(painter, r, false);
+    }
+  }
   for (int a = 0; a < axes(); ++a) paintAxis(painter, a);
   const bool any = m_current >= 0 && m_current < std::ssize(m_table->runs);
   if (any) paintRun(painter, static_cast<std::size_t>(m_current), true);
