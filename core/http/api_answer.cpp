@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -17,10 +18,9 @@ namespace tessera {
 using nlohmann::json;
 
 namespace {
-std::string new_id(bool chat) {
+std::string new_id(const char* kind) {
   static thread_local std::mt19937_64 random{std::random_device{}()};
-  return fmt::format("{}-{:016x}{:08x}", chat ? "chatcmpl" : "cmpl", random(),
-                     static_cast<std::uint32_t>(random()));
+  return fmt::format("{}-{:016x}{:08x}", kind, random(), static_cast<std::uint32_t>(random()));
 }
 
 /// JSON has no infinities: a token that the model excludes.
@@ -63,11 +63,11 @@ std::string token_text(const Tokenizer& tokenizer, std::int32_t id) {
 ApiAnswer::ApiAnswer(const ApiRequest& request, const ServedModel& model)
     : request_(request),
       model_(model),
-      id_(new_id(request.chat)),
+      id_(new_id(request.chat ? "chatcmpl" : "cmpl")),
       created_(std::chrono::duration_cast<std::chrono::seconds>(
                    std::chrono::system_clock::now().time_since_epoch())
                    .count()),
-      answers_(request.answers(), One(request.thinking)),
+      answers_(request.answers(), One(request)),
       open_(answers_.size()) {
   if (request.form.logprobs < 0) return;
   for (One& one : answers_) one.logprobs = empty_logprobs();
@@ -148,7 +148,7 @@ json ApiAnswer::usage() const {
           {"prompt_tokens_details", {{"cached_tokens", cached}}}};
 }
 
-json ApiAnswer::chunk(std::size_t answer, const ReasoningSplit::Piece& piece, json logprobs,
+json ApiAnswer::chunk(std::size_t answer, const Piece& piece, json logprobs,
                       const json& finish_reason) const {
   json made = frame(request_.chat ? "chat.completion.chunk" : "text_completion");
   json choice{
@@ -157,6 +157,7 @@ json ApiAnswer::chunk(std::size_t answer, const ReasoningSplit::Piece& piece, js
     json& delta = choice["delta"] = json::object();
     if (!piece.reasoning.empty()) delta["reasoning_content"] = piece.reasoning;
     if (!piece.content.empty()) delta["content"] = piece.content;
+    if (!piece.calls.empty()) delta["tool_calls"] = piece.calls;
   } else {
     choice["text"] = piece.content;
   }
@@ -170,12 +171,28 @@ json ApiAnswer::chunk(std::size_t answer, const ReasoningSplit::Piece& piece, js
 }
 
 /// Adds to the answer, and returns what a stream says of it.
-ReasoningSplit::Piece ApiAnswer::add_text(One& one, const std::string& text, bool is_end) const {
-  ReasoningSplit::Piece piece = one.split.push(text);
+ApiAnswer::Piece ApiAnswer::add_text(One& one, const std::string& text, bool is_end) const {
+  ReasoningSplit::Piece sides = one.split.push(text);
   if (is_end) {
     const ReasoningSplit::Piece rest = one.split.finish();
-    piece.reasoning += rest.reasoning;
-    piece.content += rest.content;
+    sides.reasoning += rest.reasoning;
+    sides.content += rest.content;
+  }
+  ToolCallSplit::Piece said = one.call_split.push(sides.content);
+  if (is_end) {
+    ToolCallSplit::Piece rest = one.call_split.finish();
+    said.content += rest.content;
+    std::move(rest.calls.begin(), rest.calls.end(), std::back_inserter(said.calls));
+  }
+  Piece piece{sides.reasoning, said.content};
+  for (const ToolCall& call : said.calls) {
+    const std::string id = call.id.empty() ? new_id("call") : call.id;
+    json made{{"id", id},
+              {"type", "function"},
+              {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+    one.calls.push_back(made);
+    made["index"] = one.calls.size() - 1;
+    piece.calls.push_back(std::move(made));
   }
   one.reasoning += piece.reasoning;
   one.text += piece.content;
@@ -213,18 +230,18 @@ std::vector<json> ApiAnswer::begin(std::size_t answer, const ScheduledPrompt& pr
     }
     is_first = false;
   }
-  return {chunk(answer, {{}, text}, std::move(logprobs), nullptr)};
+  return {chunk(answer, {.reasoning = {}, .content = text}, std::move(logprobs), nullptr)};
 }
 
 std::vector<json> ApiAnswer::go_on(std::size_t answer, const TokenEvent& token) {
   One& one = answers_[answer];
   ++one.tokens;
-  const ReasoningSplit::Piece piece = add_text(one, token.text, false);
+  const Piece piece = add_text(one, token.text, false);
   json logprobs = empty_logprobs();
   if (token.logprobs) {
     add_logprobs(one, *token.logprobs, false, request_.stream ? logprobs : one.logprobs);
   }
-  if (piece.reasoning.empty() && piece.content.empty() && !token.logprobs) return {};
+  if (piece.is_empty() && !token.logprobs) return {};
   return {chunk(answer, piece, std::move(logprobs), nullptr)};
 }
 
@@ -235,10 +252,11 @@ std::vector<json> ApiAnswer::finish(std::size_t answer, const ScheduledEnd& end)
   }
   One& one = answers_[answer];
   --open_;
-  const ReasoningSplit::Piece piece = add_text(one, end.text, true);
+  const Piece piece = add_text(one, end.text, true);
   one.finish_reason = finish_reason_of(end.reason);
+  if (end.reason == StopReason::Stop && !one.calls.empty()) one.finish_reason = "tool_calls";
   std::vector<json> chunks;
-  if (!piece.reasoning.empty() || !piece.content.empty()) {
+  if (!piece.is_empty()) {
     chunks.push_back(chunk(answer, piece, nullptr, nullptr));
   }
   chunks.push_back(chunk(answer, {}, nullptr, one.finish_reason));
@@ -254,6 +272,10 @@ json ApiAnswer::whole() const {
         {"index", answer}, {"logprobs", one.logprobs}, {"finish_reason", one.finish_reason}};
     if (request_.chat) {
       choice["message"] = {{"role", "assistant"}, {"content", one.text}};
+      if (!one.calls.empty()) {
+        choice["message"]["tool_calls"] = one.calls;
+        if (one.text.empty()) choice["message"]["content"] = nullptr;
+      }
       if (!one.reasoning.empty()) choice["message"]["reasoning_content"] = one.reasoning;
     } else {
       choice["text"] = one.text;

@@ -9,6 +9,7 @@
 #include "core/http/api_request.h"
 #include "core/http/exchange.h"
 #include "core/http/reasoning_split.h"
+#include "core/http/tool_calls.h"
 
 namespace tessera {
 
@@ -29,20 +30,31 @@ class ApiAnswer {
 
  private:
   struct One {
-    explicit One(Thinking thinking) : split(thinking) {}
+    explicit One(const ApiRequest& request)
+        : split(request.thinking), call_split(request.tools, request.functions) {}
     std::string text, reasoning;
     ReasoningSplit split;
+    ToolCallSplit call_split;
+    nlohmann::json calls = nlohmann::json::array();  ///< of tools, in the form of the API
     nlohmann::json logprobs;  ///< in the form of chat or of completions; null: none
     std::string finish_reason;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, tokens = 0;
     std::size_t offset = 0;  ///< characters of the text before the next token
   };
 
+  /// What came of an answer with some of its text.
+  struct Piece {
+    std::string reasoning, content;
+    nlohmann::json calls = nlohmann::json::array();  ///< in the form of a stream
+
+    bool is_empty() const { return reasoning.empty() && content.empty() && calls.empty(); }
+  };
+
   nlohmann::json usage() const;
   nlohmann::json frame(const char* object) const;
-  nlohmann::json chunk(std::size_t answer, const ReasoningSplit::Piece& piece,
-                       nlohmann::json logprobs, const nlohmann::json& finish_reason) const;
-  ReasoningSplit::Piece add_text(One& one, const std::string& text, bool is_end) const;
+  nlohmann::json chunk(std::size_t answer, const Piece& piece, nlohmann::json logprobs,
+                       const nlohmann::json& finish_reason) const;
+  Piece add_text(One& one, const std::string& text, bool is_end) const;
   nlohmann::json empty_logprobs() const;
   void add_logprobs(One& one, const TokenLogprobs& token, bool is_first,
                     nlohmann::json& list) const;

@@ -13,6 +13,7 @@
 #include "core/http/api_error.h"
 #include "core/http/api_fields.h"
 #include "core/http/chat_prompt.h"
+#include "core/http/tool_request.h"
 
 namespace tessera {
 
@@ -132,19 +133,12 @@ SamplingOptions sampling_in(const json& body, const Tokenizer& tokenizer) {
 /// What this server does not do, where a request asks for it: silence would look like an answer.
 void refuse_what_is_missing(const json& body) {
   const ApiFields fields(body);
-  for (const char* key : {"grammar", "guided_json", "guided_regex", "guided_choice",
-                          "guided_grammar", "structured_outputs", "suffix"}) {
+  for (const char* key : {"guided_json", "guided_regex", "guided_choice", "guided_grammar",
+                          "structured_outputs", "suffix"}) {
     const json* value = fields.find(key);
     if (value && *value != "") {
       throw wrong_request(fmt::format("`{}` is not something that this server does", key), key);
     }
-  }
-  const json* choice = fields.find("tool_choice");
-  if (choice && *choice != "none" && *choice != "auto") {
-    throw wrong_request(
-        "`tool_choice` may be \"none\" or \"auto\": the model cannot be made to "
-        "call a tool",
-        "tool_choice");
   }
 }
 
@@ -276,7 +270,8 @@ ApiRequest chat_request(const json& body, const std::string& text, const ServedM
     throw wrong_request("`top_logprobs` needs `logprobs` to be true", "top_logprobs");
   }
   if (logprobs) request.form.logprobs = best.value_or(0);
-  ChatPrompt prompt = chat_prompt(body, *model.text);
+  check_tools(body, text);
+  ChatPrompt prompt = chat_prompt(body, text, *model.text);
   request.prompts.push_back(std::move(prompt.ids));
   request.thinking = prompt.thinking;
   request.form.constraint = constraint_of(body, text, *model.formats, prompt.thinking);
@@ -286,6 +281,7 @@ ApiRequest chat_request(const json& body, const std::string& text, const ServedM
         "with the answer",
         "continue_final_message");
   }
+  add_tools(request, body, text, model, prompt.continues_last);
   check_prompts(request, model);
   return request;
 }
@@ -294,6 +290,12 @@ ApiRequest completion_request(const json& body, const std::string& text, const S
   constexpr std::int64_t kUsualTokens = 16;  // the default of this API
   ApiRequest request = common_request(body, model);
   const ApiFields fields(body);
+  for (const char* key : {"tools", "tool_choice"}) {
+    const json* value = fields.find(key);
+    if (value && *value != "none" && *value != "auto") {
+      throw wrong_request(fmt::format("`{}` belongs to /v1/chat/completions", key), key);
+    }
+  }
   request.echo = fields.boolean("echo", false);
   const auto limit = fields.whole("max_tokens", request.echo ? 0 : 1, kMostWhole);
   request.form.generate.max_tokens = limit.value_or(kUsualTokens);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/http/reasoning_split.h"
+#include "core/http/tool_calls.h"
 #include "core/infer/scheduler.h"
 #include "core/infer/text_model.h"
 
@@ -29,8 +30,10 @@ struct ServedModel {
 struct ApiRequest {
   bool chat = false;
   bool stream = false, include_usage = false, continuous_usage = false;
-  bool echo = false;                    ///< the prompt comes before the answer
-  Thinking thinking = Thinking::Never;  ///< what a chat asks for
+  bool echo = false;                     ///< the prompt comes before the answer
+  Thinking thinking = Thinking::Never;   ///< what a chat asks for
+  const ToolForm* tools = nullptr;       ///< how calls are read out of an answer; null: not at all
+  std::vector<std::string> functions{};  ///< that may be called
   std::int64_t choices = 1;
   std::vector<std::vector<std::int32_t>> prompts;
   /// What all have in common; the prompt and the seed are filled in for each.

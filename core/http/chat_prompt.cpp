@@ -42,8 +42,8 @@ std::string content_of(const json& message, const std::string& where) {
   return text;
 }
 
-/// One message as templates of the family read them.
-Ordered message_of(const json& message, const std::string& where) {
+/// One message as templates of the family read them; `sent` is the same in the order it came in.
+Ordered message_of(const json& message, const Ordered& sent, const std::string& where) {
   if (!message.is_object()) {
     throw wrong_request(fmt::format("`{}` is {}, expected an object with `role` and `content`",
                                     where, describe_json(message)),
@@ -65,7 +65,7 @@ Ordered message_of(const json& message, const std::string& where) {
   Ordered made{{"role", *role == "developer" ? "system" : role->get<std::string>()},
                {"content", content_of(message, inside)}};
   for (const char* key : {"name", "tool_calls", "tool_call_id", "reasoning_content"}) {
-    if (message.contains(key) && !message[key].is_null()) made[key] = Ordered(message[key]);
+    if (message.contains(key) && !message[key].is_null()) made[key] = sent[key];
   }
   const auto reasoning = message.find("reasoning");
   if (reasoning != message.end() && reasoning->is_string() && !made.contains("reasoning_content")) {
@@ -74,7 +74,7 @@ Ordered message_of(const json& message, const std::string& where) {
   return made;
 }
 
-Ordered messages_in(const json& body) {
+Ordered messages_in(const json& body, const Ordered& sent) {
   const auto messages = body.find("messages");
   if (messages == body.end() || !messages->is_array() || messages->empty()) {
     throw wrong_request(fmt::format("`messages` is {}, expected a list of one message or more",
@@ -85,7 +85,8 @@ Ordered messages_in(const json& body) {
   }
   Ordered made = Ordered::array();
   for (const json& message : *messages) {
-    made.push_back(message_of(message, fmt::format("messages[{}]", made.size())));
+    const std::size_t at = made.size();
+    made.push_back(message_of(message, sent["messages"][at], fmt::format("messages[{}]", at)));
   }
   return made;
 }
@@ -118,9 +119,19 @@ Ending ending_of(const json& body, const Ordered& messages) {
   return ending;
 }
 
+/// The tools that the model is to hear of, as they were sent; null: none.
+Ordered tools_in(const json& body, const Ordered& sent) {
+  const ApiFields fields(body);
+  const json* tools = fields.find("tools");
+  if (!tools) return nullptr;
+  if (!tools->is_array()) fields.refuse("tools", "a list");
+  if (tools->empty() || body.value("tool_choice", json()) == "none") return nullptr;
+  return sent["tools"];
+}
+
 /// With the model's own template.
-MarkedText by_template(const json& body, const LoadedText& text, const Ordered& messages,
-                       const Ending& ending) {
+MarkedText by_template(const json& body, const Ordered& sent, const LoadedText& text,
+                       const Ordered& messages, const Ending& ending) {
   Ordered own{
       {"add_generation_prompt", ending.begins_answer}, {"tools", nullptr}, {"documents", nullptr}};
   const SpecialTokens& s = text.tokenizer->specials();
@@ -131,12 +142,9 @@ MarkedText by_template(const json& body, const LoadedText& text, const Ordered& 
   }
   Ordered people{{"messages", messages}};
   const ApiFields fields(body);
-  if (const json* tools = fields.find("tools")) {
-    if (!tools->is_array()) fields.refuse("tools", "a list");
-    if (!tools->empty() && body.value("tool_choice", json()) != "none") {
-      people["tools"] = Ordered(*tools);
-      own.erase("tools");
-    }
+  if (Ordered tools = tools_in(body, sent); !tools.is_null()) {
+    people["tools"] = std::move(tools);
+    own.erase("tools");
   }
   for (const auto& [key, value] : fields.object("chat_template_kwargs").items()) {
     if (own.contains(key) || key == "messages" || key == "tools") {
@@ -223,11 +231,28 @@ ChatPrompt in_plain_form(const LoadedText& text, const Ordered& messages, const 
 }
 }  // namespace
 
-ChatPrompt chat_prompt(const json& body, const LoadedText& text) {
-  const Ordered messages = messages_in(body);
+namespace {
+/// The body with the keys of its objects as they came. One that has a key twice is taken as `body`.
+Ordered as_sent(const json& body, const std::string& text) {
+  Ordered sent = Ordered::parse(text);
+  return json(sent) == body ? sent : Ordered(body);
+}
+}  // namespace
+
+ChatPrompt chat_prompt(const json& body, const std::string& sent_text, const LoadedText& text) {
+  const Ordered sent = as_sent(body, sent_text);
+  const Ordered messages = messages_in(body, sent);
   const Ending ending = ending_of(body, messages);
-  if (!text.knows_chat || !text.chat_template) return in_plain_form(text, messages, ending);
-  MarkedText rendered = by_template(body, text, messages, ending);
+  if (!text.knows_chat || !text.chat_template) {
+    if (!tools_in(body, sent).is_null()) {
+      throw wrong_request(
+          "this model has no chat template, and does not hear of tools; send none, or the "
+          "`tool_choice` \"none\"",
+          "tools");
+    }
+    return in_plain_form(text, messages, ending);
+  }
+  MarkedText rendered = by_template(body, sent, text, messages, ending);
   const Thinking thinking = thinking_of(*text.chat_template, rendered, messages, ending);
   if (ending.continues_last) cut_behind(rendered, messages.back()["content"]);
   return {rendered.text, text.tokenizer->encode_marked(rendered), thinking, ending.continues_last};

@@ -20,8 +20,10 @@ struct ChatPrompt {
 };
 
 /// `messages`, `tools`, `add_generation_prompt`, `continue_final_message` and
-/// `chat_template_kwargs` of a request. What people wrote never becomes special tokens. Throws
-/// ApiError naming the field that is wrong, and for what the model's template refuses.
-ChatPrompt chat_prompt(const nlohmann::json& body, const LoadedText& text);
+/// `chat_template_kwargs` of a request; `sent` is the body as it came, whose objects templates
+/// write out in their own order. What people wrote never becomes special tokens. Throws ApiError
+/// naming the field that is wrong, for what the model's template refuses, and for tools where the
+/// model has no template.
+ChatPrompt chat_prompt(const nlohmann::json& body, const std::string& sent, const LoadedText& text);
 
 }  // namespace tessera

@@ -246,13 +246,16 @@ struct HttpServer::Impl {
     post("(/v1)?/chat/completions", ask(chat_request));
     post("(/v1)?/completions", ask(completion_request));
     const auto simple = [send](auto&& work) {
-      return [send, work](const json& body, const std::string&, const httplib::Request&,
-                          httplib::Response& response) { send(response, work(body)); };
+      return [send, work](const json& body, const std::string& sent, const httplib::Request&,
+                          httplib::Response& response) { send(response, work(body, sent)); };
     };
-    post("(/v1)?/tokenize", simple([this](const json& body) { return tokenize(body); }));
-    post("(/v1)?/detokenize", simple([this](const json& body) { return detokenize(body); }));
-    post("/apply-template", simple([this](const json& body) {
-           return json{{"prompt", chat_prompt(body, text).text}};
+    post("(/v1)?/tokenize", simple([this](const json& body, const std::string& sent) {
+           return tokenize(body, sent);
+         }));
+    post("(/v1)?/detokenize",
+         simple([this](const json& body, const std::string&) { return detokenize(body); }));
+    post("/apply-template", simple([this](const json& body, const std::string& sent) {
+           return json{{"prompt", chat_prompt(body, sent, text).text}};
          }));
     set_refusals();
   }
@@ -371,12 +374,12 @@ struct HttpServer::Impl {
   }
 
   /// `prompt` or `messages` as vLLM's clients send them, or `content` as those of llama.cpp.
-  json tokenize(const json& body) const {
+  json tokenize(const json& body, const std::string& sent) const {
     const ApiFields fields(body);
     const bool is_content = fields.find("content") != nullptr;
     std::vector<std::int32_t> ids;
     if (fields.find("messages")) {
-      ids = chat_prompt(body, text).ids;
+      ids = chat_prompt(body, sent, text).ids;
     } else {
       const char* key = is_content ? "content" : "prompt";
       const bool with_specials =

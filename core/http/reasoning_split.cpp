@@ -4,19 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/http/begun_mark.h"
+
 namespace tessera {
 
 namespace {
 constexpr std::string_view kThoughtsBegin = "<think>", kThoughtsEnd = "</think>";
-constexpr const char* kBlanks = " \t\r\n";
-
-/// Bytes at the end of `text` that `mark` may begin with.
-std::size_t begun(std::string_view text, std::string_view mark) {
-  for (std::size_t count = std::min(text.size(), mark.size() - 1); count > 0; --count) {
-    if (text.ends_with(mark.substr(0, count))) return count;
-  }
-  return 0;
-}
 }  // namespace
 
 ReasoningSplit::Piece ReasoningSplit::push(std::string_view text) {

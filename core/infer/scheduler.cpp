@@ -39,7 +39,7 @@ struct Scheduler::Task {
         request(std::move(submission.request)),
         sink(std::move(submission.sink)),
         ids(request.prompt),
-        text(tokenizer, request.prompt, request.stop_texts) {
+        text(tokenizer, request.prompt, request.stop_texts, request.spelled) {
     if (!request.constraint) return;
     const bool begins_text = tokenizer->is_special(request.prompt.back());
     follows.emplace(request.constraint, request.generate.stop,

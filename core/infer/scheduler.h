@@ -47,6 +47,7 @@ struct ScheduledRequest {
   /// What the answer must follow, over the scheduler's vocabulary; null: nothing. The answer ends
   /// as if the model had ended it where nothing may follow. Its tokens are chosen on the host.
   std::shared_ptr<const Constraint> constraint{};
+  std::vector<std::int32_t> spelled{};  ///< special tokens that are part of the text
 };
 
 /// A prompt that has been read.

@@ -155,6 +155,18 @@ TEST(AnswerFormat, WhatCannotBeObeyedIsRefusedByName) {
   EXPECT_EQ(post(server, kComplete, deep).status, 400);
 }
 
+TEST(AnswerFormat, GrammarsHold) {
+  const RunningServer server;
+  json request = chat("Yes or no?", 30);
+  request["grammar"] = "root ::= (\"yes\" | \"no\") \".\"";
+  const Reply reply = post(server, kChat, request);
+  ASSERT_EQ(reply.status, 200) << reply.text;
+  EXPECT_TRUE(text_of(reply) == "yes." || text_of(reply) == "no.") << reply.text;
+  EXPECT_EQ(reply.body["choices"][0]["finish_reason"], "stop");
+  request["response_format"] = {{"type", "json_object"}};
+  EXPECT_EQ(post(server, kChat, request).status, 400);
+}
+
 TEST(AnswerFormat, TheFormBeginsBehindThoughts) {
   const auto takes = [](Thinking thinking, const std::string& text) {
     GrammarBuilder builder;

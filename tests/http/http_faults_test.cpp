@@ -95,7 +95,7 @@ TEST(HttpFaults, FieldsOfTheWrongTypeOrRange) {
       {"ignore_eos", {1}},
       {"suffix", {"end"}},
       {"response_format", {"json", {{"type", 5}}, {{"type", "no_such"}}}},
-      {"grammar", {"root ::= x"}},
+      {"grammar", {"root ::= x", "x ::= \"a\"", 5}},
       {"tool_choice", {"required", {{"type", "function"}}}}};
   for (const auto& [key, values] : wrong) {
     for (const json& value : values) {

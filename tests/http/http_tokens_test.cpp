@@ -78,6 +78,18 @@ TEST(HttpTokens, TemplatesGetToolsAndSwitches) {
   EXPECT_EQ(post(server, "/apply-template", request).status, 400);
 }
 
+/// A model that has no template would not hear of them.
+TEST(HttpTokens, ToolsNeedATemplate) {
+  const RunningServer server;
+  json request = chat("fox");
+  request["tools"] = json::array({{{"type", "function"}, {"function", {{"name", "f"}}}}});
+  const auto refused = post(server, "/apply-template", request);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body.at("error").at("param"), "tools");
+  request["tool_choice"] = "none";
+  EXPECT_EQ(post(server, "/apply-template", request).status, 200);
+}
+
 TEST(HttpTokens, TokenizerInfo) {
   const RunningServer server;
   const json info = get(server, "/tokenizer_info").body;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/base/threads.h"
+#include "core/grammar/json_grammar.h"
 #include "tests/infer/tiny_model.h"
 
 namespace tessera {
@@ -422,6 +423,69 @@ TEST(Scheduler, RunsOnAThreadUntilClosed) {
     EXPECT_EQ(one->end.reason, StopReason::Cancelled);
   }
   EXPECT_THROW(scheduler.submit({{request_for(kLong), all[0]}}), Error);
+}
+
+std::shared_ptr<const Constraint> any_object() {
+  GrammarBuilder builder;
+  const std::int32_t rule = JsonRules(builder).object();
+  return std::make_shared<const Constraint>(
+      std::move(builder).build(rule), std::make_shared<const TokenTrie>(*test::tiny_tokenizer()));
+}
+
+/// Where tokens are chosen on the device those of such an answer are chosen on the host, beside
+/// others; and it may be put back into the queue on its way.
+TEST(Scheduler, AnswersHeldToAFormAreTheSameBesideOthers) {
+  const Served served;
+  std::string prompt;
+  while (test::tiny_tokenizer()->encode(prompt).size() < 60) prompt += "The fox ";
+  ScheduledRequest held = request_for(prompt, 100, 1.0);
+  held.constraint = any_object();
+  held.ignore_ends = false;
+  const ScheduledRequest free = request_for(prompt + "and the lazy dog", 100, 0.9);
+  for (const bool on_device : {false, true}) {
+    const auto scheduler = [&](std::int64_t cache_tokens) {
+      return Scheduler(served.model, test::tiny_tokenizer(),
+                       {.cache_tokens = cache_tokens, .steps_of_gpu = on_device}, {});
+    };
+    const std::vector<std::int32_t> held_alone = said(scheduler(1024), held),
+                                    free_alone = said(scheduler(1024), free);
+    const std::string text = test::tiny_tokenizer()->decode(held_alone);
+    EXPECT_TRUE(text.starts_with("{")) << text;
+    // In 320 positions two of them begin, and find no room for both to end.
+    for (const std::int64_t room : {1024, 320}) {
+      Scheduler both = scheduler(room);
+      std::vector<std::shared_ptr<Heard>> heard;
+      for (int i = 0; i < 4; ++i) heard.push_back(submit(both, i % 2 == 0 ? held : free));
+      run_to_end(both);
+      for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(heard[static_cast<std::size_t>(i)]->tokens, i % 2 == 0 ? held_alone : free_alone)
+            << on_device << " " << room << " " << i;
+      }
+      if (room == 320) {
+        EXPECT_GT(both.stats().preemptions, 0);
+      }
+    }
+  }
+}
+
+TEST(Scheduler, GrammarsAreOfItsVocabulary) {
+  const Served served;
+  Scheduler scheduler = served.scheduler();
+  std::vector<std::string> texts;
+  for (const char* word :
+       {"river", "mountain", "forest", "winter", "lantern", "harbour", "garden"}) {
+    for (const char* verb : {"dreams", "whispers", "shimmers", "wanders", "listens", "remembers"}) {
+      texts.push_back(std::string("the ") + word + " " + verb + " behind the old " + word + "\n");
+    }
+  }
+  const auto other = train_tokenizer(texts, {.vocab_size = 540, .progress = {}});
+  ASSERT_NE(other->vocab_size(), test::tiny_tokenizer()->vocab_size());
+  GrammarBuilder builder;
+  const std::int32_t rule = JsonRules(builder).object();
+  ScheduledRequest request = request_for("The fox");
+  request.constraint = std::make_shared<const Constraint>(
+      std::move(builder).build(rule), std::make_shared<const TokenTrie>(*other));
+  EXPECT_THROW(scheduler.submit({{request, std::make_shared<Heard>()}}), Error);
 }
 
 }  // namespace
