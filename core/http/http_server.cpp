@@ -22,6 +22,7 @@
 #include "core/http/client_socket.h"
 #include "core/http/connection_threads.h"
 #include "core/http/metrics.h"
+#include "core/http/tool_request.h"
 #include "core/tokenizer/utf8.h"
 
 namespace tessera {
@@ -255,6 +256,7 @@ struct HttpServer::Impl {
     post("(/v1)?/detokenize",
          simple([this](const json& body, const std::string&) { return detokenize(body); }));
     post("/apply-template", simple([this](const json& body, const std::string& sent) {
+           check_tools(body, sent);
            return json{{"prompt", chat_prompt(body, sent, text).text}};
          }));
     set_refusals();
@@ -379,6 +381,7 @@ struct HttpServer::Impl {
     const bool is_content = fields.find("content") != nullptr;
     std::vector<std::int32_t> ids;
     if (fields.find("messages")) {
+      check_tools(body, sent);
       ids = chat_prompt(body, sent, text).ids;
     } else {
       const char* key = is_content ? "content" : "prompt";

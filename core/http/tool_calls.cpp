@@ -87,15 +87,17 @@ bool ToolCallSplit::look(Piece& piece, bool is_end) {
   if (begin == std::string::npos) return false;
   held_.erase(0, form_->calls_begin.size());
   in_calls_ = true;
-  any_call_ = false;
+  any_call_ = is_text_ = false;
   return true;
 }
 
 bool ToolCallSplit::look_in_calls(Piece& piece, bool is_end) {
   const std::size_t blanks = std::min(held_.find_first_not_of(kBlanks), held_.size());
   const std::string_view text = std::string_view(held_).substr(blanks);
-  if (text.starts_with(form_->calls_end) && any_call_) {
-    held_.erase(0, blanks + form_->calls_end.size());
+  if (text.starts_with(form_->calls_end) && (any_call_ || is_text_)) {
+    const std::size_t bytes = blanks + form_->calls_end.size();
+    if (is_text_) piece.content += held_.substr(0, bytes);
+    held_.erase(0, bytes);
     in_calls_ = false;
     return true;
   }
@@ -107,7 +109,7 @@ bool ToolCallSplit::look_in_calls(Piece& piece, bool is_end) {
                         form_->call_begin.starts_with(text) || form_->calls_end.starts_with(text);
   if (!is_end && may_come) return false;
   // The model may end its answer behind a call without the mark.
-  if (is_end && text.empty() && any_call_) {
+  if (is_end && text.empty() && any_call_ && !is_text_) {
     held_.clear();
     return false;
   }
@@ -143,8 +145,10 @@ bool ToolCallSplit::take_call(Piece& piece) {
 
 /// What is held stays text: `bytes` of it, or where that is 0 all that follows.
 void ToolCallSplit::give_up(Piece& piece, std::size_t bytes) {
-  if (!any_call_) piece.content += form_->calls_begin;
-  any_call_ = true;
+  if (!any_call_ && !is_text_) {
+    piece.content += form_->calls_begin;
+    is_text_ = true;
+  }
   if (bytes == 0) in_calls_ = false;
   piece.content += held_.substr(0, bytes);
   held_.erase(0, bytes);

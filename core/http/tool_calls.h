@@ -57,7 +57,9 @@ class ToolCallSplit {
 
   const ToolForm* form_;
   std::vector<std::string> names_;
-  bool in_calls_ = false, any_call_ = false;
+  bool in_calls_ = false;
+  bool any_call_ = false;  ///< one was told since calls_begin
+  bool is_text_ = false;   ///< calls_begin was told as text
   std::string held_;
 };
 

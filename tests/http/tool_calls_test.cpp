@@ -70,11 +70,15 @@ TEST(ToolCalls, AreReadInEveryFormHoweverTheTextComes) {
 
 TEST(ToolCalls, BrokenOnesStayText) {
   const std::string begin = "<｜tool▁calls▁begin｜>", call = "<｜tool▁call▁begin｜>",
-                    sep = "<｜tool▁sep｜>", end = "<｜tool▁call▁end｜>";
+                    sep = "<｜tool▁sep｜>", end = "<｜tool▁call▁end｜>",
+                    all_end = "<｜tool▁calls▁end｜>";
   for (const std::string& text :
        {begin + call + "get" + sep + "{\"a\": 1", begin + call + "get" + sep + "{\"a\": }" + end,
         begin + call + "get" + sep + "[1]" + end, begin + call + "other" + sep + "{}" + end,
-        begin + call + "get" + end, begin + "words", begin, begin + call}) {
+        begin + call + "get" + end, begin + "words", begin, begin + call,
+        begin + call + "other" + sep + "{}" + end + all_end,
+        begin + call + "get" + sep + "[1]" + end + " \n" + all_end + " and more",
+        begin + all_end}) {
     for (const std::size_t bytes : {1, 5, 1000}) {
       const ToolCallSplit::Piece piece = split(&v31(), "so " + text, bytes);
       EXPECT_EQ(piece.content, "so " + text);
