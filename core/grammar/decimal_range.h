@@ -15,7 +15,7 @@ struct Decimal {
   std::string whole = "0";  ///< digits, no zeros before them
   std::string fraction;     ///< digits, no zeros behind them
 
-  /// Of a JSON number, "-1.5e3". Throws Error where it has more digits than a range takes.
+  /// Reads a JSON number, "-1.5e3". Throws Error where it has more digits than a range takes.
   static Decimal parse(const std::string& text);
   bool is_zero() const { return whole == "0" && fraction.empty(); }
 };

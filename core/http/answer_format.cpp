@@ -59,7 +59,7 @@ namespace {
 /// A form that was asked for.
 struct Form {
   std::string key;                ///< the field that asks
-  std::string path;               ///< of the schema, for messages
+  std::string path;               ///< where the schema stands in the body, for messages
   std::optional<Ordered> schema;  ///< nothing: any object
 };
 

@@ -35,7 +35,7 @@ class ApiAnswer {
     std::string text, reasoning;
     ReasoningSplit split;
     ToolCallSplit call_split;
-    nlohmann::json calls = nlohmann::json::array();  ///< of tools, in the form of the API
+    nlohmann::json calls = nlohmann::json::array();  ///< tools that it calls, as the API has them
     nlohmann::json logprobs;  ///< in the form of chat or of completions; null: none
     std::string finish_reason;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, tokens = 0;

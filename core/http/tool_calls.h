@@ -19,7 +19,7 @@ struct ToolForm {
   std::string_view call_begin, before_arguments, call_end;
   std::string_view between;               ///< from one call to the next
   bool is_numbered = false;               ///< behind the name: ":" and the number of the call
-  std::string_view before_name;           ///< of the id that a numbered call has
+  std::string_view before_name;           ///< what the id of a numbered call begins with
   std::vector<std::string_view> marks{};  ///< special tokens that these are made of
 };
 

@@ -76,7 +76,7 @@ Tools tools_of(const json& body, const std::string& text) {
 struct ToolChoice {
   bool calls = true;   ///< calls are read out of the answer
   bool must = false;   ///< and there must be one
-  std::string name{};  ///< of this function; empty: of any
+  std::string name{};  ///< the one that must be called; empty: any may be
 };
 
 ToolChoice choice_of(const json& body) {

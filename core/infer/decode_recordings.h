@@ -16,7 +16,7 @@ struct StepLaunches {
   std::int64_t recorded = 0;  ///< graphs that were made
   std::int64_t replayed = 0;  ///< steps that were one launch
   std::int64_t plain = 0;     ///< steps launched operation by operation
-  std::int64_t refused = 0;   ///< of these, because CUDA cannot record them
+  std::int64_t refused = 0;   ///< plain ones, because CUDA cannot record them
 };
 
 class DecodeRecordings {

@@ -20,7 +20,7 @@ struct LaunchPlace {
   int local = 0;          ///< ranks of this machine, before those of the hosts
   std::string profile{};  ///< name of a profile for Slurm
   std::string script{};   ///< a script for Slurm that was edited, its text; empty: the profile's
-  std::string folder{};   ///< of the runs there; empty: what is usual there
+  std::string folder{};   ///< where the runs are there; empty: the usual one
   std::string program{};  ///< where tessera is on the hosts; empty: as here, or on the PATH
   std::string ssh{};      ///< the command instead of ssh; empty: what TESSERA_SSH says, or ssh
   bool copy = false;      ///< this program is sent to hosts that do not have it

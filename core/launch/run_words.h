@@ -35,7 +35,7 @@ std::string timeline_stamp(const std::filesystem::path& file);
 /// The bytes of the whole file, and its time, from a stamp. Throws Error where the text is none.
 struct TimelineStamp {
   std::uint64_t bytes = 0;
-  std::int64_t time = 0;  ///< of std::filesystem's file clock, in its ticks since its epoch
+  std::int64_t time = 0;  ///< by std::filesystem's file clock, in its ticks since its epoch
 };
 TimelineStamp parse_timeline_stamp(const std::string& text);
 

@@ -41,7 +41,7 @@ ServerAddress addressIn(const QString& line);
 /// What the server counts, from its metrics in Prometheus' form.
 struct ServerCounts {
   double running = 0, waiting = 0;  ///< requests at present
-  double cacheShare = 0;            ///< of the cache's pages, 0 to 1
+  double cacheShare = 0;            ///< pages of the cache that are taken, 0 to 1
   double promptTokens = 0, cachedTokens = 0, writtenTokens = 0;
   double ended = 0, failed = 0, refused = 0;  ///< requests since the start
   std::map<int, double> responses;            ///< by HTTP status
