@@ -201,6 +201,19 @@ TEST(ToolCalls, MayBeLeftToTheModel) {
   EXPECT_EQ(text_of(post(server, kChat, request)), text_of(post(server, kChat, plain)));
   request["tool_choice"] = "auto";
   EXPECT_EQ(post(server, kChat, request).status, 200);
+  // A schema that nothing can be held to is refused where calls are to be held to it, and only
+  // there.
+  request["tools"][0]["function"]["parameters"]["properties"]["place"] = {{"type", "string"},
+                                                                          {"pattern", "a+"}};
+  EXPECT_EQ(post(server, kChat, request).status, 200);
+  json strict = request, one_at_most = request;
+  strict["tools"][0]["function"]["strict"] = true;
+  one_at_most["parallel_tool_calls"] = false;
+  for (const json& held : {strict, one_at_most}) {
+    const Reply reply = post(server, kChat, held);
+    EXPECT_EQ(reply.status, 400) << reply.text;
+    EXPECT_NE(reply.message().find("pattern"), std::string::npos) << reply.message();
+  }
 }
 
 TEST(ToolCalls, WrongOnesAreRefusedByName) {
